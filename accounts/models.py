@@ -1,0 +1,25 @@
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class User(AbstractUser):
+    """A trader or an operator. ``is_active`` unset is a suspended account.
+
+    The primary key is the ``account_id`` of messages.
+    """
+
+    username = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[ASCIIUsernameValidator()],
+        error_messages={"unique": "That username is taken."},
+    )
+
+    objects = UserManager["User"]()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="user_username_ignoring_case"),
+        ]

@@ -1,0 +1,22 @@
+"""The one place that makes Redis clients. Values are bytes; callers decode what they need."""
+
+from functools import cache
+
+import redis
+from django.conf import settings
+
+
+@cache
+def redis_client() -> redis.Redis:
+    """A client shared by all threads of the process. Raises redis.RedisError on use, never here."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        health_check_interval=30,
+    )
+
+
+def blocking_redis_client() -> redis.Redis:
+    """A client of its own, without a read timeout, for a thread that waits on streams."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)

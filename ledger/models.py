@@ -1,0 +1,234 @@
+"""Rows of money. Only this package writes them, save for the hold that goes with an order's insert
+(`trading`'s one statement).
+
+Double entry: a journal entry's postings sum to zero, enforced by a trigger; postings are
+append-only, enforced by another. A posting above zero raises its account's balance. Deposits is the
+one account that goes below zero for good: minus everything that ever came in.
+"""
+
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from trading.models import Market
+
+
+class AccountKind(StrEnum):
+    """What an account of the journal stands for, and whose it is."""
+
+    AVAILABLE = "available"  # per user: free to use
+    HELD = "held"  # per user: reserved by open orders
+    MARGIN = "margin"  # per user: in positions, all markets together
+    INSURANCE = "insurance"  # per market
+    CLEARING = "clearing"  # per market: minus the entry cost of all its positions
+    FEES = "fees"  # global
+    DEPOSITS = "deposits"  # global; minus what came in
+    WITHDRAWALS = "withdrawals"  # global; what went out
+
+
+USER_ACCOUNT_KINDS = (AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.MARGIN)
+MARKET_ACCOUNT_KINDS = (AccountKind.INSURANCE, AccountKind.CLEARING)
+GLOBAL_ACCOUNT_KINDS = (AccountKind.FEES, AccountKind.DEPOSITS, AccountKind.WITHDRAWALS)
+
+
+class EntryKind(StrEnum):
+    """Why money moved."""
+
+    DEPOSIT = "deposit"
+    ORDER_HOLD = "order_hold"
+    HOLD_RELEASE = "hold_release"
+    FILL = "fill"
+
+
+class Account(models.Model):
+    """A column of the journal. Made with its user or market, never changed."""
+
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in AccountKind])
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="ledger_accounts",
+    )
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, null=True, related_name="ledger_accounts"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "kind", "market"],
+                nulls_distinct=False,
+                name="account_once_per_owner",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=USER_ACCOUNT_KINDS, user__isnull=False, market__isnull=True)
+                | Q(kind__in=MARKET_ACCOUNT_KINDS, user__isnull=True, market__isnull=False)
+                | Q(kind__in=GLOBAL_ACCOUNT_KINDS, user__isnull=True, market__isnull=True),
+                name="account_has_its_owner",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        owner = self.market_id or (f"user {self.user_id}" if self.user_id else "exchange")
+        return f"{self.kind} of {owner}"
+
+
+class Wallet(models.Model):
+    """A user's maintained balance, provable from the postings of two accounts."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="wallet",
+    )
+    available_units = models.BigIntegerField(default=0, db_default=0)
+    held_units = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(available_units__gte=0), name="wallet_available_not_negative"
+            ),
+            models.CheckConstraint(condition=Q(held_units__gte=0), name="wallet_held_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Wallet of user {self.user_id}"
+
+
+class JournalEntry(models.Model):
+    """One movement of money; its postings sum to zero."""
+
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in EntryKind])
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, null=True, db_index=False)
+    seq = models.BigIntegerField(
+        "sequence", null=True, help_text="Of the engine's output entry, where one caused it."
+    )
+    order_id = models.BigIntegerField("order", null=True)
+    trade_id = models.BigIntegerField("trade", null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "journal entries"
+        indexes = [
+            models.Index(
+                fields=["market", "seq"],
+                condition=Q(seq__isnull=False),
+                name="journal_entry_of_seq",
+            ),
+            models.Index(
+                fields=["order_id"], condition=Q(order_id__isnull=False), name="journal_of_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Posting(models.Model):
+    """One line of a journal entry. Append-only."""
+
+    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="postings", db_index=False
+    )
+    amount_units = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount_units=0), name="posting_moves_something"),
+        ]
+        indexes = [models.Index(fields=["account", "-id"], name="posting_of_account")]
+
+    def __str__(self) -> str:
+        return f"Posting {self.pk}"
+
+
+class MarketCursor(models.Model):
+    """How far the output stream of a market is persisted. Commits with the rows it speaks of."""
+
+    market = models.OneToOneField(
+        Market, on_delete=models.PROTECT, primary_key=True, related_name="cursor"
+    )
+    seq = models.BigIntegerField("sequence", default=0)
+    input_id = models.CharField(max_length=48, default="0-0")
+    entry_time_ms = models.BigIntegerField(default=0)
+    applied_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.market_id} at {self.seq}"
+
+
+class DepositStatus(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+class Deposit(models.Model):
+    """Money asked into a wallet: approved at once where traders may, else by an operator."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="deposits"
+    )
+    amount_units = models.BigIntegerField()
+    idempotency_key = models.CharField(max_length=64, null=True, blank=True)
+    status = models.CharField(
+        max_length=9,
+        choices=[(s.value, s.value) for s in DepositStatus],
+        default=DepositStatus.REQUESTED,
+    )
+    entry = models.OneToOneField(
+        JournalEntry, on_delete=models.PROTECT, null=True, related_name="deposit"
+    )
+    requested_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("decide_deposit", "Can approve and refuse deposits")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="deposit_idempotency_key_once_per_user",
+            ),
+            models.CheckConstraint(condition=Q(amount_units__gt=0), name="deposit_positive"),
+            models.CheckConstraint(
+                condition=Q(status=DepositStatus.APPROVED, entry__isnull=False)
+                | (~Q(status=DepositStatus.APPROVED) & Q(entry__isnull=True)),
+                name="deposit_approved_has_entry",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Deposit {self.pk}"
+
+
+class DeadLetter(models.Model):
+    """An input entry no engine could decode, kept with the reason."""
+
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="dead_letters")
+    seq = models.BigIntegerField("sequence")
+    input_id = models.CharField(max_length=48)
+    reason = models.TextField()
+    payload = models.BinaryField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["market", "seq"], name="dead_letter_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.market_id} {self.input_id}"

@@ -1,0 +1,25 @@
+"""Every user has a wallet and accounts, and every market a cursor and accounts, from birth."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from ledger.models import MARKET_ACCOUNT_KINDS, USER_ACCOUNT_KINDS, Account, MarketCursor, Wallet
+from trading.models import Market, MarketStatus
+
+
+@receiver(post_save, sender=settings.AUTH_USER_MODEL)
+def open_accounts_of_user(instance: Any, created: bool, **kwargs: Any) -> None:
+    if created and not kwargs.get("raw"):
+        Wallet.objects.create(user=instance)
+        Account.objects.bulk_create(Account(kind=k, user=instance) for k in USER_ACCOUNT_KINDS)
+
+
+@receiver(post_save, sender=Market)
+def open_accounts_of_market(instance: Market, created: bool, **kwargs: Any) -> None:
+    if created and not kwargs.get("raw"):
+        MarketStatus.objects.create(market=instance)
+        MarketCursor.objects.create(market=instance)
+        Account.objects.bulk_create(Account(kind=k, market=instance) for k in MARKET_ACCOUNT_KINDS)

@@ -1,0 +1,76 @@
+"""Names of everything in Redis, and the shape of what is published beside the streams.
+
+The ``{MARKET}`` hash tag keeps all keys of one market on one Redis Cluster slot.
+"""
+
+from msgspec import Struct
+
+from matching.messages.vocabulary import MarketState
+
+COMMAND_FIELD = b"command"  # the one field of an input entry
+ENTRY_FIELD = b"entry"  # the one field of an output entry
+
+TOP_OF_BOOK_LEVELS_MAX = 200
+
+
+def input_stream(market_id: str) -> str:
+    return f"orders:input:{{{market_id}}}"
+
+
+def output_stream(market_id: str) -> str:
+    return f"orders:output:{{{market_id}}}"
+
+
+def dead_letter_stream(market_id: str) -> str:
+    """Undecodable input entries, under ``<seq>-0``. Fields: input_id, reason, payload."""
+    return f"orders:dead:{{{market_id}}}"
+
+
+def depth_key(market_id: str) -> str:
+    """A JSON `Depth`, rewritten at most every 100 ms."""
+    return f"market:depth:{{{market_id}}}"
+
+
+def ticker_key(market_id: str) -> str:
+    """A JSON `Ticker`, rewritten at most every 100 ms."""
+    return f"market:ticker:{{{market_id}}}"
+
+
+def heartbeat_key(market_id: str) -> str:
+    """A hash: engine name → JSON `Heartbeat`."""
+    return f"engine:heartbeat:{{{market_id}}}"
+
+
+class Ticker(Struct, frozen=True, kw_only=True):
+    """Where a market stands. Prices are 0 until there is one."""
+
+    seq: int
+    time_ms: int
+    state: MarketState
+    mark_price_ticks: int
+    index_price_ticks: int
+    last_price_ticks: int
+    best_bid_ticks: int
+    best_ask_ticks: int
+    open_interest_lots: int
+
+
+class Depth(Struct, frozen=True, kw_only=True):
+    """Price levels, best first: ``[price_ticks, size_lots]``."""
+
+    seq: int
+    time_ms: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """One engine process's word on one market. ``beat_ms`` is the host's wall clock."""
+
+    engine: str
+    pid: int
+    beat_ms: int
+    started_ms: int
+    seq: int
+    input_id: str
+    halted: str = ""  # why the engine stopped applying this market; empty while it runs

@@ -1,0 +1,127 @@
+"""The closed sets of words that messages, rows and the HTTP API share."""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Direction of an order. LONG buys, SHORT sells."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class OrderType(StrEnum):
+    LIMIT = "limit"
+    MARKET = "market"
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives.
+
+    GTC rests until filled or cancelled; IOC fills what it can at once and drops the rest;
+    FOK fills whole at once or not at all; GTX ("post-only") rests or is dropped, never takes.
+    """
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTX = "GTX"
+
+
+class SelfTradePrevention(StrEnum):
+    """Which order goes when a taker meets a resting order of the same account."""
+
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+class MarketState(StrEnum):
+    """What a market accepts. Cancels are accepted in every state but SETTLED.
+
+    PRE_OPEN      nothing yet; the state a market is born in
+    ACTIVE        every order
+    POST_ONLY     only orders that rest
+    REDUCE_ONLY   only reduce-only orders
+    CANCEL_ONLY   no orders
+    HALTED        no orders, and prices are ignored
+    SETTLED       closed for good
+    """
+
+    PRE_OPEN = "PRE_OPEN"
+    ACTIVE = "ACTIVE"
+    POST_ONLY = "POST_ONLY"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    CANCEL_ONLY = "CANCEL_ONLY"
+    HALTED = "HALTED"
+    SETTLED = "SETTLED"
+
+
+class Role(StrEnum):
+    MAKER = "MAKER"
+    TAKER = "TAKER"
+
+
+class OrderStatus(StrEnum):
+    """Where an order is in its life. A partly filled order is OPEN; its filled size tells."""
+
+    PENDING = "pending"  # accepted by the API, not yet seen by the engine
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"  # ended by its own terms: IOC rest, FOK, post-only that would take
+
+
+class RejectCode(StrEnum):
+    """Why the engine refused a command. Closed: a new reason is a new member."""
+
+    MARKET_NOT_CONFIGURED = "MARKET_NOT_CONFIGURED"
+    MARKET_STATE = "MARKET_STATE"
+    NO_MARK_PRICE = "NO_MARK_PRICE"
+    INVALID_SIZE = "INVALID_SIZE"
+    INVALID_PRICE = "INVALID_PRICE"
+    INVALID_LEVERAGE = "INVALID_LEVERAGE"
+    MIN_NOTIONAL = "MIN_NOTIONAL"
+    PRICE_OUTSIDE_BAND = "PRICE_OUTSIDE_BAND"
+    INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN"
+    INSUFFICIENT_HOLD = "INSUFFICIENT_HOLD"
+    REDUCE_ONLY_NO_POSITION = "REDUCE_ONLY_NO_POSITION"
+    MAX_OPEN_ORDERS = "MAX_OPEN_ORDERS"
+    MAX_OPEN_INTEREST = "MAX_OPEN_INTEREST"
+    TOO_OLD = "TOO_OLD"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    NOT_ORDER_OWNER = "NOT_ORDER_OWNER"
+    STALE_CONFIG = "STALE_CONFIG"
+    INVALID_CONFIG = "INVALID_CONFIG"
+    INVALID_TRANSITION = "INVALID_TRANSITION"
+    MALFORMED = "MALFORMED"
+
+
+class CancelReason(StrEnum):
+    """Why lots left the book without a fill."""
+
+    USER = "USER"
+    OPERATOR = "OPERATOR"
+    IOC_REMAINDER = "IOC_REMAINDER"
+    FOK_UNFILLED = "FOK_UNFILLED"
+    POST_ONLY_WOULD_TAKE = "POST_ONLY_WOULD_TAKE"
+    SELF_TRADE = "SELF_TRADE"
+    PRICE_BAND = "PRICE_BAND"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    UNAFFORDABLE = "UNAFFORDABLE"
+    MARKET_STATE = "MARKET_STATE"
+
+    @property
+    def final_status(self) -> OrderStatus:
+        """The status of an order whose last lots left for this reason."""
+        return OrderStatus.EXPIRED if self in _BY_ITS_OWN_TERMS else OrderStatus.CANCELLED
+
+
+_BY_ITS_OWN_TERMS = frozenset(
+    {
+        CancelReason.IOC_REMAINDER,
+        CancelReason.FOK_UNFILLED,
+        CancelReason.POST_ONLY_WOULD_TAKE,
+    }
+)
