@@ -1,0 +1,383 @@
+"""How the API speaks JSON: one shape of errors, one parser, one renderer, one way of paging.
+
+Every answer that is not a success is ``{"message": what to change, "code": "UPPER_SNAKE"}``, with
+``"field"`` where one field is at fault. Services raise `ApiError`; everything else that can go
+wrong on the way to a view is translated here.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, TypeVar, get_args
+
+import msgspec
+import redis
+from django.conf import settings
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import InterfaceError, OperationalError
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from matching.messages.limits import MAX_ID
+
+PAGE_LIMIT_DEFAULT = 50
+PAGE_LIMIT_MAX = 500
+DEPTH_MAX = 32
+
+AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+class ApiError(Exception):
+    """A request that can't be served, and what its sender should change."""
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = int(status)
+        self.code = code
+        self.message = message
+        self.field = field
+
+    def body(self) -> dict[str, str]:
+        body = {"message": self.message, "code": self.code}
+        if self.field is not None:
+            body["field"] = self.field
+        return body
+
+
+def invalid(field: str, message: str, code: str = "INVALID_FIELD") -> ApiError:
+    """The 400 of one bad field."""
+    return ApiError(HTTPStatus.BAD_REQUEST, code, message, field)
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def exception_handler(
+    exc: Exception,
+    context: dict[str, Any],  # noqa: ARG001  DRF passes it
+) -> Response | None:
+    """DRF's hook. None leaves the exception to `server_error`, which logs it and answers 500."""
+    error = to_api_error(exc)
+    if error is None:
+        return None
+    set_rollback()
+    headers: dict[str, str] = {}
+    if isinstance(exc, exceptions.APIException):
+        if auth_header := getattr(exc, "auth_header", None):
+            headers["WWW-Authenticate"] = auth_header
+        if wait := getattr(exc, "wait", None):
+            headers["Retry-After"] = str(int(wait) + 1)
+    elif error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(error.body(), status=error.status, headers=headers)
+
+
+def to_api_error(exc: Exception) -> ApiError | None:
+    """The error an exception means to the sender; None where only the server is to blame."""
+    if isinstance(exc, ApiError):
+        return exc
+    if isinstance(exc, exceptions.APIException):
+        return _from_drf(exc)
+    if isinstance(exc, ModelValidationError):
+        return _from_model_validation(exc)
+    for kinds, status, code, message in _PLAIN_ERRORS:
+        if isinstance(exc, kinds):
+            return ApiError(status, code, message)
+    return None
+
+
+_PLAIN_ERRORS: list[tuple[tuple[type[Exception], ...], HTTPStatus, str, str]] = [
+    ((Http404,), HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here."),
+    ((PermissionDenied,), HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is not yours to do."),
+    (
+        (RequestDataTooBig,),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "PAYLOAD_TOO_LARGE",
+        f"Send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.",
+    ),
+    (
+        (BadRequest, SuspiciousOperation, UnreadablePostError),
+        HTTPStatus.BAD_REQUEST,
+        "BAD_REQUEST",
+        "The request could not be read.",
+    ),
+    (
+        (OperationalError, InterfaceError),
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "DATABASE_UNAVAILABLE",
+        "The database does not answer. Try again shortly.",
+    ),
+    (
+        (redis.RedisError,),
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "REDIS_UNAVAILABLE",
+        "Live market data is not available. Try again shortly.",
+    ),
+]
+
+_DRF_CODES = {
+    "parse_error": "MALFORMED_JSON",
+    "throttled": "TOO_MANY_REQUESTS",
+    "permission_denied": "FORBIDDEN",
+}
+
+
+def _from_drf(exc: exceptions.APIException) -> ApiError:
+    if isinstance(exc, exceptions.ValidationError):
+        field, message = _first_detail(exc.detail)
+        return ApiError(exc.status_code, "INVALID_FIELD", message, field)
+    if isinstance(exc, exceptions.NotAuthenticated):
+        message = "Sign in and send the header 'Authorization: Bearer <token>'."
+        return ApiError(exc.status_code, "NOT_AUTHENTICATED", message)
+    if isinstance(exc, exceptions.UnsupportedMediaType):
+        message = "Send JSON with the header 'Content-Type: application/json'."
+        return ApiError(exc.status_code, "UNSUPPORTED_MEDIA_TYPE", message)
+    drf_code = exc.get_codes()
+    code = drf_code if isinstance(drf_code, str) else exc.default_code
+    return ApiError(exc.status_code, _DRF_CODES.get(code, code.upper()), str(exc.detail))
+
+
+def _first_detail(detail: Any, field: str | None = None) -> tuple[str | None, str]:
+    while isinstance(detail, dict | list) and detail:
+        if isinstance(detail, dict):
+            name, detail = next(iter(detail.items()))
+            field = field if name == "non_field_errors" else name
+        else:
+            detail = detail[0]
+    return field, str(detail)
+
+
+def _from_model_validation(exc: ModelValidationError) -> ApiError:
+    if hasattr(exc, "error_dict"):
+        name, messages = next(iter(exc.message_dict.items()))
+        field = None if name == "__all__" else name
+        return ApiError(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", messages[0], field)
+    return ApiError(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", exc.messages[0])
+
+
+def json_response(error: ApiError) -> HttpResponse:
+    """The error as an answer of a view that is not DRF's."""
+    return HttpResponse(
+        msgspec.json.encode(error.body()), status=error.status, content_type="application/json"
+    )
+
+
+def _of_admin(request: HttpRequest) -> bool:
+    return request.path.startswith("/admin")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _of_admin(request):
+        return defaults.bad_request(request, exception)
+    message = "The request could not be read. Check its host name, path and length."
+    return json_response(
+        to_api_error(exception) or ApiError(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
+    )
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _of_admin(request):
+        return defaults.permission_denied(request, exception)
+    return json_response(ApiError(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is not yours to do."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _of_admin(request):
+        return defaults.page_not_found(request, exception)
+    message = "There is nothing at this path. See /docs; paths have no trailing slash."
+    return json_response(ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", message))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if _of_admin(request):
+        return defaults.server_error(request)
+    message = "Something broke on our side; it is logged. Try again shortly."
+    return json_response(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message))
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def malformed(message: str) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, "MALFORMED_JSON", message)
+
+
+def decode_json(body: bytes) -> Any:
+    """JSON with numbers kept to the last digit: whole ones as int, others as Decimal.
+
+    Raises ApiError for what is no JSON, and for what JSON allows but Postgres can't store.
+    """
+    try:
+        data = _decoder.decode(body)
+    except UnicodeDecodeError as error:
+        raise malformed("Send the body in UTF-8.") from error
+    except RecursionError as error:
+        raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.") from error
+    except (msgspec.DecodeError, InvalidOperation) as error:
+        raise malformed(f"The body is not valid JSON: {_short(error)}.") from error
+    _check_nesting_and_text(data, 1)
+    return data
+
+
+def _short(error: Exception) -> str:
+    if isinstance(error, InvalidOperation):
+        return "a number is too large"
+    text = str(error).removeprefix("JSON is malformed: ")
+    return text.split(" - at ", maxsplit=1)[0][:200]
+
+
+def _check_nesting_and_text(data: Any, depth: int) -> None:
+    if isinstance(data, str):
+        if "\0" in data:
+            raise malformed("Text may not contain the NUL character.")
+    elif isinstance(data, dict | list):
+        if depth > DEPTH_MAX:
+            raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.")
+        for item in data if isinstance(data, list) else (*data, *data.values()):
+            _check_nesting_and_text(item, depth + 1)
+
+
+class StrictJSONParser(BaseParser):
+    """``request.data`` of a JSON body: a dict, by `decode_json`. A larger body is not read."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,  # noqa: ARG002  DRF passes it
+        parser_context: Any = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        announced = getattr(stream, "META", {}).get("CONTENT_LENGTH") or "0"
+        if int(announced) > limit:  # a non-number never comes here: DRF sees no body then
+            raise RequestDataTooBig
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise RequestDataTooBig
+        data = decode_json(body)
+        if not isinstance(data, dict):
+            raise malformed("Send a JSON object.")
+        return data
+
+
+def parse_body(request: Request, kind: type[AnyStruct]) -> AnyStruct:
+    """The body as a typed struct. Raises ApiError naming the field that is wrong."""
+    if not request.data:
+        _refuse_unreadable_length(request)
+    try:
+        return msgspec.convert(request.data, kind)
+    except msgspec.ValidationError as error:
+        raise _from_msgspec(str(error), kind) from error
+
+
+def _refuse_unreadable_length(request: Request) -> None:
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if request.META.get("HTTP_TRANSFER_ENCODING") or (announced and not announced.isdecimal()):
+        message = "Send the body whole, with its Content-Length."
+        raise ApiError(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", message)
+
+
+_MISSING = re.compile(r"^Object missing required field `([^`]*)`")
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`", re.DOTALL)
+_EXPECTED = re.compile(r"^Expected `([^`]*)`")
+_AT = re.compile(r" - at `\$\.?([^`]*)`$", re.DOTALL)
+_IN_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "decimal": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+
+
+def _from_msgspec(text: str, kind: type[msgspec.Struct]) -> ApiError:
+    """msgspec's complaint in the API's words."""
+    at = _AT.search(text)
+    field = at.group(1) if at else None
+    if missing := _MISSING.match(text):
+        name = f"{field}.{missing.group(1)}" if field else missing.group(1)
+        return invalid(name, f"Give {name}.", "MISSING_FIELD")
+    if _UNKNOWN.match(text):
+        known = ", ".join(f.encode_name for f in msgspec.structs.fields(kind))
+        name = _UNKNOWN.match(text).group(1)[:64]  # type: ignore[union-attr]
+        return invalid(name, f"Unknown field. Known are {known}.", "UNKNOWN_FIELD")
+    if field is None:
+        return malformed("Send a JSON object.")
+    if expected := _EXPECTED.match(text):
+        words = [_IN_WORDS.get(word, word) for word in expected.group(1).split(" | ")]
+        return invalid(field, f"{field} must be {' or '.join(words)}.")
+    if allowed := _allowed_words(kind, field):
+        return invalid(field, f"{field} must be one of {', '.join(allowed)}.")
+    return invalid(field, f"{field} is not valid: {text[: at.start() if at else None]}.")
+
+
+def _allowed_words(kind: type[msgspec.Struct], name: str) -> list[str]:
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name == name:
+            for part in (field.type, *get_args(field.type)):
+                if isinstance(part, type) and issubclass(part, Enum):
+                    return [str(word.value) for word in part]
+    return []
+
+
+# --- answering ------------------------------------------------------------------------------------
+
+
+class StructJSONRenderer(BaseRenderer):
+    """Structs, dicts and lists to JSON. Struct fields leave under their encoded names."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,  # noqa: ARG002  DRF passes it
+        renderer_context: Any = None,  # noqa: ARG002
+    ) -> bytes:
+        return b"" if data is None else msgspec.json.encode(data, enc_hook=str)
+
+
+def query_int(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
+    """A whole number from the query string. Raises ApiError."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if re.fullmatch(r"[0-9]{1,19}", text) and minimum <= int(text) <= maximum:
+        return int(text)
+    raise invalid(name, f"{name} must be a whole number from {minimum} to {maximum}.")
+
+
+def keyset_page(request: Request, rows: QuerySet[AnyModel]) -> tuple[list[AnyModel], str | None]:
+    """One page of rows, newest first, by ``?cursor=`` and ``?limit=``; and the next cursor.
+
+    The cursor is the id of the last row shown: rows that arrive meanwhile don't shift the pages.
+    """
+    limit = query_int(request, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX)
+    if "cursor" in request.query_params:
+        rows = rows.filter(pk__lt=query_int(request, "cursor", 0, 1, MAX_ID))
+    page = list(rows.order_by("-pk")[: limit + 1])
+    if len(page) <= limit:
+        return page, None
+    return page[:limit], str(page[limit - 1].pk)

@@ -1,0 +1,130 @@
+"""Decimals at the edge ↔ whole ticks, lots and money units inside. Nothing else here rounds.
+
+In: a value must be exactly a multiple of its step, or its sender is told the step. Out: exact, as
+plain decimal text without exponent or trailing zeros.
+"""
+
+import re
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+from exchange_site.api import invalid
+from matching.messages.limits import (
+    MAX_MONEY_UNITS,
+    MAX_PRICE_TICKS,
+    MAX_SIZE_LOTS,
+    MONEY_UNITS_PER_CURRENCY,
+)
+
+MONEY_DECIMALS = 6
+TEXT_LENGTH_MAX = 64
+
+# Wide enough for every product of a bounded number and a step: nothing below is ever inexact.
+_EXACT = Context(prec=80)
+_MONEY_UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
+
+
+_PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+
+
+def to_decimal(value: object, field: str) -> Decimal:
+    """A finite number of sane length and exponent. Accepts int, Decimal and plain text.
+
+    Floats are refused: they have lost digits already. So are bools. Raises ApiError.
+    """
+    if isinstance(value, str) and len(value) <= TEXT_LENGTH_MAX and _PLAIN_NUMBER.fullmatch(value):
+        value = Decimal(value)
+    elif isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 256:
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise invalid(field, f"{field} must be a number, such as 12.5.", "INVALID_NUMBER")
+    # Looks only at the exponent and the count of digits: 1e9999 costs nothing.
+    if value and (abs(value.adjusted()) > 30 or len(value.as_tuple().digits) > TEXT_LENGTH_MAX):
+        raise invalid(field, f"{field} is out of any sane range.", "NUMBER_OUT_OF_RANGE")
+    return value
+
+
+def to_steps(
+    value: object, step: Decimal, field: str, *, maximum: int, code: str, step_name: str
+) -> int:
+    """How many steps make the value; it is above zero. Raises ApiError naming the step."""
+    number = to_decimal(value, field)
+    if number <= 0:
+        raise invalid(field, f"{field} must be above zero.", code)
+    steps = _EXACT.divide(number, step)
+    if steps > maximum:
+        largest = text(_EXACT.multiply(Decimal(maximum), step))
+        raise invalid(field, f"{field} must be at most {largest}.", code)
+    whole = int(steps)
+    if _EXACT.multiply(Decimal(whole), step) != number:
+        message = f"{field} must be a multiple of the {step_name} {text(step)}."
+        raise invalid(field, message, code)
+    return whole
+
+
+def to_ticks(price: object, tick_size: Decimal, field: str = "price") -> int:
+    return to_steps(
+        price,
+        tick_size,
+        field,
+        maximum=MAX_PRICE_TICKS,
+        code="INVALID_PRICE",
+        step_name="tick",
+    )
+
+
+def to_lots(size: object, lot_size: Decimal, field: str = "qty") -> int:
+    return to_steps(
+        size, lot_size, field, maximum=MAX_SIZE_LOTS, code="INVALID_SIZE", step_name="lot"
+    )
+
+
+def to_units(amount: object, field: str = "amount") -> int:
+    """Money above zero, with at most six decimals."""
+    return to_steps(
+        amount,
+        _MONEY_UNIT,
+        field,
+        maximum=MAX_MONEY_UNITS,
+        code="INVALID_AMOUNT",
+        step_name="smallest amount",
+    )
+
+
+def text(value: Decimal) -> str:
+    """Plain decimal text: no exponent, no trailing zeros, no minus zero."""
+    plain = format(value, "f")
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return "0" if plain in {"-0", ""} else plain
+
+
+def ticks_text(price_ticks: int, tick_size: Decimal) -> str:
+    return text(_EXACT.multiply(Decimal(price_ticks), tick_size))
+
+
+def lots_text(size_lots: int, lot_size: Decimal) -> str:
+    return text(_EXACT.multiply(Decimal(size_lots), lot_size))
+
+
+def units_to_decimal(amount_units: int) -> Decimal:
+    return Decimal(amount_units).scaleb(-MONEY_DECIMALS, _EXACT)
+
+
+def units_text(amount_units: int) -> str:
+    """Money as text: 12_500_000 → "12.5". Works on integers alone: it is called most."""
+    whole, rest = divmod(abs(amount_units), MONEY_UNITS_PER_CURRENCY)
+    sign = "-" if amount_units < 0 else ""
+    if not rest:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{rest:06d}".rstrip("0")
+
+
+def average_price_text(
+    cost_units: int, size_lots: int, units_per_tick_lot: int, tick_size: Decimal
+) -> str:
+    """Price at which this many lots cost this much, to a millionth of a tick; "0" for no lots."""
+    if not size_lots:
+        return "0"
+    ticks = _EXACT.divide(Decimal(cost_units), Decimal(size_lots * units_per_tick_lot))
+    rounded = ticks.quantize(_MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=_EXACT)
+    return text(_EXACT.multiply(rounded, tick_size))
