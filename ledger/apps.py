@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class LedgerConfig(AppConfig):
@@ -6,4 +7,6 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        from ledger import signals  # noqa: F401  connects the receivers
+        from ledger import signals  # also connects the receivers of users and markets
+
+        post_migrate.connect(signals.open_global_accounts, sender=self)

@@ -1,4 +1,5 @@
-"""Every user has a wallet and accounts, and every market a cursor and accounts, from birth."""
+"""Every user has a wallet and accounts, and every market a cursor and accounts, from birth; the
+exchange's own accounts come with the tables."""
 
 from typing import Any
 
@@ -6,7 +7,14 @@ from django.conf import settings
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from ledger.models import MARKET_ACCOUNT_KINDS, USER_ACCOUNT_KINDS, Account, MarketCursor, Wallet
+from ledger.models import (
+    GLOBAL_ACCOUNT_KINDS,
+    MARKET_ACCOUNT_KINDS,
+    USER_ACCOUNT_KINDS,
+    Account,
+    MarketCursor,
+    Wallet,
+)
 from trading.models import Market, MarketStatus
 
 
@@ -23,3 +31,10 @@ def open_accounts_of_market(instance: Market, created: bool, **kwargs: Any) -> N
         MarketStatus.objects.create(market=instance)
         MarketCursor.objects.create(market=instance)
         Account.objects.bulk_create(Account(kind=k, market=instance) for k in MARKET_ACCOUNT_KINDS)
+
+
+def open_global_accounts(using: str, **_kwargs: Any) -> None:
+    """Connected to post_migrate, which also follows the flush of a test database."""
+    Account.objects.using(using).bulk_create(
+        (Account(kind=kind) for kind in GLOBAL_ACCOUNT_KINDS), ignore_conflicts=True
+    )

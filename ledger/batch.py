@@ -1,0 +1,215 @@
+"""⑤ The rows that a batch of output entries changes, in memory, between reading and writing."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from ledger.models import AccountKind
+from ledger.posting_rules import POSTING_RULES, Movement, Owner
+from matching.messages.events import Event, OutputEntry
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class PersistenceStopped(Exception):
+    """The market's output can't be persisted beyond the sequence before ``seq``.
+
+    Nothing of ``seq`` and after is applied, and everything before it is. The text says why.
+    """
+
+    def __init__(self, market_id: str, seq: int, why: str) -> None:
+        super().__init__(f"{market_id} stopped before sequence {seq}: {why}")
+        self.market_id = market_id
+        self.seq = seq
+        self.why = why
+
+
+class SequenceGap(PersistenceStopped):
+    """The output stream jumps over the sequence that should come next."""
+
+
+class PoisonEntry(PersistenceStopped):
+    """The entry can't be decoded, or contradicts the rows, or violates a constraint."""
+
+
+class OrderRow:
+    """An order as the ledger sees it; ``touched_ms`` is 0 until the batch changes it."""
+
+    __slots__ = (
+        "cancelled_lots",
+        "filled_cost_units",
+        "filled_lots",
+        "held_units",
+        "id",
+        "reason",
+        "side",
+        "size_lots",
+        "status",
+        "touched_ms",
+        "user_id",
+    )
+
+    def __init__(
+        self,
+        id: int,
+        user_id: int,
+        side: str,
+        size_lots: int,
+        held_units: int,
+        filled_lots: int,
+        cancelled_lots: int,
+        filled_cost_units: int,
+        status: str,
+        reason: str,
+    ) -> None:
+        self.id = id
+        self.user_id = user_id
+        self.side = side
+        self.size_lots = size_lots
+        self.held_units = held_units
+        self.filled_lots = filled_lots
+        self.cancelled_lots = cancelled_lots
+        self.filled_cost_units = filled_cost_units
+        self.status = status
+        self.reason = reason
+        self.touched_ms = 0
+
+    @property
+    def remaining_lots(self) -> int:
+        return self.size_lots - self.filled_lots - self.cancelled_lots
+
+
+class FillRow(NamedTuple):
+    trade_id: int
+    role: str
+    order_id: int
+    user_id: int
+    side: str
+    price_ticks: int
+    size_lots: int
+    fee_units: int
+    realized_pnl_units: int
+    seq: int
+    executed_at: str
+
+
+class JournalRow(NamedTuple):
+    movement: Movement
+    seq: int
+    created_at: str
+
+
+@dataclass(slots=True)
+class PositionRow:
+    """Resulting state; ``realized_pnl_units`` is what the batch adds."""
+
+    position_lots: int = 0
+    entry_cost_units: int = 0
+    margin_units: int = 0
+    seq: int = 0
+    updated_ms: int = 0
+    realized_pnl_units: int = 0
+
+
+@dataclass(slots=True)
+class StatusChange:
+    """What the batch changes about the market's status; None leaves a column as it is."""
+
+    state: str | None = None
+    applied_config_version: int | None = None
+    mark_price_ticks: int | None = None
+    index_price_ticks: int | None = None
+    mark_price_ms: int | None = None
+    last_price_ticks: int | None = None
+
+
+class Delta:
+    """What a batch adds to a wallet."""
+
+    __slots__ = ("available_units", "held_units")
+
+    def __init__(self) -> None:
+        self.available_units = 0
+        self.held_units = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything some consecutive entries of one market change."""
+
+    market_id: str
+    units_per_tick_lot: int
+    orders: dict[int, OrderRow]
+    fills: list[FillRow] = field(default_factory=list)
+    journal: list[JournalRow] = field(default_factory=list)
+    wallets: dict[int, Delta] = field(default_factory=dict)
+    positions: dict[int, PositionRow] = field(default_factory=dict)
+    status: StatusChange | None = None
+    applied_commands: dict[int, int] = field(default_factory=dict)
+    malformed: list[OutputEntry] = field(default_factory=list)
+    # Of the entry being projected:
+    seq: int = 0
+    time_ms: int = 0
+    time_text: str = ""
+    traded: set[int] = field(default_factory=set)
+
+    def begin_entry(self, entry: OutputEntry) -> None:
+        self.seq = entry.seq
+        self.time_ms = entry.time_ms
+        try:
+            self.time_text = (EPOCH + timedelta(milliseconds=entry.time_ms)).isoformat()
+        except OverflowError:
+            raise self.poison(f"time {entry.time_ms} ms is beyond the calendar") from None
+        if entry.command_id:
+            self.applied_commands.setdefault(entry.command_id, entry.seq)
+
+    def end_entry(self) -> None:
+        if self.traded:
+            raise self.poison(f"accounts {sorted(self.traded)} traded but no position changed")
+
+    def poison(self, why: str) -> PoisonEntry:
+        return PoisonEntry(self.market_id, self.seq, why)
+
+    def order_of(self, order_id: int, account_id: int) -> OrderRow:
+        """The row an event speaks of, marked as changed."""
+        row = self.orders.get(order_id)
+        if row is None:
+            raise self.poison(f"order {order_id} is not in the database")
+        if row.user_id != account_id:
+            raise self.poison(f"order {order_id} is of user {row.user_id}, not {account_id}")
+        row.touched_ms = self.time_ms
+        return row
+
+    def position_of(self, account_id: int) -> PositionRow:
+        row = self.positions.get(account_id)
+        if row is None:
+            row = self.positions[account_id] = PositionRow()
+        return row
+
+    def market_status(self) -> StatusChange:
+        if self.status is None:
+            self.status = StatusChange()
+        return self.status
+
+    def post(self, event: Event) -> None:
+        """Put what the event moves into the journal and into the wallets."""
+        for movement in POSTING_RULES[type(event)](self.market_id, event):
+            total = 0
+            for kind, owner, amount_units in movement.lines:
+                total += amount_units
+                if kind is AccountKind.AVAILABLE:
+                    self._wallet(owner).available_units += amount_units
+                elif kind is AccountKind.HELD:
+                    self._wallet(owner).held_units += amount_units
+                elif kind is AccountKind.MARGIN:
+                    self._wallet(owner)
+            if total:
+                raise self.poison(f"postings of {movement.kind} sum to {total} instead of zero")
+            self.journal.append(JournalRow(movement, self.seq, self.time_text))
+
+    def _wallet(self, owner: Owner) -> Delta:
+        assert isinstance(owner, int)  # noqa: S101  the posting rules name a user here
+        delta = self.wallets.get(owner)
+        if delta is None:
+            delta = self.wallets[owner] = Delta()
+        return delta

@@ -1,0 +1,183 @@
+"""⑤ From a market's output stream into Postgres: bulk, atomic, the cursor in the same transaction.
+
+`persist_market` may be called by anyone, at any time, any number of times: it starts at the cursor,
+under the market's lock, so lost, repeated and reordered calls are harmless.
+"""
+
+from typing import cast
+
+import structlog
+from django.db import DataError, IntegrityError, connection, transaction
+
+from exchange_site.redis_client import redis_client
+from ledger import bulk
+from ledger.batch import Batch, PersistenceStopped, PoisonEntry, SequenceGap
+from ledger.bulk import DeadLetterRow
+from ledger.projectors import order_ids_of, project
+from matching.messages.codec import UndecodableMessage, decode_entry
+from matching.messages.events import OutputEntry
+from matching.messages.streams import ENTRY_FIELD, dead_letter_stream, output_stream
+
+BATCH_ENTRIES = 500
+
+log = structlog.get_logger(__name__)
+
+
+def persist_market(market_id: str, up_to_seq: int | None = None) -> int | None:
+    """Apply the market's output entries from the cursor onward, up to a sequence or to the end.
+
+    Answers the sequence reached, or None where another caller is at this market right now.
+    Raises PersistenceStopped at a gap or a poison entry, with everything before it applied, and
+    LookupError for an unknown market.
+    """
+    batch_entries = BATCH_ENTRIES
+    while True:
+        try:
+            reached = _persist_batch(market_id, up_to_seq, batch_entries)
+        except _BatchRefused as refused:
+            if refused.entries == 1:
+                raise PoisonEntry(market_id, refused.first_seq, refused.why) from refused
+            batch_entries = refused.entries // 2  # until the culprit is alone
+            continue
+        if reached is None:
+            return None
+        seq, applied = reached
+        if not applied or seq == up_to_seq:
+            return seq
+
+
+class _BatchRefused(Exception):
+    """Postgres refused the rows of some entry of the batch; which one, it can't say."""
+
+    def __init__(self, first_seq: int, entries: int, why: str) -> None:
+        super().__init__(why)
+        self.first_seq = first_seq
+        self.entries = entries
+        self.why = why
+
+
+def _persist_batch(
+    market_id: str, up_to_seq: int | None, batch_entries: int
+) -> tuple[int, int] | None:
+    """One transaction: the cursor it leaves and how many entries it applied."""
+    entries: list[OutputEntry] = []
+    try:
+        with transaction.atomic(), connection.wrap_database_errors:
+            cursor = bulk.raw_cursor()
+            locked = bulk.lock_cursor(cursor, market_id)
+            if locked is None:
+                return None
+            cursor_seq, units_per_tick_lot = locked
+            entries = _read_entries(market_id, cursor_seq, up_to_seq, batch_entries)
+            if not entries:
+                return cursor_seq, 0
+            batch, entries = _project_prefix(cursor, market_id, units_per_tick_lot, entries)
+            bulk.write(cursor, batch, _dead_letters(batch))
+            last = entries[-1]
+            bulk.advance_cursor(cursor, market_id, last.seq, last.input_id, last.time_ms)
+    except (IntegrityError, DataError, bulk.RowsMissing) as error:
+        if not entries:
+            raise
+        raise _BatchRefused(entries[0].seq, len(entries), _first_line(error)) from error
+    _faults_reported.pop(market_id, None)
+    return last.seq, len(entries)
+
+
+def _read_entries(
+    market_id: str, cursor_seq: int, up_to_seq: int | None, count: int
+) -> list[OutputEntry]:
+    """Decoded entries after the cursor, as far as they are sound.
+
+    Raises PersistenceStopped when the very first one isn't.
+    """
+    upper = "+" if up_to_seq is None else f"{up_to_seq}-0"
+    entries: list[OutputEntry] = []
+    for stream_id, fields in _xrange(output_stream(market_id), f"({cursor_seq}-0", upper, count):
+        try:
+            entries.append(_read_entry(market_id, cursor_seq + len(entries) + 1, stream_id, fields))
+        except PersistenceStopped:
+            if not entries:
+                raise
+            break
+    return entries
+
+
+def _xrange(
+    stream: str, lower: str, upper: str, count: int
+) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    answer = redis_client().xrange(stream, min=lower, max=upper, count=count)
+    return cast("list[tuple[bytes, dict[bytes, bytes]]]", answer)
+
+
+def _read_entry(
+    market_id: str, expected_seq: int, stream_id: bytes, fields: dict[bytes, bytes]
+) -> OutputEntry:
+    if stream_id != b"%d-0" % expected_seq:
+        found = stream_id.decode()
+        raise SequenceGap(market_id, expected_seq, f"the stream goes on at {found}")
+    data = fields.get(ENTRY_FIELD)
+    if data is None:
+        raise PoisonEntry(market_id, expected_seq, "the stream entry has no field 'entry'")
+    try:
+        entry = decode_entry(data)
+    except UndecodableMessage as error:
+        raise PoisonEntry(market_id, expected_seq, f"undecodable: {error}") from error
+    if entry.seq != expected_seq:
+        raise PoisonEntry(market_id, expected_seq, f"the entry says it is sequence {entry.seq}")
+    return entry
+
+
+def _project_prefix(
+    cursor: bulk.Cursor, market_id: str, units_per_tick_lot: int, entries: list[OutputEntry]
+) -> tuple[Batch, list[OutputEntry]]:
+    """Project the entries; where one is poison, those before it. Raises when there are none."""
+    order_ids = order_ids_of(entries)
+    while True:
+        orders = bulk.load_orders(cursor, market_id, order_ids)
+        batch = Batch(market_id, units_per_tick_lot, orders)
+        try:
+            project(batch, entries)
+        except PoisonEntry as poison:
+            entries = entries[: poison.seq - entries[0].seq]
+            if not entries:
+                raise
+        else:
+            return batch, entries
+
+
+def _dead_letters(batch: Batch) -> list[DeadLetterRow]:
+    """What the engine set aside under the sequences of undecodable commands."""
+    letters = []
+    for entry in batch.malformed:
+        stream_id = f"{entry.seq}-0"
+        found = _xrange(dead_letter_stream(batch.market_id), stream_id, stream_id, 1)
+        if not found:
+            log.warning("dead_letter_missing", market=batch.market_id, seq=entry.seq)
+            continue
+        fields = found[0][1]
+        reason = fields.get(b"reason", b"").decode(errors="replace").replace("\0", "�")
+        letters.append(
+            DeadLetterRow(entry.seq, entry.input_id, reason, fields.get(b"payload", b""))
+        )
+    return letters
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+_faults_reported: dict[str, str] = {}
+
+
+def report_fault(fault: PersistenceStopped) -> None:
+    """One log line per fault and process, however often it is met until the market goes on."""
+    text = str(fault)
+    if _faults_reported.get(fault.market_id) != text:
+        _faults_reported[fault.market_id] = text
+        log.error(
+            "persistence_stopped",
+            market=fault.market_id,
+            seq=fault.seq,
+            fault=type(fault).__name__,
+            why=fault.why,
+        )
