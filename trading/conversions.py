@@ -31,16 +31,19 @@ def to_decimal(value: object, field: str) -> Decimal:
 
     Floats are refused: they have lost digits already. So are bools. Raises ApiError.
     """
-    if isinstance(value, str) and len(value) <= TEXT_LENGTH_MAX and _PLAIN_NUMBER.fullmatch(value):
-        value = Decimal(value)
-    elif isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 256:
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not value.is_finite():
+    number = Decimal(value) if _readable(value) else value  # type: ignore[arg-type]
+    if not isinstance(number, Decimal) or not number.is_finite():
         raise invalid(field, f"{field} must be a number, such as 12.5.", "INVALID_NUMBER")
     # Looks only at the exponent and the count of digits: 1e9999 costs nothing.
-    if value and (abs(value.adjusted()) > 30 or len(value.as_tuple().digits) > TEXT_LENGTH_MAX):
+    if number and (abs(number.adjusted()) > 30 or len(number.as_tuple().digits) > TEXT_LENGTH_MAX):
         raise invalid(field, f"{field} is out of any sane range.", "NUMBER_OUT_OF_RANGE")
-    return value
+    return number
+
+
+def _readable(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= TEXT_LENGTH_MAX and bool(_PLAIN_NUMBER.fullmatch(value))
+    return isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 256
 
 
 def to_steps(

@@ -1,0 +1,46 @@
+"""① → ②: the only writer of the input streams.
+
+Called after the commit of what a command speaks of. A command that Redis did not take stays
+`pending` (orders) or not applied (outbox rows), and `trading.tasks` sends it again.
+"""
+
+from collections.abc import Iterable
+
+import redis
+import structlog
+
+from exchange_site.redis_client import redis_client
+from matching.messages.codec import encode_command
+from matching.messages.commands import Command
+from matching.messages.streams import COMMAND_FIELD, input_stream
+
+log = structlog.get_logger(__name__)
+
+
+def publish_command(market_id: str, command: Command) -> None:
+    """Append to the market's input stream. Raises redis.RedisError."""
+    redis_client().xadd(input_stream(market_id), {COMMAND_FIELD: encode_command(command)})
+
+
+def publish_commands(commands: Iterable[tuple[str, Command]]) -> None:
+    """Append many, in their order, in one round trip. Raises redis.RedisError."""
+    pipeline = redis_client().pipeline(transaction=False)
+    for market_id, command in commands:
+        pipeline.xadd(input_stream(market_id), {COMMAND_FIELD: encode_command(command)})
+    pipeline.execute()
+
+
+def publish_committed(market_id: str, command: Command) -> None:
+    """Append a command that is committed in Postgres; when Redis refuses, leave it to re-sending.
+
+    For `transaction.on_commit`: the sender has its answer already and must not see an error.
+    """
+    try:
+        publish_command(market_id, command)
+    except redis.RedisError as error:
+        log.warning(
+            "command_not_published",
+            market=market_id,
+            command=type(command).__name__,
+            error=str(error),
+        )
