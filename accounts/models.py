@@ -1,4 +1,4 @@
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.db import models
 from django.db.models.functions import Lower
@@ -16,8 +16,6 @@ class User(AbstractUser):
         validators=[ASCIIUsernameValidator()],
         error_messages={"unique": "That username is taken."},
     )
-
-    objects = UserManager["User"]()
 
     class Meta(AbstractUser.Meta):
         constraints = [

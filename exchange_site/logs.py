@@ -2,13 +2,14 @@
 
 import logging
 import logging.config
+from typing import Any
 
 import structlog
 
 
 def logging_config(level: str) -> None:
     """Send standard-library and structlog records through one formatter."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -10,8 +10,9 @@ class UndecodableMessage(ValueError):
     """The bytes are no message of this contract; the text says where and why."""
 
 
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.json.Encoder()
-_command_decoder = msgspec.json.Decoder(Command)
+_command_decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _entry_decoder = msgspec.json.Decoder(OutputEntry)
 
 
@@ -23,7 +24,7 @@ def decode_command(data: bytes) -> Command:
     """Raises UndecodableMessage; values outside their bounds are undecodable too."""
     try:
         return _command_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise UndecodableMessage(str(error)) from error
 
 
@@ -35,5 +36,5 @@ def decode_entry(data: bytes) -> OutputEntry:
     """Raises UndecodableMessage."""
     try:
         return _entry_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise UndecodableMessage(str(error)) from error

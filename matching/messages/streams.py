@@ -41,6 +41,11 @@ def heartbeat_key(market_id: str) -> str:
     return f"engine:heartbeat:{{{market_id}}}"
 
 
+def snapshots_key(market_id: str) -> str:
+    """A hash: sequence → snapshot frame (`matching.messages.snapshot`), the newest few."""
+    return f"engine:snapshots:{{{market_id}}}"
+
+
 class Ticker(Struct, frozen=True, kw_only=True):
     """Where a market stands. Prices are 0 until there is one."""
 

@@ -1,0 +1,172 @@
+"""Everything one market's engine knows between two commands, and the few ways it changes.
+
+Theory of operation. Money in a market is in four places: held for open orders, margin of positions,
+fees taken, and the insurance fund; against it stands the entry cost of all positions. The totals
+are kept as the parts change, so that the conservation of money can be checked after every command
+at no cost that grows with the market:
+
+    held + margin + fees + insurance − entry cost = what wallets sent in − what went back to them
+
+All changes of orders' reserves and of positions go through the methods here and nowhere else.
+"""
+
+from matching.core.book import Order, OrderBook
+from matching.core.position import Leg
+from matching.core.recent import RecentIds
+from matching.messages.commands import MarketConfig
+from matching.messages.events import Event, OrderCancelled
+from matching.messages.vocabulary import CancelReason, MarketState
+
+
+class Account:
+    """One trader's share of the market. Exists only while it has a position or open orders."""
+
+    __slots__ = (
+        "account_id",
+        "entry_cost_units",
+        "margin_units",
+        "open_orders",
+        "position_lots",
+        "reduce_only_lots",
+    )
+
+    def __init__(self, account_id: int) -> None:
+        self.account_id = account_id
+        self.position_lots = 0
+        self.entry_cost_units = 0
+        self.margin_units = 0
+        self.open_orders: dict[int, Order] = {}  # by id, oldest first
+        self.reduce_only_lots = 0  # Σ remaining over its resting reduce-only orders
+
+    def is_idle(self) -> bool:
+        return not self.position_lots and not self.open_orders
+
+
+class Turn:
+    """One command's turn: its time, the events so far, and the accounts it touched, in order."""
+
+    __slots__ = ("events", "now_ms", "repositioned", "touched")
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.events: list[Event] = []
+        self.touched: dict[int, Account] = {}  # may have become idle
+        self.repositioned: dict[int, Account] = {}  # whose position changed
+
+
+class State:
+    """A market. Amounts in money units, prices in ticks (0: none yet), sizes in lots."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.clock_ms = 0
+        self.market_state = MarketState.PRE_OPEN
+        self.config: MarketConfig | None = None
+        self.book = OrderBook()
+        self.accounts: dict[int, Account] = {}
+        self.mark_price_ticks = 0
+        self.index_price_ticks = 0
+        self.last_price_ticks = 0
+        self.last_trade_id = 0
+        self.last_arrival = 0
+        self.recent_orders = RecentIds()
+        self.recent_commands = RecentIds()
+        self.held_units = 0
+        self.margin_units = 0
+        self.entry_cost_units = 0
+        self.fees_units = 0
+        self.insurance_units = 0
+        self.wallets_units = 0  # what wallets sent in, minus what went back
+        self.net_lots = 0  # Σ positions: zero whenever a command is done
+        self.open_interest_lots = 0  # Σ long positions
+
+    def account(self, account_id: int, turn: Turn) -> Account:
+        """The account, made if need be, and noted as touched by this turn."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            account = Account(account_id)
+            self.accounts[account_id] = account
+        turn.touched[account_id] = account
+        return account
+
+    def take_hold(self, order: Order) -> None:
+        """The order's reserve arrives from its wallet."""
+        units = order.reserve_per_lot_units * order.remaining_lots
+        self.held_units += units
+        self.wallets_units += units
+
+    def rest(self, order: Order, account: Account) -> None:
+        self.book.append(order)
+        account.open_orders[order.order_id] = order
+        if order.reduce_only:
+            account.reduce_only_lots += order.remaining_lots
+
+    def lower_reserve(self, order: Order, reserve_per_lot_units: int) -> int:
+        """Reserve less per lot from now on; the units that go back to the wallet."""
+        units = (order.reserve_per_lot_units - reserve_per_lot_units) * order.remaining_lots
+        order.reserve_per_lot_units = reserve_per_lot_units
+        self.held_units -= units
+        self.wallets_units -= units
+        return units
+
+    def take_lots(self, order: Order, account: Account, size_lots: int) -> None:
+        """Lots leave an order, resting or not, filled or cancelled; its reserve is not touched."""
+        if order.level is None:
+            order.remaining_lots -= size_lots
+            return
+        if order.reduce_only:
+            account.reduce_only_lots -= size_lots
+        self.book.reduce(order, size_lots)
+        if not order.remaining_lots:
+            del account.open_orders[order.order_id]
+
+    def cancel(
+        self,
+        order: Order,
+        account: Account,
+        reason: CancelReason,
+        turn: Turn,
+        size_lots: int | None = None,
+    ) -> None:
+        """Cancel the order, or only some of its lots, and give back what they reserved."""
+        cancelled = order.remaining_lots if size_lots is None else size_lots
+        released = order.reserve_per_lot_units * cancelled
+        self.held_units -= released
+        self.wallets_units -= released
+        self.take_lots(order, account, cancelled)
+        turn.events.append(
+            OrderCancelled(
+                order_id=order.order_id,
+                account_id=order.account_id,
+                reason=reason,
+                cancelled_lots=cancelled,
+                remaining_lots=order.remaining_lots,
+                released_units=released,
+            )
+        )
+
+    def apply_leg(self, order: Order, account: Account, leg: Leg, turn: Turn) -> None:
+        """Do what was planned: lots, position and money of one side of a fill."""
+        self.take_lots(order, account, leg.size_lots)
+        self.held_units -= leg.hold_released_units
+        self.fees_units += leg.fee_units
+        self.wallets_units -= leg.available_delta_units
+        self.set_position(account, leg.position_lots, leg.entry_cost_units, leg.margin_units, turn)
+
+    def set_position(
+        self,
+        account: Account,
+        position_lots: int,
+        entry_cost_units: int,
+        margin_units: int,
+        turn: Turn,
+    ) -> None:
+        before = account.position_lots
+        self.net_lots += position_lots - before
+        self.open_interest_lots += max(0, position_lots) - max(0, before)
+        self.entry_cost_units += entry_cost_units - account.entry_cost_units
+        self.margin_units += margin_units - account.margin_units
+        account.position_lots = position_lots
+        account.entry_cost_units = entry_cost_units
+        account.margin_units = margin_units
+        turn.repositioned[account.account_id] = account

@@ -1,0 +1,99 @@
+"""A market's engine as it stood after one command: the contract between the engine, which takes
+snapshots and starts from them, and whoever keeps or rebuilds them.
+
+A frame is magic, SHA-256 of the body, body (MessagePack of `EngineSnapshot`), so that a damaged or
+half-written one is told from a good one before anything is believed.
+"""
+
+import hashlib
+
+import msgspec
+
+from matching.messages.commands import MarketConfig
+from matching.messages.vocabulary import MarketState
+
+MAGIC = b"EXSNAP01"
+
+
+class SnapshotUnusable(ValueError):
+    """The bytes are no whole snapshot of this format, or describe an impossible state."""
+
+
+class IdWindow(msgspec.Struct, array_like=True, frozen=True):
+    """Ids that took effect, oldest first, and the largest one forgotten."""
+
+    floor: int
+    ids: list[int]
+
+
+class OrderRow(msgspec.Struct, array_like=True, frozen=True):
+    """A resting order."""
+
+    order_id: int
+    account_id: int
+    is_long: bool
+    price_ticks: int
+    remaining_lots: int
+    reserve_per_lot_units: int
+    named_margin_per_lot_units: int
+    leverage: int
+    reduce_only: bool
+    arrival: int
+
+
+class PositionRow(msgspec.Struct, array_like=True, frozen=True):
+    """An account that is not flat."""
+
+    account_id: int
+    position_lots: int
+    entry_cost_units: int
+    margin_units: int
+
+
+class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The state after sequence ``seq``, whose command was ``input_id``.
+
+    positions   by account id
+    orders      best bid to worst, then best ask to worst; at one price oldest first
+    """
+
+    seq: int
+    input_id: str
+    clock_ms: int
+    market_state: MarketState
+    config: MarketConfig | None
+    mark_price_ticks: int
+    index_price_ticks: int
+    last_price_ticks: int
+    last_trade_id: int
+    last_arrival: int
+    fees_units: int
+    insurance_units: int
+    wallets_units: int
+    recent_orders: IdWindow
+    recent_commands: IdWindow
+    positions: list[PositionRow]
+    orders: list[OrderRow]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(EngineSnapshot)
+
+
+def encode_snapshot(snapshot: EngineSnapshot) -> bytes:
+    body = _encoder.encode(snapshot)
+    return MAGIC + hashlib.sha256(body).digest() + body
+
+
+def decode_snapshot(frame: bytes) -> EngineSnapshot:
+    """Raises SnapshotUnusable."""
+    checksum_end = len(MAGIC) + hashlib.sha256().digest_size
+    if frame[: len(MAGIC)] != MAGIC:
+        raise SnapshotUnusable("not a snapshot of a format this engine reads")
+    body = frame[checksum_end:]
+    if hashlib.sha256(body).digest() != frame[len(MAGIC) : checksum_end]:
+        raise SnapshotUnusable("checksum does not match: damaged or half written")
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise SnapshotUnusable(str(error)) from error
