@@ -1,0 +1,303 @@
+"""The rules that keep the parts apart, as functions from source text to findings.
+
+Each rule takes a parsed `Module` and yields one line per breach, so that the rules themselves can
+be tested on planted snippets (``tests/test_architecture.py`` does both).
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+OURS = ("accounts", "exchange_site", "ledger", "matching", "trading")
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PURE_STDLIB = words(
+    "__future__ abc bisect collections copy dataclasses enum functools hashlib heapq"
+    " itertools operator types typing"
+)
+
+MAX_MODULE_LINES = 400
+MAX_FUNCTION_LINES = 70
+MAX_COLUMNS = 100
+
+
+@dataclass(frozen=True)
+class Module:
+    path: str  # relative to the project, with slashes: "matching/core/engine.py"
+    source: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source, self.path)
+
+    @cached_property
+    def name(self) -> str:
+        return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    def at(self, node: ast.AST, text: str) -> str:
+        return f"{self.path}:{getattr(node, 'lineno', 1)}: {text}"
+
+    def within(self, *packages: str) -> bool:
+        return any(within(self.name, package) for package in packages)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def load(root: Path, folder: str) -> list[Module]:
+    """Modules of a folder; migrations are history, not design, and stay out."""
+    return [
+        Module(path.relative_to(root).as_posix(), path.read_text())
+        for path in sorted((root / folder).rglob("*.py"))
+        if "migrations" not in path.parts
+    ]
+
+
+# ---------------------------------------------------------------------------------------- imports
+
+
+@dataclass(frozen=True)
+class ImportRule:
+    """What one package may import. The rule of the longest matching package counts.
+
+    ours      packages and modules of the project; the package itself always may
+    others    None for anything, else the only libraries besides Python's own
+    stdlib    None for all of Python's own library, else the only parts of it
+    banned    libraries refused in any case
+    """
+
+    package: str
+    ours: tuple[str, ...]
+    others: frozenset[str] | None = None
+    stdlib: frozenset[str] | None = None
+    banned: frozenset[str] = frozenset()
+
+
+# What the apps share and the site offers them. Its settings are read through django.conf.
+_SITE_TOOLS = ("exchange_site", "accounts")
+_DJANGO = frozenset({"django", "rest_framework", "celery"})
+
+IMPORT_RULES = (
+    ImportRule("matching.messages", (), frozenset({"msgspec"}), PURE_STDLIB),
+    ImportRule(
+        "matching.core",
+        ("matching.messages",),
+        frozenset({"msgspec", "sortedcontainers"}),
+        PURE_STDLIB,
+    ),
+    ImportRule(
+        "matching.runtime",
+        ("matching.core", "matching.messages"),
+        frozenset({"msgspec", "redis", "structlog"}),
+    ),
+    # The command is where the pure part meets the site: it asks the one factory for its client.
+    ImportRule("matching.management", ("matching", "exchange_site.redis_client")),
+    ImportRule("matching.apps", (), frozenset({"django"})),
+    ImportRule("matching", (), banned=_DJANGO),
+    ImportRule("trading", ("matching.messages", *_SITE_TOOLS)),
+    ImportRule(
+        "ledger", ("matching.messages", "trading.models", "trading.conversions", *_SITE_TOOLS)
+    ),
+    ImportRule("accounts", ("matching.messages", "exchange_site")),
+    ImportRule("exchange_site", OURS),
+)
+
+_IMPORTERS = frozenset({"import_module", "__import__", "get_model", "import_string"})
+
+
+def imported_names(module: Module) -> Iterator[tuple[ast.AST, str]]:
+    """Every module that is imported, wherever in the file, also under TYPE_CHECKING or by name."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(module, node)
+            for alias in node.names:
+                # `from trading import models` names a module; `from x import Thing` a thing in
+                # one. Both are reported in full: rules match by prefix.
+                yield node, f"{base}.{alias.name}"
+        elif isinstance(node, ast.Call) and _called_name(node) in _IMPORTERS and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield node, first.value
+
+
+def _absolute(module: Module, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    is_package = module.path.endswith("__init__.py")
+    parts = module.name.split(".")
+    parts = parts[: len(parts) - node.level + is_package]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def rule_for(module: Module) -> ImportRule | None:
+    rules = [rule for rule in IMPORT_RULES if module.within(rule.package)]
+    return max(rules, key=lambda rule: len(rule.package), default=None)
+
+
+def check_imports(module: Module, stdlib: frozenset[str]) -> Iterator[str]:
+    rule = rule_for(module)
+    if rule is None:
+        return
+    for node, name in imported_names(module):
+        top = name.partition(".")[0]
+        if top in OURS:
+            allowed = within(name, rule.package) or any(within(name, p) for p in rule.ours)
+        elif top in rule.banned:
+            allowed = False
+        elif top in stdlib:
+            allowed = rule.stdlib is None or top in rule.stdlib
+        else:
+            allowed = rule.others is None or top in rule.others
+        if not allowed:
+            yield module.at(node, f"{rule.package} may not import {name}")
+
+
+# ----------------------------------------------------------------------------------------- purity
+
+_IMPURE_CALLS = words(
+    "open print input float complex hash id eval exec compile __import__ globals locals"
+    " breakpoint vars"
+)
+_MUTABLE_MAKERS = words(
+    "list dict set bytearray defaultdict deque Counter OrderedDict SortedDict SortedList"
+    " SortedSet SortedKeyList count cycle"
+)
+_READ_ONLY_ANNOTATIONS = re.compile(r"\b(Mapping|Sequence|frozenset|FrozenSet|tuple)\[")
+_ORDER_BLIND = words("sorted sum any all min max len set frozenset SortedList SortedSet")
+_ORDER_SEEING = frozenset({"list", "tuple", "iter", "enumerate", "deque", "dict", "zip", "map"})
+
+
+def check_purity(module: Module, set_names: frozenset[str]) -> Iterator[str]:
+    """Breaches of "same commands, same bytes out" that can be seen in the source.
+
+    ``set_names`` are the names known to hold sets, from `names_of_sets` over the whole package.
+    """
+    yield from _impure_expressions(module)
+    yield from _module_state(module)
+    yield from _set_order(module, set_names)
+
+
+def _impure_expressions(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Constant(value=float() | complex()):
+                yield module.at(node, f"float literal {node.value!r}")
+            case ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div()):
+                yield module.at(node, "true division makes a float")
+            case ast.Name(id="float" | "complex"):
+                yield module.at(node, f"{node.id} has no place here")
+            case ast.Call(func=ast.Name(id=name)) if name in _IMPURE_CALLS - {"float", "complex"}:
+                yield module.at(node, f"{name}() is not pure")
+            case ast.Global() | ast.AsyncFunctionDef() | ast.Await():
+                yield module.at(node, f"{type(node).__name__} is not pure")
+            case _:
+                pass
+
+
+def _module_state(module: Module) -> Iterator[str]:
+    """Module-level containers must be read-only: by their type, or by their annotation."""
+    for node in module.tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) or node.value is None:
+            continue
+        if isinstance(node, ast.AnnAssign) and _READ_ONLY_ANNOTATIONS.search(
+            ast.unparse(node.annotation)
+        ):
+            continue
+        mutable = isinstance(
+            node.value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp
+        )
+        called = isinstance(node.value, ast.Call) and _called_name(node.value) in _MUTABLE_MAKERS
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            continue
+        if mutable or called:
+            yield module.at(node, "mutable module state; annotate it Mapping[…] or Sequence[…]")
+
+
+def names_of_sets(modules: list[Module]) -> frozenset[str]:
+    """Names and attributes that are annotated or assigned as sets anywhere in these modules."""
+    found: set[str] = set()
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.AnnAssign) and _is_set_annotation(node.annotation):
+                found.add(_last_name(node.target))
+            elif isinstance(node, ast.arg) and node.annotation is not None:
+                if _is_set_annotation(node.annotation):
+                    found.add(node.arg)
+            elif isinstance(node, ast.Assign) and _is_set_expression(node.value):
+                found.update(_last_name(target) for target in node.targets)
+    return frozenset(found - {""})
+
+
+def _set_order(module: Module, set_names: frozenset[str]) -> Iterator[str]:
+    def is_set(node: ast.AST) -> bool:
+        return _is_set_expression(node) or _last_name(node) in set_names
+
+    blind = {
+        id(argument)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and _called_name(node) in _ORDER_BLIND
+        for argument in node.args
+    }
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.For() if is_set(node.iter):
+                yield module.at(node, "iterates a set, whose order is not part of the state")
+            case ast.ListComp() | ast.DictComp() | ast.GeneratorExp():
+                if id(node) not in blind and any(is_set(g.iter) for g in node.generators):
+                    yield module.at(node, "iterates a set, whose order is not part of the state")
+            case ast.Call() if _called_name(node) in _ORDER_SEEING and any(map(is_set, node.args)):
+                yield module.at(node, "takes a set in its order, which is not part of the state")
+            case ast.Call(func=ast.Attribute(attr="pop"), args=[]) if is_set(node.func.value):
+                yield module.at(node, "pops from a set, whose order is not part of the state")
+            case _:
+                pass
+
+
+def _is_set_annotation(annotation: ast.expr) -> bool:
+    return (
+        re.match(r"(set|frozenset|AbstractSet|MutableSet)\b", ast.unparse(annotation)) is not None
+    )
+
+
+def _is_set_expression(node: ast.AST) -> bool:
+    return isinstance(node, ast.Set | ast.SetComp) or (
+        isinstance(node, ast.Call) and _called_name(node) in {"set", "frozenset"}
+    )
+
+
+def _called_name(node: ast.Call) -> str:
+    return _last_name(node.func)
+
+
+def _last_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+# ------------------------------------------------------------------------------------------- size
+
+
+def check_size(module: Module) -> Iterator[str]:
+    lines = module.source.splitlines()
+    if len(lines) > MAX_MODULE_LINES:
+        yield f"{module.path}: {len(lines)} lines, more than {MAX_MODULE_LINES}"
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_COLUMNS:
+            yield f"{module.path}:{number}: {len(line)} columns, more than {MAX_COLUMNS}"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > MAX_FUNCTION_LINES:
+                yield module.at(node, f"{node.name} has {length} lines")
