@@ -5,6 +5,14 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    if sys.argv[1:2] == ["runexchange"]:
+        from exchange_site.embedded.bootstrap import prepared
+        from exchange_site.embedded.errors import ServiceError
+
+        try:
+            prepared()  # decides where Postgres and Redis are, which the settings need
+        except (ServiceError, OSError) as error:
+            sys.exit(f"error: {error}")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -1,0 +1,150 @@
+"""What `manage.py runexchange` needs before Django can read its settings.
+
+Takes the data folder for this process alone, clears away what a killed run left, decides where
+Postgres and Redis are, and puts that into the environment and ``services.env``. Starts nothing.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from exchange_site.embedded import postgres, redis_server
+from exchange_site.embedded.errors import ServiceError
+from exchange_site.embedded.ports import free_port, is_free
+from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
+
+ROOT = Path(__file__).resolve().parents[2]
+DISK_FREE_BYTES_MIN = 300_000_000
+SERVICES_FILE = "services.env"
+PERSISTED = ("DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DEMO")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What this run stands on. A server named from outside is None here: it isn't ours to run."""
+
+    data: Path
+    port: int
+    feeds_port: int
+    simulate: bool
+    demo: bool
+    postgres: postgres.Postgres | None
+    redis: redis_server.RedisServer | None
+    stopped_leftovers: int
+    lock: int
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+
+@cache
+def prepared() -> Prepared:
+    """The same answer for manage.py, which calls this first, and for the command."""
+    data = Path(os.environ.get("EXCHANGE_DATA") or ROOT / "var").resolve()
+    port = _port("PORT", 8000)
+    feeds_port = _port("FEEDS_PORT", port + 1)
+    simulate, demo = _switch("SIMULATE"), _switch("DEMO")
+    _make_folder(data)
+    lock = _lock(data)
+    old = leftovers(data)
+    end(old)
+    for variable, number in (("PORT", port), ("FEEDS_PORT", feeds_port)):
+        if not is_free(number):
+            raise ServiceError(
+                f"port {number} is in use: stop what listens there or set {variable} to a free one"
+            )
+    before = _read(data / SERVICES_FILE)
+    database = store = None
+    if not os.environ.get("DATABASE_URL"):
+        preferred = urlsplit(before.get("DATABASE_URL", "")).port
+        database = postgres.prepare(data / "postgres", port=free_port(preferred=preferred))
+        os.environ["DATABASE_URL"] = database.url()
+    if not os.environ.get("REDIS_URL"):
+        preferred = urlsplit(before.get("REDIS_URL", "")).port
+        store = redis_server.prepare(data / "redis", port=free_port(preferred=preferred))
+        os.environ["REDIS_URL"] = store.url()
+    secret = before.get("DJANGO_SECRET_KEY") or secrets.token_hex(32)
+    os.environ.setdefault("DJANGO_SECRET_KEY", secret)
+    os.environ |= {"EXCHANGE_DATA": str(data), RUN_MARKER: str(data), "DEMO": str(int(demo))}
+    _write(data / SERVICES_FILE)
+    return Prepared(
+        data=data, port=port, feeds_port=feeds_port, simulate=simulate, demo=demo,
+        postgres=database, redis=store, stopped_leftovers=len(old), lock=lock,
+    )  # fmt: skip
+
+
+def _port(variable: str, default: int) -> int:
+    given = os.environ.get(variable) or str(default)
+    if not given.isdecimal() or not 0 < int(given) < 65_536:
+        raise ServiceError(f"{variable}={given} is not a port: choose one between 1 and 65535")
+    return int(given)
+
+
+def _switch(variable: str) -> bool:
+    given = os.environ.get(variable) or "1"
+    if given not in ("0", "1"):
+        raise ServiceError(f"{variable}={given} is neither 1 nor 0")
+    return given == "1"
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "logs").mkdir(mode=0o700, exist_ok=True)
+        probe = data / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ServiceError(
+            f"can't write to {data} ({error.strerror}): set EXCHANGE_DATA to a folder you own"
+        ) from None
+    free = shutil.disk_usage(data).free
+    if free < DISK_FREE_BYTES_MIN:
+        raise ServiceError(
+            f"the disk of {data} has {free // 1_000_000} MB left: "
+            f"free at least {DISK_FREE_BYTES_MIN // 1_000_000} MB or set EXCHANGE_DATA elsewhere"
+        )
+
+
+def _lock(data: Path) -> int:
+    """Held until this process ends, however it ends. The descriptor isn't inherited by children."""
+    lock = os.open(data / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(lock, 20).decode() or "?"
+        raise ServiceError(
+            f"an exchange already runs on {data} (pid {pid}): stop it or set EXCHANGE_DATA"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, str(psutil.Process().pid).encode())
+    return lock
+
+
+def _read(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    lines = path.read_text(errors="replace").splitlines()
+    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
+    return {name: value for name, _, value in pairs}
+
+
+def _write(path: Path) -> None:
+    """Whole or not at all, and never readable by others."""
+    lines = [
+        "# Written by manage.py runexchange at every start; manage.py reads it. Keep it secret.",
+        *(f"{name}={os.environ[name]}" for name in PERSISTED),
+    ]
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text("\n".join(lines) + "\n")
+    unfinished.rename(path)
