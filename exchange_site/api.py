@@ -30,7 +30,6 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from matching.messages.limits import MAX_ID
 
@@ -75,7 +74,6 @@ def exception_handler(
     error = to_api_error(exc)
     if error is None:
         return None
-    set_rollback()
     headers: dict[str, str] = {}
     if isinstance(exc, exceptions.APIException):
         if auth_header := getattr(exc, "auth_header", None):

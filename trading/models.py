@@ -8,17 +8,16 @@ from decimal import Decimal
 from enum import StrEnum
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
 from matching.messages.limits import MAX_LEVERAGE, MONEY_UNITS_PER_CURRENCY, PPM
 from matching.messages.vocabulary import (
-    CancelReason,
     MarketState,
     OrderStatus,
     OrderType,
-    RejectCode,
     Role,
     SelfTradePrevention,
     Side,
@@ -90,6 +89,21 @@ class Market(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    def clean(self) -> None:
+        if not isinstance(self.tick_size, Decimal) or not isinstance(self.lot_size, Decimal):
+            return  # already refused as no numbers
+        units = self.tick_size * self.lot_size * MONEY_UNITS_PER_CURRENCY
+        if units != int(units):
+            raise ValidationError(
+                {"lot_size": "Tick size × lot size must be a whole number of millionths."}
+            )
+        before = Market.objects.filter(pk=self.pk).first()
+        for field in ("tick_size", "lot_size"):
+            if before and getattr(before, field) != getattr(self, field):
+                raise ValidationError(
+                    {field: "Orders and positions count in it: it stays as the market was made."}
+                )
+
     @property
     def units_per_tick_lot(self) -> int:
         """Money units of one lot at a price of one tick; whole, as `clean` checks."""
@@ -160,7 +174,6 @@ class Order(models.Model):
         blank=True,
         default="",
         db_default="",
-        choices=sorted({*_choices(RejectCode), *_choices(CancelReason)}),
         help_text="Why the order was rejected, cancelled or expired.",
     )
     created_at = models.DateTimeField()

@@ -1,0 +1,141 @@
+"""A market's rules and where it stands, kept in the process for moments.
+
+The engine judges by its own; what is read here only lets the API refuse early and hold enough.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+
+import msgspec
+import redis
+import structlog
+
+from exchange_site.api import ApiError
+from exchange_site.redis_client import redis_client
+from matching.messages.streams import Ticker, ticker_key
+from matching.messages.vocabulary import MarketState
+from trading.models import Market, MarketStatus
+
+RULES_AGE_MAX_S = 1.0
+TICKER_AGE_MAX_S = 0.1
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """A `Market` row, as the hot path reads it."""
+
+    id: str
+    base_asset: str
+    quote_asset: str
+    tick_size: Decimal
+    lot_size: Decimal
+    units_per_tick_lot: int
+    min_size_lots: int
+    max_size_lots: int
+    min_notional_units: int
+    price_band_ppm: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    max_leverage: int
+
+    @classmethod
+    def of(cls, market: Market) -> "MarketRules":
+        names = (name for name in cls.__slots__ if name != "units_per_tick_lot")
+        values = {name: getattr(market, name) for name in names}
+        return cls(units_per_tick_lot=market.units_per_tick_lot, **values)
+
+
+class _RulesCache:
+    def __init__(self) -> None:
+        self._rules: dict[str, MarketRules] = {}
+        self._read_at: float | None = None
+        self._lock = threading.Lock()
+
+    def all(self) -> dict[str, MarketRules]:
+        if self._stale():
+            with self._lock:
+                if self._stale():
+                    self._rules = {m.pk: MarketRules.of(m) for m in Market.objects.order_by("pk")}
+                    self._read_at = time.monotonic()
+        return self._rules
+
+    def _stale(self) -> bool:
+        return self._read_at is None or time.monotonic() - self._read_at > RULES_AGE_MAX_S
+
+    def forget(self) -> None:
+        self._read_at = None
+
+
+class _TickerCache:
+    def __init__(self) -> None:
+        self._tickers: dict[str, tuple[float, Ticker]] = {}
+
+    def get(self, market_id: str) -> Ticker:
+        known = self._tickers.get(market_id)
+        if known is not None and time.monotonic() - known[0] <= TICKER_AGE_MAX_S:
+            return known[1]
+        ticker = _published_ticker(market_id) or _recorded_ticker(market_id)
+        self._tickers[market_id] = (time.monotonic(), ticker)
+        return ticker
+
+    def forget(self) -> None:
+        self._tickers.clear()
+
+
+_rules_cache = _RulesCache()
+_ticker_cache = _TickerCache()
+_ticker_decoder = msgspec.json.Decoder(Ticker)
+
+
+def market_rules(market_id: str) -> MarketRules:
+    """Raises ApiError 404 for an unknown market."""
+    rules = _rules_cache.all().get(market_id)
+    if rules is None:
+        message = "There is no such market. GET /markets lists them."
+        raise ApiError(HTTPStatus.NOT_FOUND, "MARKET_NOT_FOUND", message, "marketId")
+    return rules
+
+
+def all_market_rules() -> dict[str, MarketRules]:
+    """By market id, in the order of the ids."""
+    return _rules_cache.all()
+
+
+def market_ticker(market_id: str) -> Ticker:
+    """As the engine's shell published it; else as the ledger recorded it, without best prices."""
+    return _ticker_cache.get(market_id)
+
+
+def forget_markets() -> None:
+    """Read rules and tickers again before the next answer."""
+    _rules_cache.forget()
+    _ticker_cache.forget()
+
+
+def _published_ticker(market_id: str) -> Ticker | None:
+    try:
+        data = redis_client().get(ticker_key(market_id))
+        return _ticker_decoder.decode(data) if data else None  # type: ignore[arg-type]  not async
+    except (redis.RedisError, msgspec.DecodeError) as error:
+        log.warning("ticker_not_readable", market=market_id, error=str(error))
+        return None
+
+
+def _recorded_ticker(market_id: str) -> Ticker:
+    status = MarketStatus.objects.get(pk=market_id)
+    return Ticker(
+        seq=0,
+        time_ms=0,
+        state=MarketState(status.state),
+        mark_price_ticks=status.mark_price_ticks,
+        index_price_ticks=status.index_price_ticks,
+        last_price_ticks=status.last_price_ticks,
+        best_bid_ticks=0,
+        best_ask_ticks=0,
+        open_interest_lots=0,
+    )

@@ -1,0 +1,60 @@
+"""Commands that are promised in Postgres before they are published. See `OutboxCommand`."""
+
+import msgspec
+from django.db import transaction
+
+from matching.messages.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    Command,
+    ConfigureMarket,
+    PlaceOrder,
+    SetMarketState,
+)
+from matching.messages.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
+from trading.models import Order, OutboxCommand
+from trading.publisher import publish_committed
+
+PromisedCommand = ConfigureMarket | SetMarketState | CancelOrder | CancelAllOrders
+
+NOT_YET = 1  # stands for the row's id until the row has one
+
+
+def promise_command(market_id: str, command: PromisedCommand, by_id: int | None) -> OutboxCommand:
+    """Insert the command's outbox row and publish it once the transaction commits.
+
+    Its ``command_id`` is set here; callers pass `NOT_YET`.
+    """
+    payload = msgspec.to_builtins(command)
+    del payload["command_id"]
+    row = OutboxCommand.objects.create(
+        market_id=market_id,
+        command_type=type(command).__name__,
+        payload=payload,
+        created_by_id=by_id,
+    )
+    transaction.on_commit(lambda: publish_committed(market_id, command_of_row(row)))
+    return row
+
+
+def command_of_row(row: OutboxCommand) -> Command:
+    """The command as it travels. Raises msgspec.ValidationError for a row no one here wrote."""
+    return msgspec.convert({**row.payload, "command_id": row.pk}, Command)
+
+
+def command_of_order(order: Order) -> PlaceOrder:
+    """The order's command, the same each time: the row keeps all it was placed with."""
+    return PlaceOrder(
+        order_id=order.pk,
+        account_id=order.user_id,
+        side=Side(order.side),
+        order_type=OrderType(order.order_type),
+        time_in_force=TimeInForce(order.time_in_force),
+        price_ticks=order.price_ticks,
+        size_lots=order.size_lots,
+        margin_units=order.margin_units,
+        leverage=order.leverage,
+        hold_units=order.hold_units,
+        reduce_only=order.reduce_only,
+        self_trade_prevention=SelfTradePrevention(order.self_trade_prevention),
+    )
