@@ -131,3 +131,13 @@ def average_price_text(
     ticks = _EXACT.divide(Decimal(cost_units), Decimal(size_lots * units_per_tick_lot))
     rounded = ticks.quantize(_MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=_EXACT)
     return text(_EXACT.multiply(rounded, tick_size))
+
+
+def nearest_ticks(price: Decimal, tick_size: Decimal) -> int:
+    """The tick nearest to an observed price, at least one. Raises ValueError if out of bounds."""
+    if not price.is_finite() or price <= 0:
+        raise ValueError(f"a price must be above zero, not {price}")
+    ticks = max(1, round(_EXACT.divide(price, tick_size)))
+    if ticks > MAX_PRICE_TICKS:
+        raise ValueError(f"{text(price)} is more than {MAX_PRICE_TICKS} ticks of {text(tick_size)}")
+    return ticks
