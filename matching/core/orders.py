@@ -179,6 +179,8 @@ def _state_allows(market_state: MarketState, command: PlaceOrder) -> bool:
 def _refused_by_limits(config: MarketConfig, command: PlaceOrder) -> RejectCode | None:
     if command.size_lots < config.min_size_lots or command.size_lots > config.max_size_lots:
         return RejectCode.INVALID_SIZE
+    if command.order_type is OrderType.MARKET and command.time_in_force is TimeInForce.GTX:
+        return RejectCode.INVALID_TIME_IN_FORCE  # a market order never rests
     if command.leverage > config.max_leverage:
         return RejectCode.INVALID_LEVERAGE
     notional = config.units_per_tick_lot * command.price_ticks * command.size_lots

@@ -1,0 +1,51 @@
+"""③ Match orders in memory until stopped."""
+
+import signal
+import threading
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import redis
+from django.core.management.base import BaseCommand
+
+from exchange_site.redis_client import redis_client
+from matching.messages.streams import input_stream
+from matching.runtime.process import EngineProcess
+
+
+class Command(BaseCommand):
+    help = "Run the matching engine of some markets, or of every market that has an input stream."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--markets", nargs="+", default=[], metavar="MARKET")
+        parser.add_argument(
+            "--name",
+            default="engine",
+            help="Name of this engine and its consumer group; a hot standby needs another one.",
+        )
+        parser.add_argument(
+            "--snapshot-every",
+            type=int,
+            default=10_000,
+            metavar="N",
+            help="Commands between two snapshots: what a restart replays at most.",
+        )
+
+    def handle(self, **options: Any) -> None:  # type: ignore[override]
+        client = redis_client()
+        stop = threading.Event()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, lambda *_: stop.set())
+        named = options["markets"]
+        markets: Callable[[], Iterable[str]] = (
+            (lambda: named) if named else (lambda: markets_with_input(client))
+        )
+        EngineProcess(client, markets, options["name"], options["snapshot_every"]).run(stop)
+
+
+def markets_with_input(client: redis.Redis) -> list[str]:
+    prefix, suffix = input_stream("*").split("*")
+    keys = client.scan_iter(match=input_stream("*"), count=1_000, _type="stream")
+    return [key.decode().removeprefix(prefix).removesuffix(suffix) for key in keys]

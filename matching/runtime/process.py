@@ -1,0 +1,205 @@
+"""Many markets in one process, one thread, one connection.
+
+Each market is recovering, running or halted, on its own. Running ones share one XREADGROUP; a
+fault sends only its market back to recovery, and is logged once, not at every try. Waiting is
+short enough to show depth every 100 ms while things change, and a heartbeat every second whatever
+happens.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from enum import Enum
+from threading import Event as StopFlag
+from typing import Any
+
+import redis
+import structlog
+
+from matching.messages.snapshot import SnapshotUnusable
+from matching.messages.streams import Heartbeat
+from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
+from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_market
+
+BATCH_COMMANDS_MAX = 512
+IDLE_WAIT_MS = 500
+HEARTBEAT_INTERVAL_MS = 1_000
+RETRY_INTERVAL_MS = 500
+
+log = structlog.get_logger(__name__)
+
+
+class Phase(Enum):
+    RECOVERING = "recovering"
+    RUNNING = "running"
+    HALTED = "halted"
+
+
+class HostedMarket:
+    """A runner and where it stands with this process."""
+
+    def __init__(self, runner: MarketRunner) -> None:
+        self.runner = runner
+        self.phase = Phase.RECOVERING
+        self.reason = ""  # of the fault it is recovering from, or why it halted
+        self.shown_seq = -1
+
+
+class EngineProcess:
+    """``markets`` names what to host; asked again every second, so new ones are picked up."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        markets: Callable[[], Iterable[str]],
+        engine_name: str,
+        snapshot_every: int,
+    ) -> None:
+        self.client = client
+        self.markets = markets
+        self.engine_name = engine_name
+        self.snapshot_every = snapshot_every
+        self.hosted: dict[str, HostedMarket] = {}
+        self.started_ms = _wall_ms()
+        self._next_show_ms = 0
+        self._next_beat_ms = 0
+        self._next_retry_ms = 0
+        self._redis_fault = ""
+
+    def run(self, stop: StopFlag) -> None:
+        """Until told to stop; then snapshots every running market."""
+        while not stop.is_set():
+            try:
+                self._round()
+                if self._redis_fault:
+                    log.info("redis_answers_again")
+                    self._redis_fault = ""
+            except redis.RedisError as error:
+                self._lose_redis(str(error))
+                stop.wait(RETRY_INTERVAL_MS / 1000)
+        self._leave()
+
+    def _round(self) -> None:
+        now_ms = _monotonic_ms()
+        if now_ms >= self._next_beat_ms:
+            self._host_new_markets()
+        if now_ms >= self._next_retry_ms:
+            self._recover_markets()
+            self._next_retry_ms = now_ms + RETRY_INTERVAL_MS
+        self._read_and_process()
+        self._show()
+
+    def _host_new_markets(self) -> None:
+        for market_id in sorted(set(self.markets()) - set(self.hosted)):
+            runner = MarketRunner(self.client, market_id, self.engine_name, self.snapshot_every)
+            self.hosted[market_id] = HostedMarket(runner)
+
+    def _recover_markets(self) -> None:
+        for hosted in self.hosted.values():
+            if hosted.phase is Phase.RECOVERING:
+                self._attempt(hosted, hosted.runner.recover, Phase.RUNNING)
+
+    def _read_and_process(self) -> None:
+        running = {
+            hosted.runner.input_key: hosted
+            for hosted in self.hosted.values()
+            if hosted.phase is Phase.RUNNING
+        }
+        if not running:
+            time.sleep(IDLE_WAIT_MS / 1000)
+            return
+        try:
+            replies: Any = self.client.xreadgroup(
+                self.engine_name,
+                str(os.getpid()),
+                dict.fromkeys(running, ">"),
+                count=BATCH_COMMANDS_MAX,
+                block=self._wait_ms(),
+            )
+        except redis.ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            for hosted in running.values():
+                self._set_back(hosted, "a stream or its consumer group is gone")
+            return
+        for key, entries in replies or ():
+            hosted = running[key.decode()]
+            self._attempt(hosted, lambda h=hosted, e=entries: h.runner.process(e), Phase.RUNNING)
+
+    def _wait_ms(self) -> int:
+        """Until something is due: showing what changed, or else the next heartbeat."""
+        if any(h.shown_seq != h.runner.engine.seq for h in self.hosted.values()):
+            return max(1, min(IDLE_WAIT_MS, self._next_show_ms - _monotonic_ms()))
+        return IDLE_WAIT_MS
+
+    def _attempt(self, hosted: HostedMarket, step: Callable[[], None], after: Phase) -> None:
+        """Do one step of a market and note how it ended. A Redis fault is raised on."""
+        try:
+            step()
+        except Halted as error:
+            hosted.phase, hosted.reason = Phase.HALTED, str(error)
+            log.critical("market_halted", market=hosted.runner.market_id, reason=str(error))
+        except (RecoveryNeeded, SnapshotUnusable) as error:
+            self._set_back(hosted, str(error))
+        else:
+            hosted.phase, hosted.reason = after, ""
+
+    def _set_back(self, hosted: HostedMarket, reason: str) -> None:
+        if reason != hosted.reason:
+            log.error("market_set_back", market=hosted.runner.market_id, reason=reason)
+        hosted.phase, hosted.reason = Phase.RECOVERING, reason
+
+    def _lose_redis(self, reason: str) -> None:
+        """Nobody knows what the last write did: every running market recovers."""
+        if not self._redis_fault:
+            log.error("redis_lost", reason=reason)
+        self._redis_fault = reason
+        for hosted in self.hosted.values():
+            if hosted.phase is Phase.RUNNING:
+                hosted.phase, hosted.reason = Phase.RECOVERING, "Redis was out of reach"
+
+    def _show(self) -> None:
+        now_ms = _monotonic_ms()
+        pipe = self.client.pipeline(transaction=False)
+        if now_ms >= self._next_show_ms:
+            for market_id, hosted in self.hosted.items():
+                seq = hosted.runner.engine.seq
+                if hosted.phase is Phase.RUNNING and seq != hosted.shown_seq:
+                    show_market(pipe, market_id, hosted.runner.engine.state)
+                    hosted.shown_seq = seq
+                    self._next_show_ms = now_ms + SHOW_INTERVAL_MS
+        if now_ms >= self._next_beat_ms:
+            for market_id, hosted in self.hosted.items():
+                show_heartbeat(pipe, market_id, self._heartbeat(hosted))
+            self._next_beat_ms = now_ms + HEARTBEAT_INTERVAL_MS
+        if pipe:
+            pipe.execute()
+
+    def _heartbeat(self, hosted: HostedMarket) -> Heartbeat:
+        return Heartbeat(
+            engine=self.engine_name,
+            pid=os.getpid(),
+            beat_ms=_wall_ms(),
+            started_ms=self.started_ms,
+            seq=hosted.runner.engine.seq,
+            input_id=hosted.runner.input_id,
+            halted=hosted.reason,
+        )
+
+    def _leave(self) -> None:
+        for market_id, hosted in self.hosted.items():
+            if hosted.phase is not Phase.RUNNING:
+                continue
+            try:
+                hosted.runner.snapshot()
+            except redis.RedisError as error:
+                log.error("last_snapshot_failed", market=market_id, reason=str(error))
+        log.info("engine_stopped", engine=self.engine_name)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
