@@ -79,6 +79,8 @@ DATABASES = {"default": env.db("DATABASE_URL")}
 # One connection per thread for its life: opening one costs more than an order.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A server that vanished without a word is noticed in seconds, not when TCP gives up.
+DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, tcp_user_timeout=10_000)
 REDIS_URL = env.str("REDIS_URL")
 
 CACHES = {
@@ -110,11 +112,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["exchange_site.api.StructJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["exchange_site.api.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {"signin": "10/min", "signup": "60/hour"},
+    # Per address; sign-in counts failures only. The demo's simulator signs up from one address.
+    "DEFAULT_THROTTLE_RATES": {"signin": "10/min", "signup": None if DEMO else "60/hour"},
+    # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
+    "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "UNAUTHENTICATED_USER": None,
 }
 SIMPLE_JWT = {
@@ -127,6 +132,7 @@ SIMPLE_JWT = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Perpetual futures exchange",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -140,6 +146,19 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Each stands behind something faster and is safe to miss; one that waited is superseded.
+CELERY_BEAT_SCHEDULE = {
+    "persist-all-markets": {
+        "task": "ledger.tasks.persist_all_markets",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "resend-unseen-commands": {
+        "task": "trading.tasks.resend_unseen_commands",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+}
 
 # Traders may fund themselves (demo); otherwise /user/onramp makes a request for an operator.
 SELF_ONRAMP = env.bool("SELF_ONRAMP", default=DEMO)

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from accounts import api
+
+urlpatterns = [
+    path("auth/signup", api.SignupView.as_view()),
+    path("auth/signin", api.SigninView.as_view()),
+    path("auth/refresh", api.RefreshView.as_view()),
+    path("auth/signout", api.SignoutView.as_view()),
+]
