@@ -1,0 +1,26 @@
+"""⑤ The listener as a part of every Celery worker: started after the pool, stopped before it."""
+
+from typing import Any
+
+from celery import bootsteps
+
+from ledger.listener import OutputStreamListener
+
+
+class PersistenceStep(bootsteps.StartStopStep):
+    requires = {"celery.worker.components:Pool"}
+
+    def __init__(self, worker: Any, **kwargs: Any) -> None:
+        super().__init__(worker, **kwargs)
+        self._listener: OutputStreamListener | None = None
+
+    def start(self, worker: Any) -> None:
+        self._listener = OutputStreamListener(node=worker.hostname)
+        self._listener.start()
+
+    def stop(self, worker: Any) -> None:  # noqa: ARG002  Celery passes it
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+
+    terminate = stop
