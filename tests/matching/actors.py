@@ -251,3 +251,9 @@ def money_of(leg: TradeLeg) -> tuple[int, int, int, int, int]:
         leg.fee_units,
         leg.available_delta_units,
     )
+
+
+def positioned(exchange: Exchange, long: Trader, short: Trader, lots: int) -> None:
+    """``long`` buys from ``short`` at 1,000."""
+    short.sells(lots, at=1_000)
+    long.buys(lots, at=1_000)
