@@ -258,7 +258,7 @@ def _set_order(module: Module, set_names: frozenset[str]) -> Iterator[str]:
                     yield module.at(node, "iterates a set, whose order is not part of the state")
             case ast.Call() if _called_name(node) in _ORDER_SEEING and any(map(is_set, node.args)):
                 yield module.at(node, "takes a set in its order, which is not part of the state")
-            case ast.Call(func=ast.Attribute(attr="pop"), args=[]) if is_set(node.func.value):
+            case ast.Call(func=ast.Attribute(attr="pop", value=owner), args=[]) if is_set(owner):
                 yield module.at(node, "pops from a set, whose order is not part of the state")
             case _:
                 pass
