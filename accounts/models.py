@@ -18,6 +18,7 @@ class User(AbstractUser):
     )
 
     class Meta(AbstractUser.Meta):
+        permissions = [("suspend_user", "Can suspend and resume users")]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_username_ignoring_case"),
         ]
