@@ -212,3 +212,26 @@ def test_fees_round_up_for_each_part() -> None:
     # A flip pays for its close and for its open, each rounded up: 4 + ⌈7.007⌉ = 12.
     bob.buys(3, at=1_001)
     assert alice.sells(3, at=1_001).trades[0].taker.fee_units == 12
+
+
+def test_a_close_that_leaves_exactly_nothing_is_allowed() -> None:
+    exchange = Exchange(mark=1_000)
+    alice, bob, carol = exchange.traders("alice", "bob", "carol")
+    bob.sells(1, at=1_000)
+    alice.buys(1, at=1_000, margin=50_475)
+    carol.buys(1, at=950)
+    # Selling at 950 loses 50,000 and costs a fee of 475: the margin to its last unit.
+    close = alice.sells(1, at=950)
+    assert money_of(close.trades[0].taker) == (3_000_000, -50_475, -50_000, 475, 3_000_000)
+    assert alice.position == (0, 0, 0)
+
+
+def test_a_fill_needs_the_smallest_margin_at_its_own_price() -> None:
+    exchange = Exchange(mark=1_000, max_leverage=20)
+    alice, bob = exchange.traders("alice", "bob")
+    bob.buys(2, at=1_010)
+    # 50,000 a lot is enough at the mark, where a market order is first measured; at 1,010 it takes
+    # 1,010,000/20 = 50,500.
+    short = alice.sells(1, margin=50_499)
+    assert short.cancels == [(short.order_id, "UNAFFORDABLE", 1, 0)]
+    assert alice.sells(1, margin=50_500).fills == [(1_010, 1)]
