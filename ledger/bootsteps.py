@@ -8,19 +8,20 @@ from ledger.listener import OutputStreamListener
 
 
 class PersistenceStep(bootsteps.StartStopStep):
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
-    def __init__(self, worker: Any, **kwargs: Any) -> None:
-        super().__init__(worker, **kwargs)
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
         self._listener: OutputStreamListener | None = None
 
-    def start(self, worker: Any) -> None:
-        self._listener = OutputStreamListener(node=worker.hostname)
+    def start(self, parent: Any) -> None:
+        self._listener = OutputStreamListener(node=parent.hostname)
         self._listener.start()
 
-    def stop(self, worker: Any) -> None:  # noqa: ARG002  Celery passes it
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes the worker
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
 
-    terminate = stop
+    def terminate(self, parent: Any) -> None:
+        self.stop(parent)
