@@ -10,8 +10,7 @@ from ledger import services
 from ledger.models import Deposit, DepositStatus, JournalEntry, Posting, Wallet
 from ledger.reconciliation import wallet_differences
 from matching.messages.limits import MAX_MONEY_UNITS
-from tests.ledger.test_persistence import in_threads
-from tests.ledger.world import make_user
+from tests.ledger.world import in_threads, make_user
 
 
 @pytest.fixture

@@ -2,18 +2,18 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 
-from ledger import bulk, persistence
-from ledger.batch import EPOCH, PoisonEntry, SequenceGap
+from ledger import bulk, persistence, services
+from ledger.batch import EPOCH, PoisonEntry
 from ledger.models import Account, AccountKind, DeadLetter, MarketCursor, Posting, Wallet
 from ledger.persistence import persist_market
 from ledger.reconciliation import wallet_differences
-from matching.messages.events import CommandRejected, MarkPriceChanged, Trade
+from matching.messages.events import CommandRejected, MarkPriceChanged
 from matching.messages.streams import dead_letter_stream, output_stream
-from matching.messages.vocabulary import CancelReason, RejectCode, Side
-from tests.ledger.world import DEPOSIT_UNITS, FIRST_TIME_MS, leg, position, rows, write_session
+from matching.messages.vocabulary import RejectCode
+from tests.ledger.world import DEPOSIT_UNITS, FIRST_TIME_MS, in_threads, make_market, rows
 from trading.models import Fill, Order
 
 FIRST_TIME = EPOCH + timedelta(milliseconds=FIRST_TIME_MS)
@@ -23,39 +23,11 @@ def at(seq: int):
     return FIRST_TIME + timedelta(milliseconds=seq)
 
 
-def in_threads(count, call):
-    """Run the call in so many threads at once; the answers, exceptions among them."""
-    barrier = threading.Barrier(count)
-    answers = []
-
-    def run():
-        barrier.wait()
-        try:
-            answers.append(call())
-        except Exception as error:  # noqa: BLE001  an answer like any other
-            answers.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
-
-
 def posted(**account) -> int:
     total = Posting.objects.filter(account=Account.objects.get(**account)).aggregate(
         t=Sum("amount_units")
     )
     return total["t"] or 0
-
-
-@pytest.fixture
-def session(world):
-    write_session(world)
-    return world
 
 
 def test_a_session_is_written_to_the_last_digit(session):
@@ -218,8 +190,6 @@ def test_a_market_in_other_hands_is_left_alone(session):
     held, release = threading.Event(), threading.Event()
 
     def hold():
-        from django.db import transaction
-
         with transaction.atomic():
             MarketCursor.objects.select_for_update().get(market=session.market)
             held.set()
@@ -243,12 +213,7 @@ def test_wallets_may_change_while_a_batch_is_applied(session, monkeypatch):
     write = bulk.write
 
     def write_after_a_deposit(cursor, batch, dead_letters):
-        def deposit():
-            from ledger.services import deposit
-
-            deposit(session.alice.pk, 77, approved=True)
-
-        in_threads(1, deposit)
+        in_threads(1, lambda: services.deposit(session.alice.pk, 77, approved=True))
         write(cursor, batch, dead_letters)
 
     monkeypatch.setattr(bulk, "write", write_after_a_deposit)
@@ -279,132 +244,6 @@ def test_a_crash_before_the_commit_leaves_nothing(session, monkeypatch, step):
     assert rows(session) == before
     assert persist_market(session.market_id) == 12
     assert wallet_differences() == []
-
-
-def test_a_gap_stops_the_market_in_front_of_it(session):
-    session.publish(*[e for e in session.entries if e.seq != 6])
-    with pytest.raises(SequenceGap, match="stopped before sequence 6: the stream goes on at 7-0"):
-        persist_market(session.market_id)
-    assert rows(session)["cursor"][0] == 5
-    assert session.order("refused").status == "pending"
-    stopped = rows(session)
-    with pytest.raises(SequenceGap):
-        persist_market(session.market_id)
-    assert rows(session) == stopped
-
-
-def test_a_gap_at_the_start_applies_nothing(session):
-    before = rows(session)
-    session.publish(*session.entries[1:])
-    with pytest.raises(SequenceGap) as stopped:
-        persist_market(session.market_id)
-    assert (stopped.value.market_id, stopped.value.seq) == ("BTC-PERP", 1)
-    assert rows(session) == before
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"\xff\xfe", "undecodable"),
-        (b'{"v":1,"seq":4}', "undecodable"),
-        (b'{"seq":9,"input_id":"1-0","time_ms":1,"command_id":0,"events":[]}', "is sequence 9"),
-    ],
-)
-def test_an_undecodable_entry_stops_the_market_in_front_of_it(session, data, why):
-    session.publish(*session.entries[:3])
-    session.publish_bytes("4-0", data)
-    with pytest.raises(PoisonEntry, match=why) as stopped:
-        persist_market(session.market_id)
-    assert stopped.value.seq == 4
-    assert rows(session)["cursor"][0] == 3
-
-
-def forged_trade(world):
-    stranger = leg(world.orders["short"] + 1_000, world.alice.pk, 0, 0, 0, 0, 0)
-    return Trade(
-        trade_id=1, price_ticks=1, size_lots=1, taker_side=Side.LONG, taker=stranger, maker=stranger
-    )
-
-
-POISON = {
-    "unknown order": (lambda w: [forged_trade(w)], "is not in the database"),
-    "accepted twice": (lambda w: [w.accepted("short")], "is open and can't be accepted"),
-    "cancelled before accepted": (
-        lambda w: [w.cancelled("refused", 3, 0, 150_750, CancelReason.USER)],
-        "is pending, not open",
-    ),
-    "lots don't add up": (
-        lambda w: [w.cancelled("short", 2, 5, 0, CancelReason.USER)],
-        "8 lots left, not 5",
-    ),
-    "gives back too much": (
-        lambda w: [w.cancelled("short", 1, 9, 502_501, CancelReason.USER)],
-        "gives back 1 units it does not hold",
-    ),
-    "finished and holding": (
-        lambda w: [w.cancelled("short", 10, 0, 1, CancelReason.USER)],
-        "still holds 502499 units",
-    ),
-    "flat with margin": (
-        lambda w: [position(w.alice.pk, 0, 0, 5)],
-        "position_flat_has_no_margin_and_no_cost",
-    ),
-    "unknown user": (lambda w: [position(10**9, 1, 1, 5)], "violates foreign key constraint"),
-    "number too large": (lambda w: [position(w.alice.pk, 10**30, 1, 5)], "out of range|does not"),
-}
-
-
-@pytest.mark.parametrize("name", POISON)
-def test_poison_stops_the_market_in_front_of_it(session, name):
-    events, why = POISON[name]
-    del session.entries[4:]
-    bad = session.say(*events(session))
-    session.say(MarkPriceChanged(mark_price_ticks=5, index_price_ticks=5))
-    session.publish()
-    with pytest.raises(PoisonEntry, match=why) as stopped:
-        persist_market(session.market_id)
-    assert stopped.value.seq == bad.seq == 5
-    seen = rows(session)
-    assert seen["cursor"][0] == 4
-    assert seen["status"][2] == 1000
-    assert wallet_differences() == []
-
-
-def test_unbalanced_leg_is_poison(session):
-    del session.entries[4:]
-    good = leg(session.orders["long"], session.bob.pk, 5, 0, 0, 0, 0)
-    session.say(
-        session.accepted("long"),
-        Trade(
-            trade_id=1,
-            price_ticks=1000,
-            size_lots=1,
-            taker_side=Side.LONG,
-            taker=good,
-            maker=type(good)(
-                order_id=session.orders["short"],
-                account_id=session.alice.pk,
-                remaining_lots=9,
-                hold_released_units=0,
-                margin_delta_units=0,
-                realized_pnl_units=0,
-                fee_units=0,
-                available_delta_units=1,
-            ),
-        ),
-    )
-    session.publish()
-    with pytest.raises(PoisonEntry, match="sum to 1 instead of zero"):
-        persist_market(session.market_id)
-
-
-def test_trade_without_its_position_is_poison(session):
-    entry = session.entries[4]
-    del session.entries[4:]
-    session.say(*entry.events[:-1])
-    session.publish()
-    with pytest.raises(PoisonEntry, match=r"accounts \[\d+\] traded but no position changed"):
-        persist_market(session.market_id)
 
 
 def test_rejection_of_an_order_that_is_not_pending_changes_nothing(session):
@@ -455,8 +294,6 @@ def test_unknown_market_is_an_error(world):
 
 def test_orders_of_another_market_are_out_of_reach(session):
     Order.objects.update(market=session.market)
-    from tests.ledger.world import make_market
-
     other = make_market("ETH-PERP")
     Order.objects.filter(pk=session.orders["short"]).update(market=other)
     session.publish()

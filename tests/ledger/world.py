@@ -4,11 +4,13 @@ One lot at one tick is 500 units. A lot at 1,000 ticks needs 50,000 of margin (1
 fee, so its reserve is 50,250; makers pay 100 a lot.
 """
 
+import threading
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import redis
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -351,3 +353,25 @@ def rows(world: World) -> dict[str, Any]:
             DeadLetter.objects.order_by("id").values_list("seq", "input_id", "reason")
         ),
     }  # fmt: skip
+
+
+def in_threads(count, call):
+    """Run the call in so many threads at once; the answers, exceptions among them."""
+    barrier = threading.Barrier(count)
+    answers = []
+
+    def run():
+        barrier.wait()
+        try:
+            answers.append(call())
+        except Exception as error:  # noqa: BLE001  an answer like any other
+            answers.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
