@@ -41,7 +41,8 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 def sent(client: redis.Redis, market_id: str) -> list[int]:
     prices = []
-    for _, fields in client.xrange(input_stream(market_id)):
+    rows: Any = client.xrange(input_stream(market_id))
+    for _, fields in rows:
         command = decode_command(fields[COMMAND_FIELD])
         assert isinstance(command, UpdateIndexPrice)
         prices.append(command.index_price_ticks)
@@ -147,11 +148,11 @@ def test_redis_outage_is_one_line_and_prices_go_on_after_it(
     redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     DEMO_MARKETS[0].build().save()
-    real, failures = publisher.redis_client, iter(range(2))
+    failures = iter(range(2))
     # Nothing listens on port 1: a true connection error.
     away = redis.Redis(host="127.0.0.1", port=1)
     monkeypatch.setattr(
-        publisher, "redis_client", lambda: real() if next(failures, None) is None else away
+        publisher, "redis_client", lambda: redis_db if next(failures, None) is None else away
     )
     with capture_logs() as lines:
         pump(fetches=4).run()
