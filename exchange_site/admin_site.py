@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
 REFRESH_S = 3
+_APPS = {"trading": 0, "ledger": 1, "accounts": 2}
 
 
 class ExchangeAdminSite(AdminSite):
@@ -25,6 +26,11 @@ class ExchangeAdminSite(AdminSite):
     ) -> TemplateResponse:
         context = {"status": _snapshot(), **(extra_context or {})}
         return super().index(request, context)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """What operators look at most comes first."""
+        apps = super().get_app_list(request, app_label)
+        return sorted(apps, key=lambda app: _APPS.get(app["app_label"], len(_APPS)))
 
     def status_view(self, request: HttpRequest) -> HttpResponse:
         """The whole page, or with ``?part=body`` what its script puts in place of the old."""

@@ -6,6 +6,7 @@ Postings go through the database's own rule: all of an entry in one statement, a
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 from accounts.models import User
 from ledger.models import (
@@ -100,7 +101,7 @@ def post(kind: EntryKind, lines: dict[Account, int], **fields: object) -> Journa
 
 
 def account(kind: AccountKind, owner: User | Market | None = None) -> Account:
-    owners = {
+    owners: dict[str, Any] = {
         "user": owner if isinstance(owner, User) else None,
         "market": owner if isinstance(owner, Market) else None,
     }

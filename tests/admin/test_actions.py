@@ -1,12 +1,13 @@
 """What operators do: each group exactly its own, after a question, through one service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from io import StringIO
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
+from django.db.models import Model
 from django.test import Client
 
 from accounts.models import User
@@ -34,7 +35,9 @@ ALL_ACTIONS = [
 ]
 
 
-def act(client: Client, model: type, action: str, rows: list, confirmed: bool = True) -> str:
+def act(
+    client: Client, model: type[Model], action: str, rows: Sequence[Model], confirmed: bool = True
+) -> str:
     data = {"action": action, "_selected_action": [row.pk for row in rows]}
     if confirmed:
         data["confirmed"] = "yes"

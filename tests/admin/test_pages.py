@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -110,7 +111,7 @@ def test_records_take_no_more_queries_with_more_rows(
     assert _queries(client, url_of(model, pk)) == few
 
 
-def _row_of(model: type[Model], owner: User) -> object:
+def _row_of(model: type[Model], owner: User) -> Any:
     """A row that everything added later belongs to, where the model has one."""
     if model is Order:
         return Order.objects.filter(user=owner, filled_lots__gt=0).earliest("pk").pk

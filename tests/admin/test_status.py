@@ -53,7 +53,7 @@ def running(market: Market, redis_db: redis.Redis) -> redis.Redis:
     """A market whose engine has applied, and whose worker has persisted, everything."""
     beat(redis_db, "celery@one")
     for seq in range(1, 8):
-        input_id = redis_db.xadd(
+        input_id: Any = redis_db.xadd(
             input_stream(MARKET),
             {COMMAND_FIELD: encode_command(UpdateIndexPrice(index_price_ticks=25_000))},
         )
@@ -64,9 +64,19 @@ def running(market: Market, redis_db: redis.Redis) -> redis.Redis:
 
 
 def _beat(client: redis.Redis, name: str = "one", **fields: Any) -> None:
-    values = {"beat_ms": now_ms(), "started_ms": 0, "pid": 11, "seq": 7, "input_id": "0-0"} | fields
+    values: dict[str, Any] = {
+        "beat_ms": now_ms(),
+        "started_ms": 0,
+        "pid": 11,
+        "seq": 7,
+        "input_id": "0-0",
+    } | fields
     heartbeat = Heartbeat(engine=name, **values)
     client.hset(heartbeat_key(MARKET), name, msgspec.json.encode(heartbeat))
+
+
+def _entry_id(entries: Any) -> str:
+    return str(entries[0][0].decode())
 
 
 def _output(client: redis.Redis, seq: int, time_ms: int) -> None:
@@ -91,7 +101,7 @@ def test_all_is_well_when_it_is(running: redis.Redis) -> None:
 
 
 def test_a_silent_engine_is_bad(running: redis.Redis) -> None:
-    input_id = running.xrevrange(input_stream(MARKET), count=1)[0][0].decode()
+    input_id = _entry_id(running.xrevrange(input_stream(MARKET), count=1))
     _beat(running, beat_ms=now_ms() - 60_000, input_id=input_id)
     assert found(exchange_status(), "engine")[0] is Level.BAD
 
@@ -121,7 +131,7 @@ def test_an_unreadable_heartbeat_is_no_heartbeat(running: redis.Redis, data: byt
 
 
 def test_input_the_engine_has_not_applied_is_counted(running: redis.Redis) -> None:
-    first = running.xrange(input_stream(MARKET), count=1)[0][0].decode()
+    first = _entry_id(running.xrange(input_stream(MARKET), count=1))
     _beat(running, input_id=first)
     assert found(exchange_status(), "input")[1].startswith("6 entries waiting")
 

@@ -68,15 +68,15 @@ class OrderAdmin(RecordAdmin):
         "id",
         "user_name",
         "market_link",
+        "status_word",
         "side_word",
-        "type_word",
         "price",
         "size",
         "filled",
         "held",
-        "status_word",
-        "reason",
+        "type_word",
         "created",
+        "reason",
     )
     list_filter = ("status", "market", "side", "order_type", "time_in_force", "reduce_only")
     list_select_related = ("market", "user")
@@ -167,7 +167,8 @@ def _life(order: Order) -> Table:
     if span["first"]:
         average = average_price(order.filled_cost_units, order.filled_lots, market)
         text = f"filled {size(order.filled_lots, market)} at {average} on average"
-        rows.append((f"{when(span['first'])} … {when(span['last'])}", text))
+        first, last = when(span["first"]), when(span["last"])
+        rows.append((first if first == last else f"{first} … {last}", text))
     if order.cancelled_lots:
         text = f"{size(order.cancelled_lots, market)} left the book without a fill"
         rows.append((when(order.updated_at), f"{text}: {order.reason or 'no reason given'}"))
