@@ -9,6 +9,7 @@ urlpatterns = [
     path("health", HealthView.as_view(), name="health"),
     path("", include("accounts.urls")),
     path("", include("ledger.urls")),
+    path("", include("trading.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]

@@ -63,4 +63,4 @@ def markets_with_live_orders(user_id: int) -> list[str]:
 def market_depth(market_id: str) -> Depth:
     """As the engine's shell published it; empty before it did. Raises redis.RedisError."""
     data = redis_client().get(depth_key(market_id))
-    return _depth_decoder.decode(data) if data else _NO_DEPTH  # type: ignore[arg-type]  not async
+    return _depth_decoder.decode(data) if data else _NO_DEPTH

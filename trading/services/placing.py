@@ -95,7 +95,7 @@ def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
 def _insert_with_hold(user_id: int, market_id: str, draft: OrderDraft) -> int | None:
     """The new order's id; None if the client order id was taken. Raises ApiError."""
     terms = draft.terms
-    values = {
+    values: dict[str, str | int | None] = {
         "user_id": user_id,
         "market_id": market_id,
         "client_order_id": terms.client_order_id,
