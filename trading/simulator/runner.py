@@ -8,7 +8,15 @@ import structlog
 
 from trading.simulator import views
 from trading.simulator.behaviour import MarketView
-from trading.simulator.client import TIMEOUT_S, Api, Pace, Session, SignInRefused
+from trading.simulator.client import (
+    BACKOFF_FIRST_S,
+    BACKOFF_MAX_S,
+    TIMEOUT_S,
+    Api,
+    Pace,
+    Session,
+    SignInRefused,
+)
 from trading.simulator.identity import Identity, Kind
 from trading.simulator.stats import Stats
 from trading.simulator.trader import Trader
@@ -20,7 +28,7 @@ MARKETS_INTERVAL_S = 1.0
 MARKET_RULES_EVERY = 30  # refreshes of the tickers per refresh of the markets' rules
 # Shares of the request rate. A maker's turn takes more requests than a taker's, and the book must
 # refill faster than it is eaten.
-REQUESTS_PER_TURN = {Kind.MAKER: 4, Kind.TAKER: 2, Kind.CLOSER: 2}
+REQUESTS_PER_TURN = {Kind.MAKER: 3, Kind.TAKER: 2, Kind.CLOSER: 2}
 SHARE = {Kind.MAKER: 0.6, Kind.TAKER: 0.2, Kind.CLOSER: 0.1}
 REJOIN_AFTER_S = 30.0
 
@@ -42,6 +50,8 @@ class Simulation:
         self._markets: dict[str, MarketView] = {}
         self._markets_known = asyncio.Event()
         self._installation_is_new = True
+        self._first_joins = asyncio.Lock()
+        self._first_has_joined = False
         self._stats = Stats()
         self.total = Stats()
 
@@ -106,18 +116,31 @@ class Simulation:
     async def _live(self, trader: Trader) -> None:
         while True:
             try:
-                is_new = await trader.join(may_be_new=self._installation_is_new)
-                # One known trader means that the others will be too: no more sign-ups first.
-                self._installation_is_new = self._installation_is_new and is_new
+                await self._join(trader)
                 await self._turns(trader)
             except SignInRefused as error:
                 log.warning("sign_in_refused", detail=str(error))
                 await asyncio.sleep(REJOIN_AFTER_S)
 
+    async def _join(self, trader: Trader) -> None:
+        """The first trader goes ahead. If it was known, so will the others be, and they spend no
+        sign-ups, which an operator may have limited."""
+        if not self._first_has_joined:
+            async with self._first_joins:
+                if not self._first_has_joined:
+                    self._installation_is_new = await trader.join(may_be_new=True)
+                    self._first_has_joined = True
+                    return
+        await trader.join(may_be_new=self._installation_is_new)
+
     async def _turns(self, trader: Trader) -> None:
+        failures = 0
         while True:
-            await trader.take_turn(self._markets)
-            await asyncio.sleep(trader.pause_s(self._mean_pause_s(trader.identity.kind)))
+            failures = 0 if await trader.take_turn(self._markets) else failures + 1
+            pause_s = trader.pause_s(self._mean_pause_s(trader.identity.kind))
+            if failures:
+                pause_s = max(pause_s, min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(failures, 10)))
+            await asyncio.sleep(pause_s)
 
     def _mean_pause_s(self, kind: Kind) -> float:
         """Turns of this kind, all its traders together, use this kind's share of the rate."""

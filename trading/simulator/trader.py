@@ -30,24 +30,28 @@ class Trader:
             await self._top_up()
         return is_new
 
-    async def take_turn(self, markets: Mapping[str, MarketView]) -> None:
+    async def take_turn(self, markets: Mapping[str, MarketView]) -> bool:
+        """False if the API did not answer."""
         market = markets[self._rng.choice(sorted(markets))]
-        for action in await self._decide(market):
+        actions = await self._decide(market)
+        for action in actions or ():
             answer = await self._session.perform(action)
             if answer.is_outage:
-                return
+                return False
             if answer.code == POOR_CODE:
                 await self._top_up()
-                return
+                break
+        return actions is not None
 
     def pause_s(self, mean_s: float) -> float:
         """Time to the next turn: random around the mean, so that traders don't march in step."""
         return mean_s * self._rng.uniform(0.5, 1.5)
 
-    async def _decide(self, market: MarketView) -> list[Action]:
+    async def _decide(self, market: MarketView) -> list[Action] | None:
+        """None if the API did not say how the trader stands."""
         position = await self._position(market.market_id)
         if position is None:
-            return []
+            return None
         if self.identity.kind is Kind.TAKER:
             return behaviour.taker_actions(self._rng, market, position)
         if self.identity.kind is Kind.CLOSER:
@@ -56,7 +60,7 @@ class Trader:
             "GET", f"/user/orders?status=open&marketId={market.market_id}&limit=100"
         )
         if not answer.ok:
-            return []
+            return None
         orders = views.open_orders(answer.body)
         return behaviour.maker_actions(self._rng, market, orders, position)
 

@@ -1,6 +1,7 @@
 """Trade on the exchange with made-up traders."""
 
 import asyncio
+import logging
 import signal
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             seed=options["seed"],
             duration_s=options["duration"],
         )
+        # A line per request would bury the summaries.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         asyncio.run(_run(plan))
 
 
