@@ -108,20 +108,18 @@ def make_market(market_id: str = "BTC-PERP") -> Market:
 
 
 def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) -> None:
-    ticker = Ticker(
-        **{
-            "seq": 7,
-            "time_ms": 1,
-            "state": MarketState.ACTIVE,
-            "mark_price_ticks": 250_000,
-            "index_price_ticks": 250_010,
-            "last_price_ticks": 0,
-            "best_bid_ticks": 0,
-            "best_ask_ticks": 0,
-            "open_interest_lots": 0,
-        }
-        | fields
-    )
+    values: dict[str, Any] = {
+        "seq": 7,
+        "time_ms": 1,
+        "state": MarketState.ACTIVE,
+        "mark_price_ticks": 250_000,
+        "index_price_ticks": 250_010,
+        "last_price_ticks": 0,
+        "best_bid_ticks": 0,
+        "best_ask_ticks": 0,
+        "open_interest_lots": 0,
+    }
+    ticker = Ticker(**values | fields)
     client.set(ticker_key(market_id), msgspec.json.encode(ticker))
     forget_caches()
 

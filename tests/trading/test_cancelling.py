@@ -1,0 +1,87 @@
+"""Cancels become commands; what can't be cancelled is told why."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from exchange_site.api import ApiError
+from matching.messages.codec import decode_command
+from matching.messages.commands import CancelAllOrders, CancelOrder, Command, SetMarketState
+from matching.messages.streams import COMMAND_FIELD, input_stream
+from matching.messages.vocabulary import CancelReason, MarketState
+from tests.trading.client import Trader, make_market, make_trader, set_ticker
+from trading import services
+from trading.models import Market, Order, OutboxCommand
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def last_sent(client: redis.Redis, market_id: str = "BTC-PERP") -> Command:
+    ((_, fields),) = client.xrevrange(input_stream(market_id), count=1)  # type: ignore[misc]
+    return decode_command(fields[COMMAND_FIELD])
+
+
+def test_a_cancel_is_promised_and_sent(trader: Trader, redis_db: redis.Redis) -> None:
+    order_id = trader.place().body["orderId"]
+    answer = trader.api.delete(f"/order/{order_id}")
+    assert answer.status == 202
+    assert answer.body["orderId"] == order_id
+    row = OutboxCommand.objects.get(command_type="CancelOrder")
+    assert row.created_by == trader.user
+    assert last_sent(redis_db) == CancelOrder(
+        command_id=row.pk,
+        order_id=order_id,
+        account_id=trader.user.pk,
+        reason=CancelReason.USER,
+    )
+
+
+def test_an_operators_cancel_says_so(trader: Trader, redis_db: redis.Redis) -> None:
+    order = Order.objects.get(pk=trader.place().body["orderId"])
+    operator = make_trader(0).user
+    services.cancel_order_as_operator(order, by=operator)
+    command: Any = last_sent(redis_db)
+    assert (command.reason, command.account_id) == (CancelReason.OPERATOR, trader.user.pk)
+
+
+def test_an_order_of_another_and_one_that_is_not(trader: Trader) -> None:
+    order_id = make_trader().place().body["orderId"]
+    for method in ("GET", "DELETE"):
+        answer = trader.api.send(method, f"/order/{order_id}")
+        assert (answer.status, answer.code) == (403, "NOT_ORDER_OWNER")
+        for unknown in (0, order_id + 1_000, 2**63 - 1, 2**63, 10**30):
+            answer = trader.api.send(method, f"/order/{unknown}")
+            assert (answer.status, answer.code) == (404, "ORDER_NOT_FOUND")
+    assert not OutboxCommand.objects.filter(command_type="CancelOrder").exists()
+
+
+@pytest.mark.parametrize("status", ["filled", "cancelled", "rejected", "expired"])
+def test_an_order_that_has_ended_can_not_be_cancelled(trader: Trader, status: str) -> None:
+    order_id = trader.place().body["orderId"]
+    Order.objects.filter(pk=order_id).update(status=status, held_units=0)
+    answer = trader.api.delete(f"/order/{order_id}")
+    assert (answer.status, answer.code) == (409, "ORDER_NOT_OPEN")
+    assert status in answer.body["message"]
+
+
+def test_cancel_all_asks_the_markets_with_orders(trader: Trader, redis_db: redis.Redis) -> None:
+    make_market("ETH-PERP")
+    set_ticker(redis_db, "ETH-PERP")
+    assert trader.api.delete("/orders").body["marketIds"] == []
+    for market_id in ("BTC-PERP", "ETH-PERP"):
+        trader.place(marketId=market_id, margin="500", qty="0.1")
+    assert trader.api.delete("/orders").body["marketIds"] == ["BTC-PERP", "ETH-PERP"]
+    for market_id in ("BTC-PERP", "ETH-PERP"):
+        command = last_sent(redis_db, market_id)
+        assert isinstance(command, CancelAllOrders)
+        assert command.account_id == trader.user.pk
+    assert trader.api.delete("/orders?marketId=ETH-PERP").body["marketIds"] == ["ETH-PERP"]
+    assert trader.api.delete("/orders?marketId=NONE").status == 404
+
+
+def test_a_state_is_sent_and_settling_refused(market: Market, redis_db: redis.Redis) -> None:
+    row = services.set_market_state(market, MarketState.HALTED, by=None)
+    assert last_sent(redis_db) == SetMarketState(command_id=row.pk, state=MarketState.HALTED)
+    with pytest.raises(ApiError, match="settled for good"):
+        services.set_market_state(market, MarketState.SETTLED, by=None)

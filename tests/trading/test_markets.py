@@ -1,0 +1,78 @@
+"""Markets as operators make them: checked, versioned, and sent to their engine."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+from django.core.exceptions import ValidationError
+
+from matching.messages.codec import decode_command
+from matching.messages.commands import ConfigureMarket
+from matching.messages.streams import COMMAND_FIELD, input_stream
+from tests.trading.client import make_market
+from trading import services
+from trading.models import Market, OutboxCommand
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_each_edit_is_a_version_the_engine_is_told_of(redis_db: redis.Redis) -> None:
+    market = make_market()
+    market.taker_fee_ppm = 700
+    services.configure_market(market, by=None)
+    entries: Any = redis_db.xrange(input_stream("BTC-PERP"))
+    first, second = (decode_command(fields[COMMAND_FIELD]) for _, fields in entries)
+    assert isinstance(first, ConfigureMarket)
+    assert isinstance(second, ConfigureMarket)
+    assert (first.config.config_version, second.config.config_version) == (1, 2)
+    assert (first.config.taker_fee_ppm, second.config.taker_fee_ppm) == (500, 700)
+    assert second.config.units_per_tick_lot == 100
+    assert Market.objects.get().config_version == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"tick_size": Decimal("0.0000001")}, "lot_size"),  # a tick and lot of no whole unit
+        ({"tick_size": Decimal(0)}, "tick_size"),
+        ({"lot_size": Decimal(-1)}, "lot_size"),
+        ({"tick_size": "abc"}, "tick_size"),
+        ({"tick_size": Decimal(10_000_000), "lot_size": Decimal(10_000_000)}, "tick_size"),
+        ({"price_band_ppm": 1_000_000}, "price_band_ppm"),
+        ({"maker_fee_ppm": 501}, "__all__"),
+        ({"min_size_lots": 200_000}, "__all__"),
+        ({"max_size_lots": 10**13}, "max_size_lots"),
+        ({"max_leverage": 0}, "max_leverage"),
+        ({"id": "btc perp"}, "id"),
+    ],
+)
+def test_rules_that_make_no_market_are_refused(
+    changes: dict[str, Any], field: str, redis_db: redis.Redis
+) -> None:
+    market = Market(
+        **{
+            "id": "BTC-PERP",
+            "base_asset": "BTC",
+            "tick_size": Decimal("0.1"),
+            "lot_size": Decimal("0.001"),
+            "max_size_lots": 100_000,
+            "max_open_interest_lots": 1_000_000,
+        }
+        | changes
+    )
+    with pytest.raises(ValidationError) as caught:
+        services.configure_market(market, by=None)
+    assert field in caught.value.message_dict
+    assert not Market.objects.exists()
+    assert not OutboxCommand.objects.exists()
+    assert redis_db.keys() == []
+
+
+def test_tick_and_lot_stay_as_the_market_was_made(redis_db: redis.Redis) -> None:
+    for field in ("tick_size", "lot_size"):
+        market = Market.objects.first() or make_market()
+        setattr(market, field, Decimal("0.01"))
+        with pytest.raises(ValidationError, match="stays as the market was made"):
+            services.configure_market(market, by=None)
+    assert Market.objects.get().config_version == 1

@@ -1,0 +1,114 @@
+"""Commands that no engine saw are sent again; those that are merely waiting are not."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.db import connection
+from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ledger.models import MarketCursor
+from matching.messages.codec import decode_command
+from matching.messages.commands import CancelOrder, PlaceOrder
+from matching.messages.streams import COMMAND_FIELD, input_stream
+from tests.trading.client import Trader
+from trading import publisher
+from trading.models import Order, OutboxCommand
+from trading.publisher import last_published_id
+from trading.tasks import resend_unseen_commands
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STREAM = input_stream("BTC-PERP")
+
+
+@pytest.fixture
+def unsent(trader: Trader, monkeypatch: pytest.MonkeyPatch, redis_db: redis.Redis) -> Order:
+    """An order and its cancel that Redis never saw, a minute old."""
+    OutboxCommand.objects.update(applied_seq=1)  # the market's configuration
+    with monkeypatch.context() as patch:
+        nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+        patch.setattr(publisher, "redis_client", lambda: nobody)
+        order_id = trader.place().body["orderId"]
+        assert trader.api.delete(f"/order/{order_id}").status == 202
+    assert redis_db.xlen(STREAM) == 0
+    age(seconds=60)
+    return Order.objects.get(pk=order_id)
+
+
+def age(seconds: float) -> None:
+    with connection.cursor() as cursor:
+        for table in ("trading_order", "trading_outboxcommand"):
+            cursor.execute(
+                f"UPDATE {table} SET created_at = created_at - make_interval(secs => %s)", [seconds]
+            )
+
+
+def sent(client: redis.Redis) -> list[Any]:
+    entries: Any = client.xrange(STREAM)
+    return [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
+
+
+def set_cursor(input_id: str, at: datetime | None = None) -> None:
+    at_ms = int(at.timestamp() * 1_000) if at else 0
+    MarketCursor.objects.filter(pk="BTC-PERP").update(input_id=input_id, entry_time_ms=at_ms)
+
+
+def test_what_was_never_published_is_sent_in_its_order(
+    unsent: Order, redis_db: redis.Redis
+) -> None:
+    resend_unseen_commands.apply(throw=True)
+    place, cancel = sent(redis_db)
+    assert isinstance(place, PlaceOrder)
+    assert (place.order_id, place.hold_units) == (unsent.pk, unsent.hold_units)
+    assert isinstance(cancel, CancelOrder)
+    assert cancel.order_id == unsent.pk
+    assert cancel.command_id == OutboxCommand.objects.get(command_type="CancelOrder").pk
+
+
+def test_a_resent_order_is_the_command_it_was(trader: Trader, redis_db: redis.Redis) -> None:
+    OutboxCommand.objects.update(applied_seq=1)
+    trader.place(side="SHORT", margin=None, leverage=7, postOnly=True, clientOrderId="x")
+    (first,) = sent(redis_db)
+    redis_db.delete(STREAM)  # Redis lost everything
+    age(seconds=60)
+    resend_unseen_commands.apply(throw=True)
+    assert sent(redis_db) == [first]
+
+
+def test_what_waits_in_the_stream_is_left_alone(unsent: Order, redis_db: redis.Redis) -> None:
+    resend_unseen_commands.apply(throw=True)
+    resend_unseen_commands.apply(throw=True)
+    assert redis_db.xlen(STREAM) == 2
+
+
+def test_what_the_ledger_has_passed_is_sent_again(unsent: Order, redis_db: redis.Redis) -> None:
+    later = redis_db.xadd(STREAM, {COMMAND_FIELD: b"something after them"})
+    resend_unseen_commands.apply(throw=True)
+    assert redis_db.xlen(STREAM) == 1  # the ledger has not come that far yet
+    set_cursor("1-0", at=unsent.created_at + timedelta(seconds=4))
+    resend_unseen_commands.apply(throw=True)
+    assert redis_db.xlen(STREAM) == 1
+    set_cursor("2-0", at=unsent.created_at + timedelta(seconds=6))
+    resend_unseen_commands.apply(throw=True)
+    assert redis_db.xlen(STREAM) == 3
+    assert later is not None
+
+
+def test_what_happened_or_is_new_is_not_sent(unsent: Order, redis_db: redis.Redis) -> None:
+    Order.objects.update(status="open")
+    OutboxCommand.objects.update(applied_seq=9)
+    resend_unseen_commands.apply(throw=True)
+    Order.objects.update(status="pending", created_at=timezone.now())
+    resend_unseen_commands.apply(throw=True)
+    assert redis_db.xlen(STREAM) == 0
+
+
+def test_the_newest_id_of_a_stream(redis_db: redis.Redis) -> None:
+    assert last_published_id("BTC-PERP") == "0-0"
+    redis_db.xadd(STREAM, {COMMAND_FIELD: b"x"}, id="12-3")
+    redis_db.xtrim(STREAM, maxlen=0)
+    assert last_published_id("BTC-PERP") == "12-3"
