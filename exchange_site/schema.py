@@ -28,7 +28,7 @@ class Error(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
-class _StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class _StructSchema(OpenApiSerializerExtension):
     target_class = msgspec.Struct
     match_subclasses = True
 
@@ -39,7 +39,7 @@ class _StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call
         return struct_schema(self.target)
 
 
-class _BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _BearerToken(OpenApiAuthenticationExtension):
     target_class = "accounts.authentication.TokenAuthentication"
     name = "bearerToken"
 

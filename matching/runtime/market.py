@@ -148,7 +148,7 @@ class MarketRunner:
             self._compare_with_published(frames)
 
     def _apply(
-        self, input_id: str, fields: dict[bytes, bytes], pipe: "redis.client.Pipeline[Any]"
+        self, input_id: str, fields: dict[bytes, bytes], pipe: redis.client.Pipeline
     ) -> tuple[int, bytes]:
         """The sequence and the encoded output entry of one input entry."""
         now_ms = int(input_id.split("-", maxsplit=1)[0])
@@ -180,7 +180,7 @@ class MarketRunner:
         input_id: str,
         fields: dict[bytes, bytes],
         reason: str,
-        pipe: "redis.client.Pipeline[Any]",
+        pipe: redis.client.Pipeline,
     ) -> None:
         """Keep what could not be decoded for the operator, under the sequence it took."""
         seq = self.engine.seq

@@ -17,7 +17,7 @@ def save_snapshot(client: redis.Redis, market_id: str, state: State, input_id: s
     """Keep the state, and of older ones the newest few. Raises redis.RedisError."""
     key = snapshots_key(market_id)
     frame = encode_snapshot(snapshot.take(state, input_id))
-    client.hset(key, str(state.seq), frame)  # type: ignore[arg-type]  # bytes are values too
+    client.hset(key, str(state.seq), frame)
     for seq in _seqs(client, market_id)[SNAPSHOTS_KEPT:]:
         client.hdel(key, str(seq))
 
@@ -48,4 +48,4 @@ def newest_state(client: redis.Redis, market_id: str) -> tuple[State, str] | Non
 def _seqs(client: redis.Redis, market_id: str) -> list[int]:
     """Newest first."""
     fields = client.hkeys(snapshots_key(market_id))
-    return sorted((int(field) for field in fields), reverse=True)  # type: ignore[union-attr]
+    return sorted((int(field) for field in fields), reverse=True)

@@ -12,6 +12,10 @@ from ledger.reconciliation import wallet_differences
 from matching.messages.limits import MAX_MONEY_UNITS
 from tests.ledger.world import in_threads, make_user
 
+RUBBISH_AMOUNTS: list[object] = [
+    None, "", "x", True, [], {}, 0, -1, "0.0000001", "1e400", "NaN", 10**30,
+]  # fmt: skip
+
 
 @pytest.fixture
 def alice(db):
@@ -20,7 +24,7 @@ def alice(db):
 
 def client_of(user) -> APIClient:
     token = AccessToken()
-    token[settings.SIMPLE_JWT["USER_ID_CLAIM"]] = str(user.pk)
+    token[str(settings.SIMPLE_JWT["USER_ID_CLAIM"])] = str(user.pk)
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return client
@@ -73,10 +77,7 @@ def test_same_key_deposits_once(alice, self_onramp):
     ("body", "field"),
     [
         ({}, "amount"),
-        *(
-            ({"amount": amount}, "amount")
-            for amount in [None, "", "x", True, [], {}, 0, -1, "0.0000001", "1e400", "NaN", 10**30]
-        ),
+        *(({"amount": amount}, "amount") for amount in RUBBISH_AMOUNTS),
         ({"amount": 1, "idempotencyKey": ""}, "idempotencyKey"),
         ({"amount": 1, "idempotencyKey": "k" * 65}, "idempotencyKey"),
         ({"amount": 1, "idempotencyKey": 7}, "idempotencyKey"),

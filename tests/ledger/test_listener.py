@@ -16,7 +16,7 @@ from ledger import persistence, tasks
 from ledger.listener import OutputStreamListener
 from ledger.models import MarketCursor
 from ledger.reconciliation import wallet_differences
-from ledger.worker_heartbeat import WORKER_HEARTBEAT_KEY
+from ledger.worker_heartbeat import WORKER_HEARTBEAT_KEY, beat
 from matching.messages.codec import encode_entry
 from matching.messages.events import MarkPriceChanged, OutputEntry
 from matching.messages.streams import ENTRY_FIELD, output_stream
@@ -116,7 +116,6 @@ def test_faults_of_redis_and_surprises_are_survived_and_told_once(world, monkeyp
             raise faults.pop(0)
         return beat(*args, **kwargs)
 
-    beat = listener_module.beat
     monkeypatch.setattr(listener_module, "beat", faulty)
     monkeypatch.setattr(listener_module, "RETRY_SECONDS", (0.01, 0.02))
     started = OutputStreamListener(node="test@here")

@@ -1,4 +1,3 @@
-import inspect
 from typing import get_args
 
 import pytest
@@ -118,7 +117,7 @@ def test_projectors_are_named_after_their_events():
     for event, projector in PROJECTORS.items():
         words = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.__name__)
         assert projector.__name__ == f"project{words}"
-        assert inspect.getmodule(projector).__name__ == "ledger.projectors"
+        assert projector.__module__ == "ledger.projectors"
 
 
 def test_epoch_is_utc():

@@ -300,8 +300,13 @@ def write_session(world: World) -> None:
 
 def rows(world: World) -> dict[str, Any]:
     """Everything persisted, without ids and clocks of the database."""
-    names = {order_id: name for name, order_id in world.orders.items()}
-    users = {world.alice.pk: "alice", world.bob.pk: "bob", world.carol.pk: "carol", None: None}
+    names: dict[int | None, str] = {order_id: name for name, order_id in world.orders.items()}
+    users: dict[int | None, str | None] = {
+        world.alice.pk: "alice",
+        world.bob.pk: "bob",
+        world.carol.pk: "carol",
+        None: None,
+    }
     status = MarketStatus.objects.get(market=world.market)
     cursor = MarketCursor.objects.get(market=world.market)
     return {

@@ -45,6 +45,8 @@ class Api:
             headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {self.token}")
         content_type = headers.pop("CONTENT_TYPE", "application/json")
         answer = self._client.generic(method, path, data, content_type, **headers)  # type: ignore[arg-type]
+        if method == "HEAD":
+            return Answer(answer.status_code, None)
         is_json = answer.headers["Content-Type"].startswith("application/json")
         return Answer(answer.status_code, json.loads(answer.content) if is_json else answer)
 
