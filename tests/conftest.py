@@ -36,6 +36,7 @@ def _start_servers() -> None:
             child.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
+    (folder / "static").mkdir()
     os.environ["EXCHANGE_DATA"] = str(folder)
     if "DATABASE_URL" not in os.environ:
         database = postgres.prepare(folder / "postgres", port=free_port(), durable=False)

@@ -99,6 +99,7 @@ def _make_folder(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True)
         (data / "logs").mkdir(mode=0o700, exist_ok=True)
+        (data / "static").mkdir(exist_ok=True)
         probe = data / ".writable"
         probe.touch()
         probe.unlink()
