@@ -1,0 +1,100 @@
+"""The API's description is complete, valid, and its examples work."""
+
+from typing import Any
+
+import pytest
+import redis
+from django.core.management import call_command
+from django.urls import get_resolver
+from drf_spectacular.generators import SchemaGenerator
+
+from tests.trading.client import Api, Trader, make_trader
+from tests.trading.test_reading import same_shape
+from trading.models import Order
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def test_it_is_valid_and_made_without_a_warning(tmp_path: Any) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
+    assert "/order" in (tmp_path / "schema.yml").read_text()
+
+
+def test_it_is_served_and_so_are_the_docs() -> None:
+    assert Api().get("/schema").status == 200
+    page = Api().get("/docs")
+    assert page.status == 200
+    assert b"swagger" in page.body.content
+    assert b"cdn" not in page.body.content
+
+
+def test_every_call_of_the_api_is_in_it(schema: Any) -> None:
+    own = {"admin", "schema", "docs", "static"}
+    paths = {
+        "/" + str(url.pattern)
+        for resolver in get_resolver().url_patterns
+        for url in getattr(resolver, "url_patterns", [resolver])
+        if str(resolver.pattern).strip("/") not in own
+    }
+    described = {path.replace("{", "<").replace("}", ">") for path in schema["paths"]}
+    assert {path.replace("<int:", "<").replace("<str:", "<") for path in paths} == described
+
+
+def test_every_call_has_an_example_and_its_errors(schema: Any) -> None:
+    for path, methods in schema["paths"].items():
+        for method, call in methods.items():
+            if path == "/health":
+                continue
+            where = f"{method} {path}"
+            success = next(code for code in call["responses"] if code.startswith("2"))
+            content = call["responses"][success]["content"]["application/json"]
+            assert content["examples"], where
+            assert any(code >= "400" for code in call["responses"]), where
+            if method == "post":
+                assert call["requestBody"]["content"]["application/json"]["examples"], where
+
+
+def body_example(schema: Any, path: str) -> Any:
+    content = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    (example,) = content["examples"].values()
+    return example["value"]
+
+
+def answer_example(schema: Any, path: str, method: str, status: int) -> Any:
+    content = schema["paths"][path][method]["responses"][str(status)]["content"]
+    (example,) = content["application/json"]["examples"].values()
+    return example["value"]
+
+
+def test_the_examples_work_one_after_the_other(
+    schema: Any, trader: Trader, redis_db: redis.Redis
+) -> None:
+    """Sign up, sign in, fund, place, read, cancel, sign out: each as documented."""
+
+    def post(path: str, api: Api, status: int, **replace: Any) -> Any:
+        answer = api.post(path, body_example(schema, path) | replace)
+        assert answer.status == status, answer
+        assert same_shape(answer.body, answer_example(schema, path, "post", status))
+        return answer.body
+
+    post("/auth/signup", Api(), 201)
+    session = post("/auth/signin", Api(), 200)
+    session = post("/auth/refresh", Api(), 200, refresh=session["refresh"])
+    post("/auth/signout", Api(), 200, refresh=session["refresh"])
+    order_id = post("/order", trader.api, 202)["orderId"]
+    for path in ("/user/orders", "/user/positions", "/user/fills", "/user/equity", "/user/ledger"):
+        answer = trader.api.get(path)
+        assert answer.status == 200
+        assert same_shape(answer.body, answer_example(schema, path, "get", 200))
+    for method, path in (("GET", "/order/{order_id}"), ("DELETE", "/order/{order_id}")):
+        answer = trader.api.send(method, path.format(order_id=order_id))
+        status = 200 if method == "GET" else 202
+        assert answer.status == status
+        assert same_shape(answer.body, answer_example(schema, path, method.lower(), status))
+    assert Order.objects.get().pk == order_id
+    assert make_trader().api.delete("/orders").status == 202
