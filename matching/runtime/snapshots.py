@@ -6,18 +6,27 @@ import structlog
 from matching.core import snapshot
 from matching.core.state import State
 from matching.messages.snapshot import SnapshotUnusable, decode_snapshot, encode_snapshot
-from matching.messages.streams import snapshots_key
+from matching.messages.streams import epoch_key, snapshots_key
 
 SNAPSHOTS_KEPT = 3
 
 log = structlog.get_logger(__name__)
 
 
-def save_snapshot(client: redis.Redis, market_id: str, state: State, input_id: str) -> None:
+# A starting point made meanwhile must not be buried under a state from before it.
+_SAVE = """
+-- KEYS epoch, snapshots; ARGV epoch, seq, frame
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
+"""
+
+
+def save_snapshot(
+    client: redis.Redis, market_id: str, epoch: bytes, state: State, input_id: str
+) -> None:
     """Keep the state, and of older ones the newest few. Raises redis.RedisError."""
     key = snapshots_key(market_id)
     frame = encode_snapshot(snapshot.take(state, input_id))
-    client.hset(key, str(state.seq), frame)  # type: ignore[arg-type]  # bytes are values too
+    client.eval(_SAVE, 2, epoch_key(market_id), key, epoch, state.seq, frame)  # type: ignore[arg-type]
     for seq in _seqs(client, market_id)[SNAPSHOTS_KEPT:]:
         client.hdel(key, str(seq))
 
