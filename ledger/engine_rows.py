@@ -14,7 +14,7 @@ from matching.messages.vocabulary import MarketState, OrderStatus, Side
 from trading.models import Fill, Order, OutboxCommand, Position
 from trading.outbox import command_of_row
 
-# Of the ids already applied, how many a rebuilt engine is told, for each of its windows. Larger than
+# Of the ids already applied, how many a rebuilt engine is told, for each window. Larger than
 # what can be on its way twice after a loss of Redis, smaller than the engine's own window.
 RECENT_IDS_TOLD = 50_000
 
