@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken
@@ -66,7 +67,7 @@ class _VerifiedTokens:
 
 def _verify(token: str) -> tuple[int, float]:
     try:
-        claims = AccessToken(token)  # type: ignore[arg-type]  the stub asks for a Token
+        claims = AccessToken(token)  # type: ignore[arg-type]  # the stub asks for a Token
         user_id = int(claims["sub"])
     except ExpiredTokenError as error:
         message = "The token has expired. Get a new one from POST /auth/refresh."
@@ -125,6 +126,14 @@ def authenticate_token(token: str) -> TokenUser:
     if user_id in suspended_users:
         raise account_suspended()
     return TokenUser(user_id)
+
+
+def user_id_of(request: Request) -> int:
+    """Of the caller, in a view that only signed-in users reach."""
+    user_id = getattr(request.user, "pk", None)
+    if not isinstance(user_id, int):
+        raise NotAuthenticated
+    return user_id
 
 
 class TokenAuthentication(BaseAuthentication):

@@ -1,6 +1,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 
@@ -18,6 +19,10 @@ class User(AbstractUser):
     )
 
     class Meta(AbstractUser.Meta):
+        permissions = [("suspend_user", "Can suspend and resume users")]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_username_ignoring_case"),
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(is_active=False), name="user_suspended"),
         ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from django.contrib.auth.hashers import (
     UNUSABLE_PASSWORD_PREFIX,
@@ -71,8 +72,7 @@ def refresh_session(refresh: str) -> Session:
         raise _refresh_invalid()
     if not user.is_active:
         raise account_suspended()
-    _, blacklisted_now = token.blacklist()
-    if not blacklisted_now:  # another request was faster
+    if not _blacklist(token):  # another request was faster
         raise _refresh_invalid()
     return _open_session(user)
 
@@ -129,11 +129,17 @@ def _read_refresh(refresh: str) -> RefreshToken:
     if len(refresh) > TOKEN_LENGTH_MAX:
         raise _refresh_invalid()
     try:
-        token = RefreshToken(refresh)  # type: ignore[arg-type]  the stub asks for a Token
+        token = RefreshToken(refresh)  # type: ignore[arg-type]  # the stub asks for a Token
         int(token["sub"])
     except (TokenError, KeyError, TypeError, ValueError) as error:
         raise _refresh_invalid() from error
     return token
+
+
+def _blacklist(token: RefreshToken) -> bool:
+    """False if it was blacklisted already. The stub forgets that get_or_create answers a pair."""
+    answer: Any = token.blacklist()
+    return bool(answer[1])
 
 
 def _refresh_invalid() -> ApiError:

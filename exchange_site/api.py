@@ -367,15 +367,18 @@ def query_int(request: Request, name: str, default: int, minimum: int, maximum: 
     raise invalid(name, f"{name} must be a whole number from {minimum} to {maximum}.")
 
 
-def keyset_page(request: Request, rows: QuerySet[AnyModel]) -> tuple[list[AnyModel], str | None]:
+def keyset_page(
+    request: Request, rows: QuerySet[AnyModel], key: str = "pk"
+) -> tuple[list[AnyModel], str | None]:
     """One page of rows, newest first, by ``?cursor=`` and ``?limit=``; and the next cursor.
 
-    The cursor is the id of the last row shown: rows that arrive meanwhile don't shift the pages.
+    The cursor is the key of the last row shown: rows that arrive meanwhile don't shift the pages.
+    The key is a whole number that is unique among the rows and higher for newer ones.
     """
     limit = query_int(request, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX)
     if "cursor" in request.query_params:
-        rows = rows.filter(pk__lt=query_int(request, "cursor", 0, 1, MAX_ID))
-    page = list(rows.order_by("-pk")[: limit + 1])
+        rows = rows.filter(**{f"{key}__lt": query_int(request, "cursor", 0, 1, MAX_ID)})
+    page = list(rows.order_by(f"-{key}")[: limit + 1])
     if len(page) <= limit:
         return page, None
-    return page[:limit], str(page[limit - 1].pk)
+    return page[:limit], str(getattr(page[limit - 1], key))

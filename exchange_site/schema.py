@@ -28,7 +28,7 @@ class Error(msgspec.Struct, frozen=True):
     field: str | None = None
 
 
-class _StructSchema(OpenApiSerializerExtension):
+class _StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     target_class = msgspec.Struct
     match_subclasses = True
 
@@ -39,7 +39,7 @@ class _StructSchema(OpenApiSerializerExtension):
         return struct_schema(self.target)
 
 
-class _BearerToken(OpenApiAuthenticationExtension):
+class _BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.authentication.TokenAuthentication"
     name = "bearerToken"
 
@@ -61,7 +61,8 @@ def _inline(node: Any, components: Mapping[str, Any]) -> Any:
         return node
     if "$ref" in node:
         return _inline(components[node["$ref"]], components)
-    return {key: _inline(value, components) for key, value in node.items()}
+    typed = {"type": "string"} if "enum" in node else {}  # our words; msgspec leaves it out
+    return typed | {key: _inline(value, components) for key, value in node.items()}
 
 
 def query(name: str, description: str, kind: type = str) -> OpenApiParameter:
@@ -85,6 +86,7 @@ def documented(
     parameters: Iterable[OpenApiParameter] = (),
     errors: Iterable[int] = (400, 401, 403, 503),
     public: bool = False,
+    operation_id: str | None = None,
 ) -> Callable[[AnyCallable], AnyCallable]:
     """Describe a view's method; the rest of the description is its docstring."""
     examples = [OpenApiExample("Answer", value=example, response_only=True, status_codes=[status])]
@@ -93,6 +95,7 @@ def documented(
     responses: dict[int, Any] = {status: OpenApiResponse(answer, description="Done.")}
     responses.update({code: OpenApiResponse(Error, description=ERRORS[code]) for code in errors})
     decorate: Callable[[AnyCallable], AnyCallable] = extend_schema(
+        operation_id=operation_id,
         summary=summary,
         request=body,
         responses=responses,

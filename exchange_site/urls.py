@@ -2,9 +2,14 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from exchange_site.health import HealthView
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("health", HealthView.as_view(), name="health"),
     path("", include("accounts.urls")),
+    path("", include("ledger.urls")),
+    path("", include("trading.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
 ]

@@ -29,11 +29,12 @@ LOAD_ORDERS = """
       FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
 """
 LOAD_ACCOUNTS = """
-    SELECT kind, user_id, id FROM ledger_account WHERE user_id = ANY(%s::bigint[])
+    SELECT kind, user_id, market_id, id FROM ledger_account WHERE user_id = ANY(%s::bigint[])
      UNION ALL
-    SELECT kind, market_id, id FROM ledger_account WHERE market_id = %s
+    SELECT kind, user_id, market_id, id FROM ledger_account WHERE market_id = %s
      UNION ALL
-    SELECT kind, NULL, id FROM ledger_account WHERE user_id IS NULL AND market_id IS NULL
+    SELECT kind, user_id, market_id, id FROM ledger_account
+     WHERE user_id IS NULL AND market_id IS NULL
 """
 # Foreign keys are deferred by Django; checked at once, they don't wait for the commit, when the
 # wallets are already locked.
@@ -230,7 +231,10 @@ def _journal_lines(
 
 def _load_accounts(cursor: Cursor, batch: Batch) -> dict[tuple[str, Owner], int]:
     rows = cursor.execute(LOAD_ACCOUNTS, (list(batch.wallets), batch.market_id))
-    return {(kind, owner): account_id for kind, owner, account_id in rows}
+    return {
+        (kind, market_id if user_id is None else user_id): account_id
+        for kind, user_id, market_id, account_id in rows
+    }
 
 
 def _update_orders(cursor: Cursor, batch: Batch) -> None:

@@ -4,6 +4,7 @@
 under the market's lock, so lost, repeated and reordered calls are harmless.
 """
 
+from collections.abc import Callable
 from typing import cast
 
 import structlog
@@ -23,10 +24,15 @@ BATCH_ENTRIES = 500
 log = structlog.get_logger(__name__)
 
 
-def persist_market(market_id: str, up_to_seq: int | None = None) -> int | None:
+def persist_market(
+    market_id: str,
+    up_to_seq: int | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> int | None:
     """Apply the market's output entries from the cursor onward, up to a sequence or to the end.
 
-    Answers the sequence reached, or None where another caller is at this market right now.
+    ``should_stop`` is asked after each batch. Answers the sequence reached, or None where another
+    caller is at this market right now.
     Raises PersistenceStopped at a gap or a poison entry, with everything before it applied, and
     LookupError for an unknown market.
     """
@@ -42,7 +48,7 @@ def persist_market(market_id: str, up_to_seq: int | None = None) -> int | None:
         if reached is None:
             return None
         seq, applied = reached
-        if not applied or seq == up_to_seq:
+        if not applied or seq == up_to_seq or should_stop():
             return seq
 
 

@@ -93,6 +93,14 @@ def to_units(amount: object, field: str = "amount") -> int:
     )
 
 
+def to_whole(value: object, field: str) -> int:
+    """A whole number, of any sign. Raises ApiError."""
+    number = to_decimal(value, field)
+    if number != int(number):
+        raise invalid(field, f"{field} must be a whole number.", "INVALID_NUMBER")
+    return int(number)
+
+
 def text(value: Decimal) -> str:
     """Plain decimal text: no exponent, no trailing zeros, no minus zero."""
     plain = format(value, "f")
@@ -113,13 +121,15 @@ def units_to_decimal(amount_units: int) -> Decimal:
     return Decimal(amount_units).scaleb(-MONEY_DECIMALS, _EXACT)
 
 
-def units_text(amount_units: int) -> str:
-    """Money as text: 12_500_000 → "12.5". Works on integers alone: it is called most."""
+def units_text(amount_units: int, decimals: int = 0) -> str:
+    """Money as text: 12_500_000 → "12.5", or "12.50" with at least two decimals asked for.
+
+    Works on integers alone: it is called most.
+    """
     whole, rest = divmod(abs(amount_units), MONEY_UNITS_PER_CURRENCY)
     sign = "-" if amount_units < 0 else ""
-    if not rest:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{rest:06d}".rstrip("0")
+    fraction = f"{rest:06d}".rstrip("0").ljust(decimals, "0")
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
 def average_price_text(

@@ -120,7 +120,7 @@ def forget_markets() -> None:
 def _published_ticker(market_id: str) -> Ticker | None:
     try:
         data = redis_client().get(ticker_key(market_id))
-        return _ticker_decoder.decode(data) if data else None  # type: ignore[arg-type]  not async
+        return _ticker_decoder.decode(data) if data else None
     except (redis.RedisError, msgspec.DecodeError) as error:
         log.warning("ticker_not_readable", market=market_id, error=str(error))
         return None

@@ -39,7 +39,8 @@ def promise_command(market_id: str, command: PromisedCommand, by_id: int | None)
 
 def command_of_row(row: OutboxCommand) -> Command:
     """The command as it travels. Raises msgspec.ValidationError for a row no one here wrote."""
-    return msgspec.convert({**row.payload, "command_id": row.pk}, Command)
+    command: Command = msgspec.convert({**row.payload, "command_id": row.pk}, Command)
+    return command
 
 
 def command_of_order(order: Order) -> PlaceOrder:

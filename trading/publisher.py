@@ -30,6 +30,17 @@ def publish_commands(commands: Iterable[tuple[str, Command]]) -> None:
     pipeline.execute()
 
 
+def last_published_id(market_id: str) -> str:
+    """Of the newest entry the input stream ever had; "0-0" for none. Raises redis.RedisError."""
+    try:
+        info = redis_client().xinfo_stream(input_stream(market_id))
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return "0-0"
+        raise
+    return str(info["last-generated-id"], "ascii")
+
+
 def publish_committed(market_id: str, command: Command) -> None:
     """Append a command that is committed in Postgres; when Redis refuses, leave it to re-sending.
 

@@ -74,13 +74,13 @@ def prepare(folder: Path, *, port: int, durable: bool = True) -> Postgres:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     user = server_user(folder)
     server = Postgres(folder=folder, port=port, user=user, durable=durable)
+    if server.data.exists():
+        _check(server)
     let_through(folder.parent, user)
     let_through(BINARIES, user)
     if user is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    if server.data.exists():
-        _check(server)
-    else:
+    if not server.data.exists():
         _initialise(server)
     return server
 

@@ -26,6 +26,7 @@ LOG_FILES = 3
 STARTED_S = 1  # a part that lives this long has started
 RETRIES = 20  # pauses of 1, 2, 3, … s between them
 ANSWERS_WITHIN_S = 15.0
+SOCKET_PATH_MAX = 90  # the kernel takes 107; supervisord appends its pid while it binds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +42,10 @@ class Supervision:
     def __init__(self, run: Prepared, parts: list[Part]) -> None:
         self.run = run
         self.parts = parts
-        # Not in the data folder, whose path may be longer than a socket's may be.
-        self.folder = Path(tempfile.mkdtemp(prefix="exchange-"))
-        self.socket = self.folder / "supervisor.sock"
+        self.socket = run.data / "supervisor.sock"
+        if len(str(self.socket)) > SOCKET_PATH_MAX:
+            self.socket = Path(tempfile.mkdtemp(prefix="exchange-")) / "supervisor.sock"
+        self.socket.unlink(missing_ok=True)
         self.log = run.logs / "supervisord.log"
         self.process = self._spawn()
         self.rpc = xmlrpc.client.ServerProxy(
@@ -117,7 +119,8 @@ class Supervision:
         left = leftovers(self.run.data)
         names = [f"{_name(process)} (pid {process.pid})" for process in left]
         end(left, within_s=1)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.socket.parent != self.run.data:
+            shutil.rmtree(self.socket.parent, ignore_errors=True)
         return names
 
 

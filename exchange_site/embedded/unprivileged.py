@@ -59,12 +59,19 @@ def let_through(folder: Path, user: str | None) -> None:
 
 
 def _may_enter(folder: Path, uid: int, gid: int) -> bool:
+    """As the kernel decides: the first entry that names the user, limited by the mask."""
     status = folder.stat()
+    permissions = {(tag, owner): may for tag, may, owner in _acl(folder)}
+    mask = permissions.get((ACL_MASK, ACL_NO_ID), 7)
     if status.st_uid == uid:
-        return bool(status.st_mode & 0o100)
-    if any(tag == ACL_USER and owner == uid and may & SEARCH for tag, may, owner in _acl(folder)):
-        return True
-    return bool(status.st_mode & (0o010 if status.st_gid == gid else 0o001))
+        may = permissions[ACL_USER_OBJ, ACL_NO_ID]
+    elif (ACL_USER, uid) in permissions:
+        may = permissions[ACL_USER, uid] & mask
+    elif status.st_gid == gid:
+        may = permissions[ACL_GROUP_OBJ, ACL_NO_ID] & mask
+    else:
+        may = permissions[ACL_OTHER, ACL_NO_ID]
+    return bool(may & SEARCH)
 
 
 def _acl(folder: Path) -> list[tuple[int, int, int]]:

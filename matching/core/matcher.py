@@ -201,12 +201,9 @@ def fills_whole(
                 if prevention is not SelfTradePrevention.EXPIRE_MAKER:
                     return False
                 continue
-            filled = _dry_fill(state, config, taker, maker, missing, positions)
-            if filled < 0:
-                return False
-            missing -= filled
-            if not missing:
-                return True
+            missing = _dry_fill(state, config, taker, maker, missing, positions)
+            if missing <= 0:
+                return missing == 0
     return False
 
 
@@ -218,31 +215,43 @@ def _dry_fill(
     missing_lots: int,
     positions: dict[int, tuple[int, int, int]],
 ) -> int:
-    """Lots the maker gives; 0 if it can't bear a fill, −1 if the taker can't. Updates positions."""
-    taker_at = _position_in(positions, state, taker.account_id)
-    maker_at = _position_in(positions, state, maker.account_id)
-    lots = min(missing_lots, maker.remaining_lots)
-    if maker.reduce_only:
-        lots = min(lots, reducible_lots(maker_at[0], maker.is_long))
-    if taker.reduce_only:
-        lots = min(lots, reducible_lots(taker_at[0], taker.is_long))
-    if not lots:
-        return -1 if taker.reduce_only else 0
+    """The rounds `match` would have with this maker: lots still missing after them, −1 where the
+    taker can't go on. Updates the positions."""
     price, mark = maker.price_ticks, state.mark_price_ticks
-    taker_leg = plan_leg(config, taker, *taker_at, price, lots, config.taker_fee_ppm, mark)
-    if taker_leg is None or taker_leg.size_lots < lots:
-        return -1
-    maker_leg = plan_leg(config, maker, *maker_at, price, lots, config.maker_fee_ppm, mark)
-    if maker_leg is None:
-        return 0
-    if maker_leg.size_lots < lots:
-        lots = maker_leg.size_lots
+    left = maker.remaining_lots
+    while left and missing_lots:
+        taker_at = _position_in(positions, state, taker.account_id)
+        maker_at = _position_in(positions, state, maker.account_id)
+        lots = _clamped(taker, taker_at[0], min(missing_lots, left))
+        if not lots:
+            return -1
+        lots = _clamped(maker, maker_at[0], lots)  # `match` would have trimmed it by now
+        if not lots:
+            return missing_lots
         taker_leg = plan_leg(config, taker, *taker_at, price, lots, config.taker_fee_ppm, mark)
         if taker_leg is None:
             return -1
-    for account_id, leg in ((taker.account_id, taker_leg), (maker.account_id, maker_leg)):
-        positions[account_id] = (leg.position_lots, leg.entry_cost_units, leg.margin_units)
-    return lots
+        lots = taker_leg.size_lots
+        maker_leg = plan_leg(config, maker, *maker_at, price, lots, config.maker_fee_ppm, mark)
+        if maker_leg is None:
+            return missing_lots
+        if maker_leg.size_lots < lots:
+            lots = maker_leg.size_lots
+            taker_leg = plan_leg(config, taker, *taker_at, price, lots, config.taker_fee_ppm, mark)
+            if taker_leg is None:
+                return -1
+        for account_id, leg in ((taker.account_id, taker_leg), (maker.account_id, maker_leg)):
+            positions[account_id] = (leg.position_lots, leg.entry_cost_units, leg.margin_units)
+        left -= lots
+        missing_lots -= lots
+    return missing_lots
+
+
+def _clamped(order: Order, position_lots: int, size_lots: int) -> int:
+    """What of these lots the order may still do."""
+    if not order.reduce_only:
+        return size_lots
+    return min(size_lots, reducible_lots(position_lots, order.is_long))
 
 
 def _position_in(

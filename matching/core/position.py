@@ -9,8 +9,9 @@ close c of q = |Q|   V_c = ⌊V·c/q⌋, M_c = ⌊M·c/q⌋ (all of it when c = 
 open o               V += side·k·o·p; M += what the trader named per lot, or ⌈k·p·o/leverage⌉;
                      paid, with the fee, from the order's reserve; the rest of it goes back
 
-Rounding is against the trader by at most one unit a leg: closing a part takes the floor of the cost
-and margin, and what that leaves behind stays in the position; margins and fees round up.
+Margins and fees round up. Closing a part rounds its cost and margin down; what that leaves behind
+stays in the position, so a fraction of a unit moves between this closing and the next, never
+between traders.
 
 A leg is refused, never squeezed, when the trader can't bear it: closing through the position's own
 bankruptcy price (the payout would be negative), or opening lots whose reserve does not cover margin

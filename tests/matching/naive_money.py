@@ -6,17 +6,15 @@ on a copy of everything.
 """
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 from matching.messages.commands import (
     CancelAllOrders,
     CancelOrder,
     Command,
     ConfigureMarket,
-    MarketConfig,
     PlaceOrder,
     SetMarketState,
     UpdateIndexPrice,
@@ -44,51 +42,11 @@ from matching.messages.vocabulary import (
     Side,
     TimeInForce,
 )
-
-MILLION = 1_000_000
-
-
-@dataclass
-class Resting:
-    order_id: int
-    account_id: int
-    sign: int  # +1 buys, −1 sells
-    price: int
-    left: int
-    reserve: int
-    named: int
-    leverage: int
-    reduce_only: bool
-    arrival: int
+from tests.matching.naive_rules import MILLION, NaiveRules, Outcome, Resting
 
 
 @dataclass
-class Holding:
-    lots: int = 0
-    cost: int = 0
-    margin: int = 0
-
-    def closable(self, sign: int) -> int:
-        return abs(self.lots) if self.lots * sign < 0 else 0
-
-
-@dataclass
-class Outcome:
-    """One side of a fill: how much of it, what it leaves, and the money."""
-
-    lots: int
-    after: Holding
-    pnl: int
-    fee: int
-
-
-@dataclass
-class NaiveExchange:
-    config: MarketConfig | None = None
-    state: MarketState = MarketState.PRE_OPEN
-    mark: int = 0
-    book: list[Resting] = field(default_factory=list)
-    holdings: dict[int, Holding] = field(default_factory=dict)
+class NaiveExchange(NaiveRules):
     seen_orders: set[int] = field(default_factory=set)
     seen_commands: set[int] = field(default_factory=set)
     arrivals: int = 0
@@ -233,88 +191,6 @@ class NaiveExchange:
         )
         self.trim(order.account_id)
 
-    def refusal(self, c: PlaceOrder) -> RejectCode | None:
-        config = self.config
-        if config is None:
-            return RejectCode.MARKET_NOT_CONFIGURED
-        accepted = {
-            MarketState.ACTIVE: True,
-            MarketState.POST_ONLY: c.time_in_force is TimeInForce.GTX,
-            MarketState.REDUCE_ONLY: c.reduce_only,
-        }
-        checks: list[tuple[RejectCode, Callable[[], bool]]] = [
-            (RejectCode.MARKET_STATE, lambda: not accepted.get(self.state, False)),
-            (RejectCode.NO_MARK_PRICE, lambda: self.mark == 0),
-            (
-                RejectCode.INVALID_SIZE,
-                lambda: not config.min_size_lots <= c.size_lots <= config.max_size_lots,
-            ),
-            (RejectCode.INVALID_LEVERAGE, lambda: c.leverage > config.max_leverage),
-            (RejectCode.MIN_NOTIONAL, lambda: not c.reduce_only and self.too_little(c)),
-            (RejectCode.PRICE_OUTSIDE_BAND, lambda: self.limit_outside_band(c)),
-            (
-                RejectCode.REDUCE_ONLY_NO_POSITION,
-                lambda: c.reduce_only and not self.closable_by(c),
-            ),
-            (
-                RejectCode.MAX_OPEN_ORDERS,
-                lambda: (
-                    sum(o.account_id == c.account_id for o in self.book) >= config.max_open_orders
-                ),
-            ),
-            (
-                RejectCode.MAX_OPEN_INTEREST,
-                lambda: not c.reduce_only and self.too_much_interest(c),
-            ),
-            (RejectCode.INSUFFICIENT_MARGIN, lambda: not c.reduce_only and self.thin_margin(c)),
-            (RejectCode.INSUFFICIENT_HOLD, lambda: not c.reduce_only and self.thin_hold(c)),
-        ]
-        return next((code for code, refused in checks if refused()), None)
-
-    def closable_by(self, c: PlaceOrder) -> int:
-        return self.holding(c.account_id).closable(1 if c.side is Side.LONG else -1)
-
-    def too_little(self, c: PlaceOrder) -> bool:
-        assert self.config is not None
-        value = self.config.units_per_tick_lot * c.price_ticks * c.size_lots
-        return value < self.config.min_notional_units
-
-    def too_much_interest(self, c: PlaceOrder) -> bool:
-        assert self.config is not None
-        interest = sum(h.lots for h in self.holdings.values() if h.lots > 0)
-        opening = c.size_lots - self.closable_by(c)
-        return opening > 0 and interest + opening > self.config.max_open_interest_lots
-
-    def limit_outside_band(self, c: PlaceOrder) -> bool:
-        lowest, highest = self.band()
-        if c.order_type is OrderType.MARKET:
-            return False
-        return c.price_ticks > highest if c.side is Side.LONG else c.price_ticks < lowest
-
-    def margin_of_one_lot(self, c: PlaceOrder) -> tuple[int, int]:
-        """Margin the trader brings, and the price it is measured at."""
-        assert self.config is not None
-        price = c.price_ticks if c.order_type is OrderType.LIMIT else self.mark
-        by_leverage = ceil(Fraction(self.config.units_per_tick_lot * price, c.leverage))
-        return (c.margin_units // c.size_lots if c.margin_units else by_leverage), price
-
-    def thin_margin(self, c: PlaceOrder) -> bool:
-        assert self.config is not None
-        margin, price = self.margin_of_one_lot(c)
-        least = Fraction(self.config.units_per_tick_lot * price, self.config.max_leverage)
-        sign = 1 if c.side is Side.LONG else -1
-        is_limit = c.order_type is OrderType.LIMIT
-        return margin < least or (is_limit and margin < self.loss_at_mark(sign, price, 1))
-
-    def thin_hold(self, c: PlaceOrder) -> bool:
-        assert self.config is not None
-        if c.order_type is OrderType.MARKET:
-            return False
-        margin, price = self.margin_of_one_lot(c)
-        value = self.config.units_per_tick_lot * price
-        fee = ceil(Fraction(value * self.config.taker_fee_ppm, MILLION))
-        return c.hold_units // c.size_lots < margin + fee
-
     # ------------------------------------------------------------------------------- matching
 
     def reached(self, taker: Resting) -> list[Resting]:
@@ -382,42 +258,6 @@ class NaiveExchange:
         self.trim(maker.account_id)
         return None
 
-    def outcome(self, order: Resting, price: int, lots: int, fee_ppm: int) -> Outcome | None:
-        """What filling these lots does, or less of them: the close, if the rest can't be opened."""
-        assert self.config is not None
-        k = self.config.units_per_tick_lot
-        held = self.holding(order.account_id)
-        after = copy.copy(held)
-        close = min(lots, held.closable(order.sign))
-        pnl = fee = 0
-        if close:
-            part = Fraction(close, abs(held.lots))
-            cost, margin = floor(held.cost * part), floor(held.margin * part)
-            # A long gets the value and gives up its cost; a short pays the value and keeps the
-            # money it once received (its negative cost).
-            pnl = -order.sign * k * close * price - cost
-            fee = ceil(Fraction(k * price * close * fee_ppm, MILLION))
-            if margin + pnl < fee:
-                return None
-            after = Holding(held.lots + order.sign * close, held.cost - cost, held.margin - margin)
-        fresh = lots - close
-        if fresh:
-            value = k * price * fresh
-            margin = order.named * fresh or ceil(Fraction(value, order.leverage))
-            fresh_fee = ceil(Fraction(value * fee_ppm, MILLION))
-            bearable = (
-                margin >= Fraction(value, self.config.max_leverage)
-                and margin >= self.loss_at_mark(order.sign, price, fresh)
-                and order.reserve * fresh >= margin + fresh_fee
-            )
-            if not bearable:
-                return Outcome(close, after, pnl, fee) if close else None
-            after.lots += order.sign * fresh
-            after.cost += order.sign * value
-            after.margin += margin
-            fee += fresh_fee
-        return Outcome(lots, after, pnl, fee)
-
     def settle(self, order: Resting, outcome: Outcome) -> TradeLeg:
         before = self.holding(order.account_id)
         margin_delta = outcome.after.margin - before.margin
@@ -446,20 +286,6 @@ class NaiveExchange:
             excess = min(order.left, total - holding.closable(order.sign))
             if excess > 0:
                 self.cancel(order, CancelReason.REDUCE_ONLY, excess)
-
-    # -------------------------------------------------------------------------------- helpers
-
-    def holding(self, account_id: int) -> Holding:
-        return self.holdings.get(account_id, Holding())
-
-    def loss_at_mark(self, sign: int, price: int, lots: int) -> int:
-        assert self.config is not None
-        return max(0, self.config.units_per_tick_lot * sign * (price - self.mark) * lots)
-
-    def band(self) -> tuple[int, int]:
-        assert self.config is not None
-        width = Fraction(self.config.price_band_ppm, MILLION)
-        return max(1, ceil(self.mark * (1 - width))), floor(self.mark * (1 + width))
 
     def shrink(self, order: Resting, lots: int) -> None:
         order.left -= lots

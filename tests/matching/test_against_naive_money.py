@@ -94,7 +94,7 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
     tif = rng.choices(tuple(TimeInForce), weights=(70, 10, 12, 8))[0]
     if is_market:
         price = mark * 103 // 100 if side is Side.LONG else mark * 97 // 100
-        tif = rng.choice((TimeInForce.IOC, TimeInForce.FOK))
+        tif = rng.choices(tuple(TimeInForce), weights=(10, 50, 38, 2))[0]
     lots = rng.randint(1, 12) if rng.random() < 0.95 else rng.randint(1, 60)
     leverage = rng.choice((1, 3, 10, 23, 23, 24 if rng.random() < 0.1 else 19))
     value = CONFIG.units_per_tick_lot * max(1, price)
@@ -204,7 +204,7 @@ def test_a_long_run_gives_the_events_of_the_naive_exchange() -> None:
         "MAX_OPEN_INTEREST", "REDUCE_ONLY_NO_POSITION", "INSUFFICIENT_MARGIN",
         "INSUFFICIENT_HOLD", "UNKNOWN_ORDER", "NOT_ORDER_OWNER", "USER", "IOC_REMAINDER",
         "FOK_UNFILLED", "POST_ONLY_WOULD_TAKE", "SELF_TRADE", "PRICE_BAND", "REDUCE_ONLY",
-        "UNAFFORDABLE",
+        "UNAFFORDABLE", "INVALID_TIME_IN_FORCE",
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@
 and Redis are; this command then starts the parts under supervisord and watches them.
 """
 
+import logging
 import signal
 import time
 from types import FrameType
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         run = prepared()
         if run.stopped_leftovers:
             self.say(f"stopped {run.stopped_leftovers} processes that a killed run had left")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per health question
         services = service_parts(run)
         core, edge, simulator = core_parts(run), edge_parts(run), simulator_parts(run)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

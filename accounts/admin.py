@@ -1,0 +1,165 @@
+"""Who may do what: users, groups, their sign-ins, and what operators did."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts import services
+from accounts.models import User
+from exchange_site.admin_actions import ask_then_run, operator_of
+from exchange_site.admin_base import (
+    NOTHING,
+    BaseAdmin,
+    Cell,
+    RecordAdmin,
+    badge,
+    shown,
+    time_column,
+    user_column,
+    words,
+)
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    _UserAdmin = DjangoUserAdmin[User]
+else:
+    _UserAdmin = DjangoUserAdmin
+
+admin.site.unregister((Group, OutstandingToken, BlacklistedToken))
+
+
+def _status(user: User) -> Cell:
+    state = badge("active", "ok") if user.is_active else badge("suspended", "bad")
+    return words(state, badge("operator")) if user.is_staff else state
+
+
+@admin.register(User)
+class UserAdmin(BaseAdmin, _UserAdmin):
+    """Suspending goes through its action, which also ends what the user is signed in to."""
+
+    list_display = ("id", "username", "status", "joined", "last_seen")
+    list_display_links = ("id", "username")
+    list_filter = ("is_active", "is_staff", "groups")
+    search_ids = ("id",)
+    search_users = ("id",)
+    search_help_text = "User id, or the beginning of a username."
+    ordering = ("-pk",)
+    actions = ("suspend", "resume")
+    readonly_fields = ("status", "joined", "last_seen")
+    fieldsets = (
+        (None, {"fields": (("username", "status"), "email", ("joined", "last_seen"))}),
+        ("Password", {"fields": ("password",), "classes": ("collapse",)}),
+        (
+            "Operator",
+            {
+                "fields": ("is_staff", "is_superuser", "groups", "user_permissions"),
+                "classes": ("collapse",),
+            },
+        ),
+    )
+
+    status = shown("status", _status)
+    joined = time_column("date_joined", "joined")
+    last_seen = time_column("last_login", "last sign-in here")
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Readers see who somebody is, not the hash of the password."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [fieldset for fieldset in fieldsets if fieldset[0] != "Password"]
+
+    def has_suspend_user_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.suspend_user")
+
+    @admin.action(description="Suspend selected users", permissions=["suspend_user"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            self._within_reach(request, queryset).filter(is_active=True),
+            action="suspend",
+            question="Suspend these users?",
+            consequence="They are refused everywhere within a minute. Their orders stay in the "
+            "book and their positions stay open; cancel orders from the list of orders. "
+            "Operators and you yourself are left out.",
+            service=services.suspend_user,
+            done="suspended",
+        )
+
+    @admin.action(description="Resume selected users", permissions=["suspend_user"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[User]) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            self._within_reach(request, queryset).filter(is_active=False),
+            action="resume",
+            question="Resume these users?",
+            consequence="They can sign in and trade again within a minute.",
+            service=services.resume_user,
+            done="resumed",
+        )
+
+    def _within_reach(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
+        """Only a superuser suspends operators, and nobody themselves."""
+        users = users.exclude(pk=operator_of(request).pk)
+        return users if operator_of(request).is_superuser else users.filter(is_staff=False)
+
+
+@admin.register(Group)
+class GroupAdmin(BaseAdmin, DjangoGroupAdmin):
+    ordering = ("name",)
+    search_fields = ("name",)
+    search_texts = ("name",)
+
+
+@admin.register(OutstandingToken)
+class SignInAdmin(RecordAdmin):
+    """Refresh tokens that were issued, without the tokens."""
+
+    list_display = ("id", "user_name", "issued", "expires", "state")
+    list_select_related = ("user", "blacklistedtoken")
+    search_ids = ("id",)
+    search_users = ("user",)
+    search_help_text = "Id, or the beginning of a username."
+    fieldsets = ((None, {"fields": ("user_name", "issued", "expires", "state")}),)
+
+    user_name = user_column()
+    issued = time_column("created_at", "issued")
+    expires = time_column("expires_at", "expires")
+    state = shown(
+        "state", lambda t: badge("used up") if hasattr(t, "blacklistedtoken") else badge("usable")
+    )
+
+
+def _object_of(entry: LogEntry) -> Cell:
+    url = entry.get_admin_url()
+    name = f"{entry.content_type} {entry.object_repr}"
+    return format_html('<a href="{}">{}</a>', url, name) if url else name or NOTHING
+
+
+@admin.register(LogEntry)
+class OperatorLogAdmin(RecordAdmin):
+    list_display = ("id", "time", "operator", "what", "object_link")
+    list_filter = ("action_flag", "content_type")
+    list_select_related = ("user", "content_type")
+    search_ids = ("id",)
+    search_texts = ("object_id",)
+    search_users = ("user",)
+    search_help_text = "Id of the object, or the beginning of the operator's username."
+    fieldsets = ((None, {"fields": ("time", "operator", "object_link", "what")}),)
+
+    time = time_column("action_time", "time")
+    operator = user_column("operator")
+    what = shown(
+        "what", lambda entry: entry.get_change_message() or entry.get_action_flag_display()
+    )
+    object_link = shown("object", _object_of)

@@ -1,0 +1,82 @@
+"""Actions of operators: each asks first, calls one service per row, says how every row went, and
+leaves a line in the operator log.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from accounts.models import User
+from exchange_site.admin_base import AnyModelAdmin
+from exchange_site.api import ApiError
+
+ROWS_MAX = 500
+
+
+def operator_of(request: HttpRequest) -> User:
+    """Who clicked; the admin lets nobody in who isn't signed in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def ask_then_run(
+    model_admin: AnyModelAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    action: str,
+    question: str,
+    consequence: str,
+    service: Callable[[Any], object],
+    done: str,
+) -> TemplateResponse | None:
+    """First the page that asks; once the operator has said yes, the service for every row.
+
+    ``done`` says what the service did to a row: "approved". None returns to the list.
+    """
+    chosen = list(rows[: ROWS_MAX + 1])
+    if len(chosen) > ROWS_MAX:
+        messages.error(request, f"Select at most {ROWS_MAX} at a time. Nothing was done.")
+        return None
+    if "confirmed" in request.POST:
+        _run(model_admin, request, chosen, service, done)
+        return None
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": question,
+        "consequence": consequence,
+        "rows": chosen,
+        "action": action,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "opts": model_admin.opts,
+        "media": model_admin.media,
+    }
+    return TemplateResponse(request, "admin/confirm_action.html", context)
+
+
+def _run(
+    model_admin: AnyModelAdmin,
+    request: HttpRequest,
+    rows: list[Model],
+    service: Callable[[Any], object],
+    done: str,
+) -> None:
+    succeeded: list[Model] = []
+    for row in rows:
+        try:
+            service(row)
+        except ApiError as error:
+            messages.error(request, f"{row}: {error.message}")
+            continue
+        model_admin.log_change(request, row, done)
+        succeeded.append(row)
+    if succeeded:
+        names = ", ".join(map(str, succeeded[:5])) + (", …" if len(succeeded) > 5 else "")
+        messages.success(request, f"{done.capitalize()}: {names} ({len(succeeded)} in all).")

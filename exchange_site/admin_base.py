@@ -1,0 +1,333 @@
+"""What every page of the admin is made of: records that can't be edited, values in human units,
+links from one record to the next, tables of what belongs to a record.
+
+A record page explains; it is put together from fields (`price_field` and its like) and `Table`s.
+Lists stay cheap on tables of any length: newest first by primary key, counted only so far, searched
+through indexes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.options import ShowFacets
+from django.contrib.admin.utils import quote
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.models import User
+from matching.messages.limits import MAX_ID, PPM
+from trading import conversions
+from trading.models import Market
+
+if TYPE_CHECKING:  # these are generic to the type checker alone
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    _Paginator = Paginator[Any]
+else:
+    AnyModelAdmin = admin.ModelAdmin
+    _Paginator = Paginator
+
+NOTHING = "–"
+COUNT_MAX = 10_000
+USERS_OF_SEARCH_MAX = 100
+TABLE_ROWS_MAX = 100
+
+Cell = str | SafeString
+Show = Callable[[Any, Any], Cell]
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+def money(amount_units: int, currency: str = "USD") -> str:
+    """1_234_500_000 → "1,234.50 USD"; more decimals only where there are any."""
+    return f"{_grouped(conversions.units_text(amount_units), 2)} {currency}"
+
+
+def signed_money(amount_units: int, currency: str = "USD") -> str:
+    return f"{'+' if amount_units > 0 else ''}{money(amount_units, currency)}"
+
+
+def price(price_ticks: int, market: Market) -> str:
+    """In the quote asset, with the decimals of the tick; a price of zero is none."""
+    if not price_ticks:
+        return NOTHING
+    text = conversions.ticks_text(price_ticks, market.tick_size)
+    return f"{_grouped(text, max(2, decimals_of(market.tick_size)))} {market.quote_asset}"
+
+
+def size(size_lots: int, market: Market) -> str:
+    text = conversions.lots_text(size_lots, market.lot_size)
+    return f"{_grouped(text, 0)} {market.base_asset}"
+
+
+def average_price(cost_units: int, size_lots: int, market: Market) -> str:
+    """Price at which so many lots cost so much, or nothing for no lots."""
+    if not size_lots:
+        return NOTHING
+    text = conversions.average_price_text(
+        abs(cost_units), abs(size_lots), market.units_per_tick_lot, market.tick_size
+    )
+    return f"{_grouped(text, max(2, decimals_of(market.tick_size)))} {market.quote_asset}"
+
+
+def percent(rate_ppm: int) -> str:
+    return f"{conversions.text(percent_of_ppm(rate_ppm))} %"
+
+
+def percent_of_ppm(rate_ppm: int) -> Decimal:
+    return Decimal(rate_ppm) * 100 / PPM
+
+
+def decimals_of(step: Decimal) -> int:
+    exponent = step.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _grouped(plain: str, decimals: int) -> str:
+    """Thousands separated, and at least so many decimals."""
+    sign = "-" if plain.startswith("-") else ""
+    whole, _, rest = plain.removeprefix("-").partition(".")
+    rest = rest.ljust(decimals, "0")
+    return f"{sign}{int(whole):,}" + (f".{rest}" if rest else "")
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def url_of(model: type[Model], pk: int | str) -> str:
+    return reverse(
+        f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[quote(pk)]
+    )
+
+
+def list_url(model: type[Model], query: str) -> str:
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    return f"{reverse(name)}?{query}"
+
+
+def link(model: type[Model], pk: int | str | None, text: object = None) -> Cell:
+    """A link to a record's page; nothing for no record."""
+    if pk is None:
+        return NOTHING
+    return format_html('<a href="{}">{}</a>', url_of(model, pk), pk if text is None else text)
+
+
+def list_link(model: type[Model], query: str, text: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', list_url(model, query), text)
+
+
+def words(*cells: Cell) -> SafeString:
+    """Cells one after the other, each as safe as it was."""
+    return format_html_join(" ", "{}", ((cell,) for cell in cells))
+
+
+def user_link(user: User | None) -> Cell:
+    return link(User, user.pk, user.get_username()) if user else NOTHING
+
+
+def badge(word: str, tone: str = "plain") -> SafeString:
+    """A word in a coloured frame. Tones: ok, warn, bad, plain; the word carries the meaning."""
+    return format_html('<span class="badge badge-{}">{}</span>', tone, word)
+
+
+def gain_or_loss(amount_units: int) -> SafeString:
+    """Coloured, and signed for those who can't tell the colours apart."""
+    tone = "gain" if amount_units > 0 else "loss" if amount_units < 0 else "even"
+    return format_html('<span class="amount {}">{}</span>', tone, signed_money(amount_units))
+
+
+# --- columns and fields ---------------------------------------------------------------------------
+
+
+def shown(name: str, show: Callable[[Any], Cell]) -> Show:
+    """A column or field under this name."""
+
+    @admin.display(description=name, empty_value=NOTHING)
+    def method(self: Any, obj: Any) -> Cell:  # noqa: ARG001  the admin's own instance
+        return show(obj)
+
+    return method
+
+
+def market_column() -> Show:
+    return shown("market", lambda row: link(Market, row.market_id))
+
+
+def user_column(name: str = "user", attribute: str = "user") -> Show:
+    return shown(name, lambda row: user_link(getattr(row, attribute)))
+
+
+def price_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda row: price(getattr(row, attribute), row.market))
+
+
+def size_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda row: size(getattr(row, attribute), row.market))
+
+
+def money_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda row: money(getattr(row, attribute)))
+
+
+def gain_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda row: gain_or_loss(getattr(row, attribute)))
+
+
+def rate_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda row: percent(getattr(row, attribute)))
+
+
+def when(moment: datetime | None) -> str:
+    """To the second; nothing for never."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else NOTHING
+
+
+def time_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda row: when(getattr(row, attribute)))
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that belong to a record, shown under it to those who may view ``model``."""
+
+    title: str
+    model: type[Model]
+    columns: Sequence[str]
+    rows: Sequence[Iterable[Cell]]
+    empty: str = "None."
+    foot: Sequence[Cell] = field(default_factory=tuple)
+    note: Cell = ""
+
+
+Contribution = Callable[[Any], Table]
+_contributed: dict[type[Model], list[Contribution]] = {}
+
+
+def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
+    """Adds a table to the record page of another package's model, which needn't know of it."""
+
+    def register(make: Contribution) -> Contribution:
+        _contributed.setdefault(model, []).append(make)
+        return make
+
+    return register
+
+
+class CappedPaginator(_Paginator):
+    """Counts so far and no further: exact counts of long tables take longer than the page."""
+
+    @cached_property
+    def count(self) -> int:
+        if not isinstance(self.object_list, QuerySet):
+            return len(self.object_list)
+        return self.object_list.order_by()[: COUNT_MAX + 1].count()
+
+    @property
+    def capped(self) -> bool:
+        return self.count > COUNT_MAX
+
+
+class BaseAdmin(AnyModelAdmin):
+    """Lists, search and record pages in the way of this exchange.
+
+    search_ids      whole-number fields a search for a number looks in
+    search_texts    text fields that must equal what is searched for
+    search_users    paths to users; a search finds rows of users whose name begins with it
+    search_help     what can be searched for, in words
+    """
+
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    paginator = CappedPaginator
+    list_per_page = 50
+    list_max_show_all = 200
+    sortable_by: ClassVar[tuple[str, ...]] = ()
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
+    change_form_template = "admin/record.html"
+    change_list_template = "admin/record_list.html"
+    search_ids: Sequence[str] = ()
+    search_texts: Sequence[str] = ()
+    search_users: Sequence[str] = ()
+
+    class Media:
+        css = {"all": ("exchange_site/admin.css",)}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def get_search_fields(self, request: HttpRequest) -> list[str] | tuple[str, ...]:
+        own = (*self.search_ids, *self.search_texts, *self.search_users)
+        return own or super().get_search_fields(request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not (self.search_ids or self.search_texts or self.search_users):
+            return super().get_search_results(request, queryset, search_term)
+        for word in search_term.split():
+            queryset = queryset.filter(self._matches(word))
+        return queryset, False
+
+    def _matches(self, word: str) -> Q:
+        """Each alternative by itself can use an index."""
+        matches = Q(pk__in=[])
+        if word.isascii() and word.isdigit() and int(word) <= MAX_ID:
+            for name in self.search_ids:
+                matches |= Q(**{name: int(word)})
+        for name in self.search_texts:
+            matches |= Q(**{name: word})
+        if self.search_users:
+            users = list(_users_named(word))
+            for name in self.search_users:
+                matches |= Q(**{f"{name}__in": users})
+        return matches
+
+    def tables(self, obj: Any) -> Iterable[Table]:  # noqa: ARG002  for subclasses
+        """What belongs to the record; tables the reader may not see are left out."""
+        return ()
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            made = [*self.tables(obj), *(make(obj) for make in _contributed.get(self.model, ()))]
+            context["tables"] = [t for t in made if self._may_view(request, t.model)]
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _may_view(self, request: HttpRequest, model: type[Model]) -> bool:
+        registered = self.admin_site._registry.get(model)
+        return registered is not None and registered.has_view_permission(request)
+
+
+class RecordAdmin(BaseAdmin):
+    """Of rows that only the exchange itself writes: they can be read, and nothing else."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+def _users_named(beginning: str) -> QuerySet[User, int]:
+    users = User.objects.annotate(name=Lower("username")).filter(name__startswith=beginning.lower())
+    return users.values_list("pk", flat=True)[:USERS_OF_SEARCH_MAX]

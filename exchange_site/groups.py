@@ -1,0 +1,38 @@
+"""What each group of operators may do. Everyone in a group also needs to be staff."""
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+APPS = ("accounts", "trading", "ledger", "admin", "auth", "token_blacklist")
+
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "viewer": (),
+    "support": ("trading.cancel_order", "accounts.suspend_user"),
+    "risk": (
+        "trading.cancel_order",
+        "trading.change_market_state",
+        "trading.add_market",
+        "trading.change_market",
+    ),
+    "treasury": ("ledger.decide_deposit",),
+}
+
+
+@transaction.atomic
+def create_groups() -> dict[str, int]:
+    """Makes the groups, or gives them exactly these permissions again: name → how many."""
+    viewing = Permission.objects.filter(
+        content_type__app_label__in=APPS, codename__startswith="view_"
+    )
+    counts = {}
+    for name, actions in ACTIONS.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        permissions = [*viewing, *(_permission(action) for action in actions)]
+        group.permissions.set(permissions)
+        counts[name] = len(permissions)
+    return counts
+
+
+def _permission(name: str) -> Permission:
+    app_label, _, codename = name.partition(".")
+    return Permission.objects.get(content_type__app_label=app_label, codename=codename)

@@ -1,0 +1,306 @@
+"""How the exchange is doing, as one snapshot: the status page and GET /health are views of it.
+
+Everything is measured from outside the parts: ② and ④ from Redis, ③ from its heartbeats, ⑤ from its
+cursor and the rows it has yet to finish. Nothing raises: a service that is down is a finding.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+
+import structlog
+from django.db import DatabaseError, connection
+from redis import RedisError
+
+from exchange_site.redis_client import probe_redis_client
+from exchange_site.status_rows import MarketRows, read_rows
+from exchange_site.status_streams import (
+    COUNT_CAP,
+    EngineBeat,
+    MarketStreams,
+    read_market_streams,
+    read_redis_service,
+)
+from matching.messages.vocabulary import MarketState
+
+log = structlog.get_logger(__name__)
+
+
+class Level(IntEnum):
+    """How bad a finding is. Ordered, so that the worst of many is their max."""
+
+    OK = 0
+    WARN = 1
+    BAD = 2
+
+    @property
+    def word(self) -> str:
+        return ("ok", "warning", "bad")[self]
+
+    @property
+    def tone(self) -> str:
+        """The name of its colour in the style sheet."""
+        return ("ok", "warn", "bad")[self]
+
+    @property
+    def words(self) -> str:
+        return ("everything works", "needs a look", "something is broken")[self]
+
+
+ENGINE_BEAT_WARN_MS = 3_000
+ENGINE_BEAT_BAD_MS = 10_000
+ENGINE_FORGOTTEN_MS = 3_600_000  # an engine silent for so long was taken away, and isn't missed
+INPUT_LAG_WARN_MS = 1_000
+INPUT_LAG_BAD_MS = 10_000
+PERSISTENCE_LAG_WARN_MS = 2_000
+PERSISTENCE_LAG_BAD_MS = 15_000
+RESEND_BAD_MS = 60_000
+WORKER_BEAT_BAD_MS = 20_000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: how bad, and what an operator should read."""
+
+    name: str
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """One engine's word on one market."""
+
+    name: str
+    pid: int
+    age_ms: int
+    seq: int
+    halted: str
+    level: Level
+
+    @property
+    def alive(self) -> bool:
+        return self.age_ms < ENGINE_BEAT_BAD_MS
+
+    @property
+    def age(self) -> str:
+        return seconds(self.age_ms)
+
+
+@dataclass(frozen=True)
+class MarketReport:
+    """One market along its path ② → ③ → ④ → ⑤, with what is wrong, if anything."""
+
+    market_id: str
+    rows: MarketRows
+    streams: MarketStreams | None  # None while Redis is down
+    engines: list[EngineStatus] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def level(self) -> Level:
+        return max((check.level for check in self.checks), default=Level.OK)
+
+    @property
+    def problems(self) -> list[Check]:
+        return [check for check in self.checks if check.level is not Level.OK]
+
+    @property
+    def engine_age_ms(self) -> int | None:
+        return min((engine.age_ms for engine in self.engines), default=None)
+
+    @property
+    def persistence_lag_entries(self) -> int | None:
+        if self.streams is None:
+            return None
+        return max(0, self.streams.output_seq - self.rows.cursor_seq)
+
+
+@dataclass(frozen=True)
+class ExchangeStatus:
+    taken_ms: int
+    services: list[Check]
+    markets: list[MarketReport]
+
+    @property
+    def taken_at(self) -> datetime:
+        return datetime.fromtimestamp(self.taken_ms / 1_000, UTC)
+
+    @property
+    def level(self) -> Level:
+        levels = [*(s.level for s in self.services), *(m.level for m in self.markets)]
+        return max(levels, default=Level.OK)
+
+    @property
+    def problems(self) -> list[tuple[str, Check]]:
+        """(what it concerns, finding), worst first."""
+        found = [("", s) for s in self.services if s.level is not Level.OK]
+        found += [(m.market_id, check) for m in self.markets for check in m.problems]
+        return sorted(found, key=lambda item: -item[1].level)
+
+
+def exchange_status() -> ExchangeStatus:
+    """Takes a snapshot: a handful of Postgres queries and three Redis round trips at most."""
+    now_ms = time.time_ns() // 1_000_000
+    rows, postgres = _postgres()
+    cursors = {row.market_id: row.cursor_seq for row in rows}
+    streams, redis_checks = _redis(cursors)
+    markets = [_market_report(row, streams.get(row.market_id), now_ms) for row in rows]
+    return ExchangeStatus(taken_ms=now_ms, services=[postgres, *redis_checks], markets=markets)
+
+
+def _postgres() -> tuple[list[MarketRows], Check]:
+    started = time.monotonic()
+    try:
+        rows = read_rows()
+    except DatabaseError as error:
+        log.warning("status_postgres_unreachable", error=str(error))
+        connection.close_if_unusable_or_obsolete()
+        return [], Check("Postgres", Level.BAD, "does not answer")
+    return rows, Check("Postgres", Level.OK, f"answered in {_elapsed_ms(started)} ms")
+
+
+def _redis(cursors: dict[str, int]) -> tuple[dict[str, MarketStreams], list[Check]]:
+    started = time.monotonic()
+    try:
+        client = probe_redis_client()
+        service = read_redis_service(client)
+        elapsed_ms = _elapsed_ms(started)
+        streams = read_market_streams(client, cursors, service.now_ms)
+    except RedisError as error:
+        log.warning("status_redis_unreachable", error=str(error))
+        bad = Check("Redis", Level.BAD, "does not answer")
+        return {}, [bad, Check("Workers", Level.BAD, "unknown while Redis is down")]
+    text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
+    return streams, [Check("Redis", Level.OK, text), _workers(service.worker_ages_ms)]
+
+
+def _workers(ages_ms: dict[str, int]) -> Check:
+    alive = {name: age for name, age in ages_ms.items() if age < WORKER_BEAT_BAD_MS}
+    if not alive:
+        return Check("Workers", Level.BAD, "none alive: nothing is persisted")
+    names = ", ".join(f"{name} ({seconds(age)} ago)" for name, age in sorted(alive.items()))
+    return Check("Workers", Level.OK, f"{len(alive)} alive: {names}")
+
+
+def _market_report(rows: MarketRows, streams: MarketStreams | None, now_ms: int) -> MarketReport:
+    if streams is None:
+        unknown = Check("engine", Level.BAD, "unknown while Redis is down")
+        return MarketReport(rows.market_id, rows, None, [], [unknown])
+    engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
+    if rows.state == MarketState.SETTLED:
+        return MarketReport(rows.market_id, rows, streams, engines, [])
+    checks = [
+        _check_engines(engines),
+        _check_input_lag(streams),
+        _check_persistence_lag(rows, streams),
+        _check_dead_letters(rows),
+        _check_resends(rows),
+        _check_config(rows),
+    ]
+    return MarketReport(rows.market_id, rows, streams, engines, checks)
+
+
+def _forgotten(beat: EngineBeat, now_ms: int) -> bool:
+    return now_ms - beat.beat_ms > ENGINE_FORGOTTEN_MS
+
+
+def _engine(beat: EngineBeat, now_ms: int) -> EngineStatus:
+    age_ms = max(0, now_ms - beat.beat_ms)
+    level = Level.BAD if beat.halted else _by_age(age_ms, ENGINE_BEAT_WARN_MS, ENGINE_BEAT_BAD_MS)
+    return EngineStatus(beat.engine, beat.pid, age_ms, beat.seq, beat.halted, level)
+
+
+def _by_age(age_ms: int, warn_ms: int, bad_ms: int) -> Level:
+    if age_ms >= bad_ms:
+        return Level.BAD
+    return Level.WARN if age_ms >= warn_ms else Level.OK
+
+
+def _check_engines(engines: list[EngineStatus]) -> Check:
+    """One healthy engine keeps the market going; another that fell silent is a warning."""
+    if not engines:
+        return Check("engine", Level.BAD, "no engine has been seen")
+    best = min(engines, key=lambda engine: (engine.level, engine.age_ms))
+    worst = max(engines, key=lambda engine: engine.level)
+    if best.level is Level.BAD:
+        return Check("engine", Level.BAD, _engine_words(best))
+    if worst.level is not Level.OK:
+        return Check("engine", Level.WARN, f"{worst.name} {_engine_words(worst)}")
+    return Check("engine", Level.OK, f"last beat {seconds(best.age_ms)} ago")
+
+
+def _engine_words(engine: EngineStatus) -> str:
+    if engine.halted:
+        return f"halted: {engine.halted}"
+    return f"silent for {seconds(engine.age_ms)}"
+
+
+def _check_input_lag(streams: MarketStreams) -> Check:
+    level = _by_age(streams.input_lag_ms, INPUT_LAG_WARN_MS, INPUT_LAG_BAD_MS)
+    text = f"{entries(streams.input_lag_entries)} waiting for the engine"
+    if streams.input_lag_entries:
+        text += f", the oldest for {seconds(streams.input_lag_ms)}"
+    return Check("input", level, text)
+
+
+def _check_persistence_lag(rows: MarketRows, streams: MarketStreams) -> Check:
+    lag = streams.output_seq - rows.cursor_seq
+    if lag < 0:
+        text = f"the cursor is {-lag} ahead of the output stream: the stream was lost or trimmed"
+        return Check("persistence", Level.BAD, text)
+    level = _by_age(streams.output_lag_ms, PERSISTENCE_LAG_WARN_MS, PERSISTENCE_LAG_BAD_MS)
+    text = f"{entries(lag)} not persisted"
+    if lag:
+        text += f", the oldest for {seconds(streams.output_lag_ms)}"
+    return Check("persistence", level, text)
+
+
+def _check_dead_letters(rows: MarketRows) -> Check:
+    level = Level.WARN if rows.dead_letters_last_day else Level.OK
+    text = f"{rows.dead_letters} in all, {rows.dead_letters_last_day} within a day"
+    return Check("dead letters", level, text)
+
+
+def _check_resends(rows: MarketRows) -> Check:
+    """Orders and commands promised to their sender that the engine hasn't answered for seconds."""
+    waiting = rows.stale_pending_orders + rows.stale_commands
+    if not waiting:
+        return Check("resends", Level.OK, "nothing waits to be sent again")
+    level = Level.BAD if rows.oldest_waiting_ms >= RESEND_BAD_MS else Level.WARN
+    orders = f"{capped(rows.stale_pending_orders)} orders"
+    commands = f"{capped(rows.stale_commands)} commands"
+    text = f"{orders} and {commands} unanswered, the oldest for {seconds(rows.oldest_waiting_ms)}"
+    return Check("resends", level, text)
+
+
+def _check_config(rows: MarketRows) -> Check:
+    requested, applied = rows.config_version, rows.applied_config_version
+    if applied < requested:
+        text = f"version {requested} asked for, version {applied} applied"
+        return Check("rules", Level.WARN, text)
+    return Check("rules", Level.OK, f"version {applied} applied")
+
+
+def seconds(duration_ms: int) -> str:
+    """A duration an operator reads at a glance."""
+    if duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    if duration_ms < 120_000:
+        return f"{duration_ms / 1_000:.1f} s"
+    if duration_ms < 7_200_000:
+        return f"{duration_ms // 60_000} min"
+    return f"{duration_ms // 3_600_000} h"
+
+
+def capped(count: int) -> str:
+    return f"{COUNT_CAP:,}+" if count >= COUNT_CAP else f"{count:,}"
+
+
+def entries(count: int) -> str:
+    return f"{capped(count)} {'entry' if count == 1 else 'entries'}"
+
+
+def _elapsed_ms(started: float) -> int:
+    return int((time.monotonic() - started) * 1_000)

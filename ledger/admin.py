@@ -1,0 +1,370 @@
+"""The operator's view of money: all that moved, and the deposits that wait for a decision."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.html import format_html, format_html_join
+
+from accounts.models import User
+from exchange_site.admin_actions import ask_then_run, operator_of
+from exchange_site.admin_base import (
+    NOTHING,
+    TABLE_ROWS_MAX,
+    Cell,
+    RecordAdmin,
+    Table,
+    badge,
+    gain_or_loss,
+    link,
+    list_link,
+    market_column,
+    money,
+    money_column,
+    shown,
+    signed_money,
+    table_of,
+    time_column,
+    user_column,
+    user_link,
+    when,
+    words,
+)
+from ledger import services
+from ledger.models import (
+    Account,
+    DeadLetter,
+    Deposit,
+    DepositStatus,
+    JournalEntry,
+    MarketCursor,
+    Posting,
+    Wallet,
+)
+from trading.models import Fill, Market, Order
+
+_POSTINGS_SHOWN = 50
+_DEPOSIT_TONES = {DepositStatus.REQUESTED: "warn", DepositStatus.APPROVED: "ok"}
+
+
+def _owner(account: Account) -> Cell:
+    if account.user_id:
+        return user_link(account.user)
+    return link(Market, account.market_id) if account.market_id else "exchange"
+
+
+def _account(account: Account) -> Cell:
+    return words(link(Account, account.pk, account.kind), "of", _owner(account))
+
+
+def _deposit_status(deposit: Deposit) -> Cell:
+    return badge(deposit.status, _DEPOSIT_TONES.get(DepositStatus(deposit.status), "plain"))
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def entries_table(title: str, entries: QuerySet[JournalEntry]) -> Table:
+    """Entries with all their postings; three queries, however many there are."""
+    rows = entries.prefetch_related("postings__account__user")[:TABLE_ROWS_MAX]
+    return Table(
+        title,
+        JournalEntry,
+        ("entry", "kind", "time", "sequence", "postings"),
+        [
+            (
+                link(JournalEntry, entry.pk),
+                entry.kind,
+                when(entry.created_at),
+                str(entry.seq or NOTHING),
+                _lines(entry),
+            )
+            for entry in rows
+        ],
+        empty="No money moved.",
+    )
+
+
+def _lines(entry: JournalEntry) -> Cell:
+    lines = sorted(entry.postings.all(), key=lambda posting: posting.pk)
+    return format_html_join(
+        "",
+        '<div class="posting">{} {}</div>',
+        ((gain_or_loss(line.amount_units), _account(line.account)) for line in lines),
+    )
+
+
+def postings_table(title: str, postings: QuerySet[Posting], more: str) -> Table:
+    rows = postings.select_related("entry", "account__user")[:_POSTINGS_SHOWN]
+    return Table(
+        title,
+        Posting,
+        ("posting", "account", "amount", "entry", "order", "time"),
+        [
+            (
+                link(Posting, posting.pk),
+                _account(posting.account),
+                gain_or_loss(posting.amount_units),
+                link(JournalEntry, posting.entry_id, posting.entry),
+                link(Order, posting.entry.order_id),
+                when(posting.entry.created_at),
+            )
+            for posting in rows
+        ],
+        empty="No postings.",
+        note=list_link(Posting, more, "All of them"),
+    )
+
+
+@table_of(Order)
+def journal_of_order(order: Order) -> Table:
+    return entries_table(
+        "Holds and postings", JournalEntry.objects.filter(order_id=order.pk).order_by("id")
+    )
+
+
+@table_of(Fill)
+def journal_of_fill(fill: Fill) -> Table:
+    entries = JournalEntry.objects.filter(order_id=fill.order_id, trade_id=fill.trade_id)
+    return entries_table("Postings", entries)
+
+
+@table_of(User)
+def accounts_of_user(user: User) -> Table:
+    wallet = Wallet.objects.filter(user=user).first()
+    balances = {}
+    if wallet is not None:
+        balances = {"available": wallet.available_units, "held": wallet.held_units}
+    accounts = Account.objects.filter(user=user).order_by("id")
+    return Table(
+        "Accounts",
+        Account,
+        ("account", "in the wallet"),
+        [
+            (
+                link(Account, account.pk, account.kind),
+                money(balances[account.kind]) if account.kind in balances else NOTHING,
+            )
+            for account in accounts
+        ],
+        note=link(Wallet, user.pk, "Wallet"),
+    )
+
+
+@table_of(Market)
+def accounts_of_market(market: Market) -> Table:
+    accounts = Account.objects.filter(market=market).order_by("id")
+    return Table(
+        "Accounts", Account, ("account",), [(link(Account, a.pk, a.kind),) for a in accounts]
+    )
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+@admin.register(Wallet)
+class WalletAdmin(RecordAdmin):
+    list_display = ("user_name", "available", "held", "total")
+    list_select_related = ("user",)
+    search_ids = ("user",)
+    search_users = ("user",)
+    search_help_text = "User id, or the beginning of a username."
+    fieldsets = ((None, {"fields": ("user_link", "available", "held", "total")}),)
+
+    # The list links its first column to the wallet, so the name there is plain.
+    user_name = shown("user", lambda wallet: wallet.user.get_username())
+    user_link = user_column()
+    available = money_column("available_units", "available")
+    held = money_column("held_units", "held by orders")
+    total = shown("total", lambda w: money(w.available_units + w.held_units))
+
+    def tables(self, obj: Wallet) -> Iterable[Table]:
+        postings = Posting.objects.filter(account__user=obj.user_id)
+        yield postings_table("Latest postings", postings, f"q={obj.user.get_username()}")
+
+
+@admin.register(Account)
+class AccountAdmin(RecordAdmin):
+    list_display = ("id", "kind", "owner")
+    list_filter = ("kind", "market")
+    list_select_related = ("user",)
+    search_ids = ("id",)
+    search_users = ("user",)
+    search_help_text = "Account id, or the beginning of a username."
+    fieldsets = ((None, {"fields": ("kind", "owner")}),)
+
+    owner = shown("owner", _owner)
+
+    def tables(self, obj: Account) -> Iterable[Table]:
+        postings = Posting.objects.filter(account=obj)
+        yield postings_table("Latest postings", postings, f"account__id__exact={obj.pk}")
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(RecordAdmin):
+    list_display = ("id", "kind", "market_link", "order_link", "trade", "moved", "seq", "created")
+    list_filter = ("kind", "market")
+    search_ids = ("id", "order_id")
+    search_help_text = "Entry id or order id."
+    fieldsets = (
+        (None, {"fields": (("kind", "created"), ("market_link", "seq"), ("order_link", "trade"))}),
+    )
+
+    market_link = market_column()
+    order_link = shown("order", lambda entry: link(Order, entry.order_id))
+    created = time_column("created_at", "time")
+
+    @admin.display(description="trade", empty_value=NOTHING)
+    def trade(self, entry: JournalEntry) -> Cell | None:
+        if entry.trade_id is None:
+            return None
+        query = f"market__id__exact={entry.market_id}&trade_id={entry.trade_id}"
+        return list_link(Fill, query, str(entry.trade_id))
+
+    @admin.display(description="moved")
+    def moved(self, entry: JournalEntry) -> str:
+        """What went from one account to others: half of what all postings add up to."""
+        amounts = (posting.amount_units for posting in entry.postings.all())
+        return money(sum(amount for amount in amounts if amount > 0))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("postings")
+
+    def tables(self, obj: JournalEntry) -> Iterable[Table]:
+        lines = Posting.objects.filter(entry=obj).select_related("account__user").order_by("id")
+        total = sum(line.amount_units for line in lines)
+        yield Table(
+            "Postings",
+            Posting,
+            ("posting", "account", "amount"),
+            [
+                (link(Posting, p.pk), _account(p.account), gain_or_loss(p.amount_units))
+                for p in lines
+            ],
+            foot=("sum", "", words(signed_money(total), badge(*_zero(total)))),
+        )
+
+
+def _zero(total_units: int) -> tuple[str, str]:
+    return ("balanced", "ok") if total_units == 0 else ("does not balance", "bad")
+
+
+@admin.register(Posting)
+class PostingAdmin(RecordAdmin):
+    list_display = ("id", "account_link", "amount", "entry_link", "order_link", "created")
+    list_filter = ("account__kind",)
+    list_select_related = ("entry", "account__user")
+    search_ids = ("id", "entry_id", "entry__order_id")
+    search_users = ("account__user",)
+    search_help_text = "Posting, entry or order id, or the beginning of a username."
+    fieldsets = (
+        (None, {"fields": ("account_link", "amount", "entry_link", "order_link", "created")}),
+    )
+
+    account_link = shown("account", lambda posting: _account(posting.account))
+    amount = shown("amount", lambda posting: gain_or_loss(posting.amount_units))
+    entry_link = shown("entry", lambda p: link(JournalEntry, p.entry_id, p.entry))
+    order_link = shown("order", lambda posting: link(Order, posting.entry.order_id))
+    created = shown("time", lambda posting: when(posting.entry.created_at))
+
+
+@admin.register(MarketCursor)
+class MarketCursorAdmin(RecordAdmin):
+    list_display = ("market", "seq", "input_id", "applied")
+    ordering = ("pk",)
+    list_select_related = ("market",)
+    fieldsets = ((None, {"fields": ("market_link", "seq", "input_id", "entry_time", "applied")}),)
+
+    market_link = market_column()
+    applied = time_column("applied_at", "persisted")
+    entry_time = shown(
+        "time of the entry",
+        lambda c: (
+            when(datetime.fromtimestamp(c.entry_time_ms / 1_000, UTC))
+            if c.entry_time_ms
+            else NOTHING
+        ),
+    )
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(RecordAdmin):
+    list_display = ("id", "market_link", "seq", "input_id", "reason", "recorded")
+    list_filter = ("market",)
+    search_ids = ("id", "seq")
+    search_texts = ("input_id",)
+    search_help_text = "Letter id, sequence or input id."
+    fieldsets = (
+        (None, {"fields": (("market_link", "seq"), ("input_id", "recorded"), "reason")}),
+        ("What came in", {"fields": ("content",)}),
+    )
+
+    market_link = market_column()
+    recorded = time_column("recorded_at", "recorded")
+    content = shown(
+        "payload",
+        lambda letter: format_html(
+            "<pre>{}</pre>", bytes(letter.payload).decode("utf-8", "backslashreplace")
+        ),
+    )
+
+
+@admin.register(Deposit)
+class DepositAdmin(RecordAdmin):
+    list_display = ("id", "user_name", "amount", "status_word", "requested", "decided", "decider")
+    list_filter = ("status",)
+    list_select_related = ("user", "decided_by")
+    search_ids = ("id",)
+    search_texts = ("idempotency_key",)
+    search_users = ("user",)
+    search_help_text = "Deposit id, idempotency key, or the beginning of a username."
+    actions = ("approve", "refuse")
+    fieldsets = (
+        (None, {"fields": (("user_name", "amount"), "status_word", "idempotency_key")}),
+        ("Decision", {"fields": (("requested", "decided"), "decider", "entry_link")}),
+    )
+
+    user_name = user_column()
+    amount = money_column("amount_units", "amount")
+    status_word = shown("status", _deposit_status)
+    requested = time_column("requested_at", "requested")
+    decided = time_column("decided_at", "decided")
+    decider = user_column("decided by", "decided_by")
+    entry_link = shown("journal entry", lambda deposit: link(JournalEntry, deposit.entry_id))
+
+    def has_decide_deposit_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ledger.decide_deposit")
+
+    @admin.action(description="Approve selected deposits", permissions=["decide_deposit"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            queryset.select_related("user"),
+            action="approve",
+            question="Approve these deposits?",
+            consequence="The money is in the traders' wallets at once and can't be taken back.",
+            service=lambda deposit: services.approve_deposit(deposit.pk, operator_of(request).pk),
+            done="approved",
+        )
+
+    @admin.action(description="Refuse selected deposits", permissions=["decide_deposit"])
+    def refuse(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            queryset.select_related("user"),
+            action="refuse",
+            question="Refuse these deposits?",
+            consequence="No money moves. A refused deposit can't be approved later.",
+            service=lambda deposit: services.refuse_deposit(deposit.pk, operator_of(request).pk),
+            done="refused",
+        )
+
+    def tables(self, obj: Deposit) -> Iterable[Table]:
+        if obj.entry_id:
+            yield entries_table("Postings", JournalEntry.objects.filter(pk=obj.entry_id))

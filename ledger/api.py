@@ -1,0 +1,203 @@
+"""① A trader's money: funding, equity, and every movement."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from exchange_site.api import invalid, keyset_page, parse_body
+from exchange_site.schema import PAGING, documented
+from ledger import selectors, services
+from ledger.models import Deposit, DepositStatus, Posting, Wallet
+from trading.conversions import to_units, units_text
+
+IDEMPOTENCY_KEY_LENGTH_MAX = 64
+
+
+# Any: a wrong type is answered by `to_units`, which names what it wants.
+Amount = Annotated[
+    Any, msgspec.Meta(extra_json_schema={"oneOf": [{"type": "string"}, {"type": "number"}]})
+]
+
+
+class OnrampBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """`idempotencyKey` makes a retry safe: the same key deposits once."""
+
+    amount: Amount
+    idempotency_key: str | None = None
+
+
+class BalanceAnswer(msgspec.Struct, frozen=True):
+    id: int
+    available: str
+    locked: str
+
+
+class OnrampAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """`balance` where the money is in the wallet; `status` where an operator decides."""
+
+    message: str
+    deposit_id: int
+    status: str
+    balance: BalanceAnswer | msgspec.UnsetType = msgspec.UNSET
+
+
+class EquityAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """`equity` is the sum of the other four."""
+
+    available: str
+    locked: str
+    margin: str
+    unrealized_pnl: str
+    equity: str
+
+
+class LedgerLine(msgspec.Struct, frozen=True, rename="camel"):
+    """One movement on one of the trader's accounts: available, held or margin."""
+
+    id: int
+    entry_id: int
+    kind: str
+    account: str
+    amount: str
+    market_id: str | None
+    order_id: int | None
+    trade_id: int | None
+    created_at: datetime
+
+
+class LedgerAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    ledger: list[LedgerLine]
+    next_cursor: str | None
+
+
+def _user_id(request: Request) -> int:
+    user_id = request.user.pk
+    assert user_id is not None  # noqa: S101  IsAuthenticated let the request through
+    return user_id
+
+
+class OnrampView(APIView):
+    @documented(
+        "Deposit",
+        body=OnrampBody,
+        body_example={"amount": "10000", "idempotencyKey": "first-deposit"},
+        answer=OnrampAnswer,
+        example={
+            "message": "Deposited 10000.",
+            "depositId": 7,
+            "status": "approved",
+            "balance": {"id": 42, "available": "10000", "locked": "0"},
+        },
+        errors=(400, 401, 403, 409, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Where the operator lets traders fund themselves, the money is there at once (200).
+        Elsewhere this makes a request that an operator approves (202, without a balance)."""
+        body = parse_body(request, OnrampBody)
+        amount_units = to_units(body.amount, "amount")
+        key = _idempotency_key(body.idempotency_key)
+        deposit, wallet = services.deposit(_user_id(request), amount_units, key)
+        return _onramp_answer(deposit, wallet)
+
+
+def _idempotency_key(key: str | None) -> str | None:
+    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX:
+        message = f"idempotencyKey must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters."
+        raise invalid("idempotencyKey", message)
+    return key
+
+
+def _onramp_answer(deposit: Deposit, wallet: Wallet) -> Response:
+    amount = units_text(deposit.amount_units)
+    if deposit.status == DepositStatus.APPROVED:
+        balance = BalanceAnswer(
+            id=wallet.pk,
+            available=units_text(wallet.available_units),
+            locked=units_text(wallet.held_units),
+        )
+        answer = OnrampAnswer(f"Deposited {amount}.", deposit.pk, deposit.status, balance)
+        return Response(answer, status=HTTPStatus.OK)
+    waiting = deposit.status == DepositStatus.REQUESTED
+    message = (
+        f"A deposit of {amount} waits for an operator's approval."
+        if waiting
+        else f"The deposit of {amount} was refused by an operator."
+    )
+    return Response(OnrampAnswer(message, deposit.pk, deposit.status), status=HTTPStatus.ACCEPTED)
+
+
+class EquityView(APIView):
+    @documented(
+        "Equity",
+        answer=EquityAnswer,
+        example={
+            "available": "8749.5",
+            "locked": "250",
+            "margin": "1000",
+            "unrealizedPnl": "-12.25",
+            "equity": "9987.25",
+        },
+        errors=(401, 403, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """What is free, reserved by open orders, in positions, and what positions have gained at
+        the mark price."""
+        equity = selectors.equity_of_user(_user_id(request))
+        return Response(
+            EquityAnswer(
+                available=units_text(equity.available_units),
+                locked=units_text(equity.held_units),
+                margin=units_text(equity.margin_units),
+                unrealized_pnl=units_text(equity.unrealized_pnl_units),
+                equity=units_text(equity.equity_units),
+            )
+        )
+
+
+class LedgerView(APIView):
+    @documented(
+        "Movements of money",
+        answer=LedgerAnswer,
+        example={
+            "ledger": [
+                {
+                    "id": 1205,
+                    "entryId": 604,
+                    "kind": "fill",
+                    "account": "margin",
+                    "amount": "1000",
+                    "marketId": "BTC-PERP",
+                    "orderId": 311,
+                    "tradeId": 90,
+                    "createdAt": "2026-01-05T09:30:00.125000Z",
+                }
+            ],
+            "nextCursor": "1205",
+        },
+        parameters=PAGING,
+        errors=(400, 401, 403, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Every posting on the trader's accounts, newest first."""
+        page, next_cursor = keyset_page(request, selectors.postings_of_user(_user_id(request)))
+        return Response(LedgerAnswer([_ledger_line(posting) for posting in page], next_cursor))
+
+
+def _ledger_line(posting: Posting) -> LedgerLine:
+    entry = posting.entry
+    return LedgerLine(
+        id=posting.pk,
+        entry_id=entry.pk,
+        kind=entry.kind,
+        account=posting.account.kind,
+        amount=units_text(posting.amount_units),
+        market_id=entry.market_id,
+        order_id=entry.order_id,
+        trade_id=entry.trade_id,
+        created_at=entry.created_at,
+    )

@@ -1,0 +1,155 @@
+"""Money into wallets. Each call is one transaction, and safe to repeat."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from exchange_site.api import ApiError
+from ledger.models import (
+    Account,
+    AccountKind,
+    Deposit,
+    DepositStatus,
+    JournalEntry,
+    Posting,
+    Wallet,
+)
+from ledger.posting_rules import Movement, deposit_movement
+from matching.messages.limits import MAX_MONEY_UNITS
+from trading.conversions import units_text
+
+
+class DepositResult(NamedTuple):
+    deposit: Deposit
+    wallet: Wallet
+
+
+@transaction.atomic
+def deposit(
+    user_id: int, amount_units: int, idempotency_key: str | None = None, *, approved: bool = False
+) -> DepositResult:
+    """Put money into the user's wallet at once, where SELF_ONRAMP (or ``approved``) says so;
+    otherwise make a request for an operator.
+
+    The same key again returns the first deposit and moves nothing. Raises ApiError for the same key
+    with another amount, and for more than a wallet may hold.
+    """
+    wallet = _lock_wallet(user_id)  # also: one deposit of a user at a time
+    if idempotency_key is not None:
+        first = Deposit.objects.filter(user_id=user_id, idempotency_key=idempotency_key).first()
+        if first is not None:
+            _require_same_amount(first, amount_units)
+            return DepositResult(first, wallet)
+    _require_room(wallet, amount_units)
+    new = Deposit(user_id=user_id, amount_units=amount_units, idempotency_key=idempotency_key)
+    if approved or settings.SELF_ONRAMP:
+        _credit(new, wallet, decided_by_id=None)
+    new.save(force_insert=True)
+    return DepositResult(new, wallet)
+
+
+@transaction.atomic
+def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
+    """Credit a requested deposit. Approving an approved one changes nothing.
+
+    Raises Deposit.DoesNotExist, and ApiError for a refused one.
+    """
+    requested = Deposit.objects.select_for_update().get(pk=deposit_id)
+    wallet = _lock_wallet(requested.user_id)
+    if requested.status == DepositStatus.REFUSED:
+        raise _decided_otherwise(requested)
+    if requested.status == DepositStatus.REQUESTED:
+        _require_room(wallet, requested.amount_units)
+        _credit(requested, wallet, decided_by_id=operator_id)
+        requested.save()
+    return DepositResult(requested, wallet)
+
+
+@transaction.atomic
+def refuse_deposit(deposit_id: int, operator_id: int) -> Deposit:
+    """Close a requested deposit without money. Refusing a refused one changes nothing.
+
+    Raises Deposit.DoesNotExist, and ApiError for an approved one.
+    """
+    requested = Deposit.objects.select_for_update().get(pk=deposit_id)
+    if requested.status == DepositStatus.APPROVED:
+        raise _decided_otherwise(requested)
+    if requested.status == DepositStatus.REQUESTED:
+        requested.status = DepositStatus.REFUSED
+        requested.decided_at = timezone.now()
+        requested.decided_by_id = operator_id
+        requested.save()
+    return requested
+
+
+def _lock_wallet(user_id: int) -> Wallet:
+    try:
+        return Wallet.objects.select_for_update(no_key=True).get(user_id=user_id)
+    except Wallet.DoesNotExist as error:
+        raise ApiError(
+            HTTPStatus.NOT_FOUND, "WALLET_NOT_FOUND", "This user has no wallet here."
+        ) from error
+
+
+def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
+    """Wallet and journal now; the deposit's row is the caller's to save."""
+    now = timezone.now()
+    row.entry = _post(deposit_movement(row.user_id, row.amount_units), now)
+    row.status = DepositStatus.APPROVED
+    row.decided_at = now
+    row.decided_by_id = decided_by_id
+    wallet.available_units += row.amount_units
+    wallet.save(update_fields=["available_units"])
+
+
+def _post(movement: Movement, now: datetime) -> JournalEntry:
+    entry = JournalEntry.objects.create(kind=movement.kind, created_at=now)
+    Posting.objects.bulk_create(
+        Posting(
+            entry=entry, account=_account(line.kind, line.owner), amount_units=line.amount_units
+        )
+        for line in movement.lines
+    )
+    return entry
+
+
+def _account(kind: AccountKind, owner: int | str | None) -> Account:
+    """A user's account, or one of the exchange's own."""
+    if owner is None:
+        return Account.objects.get(kind=kind, user=None, market=None)
+    return Account.objects.get(kind=kind, user_id=owner)
+
+
+def _require_same_amount(first: Deposit, amount_units: int) -> None:
+    if first.amount_units != amount_units:
+        raise ApiError(
+            HTTPStatus.CONFLICT,
+            "IDEMPOTENCY_KEY_REUSED",
+            f"This key belongs to a deposit of {units_text(first.amount_units)}. "
+            "Use another key for another deposit.",
+            "idempotencyKey",
+        )
+
+
+def _require_room(wallet: Wallet, amount_units: int) -> None:
+    room = MAX_MONEY_UNITS - wallet.available_units - wallet.held_units
+    if amount_units > room:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "WALLET_FULL",
+            f"A wallet holds at most {units_text(MAX_MONEY_UNITS)}: "
+            f"deposit at most {units_text(max(0, room))}.",
+            "amount",
+        )
+
+
+def _decided_otherwise(row: Deposit) -> ApiError:
+    return ApiError(
+        HTTPStatus.CONFLICT,
+        "DEPOSIT_ALREADY_DECIDED",
+        f"Deposit {row.pk} is {row.status} already and can't be changed.",
+    )

@@ -1,0 +1,217 @@
+"""Rows as the exchange would have written them, made directly: an admin page needs no engine.
+
+Postings go through the database's own rule: all of an entry in one statement, and sum zero.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from accounts.models import User
+from ledger.models import (
+    Account,
+    AccountKind,
+    DeadLetter,
+    Deposit,
+    DepositStatus,
+    EntryKind,
+    JournalEntry,
+    MarketCursor,
+    Posting,
+)
+from matching.messages.vocabulary import (
+    CancelReason,
+    MarketState,
+    OrderStatus,
+    OrderType,
+    Role,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
+
+NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+_numbers = count(1)
+
+
+def make_user(name: str = "", **fields: object) -> User:
+    user = User(username=name or f"trader{next(_numbers)}", **fields)
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+def make_market(market_id: str = "BTC-PERP") -> Market:
+    """Tick 0.1 USD, lot 0.001 BTC: 100 money units per tick and lot; mark 2,510.00."""
+    market, made = Market.objects.get_or_create(
+        pk=market_id,
+        defaults={
+            "base_asset": market_id.split("-", maxsplit=1)[0],
+            "tick_size": Decimal("0.1"),
+            "lot_size": Decimal("0.001"),
+            "max_size_lots": 100_000,
+            "max_open_interest_lots": 1_000_000,
+            "min_notional_units": 5_000_000,
+        },
+    )
+    if made:
+        MarketStatus.objects.filter(pk=market_id).update(
+            state=MarketState.ACTIVE,
+            applied_config_version=1,
+            mark_price_ticks=25_100,
+            index_price_ticks=25_099,
+            last_price_ticks=25_000,
+            mark_price_at=NOW,
+        )
+        MarketCursor.objects.filter(pk=market_id).update(seq=7, input_id="5-0", applied_at=NOW)
+    market.refresh_from_db()
+    return market
+
+
+def make_order(user: User, market: Market, **fields: object) -> Order:
+    """0.5 BTC at 2,500.00 with 125 USD named as margin, open unless said otherwise."""
+    values = {
+        "side": Side.LONG,
+        "order_type": OrderType.LIMIT,
+        "time_in_force": TimeInForce.GTC,
+        "price_ticks": 25_000,
+        "size_lots": 500,
+        "margin_units": 125_000_000,
+        "leverage": 1,
+        "reduce_only": False,
+        "self_trade_prevention": SelfTradePrevention.EXPIRE_MAKER,
+        "hold_units": 125_625_000,
+        "held_units": 125_625_000,
+        "status": OrderStatus.OPEN,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Order.objects.create(user=user, market=market, **(values | fields))
+
+
+def post(kind: EntryKind, lines: dict[Account, int], **fields: object) -> JournalEntry:
+    entry = JournalEntry.objects.create(kind=kind, created_at=NOW, **fields)
+    Posting.objects.bulk_create(
+        Posting(entry=entry, account=account, amount_units=units)
+        for account, units in lines.items()
+    )
+    return entry
+
+
+def account(kind: AccountKind, owner: User | Market | None = None) -> Account:
+    owners: dict[str, Any] = {
+        "user": owner if isinstance(owner, User) else None,
+        "market": owner if isinstance(owner, Market) else None,
+    }
+    return Account.objects.get_or_create(kind=kind, **owners)[0]
+
+
+def make_trade(long: Order, short: Order, price_ticks: int = 25_000, size_lots: int = 300) -> Fill:
+    """Both fills, both positions, and the journal of it; returns the taker's fill."""
+    number = next(_numbers)
+    for order, role in ((long, Role.TAKER), (short, Role.MAKER)):
+        _fill(order, role, number, price_ticks, size_lots)
+        _position(order, price_ticks, size_lots)
+    return Fill.objects.get(market=long.market, trade_id=number, role=Role.TAKER)
+
+
+def _fill(order: Order, role: Role, trade_id: int, price_ticks: int, size_lots: int) -> None:
+    cost = order.market.units_per_tick_lot * price_ticks * size_lots
+    Fill.objects.create(
+        market=order.market,
+        trade_id=trade_id,
+        role=role,
+        order=order,
+        user=order.user,
+        side=order.side,
+        price_ticks=price_ticks,
+        size_lots=size_lots,
+        fee_units=375_000,
+        realized_pnl_units=-2_500_000,
+        seq=7,
+        executed_at=NOW + timedelta(seconds=1),
+    )
+    Order.objects.filter(pk=order.pk).update(
+        filled_lots=size_lots, filled_cost_units=cost, held_units=50_250_000
+    )
+    lines = {
+        account(AccountKind.HELD, order.user): -75_375_000,
+        account(AccountKind.MARGIN, order.user): 75_000_000,
+        account(AccountKind.FEES): 375_000,
+    }
+    post(EntryKind.FILL, lines, market=order.market, seq=7, order_id=order.pk, trade_id=trade_id)
+
+
+def _position(order: Order, price_ticks: int, size_lots: int) -> None:
+    sign = 1 if order.side == Side.LONG else -1
+    Position.objects.update_or_create(
+        user=order.user,
+        market=order.market,
+        defaults={
+            "position_lots": sign * size_lots,
+            "entry_cost_units": sign * order.market.units_per_tick_lot * price_ticks * size_lots,
+            "margin_units": 75_000_000,
+            "realized_pnl_units": -2_500_000,
+            "seq": 7,
+            "updated_at": NOW,
+        },
+    )
+
+
+def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
+    """Rows of every model: each pair of traders has met once, and each has a deposit."""
+    market = make_market(market_id)
+    for _ in range(traders // 2):
+        long, short = make_user(), make_user()
+        bought = make_order(long, market, client_order_id=f"mine-{next(_numbers)}")
+        sold = make_order(short, market, side=Side.SHORT)
+        for order in (bought, sold):
+            hold = {
+                account(AccountKind.AVAILABLE, order.user): -order.hold_units,
+                account(AccountKind.HELD, order.user): order.hold_units,
+            }
+            post(EntryKind.ORDER_HOLD, hold, market=market, order_id=order.pk)
+        make_trade(bought, sold)
+        for user in (long, short):
+            make_deposit(user, DepositStatus.APPROVED)
+            make_deposit(user)
+        make_order(
+            long,
+            market,
+            status=OrderStatus.CANCELLED,
+            reason=CancelReason.USER,
+            held_units=0,
+            cancelled_lots=500,
+        )
+        make_command(market, long)
+        number = next(_numbers)
+        DeadLetter.objects.create(
+            market=market,
+            seq=number,
+            input_id=f"{number}-0",
+            reason="Object missing required field `type`",
+            payload=b'{"what": "\xff<b>"}',
+        )
+    return market
+
+
+def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) -> Deposit:
+    entry = None
+    if status is DepositStatus.APPROVED:
+        lines = {
+            account(AccountKind.AVAILABLE, user): 1_000_000_000,
+            account(AccountKind.DEPOSITS): -1_000_000_000,
+        }
+        entry = post(EntryKind.DEPOSIT, lines)
+    return Deposit.objects.create(user=user, amount_units=1_000_000_000, status=status, entry=entry)
+
+
+def make_command(market: Market, by: User | None = None) -> OutboxCommand:
+    return OutboxCommand.objects.create(
+        market=market,
+        command_type="SetMarketState",
+        payload={"type": "SetMarketState", "v": 1, "state": "HALTED"},
+        created_by=by,
+    )

@@ -1,0 +1,104 @@
+"""The newest Chromium walks the admin: no errors in its console, no request that fails."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Page, Response, sync_playwright
+
+from accounts.models import User
+from exchange_site.admin_base import list_url, url_of
+from ledger.models import Deposit, JournalEntry, Posting, Wallet
+from tests.admin.factories import make_user, make_world
+from trading.models import Fill, Market, Order, OutboxCommand, Position
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+class Watched:
+    """A signed-in page, and everything that went wrong on it."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self._address = address
+        self.wrong: list[str] = []
+        page.on("console", lambda m: self._note(f"{m.type}: {m.text}", m.type == "error"))
+        page.on("pageerror", lambda error: self._note(f"script: {error}"))
+        page.on("requestfailed", lambda r: self._note(f"{r.url}: {r.failure}"))
+        page.on("response", self._check)
+
+    def _note(self, text: str, wrong: bool = True) -> None:
+        if wrong:
+            self.wrong.append(text)
+
+    def _check(self, response: Response) -> None:
+        self._note(f"{response.url}: {response.status}", response.status >= 400)
+
+    def visit(self, path: str) -> None:
+        self.page.goto(self._address + path, wait_until="networkidle")
+        assert self.wrong == [], path
+
+
+@pytest.fixture
+def watched(live_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    # Playwright keeps an event loop on this thread; the ORM takes that for an async view.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    make_world()
+    client = Client()
+    client.force_login(make_user("boss", is_staff=True, is_superuser=True))
+    cookie = client.cookies["sessionid"].value
+    assert Session.objects.get(pk=cookie).get_decoded()[SESSION_KEY]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            context = browser.new_context(viewport={"width": 1400, "height": 900})
+            address = str(live_server)
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": address}])
+            yield Watched(context.new_page(), address)
+        finally:
+            connection.close()  # under Playwright's loop the test had one of its own
+            browser.close()
+
+
+def test_lists_records_and_status_show_without_errors(watched: Watched) -> None:
+    models = (Market, Order, Fill, Position, OutboxCommand, User)
+    for model in (*models, Wallet, JournalEntry, Posting, Deposit):
+        watched.visit(list_url(model, ""))
+        row = model._default_manager.order_by("pk")[0]
+        watched.visit(url_of(model, row.pk))
+    watched.visit("/admin/")
+    watched.visit("/admin/status/")
+
+
+def test_the_status_page_refreshes_itself(watched: Watched, redis_db: redis.Redis) -> None:
+    watched.visit("/admin/status/")
+    page = watched.page
+    assert page.locator(".status-market h2").inner_text().startswith("BTC-PERP")
+    make_world(0, "ETH-PERP")
+    page.get_by_role("link", name="ETH-PERP").wait_for(timeout=60_000)
+    assert watched.wrong == []
+
+
+def test_an_operator_cancels_an_order(watched: Watched) -> None:
+    order = Order.objects.filter(status="open").latest("pk")
+    watched.visit(list_url(Order, f"q={order.pk}"))
+    page = watched.page
+    page.locator("input.action-select").first.check()
+    page.locator("select[name=action]").select_option("cancel_selected")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_role("heading", name="Cancel these orders?").wait_for()
+    page.get_by_role("button", name="Yes").click()
+    page.get_by_text("(1 in all)").wait_for()
+    command = OutboxCommand.objects.latest("pk")
+    assert (command.command_type, command.payload["order_id"]) == ("CancelOrder", order.pk)
+    assert watched.wrong == []

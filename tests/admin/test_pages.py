@@ -1,0 +1,261 @@
+"""Every list and every record page shows, in human units, to those who may and to nobody else."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from exchange_site.admin_base import list_url, url_of
+from ledger.models import Account, JournalEntry, Posting, Wallet
+from tests.admin.factories import NOW, make_order, make_trade, make_user, make_world
+from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
+
+ClientOf = Callable[[str], Client]
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+OURS = [m for m in MODELS if m._meta.app_label in {"accounts", "trading", "ledger"}]
+ENGINE_WRITTEN = [
+    model for model in OURS if model._meta.label not in {"accounts.User", "trading.Market"}
+]
+by_label = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+
+
+def get(client: Client, url: str) -> str:
+    response = client.get(url)
+    assert response.status_code == HTTPStatus.OK, (url, response.status_code)
+    return response.content.decode()
+
+
+def test_every_model_of_ours_has_a_page() -> None:
+    from django.apps import apps
+
+    ours = [
+        m
+        for app in ("accounts", "trading", "ledger")
+        for m in apps.get_app_config(app).get_models()
+    ]
+    assert set(ours) == set(OURS)
+
+
+@pytest.mark.parametrize("group", ["superuser", "viewer"])
+@by_label
+def test_lists_and_records_render(
+    client_of: ClientOf, world: Market, model: type[Model], group: str
+) -> None:
+    client = client_of(group)
+    client.force_login(User.objects.get(username=f"{group}-op"))  # and a line in the log, below
+    get(client, list_url(model, ""))
+    for row in model._default_manager.all()[:30]:
+        get(client, url_of(model, row.pk))
+
+
+@by_label
+def test_lists_can_be_searched_by_anything(
+    client_of: ClientOf, world: Market, model: type[Model]
+) -> None:
+    client = client_of("viewer")
+    for words in ("1", "trader", "mine-1 x", "9" * 30, "٣", "'\"%;--", "\u0000"):
+        get(client, list_url(model, "") + f"q={words}")
+
+
+@pytest.mark.parametrize("model", ENGINE_WRITTEN, ids=lambda model: model._meta.label)
+def test_rows_of_the_exchange_are_read_only_even_to_a_superuser(
+    client_of: ClientOf, world: Market, model: type[Model]
+) -> None:
+    client = client_of("superuser")
+    row = model._default_manager.first()
+    assert row is not None
+    meta = model._meta
+    before = model._default_manager.filter(pk=row.pk).values().get()
+    urls = [
+        url_of(model, row.pk),
+        reverse(f"admin:{meta.app_label}_{meta.model_name}_add"),
+        reverse(f"admin:{meta.app_label}_{meta.model_name}_delete", args=[row.pk]),
+    ]
+    for url in urls:
+        assert client.post(url, {"post": "yes"}).status_code == HTTPStatus.FORBIDDEN, url
+    assert model._default_manager.filter(pk=row.pk).values().get() == before
+
+
+@by_label
+def test_lists_take_no_more_queries_with_more_rows(
+    client_of: ClientOf, world: Market, model: type[Model]
+) -> None:
+    client = client_of("superuser")
+    few = _queries(client, list_url(model, ""))
+    make_world(traders=30)
+    if model is Market:
+        for name in range(30):
+            make_world(0, f"M{name}-PERP")
+    many = _queries(client, list_url(model, ""))
+    assert many == few
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
+def test_records_take_no_more_queries_with_more_rows(
+    client_of: ClientOf, world: Market, model: type[Model]
+) -> None:
+    client = client_of("superuser")
+    owner = Order.objects.earliest("pk").user
+    pk = _row_of(model, owner)
+    few = _queries(client, url_of(model, pk))
+    _busy(owner, world)
+    assert _queries(client, url_of(model, pk)) == few
+
+
+def _row_of(model: type[Model], owner: User) -> Any:
+    """A row that everything added later belongs to, where the model has one."""
+    if model is Order:
+        return Order.objects.filter(user=owner, filled_lots__gt=0).earliest("pk").pk
+    if model in {Wallet, User}:
+        return owner.pk
+    if model in {Account, Position}:
+        return model._default_manager.filter(user=owner).earliest("pk").pk
+    return model._default_manager.order_by("pk")[0].pk
+
+
+def _busy(owner: User, market: Market) -> None:
+    """Thirty more trades of one order, each with another trader."""
+    order = Order.objects.filter(user=owner, filled_lots__gt=0).earliest("pk")
+    for _ in range(30):
+        make_trade(order, make_order(make_user(), market, side="SHORT"), size_lots=1)
+        make_order(owner, market)
+    make_world(traders=30)
+
+
+def _queries(client: Client, url: str) -> int:
+    get(client, url)  # content types and the like are remembered from here on
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        get(client, url)
+    return len(queries)
+
+
+def test_an_order_tells_its_life(client_of: ClientOf, world: Market) -> None:
+    order = Order.objects.get(client_order_id__isnull=False)
+    page = get(client_of("viewer"), url_of(Order, order.pk))
+    fill = Fill.objects.get(order=order)
+    other = Fill.objects.exclude(pk=fill.pk).get(trade_id=fill.trade_id)
+    for text in (
+        "2,500.00 USD",
+        "0.5 BTC",
+        "0.3 BTC of 0.5 BTC",
+        "125.625 USD",
+        "placed, 125.625 USD held",
+        "filled 0.3 BTC at 2,500.00 USD on average",
+        "0.2 BTC left, 50.25 USD still held",
+        "-75.375 USD",
+        "+75.00 USD",
+        "order_hold",
+    ):
+        assert text in page, text
+    entries = JournalEntry.objects.filter(order_id=order.pk)
+    position = Position.objects.get(user=order.user)
+    linked = [fill, other, other.order, other.user, order.user, position, *entries]
+    linked += [p.account for entry in entries for p in entry.postings.all()]
+    for row in linked:
+        assert f'href="{url_of(type(row), row.pk)}"' in page, row
+
+
+def test_a_position_is_valued_at_the_mark(client_of: ClientOf, world: Market) -> None:
+    client = client_of("viewer")
+    long, short = Position.objects.order_by("-position_lots")
+    page = get(client, url_of(Position, long.pk))
+    for text in ("0.3 BTC", "2,500.00 USD", "2,510.00 USD", "+3.00 USD", "10.0×", "75.00 USD"):
+        assert text in page, text
+    assert "-3.00 USD" in get(client, url_of(Position, short.pk))
+    MarketStatus.objects.update(mark_price_ticks=0)
+    assert "3.00 USD</span>" not in get(client, url_of(Position, long.pk)).replace("2.50", "")
+
+
+def test_a_journal_entry_shows_its_zero_sum(client_of: ClientOf, world: Market) -> None:
+    entry = JournalEntry.objects.filter(kind="fill").earliest("pk")
+    page = get(client_of("viewer"), url_of(JournalEntry, entry.pk))
+    for posting in entry.postings.all():
+        assert f'href="{url_of(Posting, posting.pk)}"' in page
+    for text in ("-75.375 USD", "+75.00 USD", "+0.375 USD", "0.00 USD", "balanced"):
+        assert text in page, text
+
+
+def test_what_came_from_outside_is_escaped(client_of: ClientOf, world: Market) -> None:
+    make_order(make_user(), world, client_order_id="<script>alert(1)</script>")
+    client = client_of("viewer")
+    page = get(client, list_url(Order, "") + "q=<script>alert(1)</script>")
+    assert "1 order" in page
+    assert "<script>alert" not in page
+
+
+def test_orders_are_found_by_id_client_order_id_and_username(
+    client_of: ClientOf, world: Market
+) -> None:
+    client = client_of("viewer")
+    wanted = make_order(make_user("Ada"), world, client_order_id="my-own-4711")
+    for words in (str(wanted.pk), "my-own-4711", "ada", "AD"):
+        page = get(client, list_url(Order, f"q={words}"))
+        assert url_of(Order, wanted.pk) in page, words
+        assert "1 order" in page, words
+
+
+def test_long_lists_are_counted_so_far_and_no_further(
+    client_of: ClientOf, world: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange_site.admin_base.COUNT_MAX", 3)
+    client = client_of("viewer")
+    make_world(traders=6)
+    assert "The newest" in get(client, list_url(Order, ""))
+    assert "The newest" not in get(client, list_url(MarketStatus, ""))
+
+
+def test_tables_are_shown_only_to_those_who_may_view_their_rows(world: Market) -> None:
+    from django.contrib.auth.models import Permission
+
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.add(
+        Permission.objects.get(codename="view_order", content_type__app_label="trading")
+    )
+    client = Client()
+    client.force_login(clerk)
+    page = get(client, url_of(Order, Order.objects.earliest("pk").pk))
+    assert "Life" in page
+    assert "Holds and postings" not in page
+    assert "Fills" not in page
+
+
+@pytest.mark.parametrize("path", ["", "status/", "trading/order/"])
+def test_pages_are_for_staff(path: str, world: Market) -> None:
+    trader = make_user()
+    client = Client()
+    for _ in range(2):  # signed out, then signed in as a trader
+        response = client.get(f"/admin/{path}")
+        assert response.status_code == HTTPStatus.FOUND
+        assert "/admin/login/" in response["Location"]
+        client.force_login(trader)
+
+
+def test_tokens_of_traders_are_never_shown(client_of: ClientOf, world: Market) -> None:
+    from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+    from rest_framework_simplejwt.tokens import RefreshToken
+
+    token = str(RefreshToken.for_user(make_user("holder")))
+    client = client_of("superuser")
+    row = OutstandingToken.objects.get()
+    for url in (list_url(OutstandingToken, ""), url_of(OutstandingToken, row.pk)):
+        page = get(client, url)
+        assert "holder" in page
+        assert token not in page
+
+
+def test_times_and_commands_are_readable(client_of: ClientOf, world: Market) -> None:
+    client = client_of("viewer")
+    assert f"{NOW:%Y-%m-%d %H:%M:%S}" in get(client, list_url(Order, ""))
+    command = OutboxCommand.objects.latest("pk")
+    assert "HALTED" in get(client, url_of(OutboxCommand, command.pk))

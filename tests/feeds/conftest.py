@@ -1,0 +1,163 @@
+"""A real feeds process, and the hands that write what an engine would."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from rest_framework_simplejwt.tokens import AccessToken
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from accounts.models import User
+from exchange_site.embedded.ports import free_port
+from matching.messages.codec import encode_entry
+from matching.messages.events import Event, OutputEntry, Trade, TradeLeg
+from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
+from matching.messages.vocabulary import Side
+from trading.prices.demo_markets import DEMO_MARKETS
+
+DEADLINE_S = 60
+MARKET = "BTC-PERP"
+
+
+def database_url() -> str:
+    """Of the test database, for a process of its own."""
+    database = connection.settings_dict
+    return (
+        f"postgres://{database['USER']}:{database['PASSWORD']}@{database['HOST']}"
+        f":{database['PORT']}/{database['NAME']}"
+    )
+
+
+class Feeds:
+    def __init__(
+        self, url: str, client: redis.Redis, process: "subprocess.Popen[bytes]", log: Path
+    ) -> None:
+        self.url = url
+        self.redis = client
+        self.process = process
+        self.log = log
+        self.clients = ExitStack()
+
+    def connect(self, **options: Any) -> "Ear":
+        return Ear(self.clients.enter_context(connect(self.url, **options)))
+
+    def write_entry(self, seq: int, *events: Event) -> None:
+        entry = OutputEntry(
+            seq=seq, input_id=f"{seq}-0", time_ms=1_000 + seq, command_id=0, events=events
+        )
+        self.redis.xadd(output_stream(MARKET), {ENTRY_FIELD: encode_entry(entry)}, id=f"{seq}-0")
+
+    def write_depth(
+        self, seq: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]
+    ) -> None:
+        depth = Depth(seq=seq, time_ms=seq, bids=bids, asks=asks)
+        self.redis.set(depth_key(MARKET), msgspec.json.encode(depth))
+
+
+class Ear:
+    """One WebSocket client."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    def say(self, **body: Any) -> None:
+        self.socket.send(msgspec.json.encode(body).decode())
+
+    def hear(self) -> dict[str, Any]:
+        """The next message that is no heartbeat."""
+        while True:
+            body = msgspec.json.decode(self.socket.recv(timeout=DEADLINE_S))
+            if body.get("op") != "heartbeat":
+                return dict(body)
+
+    def ask(self, **body: Any) -> dict[str, Any]:
+        self.say(**body)
+        return self.hear()
+
+    def sign_in(self, user: User) -> None:
+        answer = self.ask(op="auth", token=str(AccessToken.for_user(user)))
+        assert answer == {"op": "authenticated", "userId": user.pk}
+
+
+def leg(account_id: int, order_id: int, **changes: int) -> TradeLeg:
+    values = {
+        "remaining_lots": 0,
+        "hold_released_units": 5_000_000,
+        "margin_delta_units": 4_000_000,
+        "realized_pnl_units": 0,
+        "fee_units": 25_000,
+        "available_delta_units": 975_000,
+    }
+    return TradeLeg(order_id=order_id, account_id=account_id, **(values | changes))
+
+
+def trade(trade_id: int, taker: TradeLeg, maker: TradeLeg) -> Trade:
+    return Trade(
+        trade_id=trade_id,
+        price_ticks=500_001,
+        size_lots=20,
+        taker_side=Side.LONG,
+        taker=taker,
+        maker=maker,
+    )
+
+
+@pytest.fixture
+def feeds(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
+    """Serves BTC-PERP and ETH-PERP."""
+    for demo in DEMO_MARKETS:
+        demo.build().save()
+    port, log = free_port(), tmp_path / "feeds.log"
+    process = subprocess.Popen(
+        [
+            str(Path(sys.executable).with_name("granian")),
+            *("--interface", "asgi", "--ws", "--port", str(port)),
+            "exchange_site.asgi:application",
+        ],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL},
+        stderr=log.open("w"),
+    )
+    served = Feeds(f"ws://127.0.0.1:{port}/ws", redis_db, process, log)
+    try:
+        _wait_until_up(served)
+        yield served
+    finally:
+        served.clients.close()
+        process.terminate()
+        try:
+            process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def _wait_until_up(served: Feeds) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            with connect(served.url):
+                return
+        except (OSError, WebSocketException):
+            assert served.process.poll() is None, "the feeds process ended"
+            assert time.monotonic() < deadline, "the feeds did not come up"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def new_user(transactional_db: None) -> Callable[[str], User]:
+    def make(name: str) -> User:
+        return User.objects.create_user(name, password="a long enough secret")
+
+    return make

@@ -1,0 +1,301 @@
+"""⑥ over a real socket: what clients hear of hand-written engine output, and what they don't."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from accounts.models import User
+from matching.messages.events import OrderAccepted, OrderCancelled, PositionChanged
+from matching.messages.streams import Ticker, output_stream, ticker_key
+from matching.messages.vocabulary import CancelReason, MarketState, Side
+from tests.feeds.conftest import DEADLINE_S, MARKET, Ear, Feeds, leg, trade
+from trading.feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
+
+NewUser = Callable[[str], User]
+BOOK, TRADES, TICKER = f"book:{MARKET}", f"trades:{MARKET}", f"ticker:{MARKET}"
+
+
+def accepted(order_id: int, account_id: int) -> OrderAccepted:
+    return OrderAccepted(
+        order_id=order_id,
+        account_id=account_id,
+        side=Side.LONG,
+        price_ticks=500_001,
+        size_lots=20,
+        released_units=0,
+    )
+
+
+def subscribed_account(feeds: Feeds, user: User, **more: Any) -> tuple[Ear, dict[str, int]]:
+    ear = feeds.connect()
+    ear.sign_in(user)
+    answer = ear.ask(op="subscribe", channels=["account"], **more)
+    assert answer["op"] == "subscribed"
+    return ear, answer["seq"]
+
+
+def test_book_is_a_snapshot_and_then_deltas(feeds: Feeds) -> None:
+    feeds.write_depth(5, [(500_000, 10)], [(500_002, 20)])
+    first = feeds.connect()
+    assert first.ask(op="subscribe", channels=[BOOK]) == {"op": "subscribed", "channels": [BOOK]}
+    snapshot = first.hear()
+    assert (snapshot["type"], snapshot["u"]) == ("snapshot", 5)
+    assert snapshot["bids"] == [["50000", "0.01"]]
+    feeds.write_depth(9, [(500_000, 15)], [])
+    delta = first.hear()
+    assert (delta["type"], delta["U"], delta["u"], delta["pu"]) == ("delta", 6, 9, 5)
+    assert (delta["bids"], delta["asks"]) == ([["50000", "0.015"]], [["50000.2", "0"]])
+    late = feeds.connect()
+    late.ask(op="subscribe", channels=[BOOK])
+    assert late.hear()["bids"] == [["50000", "0.015"]]
+    feeds.write_depth(10, [], [])
+    assert first.hear()["pu"] == late.hear()["pu"] == 9
+
+
+def test_trades_are_public_fields_only(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    ear.ask(op="subscribe", channels=[TRADES])
+    feeds.write_entry(1, trade(1, leg(41, 7), leg(42, 8)))
+    assert ear.hear() == {
+        "channel": TRADES,
+        "type": "trade",
+        "tradeId": 1,
+        "price": "50000.1",
+        "qty": "0.02",
+        "takerSide": "LONG",
+        "seq": 1,
+        "timeMs": 1001,
+    }
+
+
+def test_trades_start_at_the_tail(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    feeds.write_entry(1, trade(1, leg(41, 7), leg(42, 8)))
+    subscribed_until(feeds, 1)
+    ear.ask(op="subscribe", channels=[TRADES])
+    feeds.write_entry(2, trade(2, leg(41, 9), leg(42, 8)))
+    assert ear.hear()["tradeId"] == 2
+
+
+def subscribed_until(feeds: Feeds, seq: int) -> None:
+    """Waits until the process has read the market's output up to a sequence."""
+    user = User.objects.create_user(f"reader-{seq}", password="a long enough secret")
+    deadline = time.monotonic() + DEADLINE_S
+    while subscribed_account(feeds, user)[1][MARKET] < seq:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_ticker_in_decimals_with_null_for_no_price(feeds: Feeds) -> None:
+    ticker = Ticker(
+        seq=3,
+        time_ms=4,
+        state=MarketState.ACTIVE,
+        mark_price_ticks=500_000,
+        index_price_ticks=500_001,
+        last_price_ticks=0,
+        best_bid_ticks=499_999,
+        best_ask_ticks=0,
+        open_interest_lots=1500,
+    )
+    feeds.redis.set(ticker_key(MARKET), msgspec.json.encode(ticker))
+    ear = feeds.connect()
+    ear.ask(op="subscribe", channels=[TICKER])
+    heard = ear.hear()
+    assert (heard["markPrice"], heard["indexPrice"]) == ("50000", "50000.1")
+    assert (heard["bestBid"], heard["bestAsk"], heard["lastPrice"]) == ("49999.9", None, None)
+    assert (heard["openInterest"], heard["state"]) == ("1.5", "ACTIVE")
+
+
+def test_account_hears_its_own_events_in_one_message_and_not_the_other_sides(
+    feeds: Feeds, new_user: NewUser
+) -> None:
+    alice, bob = new_user("alice"), new_user("bob")
+    (ear_a, _), (ear_b, _) = subscribed_account(feeds, alice), subscribed_account(feeds, bob)
+    position = PositionChanged(
+        account_id=alice.pk,
+        position_lots=20,
+        entry_cost_units=1_000_002_000,
+        margin_units=4_000_000,
+    )
+    maker = leg(bob.pk, 8, remaining_lots=5, fee_units=10_000)
+    feeds.write_entry(1, accepted(7, alice.pk), trade(1, leg(alice.pk, 7), maker), position)
+    heard = ear_a.hear()
+    assert (heard["channel"], heard["marketId"], heard["seq"]) == ("account", MARKET, 1)
+    order, fill, holding = heard["events"]
+    assert (order["event"], order["orderId"], order["status"]) == ("OrderAccepted", 7, "open")
+    assert (fill["role"], fill["side"], fill["fee"], fill["status"]) == (
+        "TAKER",
+        "LONG",
+        "0.025",
+        "filled",
+    )
+    assert (holding["type"], holding["qty"], holding["margin"]) == ("LONG", "0.02", "4")
+    assert holding["averagePrice"] == "50000.1"
+    (other,) = ear_b.hear()["events"]
+    assert (other["orderId"], other["role"], other["side"]) == (8, "MAKER", "SHORT")
+    assert (other["remainingQty"], other["status"]) == ("0.005", "open")
+
+
+def test_last_seq_replays_what_was_missed_and_goes_on_live(feeds: Feeds, new_user: NewUser) -> None:
+    alice, bob = new_user("alice"), new_user("bob")
+    for seq in range(1, 31):
+        feeds.write_entry(seq, accepted(seq, alice.pk if seq % 2 else bob.pk))
+    subscribed_until(feeds, 30)
+    ear, seqs = subscribed_account(feeds, alice, lastSeq={MARKET: 20})
+    assert seqs[MARKET] == 30
+    feeds.write_entry(31, accepted(31, alice.pk))
+    assert [ear.hear()["seq"] for _ in range(6)] == [21, 23, 25, 27, 29, 31]
+
+
+def test_a_trimmed_stream_is_told_as_a_gap(feeds: Feeds, new_user: NewUser) -> None:
+    alice = new_user("alice")
+    for seq in range(1, 11):
+        feeds.write_entry(seq, accepted(seq, alice.pk))
+    subscribed_until(feeds, 10)
+    feeds.redis.xtrim(output_stream(MARKET), minid="6-0", approximate=False)
+    ear, _ = subscribed_account(feeds, alice, lastSeq={MARKET: 2})
+    gap = ear.hear()
+    assert (gap["type"], gap["afterSeq"], gap["nextSeq"]) == ("gap", 2, 6)
+    assert [ear.hear()["seq"] for _ in range(5)] == [6, 7, 8, 9, 10]
+
+
+def test_cancelled_order_has_its_reason_and_final_status(feeds: Feeds, new_user: NewUser) -> None:
+    alice = new_user("alice")
+    ear, _ = subscribed_account(feeds, alice)
+    cancelled = OrderCancelled(
+        order_id=7,
+        account_id=alice.pk,
+        reason=CancelReason.IOC_REMAINDER,
+        cancelled_lots=20,
+        remaining_lots=0,
+        released_units=5,
+    )
+    feeds.write_entry(1, cancelled)
+    (event,) = ear.hear()["events"]
+    assert (event["status"], event["reason"]) == ("expired", "IOC_REMAINDER")
+    assert (event["cancelledQty"], event["remainingQty"]) == ("0.02", "0")
+
+
+def test_account_needs_a_valid_token(feeds: Feeds, new_user: NewUser) -> None:
+    ear = feeds.connect()
+    assert ear.ask(op="subscribe", channels=["account"])["code"] == "NOT_AUTHENTICATED"
+    assert ear.ask(op="auth", token="x.y.z")["code"] == "TOKEN_INVALID"
+    expired = AccessToken.for_user(new_user("alice"))
+    expired["exp"] = 1
+    assert ear.ask(op="auth", token=str(expired))["code"] == "TOKEN_EXPIRED"
+    suspended = new_user("carol")
+    User.objects.filter(pk=suspended.pk).update(is_active=False)
+    answer = ear.ask(op="auth", token=str(AccessToken.for_user(suspended)))
+    assert answer["code"] in {"ACCOUNT_SUSPENDED", "TOKEN_INVALID"}
+    assert ear.ask(op="subscribe", channels=["account"])["code"] == "NOT_AUTHENTICATED"
+
+
+def test_signing_in_as_another_ends_the_first_ones_account_channel(
+    feeds: Feeds, new_user: NewUser
+) -> None:
+    alice, bob = new_user("alice"), new_user("bob")
+    ear, _ = subscribed_account(feeds, alice)
+    ear.sign_in(bob)
+    feeds.write_entry(1, accepted(1, alice.pk))
+    feeds.write_entry(2, accepted(2, bob.pk))
+    subscribed_until(feeds, 2)
+    assert ear.ask(op="ping")["op"] == "pong"
+
+
+BAD_INPUT: list[tuple[str | bytes, str]] = [
+    ("", "MALFORMED_JSON"),
+    ("{", "MALFORMED_JSON"),
+    ("[" * 10_000, "INVALID_MESSAGE"),
+    (b"\xff\xfe", "MALFORMED_JSON"),
+    ("[]", "INVALID_MESSAGE"),
+    ("null", "INVALID_MESSAGE"),
+    ('{"op":"fly"}', "INVALID_MESSAGE"),
+    ('{"op":"subscribe"}', "INVALID_MESSAGE"),
+    ('{"op":"subscribe","channels":[]}', "INVALID_MESSAGE"),
+    ('{"op":"subscribe","channels":["book:BTC-PERP"],"x":1}', "INVALID_MESSAGE"),
+    ('{"op":"subscribe","channels":["account"],"lastSeq":{"A":-1}}', "INVALID_MESSAGE"),
+    ('{"op":"subscribe","channels":["fish:BTC-PERP"]}', "UNKNOWN_CHANNEL"),
+    ('{"op":"subscribe","channels":["book:NO-PERP"]}', "UNKNOWN_MARKET"),
+    ('{"op":"unsubscribe","channels":7}', "INVALID_MESSAGE"),
+    ('{"op":"auth","token":5}', "INVALID_MESSAGE"),
+    ('{"op":"ping","pad":"' + "x" * MESSAGE_BYTES_MAX + '"}', "MESSAGE_TOO_LARGE"),
+]
+
+
+def test_bad_input_is_told_and_the_connection_lives(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    for data, code in BAD_INPUT:
+        ear.socket.send(data)
+        answer = ear.hear()
+        assert (answer["op"], answer["code"]) == ("error", code), data
+        assert answer["message"]
+    assert ear.ask(op="ping")["op"] == "pong"
+
+
+def test_number_of_channels_is_limited(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    many = [f"book:M{number}" for number in range(CHANNELS_MAX + 1)]
+    assert ear.ask(op="subscribe", channels=many)["code"] == "INVALID_MESSAGE"
+
+
+def test_unsubscribed_channels_are_silent(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    ear.ask(op="subscribe", channels=[TRADES])
+    assert ear.ask(op="unsubscribe", channels=[TRADES])["op"] == "unsubscribed"
+    feeds.write_entry(1, trade(1, leg(41, 7), leg(42, 8)))
+    subscribed_until(feeds, 1)
+    assert ear.ask(op="ping")["op"] == "pong"
+
+
+def test_a_client_that_does_not_read_is_disconnected_and_others_are_not(feeds: Feeds) -> None:
+    reader = feeds.connect()
+    reader.ask(op="subscribe", channels=[BOOK])
+    # A small receive window and nobody reading: websockets' thread stops reading at max_queue.
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", int(feeds.url.split(":")[2].split("/")[0])))
+    sleeper = feeds.connect(sock=raw, max_queue=1, compression=None)
+    sleeper.ask(op="subscribe", channels=[TRADES])
+    seq = 0
+    deadline = time.monotonic() + DEADLINE_S
+    entries = tuple(trade(1, leg(41, 7), leg(42, 8)) for _ in range(500))
+    while not slow_consumer_logged(feeds):
+        assert time.monotonic() < deadline, "still connected"
+        seq += 1
+        feeds.write_entry(seq, *entries)
+        time.sleep(0.02)
+    with pytest.raises(ConnectionClosed):
+        drain(sleeper)
+    assert reader.ask(op="ping")["op"] == "pong"
+
+
+def drain(ear: Ear) -> None:
+    while True:
+        ear.hear()
+
+
+def slow_consumer_logged(feeds: Feeds) -> bool:
+    return "SLOW_CONSUMER" in feeds.log.read_text()
+
+
+def test_other_paths_are_refused(feeds: Feeds) -> None:
+    feeds.url += "/nowhere"
+    with pytest.raises(InvalidStatus):
+        feeds.connect()
+
+
+def test_sigterm_ends_the_process_with_clients_connected(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    ear.ask(op="subscribe", channels=[BOOK])
+    feeds.process.send_signal(signal.SIGTERM)
+    with pytest.raises(ConnectionClosed):
+        ear.hear()
+    feeds.process.wait(DEADLINE_S)

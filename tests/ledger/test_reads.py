@@ -1,0 +1,106 @@
+import json
+
+from ledger import selectors
+from ledger.models import Posting, Wallet
+from ledger.persistence import persist_market
+from ledger.reconciliation import wallet_differences
+from tests.ledger.test_deposits import client_of
+from tests.ledger.world import DEPOSIT_UNITS, make_user, write_session
+
+
+def get(user, path):
+    answer = client_of(user).get(path)
+    assert answer.status_code == 200, answer.content
+    return json.loads(answer.content)
+
+
+def test_equity_counts_positions_at_the_mark_price(world):
+    write_session(world)
+    world.publish()
+    # Until the engine's word is persisted, all of alice's money is available or held.
+    before = selectors.equity_of_user(world.alice.pk)
+    assert (before.held_units, before.equity_units) == (502_507 + 421_100, DEPOSIT_UNITS)
+    persist_market(world.market_id)
+    # bob: 2 lots that cost 1,000,000 are worth 500 × 1,000 × 2; alice: −6 lots likewise.
+    world.market.status.refresh_from_db()
+    assert get(world.bob, "/user/equity") == {
+        "available": "10.0974",
+        "locked": "0",
+        "margin": "0.1",
+        "unrealizedPnl": "0",
+        "equity": "10.1974",
+    }
+    type(world.market.status).objects.update(mark_price_ticks=1_100)
+    assert selectors.equity_of_user(world.bob.pk).unrealized_pnl_units == 100_000
+    assert selectors.equity_of_user(world.alice.pk).unrealized_pnl_units == -300_000
+    assert selectors.equity_of_user(world.carol.pk).unrealized_pnl_units == 200_000
+    type(world.market.status).objects.update(mark_price_ticks=0)
+    assert selectors.equity_of_user(world.carol.pk).unrealized_pnl_units == 0
+
+
+def test_equity_of_all_is_deposits_minus_fees(world):
+    write_session(world)
+    world.publish()
+    persist_market(world.market_id)
+    users = [world.alice, world.bob, world.carol]
+    equity = sum(selectors.equity_of_user(user.pk).equity_units for user in users)
+    assert equity == 3 * DEPOSIT_UNITS - (1_500 + 600 + 1_000 + 400 + 1_100 + 440)
+
+
+def test_ledger_is_paged_newest_first_and_private(world):
+    write_session(world)
+    world.publish()
+    persist_market(world.market_id)
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = get(world.alice, f"/user/ledger?limit=4{cursor and f'&cursor={cursor}'}")
+        assert 1 <= len(page["ledger"]) <= 4
+        seen += page["ledger"]
+        cursor = page["nextCursor"]
+    own = Posting.objects.filter(account__user=world.alice).order_by("-id")
+    assert [line["id"] for line in seen] == list(own.values_list("pk", flat=True))
+    newest = seen[0]
+    assert (newest["kind"], newest["account"], newest["amount"]) == ("fill", "available", "0.42066")
+    assert (newest["marketId"], newest["orderId"], newest["tradeId"]) == (
+        world.market_id,
+        world.orders["cover"],
+        3,
+    )
+    assert seen[-1] | {"id": 0, "entryId": 0, "createdAt": ""} == {
+        "id": 0,
+        "entryId": 0,
+        "kind": "deposit",
+        "account": "available",
+        "amount": "10",
+        "marketId": None,
+        "orderId": None,
+        "tradeId": None,
+        "createdAt": "",
+    }
+
+
+def test_ledger_takes_as_many_queries_for_many_rows_as_for_few(
+    world, django_assert_max_num_queries
+):
+    write_session(world)
+    world.publish()
+    persist_market(world.market_id)
+    get(world.alice, "/user/ledger")
+    with django_assert_max_num_queries(2):
+        get(world.alice, "/user/ledger")
+
+
+def test_wallet_differences_finds_one_unit(world):
+    assert wallet_differences() == []
+    Wallet.objects.filter(user=world.bob).update(held_units=1)
+    Wallet.objects.filter(user=world.alice).update(available_units=DEPOSIT_UNITS - 1)
+    assert wallet_differences() == [
+        (world.alice.pk, "available", DEPOSIT_UNITS - 1, DEPOSIT_UNITS),
+        (world.bob.pk, "held", 1, 0),
+    ]
+
+
+def test_a_new_user_owns_nothing(db):
+    dave = make_user("dave", 0)
+    assert selectors.equity_of_user(dave.pk).equity_units == 0
+    assert get(dave, "/user/ledger") == {"ledger": [], "nextCursor": None}

@@ -1,0 +1,157 @@
+"""`manage.py runexchange` as a newcomer starts it: no servers given, an empty folder."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from exchange_site.embedded.bootstrap import ROOT
+from exchange_site.embedded.ports import free_port
+from exchange_site.embedded.processes import end, leftovers
+from tests.platform.test_bootstrap import environment
+
+UP_WITHIN_S = 120
+STEP_WITHIN_S = 60
+PARTS = {"postgres", "redis", "engine", "worker", "beat", "api", "feeds", "prices"}
+ROW = re.compile(r"^(\w+) +running +(\d+)", re.MULTILINE)
+
+pytestmark = pytest.mark.slow
+
+
+class Run:
+    """One `runexchange` and what it has said so far."""
+
+    def __init__(self, data: Path, log: Path) -> None:
+        self.data = data
+        self.log = log
+        self.port = free_port()
+        given = {"PORT": str(self.port), "FEEDS_PORT": str(free_port())}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "runexchange"],
+                cwd=ROOT,
+                env=environment(data, **given),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, pattern: str, *, within_s: float = STEP_WITHIN_S) -> None:
+        self.wait_until(lambda: re.search(pattern, self.said()) is not None, within_s=within_s)
+
+    def wait_until(self, ready: Callable[[], bool], *, within_s: float = STEP_WITHIN_S) -> None:
+        deadline = time.monotonic() + within_s
+        while not ready():
+            assert time.monotonic() < deadline, self.said()
+            assert self.process.poll() is None or "stopped" in self.said(), self.said()
+            time.sleep(0.1)
+
+    def pids(self) -> dict[str, int]:
+        return {name: int(pid) for name, pid in ROW.findall(self.said())}
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[[], Run]]:
+    runs: list[Run] = []
+    data = folder / "var"
+
+    def start_one() -> Run:
+        runs.append(Run(data, folder / f"run{len(runs)}.log"))
+        return runs[-1]
+
+    yield start_one
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.terminate()
+            run.process.wait()
+    end(leftovers(data))
+
+
+def test_a_whole_life(start: Callable[[], Run]) -> None:
+    run = start()
+    run.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
+    assert set(run.pids()) == PARTS
+    site = f"http://127.0.0.1:{run.port}"
+    for page in ("/markets", "/docs", "/admin/login/"):
+        assert httpx.get(site + page, follow_redirects=True, timeout=30).status_code == 200
+    _only_ours_may_read(run)
+    _operator_signs_in(run, site)
+
+    for name in ("engine", "api", "redis"):
+        os.kill(run.pids()[name], signal.SIGKILL)
+        run.wait_for(rf"{name} \(pid \d+\) died")
+        run.wait_for(rf"{name} restarted as pid \d+")
+    run.wait_until(lambda: _answers(site))
+
+    run.process.send_signal(signal.SIGTERM)
+    assert run.process.wait(timeout=STEP_WITHIN_S) == 0
+    assert leftovers(run.data) == []
+    assert "Traceback" not in run.said()
+
+
+def test_a_killed_run_is_cleared_away_by_the_next(start: Callable[[], Run]) -> None:
+    first = start()
+    first.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
+    supervisors = psutil.Process(first.process.pid).children()
+    assert len(supervisors) == 1
+    # supervisord would end the parts when its parent dies: it goes first, so that they stay.
+    supervisors[0].suspend()
+    first.process.kill()
+    supervisors[0].kill()
+    first.process.wait()
+    assert leftovers(first.data)
+    secrets = (first.data / "operator.txt").read_text()
+
+    second = start()
+    second.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
+    assert re.search(r"stopped \d+ processes that a killed run had left", second.said())
+    assert (second.data / "operator.txt").read_text() == secrets
+    second.process.send_signal(signal.SIGINT)
+    assert second.process.wait(timeout=STEP_WITHIN_S) == 0
+    assert leftovers(second.data) == []
+
+
+def _answers(site: str) -> bool:
+    try:
+        return httpx.get(f"{site}/markets", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _only_ours_may_read(run: Run) -> None:
+    for name in ("services.env", "operator.txt"):
+        assert stat.S_IMODE((run.data / name).stat().st_mode) == 0o600
+    services = (run.data / "services.env").read_text()
+    for variable in ("DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DEMO"):
+        assert f"{variable}=" in services
+    for log in (run.data / "logs").iterdir():
+        assert (run.data / "operator.txt").read_text().strip() not in log.read_text()
+
+
+def _operator_signs_in(run: Run, site: str) -> None:
+    password = (run.data / "operator.txt").read_text().strip()
+    assert f"operator / {password}" in run.said()
+    with httpx.Client(base_url=site, timeout=30) as client:
+        client.get("/admin/login/")
+        answer = client.post(
+            "/admin/login/?next=/admin/",
+            data={
+                "username": "operator",
+                "password": password,
+                "csrfmiddlewaretoken": client.cookies["csrftoken"],
+            },
+        )
+        assert answer.status_code == 302
+        assert answer.headers["location"] == "/admin/"

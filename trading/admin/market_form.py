@@ -1,0 +1,152 @@
+"""A market's rules as an operator thinks of them: sizes in the base asset, rates in per cent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from exchange_site.api import ApiError
+from matching.messages.limits import PPM
+from trading import conversions
+from trading.models import Market
+from trading.services.markets import market_config
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    _ModelForm = forms.ModelForm[Market]
+else:
+    _ModelForm = forms.ModelForm
+
+PERCENT_DECIMALS = 4  # one part per million
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A column in the engine's units that the form shows in others.
+
+    inward   (what was typed, the market) → the column; raises ApiError
+    outward  (the column, the market) → what the field shows
+    """
+
+    column: str
+    inward: Callable[[Decimal, Market], int]
+    outward: Callable[[int, Market], str]
+
+
+def _lots(field: str, column: str) -> Converted:
+    return Converted(
+        column,
+        lambda value, market: conversions.to_lots(value, market.lot_size, field),
+        lambda lots, market: conversions.lots_text(lots, market.lot_size),
+    )
+
+
+def _rate(column: str) -> Converted:
+    return Converted(
+        column,
+        lambda value, _: int(value * PPM / 100),
+        lambda ppm, _: conversions.text(Decimal(ppm) * 100 / PPM),
+    )
+
+
+CONVERTED = {
+    "min_size": _lots("Minimum size", "min_size_lots"),
+    "max_size": _lots("Maximum size", "max_size_lots"),
+    "max_open_interest": _lots("Maximum open interest", "max_open_interest_lots"),
+    "min_notional": Converted(
+        "min_notional_units",
+        lambda value, _: conversions.to_units(value, "Minimum order value") if value else 0,
+        lambda units, _: conversions.units_text(units),
+    ),
+    "price_band_percent": _rate("price_band_ppm"),
+    "maker_fee_percent": _rate("maker_fee_ppm"),
+    "taker_fee_percent": _rate("taker_fee_ppm"),
+}
+_FIELD_OF_COLUMN = {converted.column: name for name, converted in CONVERTED.items()}
+
+
+def _percent(label: str, smallest: str, largest: str, help_text: str = "") -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label,
+        help_text=help_text,
+        min_value=Decimal(smallest),
+        max_value=Decimal(largest),
+        max_digits=9,
+        decimal_places=PERCENT_DECIMALS,
+    )
+
+
+def _amount(label: str, help_text: str = "") -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, help_text=help_text, min_value=Decimal(0), max_digits=30, decimal_places=10
+    )
+
+
+class MarketForm(_ModelForm):
+    min_size = _amount("Minimum size", "Of an order, in the base asset: a multiple of the lot.")
+    max_size = _amount("Maximum size", "Of an order, in the base asset.")
+    max_open_interest = _amount(
+        "Maximum open interest", "Sum of all long positions, in the base asset."
+    )
+    min_notional = _amount("Minimum order value", "Price × size, in the settlement currency.")
+    price_band_percent = _percent(
+        "Price band, %", "0.0001", "99.9999", "No fill further than this from the mark price."
+    )
+    maker_fee_percent = _percent("Maker fee, %", "0", "100", "Of the value of a resting fill.")
+    taker_fee_percent = _percent(
+        "Taker fee, %", "0", "100", "Of the value of an arriving fill; at least the maker's."
+    )
+
+    class Meta:
+        model = Market
+        fields = ("id", "base_asset", "tick_size", "lot_size", "max_leverage", "max_open_orders")
+        help_texts = {
+            "id": "Its name everywhere, for good: BTC-PERP.",
+            "tick_size": "Smallest step of a price. Can't be changed later.",
+            "lot_size": "Smallest step of a size. Can't be changed later.",
+            "max_leverage": "Position value per unit of margin.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, converted in CONVERTED.items():
+            column = getattr(self.instance, converted.column)
+            known = name in self.fields and column is not None
+            if known and (self.instance.lot_size or not converted.column.endswith("_lots")):
+                self.initial.setdefault(name, converted.outward(column, self.instance))
+
+    def _post_clean(self) -> None:
+        """Model rules are checked on the converted columns, and complain about form fields."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs
+        for name, converted in CONVERTED.items():
+            value = self.cleaned_data.get(name)
+            by_lot = converted.column.endswith("_lots")
+            if value is None or (by_lot and not self.instance.lot_size):
+                continue
+            try:
+                setattr(self.instance, converted.column, converted.inward(value, self.instance))
+            except ApiError as error:
+                self.add_error(name, error.message)
+        if not self.errors:
+            self._check_together()
+
+    def _check_together(self) -> None:
+        market = self.instance
+        if market.min_size_lots > market.max_size_lots:
+            self.add_error("max_size", "The maximum size must be at least the minimum size.")
+        if market.maker_fee_ppm > market.taker_fee_ppm:
+            self.add_error("taker_fee_percent", "The taker fee must be at least the maker fee.")
+        if self.errors:
+            return
+        try:
+            market.full_clean()
+            market_config(market)
+        except ValidationError as error:
+            self._add_model_errors(error)
+
+    def _add_model_errors(self, error: ValidationError) -> None:
+        for column, problems in error.message_dict.items():
+            name = _FIELD_OF_COLUMN.get(column, column)
+            self.add_error(name if name in self.fields else None, problems)

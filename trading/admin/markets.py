@@ -1,0 +1,181 @@
+"""Markets: their rules, which become commands to the engine, and the switches of their state."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.text import capfirst
+
+from exchange_site.admin_actions import ask_then_run, operator_of
+from exchange_site.admin_base import (
+    BaseAdmin,
+    Cell,
+    Table,
+    badge,
+    money_column,
+    price,
+    rate_column,
+    shown,
+    size,
+    words,
+)
+from matching.messages.vocabulary import MarketState
+from trading import conversions, services
+from trading.admin.market_form import MarketForm
+from trading.admin.progress import commands_table
+from trading.admin.rows import state_badge
+from trading.models import Market, OutboxCommand
+
+_FIXED = ("id", "base_asset", "tick_size", "lot_size", "tick", "lot")
+
+
+def _config(market: Market) -> Cell:
+    """Versions rise with every edit; the engine may be a moment, or an outage, behind."""
+    applied, requested = market.status.applied_config_version, market.config_version
+    if applied >= requested:
+        return badge(f"version {applied} applied", "ok")
+    return words(badge(f"version {requested} asked for", "warn"), f"version {applied} applied")
+
+
+def _state_action(name: str, state: MarketState, verb: str, consequence: str) -> Any:
+    """An action that asks the engine for another state."""
+
+    @admin.action(
+        description=f"{capfirst(verb)} selected markets ({state})",
+        permissions=["change_market_state"],
+    )
+    def action(
+        self: "MarketAdmin", request: HttpRequest, queryset: QuerySet[Market]
+    ) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            queryset,
+            action=name,
+            question=f"{capfirst(verb)} these markets?",
+            consequence=consequence,
+            service=lambda market: services.set_market_state(
+                market, state, by=operator_of(request)
+            ),
+            done=f"asked for {state}",
+        )
+
+    action.__name__ = name
+    return action
+
+
+@admin.register(Market)
+class MarketAdmin(BaseAdmin):
+    form = MarketForm
+    ordering = ("pk",)
+    list_display = (
+        "id",
+        "state",
+        "mark_price",
+        "last_price",
+        "tick",
+        "lot",
+        "maker_fee_percent",
+        "taker_fee_percent",
+        "max_leverage",
+        "config",
+    )
+    list_select_related = ("status",)
+    search_fields = ("id", "base_asset")
+    list_filter = ("status__state",)
+    actions = ("resume", "post_only", "reduce_only", "cancel_only", "pause")
+    readonly_fields = ("quote_asset", "state", "mark_price", "index_price", "last_price", "config")
+
+    state = shown("state", lambda market: state_badge(market.status.state))
+    mark_price = shown("mark price", lambda m: price(m.status.mark_price_ticks, m))
+    index_price = shown("index price", lambda m: price(m.status.index_price_ticks, m))
+    last_price = shown("last price", lambda m: price(m.status.last_price_ticks, m))
+    tick = shown("tick", lambda m: f"{conversions.text(m.tick_size)} {m.quote_asset}")
+    lot = shown("lot", lambda m: f"{conversions.text(m.lot_size)} {m.base_asset}")
+    config = shown("rules", _config)
+
+    # Shown under the names of the form's fields to those who may not edit them.
+    min_size = shown("minimum size", lambda m: size(m.min_size_lots, m))
+    max_size = shown("maximum size", lambda m: size(m.max_size_lots, m))
+    max_open_interest = shown("maximum open interest", lambda m: size(m.max_open_interest_lots, m))
+    min_notional = money_column("min_notional_units", "minimum order value")
+    maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
+    taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
+    price_band_percent = rate_column("price_band_ppm", "price band")
+
+    resume = _state_action("resume", MarketState.ACTIVE, "resume", "Every order is accepted again.")
+    post_only = _state_action(
+        "post_only",
+        MarketState.POST_ONLY,
+        "restrict to post-only",
+        "Only orders that rest in the book are accepted; there are no new trades.",
+    )
+    reduce_only = _state_action(
+        "reduce_only",
+        MarketState.REDUCE_ONLY,
+        "restrict to reduce-only",
+        "Traders can make positions smaller, and nothing else.",
+    )
+    cancel_only = _state_action(
+        "cancel_only",
+        MarketState.CANCEL_ONLY,
+        "restrict to cancel-only",
+        "No orders are accepted; traders can cancel those in the book.",
+    )
+    pause = _state_action(
+        "pause",
+        MarketState.HALTED,
+        "pause",
+        "No orders are accepted and prices are ignored. Cancels still work; the book is kept.",
+    )
+
+    def has_change_market_state_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.change_market_state")
+
+    def get_readonly_fields(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django passes it
+        obj: Market | None = None,
+    ) -> Any:
+        return (*self.readonly_fields, *_FIXED) if obj else self.readonly_fields
+
+    def get_fieldsets(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django passes it
+        obj: Market | None = None,
+    ) -> Any:
+        if obj is None:
+            return (
+                ("Market", {"fields": ("id", "base_asset", ("tick_size", "lot_size"))}),
+                *_LIMITS,
+            )
+        now = ("state", "config", ("mark_price", "index_price", "last_price"))
+        return (
+            ("Where it stands", {"fields": now}),
+            ("Market", {"fields": (("base_asset", "quote_asset"), ("tick", "lot"))}),
+            *_LIMITS,
+        )
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Market,
+        form: Any,  # noqa: ARG002  Django passes them
+        change: bool,  # noqa: ARG002
+    ) -> None:
+        services.configure_market(obj, by=operator_of(request))
+        messages.info(request, f"The rules of {obj} are on their way to its engine.")
+
+    def tables(self, obj: Market) -> Iterable[Table]:
+        commands = OutboxCommand.objects.filter(market=obj).select_related("created_by")[:20]
+        yield commands_table(commands, f"market__id__exact={obj.pk}")
+
+
+_LIMITS: tuple[Any, ...] = (
+    ("Sizes", {"fields": (("min_size", "max_size"), "min_notional", "max_open_interest")}),
+    ("Fees", {"fields": (("maker_fee_percent", "taker_fee_percent"),)}),
+    ("Risk", {"fields": ("price_band_percent", "max_leverage", "max_open_orders")}),
+)

@@ -1,0 +1,265 @@
+"""Orders and fills: read-only, save that an operator may ask the engine to cancel."""
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.db.models import Max, Min, QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+
+from accounts.models import User
+from exchange_site.admin_actions import ask_then_run, operator_of
+from exchange_site.admin_base import (
+    NOTHING,
+    Cell,
+    RecordAdmin,
+    Table,
+    average_price,
+    gain_column,
+    link,
+    market_column,
+    money,
+    money_column,
+    price,
+    price_column,
+    shown,
+    size,
+    size_column,
+    table_of,
+    time_column,
+    user_column,
+    user_link,
+    when,
+    words,
+)
+from matching.messages.vocabulary import OrderStatus
+from trading import services
+from trading.admin.rows import (
+    LIVE,
+    counterparts,
+    fills_table,
+    orders_table,
+    other_key,
+    side_badge,
+    status_badge,
+)
+from trading.models import Fill, Market, Order, Position
+
+
+def _progress(order: Order) -> Cell:
+    """Filled of whole, in figures and as a bar."""
+    percent = 100 * order.filled_lots // order.size_lots
+    text = f"{size(order.filled_lots, order.market)} of {size(order.size_lots, order.market)}"
+    return format_html(
+        '<progress max="100" value="{}" title="{} % filled"></progress> {}', percent, percent, text
+    )
+
+
+def _margin(order: Order) -> Cell:
+    if order.reduce_only:
+        return "none: reduce-only"
+    return money(order.margin_units) if order.margin_units else f"{order.leverage}× leverage"
+
+
+@admin.register(Order)
+class OrderAdmin(RecordAdmin):
+    list_display = (
+        "id",
+        "user_name",
+        "market_link",
+        "status_word",
+        "side_word",
+        "price",
+        "size",
+        "filled",
+        "held",
+        "type_word",
+        "created",
+        "reason",
+    )
+    list_filter = ("status", "market", "side", "order_type", "time_in_force", "reduce_only")
+    list_select_related = ("market", "user")
+    search_ids = ("id",)
+    search_texts = ("client_order_id",)
+    search_users = ("user",)
+    search_help_text = "Order id, client order id, or the beginning of a username."
+    actions = ("cancel_selected",)
+    fieldsets = (
+        ("Where it stands", {"fields": ("status_word", "progress", "reason", "average", "held")}),
+        (
+            "What was asked",
+            {
+                "fields": (
+                    ("user_name", "market_link"),
+                    ("side_word", "type_word"),
+                    ("price", "size"),
+                    ("margin", "reduce_only"),
+                    ("self_trade_prevention", "client_order_id"),
+                )
+            },
+        ),
+        ("Money", {"fields": ("hold", "filled_cost")}),
+        ("Time", {"fields": (("created", "updated"),)}),
+    )
+
+    user_name = user_column()
+    market_link = market_column()
+    side_word = shown("side", lambda order: side_badge(order.side))
+    type_word = shown("type", lambda order: f"{order.order_type} {order.time_in_force}")
+    price = price_column("price_ticks", "price")
+    size = size_column("size_lots", "size")
+    filled = size_column("filled_lots", "filled")
+    held = money_column("held_units", "held now")
+    hold = money_column("hold_units", "held when placed")
+    filled_cost = money_column("filled_cost_units", "value of its fills")
+    status_word = shown("status", lambda order: status_badge(order.status))
+    progress = shown("filled", _progress)
+    margin = shown("margin", _margin)
+    average = shown(
+        "average price",
+        lambda order: average_price(order.filled_cost_units, order.filled_lots, order.market),
+    )
+    created = time_column("created_at", "placed")
+    updated = time_column("updated_at", "last change")
+
+    def tables(self, obj: Order) -> Iterable[Table]:
+        yield _life(obj)
+        yield fills_table("Fills", obj.fills.all(), f"order__id__exact={obj.pk}")
+        positions = Position.objects.filter(user=obj.user_id, market=obj.market_id)
+        yield Table(
+            "Position it works on",
+            Position,
+            ("position", "last changed"),
+            [(link(Position, p.pk, p), when(p.updated_at)) for p in positions],
+            empty="None yet.",
+        )
+
+    def has_cancel_order_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.cancel_order")
+
+    @admin.action(description="Cancel selected open orders", permissions=["cancel_order"])
+    def cancel_selected(
+        self, request: HttpRequest, queryset: QuerySet[Order]
+    ) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            queryset.filter(status__in=LIVE),
+            action="cancel_selected",
+            question="Cancel these orders?",
+            consequence="The engine takes what remains of them out of the book and gives the hold "
+            "back to the trader. Orders that ended meanwhile stay as they are.",
+            service=lambda order: services.cancel_order_as_operator(order, by=operator_of(request)),
+            done="asked the engine to cancel",
+        )
+
+
+def _life(order: Order) -> Table:
+    """The order's story so far, from its row and the span of its fills."""
+    market = order.market
+    rows: list[tuple[Cell, Cell]] = [
+        (when(order.created_at), f"placed, {money(order.hold_units)} held"),
+    ]
+    if order.status == OrderStatus.PENDING:
+        rows.append((NOTHING, "waits for the engine"))
+    span = order.fills.aggregate(first=Min("executed_at"), last=Max("executed_at"))
+    if span["first"]:
+        average = average_price(order.filled_cost_units, order.filled_lots, market)
+        text = f"filled {size(order.filled_lots, market)} at {average} on average"
+        first, last = when(span["first"]), when(span["last"])
+        rows.append((first if first == last else f"{first} … {last}", text))
+    if order.cancelled_lots:
+        text = f"{size(order.cancelled_lots, market)} left the book without a fill"
+        rows.append((when(order.updated_at), f"{text}: {order.reason or 'no reason given'}"))
+    if order.status in LIVE:
+        text = f"{size(order.remaining_lots, market)} left, {money(order.held_units)} still held"
+        rows.append(("now", text))
+    else:
+        text = words(status_badge(order.status), order.reason)
+        rows.append((when(order.updated_at), text))
+    return Table("Life", Order, ("time", "what happened"), rows)
+
+
+@admin.register(Fill)
+class FillAdmin(RecordAdmin):
+    list_display = (
+        "id",
+        "trade_id",
+        "market_link",
+        "user_name",
+        "order_link",
+        "side_word",
+        "role",
+        "price",
+        "size",
+        "fee",
+        "realized_pnl",
+        "executed",
+    )
+    list_filter = ("market", "side", "role")
+    list_select_related = ("market", "user")
+    search_ids = ("id", "order_id", "trade_id")
+    search_texts = ("order__client_order_id",)
+    search_users = ("user",)
+    search_help_text = "Fill, order or trade id, client order id, or the beginning of a username."
+    fieldsets = (
+        (
+            "Trade",
+            {
+                "fields": (
+                    ("market_link", "trade_id"),
+                    ("price", "size"),
+                    "value",
+                    ("seq", "executed"),
+                )
+            },
+        ),
+        (
+            "This side",
+            {
+                "fields": (
+                    ("user_name", "order_link"),
+                    ("side_word", "role"),
+                    ("fee", "realized_pnl"),
+                )
+            },
+        ),
+        ("Other side", {"fields": ("counterpart",)}),
+    )
+
+    market_link = market_column()
+    user_name = user_column()
+    order_link = shown("order", lambda fill: link(Order, fill.order_id))
+    side_word = shown("side", lambda fill: side_badge(fill.side))
+    price = price_column("price_ticks", "price")
+    size = size_column("size_lots", "size")
+    fee = money_column("fee_units", "fee")
+    realized_pnl = gain_column("realized_pnl_units", "realised PnL")
+    value = shown(
+        "value",
+        lambda fill: money(fill.market.units_per_tick_lot * fill.price_ticks * fill.size_lots),
+    )
+    executed = time_column("executed_at", "time")
+
+    @admin.display(description="fill", empty_value=NOTHING)
+    def counterpart(self, fill: Fill) -> Cell | None:
+        other = counterparts([fill]).get(other_key(fill))
+        if other is None:
+            return None
+        order = link(Order, other.order_id, f"order {other.order_id}")
+        parts = (link(Fill, other.pk, other), order, "of", user_link(other.user))
+        return words(*parts, side_badge(other.side), price(other.price_ticks, fill.market))
+
+
+@table_of(User)
+def orders_of_user(user: User) -> Table:
+    orders = Order.objects.filter(user=user)[:20]
+    return orders_table("Latest orders", orders, f"user__id__exact={user.pk}")
+
+
+@table_of(Market)
+def orders_of_market(market: Market) -> Table:
+    orders = Order.objects.filter(market=market, status__in=LIVE)[:20]
+    query = f"market__id__exact={market.pk}&status__exact={OrderStatus.OPEN}"
+    return orders_table("Newest live orders", orders, query)

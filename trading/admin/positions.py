@@ -1,0 +1,157 @@
+"""Positions: what they cost, what they are worth at the mark, and what that makes."""
+
+from collections.abc import Iterable
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.models import User
+from exchange_site.admin_base import (
+    NOTHING,
+    TABLE_ROWS_MAX,
+    AnyModelAdmin,
+    Cell,
+    RecordAdmin,
+    Table,
+    average_price,
+    gain_column,
+    gain_or_loss,
+    link,
+    market_column,
+    money,
+    money_column,
+    price,
+    shown,
+    signed_money,
+    table_of,
+    time_column,
+    user_column,
+)
+from trading.admin.rows import LIVE, fills_table, orders_table, position_size
+from trading.models import Fill, Order, Position
+
+
+def value_units(position: Position) -> int:
+    """At the mark price; below zero for a short, as its entry cost is."""
+    market = position.market
+    return market.units_per_tick_lot * market.status.mark_price_ticks * position.position_lots
+
+
+def _entry_price(position: Position) -> Cell:
+    return average_price(position.entry_cost_units, position.position_lots, position.market)
+
+
+def _unrealized_pnl(position: Position) -> Cell:
+    if not position.position_lots or not position.market.status.mark_price_ticks:
+        return NOTHING
+    return gain_or_loss(value_units(position) - position.entry_cost_units)
+
+
+def _leverage(position: Position) -> Cell:
+    if not position.margin_units:
+        return NOTHING
+    tenths = 10 * abs(position.entry_cost_units) // position.margin_units
+    return f"{tenths // 10}.{tenths % 10}×"
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django passes them
+        model_admin: AnyModelAdmin,  # noqa: ARG002
+    ) -> list[tuple[str, str]]:
+        return [("open", "open"), ("flat", "flat")]
+
+    def queryset(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[Position],
+    ) -> QuerySet[Position]:
+        if self.value() == "open":
+            return queryset.exclude(position_lots=0)
+        return queryset.filter(position_lots=0) if self.value() == "flat" else queryset
+
+
+@admin.register(Position)
+class PositionAdmin(RecordAdmin):
+    list_display = (
+        "id",
+        "user_name",
+        "market_link",
+        "size",
+        "entry_price",
+        "mark_price",
+        "unrealized_pnl",
+        "margin",
+        "realized_pnl",
+        "updated",
+    )
+    list_filter = ("market", OpenFilter)
+    list_select_related = ("user", "market__status")
+    search_ids = ("id",)
+    search_users = ("user",)
+    search_help_text = "Position id, or the beginning of a username."
+    fieldsets = (
+        ("Position", {"fields": (("user_name", "market_link"), "size")}),
+        (
+            "Worth",
+            {
+                "fields": (
+                    ("entry_price", "entry_cost"),
+                    ("mark_price", "value"),
+                    "unrealized_pnl",
+                )
+            },
+        ),
+        ("Margin", {"fields": (("margin", "leverage"),)}),
+        ("History", {"fields": ("realized_pnl", ("seq", "updated"))}),
+    )
+
+    user_name = user_column()
+    market_link = market_column()
+    size = shown("size", position_size)
+    entry_price = shown("entry price", _entry_price)
+    entry_cost = shown("entry cost", lambda position: signed_money(position.entry_cost_units))
+    mark_price = shown(
+        "mark price",
+        lambda position: price(position.market.status.mark_price_ticks, position.market),
+    )
+    value = shown("value at the mark", lambda position: signed_money(value_units(position)))
+    unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
+    margin = money_column("margin_units", "margin")
+    leverage = shown("entry cost per margin", _leverage)
+    realized_pnl = gain_column("realized_pnl_units", "realised PnL")
+    updated = time_column("updated_at", "last change")
+
+    def tables(self, obj: Position) -> Iterable[Table]:
+        query = f"user__id__exact={obj.user_id}&market__id__exact={obj.market_id}"
+        of_both = {"user": obj.user_id, "market": obj.market_id}
+        live = Order.objects.filter(**of_both, status__in=LIVE)
+        yield orders_table("Live orders", live, query)
+        yield fills_table("Latest fills", Fill.objects.filter(**of_both), query)
+
+
+@table_of(User)
+def positions_of_user(user: User) -> Table:
+    positions = Position.objects.filter(user=user).select_related("market__status")
+    return Table(
+        "Positions",
+        Position,
+        ("position", "size", "entry price", "unrealised PnL", "margin"),
+        [_position_cells(position) for position in positions[:TABLE_ROWS_MAX]],
+        empty="No positions.",
+    )
+
+
+def _position_cells(position: Position) -> tuple[Cell, ...]:
+    return (
+        link(Position, position.pk, position.market_id),
+        position_size(position),
+        _entry_price(position),
+        _unrealized_pnl(position),
+        money(position.margin_units),
+    )

@@ -1,0 +1,129 @@
+"""What the engine has made of markets so far, and the commands on their way to it."""
+
+from collections.abc import Iterable
+
+import msgspec
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from exchange_site.admin_base import (
+    AnyModelAdmin,
+    Cell,
+    RecordAdmin,
+    Table,
+    badge,
+    link,
+    list_link,
+    market_column,
+    price_column,
+    shown,
+    time_column,
+    user_column,
+    user_link,
+    when,
+)
+from trading.admin.rows import state_badge
+from trading.models import MarketStatus, OutboxCommand
+
+
+@admin.register(MarketStatus)
+class MarketStatusAdmin(RecordAdmin):
+    ordering = ("pk",)
+    list_display = (
+        "market",
+        "state_word",
+        "mark_price",
+        "index_price",
+        "last_price",
+        "applied_config_version",
+        "priced",
+    )
+    list_filter = ("state",)
+    list_select_related = ("market",)
+    search_texts = ("market",)
+    search_help_text = "Market, as in BTC-PERP."
+    fieldsets = (
+        (None, {"fields": ("market_link", "state_word", "applied_config_version")}),
+        ("Prices", {"fields": ("mark_price", "index_price", "last_price", "priced")}),
+    )
+
+    market_link = market_column()
+    state_word = shown("state", lambda status: state_badge(status.state))
+    mark_price = price_column("mark_price_ticks", "mark price")
+    index_price = price_column("index_price_ticks", "index price")
+    last_price = price_column("last_price_ticks", "last price")
+    priced = time_column("mark_price_at", "time of the mark price")
+
+
+class AppliedFilter(admin.SimpleListFilter):
+    title = "answer of the engine"
+    parameter_name = "answer"
+
+    def lookups(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django passes them
+        model_admin: AnyModelAdmin,  # noqa: ARG002
+    ) -> list[tuple[str, str]]:
+        return [("waiting", "waiting"), ("applied", "applied")]
+
+    def queryset(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        queryset: QuerySet[OutboxCommand],
+    ) -> QuerySet[OutboxCommand]:
+        if self.value() not in {"waiting", "applied"}:
+            return queryset
+        return queryset.filter(applied_seq__isnull=self.value() == "waiting")
+
+
+def _answer(command: OutboxCommand) -> Cell:
+    if command.applied_seq is None:
+        return badge("waiting", "warn")
+    return badge(f"applied at {command.applied_seq}", "ok")
+
+
+def _payload(command: OutboxCommand) -> Cell:
+    text = msgspec.json.format(msgspec.json.encode(command.payload)).decode()
+    return format_html("<pre>{}</pre>", text)
+
+
+@admin.register(OutboxCommand)
+class OutboxCommandAdmin(RecordAdmin):
+    list_display = ("id", "command_type", "market_link", "sender", "created", "answer")
+    list_filter = ("market", "command_type", AppliedFilter)
+    list_select_related = ("created_by",)
+    search_ids = ("id",)
+    search_users = ("created_by",)
+    search_help_text = "Command id, or the beginning of its sender's username."
+    fieldsets = (
+        (None, {"fields": (("command_type", "market_link"), ("sender", "created"), "answer")}),
+        ("What it says", {"fields": ("content",)}),
+    )
+
+    market_link = market_column()
+    sender = user_column("sender", "created_by")
+    created = time_column("created_at", "sent")
+    answer = shown("answer", _answer)
+    content = shown("payload", _payload)
+
+
+def commands_table(commands: QuerySet[OutboxCommand], more: str) -> Table:
+    def cells(command: OutboxCommand) -> Iterable[Cell]:
+        return (
+            link(OutboxCommand, command.pk),
+            command.command_type,
+            user_link(command.created_by),
+            when(command.created_at),
+            _answer(command),
+        )
+
+    return Table(
+        "Latest commands",
+        OutboxCommand,
+        ("command", "type", "sender", "sent", "answer"),
+        [cells(command) for command in commands],
+        empty="No commands yet.",
+        note=list_link(OutboxCommand, more, "All of them"),
+    )

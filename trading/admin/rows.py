@@ -1,0 +1,143 @@
+"""Tables of trading's rows, as they appear under orders, positions, users and markets."""
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+
+from exchange_site.admin_base import (
+    NOTHING,
+    TABLE_ROWS_MAX,
+    Cell,
+    Table,
+    badge,
+    gain_or_loss,
+    link,
+    list_link,
+    money,
+    price,
+    size,
+    user_link,
+    when,
+    words,
+)
+from matching.messages.vocabulary import MarketState, OrderStatus, Role, Side
+from trading.models import Fill, Market, Order, Position
+
+LIVE = (OrderStatus.PENDING, OrderStatus.OPEN)
+
+_STATUS_TONES = {
+    OrderStatus.PENDING: "warn",
+    OrderStatus.OPEN: "ok",
+    OrderStatus.REJECTED: "bad",
+}
+_STATE_TONES = {MarketState.ACTIVE: "ok", MarketState.HALTED: "bad", MarketState.SETTLED: "plain"}
+
+
+def status_badge(status: str) -> Cell:
+    return badge(status, _STATUS_TONES.get(OrderStatus(status), "plain"))
+
+
+def state_badge(state: str) -> Cell:
+    return badge(state, _STATE_TONES.get(MarketState(state), "warn"))
+
+
+def side_badge(side: str) -> Cell:
+    return badge(side, "long" if side == Side.LONG else "short")
+
+
+def position_size(position: Position) -> Cell:
+    """How much and which way; the sign of lots is said in a word."""
+    if not position.position_lots:
+        return "flat"
+    way = Side.LONG if position.position_lots > 0 else Side.SHORT
+    return words(side_badge(way), size(abs(position.position_lots), position.market))
+
+
+def orders_table(title: str, orders: QuerySet[Order], more: str) -> Table:
+    rows = orders.select_related("market")[:TABLE_ROWS_MAX]
+    return Table(
+        title,
+        Order,
+        ("order", "market", "side", "type", "price", "size", "filled", "held", "status", "placed"),
+        [_order_cells(order) for order in rows],
+        empty="No orders.",
+        note=list_link(Order, more, "All of them"),
+    )
+
+
+def _order_cells(order: Order) -> Iterable[Cell]:
+    return (
+        link(Order, order.pk),
+        link(Market, order.market_id),
+        side_badge(order.side),
+        f"{order.order_type} {order.time_in_force}",
+        price(order.price_ticks, order.market),
+        size(order.size_lots, order.market),
+        size(order.filled_lots, order.market),
+        money(order.held_units),
+        status_badge(order.status),
+        when(order.created_at),
+    )
+
+
+def fills_table(title: str, fills: QuerySet[Fill], more: str) -> Table:
+    """With the other side of each trade: one query more per market, however many fills."""
+    rows = list(fills.select_related("market", "user")[:TABLE_ROWS_MAX])
+    others = counterparts(rows)
+    return Table(
+        title,
+        Fill,
+        (
+            "fill",
+            "trade",
+            "side",
+            "role",
+            "price",
+            "size",
+            "fee",
+            "realised PnL",
+            "other side",
+            "time",
+        ),
+        [_fill_cells(fill, others.get(other_key(fill))) for fill in rows],
+        empty="No fills.",
+        note=list_link(Fill, more, "All of them"),
+    )
+
+
+def _fill_cells(fill: Fill, other: Fill | None) -> Iterable[Cell]:
+    other_side: Cell = NOTHING
+    if other is not None:
+        fill_link = link(Fill, other.pk, f"fill {other.pk}")
+        order_link = link(Order, other.order_id, f"order {other.order_id}")
+        other_side = words(fill_link, "of", order_link, "of", user_link(other.user))
+    return (
+        link(Fill, fill.pk),
+        str(fill.trade_id),
+        side_badge(fill.side),
+        fill.role,
+        price(fill.price_ticks, fill.market),
+        size(fill.size_lots, fill.market),
+        money(fill.fee_units),
+        gain_or_loss(fill.realized_pnl_units),
+        other_side,
+        when(fill.executed_at),
+    )
+
+
+def counterparts(fills: list[Fill]) -> dict[tuple[str, int, str], Fill]:
+    """The fills on the other side, under `other_key` of the fills given."""
+    trades: dict[str, list[int]] = {}
+    for fill in fills:
+        trades.setdefault(fill.market_id, []).append(fill.trade_id)
+    found: dict[tuple[str, int, str], Fill] = {}
+    for market_id, trade_ids in trades.items():
+        both = Fill.objects.filter(market=market_id, trade_id__in=trade_ids)
+        for fill in both.select_related("user"):
+            found[fill.market_id, fill.trade_id, fill.role] = fill
+    return found
+
+
+def other_key(fill: Fill) -> tuple[str, int, str]:
+    role = Role.MAKER if fill.role == Role.TAKER else Role.TAKER
+    return fill.market_id, fill.trade_id, role.value

@@ -1,0 +1,169 @@
+"""① A trader's calls: orders, positions, fills. Views parse, call one service, answer."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import user_id_of
+from exchange_site.api import invalid, keyset_page, parse_body
+from exchange_site.schema import PAGING, documented, query
+from matching.messages.vocabulary import OrderStatus
+from trading import api_examples as examples
+from trading import selectors, services
+from trading.answers import (
+    FillsPage,
+    OrderAnswer,
+    OrderPlaced,
+    OrdersCancelling,
+    OrdersPage,
+    PositionsPage,
+    fill_answer,
+    order_answer,
+    position_answer,
+)
+from trading.market_rules import all_market_rules, market_rules, market_ticker
+from trading.services.drafting import NewOrder
+
+OF_MARKET = query("marketId", "Only of this market.")
+OF_STATUS = query("status", f"One of {', '.join(OrderStatus)}.")
+
+
+class OrderPlacingView(APIView):
+    @documented(
+        "Place an order",
+        body=NewOrder,
+        body_example=examples.NEW_ORDER,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_PLACED,
+        errors=(400, 401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Holds the money the order may need and sends it to its engine.
+
+        Give `margin` for the whole order or `leverage`; a reduce-only order needs neither. A market
+        order has no price and fills at worst at the edge of the price band. A `clientOrderId` that
+        was used before answers 200 with the first order under it, and places nothing.
+        """
+        placed = services.place_order(user_id_of(request), parse_body(request, NewOrder))
+        message = "This order was placed before." if placed.repeated else "Order received."
+        answer = OrderPlaced(message=message, order_id=placed.order_id, status=placed.status)
+        return Response(answer, status=200 if placed.repeated else 202)
+
+
+class OrderView(APIView):
+    @documented(
+        "One order",
+        answer=OrderAnswer,
+        example=examples.ORDER,
+        errors=(401, 403, 404, 503),
+    )
+    def get(self, request: Request, order_id: int) -> Response:
+        order = selectors.order_of_user(user_id_of(request), order_id)
+        return Response(order_answer(order, market_rules(order.market_id)))
+
+    @documented(
+        "Cancel an order",
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_CANCELLING,
+        errors=(401, 403, 404, 409, 503),
+    )
+    def delete(self, request: Request, order_id: int) -> Response:
+        """Asks the engine to cancel what is left of it. A fill may still be faster."""
+        order = services.cancel_order(user_id_of(request), order_id)
+        answer = OrderPlaced(message="Cancel received.", order_id=order.pk, status=order.status)
+        return Response(answer, status=202)
+
+
+class OrdersCancellingView(APIView):
+    @documented(
+        "Cancel all orders",
+        status=202,
+        answer=OrdersCancelling,
+        example=examples.ORDERS_CANCELLING,
+        parameters=[OF_MARKET],
+        errors=(401, 403, 404, 503),
+    )
+    def delete(self, request: Request) -> Response:
+        """Asks the engine of the market, or of all markets, to cancel every open order."""
+        markets = services.cancel_all_orders(user_id_of(request), _market_filter(request))
+        answer = OrdersCancelling(message="Cancels received.", market_ids=markets)
+        return Response(answer, status=202)
+
+
+class OrdersView(APIView):
+    @documented(
+        "My orders",
+        answer=OrdersPage,
+        example=examples.ORDERS,
+        parameters=[OF_STATUS, OF_MARKET, *PAGING],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first."""
+        rows = selectors.orders_of_user(
+            user_id_of(request), _status_filter(request), _market_filter(request)
+        )
+        page, next_cursor = keyset_page(request, rows)
+        rules = all_market_rules()
+        orders = [order_answer(row, rules[row.market_id]) for row in page]
+        return Response(OrdersPage(orders=orders, next_cursor=next_cursor))
+
+
+class PositionsView(APIView):
+    @documented(
+        "My positions",
+        answer=PositionsPage,
+        example=examples.POSITIONS,
+        parameters=[OF_MARKET, query("status", "open (if not given) or all."), *PAGING],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Open positions; with `status=all` also those that are flat now."""
+        status = request.query_params.get("status", "open")
+        if status not in {"open", "all"}:
+            raise invalid("status", "status must be open or all.")
+        rows = selectors.positions_of_user(
+            user_id_of(request), _market_filter(request), flat_too=status == "all"
+        )
+        page, next_cursor = keyset_page(request, rows)
+        rules = all_market_rules()
+        positions = [
+            position_answer(
+                row, rules[row.market_id], market_ticker(row.market_id).mark_price_ticks
+            )
+            for row in page
+        ]
+        return Response(PositionsPage(positions=positions, next_cursor=next_cursor))
+
+
+class FillsView(APIView):
+    @documented(
+        "My fills",
+        answer=FillsPage,
+        example=examples.FILLS,
+        parameters=[OF_MARKET, *PAGING],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first; your own side of each trade."""
+        rows = selectors.fills_of_user(user_id_of(request), _market_filter(request))
+        page, next_cursor = keyset_page(request, rows)
+        rules = all_market_rules()
+        fills = [fill_answer(row, rules[row.market_id]) for row in page]
+        return Response(FillsPage(fills=fills, next_cursor=next_cursor))
+
+
+def _market_filter(request: Request) -> str | None:
+    market_id = request.query_params.get("marketId")
+    return None if market_id is None else market_rules(market_id).id
+
+
+def _status_filter(request: Request) -> OrderStatus | None:
+    status = request.query_params.get("status")
+    if status is None:
+        return None
+    if status not in set(OrderStatus):
+        raise invalid("status", f"status must be one of {', '.join(OrderStatus)}.")
+    return OrderStatus(status)

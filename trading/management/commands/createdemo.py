@@ -1,0 +1,32 @@
+"""Create the demo's markets."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, transaction
+
+from matching.messages.vocabulary import MarketState
+from trading import services
+from trading.models import Market
+from trading.prices.demo_markets import DEMO_MARKETS
+
+
+class Command(BaseCommand):
+    help = "Creates and opens the demo markets that do not exist yet; others stay as they are."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for demo in DEMO_MARKETS:
+            try:
+                created = self._create(demo.build())
+            except DatabaseError as error:
+                raise CommandError(f"Postgres does not answer: {error}".splitlines()[0]) from error
+            self.stdout.write(f"{demo.market_id}: {'created' if created else 'exists'}")
+
+    def _create(self, market: Market) -> bool:
+        # One transaction: a market is never left behind created but closed.
+        with transaction.atomic():
+            if Market.objects.filter(pk=market.pk).exists():
+                return False
+            services.configure_market(market, by=None)
+            services.set_market_state(market, MarketState.ACTIVE, by=None)
+        return True

@@ -1,0 +1,54 @@
+"""Send index prices to the engines."""
+
+import signal
+import threading
+from argparse import ArgumentParser
+from decimal import Decimal, InvalidOperation
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from trading.prices.demo_markets import START_PRICES
+from trading.prices.pump import PricePump
+from trading.prices.synthetic import SyntheticSource
+
+
+class Command(BaseCommand):
+    help = (
+        "Sends about one index price per second and market, from a seeded synthetic walk. "
+        "Runs until SIGTERM or Ctrl-C."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--seed", type=int, default=7, help="of the synthetic walk (7)")
+        parser.add_argument(
+            "--start",
+            action="append",
+            default=[],
+            metavar="MARKET=PRICE",
+            help="price the walk begins at and drifts back to, as in SOL-PERP=150; repeatable",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+
+        def on_signal(_number: int, _frame: FrameType | None) -> None:
+            stop.set()
+
+        signal.signal(signal.SIGTERM, on_signal)
+        signal.signal(signal.SIGINT, on_signal)
+        home_prices = {**START_PRICES, **dict(_start_price(word) for word in options["start"])}
+        source = SyntheticSource(options["seed"], home_prices)
+        PricePump(source, stop).run()
+
+
+def _start_price(word: str) -> tuple[str, Decimal]:
+    market_id, _, text = word.partition("=")
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal(0)
+    if not market_id or not price.is_finite() or price <= 0:
+        raise CommandError(f"--start takes MARKET=PRICE, as in SOL-PERP=150, not {word!r}.")
+    return market_id, price

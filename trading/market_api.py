@@ -1,0 +1,108 @@
+"""① What anyone may read of the markets, without signing in."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from exchange_site.api import keyset_page, query_int
+from exchange_site.schema import PAGING, documented, query
+from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
+from trading import api_examples as examples
+from trading import selectors
+from trading.answers import (
+    DepthAnswer,
+    MarketAnswer,
+    MarketsList,
+    TickerAnswer,
+    TradesPage,
+    depth_answer,
+    market_answer,
+    ticker_answer,
+    trade_answer,
+)
+from trading.market_rules import all_market_rules, market_rules, market_ticker
+
+DEPTH_LEVELS_DEFAULT = 50
+
+
+class _PublicView(APIView):
+    authentication_classes = []
+    permission_classes = []
+
+
+class MarketsView(_PublicView):
+    @documented(
+        "All markets",
+        answer=MarketsList,
+        example=examples.MARKETS,
+        errors=(503,),
+        public=True,
+        operation_id="markets_list",
+    )
+    def get(self, request: Request) -> Response:  # noqa: ARG002  DRF passes it
+        """Their rules and states, by id."""
+        markets = [
+            market_answer(rules, market_ticker(rules.id)) for rules in all_market_rules().values()
+        ]
+        return Response(MarketsList(markets=markets))
+
+
+class MarketView(_PublicView):
+    @documented(
+        "One market",
+        answer=MarketAnswer,
+        example=examples.MARKET,
+        errors=(404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
+        rules = market_rules(market_id)
+        return Response(market_answer(rules, market_ticker(market_id)))
+
+
+class DepthView(_PublicView):
+    @documented(
+        "The order book",
+        answer=DepthAnswer,
+        example=examples.DEPTH,
+        parameters=[query("limit", "Levels per side, 1 to 200; 50 if not given.", int)],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Price levels, best first, at most a tenth of a second old."""
+        rules = market_rules(market_id)
+        limit = query_int(request, "limit", DEPTH_LEVELS_DEFAULT, 1, TOP_OF_BOOK_LEVELS_MAX)
+        return Response(depth_answer(rules, selectors.market_depth(market_id), limit))
+
+
+class TradesView(_PublicView):
+    @documented(
+        "Latest trades",
+        answer=TradesPage,
+        example=examples.TRADES,
+        parameters=PAGING,
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Newest first."""
+        rules = market_rules(market_id)
+        rows = selectors.trades_of_market(market_id)
+        page, next_cursor = keyset_page(request, rows, key="trade_id")
+        trades = [trade_answer(row, rules) for row in page]
+        return Response(TradesPage(trades=trades, next_cursor=next_cursor))
+
+
+class TickerView(_PublicView):
+    @documented(
+        "Prices",
+        answer=TickerAnswer,
+        example=examples.TICKER,
+        errors=(404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
+        """Mark, index, last and best prices, at most a fifth of a second old."""
+        rules = market_rules(market_id)
+        return Response(ticker_answer(rules, market_ticker(market_id)))

@@ -1,0 +1,65 @@
+"""The markets of a demo installation, and where their synthetic prices begin."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
+from trading.models import Market
+
+
+@dataclass(frozen=True)
+class DemoMarket:
+    market_id: str
+    base_asset: str
+    start_price: Decimal
+    tick_size: Decimal
+    lot_size: Decimal
+    max_size: Decimal
+    max_open_interest: Decimal
+    min_notional: int = 5
+    price_band_ppm: int = 100_000
+    maker_fee_ppm: int = 200
+    taker_fee_ppm: int = 500
+    max_leverage: int = 50
+    max_open_orders: int = 200
+
+    def build(self) -> Market:
+        """The row, not saved."""
+        return Market(
+            id=self.market_id,
+            base_asset=self.base_asset,
+            tick_size=self.tick_size,
+            lot_size=self.lot_size,
+            min_size_lots=1,
+            max_size_lots=int(self.max_size / self.lot_size),
+            min_notional_units=self.min_notional * MONEY_UNITS_PER_CURRENCY,
+            price_band_ppm=self.price_band_ppm,
+            maker_fee_ppm=self.maker_fee_ppm,
+            taker_fee_ppm=self.taker_fee_ppm,
+            max_leverage=self.max_leverage,
+            max_open_orders=self.max_open_orders,
+            max_open_interest_lots=int(self.max_open_interest / self.lot_size),
+        )
+
+
+DEMO_MARKETS = (
+    DemoMarket(
+        market_id="BTC-PERP",
+        base_asset="BTC",
+        start_price=Decimal(50_000),
+        tick_size=Decimal("0.1"),
+        lot_size=Decimal("0.001"),
+        max_size=Decimal(100),
+        max_open_interest=Decimal(10_000),
+    ),
+    DemoMarket(
+        market_id="ETH-PERP",
+        base_asset="ETH",
+        start_price=Decimal(3_000),
+        tick_size=Decimal("0.01"),
+        lot_size=Decimal("0.01"),
+        max_size=Decimal(1_500),
+        max_open_interest=Decimal(150_000),
+    ),
+)
+START_PRICES = {demo.market_id: demo.start_price for demo in DEMO_MARKETS}

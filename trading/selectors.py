@@ -1,0 +1,66 @@
+"""What reads trading's rows and the engine's published state. Nothing here changes anything."""
+
+from http import HTTPStatus
+
+import msgspec
+from django.db.models import QuerySet
+
+from exchange_site.api import ApiError
+from exchange_site.redis_client import redis_client
+from matching.messages.streams import Depth, depth_key
+from matching.messages.vocabulary import OrderStatus, Role
+from trading.models import Fill, Order, Position
+
+_depth_decoder = msgspec.json.Decoder(Depth)
+_NO_DEPTH = Depth(seq=0, time_ms=0, bids=[], asks=[])
+
+
+def order_of_user(user_id: int, order_id: int) -> Order:
+    """Raises ApiError: 404 for no order, 403 for another trader's."""
+    order = Order.objects.filter(pk=order_id).first()
+    if order is None:
+        raise ApiError(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "There is no such order.")
+    if order.user_id != user_id:
+        raise ApiError(HTTPStatus.FORBIDDEN, "NOT_ORDER_OWNER", "This order is not yours.")
+    return order
+
+
+def orders_of_user(
+    user_id: int, status: OrderStatus | None = None, market_id: str | None = None
+) -> QuerySet[Order]:
+    orders = Order.objects.filter(user_id=user_id)
+    if status is not None:
+        orders = orders.filter(status=status)
+    return orders.filter(market_id=market_id) if market_id else orders
+
+
+def positions_of_user(
+    user_id: int, market_id: str | None = None, *, flat_too: bool = False
+) -> QuerySet[Position]:
+    positions = Position.objects.filter(user_id=user_id)
+    if not flat_too:
+        positions = positions.exclude(position_lots=0)
+    return positions.filter(market_id=market_id) if market_id else positions
+
+
+def fills_of_user(user_id: int, market_id: str | None = None) -> QuerySet[Fill]:
+    fills = Fill.objects.filter(user_id=user_id)
+    return fills.filter(market_id=market_id) if market_id else fills
+
+
+def trades_of_market(market_id: str) -> QuerySet[Fill]:
+    """A trade is told by its taker's side."""
+    return Fill.objects.filter(market_id=market_id, role=Role.TAKER)
+
+
+def markets_with_live_orders(user_id: int) -> list[str]:
+    live = Order.objects.filter(
+        user_id=user_id, status__in=[OrderStatus.PENDING, OrderStatus.OPEN]
+    ).order_by("market_id")
+    return list(live.values_list("market_id", flat=True).distinct())
+
+
+def market_depth(market_id: str) -> Depth:
+    """As the engine's shell published it; empty before it did. Raises redis.RedisError."""
+    data = redis_client().get(depth_key(market_id))
+    return _depth_decoder.decode(data) if data else _NO_DEPTH

@@ -1,0 +1,51 @@
+"""Cancels: asked of the engine, which answers with what it released."""
+
+from http import HTTPStatus
+
+from django.db import transaction
+
+from accounts.models import User
+from exchange_site.api import ApiError
+from matching.messages.commands import CancelAllOrders, CancelOrder
+from matching.messages.vocabulary import CancelReason, OrderStatus
+from trading import selectors
+from trading.models import Order, OutboxCommand
+from trading.outbox import NOT_YET, promise_command
+
+_LIVE = frozenset({OrderStatus.PENDING, OrderStatus.OPEN})
+
+
+def cancel_order(user_id: int, order_id: int) -> Order:
+    """A trader's own order. Raises ApiError: 403, 404, or 409 for an order that has ended."""
+    order = selectors.order_of_user(user_id, order_id)
+    _promise_cancel(order, CancelReason.USER, user_id)
+    return order
+
+
+def cancel_order_as_operator(order: Order, by: User) -> OutboxCommand:
+    """Raises ApiError 409 for an order that has ended."""
+    return _promise_cancel(order, CancelReason.OPERATOR, by.pk)
+
+
+@transaction.atomic
+def _promise_cancel(order: Order, reason: CancelReason, by_id: int) -> OutboxCommand:
+    if order.status not in _LIVE:
+        message = f"Order {order.pk} is {order.status}: there is nothing left to cancel."
+        raise ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
+    command = CancelOrder(
+        command_id=NOT_YET, order_id=order.pk, account_id=order.user_id, reason=reason
+    )
+    return promise_command(order.market_id, command, by_id)
+
+
+@transaction.atomic
+def cancel_all_orders(user_id: int, market_id: str | None) -> list[str]:
+    """Cancel all open orders of a trader, in one market or in all; answers the markets asked.
+
+    A market named is asked even if no order is known there: one may be on its way.
+    """
+    markets = [market_id] if market_id else selectors.markets_with_live_orders(user_id)
+    for market in markets:
+        command = CancelAllOrders(command_id=NOT_YET, account_id=user_id)
+        promise_command(market, command, user_id)
+    return markets

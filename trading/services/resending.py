@@ -1,0 +1,63 @@
+"""What stands behind publishing: commands that no engine has seen are sent again.
+
+Harmless to repeat: an engine takes each order and each outbox command once. A command counts as
+unseen when the ledger has persisted the market beyond the command's time, or all there is in the
+market's input stream, and it is still not among what happened. A backlog alone is no reason.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import structlog
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from matching.messages.commands import Command
+from matching.messages.vocabulary import OrderStatus
+from trading.models import Market, Order, OutboxCommand
+from trading.outbox import command_of_order, command_of_row
+from trading.publisher import last_published_id, publish_commands
+
+UNSEEN_AFTER = timedelta(seconds=5)
+BATCH_MAX = 1_000  # per market and run; the next run takes the rest
+
+AnyRow = TypeVar("AnyRow", Order, OutboxCommand)
+
+log = structlog.get_logger(__name__)
+
+
+def resend_unseen_commands() -> int:
+    """Send again what was missed, oldest first; answers how many. Raises redis.RedisError."""
+    return sum(_resend(market) for market in Market.objects.select_related("cursor"))
+
+
+def _resend(market: Market) -> int:
+    rows = OutboxCommand.objects.filter(market=market, applied_seq__isnull=True)
+    orders = Order.objects.filter(market=market, status=OrderStatus.PENDING)
+    commands: list[tuple[datetime, Command]] = [
+        *((row.created_at, command_of_row(row)) for row in _unseen(rows, market)),
+        *((order.created_at, command_of_order(order)) for order in _unseen(orders, market)),
+    ]
+    # By time: a cancel must not overtake its order.
+    commands.sort(key=lambda command: command[0])
+    if commands:
+        publish_commands((market.pk, command) for _, command in commands)
+        log.info("commands_sent_again", market=market.pk, commands=len(commands))
+    return len(commands)
+
+
+def _unseen(rows: QuerySet[AnyRow], market: Market) -> list[AnyRow]:
+    old = rows.filter(created_at__lt=Now() - UNSEEN_AFTER)
+    if not _all_persisted(market):
+        persisted_to = datetime.fromtimestamp(market.cursor.entry_time_ms / 1_000, tz=UTC)
+        old = old.filter(created_at__lt=persisted_to - UNSEEN_AFTER)
+    return list(old.order_by("pk")[:BATCH_MAX])
+
+
+def _all_persisted(market: Market) -> bool:
+    return _parts(last_published_id(market.pk)) <= _parts(market.cursor.input_id)
+
+
+def _parts(stream_id: str) -> tuple[int, int]:
+    milliseconds, _, count = stream_id.partition("-")
+    return int(milliseconds), int(count or 0)

@@ -1,0 +1,71 @@
+"""One simulated trader: looks at the market, asks its behaviour, performs what it says."""
+
+import random
+from collections.abc import Mapping
+from decimal import Decimal
+
+import structlog
+
+from trading.simulator import behaviour, views
+from trading.simulator.behaviour import Action, MarketView
+from trading.simulator.client import Session
+from trading.simulator.identity import Identity, Kind
+
+log = structlog.get_logger(__name__)
+
+TOP_UP = Decimal(100_000)
+POOR_CODE = "INSUFFICIENT_BALANCE"
+
+
+class Trader:
+    def __init__(self, identity: Identity, session: Session, seed: int) -> None:
+        self.identity = identity
+        self._session = session
+        self._rng = random.Random(f"{seed}:{identity.username}")  # noqa: S311  play, no secret
+
+    async def join(self, *, may_be_new: bool) -> bool:
+        """Signs up or in and brings money where there is none. True if the trader is new."""
+        is_new = await self._session.sign_up_or_in(may_be_new=may_be_new)
+        if is_new:
+            await self._top_up()
+        return is_new
+
+    async def take_turn(self, markets: Mapping[str, MarketView]) -> None:
+        market = markets[self._rng.choice(sorted(markets))]
+        for action in await self._decide(market):
+            answer = await self._session.perform(action)
+            if answer.is_outage:
+                return
+            if answer.code == POOR_CODE:
+                await self._top_up()
+                return
+
+    def pause_s(self, mean_s: float) -> float:
+        """Time to the next turn: random around the mean, so that traders don't march in step."""
+        return mean_s * self._rng.uniform(0.5, 1.5)
+
+    async def _decide(self, market: MarketView) -> list[Action]:
+        position = await self._position(market.market_id)
+        if position is None:
+            return []
+        if self.identity.kind is Kind.TAKER:
+            return behaviour.taker_actions(self._rng, market, position)
+        if self.identity.kind is Kind.CLOSER:
+            return behaviour.closer_actions(self._rng, market, position)
+        answer = await self._session.call(
+            "GET", f"/user/orders?status=open&marketId={market.market_id}&limit=100"
+        )
+        if not answer.ok:
+            return []
+        orders = views.open_orders(answer.body)
+        return behaviour.maker_actions(self._rng, market, orders, position)
+
+    async def _position(self, market_id: str) -> Decimal | None:
+        """None if the API did not say."""
+        answer = await self._session.call("GET", f"/user/positions?marketId={market_id}")
+        return views.signed_position(answer.body, market_id) if answer.ok else None
+
+    async def _top_up(self) -> None:
+        answer = await self._session.top_up(TOP_UP)
+        if not answer.ok:
+            log.warning("top_up_refused", trader=self.identity.username, code=answer.code)

@@ -1,0 +1,17 @@
+from django.urls import path
+
+from trading import api, market_api
+
+urlpatterns = [
+    path("order", api.OrderPlacingView.as_view()),
+    path("order/<int:order_id>", api.OrderView.as_view()),
+    path("orders", api.OrdersCancellingView.as_view()),
+    path("user/orders", api.OrdersView.as_view()),
+    path("user/positions", api.PositionsView.as_view()),
+    path("user/fills", api.FillsView.as_view()),
+    path("markets", market_api.MarketsView.as_view()),
+    path("markets/<str:market_id>", market_api.MarketView.as_view()),
+    path("markets/<str:market_id>/depth", market_api.DepthView.as_view()),
+    path("markets/<str:market_id>/trades", market_api.TradesView.as_view()),
+    path("markets/<str:market_id>/ticker", market_api.TickerView.as_view()),
+]
