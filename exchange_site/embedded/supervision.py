@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
@@ -48,7 +49,7 @@ class Supervision:
         self.socket.unlink(missing_ok=True)
         self.log = run.logs / "supervisord.log"
         self.process = self._spawn()
-        self.rpc = xmlrpc.client.ServerProxy(
+        self.rpc: Any = xmlrpc.client.ServerProxy(
             "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self.socket}")
         ).supervisor
 
@@ -81,6 +82,14 @@ class Supervision:
     def start(self, parts: list[Part]) -> None:
         for part in parts:
             self.rpc.startProcess(part.process, False)
+
+    def wait_settled(self) -> None:
+        """Until no part is between two states, or is failing to start."""
+
+        def settled() -> bool:
+            return all(now.state != "STARTING" for now in self.states().values())
+
+        wait_until(settled, within_s=ANSWERS_WITHIN_S, what="the parts to start")
 
     def states(self) -> dict[str, State]:
         """By the part's name."""

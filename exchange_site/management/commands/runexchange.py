@@ -7,6 +7,7 @@ and Redis are; this command then starts the parts under supervisord and watches 
 import logging
 import signal
 import time
+from io import StringIO
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -32,7 +33,6 @@ from exchange_site.embedded.processes import last_line
 from exchange_site.embedded.supervision import Supervision
 from exchange_site.embedded.watch import Watch, table
 from exchange_site.redis_client import redis_client
-from trading.models import Market
 
 SERVICE_READY_WITHIN_S = 60.0
 HEALTHY_WITHIN_S = 60.0
@@ -65,6 +65,7 @@ class Command(BaseCommand):
             supervision.start([*core, *edge])
             self.wait_healthy(run, supervision)
             supervision.start(simulator)
+            supervision.wait_settled()
             self.report(run, supervision, password)
             self.watch(supervision)
         except StopAsked:
@@ -96,35 +97,28 @@ class Command(BaseCommand):
 
     def prepare_database(self, run: Prepared) -> str | None:
         """Migrations and the rows an exchange can't be without; the demo's on top."""
+        quiet = StringIO()  # what each made is not news at every start
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("creategroups", verbosity=0)
+        call_command("creategroups", stdout=quiet)
         password = None
         if run.demo:
-            call_command("createdemo", verbosity=0)
+            call_command("createdemo", stdout=quiet)
             password = ensure_operator(run.data / "operator.txt")
         connection.close()
         return password
 
     def wait_healthy(self, run: Prepared, supervision: Supervision) -> None:
-        """A part that doesn't come up is reported, not fatal: supervisord keeps trying."""
+        """Until /health says so. What dies meanwhile is told; supervisord keeps trying."""
         watch = Watch(supervision)
-        market_ids = list(Market.objects.values_list("pk", flat=True))
-        connection.close()
         deadline = time.monotonic() + HEALTHY_WITHIN_S
-        while not self.is_healthy(run, market_ids):
+        while (problem := health.problem(run.port)) is not None:
             for line in watch.changes():
                 self.say(line)
             if time.monotonic() > deadline:
                 raise ServiceError(
-                    f"the API and the engines were not all up in {HEALTHY_WITHIN_S:.0f} s, "
-                    f"see {run.logs}"
+                    f"not healthy within {HEALTHY_WITHIN_S:.0f} s: {problem}; see {run.logs}"
                 )
             time.sleep(0.2)
-
-    def is_healthy(self, run: Prepared, market_ids: list[str]) -> bool:
-        if health.markets_without_engine(redis_client(), market_ids):
-            return False
-        return health.api_answers(run.port)
 
     def report(self, run: Prepared, supervision: Supervision, password: str | None) -> None:
         site = f"http://127.0.0.1:{run.port}"

@@ -1,0 +1,280 @@
+"""Sign-up, sign-in, and what tokens are good for."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from django.conf import settings
+from django.contrib.auth import hashers
+from django.db import connection
+from django.test import override_settings
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.utils import aware_utcnow
+
+from accounts.checks import secret_key_can_sign_tokens
+from accounts.models import User
+from accounts.tasks import flush_expired_tokens
+from ledger.models import Account, Wallet
+from tests.trading.client import PASSWORD, Api, make_trader
+
+pytestmark = pytest.mark.django_db
+
+
+def sign_up(username: Any = "alice", password: Any = PASSWORD) -> Any:
+    return Api().post("/auth/signup", {"username": username, "password": password})
+
+
+def sign_in(username: str = "alice", password: str = PASSWORD, **headers: str) -> Any:
+    body = f'{{"username": "{username}", "password": "{password}"}}'.encode()
+    return Api().send("POST", "/auth/signin", body, **headers)
+
+
+def test_sign_up_makes_a_trader_with_an_empty_wallet_and_signs_in() -> None:
+    answer = sign_up()
+    assert answer.status == 201
+    user = User.objects.get(username="alice")
+    assert answer.body["userId"] == user.pk
+    assert answer.body["username"] == "alice"
+    assert user.password.startswith("argon2")
+    assert not user.is_staff
+    assert Wallet.objects.get(user=user).available_units == 0
+    assert Account.objects.filter(user=user).count() == 3
+    assert Api(answer.body["token"]).get("/user/orders").status == 200
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "field"),
+    [
+        ("", PASSWORD, "username"),
+        ("a" * 65, PASSWORD, "username"),
+        ("al ice", PASSWORD, "username"),
+        ("älice", PASSWORD, "username"),
+        ("alice\n", PASSWORD, "username"),
+        (7, PASSWORD, "username"),
+        (None, PASSWORD, "username"),
+        ("alice", "short", "password"),
+        ("alice", "password", "password"),
+        ("alice", "x" * 129, "password"),
+        ("alice", ["list"], "password"),
+        ("alice@example", "alice@example", "password"),
+    ],
+)
+def test_sign_up_says_what_is_wrong(username: Any, password: Any, field: str) -> None:
+    answer = sign_up(username, password)
+    assert (answer.status, answer.body.get("field")) == (400, field), answer
+    assert answer.body["message"]
+    assert answer.code == "INVALID_FIELD"
+    assert not User.objects.exists()
+
+
+def test_a_name_is_taken_whatever_its_case() -> None:
+    sign_up("Alice")
+    for name in ("Alice", "alice", "ALICE"):
+        answer = sign_up(name)
+        assert (answer.status, answer.code) == (409, "USERNAME_TAKEN")
+    assert User.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_raced_for_goes_to_one() -> None:
+    barrier = threading.Barrier(8)
+
+    def race(_: int) -> int:
+        barrier.wait()
+        try:
+            return int(sign_up().status)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = sorted(pool.map(race, range(8)))
+    assert statuses == [201] + [409] * 7
+    assert User.objects.count() == 1
+
+
+def test_sign_in_with_the_right_password_only() -> None:
+    sign_up()
+    assert sign_in().status == 200
+    assert sign_in("ALICE").body["username"] == "alice"
+    wrong, unknown = sign_in(password="not it at all"), sign_in("nobody")
+    assert (wrong.status, wrong.code) == (401, "WRONG_CREDENTIALS")
+    assert wrong.body == unknown.body
+
+
+def test_an_unknown_name_costs_as_much_hashing_as_a_wrong_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sign_up()
+    hashings: list[str] = []
+    hasher = hashers.get_hasher("argon2")
+    encode, verify = type(hasher).encode, type(hasher).verify
+    monkeypatch.setattr(
+        type(hasher), "encode", lambda *a, **k: (hashings.append("encode"), encode(*a, **k))[1]
+    )
+    monkeypatch.setattr(
+        type(hasher), "verify", lambda *a, **k: (hashings.append("verify"), verify(*a, **k))[1]
+    )
+    sign_in(password="not it at all")
+    assert hashings == ["verify"]
+    sign_in("nobody")
+    assert hashings == ["verify", "encode"]
+
+
+def test_failed_sign_ins_are_throttled_per_name_and_forgiven_on_success() -> None:
+    sign_up("alice")
+    sign_up("bob")
+    for _ in range(9):
+        assert sign_in(password="wrong guess").status == 401
+    assert sign_in().status == 200  # starts over
+    statuses = [sign_in(password="wrong guess").status for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert sign_in().code == "TOO_MANY_REQUESTS"
+    assert sign_in("bob").status == 200
+
+
+def test_a_forwarded_address_does_not_escape_the_throttle() -> None:
+    statuses = [
+        sign_in(password="wrong guess", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}").status
+        for n in range(11)
+    ]
+    assert statuses[-1] == 429
+
+
+def test_throttles_count_without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.core.cache import caches
+
+    def unreachable(*args: Any, **kwargs: Any) -> None:
+        import redis
+
+        raise redis.ConnectionError("down")
+
+    monkeypatch.setattr(type(caches["default"]), "get", unreachable)
+    monkeypatch.setattr(type(caches["default"]), "delete", unreachable)
+    sign_up("carol")
+    assert sign_in("carol").status == 200
+    statuses = [sign_in("carol", "wrong guess").status for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+
+
+def test_a_refresh_token_works_once() -> None:
+    first = make_trader(0).refresh
+    renewed = Api().post("/auth/refresh", {"refresh": first})
+    assert renewed.status == 200
+    assert Api(renewed.body["token"]).get("/user/orders").status == 200
+    again = Api().post("/auth/refresh", {"refresh": first})
+    assert (again.status, again.code) == (401, "REFRESH_INVALID")
+    assert Api().post("/auth/refresh", {"refresh": renewed.body["refresh"]}).status == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refresh_token_raced_for_works_once() -> None:
+    refresh = make_trader(0).refresh
+    barrier = threading.Barrier(6)
+
+    def race(_: int) -> int:
+        barrier.wait()
+        try:
+            return Api().post("/auth/refresh", {"refresh": refresh}).status
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(race, range(6))) == [200] + [401] * 5
+
+
+def test_signing_out_uses_the_refresh_token_up() -> None:
+    trader = make_trader(0)
+    assert Api().post("/auth/signout", {"refresh": trader.refresh}).status == 200
+    assert Api().post("/auth/refresh", {"refresh": trader.refresh}).status == 401
+    assert Api().post("/auth/signout", {"refresh": trader.refresh}).status == 401
+
+
+def test_an_access_token_is_no_refresh_token_and_the_other_way_round() -> None:
+    trader = make_trader(0)
+    assert trader.api.token is not None
+    assert Api().post("/auth/refresh", {"refresh": trader.api.token}).status == 401
+    assert Api(trader.refresh).get("/user/orders").code == "TOKEN_INVALID"
+
+
+def forged(**changes: Any) -> str:
+    claims = dict(AccessToken().payload) | {"sub": "1"} | changes
+    return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x",
+        "a.b.c",
+        "é.é.é",
+        "Bearer",
+        "x" * 5_000,
+        jwt.encode({"sub": "1", "token_type": "access"}, "another key, long enough: 0123456789"),
+        jwt.encode(
+            {"sub": "1", "token_type": "access", "exp": 9_999_999_999}, "", algorithm="none"
+        ),
+        forged(sub="0"),
+        forged(sub="-1"),
+        forged(sub="99999999999999999999"),
+        forged(sub="abc"),
+        forged(token_type="refresh"),
+    ],
+)
+def test_forged_tokens_are_refused(token: str) -> None:
+    answer = Api(token).get("/user/orders")
+    assert (answer.status, answer.code) == (401, "TOKEN_INVALID")
+
+
+def test_an_expired_token_is_told_so_even_after_it_was_verified() -> None:
+    trader = make_trader(0)
+    token = AccessToken()
+    token["sub"] = str(trader.user.pk)
+    token.set_exp(lifetime=timedelta(seconds=-1))
+    answer = Api(str(token)).get("/user/orders")
+    assert (answer.status, answer.code) == (401, "TOKEN_EXPIRED")
+
+
+def test_a_verified_token_is_remembered_only_until_it_expires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from accounts import authentication
+
+    trader = make_trader(0)
+    assert trader.api.get("/user/orders").status == 200
+    expires = float(AccessToken(trader.api.token)["exp"])  # type: ignore[arg-type]
+    monkeypatch.setattr(authentication.time, "time", lambda: expires + 1)
+    monkeypatch.setattr(AccessToken, "check_exp", refuse_as_expired)
+    assert trader.api.get("/user/orders").status == 401
+
+
+def refuse_as_expired(self: AccessToken, *args: Any, **kwargs: Any) -> None:
+    from rest_framework_simplejwt.exceptions import ExpiredTokenError
+
+    raise ExpiredTokenError("expired")
+
+
+def test_no_token_is_told_what_to_send() -> None:
+    answer = Api().get("/user/orders")
+    assert (answer.status, answer.code) == (401, "NOT_AUTHENTICATED")
+    basic = Api().send("GET", "/user/orders", HTTP_AUTHORIZATION="Basic YTpi")
+    assert (basic.status, basic.code) == (401, "TOKEN_INVALID")
+
+
+def test_expired_refresh_tokens_are_forgotten() -> None:
+    kept, expired = make_trader(0), make_trader(0)
+    OutstandingToken.objects.filter(user=expired.user).update(
+        expires_at=aware_utcnow() - timedelta(days=1)
+    )
+    flush_expired_tokens.apply()
+    assert OutstandingToken.objects.filter(user=kept.user).exists()
+    assert not OutstandingToken.objects.filter(user=expired.user).exists()
+
+
+def test_a_short_secret_key_is_an_error() -> None:
+    assert secret_key_can_sign_tokens() == []
+    with override_settings(SECRET_KEY="short"):
+        assert [error.id for error in secret_key_can_sign_tokens()] == ["accounts.E001"]

@@ -1,0 +1,131 @@
+"""A trader behind the HTTP API, and a market that has a price, without an engine."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import redis
+from django.test import Client
+
+from accounts.authentication import suspended_users
+from accounts.models import User
+from ledger.services import deposit
+from matching.messages.streams import Ticker, ticker_key
+from matching.messages.vocabulary import MarketState
+from trading import services
+from trading.market_rules import forget_markets
+from trading.models import Market
+
+PASSWORD = "correct horse battery"
+_names = itertools.count(1)
+
+
+@dataclass
+class Answer:
+    status: int
+    body: Any
+
+    @property
+    def code(self) -> str:
+        return str(self.body["code"])
+
+
+class Api:
+    """JSON over Django's test client; what a view raises is answered 500, as in production."""
+
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token
+        self._client = Client(raise_request_exception=False)
+
+    def send(self, method: str, path: str, data: bytes = b"", **headers: str) -> Answer:
+        if self.token is not None:
+            headers.setdefault("HTTP_AUTHORIZATION", f"Bearer {self.token}")
+        content_type = headers.pop("CONTENT_TYPE", "application/json")
+        answer = self._client.generic(method, path, data, content_type, **headers)  # type: ignore[arg-type]
+        is_json = answer.headers["Content-Type"].startswith("application/json")
+        return Answer(answer.status_code, json.loads(answer.content) if is_json else answer)
+
+    def get(self, path: str) -> Answer:
+        return self.send("GET", path)
+
+    def post(self, path: str, body: Any) -> Answer:
+        return self.send("POST", path, json.dumps(body).encode())
+
+    def delete(self, path: str) -> Answer:
+        return self.send("DELETE", path)
+
+
+@dataclass
+class Trader:
+    api: Api
+    user: User
+    refresh: str
+
+    def place(self, **fields: Any) -> Answer:
+        return self.api.post("/order", order_body(**fields))
+
+
+def order_body(**fields: Any) -> dict[str, Any]:
+    """A good limit order; fields given as None are left out."""
+    body = {
+        "marketId": "BTC-PERP",
+        "side": "LONG",
+        "qty": "0.5",
+        "orderType": "limit",
+        "price": "25000",
+        "margin": "2500",
+    } | fields
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def make_trader(funds_units: int = 10_000_000_000) -> Trader:
+    name = f"trader{next(_names)}"
+    answer = Api().post("/auth/signup", {"username": name, "password": PASSWORD})
+    assert answer.status == 201, answer
+    user = User.objects.get(pk=answer.body["userId"])
+    if funds_units:
+        deposit(user.pk, funds_units, approved=True)
+    return Trader(Api(answer.body["token"]), user, answer.body["refresh"])
+
+
+def make_market(market_id: str = "BTC-PERP") -> Market:
+    market = Market(
+        id=market_id,
+        base_asset=market_id.split("-", maxsplit=1)[0],
+        tick_size=Decimal("0.1"),
+        lot_size=Decimal("0.001"),
+        min_size_lots=2,
+        max_size_lots=100_000,
+        min_notional_units=60_000_000,
+        max_leverage=50,
+        max_open_interest_lots=1_000_000,
+    )
+    services.configure_market(market, by=None)
+    return market
+
+
+def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) -> None:
+    ticker = Ticker(
+        **{
+            "seq": 7,
+            "time_ms": 1,
+            "state": MarketState.ACTIVE,
+            "mark_price_ticks": 250_000,
+            "index_price_ticks": 250_010,
+            "last_price_ticks": 0,
+            "best_bid_ticks": 0,
+            "best_ask_ticks": 0,
+            "open_interest_lots": 0,
+        }
+        | fields
+    )
+    client.set(ticker_key(market_id), msgspec.json.encode(ticker))
+    forget_caches()
+
+
+def forget_caches() -> None:
+    forget_markets()
+    suspended_users.forget()

@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from tests.trading.client import Trader, forget_caches, make_market, make_trader, set_ticker
+from trading.models import Market
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> Iterator[None]:
+    """Rows of one test must not answer in the next."""
+    forget_caches()
+    yield
+    forget_caches()
+
+
+@pytest.fixture
+def market(db: None, redis_db: redis.Redis) -> Market:
+    """BTC-PERP, open, marked at 25,000. Its engine is the test."""
+    market = make_market()
+    set_ticker(redis_db)
+    redis_db.delete("orders:input:{BTC-PERP}")
+    return market
+
+
+@pytest.fixture
+def trader(market: Market) -> Trader:
+    """With 10,000 available."""
+    return make_trader()
