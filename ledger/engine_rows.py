@@ -5,14 +5,14 @@ they queue, positions, the fund. The rest of a snapshot follows from these. Used
 back when Redis is lost, and to compare with one that is not.
 """
 
+import msgspec
 from django.db.models import F, Max, Sum
 
 from ledger.models import Account, AccountKind, MarketCursor, Posting
-from matching.messages.commands import ConfigureMarket, MarketConfig
+from matching.messages.commands import MarketConfig
 from matching.messages.snapshot import EngineSnapshot, IdWindow, OrderRow, PositionRow
 from matching.messages.vocabulary import MarketState, OrderStatus, Side
 from trading.models import Fill, Order, OutboxCommand, Position
-from trading.outbox import command_of_row
 
 # Of the ids already applied, how many a rebuilt engine is told, for each window. Larger than
 # what can be on its way twice after a loss of Redis, smaller than the engine's own window.
@@ -60,10 +60,7 @@ def _applied_config(market_id: str, config_version: int) -> MarketConfig | None:
     row = rows.filter(payload__config__config_version=config_version).order_by("-pk").first()
     if row is None:
         return None
-    command = command_of_row(row)
-    if not isinstance(command, ConfigureMarket):
-        raise TypeError(f"outbox row {row.pk} is no ConfigureMarket")
-    return command.config
+    return msgspec.convert(row.payload["config"], MarketConfig)
 
 
 def _order_rows(market_id: str) -> list[OrderRow]:

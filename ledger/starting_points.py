@@ -58,14 +58,24 @@ def missing_starting_point(market_id: str) -> str:
     return _history_fault(client, cursor)
 
 
-def make_starting_point(market_id: str, reason: str) -> int:
-    """Make one from the rows at the cursor; returns its sequence.
+def ensure_starting_point(market_id: str) -> None:
+    """Make one if the market lacks it. Many may ask at once."""
+    if missing_starting_point(market_id):
+        make_starting_point(market_id)
+
+
+def make_starting_point(market_id: str, reason: str = "") -> int:
+    """Make one from the rows at the cursor; returns its sequence, or the cursor's where, without a
+    ``reason`` of the caller's own, none is missing any more.
 
     Waits for whoever is persisting the market. Engines of the market start over by themselves.
     """
     client = redis_client()
     with transaction.atomic():
-        cursor = MarketCursor.objects.select_for_update().get(pk=market_id)
+        cursor = MarketCursor.objects.select_for_update(no_key=True).get(pk=market_id)
+        reason = reason or missing_starting_point(market_id)
+        if not reason:
+            return cursor.seq
         snapshot = engine_snapshot_of_rows(cursor)
         if not client.exists(epoch_key(market_id)):
             snapshot = msgspec.structs.replace(snapshot, input_id="0-0")
@@ -78,7 +88,7 @@ def make_starting_point(market_id: str, reason: str) -> int:
             trimmed_key(market_id),
             secrets.token_hex(8),
             str(snapshot.seq),
-            encode_snapshot(snapshot),  # type: ignore[arg-type]  # bytes are values too
+            encode_snapshot(snapshot),
         )
     log.warning("starting_point_made", market=market_id, seq=snapshot.seq, reason=reason)
     return snapshot.seq

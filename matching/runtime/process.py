@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from enum import Enum
+from functools import partial
 from threading import Event as StopFlag
 from typing import Any
 
@@ -124,7 +125,7 @@ class EngineProcess:
             return
         for key, entries in replies or ():
             hosted = running[key.decode()]
-            self._attempt(hosted, lambda h=hosted, e=entries: h.runner.process(e), Phase.RUNNING)
+            self._attempt(hosted, partial(hosted.runner.process, entries), Phase.RUNNING)
 
     def _wait_ms(self) -> int:
         """Until something is due: showing what changed, or else the next heartbeat."""

@@ -6,7 +6,6 @@ records: lost ones are simply rewritten.
 """
 
 import itertools
-from typing import Any
 
 import msgspec
 import redis
@@ -28,7 +27,7 @@ SHOW_INTERVAL_MS = 100
 _encode = msgspec.json.Encoder().encode
 
 
-def show_market(pipe: "redis.client.Pipeline[Any]", market_id: str, state: State) -> None:
+def show_market(pipe: redis.client.Pipeline, market_id: str, state: State) -> None:
     """Queue the market's depth and ticker on a pipeline."""
     depth = Depth(
         seq=state.seq,
@@ -51,8 +50,8 @@ def show_market(pipe: "redis.client.Pipeline[Any]", market_id: str, state: State
     pipe.set(ticker_key(market_id), _encode(ticker))
 
 
-def show_heartbeat(pipe: "redis.client.Pipeline[Any]", market_id: str, beat: Heartbeat) -> None:
-    pipe.hset(heartbeat_key(market_id), beat.engine, _encode(beat))  # type: ignore[arg-type]
+def show_heartbeat(pipe: redis.client.Pipeline, market_id: str, beat: Heartbeat) -> None:
+    pipe.hset(heartbeat_key(market_id), beat.engine, _encode(beat))
 
 
 def _top(side: BookSide) -> list[tuple[int, int]]:

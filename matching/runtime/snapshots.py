@@ -1,5 +1,7 @@
 """Where a market's engine starts from: the newest usable of the few snapshots kept in Redis."""
 
+from typing import Any
+
 import redis
 import structlog
 
@@ -26,7 +28,7 @@ def save_snapshot(
     """Keep the state, and of older ones the newest few. Raises redis.RedisError."""
     key = snapshots_key(market_id)
     frame = encode_snapshot(snapshot.take(state, input_id))
-    client.eval(_SAVE, 2, epoch_key(market_id), key, epoch, state.seq, frame)  # type: ignore[arg-type]
+    client.eval(_SAVE, 2, epoch_key(market_id), key, epoch, state.seq, frame)
     for seq in _seqs(client, market_id)[SNAPSHOTS_KEPT:]:
         client.hdel(key, str(seq))
 
@@ -40,11 +42,11 @@ def newest_state(client: redis.Redis, market_id: str) -> tuple[State, str] | Non
     key = snapshots_key(market_id)
     reasons: list[str] = []
     for seq in _seqs(client, market_id):
-        frame = client.hget(key, str(seq))
+        frame: Any = client.hget(key, str(seq))
         if frame is None:
             continue
         try:
-            frozen = decode_snapshot(frame)  # type: ignore[arg-type]
+            frozen = decode_snapshot(frame)
             return snapshot.restore(frozen), frozen.input_id
         except SnapshotUnusable as error:
             reasons.append(f"{seq}: {error}")
@@ -57,4 +59,4 @@ def newest_state(client: redis.Redis, market_id: str) -> tuple[State, str] | Non
 def _seqs(client: redis.Redis, market_id: str) -> list[int]:
     """Newest first."""
     fields = client.hkeys(snapshots_key(market_id))
-    return sorted((int(field) for field in fields), reverse=True)  # type: ignore[union-attr]
+    return sorted((int(field) for field in fields), reverse=True)

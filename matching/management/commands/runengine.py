@@ -33,7 +33,7 @@ class Command(BaseCommand):
             help="Commands between two snapshots: what a restart replays at most.",
         )
 
-    def handle(self, **options: Any) -> None:  # type: ignore[override]
+    def handle(self, **options: Any) -> None:
         client = redis_client()
         stop = threading.Event()
         for signal_number in (signal.SIGTERM, signal.SIGINT):

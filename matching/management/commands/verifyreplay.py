@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--market", required=True)
         parser.add_argument("--from", dest="from_seq", type=int, required=True, metavar="SEQ")
 
-    def handle(self, **options: Any) -> None:  # type: ignore[override]
+    def handle(self, **options: Any) -> None:
         market_id, from_seq = options["market"], options["from_seq"]
         if from_seq < 1:
             raise CommandError("--from is a sequence, 1 or higher")
