@@ -36,6 +36,7 @@ class OrderRow:
     """An order as the ledger sees it; ``touched_ms`` is 0 until the batch changes it."""
 
     __slots__ = (
+        "arrival",
         "cancelled_lots",
         "filled_cost_units",
         "filled_lots",
@@ -61,6 +62,7 @@ class OrderRow:
         filled_cost_units: int,
         status: str,
         reason: str,
+        arrival: int,
     ) -> None:
         self.id = id
         self.user_id = user_id
@@ -72,6 +74,7 @@ class OrderRow:
         self.filled_cost_units = filled_cost_units
         self.status = status
         self.reason = reason
+        self.arrival = arrival
         self.touched_ms = 0
 
     @property

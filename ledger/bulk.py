@@ -25,7 +25,7 @@ LOCK_CURSOR = """
 CURSOR_EXISTS = "SELECT 1 FROM ledger_marketcursor WHERE market_id = %s"
 LOAD_ORDERS = """
     SELECT id, user_id, side, size_lots, held_units, filled_lots, cancelled_lots,
-           filled_cost_units, status, reason
+           filled_cost_units, status, reason, arrival
       FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
 """
 LOAD_ACCOUNTS = """
@@ -55,10 +55,11 @@ UPDATE_ORDERS = """
     UPDATE trading_order o
        SET held_units = v.held, filled_lots = v.filled, cancelled_lots = v.cancelled,
            filled_cost_units = v.cost, status = v.status, reason = v.reason,
+           arrival = v.arrival,
            updated_at = timestamptz 'epoch' + v.touched_ms * interval '1 millisecond'
       FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                  %s::text[], %s::text[], %s::bigint[])
-           AS v(id, held, filled, cancelled, cost, status, reason, touched_ms)
+                  %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+           AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms)
      WHERE o.id = v.id
 """
 UPSERT_POSITIONS = """
@@ -248,6 +249,7 @@ def _update_orders(cursor: Cursor, batch: Batch) -> None:
             [row.filled_cost_units for row in rows],
             [row.status for row in rows],
             [row.reason for row in rows],
+            [row.arrival for row in rows],
             [row.touched_ms for row in rows],
         )
         cursor.execute(UPDATE_ORDERS, columns)

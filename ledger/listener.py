@@ -16,6 +16,7 @@ from exchange_site.redis_client import redis_client
 from ledger.batch import PersistenceStopped
 from ledger.models import MarketCursor
 from ledger.persistence import persist_market, report_fault
+from ledger.starting_points import ensure_starting_point
 from ledger.worker_heartbeat import beat, stop_beating
 from matching.messages.streams import output_stream
 
@@ -87,6 +88,8 @@ class OutputStreamListener:
         if now >= self._next_housekeeping:
             beat(redis_client(), self._node)
             self._cursors = dict(MarketCursor.objects.values_list("market_id", "seq"))
+            for market_id in self._cursors:
+                ensure_starting_point(market_id)
             self._next_housekeeping = now + HOUSEKEEPING_SECONDS
         self._resting = {m: until for m, until in self._resting.items() if until > now}
         streams = {

@@ -60,6 +60,7 @@ def project_order_rejected(batch: Batch, _entry: OutputEntry, event: OrderReject
 def project_order_rested(batch: Batch, _entry: OutputEntry, event: OrderRested) -> None:
     row = _open_order(batch, event.order_id, event.account_id)
     _require_remaining(batch, row, event.remaining_lots)
+    row.arrival = event.arrival
     _release(batch, row, event.released_units)
     batch.post(event)
 

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("DJANGO_SECRET_KEY", "types-only")
+os.environ.setdefault("DJANGO_SECRET_KEY", "for types only, no server is ever started")
 os.environ.setdefault("DATABASE_URL", "postgres://localhost/none")
 os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 

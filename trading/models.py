@@ -163,6 +163,9 @@ class Order(models.Model):
     filled_lots = models.BigIntegerField(default=0, db_default=0)
     cancelled_lots = models.BigIntegerField(default=0, db_default=0)
     filled_cost_units = models.BigIntegerField(default=0, db_default=0)
+    arrival = models.BigIntegerField(
+        default=0, db_default=0, help_text="Its place in the queue of its price: smaller is first."
+    )
     status = models.CharField(
         max_length=9,
         choices=_choices(OrderStatus),

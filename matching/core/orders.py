@@ -145,6 +145,7 @@ def _rest(state: State, config: MarketConfig, order: Order, account: Account, tu
             side=Side.LONG if order.is_long else Side.SHORT,
             price_ticks=order.price_ticks,
             remaining_lots=order.remaining_lots,
+            arrival=order.arrival,
             released_units=released,
         )
     )

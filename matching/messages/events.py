@@ -64,6 +64,7 @@ class OrderRejected(_Event, frozen=True, tag="OrderRejected"):
 class OrderRested(_Event, frozen=True, tag="OrderRested"):
     """What remains of the order is in the book, behind all others at its price.
 
+    arrival: rises with every order of the market; at one price the smaller fills first.
     released_units: a resting short reserves at its limit, a taking one at what bids could pay.
     """
 
@@ -72,6 +73,7 @@ class OrderRested(_Event, frozen=True, tag="OrderRested"):
     side: Side
     price_ticks: int
     remaining_lots: int
+    arrival: int
     released_units: int
 
 

@@ -41,6 +41,23 @@ def heartbeat_key(market_id: str) -> str:
     return f"engine:heartbeat:{{{market_id}}}"
 
 
+def epoch_key(market_id: str) -> str:
+    """A text that changes whenever the market gets a starting point from Postgres. Without it
+    nothing is appended to the output stream."""
+    return f"engine:epoch:{{{market_id}}}"
+
+
+def trimmed_key(market_id: str) -> str:
+    """The input id up to which entries may have been trimmed."""
+    return f"orders:trimmed:{{{market_id}}}"
+
+
+def id_order(stream_id: str) -> tuple[int, int]:
+    """A key that sorts stream ids as Redis does."""
+    time_ms, _, counter = stream_id.partition("-")
+    return int(time_ms), int(counter or 0)
+
+
 def snapshots_key(market_id: str) -> str:
     """A hash: sequence → snapshot frame (`matching.messages.snapshot`), the newest few."""
     return f"engine:snapshots:{{{market_id}}}"

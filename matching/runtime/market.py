@@ -3,12 +3,13 @@
 Theory of operation. Recovering means: start from the newest snapshot, replay the input stream after
 it, compare what comes out with what the output stream already has, publish what it lacks; then read
 on through the consumer group. Nothing else is needed after a crash at any instruction, because the
-engine is deterministic and every output entry has its sequence as its id: an entry published twice
-is refused by Redis the second time, and found to be the same.
+engine is deterministic and every output entry has its sequence as its id: an entry that is there
+already is found to be the same, byte for byte.
 
-Outputs and the acknowledgement of their inputs go in one MULTI. If anything is unclear afterwards
-(a broken connection, an acknowledgement that counted fewer entries than were read), the in-memory
-state is dropped and the market recovers as after a crash: the one way back, used for every fault.
+If anything is unclear (a broken connection, another epoch, a stream that ends too early), the
+in-memory state is dropped and the market recovers as after a crash: the one way back, used for
+every fault. Where there is nothing to recover from, or a gap before it, the market waits and says
+so.
 
 A difference between what this engine computes and what is published, or a broken invariant, halts
 the market here and says where; other markets of the process go on.
@@ -28,16 +29,20 @@ from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     COMMAND_FIELD,
     ENTRY_FIELD,
-    dead_letter_stream,
+    epoch_key,
+    id_order,
     input_stream,
     output_stream,
+    trimmed_key,
 )
+from matching.runtime.publish import MissingOutput, OtherEpoch, Publisher
 from matching.runtime.snapshots import newest_state, save_snapshot
 
 REPLAY_PAGE = 1_000
 DEAD_LETTER_PAYLOAD_BYTES_MAX = 65_536
 
 InputEntry = tuple[bytes, dict[bytes, bytes]]
+DeadLetter = tuple[int, str, str, bytes]  # sequence, input id, reason, payload
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +53,38 @@ class Halted(Exception):
 
 class RecoveryNeeded(Exception):
     """What Redis holds is not what this process remembers; recover before going on."""
+
+
+class Applier:
+    """An engine and the input id it stands at: input entries in, output entries out. No I/O."""
+
+    def __init__(self, engine: Engine, input_id: str) -> None:
+        self.engine = engine
+        self.input_id = input_id
+
+    def apply(self, input_id: str, fields: dict[bytes, bytes]) -> tuple[OutputEntry, str]:
+        """The output entry, and why the input could not be decoded (empty if it could). Raises
+        InvariantBroken."""
+        now_ms = id_order(input_id)[0]
+        command_id, undecodable = 0, ""
+        try:
+            command = decode_command(fields.get(COMMAND_FIELD, b""))
+        except UndecodableMessage as error:
+            undecodable = str(error)
+            events = self.engine.reject_undecodable(now_ms)
+        else:
+            if not isinstance(command, PlaceOrder | UpdateIndexPrice):
+                command_id = command.command_id
+            events = self.engine.apply(command, now_ms)
+        self.input_id = input_id
+        entry = OutputEntry(
+            seq=self.engine.seq,
+            input_id=input_id,
+            time_ms=self.engine.state.clock_ms,
+            command_id=command_id,
+            events=events,
+        )
+        return entry, undecodable
 
 
 class MarketRunner:
@@ -62,33 +99,51 @@ class MarketRunner:
         self.snapshot_every = snapshot_every
         self.input_key = input_stream(market_id)
         self.output_key = output_stream(market_id)
-        self.engine = Engine()
-        self.input_id = "0-0"
+        self.publisher = Publisher(client, market_id, engine_name)
+        self.applier = Applier(Engine(), "0-0")
+        self.epoch = b""
         self.snapshot_seq = 0
+
+    @property
+    def seq(self) -> int:
+        """Of the last command applied."""
+        return self.applier.engine.seq
 
     # -- recovery
 
     def recover(self) -> None:
         """Be where the streams are. Afterwards new commands come through `process`."""
-        start = newest_state(self.client, self.market_id)
-        if start is None:
-            self.engine, self.input_id = Engine(), "0-0"
-        else:
-            state, self.input_id = start
-            self.engine = Engine(state)
-        self.snapshot_seq = self.engine.seq
+        self.applier, self.epoch = self._starting_point()
+        self.snapshot_seq = self.seq
         self._make_group()
+        while entries := self._input_after(self.applier.input_id):
+            self._apply_and_publish(entries, acknowledge=())
         published_seq = self._published_seq()
-        while entries := self._input_after(self.input_id):
-            self._apply_and_publish(entries, acknowledge=False)
-        if self.engine.seq < published_seq:
-            raise Halted(
+        if self.seq < published_seq:
+            raise RecoveryNeeded(
                 f"the output stream is at sequence {published_seq}, but the input stream leads "
-                f"only to {self.engine.seq}: commands are missing"
+                f"only to {self.seq}: commands are missing"
             )
-        self.client.xgroup_setid(self.input_key, self.engine_name, self.input_id)
+        self.client.xgroup_setid(self.input_key, self.engine_name, self.applier.input_id)
         self._forget_pending()
-        log.info("market_recovered", market=self.market_id, seq=self.engine.seq)
+        log.info("market_recovered", market=self.market_id, seq=self.seq)
+
+    def _starting_point(self) -> "tuple[Applier, bytes]":
+        epoch: Any = self.client.get(epoch_key(self.market_id))
+        start = newest_state(self.client, self.market_id)
+        if start is None or epoch is None:
+            raise RecoveryNeeded(
+                "Redis has no starting point: a worker makes one from Postgres within seconds, "
+                "and `manage.py rebuildengine` does so at once"
+            )
+        state, input_id = start
+        trimmed: Any = self.client.get(trimmed_key(self.market_id))
+        if trimmed is not None and id_order(input_id) < id_order(trimmed.decode()):
+            raise RecoveryNeeded(
+                f"the newest usable snapshot is at input {input_id}, but the input stream is "
+                f"trimmed up to {trimmed.decode()}: commands are missing"
+            )
+        return Applier(Engine(state), input_id), epoch
 
     def _make_group(self) -> None:
         try:
@@ -98,8 +153,13 @@ class MarketRunner:
                 raise
 
     def _published_seq(self) -> int:
-        newest: Any = self.client.xrevrange(self.output_key, count=1)
-        return int(newest[0][0].split(b"-")[0]) if newest else 0
+        try:
+            info: Any = self.client.xinfo_stream(self.output_key)
+        except redis.ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return 0
+        return id_order(info["last-generated-id"].decode())[0]
 
     def _input_after(self, input_id: str) -> list[InputEntry]:
         entries: Any = self.client.xrange(self.input_key, min=f"({input_id}", count=REPLAY_PAGE)
@@ -120,87 +180,52 @@ class MarketRunner:
 
     def process(self, entries: Sequence[InputEntry]) -> None:
         """Apply what the consumer group delivered, publish, acknowledge; snapshot when due."""
-        self._apply_and_publish(entries, acknowledge=True)
-        if self.engine.seq - self.snapshot_seq >= self.snapshot_every:
+        self._apply_and_publish(entries, acknowledge=[raw_id for raw_id, _ in entries])
+        if self.seq - self.snapshot_seq >= self.snapshot_every:
             self.snapshot()
 
     def snapshot(self) -> None:
-        if self.engine.seq > self.snapshot_seq:
-            save_snapshot(self.client, self.market_id, self.engine.state, self.input_id)
-            self.snapshot_seq = self.engine.seq
+        engine = self.applier.engine
+        if engine.seq > self.snapshot_seq:
+            save_snapshot(
+                self.client, self.market_id, self.epoch, engine.state, self.applier.input_id
+            )
+            self.snapshot_seq = engine.seq
 
-    def _apply_and_publish(self, entries: Sequence[InputEntry], *, acknowledge: bool) -> None:
-        frames: list[tuple[int, bytes]] = []
-        pipe = self.client.pipeline(transaction=True)
-        for raw_id, fields in entries:
-            seq, frame = self._apply(raw_id.decode(), fields, pipe)
-            frames.append((seq, frame))
-            pipe.xadd(self.output_key, {ENTRY_FIELD: frame}, id=f"{seq}-0")
-        if acknowledge:
-            pipe.xack(self.input_key, self.engine_name, *[raw_id for raw_id, _ in entries])
-        results = pipe.execute(raise_on_error=False)
-        if acknowledge and results.pop() != len(entries):
-            raise RecoveryNeeded("the input stream or its consumer group is not what it was")
-        refused = [result for result in results if isinstance(result, Exception)]
-        if refused:
-            if any("equal or smaller" not in str(error) for error in refused):
-                raise RecoveryNeeded(str(refused[0]))
-            self._compare_with_published(frames)
-
-    def _apply(
-        self, input_id: str, fields: dict[bytes, bytes], pipe: redis.client.Pipeline
-    ) -> tuple[int, bytes]:
-        """The sequence and the encoded output entry of one input entry."""
-        now_ms = int(input_id.split("-", maxsplit=1)[0])
-        command_id = 0
-        try:
-            command = decode_command(fields.get(COMMAND_FIELD, b""))
-        except UndecodableMessage as error:
-            events = self.engine.reject_undecodable(now_ms)
-            self._set_aside(input_id, fields, str(error), pipe)
-        else:
-            if not isinstance(command, PlaceOrder | UpdateIndexPrice):
-                command_id = command.command_id
-            try:
-                events = self.engine.apply(command, now_ms)
-            except InvariantBroken as error:
-                raise Halted(f"sequence {self.engine.seq}: {error}") from error
-        self.input_id = input_id
-        entry = OutputEntry(
-            seq=self.engine.seq,
-            input_id=input_id,
-            time_ms=self.engine.state.clock_ms,
-            command_id=command_id,
-            events=events,
-        )
-        return entry.seq, encode_entry(entry)
-
-    def _set_aside(
-        self,
-        input_id: str,
-        fields: dict[bytes, bytes],
-        reason: str,
-        pipe: redis.client.Pipeline,
+    def _apply_and_publish(
+        self, entries: Sequence[InputEntry], *, acknowledge: Sequence[bytes]
     ) -> None:
-        """Keep what could not be decoded for the operator, under the sequence it took."""
-        seq = self.engine.seq
-        log.warning("command_undecodable", market=self.market_id, seq=seq, reason=reason)
-        payload = fields.get(COMMAND_FIELD)
-        if payload is None:
-            payload = repr(fields).encode()
-        letter: dict[Any, Any] = {
-            "input_id": input_id,
-            "reason": reason,
-            "payload": payload[:DEAD_LETTER_PAYLOAD_BYTES_MAX],
-        }
-        pipe.xadd(dead_letter_stream(self.market_id), letter, id=f"{seq}-0")
+        first_seq = self.seq + 1
+        letters: list[DeadLetter] = []
+        frames = [self._apply(raw_id.decode(), fields, letters) for raw_id, fields in entries]
+        try:
+            stood_at = self.publisher.publish(self.epoch, first_seq, frames, letters, acknowledge)
+        except (OtherEpoch, MissingOutput) as error:
+            raise RecoveryNeeded(str(error)) from error
+        if stood_at >= first_seq:
+            self._compare_with_published(first_seq, frames[: stood_at - first_seq + 1])
 
-    def _compare_with_published(self, frames: list[tuple[int, bytes]]) -> None:
-        """Some entries were there already: from before a crash, or by another engine of this
+    def _apply(self, input_id: str, fields: dict[bytes, bytes], letters: list[DeadLetter]) -> bytes:
+        try:
+            entry, undecodable = self.applier.apply(input_id, fields)
+        except InvariantBroken as error:
+            raise Halted(f"sequence {self.seq}: {error}") from error
+        if undecodable:
+            payload = fields.get(COMMAND_FIELD, repr(fields).encode())
+            letters.append(
+                (entry.seq, input_id, undecodable, payload[:DEAD_LETTER_PAYLOAD_BYTES_MAX])
+            )
+            log.warning(
+                "command_undecodable", market=self.market_id, seq=entry.seq, reason=undecodable
+            )
+        return encode_entry(entry)
+
+    def _compare_with_published(self, first_seq: int, frames: Sequence[bytes]) -> None:
+        """These entries were there already: from before a crash, or by another engine of this
         market. They must be ours to the byte; those trimmed since can't be compared."""
-        first, last = frames[0][0], frames[-1][0]
-        found: Any = self.client.xrange(self.output_key, min=f"{first}-0", max=f"{last}-0")
-        published = {int(raw_id.split(b"-")[0]): fields[ENTRY_FIELD] for raw_id, fields in found}
-        for seq, frame in frames:
-            if published.get(seq, frame) != frame:
+        last_seq = first_seq + len(frames) - 1
+        found: Any = self.client.xrange(self.output_key, min=f"{first_seq}-0", max=f"{last_seq}-0")
+        for raw_id, fields in found:
+            seq = id_order(raw_id.decode())[0]
+            if fields[ENTRY_FIELD] != frames[seq - first_seq]:
                 raise Halted(f"sequence {seq} differs from what is published")

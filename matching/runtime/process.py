@@ -129,7 +129,7 @@ class EngineProcess:
 
     def _wait_ms(self) -> int:
         """Until something is due: showing what changed, or else the next heartbeat."""
-        if any(h.shown_seq != h.runner.engine.seq for h in self.hosted.values()):
+        if any(h.shown_seq != h.runner.seq for h in self.hosted.values()):
             return max(1, min(IDLE_WAIT_MS, self._next_show_ms - _monotonic_ms()))
         return IDLE_WAIT_MS
 
@@ -164,9 +164,9 @@ class EngineProcess:
         pipe = self.client.pipeline(transaction=False)
         if now_ms >= self._next_show_ms:
             for market_id, hosted in self.hosted.items():
-                seq = hosted.runner.engine.seq
+                seq = hosted.runner.seq
                 if hosted.phase is Phase.RUNNING and seq != hosted.shown_seq:
-                    show_market(pipe, market_id, hosted.runner.engine.state)
+                    show_market(pipe, market_id, hosted.runner.applier.engine.state)
                     hosted.shown_seq = seq
                     self._next_show_ms = now_ms + SHOW_INTERVAL_MS
         if now_ms >= self._next_beat_ms:
@@ -182,8 +182,8 @@ class EngineProcess:
             pid=os.getpid(),
             beat_ms=_wall_ms(),
             started_ms=self.started_ms,
-            seq=hosted.runner.engine.seq,
-            input_id=hosted.runner.input_id,
+            seq=hosted.runner.seq,
+            input_id=hosted.runner.applier.input_id,
             halted=hosted.reason,
         )
 

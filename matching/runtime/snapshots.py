@@ -1,23 +1,34 @@
 """Where a market's engine starts from: the newest usable of the few snapshots kept in Redis."""
 
+from typing import Any
+
 import redis
 import structlog
 
 from matching.core import snapshot
 from matching.core.state import State
 from matching.messages.snapshot import SnapshotUnusable, decode_snapshot, encode_snapshot
-from matching.messages.streams import snapshots_key
+from matching.messages.streams import epoch_key, snapshots_key
 
 SNAPSHOTS_KEPT = 3
 
 log = structlog.get_logger(__name__)
 
 
-def save_snapshot(client: redis.Redis, market_id: str, state: State, input_id: str) -> None:
+# A starting point made meanwhile must not be buried under a state from before it.
+_SAVE = """
+-- KEYS epoch, snapshots; ARGV epoch, seq, frame
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
+"""
+
+
+def save_snapshot(
+    client: redis.Redis, market_id: str, epoch: bytes, state: State, input_id: str
+) -> None:
     """Keep the state, and of older ones the newest few. Raises redis.RedisError."""
     key = snapshots_key(market_id)
     frame = encode_snapshot(snapshot.take(state, input_id))
-    client.hset(key, str(state.seq), frame)
+    client.eval(_SAVE, 2, epoch_key(market_id), key, epoch, state.seq, frame)
     for seq in _seqs(client, market_id)[SNAPSHOTS_KEPT:]:
         client.hdel(key, str(seq))
 
@@ -31,11 +42,11 @@ def newest_state(client: redis.Redis, market_id: str) -> tuple[State, str] | Non
     key = snapshots_key(market_id)
     reasons: list[str] = []
     for seq in _seqs(client, market_id):
-        frame = client.hget(key, str(seq))
+        frame: Any = client.hget(key, str(seq))
         if frame is None:
             continue
         try:
-            frozen = decode_snapshot(frame)  # type: ignore[arg-type]
+            frozen = decode_snapshot(frame)
             return snapshot.restore(frozen), frozen.input_id
         except SnapshotUnusable as error:
             reasons.append(f"{seq}: {error}")

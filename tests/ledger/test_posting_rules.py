@@ -28,7 +28,7 @@ def releasing_events(released: int):
     return [
         events.OrderAccepted(side=Side.LONG, price_ticks=1, size_lots=1, **who),
         events.OrderRejected(code=RejectCode.MIN_NOTIONAL, **who),
-        events.OrderRested(side=Side.LONG, price_ticks=1, remaining_lots=1, **who),
+        events.OrderRested(side=Side.LONG, price_ticks=1, remaining_lots=1, arrival=1, **who),
         events.OrderCancelled(reason=CancelReason.USER, cancelled_lots=1, remaining_lots=0, **who),
     ]
 

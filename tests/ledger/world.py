@@ -196,6 +196,7 @@ class World:
             side=Side(order.side),
             price_ticks=order.price_ticks,
             remaining_lots=remaining,
+            arrival=order.pk,
             released_units=released,
         )
 

@@ -186,6 +186,7 @@ class NaiveExchange(NaiveRules):
                 side=Side.LONG if order.sign > 0 else Side.SHORT,
                 price_ticks=order.price,
                 remaining_lots=order.left,
+                arrival=order.arrival,
                 released_units=released,
             )
         )

@@ -1,0 +1,101 @@
+"""Writing to an output stream: one script, so that Redis checks and writes at once.
+
+Theory of operation. Three things could make an entry wrong though its bytes are right: the market
+was given a new starting point meanwhile (its epoch changed, or all of Redis was lost), an entry
+before it is missing, or another engine wrote it already. The script looks before it writes: with
+another epoch or a gap it writes nothing; entries the stream already has it skips, for the caller
+to compare.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from matching.messages.streams import (
+    ENTRY_FIELD,
+    dead_letter_stream,
+    epoch_key,
+    input_stream,
+    output_stream,
+)
+
+_PUBLISH = """
+-- KEYS epoch, output, dead letters, input
+-- ARGV epoch, entry field, group, first seq, number of entries, entries,
+--      number of letters, (seq, input id, reason, payload) each, ids to acknowledge
+redis.replicate_commands()  -- before Redis 7: this script reads what is not deterministic
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local last = 0
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[2])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      last = tonumber(string.match(info[i + 1], '^%d+'))
+    end
+  end
+end
+local first, count = tonumber(ARGV[4]), tonumber(ARGV[5])
+if first > last + 1 then return -2 end
+for i = 0, count - 1 do
+  if first + i > last then
+    redis.call('XADD', KEYS[2], (first + i) .. '-0', ARGV[2], ARGV[6 + i])
+  end
+end
+local at = 6 + count
+local letters = tonumber(ARGV[at])
+at = at + 1
+for _ = 1, letters do
+  if tonumber(ARGV[at]) > last then
+    redis.call('XADD', KEYS[3], ARGV[at] .. '-0', 'input_id', ARGV[at + 1],
+               'reason', ARGV[at + 2], 'payload', ARGV[at + 3])
+  end
+  at = at + 4
+end
+if at <= #ARGV then redis.call('XACK', KEYS[4], ARGV[3], unpack(ARGV, at)) end
+return last
+"""
+
+
+class OtherEpoch(Exception):
+    """The market has another starting point than the one this engine came from, or none."""
+
+
+class MissingOutput(Exception):
+    """The output stream ends before the entry that precedes the ones to write."""
+
+
+class Publisher:
+    """Of one market. `publish` raises OtherEpoch, MissingOutput and redis.RedisError."""
+
+    def __init__(self, client: redis.Redis, market_id: str, group: str) -> None:
+        self._script = client.register_script(_PUBLISH)
+        self._group = group
+        self._keys = [
+            epoch_key(market_id),
+            output_stream(market_id),
+            dead_letter_stream(market_id),
+            input_stream(market_id),
+        ]
+
+    def publish(
+        self,
+        epoch: bytes,
+        first_seq: int,
+        frames: Sequence[bytes],
+        letters: Sequence[tuple[int, str, str, bytes]],
+        acknowledge: Sequence[bytes],
+    ) -> int:
+        """Append the entries from ``first_seq`` on, acknowledge their inputs; returns the sequence
+        the stream stood at before: entries up to it were there already."""
+        args: list[Any] = [epoch, ENTRY_FIELD, self._group, first_seq, len(frames), *frames]
+        args.append(len(letters))
+        for letter in letters:
+            args.extend(letter)
+        args.extend(acknowledge)
+        stood_at = int(self._script(keys=self._keys, args=args))
+        if stood_at == -1:
+            raise OtherEpoch("the market was given another starting point, or Redis lost it")
+        if stood_at == -2:
+            raise MissingOutput(f"the output stream lacks sequence {first_seq - 1}")
+        return stood_at
