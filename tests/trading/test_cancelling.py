@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def last_sent(client: redis.Redis, market_id: str = "BTC-PERP") -> Command:
-    ((_, fields),) = client.xrevrange(input_stream(market_id), count=1)  # type: ignore[misc]
+    entries: Any = client.xrevrange(input_stream(market_id), count=1)
+    ((_, fields),) = entries
     return decode_command(fields[COMMAND_FIELD])
 
 
