@@ -19,8 +19,8 @@ from ledger.reconciliation import wallet_differences
 from ledger.worker_heartbeat import WORKER_HEARTBEAT_KEY, beat
 from matching.messages.codec import encode_entry
 from matching.messages.events import MarkPriceChanged, OutputEntry
-from matching.messages.streams import ENTRY_FIELD, output_stream
-from tests.ledger.world import make_market, rows, write_session
+from matching.messages.streams import ENTRY_FIELD, epoch_key, output_stream
+from tests.ledger.world import make_market, open_market, rows, write_session
 
 DEADLINE_SECONDS = 60
 
@@ -72,6 +72,7 @@ def test_stopping_takes_the_heartbeat_along(world):
 
 def test_a_market_made_later_is_found(world, listener):
     make_market("ETH-PERP")
+    wait_until(lambda: world.redis_db.exists(epoch_key("ETH-PERP")), "its starting point")
     entry = OutputEntry(seq=1, input_id="1-0", time_ms=1, command_id=0, events=())
     world.redis_db.xadd(output_stream("ETH-PERP"), {ENTRY_FIELD: encode_entry(entry)}, id="1-0")
     wait_until(lambda: cursor_of("ETH-PERP") == 1, "the new market's entry")
@@ -81,7 +82,7 @@ def test_a_stopped_market_holds_up_no_other_and_goes_on_when_mended(world, liste
     first, second = (
         world.say(MarkPriceChanged(mark_price_ticks=n, index_price_ticks=n)) for n in (1, 2)
     )
-    make_market("ETH-PERP")
+    open_market("ETH-PERP")
     world.publish(second)
     other = OutputEntry(seq=1, input_id="1-0", time_ms=1, command_id=0, events=())
     world.redis_db.xadd(output_stream("ETH-PERP"), {ENTRY_FIELD: encode_entry(other)}, id="1-0")

@@ -25,6 +25,7 @@ from ledger.models import (
     Posting,
     Wallet,
 )
+from ledger.starting_points import make_starting_point
 from matching.messages.codec import encode_entry
 from matching.messages.events import (
     CancelRejected,
@@ -66,6 +67,13 @@ def make_market(market_id: str = "BTC-PERP") -> Market:
         max_size_lots=1_000_000,
         max_open_interest_lots=10_000_000,
     )
+
+
+def open_market(market_id: str = "BTC-PERP") -> Market:
+    """A market with its starting point in Redis, as the listener makes it for a new one."""
+    market = make_market(market_id)
+    make_starting_point(market_id)
+    return market
 
 
 def make_user(name: str, deposit_units: int = DEPOSIT_UNITS) -> User:
@@ -224,7 +232,7 @@ class World:
 
 
 def make_world(redis_db: redis.Redis) -> World:
-    market = make_market()
+    market = open_market()
     return World(redis_db, market, make_user("alice"), make_user("bob"), make_user("carol"))
 
 
