@@ -62,6 +62,12 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
 django.setup()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Keep it from the workers for the same reason: this file must run there first, too."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 @pytest.fixture
 def redis_db() -> Iterator[redis.Redis]:
     """The process's Redis client, on an empty database of this test run's own."""
