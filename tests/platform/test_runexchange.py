@@ -19,8 +19,8 @@ from exchange_site.embedded.ports import free_port
 from exchange_site.embedded.processes import end, leftovers
 from tests.platform.test_bootstrap import environment
 
-UP_WITHIN_S = 120
-STEP_WITHIN_S = 60
+UP_WITHIN_S = 300
+STEP_WITHIN_S = 120
 PARTS = {"postgres", "redis", "engine", "worker", "beat", "api", "feeds", "prices"}
 ROW = re.compile(r"^(\w+) +running +(\d+)", re.MULTILINE)
 

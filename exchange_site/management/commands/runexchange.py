@@ -35,7 +35,7 @@ from exchange_site.embedded.watch import Watch, table
 from exchange_site.redis_client import redis_client
 
 SERVICE_READY_WITHIN_S = 60.0
-HEALTHY_WITHIN_S = 60.0
+HEALTHY_WITHIN_S = 180.0
 WATCH_EVERY_S = 0.5
 
 
