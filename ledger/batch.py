@@ -32,6 +32,10 @@ class PoisonEntry(PersistenceStopped):
     """The entry can't be decoded, or contradicts the rows, or violates a constraint."""
 
 
+class HistoryDiverged(PersistenceStopped):
+    """The output stream is not the one persisted so far: a new starting point mends that."""
+
+
 class OrderRow:
     """An order as the ledger sees it; ``touched_ms`` is 0 until the batch changes it."""
 

@@ -18,7 +18,7 @@ from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 Cursor = psycopg.Cursor[Any]
 
 LOCK_CURSOR = """
-    SELECT c.seq, (m.tick_size * m.lot_size * %s)::bigint
+    SELECT c.seq, c.input_id, (m.tick_size * m.lot_size * %s)::bigint
       FROM ledger_marketcursor c JOIN trading_market m ON m.id = c.market_id
      WHERE c.market_id = %s FOR NO KEY UPDATE OF c SKIP LOCKED
 """
@@ -115,10 +115,16 @@ ADD_TO_WALLETS = """
       FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v(user_id, available, held)
      WHERE w.user_id = v.user_id
 """
+# Whatever stopped the market in front of these entries did not last.
 ADVANCE_CURSOR = """
+    WITH overcome AS (
+        UPDATE ledger_persistencefault SET resolved_at = clock_timestamp(), resolution = 'persisted'
+         WHERE market_id = %(market_id)s AND resolved_at IS NULL AND seq <= %(seq)s
+    )
     UPDATE ledger_marketcursor
-       SET seq = %s, input_id = %s, entry_time_ms = %s, applied_at = clock_timestamp()
-     WHERE market_id = %s
+       SET seq = %(seq)s, input_id = %(input_id)s, entry_time_ms = %(entry_time_ms)s,
+           applied_at = clock_timestamp()
+     WHERE market_id = %(market_id)s
 """
 
 
@@ -138,8 +144,14 @@ def raw_cursor() -> Cursor:
     return psycopg.Cursor(connection.connection)
 
 
-def lock_cursor(cursor: Cursor, market_id: str) -> tuple[int, int] | None:
-    """The market's cursor and money units per tick and lot, locked until the transaction ends.
+class LockedCursor(NamedTuple):
+    seq: int
+    input_id: str
+    units_per_tick_lot: int
+
+
+def lock_cursor(cursor: Cursor, market_id: str) -> LockedCursor | None:
+    """Where the market is persisted to, locked until the transaction ends.
 
     None while another transaction has it. Raises LookupError for a market without a cursor.
     """
@@ -148,7 +160,7 @@ def lock_cursor(cursor: Cursor, market_id: str) -> tuple[int, int] | None:
         if cursor.execute(CURSOR_EXISTS, (market_id,)).fetchone() is None:
             raise LookupError(f"there is no market {market_id} to persist")
         return None
-    return int(row[0]), int(row[1])
+    return LockedCursor(*row)
 
 
 def load_orders(cursor: Cursor, market_id: str, order_ids: set[int]) -> dict[int, OrderRow]:
@@ -178,7 +190,13 @@ def write(cursor: Cursor, batch: Batch, dead_letters: Sequence[DeadLetterRow]) -
 def advance_cursor(
     cursor: Cursor, market_id: str, seq: int, input_id: str, entry_time_ms: int
 ) -> None:
-    cursor.execute(ADVANCE_CURSOR, (seq, input_id, entry_time_ms, market_id))
+    values = {
+        "market_id": market_id,
+        "seq": seq,
+        "input_id": input_id,
+        "entry_time_ms": entry_time_ms,
+    }
+    cursor.execute(ADVANCE_CURSOR, values)
 
 
 def _insert_fills(cursor: Cursor, batch: Batch) -> None:

@@ -14,8 +14,9 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from exchange_site.redis_client import redis_client
 from ledger.batch import PersistenceStopped
+from ledger.faults import handle_fault
 from ledger.models import MarketCursor
-from ledger.persistence import persist_market, report_fault
+from ledger.persistence import persist_market
 from ledger.starting_points import ensure_starting_point
 from ledger.worker_heartbeat import beat, stop_beating
 from matching.messages.streams import output_stream
@@ -112,7 +113,7 @@ class OutputStreamListener:
         try:
             reached = persist_market(market_id, should_stop=self._stopping.is_set)
         except PersistenceStopped as fault:
-            report_fault(fault)
+            handle_fault(fault)
             first, longest = RETRY_SECONDS
             pause = min(self._pauses.get(market_id, first / 2) * 2, longest)
             self._pauses[market_id] = pause

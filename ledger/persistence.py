@@ -5,19 +5,20 @@ under the market's lock, so lost, repeated and reordered calls are harmless.
 """
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 import structlog
 from django.db import DataError, IntegrityError, connection, transaction
 
 from exchange_site.redis_client import redis_client
 from ledger import bulk
-from ledger.batch import Batch, PersistenceStopped, PoisonEntry, SequenceGap
+from ledger.batch import Batch, HistoryDiverged, PersistenceStopped, PoisonEntry, SequenceGap
 from ledger.bulk import DeadLetterRow
+from ledger.history import history_fault, read_output
 from ledger.projectors import order_ids_of, project
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
-from matching.messages.streams import ENTRY_FIELD, dead_letter_stream, output_stream
+from matching.messages.streams import ENTRY_FIELD, dead_letter_stream
 
 BATCH_ENTRIES = 500
 
@@ -33,8 +34,9 @@ def persist_market(
 
     ``should_stop`` is asked after each batch. Answers the sequence reached, or None where another
     caller is at this market right now.
-    Raises PersistenceStopped at a gap or a poison entry, with everything before it applied, and
-    LookupError for an unknown market.
+    Raises PersistenceStopped at a gap or a poison entry, with everything before it applied, or
+    where the stream is another one than was persisted so far, and LookupError for an unknown
+    market.
     """
     batch_entries = BATCH_ENTRIES
     while True:
@@ -73,11 +75,10 @@ def _persist_batch(
             locked = bulk.lock_cursor(cursor, market_id)
             if locked is None:
                 return None
-            cursor_seq, units_per_tick_lot = locked
-            entries = _read_entries(market_id, cursor_seq, up_to_seq, batch_entries)
+            entries = _read_entries(market_id, locked, up_to_seq, batch_entries)
             if not entries:
-                return cursor_seq, 0
-            batch, entries = _project_prefix(cursor, market_id, units_per_tick_lot, entries)
+                return locked.seq, 0
+            batch, entries = _project_prefix(cursor, market_id, locked.units_per_tick_lot, entries)
             bulk.write(cursor, batch, _dead_letters(batch))
             last = entries[-1]
             bulk.advance_cursor(cursor, market_id, last.seq, last.input_id, last.time_ms)
@@ -90,29 +91,26 @@ def _persist_batch(
 
 
 def _read_entries(
-    market_id: str, cursor_seq: int, up_to_seq: int | None, count: int
+    market_id: str, cursor: bulk.LockedCursor, up_to_seq: int | None, count: int
 ) -> list[OutputEntry]:
     """Decoded entries after the cursor, as far as they are sound.
 
-    Raises PersistenceStopped when the very first one isn't.
+    Raises PersistenceStopped when the very first one isn't, or the stream doesn't go on from here.
     """
-    upper = "+" if up_to_seq is None else f"{up_to_seq}-0"
+    read = read_output(redis_client(), market_id, cursor.seq, up_to_seq, count)
+    if diverged := history_fault(read, cursor.seq, cursor.input_id):
+        raise HistoryDiverged(market_id, cursor.seq + 1, diverged)
     entries: list[OutputEntry] = []
-    for stream_id, fields in _xrange(output_stream(market_id), f"({cursor_seq}-0", upper, count):
+    for stream_id, fields in read.entries:
+        if stream_id == b"%d-0" % cursor.seq:
+            continue
         try:
-            entries.append(_read_entry(market_id, cursor_seq + len(entries) + 1, stream_id, fields))
+            entries.append(_read_entry(market_id, cursor.seq + len(entries) + 1, stream_id, fields))
         except PersistenceStopped:
             if not entries:
                 raise
             break
     return entries
-
-
-def _xrange(
-    stream: str, lower: str, upper: str, count: int
-) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    answer = redis_client().xrange(stream, min=lower, max=upper, count=count)
-    return cast("list[tuple[bytes, dict[bytes, bytes]]]", answer)
 
 
 def _read_entry(
@@ -156,7 +154,9 @@ def _dead_letters(batch: Batch) -> list[DeadLetterRow]:
     letters = []
     for entry in batch.malformed:
         stream_id = f"{entry.seq}-0"
-        found = _xrange(dead_letter_stream(batch.market_id), stream_id, stream_id, 1)
+        found: Any = redis_client().xrange(
+            dead_letter_stream(batch.market_id), min=stream_id, max=stream_id
+        )
         if not found:
             log.warning("dead_letter_missing", market=batch.market_id, seq=entry.seq)
             continue

@@ -21,13 +21,19 @@ from django.db import transaction
 
 from exchange_site.redis_client import redis_client
 from ledger.engine_rows import engine_snapshot_of_rows
+from ledger.history import history_fault, read_output
 from ledger.models import MarketCursor
-from matching.messages.codec import UndecodableMessage, decode_entry
-from matching.messages.snapshot import SnapshotUnusable, decode_snapshot, encode_snapshot
+from matching.messages.snapshot import (
+    EngineSnapshot,
+    SnapshotUnusable,
+    decode_snapshot,
+    encode_snapshot,
+)
 from matching.messages.streams import (
-    ENTRY_FIELD,
+    dead_letter_stream,
     epoch_key,
     id_order,
+    input_stream,
     output_stream,
     snapshots_key,
     trimmed_key,
@@ -35,10 +41,11 @@ from matching.messages.streams import (
 
 log = structlog.get_logger(__name__)
 
-# KEYS epoch, snapshots, output, trimmed; ARGV epoch, seq, frame
+# Dead letters up to the cursor are copied; those after it come again.
+# KEYS epoch, snapshots, output, trimmed, dead letters; ARGV epoch, seq, frame
 _INSTALL = """
 redis.call('SET', KEYS[1], ARGV[1])
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
 if ARGV[2] ~= '0' then  -- an empty stream whose next entry is the one after the cursor's
   redis.call('XADD', KEYS[3], ARGV[2] .. '-0', 'starting', 'point')
@@ -52,10 +59,13 @@ def missing_starting_point(market_id: str) -> str:
     client = redis_client()
     if not client.exists(epoch_key(market_id)):
         return "Redis knows nothing of the market"
-    if not _has_usable_snapshot(client, market_id):
+    snapshot = _newest_usable_snapshot(client, market_id)
+    if snapshot is None:
         return "Redis has no usable snapshot of the market"
     cursor = MarketCursor.objects.get(pk=market_id)
-    return _history_fault(client, cursor)
+    read = read_output(client, market_id, cursor.seq, up_to_seq=None, count=0)
+    fault = history_fault(read, cursor.seq, cursor.input_id)
+    return fault or _input_fault(client, snapshot, cursor)
 
 
 def ensure_starting_point(market_id: str) -> None:
@@ -81,11 +91,12 @@ def make_starting_point(market_id: str, reason: str = "") -> int:
             snapshot = msgspec.structs.replace(snapshot, input_id="0-0")
         client.eval(
             _INSTALL,
-            4,
+            5,
             epoch_key(market_id),
             snapshots_key(market_id),
             output_stream(market_id),
             trimmed_key(market_id),
+            dead_letter_stream(market_id),
             secrets.token_hex(8),
             str(snapshot.seq),
             encode_snapshot(snapshot),
@@ -94,42 +105,29 @@ def make_starting_point(market_id: str, reason: str = "") -> int:
     return snapshot.seq
 
 
-def _has_usable_snapshot(client: redis.Redis, market_id: str) -> bool:
-    frames: Any = client.hgetall(snapshots_key(market_id))
-    for _, frame in sorted(frames.items(), key=lambda item: -int(item[0])):
+def _newest_usable_snapshot(client: redis.Redis, market_id: str) -> EngineSnapshot | None:
+    """The one an engine would start from: whole, and with all input after it."""
+    kept: Any = client.hkeys(snapshots_key(market_id))
+    trimmed: Any = client.get(trimmed_key(market_id))
+    for seq in sorted(kept, key=int, reverse=True):
+        frame: Any = client.hget(snapshots_key(market_id), seq)
         try:
-            decode_snapshot(frame)
+            snapshot = decode_snapshot(frame or b"")
         except SnapshotUnusable:
             continue
-        return True
-    return False
+        if trimmed is None or id_order(snapshot.input_id) >= id_order(trimmed.decode()):
+            return snapshot
+    return None
 
 
-def _history_fault(client: redis.Redis, cursor: MarketCursor) -> str:
-    """Why the output stream is not the one the cursor was at; empty if it is.
+def _input_fault(client: redis.Redis, snapshot: EngineSnapshot, cursor: MarketCursor) -> str:
+    """Why the input stream does not lead from the snapshot to the cursor; empty if it does.
 
-    Redis that lost its last writes goes on with other commands under sequences that are already
-    persisted. The entry at the cursor tells: it names the input it came from.
+    The command at the cursor is never trimmed before a snapshot after it is archived, so where an
+    engine would have to pass it, it must be there.
     """
-    if cursor.seq == 0:
+    if snapshot.seq >= cursor.seq:
         return ""
-    key = output_stream(cursor.market_id)
-    try:
-        info: Any = client.xinfo_stream(key)
-    except redis.ResponseError:
-        return "the output stream is gone"
-    last_seq = id_order(info["last-generated-id"].decode())[0]
-    if last_seq < cursor.seq:
-        return f"the output stream ends at {last_seq}, before the cursor at {cursor.seq}"
-    found: Any = client.xrange(key, min=f"{cursor.seq}-0", max=f"{cursor.seq}-0")
-    if found and input_id_of(found[0][1]) != cursor.input_id:
-        return f"sequence {cursor.seq} of the output stream is not the one that was persisted"
-    return ""
-
-
-def input_id_of(fields: dict[bytes, bytes]) -> str:
-    """Of an output entry; empty if it can't be decoded."""
-    try:
-        return decode_entry(fields.get(ENTRY_FIELD, b"")).input_id
-    except UndecodableMessage:
+    if client.xrange(input_stream(cursor.market_id), min=cursor.input_id, max=cursor.input_id):
         return ""
+    return f"the input stream lacks the command at the cursor, {cursor.input_id}"

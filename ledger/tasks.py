@@ -1,13 +1,18 @@
 """⑤ What stands behind the listener: tasks that persist, safe to lose, repeat and reorder."""
 
+import redis
+import structlog
 from celery import shared_task
 
-from ledger import persistence
+from ledger import archive, persistence
 from ledger.batch import PersistenceStopped
+from ledger.faults import handle_fault
 from ledger.models import MarketCursor
 
 # A sweep that waited this long is superseded by the next.
 SWEEP_EXPIRES_SECONDS = 5
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -15,10 +20,24 @@ def persist_market(market_id: str, up_to_seq: int | None = None) -> None:
     try:
         persistence.persist_market(market_id, up_to_seq)
     except PersistenceStopped as fault:
-        persistence.report_fault(fault)
+        handle_fault(fault)
 
 
 @shared_task
 def persist_all_markets() -> None:
-    for market_id in MarketCursor.objects.order_by("pk").values_list("market_id", flat=True):
+    for market_id in _market_ids():
         persist_market.apply_async((market_id,), expires=SWEEP_EXPIRES_SECONDS)
+
+
+@shared_task
+def archive_and_trim() -> None:
+    """The next run does what a fault of Redis left undone."""
+    try:
+        for market_id in _market_ids():
+            archive.archive_and_trim(market_id)
+    except redis.RedisError as error:
+        log.warning("archive_and_trim_failed", why=str(error))
+
+
+def _market_ids() -> list[str]:
+    return list(MarketCursor.objects.order_by("pk").values_list("market_id", flat=True))

@@ -42,7 +42,7 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.streams import ENTRY_FIELD, output_stream
+from matching.messages.streams import COMMAND_FIELD, ENTRY_FIELD, input_stream, output_stream
 from matching.messages.vocabulary import (
     CancelReason,
     MarketState,
@@ -153,6 +153,7 @@ class World:
     carol: User
     orders: dict[str, int] = field(default_factory=dict)
     entries: list[OutputEntry] = field(default_factory=list)
+    taken_in: int = 0
 
     @property
     def market_id(self) -> str:
@@ -173,7 +174,15 @@ class World:
 
     def publish(self, *entries: OutputEntry) -> None:
         for entry in entries or self.entries:
+            self._take_in(entry.seq)
             self.publish_bytes(f"{entry.seq}-0", encode_entry(entry))
+
+    def _take_in(self, seq: int) -> None:
+        """Every entry has its command in the input stream; what it said doesn't matter here."""
+        for entry in self.entries[self.taken_in : seq]:
+            fields = {COMMAND_FIELD: b"{}"}
+            self.redis_db.xadd(input_stream(self.market_id), fields, id=entry.input_id)
+        self.taken_in = max(self.taken_in, seq)
 
     def publish_bytes(self, stream_id: str, data: bytes) -> None:
         self.redis_db.xadd(output_stream(self.market_id), {ENTRY_FIELD: data}, id=stream_id)
