@@ -6,6 +6,7 @@ wrong on the way to a view is translated here.
 """
 
 import re
+import sys
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from http import HTTPStatus
@@ -202,6 +203,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    exception = sys.exc_info()[1]
+    error = to_api_error(exception) if isinstance(exception, Exception) else None
+    if error is not None and error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return json_response(error)
     if _of_admin(request):
         return defaults.server_error(request)
     message = "Something broke on our side; it is logged. Try again shortly."

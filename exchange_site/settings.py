@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from exchange_site.logs import logging_config
 
@@ -88,6 +90,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "cache",
+        # A request waits for it; whoever uses it goes on without it.
+        "OPTIONS": {
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+            "retry": Retry(NoBackoff(), 0),
+        },
     }
 }
 
@@ -153,10 +161,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "archive-and-trim": {
+        "task": "ledger.tasks.archive_and_trim",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "resend-unseen-commands": {
         "task": "trading.tasks.resend_unseen_commands",
         "schedule": 5.0,
         "options": {"expires": 5.0},
+    },
+    "reconcile-all": {
+        "task": "ledger.tasks.reconcile_all",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "flush-expired-tokens": {
         "task": "accounts.tasks.flush_expired_tokens",

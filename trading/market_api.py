@@ -20,7 +20,7 @@ from trading.answers import (
     ticker_answer,
     trade_answer,
 )
-from trading.market_rules import all_market_rules, market_rules, market_ticker
+from trading.market_rules import all_market_rules, live_ticker, market_rules, market_ticker
 
 DEPTH_LEVELS_DEFAULT = 50
 
@@ -105,4 +105,4 @@ class TickerView(_PublicView):
     def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
         """Mark, index, last and best prices, at most a fifth of a second old."""
         rules = market_rules(market_id)
-        return Response(ticker_answer(rules, market_ticker(market_id)))
+        return Response(ticker_answer(rules, live_ticker(market_id)))

@@ -14,7 +14,7 @@ import redis
 import structlog
 
 from exchange_site.api import ApiError
-from exchange_site.redis_client import redis_client
+from exchange_site.redis_client import request_redis_client
 from matching.messages.streams import Ticker, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading.models import Market, MarketStatus
@@ -74,13 +74,25 @@ class _RulesCache:
 class _TickerCache:
     def __init__(self) -> None:
         self._tickers: dict[str, tuple[float, Ticker]] = {}
+        self._unreadable: set[str] = set()
 
     def get(self, market_id: str) -> Ticker:
         known = self._tickers.get(market_id)
         if known is not None and time.monotonic() - known[0] <= TICKER_AGE_MAX_S:
             return known[1]
-        ticker = _published_ticker(market_id) or _recorded_ticker(market_id)
+        ticker = self._published(market_id) or _recorded_ticker(market_id)
         self._tickers[market_id] = (time.monotonic(), ticker)
+        return ticker
+
+    def _published(self, market_id: str) -> Ticker | None:
+        try:
+            ticker = _published_ticker(market_id)
+        except redis.RedisError as error:
+            if market_id not in self._unreadable:
+                self._unreadable.add(market_id)
+                log.warning("ticker_not_readable", market=market_id, error=str(error))
+            return None
+        self._unreadable.discard(market_id)
         return ticker
 
     def forget(self) -> None:
@@ -111,6 +123,12 @@ def market_ticker(market_id: str) -> Ticker:
     return _ticker_cache.get(market_id)
 
 
+def live_ticker(market_id: str) -> Ticker:
+    """The same for somebody who wants to see prices: they are live, or redis.RedisError is
+    raised."""
+    return _published_ticker(market_id) or _recorded_ticker(market_id)
+
+
 def forget_markets() -> None:
     """Read rules and tickers again before the next answer."""
     _rules_cache.forget()
@@ -118,11 +136,11 @@ def forget_markets() -> None:
 
 
 def _published_ticker(market_id: str) -> Ticker | None:
+    data = request_redis_client().get(ticker_key(market_id))
     try:
-        data = redis_client().get(ticker_key(market_id))
         return _ticker_decoder.decode(data) if data else None
-    except (redis.RedisError, msgspec.DecodeError) as error:
-        log.warning("ticker_not_readable", market=market_id, error=str(error))
+    except msgspec.DecodeError as error:
+        log.error("ticker_undecodable", market=market_id, error=str(error))
         return None
 
 

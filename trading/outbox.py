@@ -1,5 +1,7 @@
 """Commands that are promised in Postgres before they are published. See `OutboxCommand`."""
 
+from collections.abc import Iterable
+
 import msgspec
 from django.db import transaction
 
@@ -20,10 +22,17 @@ PromisedCommand = ConfigureMarket | SetMarketState | CancelOrder | CancelAllOrde
 NOT_YET = 1  # stands for the row's id until the row has one
 
 
-def promise_command(market_id: str, command: PromisedCommand, by_id: int | None) -> OutboxCommand:
+def promise_command(
+    market_id: str,
+    command: PromisedCommand,
+    by_id: int | None,
+    *,
+    behind: Iterable[Order] = (),
+) -> OutboxCommand:
     """Insert the command's outbox row and publish it once the transaction commits.
 
-    Its ``command_id`` is set here; callers pass `NOT_YET`.
+    Its ``command_id`` is set here; callers pass `NOT_YET`. ``behind`` are orders it must not
+    overtake: they are published before it, once more if they were.
     """
     payload = msgspec.to_builtins(command)
     del payload["command_id"]
@@ -33,7 +42,8 @@ def promise_command(market_id: str, command: PromisedCommand, by_id: int | None)
         payload=payload,
         created_by_id=by_id,
     )
-    transaction.on_commit(lambda: publish_committed(market_id, command_of_row(row)))
+    commands = [*map(command_of_order, behind), command_of_row(row)]
+    transaction.on_commit(lambda: publish_committed(market_id, *commands))
     return row
 
 

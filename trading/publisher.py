@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import redis
 import structlog
 
-from exchange_site.redis_client import redis_client
+from exchange_site.redis_client import redis_client, request_redis_client
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command
 from matching.messages.streams import COMMAND_FIELD, input_stream
@@ -19,12 +19,17 @@ log = structlog.get_logger(__name__)
 
 def publish_command(market_id: str, command: Command) -> None:
     """Append to the market's input stream. Raises redis.RedisError."""
-    redis_client().xadd(input_stream(market_id), {COMMAND_FIELD: encode_command(command)})
+    _append(redis_client(), [(market_id, command)])
 
 
 def publish_commands(commands: Iterable[tuple[str, Command]]) -> None:
     """Append many, in their order, in one round trip. Raises redis.RedisError."""
-    pipeline = redis_client().pipeline(transaction=False)
+    _append(redis_client(), commands)
+
+
+def _append(client: redis.Redis, commands: Iterable[tuple[str, Command]]) -> None:
+    """In their order, in one round trip."""
+    pipeline = client.pipeline(transaction=False)
     for market_id, command in commands:
         pipeline.xadd(input_stream(market_id), {COMMAND_FIELD: encode_command(command)})
     pipeline.execute()
@@ -41,17 +46,18 @@ def last_published_id(market_id: str) -> str:
     return str(info["last-generated-id"], "ascii")
 
 
-def publish_committed(market_id: str, command: Command) -> None:
-    """Append a command that is committed in Postgres; when Redis refuses, leave it to re-sending.
+def publish_committed(market_id: str, *commands: Command) -> None:
+    """Append commands that are committed in Postgres; when Redis refuses, leave them to re-sending.
 
-    For `transaction.on_commit`: the sender has its answer already and must not see an error.
+    For `transaction.on_commit`: the sender has its answer already and must not see an error, nor
+    wait for a Redis that is away.
     """
     try:
-        publish_command(market_id, command)
+        _append(request_redis_client(), ((market_id, command) for command in commands))
     except redis.RedisError as error:
         log.warning(
-            "command_not_published",
+            "commands_not_published",
             market=market_id,
-            command=type(command).__name__,
+            commands=[type(command).__name__ for command in commands],
             error=str(error),
         )

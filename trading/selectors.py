@@ -6,7 +6,7 @@ import msgspec
 from django.db.models import QuerySet
 
 from exchange_site.api import ApiError
-from exchange_site.redis_client import redis_client
+from exchange_site.redis_client import request_redis_client
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
 from trading.models import Fill, Order, Position
@@ -53,6 +53,12 @@ def trades_of_market(market_id: str) -> QuerySet[Fill]:
     return Fill.objects.filter(market_id=market_id, role=Role.TAKER)
 
 
+def pending_orders(user_id: int, market_id: str) -> QuerySet[Order]:
+    """Accepted, and as far as Postgres knows not yet with their engine; oldest first."""
+    pending = Order.objects.filter(user_id=user_id, market_id=market_id, status=OrderStatus.PENDING)
+    return pending.order_by("pk")
+
+
 def markets_with_live_orders(user_id: int) -> list[str]:
     live = Order.objects.filter(
         user_id=user_id, status__in=[OrderStatus.PENDING, OrderStatus.OPEN]
@@ -62,5 +68,5 @@ def markets_with_live_orders(user_id: int) -> list[str]:
 
 def market_depth(market_id: str) -> Depth:
     """As the engine's shell published it; empty before it did. Raises redis.RedisError."""
-    data = redis_client().get(depth_key(market_id))
+    data = request_redis_client().get(depth_key(market_id))
     return _depth_decoder.decode(data) if data else _NO_DEPTH

@@ -269,7 +269,7 @@ def test_an_order_is_safe_while_redis_is_away(
     trader: Trader, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
-    monkeypatch.setattr(publisher, "redis_client", lambda: nobody)
+    monkeypatch.setattr(publisher, "request_redis_client", lambda: nobody)
     answer = trader.place()
     assert answer.status == 202
     assert Order.objects.get(pk=answer.body["orderId"]).status == "pending"

@@ -31,7 +31,7 @@ def unsent(trader: Trader, monkeypatch: pytest.MonkeyPatch, redis_db: redis.Redi
     OutboxCommand.objects.update(applied_seq=1)  # the market's configuration
     with monkeypatch.context() as patch:
         nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
-        patch.setattr(publisher, "redis_client", lambda: nobody)
+        patch.setattr(publisher, "request_redis_client", lambda: nobody)
         order_id = trader.place().body["orderId"]
         assert trader.api.delete(f"/order/{order_id}").status == 202
     assert redis_db.xlen(STREAM) == 0

@@ -1,4 +1,10 @@
-"""Cancels: asked of the engine, which answers with what it released."""
+"""Cancels: asked of the engine, which answers with what it released.
+
+An order that is pending in Postgres may not have reached its engine, if Redis was away when it was
+placed. A cancel published now would overtake it, find nothing to cancel, and leave the order open
+when it is sent again. So orders that may be on their way are published again before their cancel:
+an engine takes each order once.
+"""
 
 from http import HTTPStatus
 
@@ -35,7 +41,8 @@ def _promise_cancel(order: Order, reason: CancelReason, by_id: int) -> OutboxCom
     command = CancelOrder(
         command_id=NOT_YET, order_id=order.pk, account_id=order.user_id, reason=reason
     )
-    return promise_command(order.market_id, command, by_id)
+    behind = [order] if order.status == OrderStatus.PENDING else []
+    return promise_command(order.market_id, command, by_id, behind=behind)
 
 
 @transaction.atomic
@@ -47,5 +54,6 @@ def cancel_all_orders(user_id: int, market_id: str | None) -> list[str]:
     markets = [market_id] if market_id else selectors.markets_with_live_orders(user_id)
     for market in markets:
         command = CancelAllOrders(command_id=NOT_YET, account_id=user_id)
-        promise_command(market, command, user_id)
+        behind = selectors.pending_orders(user_id, market)
+        promise_command(market, command, user_id, behind=behind)
     return markets
