@@ -13,6 +13,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.change_market_state",
         "trading.add_market",
         "trading.change_market",
+        "ledger.resolve_fault",
     ),
     "treasury": ("ledger.decide_deposit",),
 }

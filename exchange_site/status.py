@@ -246,6 +246,8 @@ def _check_input_lag(streams: MarketStreams) -> Check:
 
 
 def _check_persistence_lag(rows: MarketRows, streams: MarketStreams) -> Check:
+    if rows.stopped:
+        return Check("persistence", Level.BAD, rows.stopped)
     lag = streams.output_seq - rows.cursor_seq
     if lag < 0:
         text = f"the cursor is {-lag} ahead of the output stream: the stream was lost or trimmed"

@@ -8,7 +8,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from exchange_site.status_streams import COUNT_CAP
-from ledger.models import DeadLetter
+from ledger.models import DeadLetter, PersistenceFault
 from matching.messages.vocabulary import OrderStatus
 from trading.models import Market, Order, OutboxCommand
 
@@ -30,6 +30,7 @@ class MarketRows:
     stale_pending_orders: int
     stale_commands: int
     oldest_waiting_ms: int
+    stopped: str = ""  # why persistence stopped; empty while it goes on
 
 
 def read_rows() -> list[MarketRows]:
@@ -39,15 +40,21 @@ def read_rows() -> list[MarketRows]:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", _timeout())
         now = timezone.now()
         letters = _dead_letters(now)
+        stopped = _stopped()
         markets = Market.objects.select_related("status", "cursor")
-        return [_market_rows(market, letters.get(market.pk, (0, 0)), now) for market in markets]
+        return [
+            _market_rows(market, letters.get(market.pk, (0, 0)), stopped.get(market.pk, ""), now)
+            for market in markets
+        ]
 
 
 def _timeout() -> list[str]:
     return [str(STATEMENT_TIMEOUT_MS)]
 
 
-def _market_rows(market: Market, letters: tuple[int, int], now: datetime) -> MarketRows:
+def _market_rows(
+    market: Market, letters: tuple[int, int], stopped: str, now: datetime
+) -> MarketRows:
     unanswered_since = now - UNANSWERED_AFTER
     orders, oldest_order = _count_and_oldest(
         Order.objects.filter(
@@ -71,7 +78,13 @@ def _market_rows(market: Market, letters: tuple[int, int], now: datetime) -> Mar
         stale_pending_orders=orders,
         stale_commands=commands,
         oldest_waiting_ms=int((now - oldest).total_seconds() * 1_000),
+        stopped=stopped,
     )
+
+
+def _stopped() -> dict[str, str]:
+    faults = PersistenceFault.objects.filter(resolved_at__isnull=True)
+    return {f.market_id: f"stopped before sequence {f.seq}: {f.reason}" for f in faults}
 
 
 def _dead_letters(now: datetime) -> dict[str, tuple[int, int]]:
