@@ -4,7 +4,9 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 WORKERS ?= 2
 
-.PHONY: run test lint types migrations unit clean
+DURATION ?= 600
+
+.PHONY: run test lint types migrations unit chaos clean
 
 run: $(INSTALLED)
 	@exec $(BIN)/python manage.py runexchange
@@ -23,6 +25,11 @@ migrations: $(INSTALLED)
 
 unit: $(INSTALLED)
 	$(BIN)/pytest -n $(WORKERS)
+
+# Kills every part of an exchange of its own under load, and says whether anything was lost.
+# SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
+chaos: $(INSTALLED)
+	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
 
 # Made anew whenever a requirement changes. Nothing is removed that was there.
 $(INSTALLED): requirements.txt requirements-dev.txt

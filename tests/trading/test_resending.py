@@ -18,6 +18,7 @@ from tests.trading.client import Trader
 from trading import publisher
 from trading.models import Order, OutboxCommand
 from trading.publisher import last_published_id
+from trading.services import resending
 from trading.tasks import resend_unseen_commands
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,3 +113,32 @@ def test_the_newest_id_of_a_stream(redis_db: redis.Redis) -> None:
     redis_db.xadd(STREAM, {COMMAND_FIELD: b"x"}, id="12-3")
     redis_db.xtrim(STREAM, maxlen=0)
     assert last_published_id("BTC-PERP") == "12-3"
+
+
+def test_a_cancel_waits_for_the_batch_of_its_order(
+    unsent: Order, trader: Trader, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        trader.place(qty="0.01", margin="50")
+    age(seconds=60)
+    redis_db.delete(STREAM)
+    # The cancel is of the newest order, which the first batch doesn't reach.
+    newest = Order.objects.order_by("pk").reverse()[0]
+    cancel = OutboxCommand.objects.get(command_type="CancelOrder")
+    cancel.payload["order_id"] = newest.pk
+    cancel.created_at = newest.created_at + timedelta(milliseconds=1)
+    cancel.save()
+    monkeypatch.setattr(resending, "BATCH_MAX", 2)
+    batches = []
+    for _ in range(2):
+        resend_unseen_commands.apply(throw=True)
+        batches.append(sent(redis_db))
+        placed = [command.order_id for command in batches[-1] if isinstance(command, PlaceOrder)]
+        Order.objects.filter(pk__in=placed).update(status="open")
+        redis_db.delete(STREAM)
+    resend_unseen_commands.apply(throw=True)
+    assert [[type(command) for command in batch] for batch in batches] == [
+        [PlaceOrder, PlaceOrder],
+        [PlaceOrder, PlaceOrder],
+    ]
+    assert [command.command_id for command in sent(redis_db)] == [cancel.pk]

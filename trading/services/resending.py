@@ -32,13 +32,16 @@ def resend_unseen_commands() -> int:
 
 
 def _resend(market: Market) -> int:
-    rows = OutboxCommand.objects.filter(market=market, applied_seq__isnull=True)
-    orders = Order.objects.filter(market=market, status=OrderStatus.PENDING)
+    unapplied = OutboxCommand.objects.filter(market=market, applied_seq__isnull=True)
+    pending = Order.objects.filter(market=market, status=OrderStatus.PENDING)
+    rows, orders = _unseen(unapplied, market), _unseen(pending, market)
     commands: list[tuple[datetime, Command]] = [
-        *((row.created_at, command_of_row(row)) for row in _unseen(rows, market)),
-        *((order.created_at, command_of_order(order)) for order in _unseen(orders, market)),
+        *((row.created_at, command_of_row(row)) for row in rows),
+        *((order.created_at, command_of_order(order)) for order in orders),
     ]
-    # By time: a cancel must not overtake its order.
+    # By time: a cancel must not overtake its order, not even into an earlier batch.
+    ends = [batch[-1].created_at for batch in (rows, orders) if len(batch) == BATCH_MAX]
+    commands = [command for command in commands if all(command[0] <= end for end in ends)]
     commands.sort(key=lambda command: command[0])
     if commands:
         publish_commands((market.pk, command) for _, command in commands)

@@ -1,0 +1,223 @@
+"""`python -m tests.chaos`: one seeded run; exit status 1 and the offending records if it failed."""
+
+import argparse
+import random
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+from exchange_site.embedded.ports import free_port
+from tests.chaos import checks
+from tests.chaos.exchange import Exchange
+from tests.chaos.faults import Damage, plan
+from tests.chaos.load import MARKETS, Prober, Request, Trader
+from tests.chaos.streams import Recorder
+
+TRADERS = 8
+RECOVERED_WITHIN_S = 60.0  # how long a step may wait for it
+RECORDS_SHOWN_MAX = 20
+LONG_RUN_S = 300  # and longer: Redis is wiped once
+
+
+class Recovery:
+    """From each kill until an order that was sent after it had gone all the way."""
+
+    def __init__(self) -> None:
+        self.times_s: list[float] = []
+        self._open: list[float] = []
+        self._lock = threading.Lock()
+        self._through = threading.Event()
+
+    def kill(self) -> None:
+        with self._lock:
+            self._open.append(time.monotonic())
+            self._through.clear()
+
+    def order_through(self, sent_s: float) -> None:
+        now = time.monotonic()
+        with self._lock:
+            done = [killed for killed in self._open if killed < sent_s]
+            self._open = [killed for killed in self._open if killed >= sent_s]
+            self.times_s += [now - killed for killed in done]
+            if not self._open:
+                self._through.set()
+
+    def wait(self, within_s: float) -> bool:
+        return self._through.wait(within_s)
+
+    @property
+    def unfinished(self) -> int:
+        return len(self._open)
+
+
+class Run:
+    def __init__(self, options: argparse.Namespace, data: Path) -> None:
+        self.options = options
+        self.exchange = Exchange(data, *_ports(options.port))
+        self.recovery = Recovery()
+        self.stop_load = threading.Event()
+        self.failures: dict[str, list[str]] = {}
+        self.remarks: list[str] = []
+
+    def go(self) -> bool:
+        options = self.options
+        say(f"seed {options.seed}, {options.duration} s, {options.kills} kills")
+        say(f"data and logs: {self.exchange.data}")
+        self.exchange.start()
+        self.recorder = Recorder(self.exchange.store(), list(MARKETS))
+        self.damage = Damage(self.exchange, self.recorder, options.seed)
+        url = self.exchange.url
+        self.traders = [
+            Trader(url, f"chaos{n}", self.stop_load, f"{options.seed} {n}", options.rate / TRADERS)
+            for n in range(TRADERS)
+        ]
+        self.prober = Prober(url, self.stop_load, self.recovery.order_through)
+        for thread in self._threads:
+            thread.start()
+        began = time.monotonic()
+        self._storm()
+        self.recovery.wait(RECOVERED_WITHIN_S)
+        self.stop_load.set()
+        for thread in self._callers:
+            thread.join()
+        say(f"load ended after {time.monotonic() - began:.0f} s; checking")
+        self._check()
+        self._print_figures()
+        return not any(self.failures.values())
+
+    def _storm(self) -> None:
+        options = self.options
+        wipe = options.wipe or options.duration >= LONG_RUN_S
+        steps = plan(options.seed, options.kills, wipe=wipe)
+        calm_s = min(5.0, options.duration * 0.1)
+        time.sleep(calm_s)  # traders sign up and fund
+        began, lasts_s = time.monotonic(), options.duration - 2 * calm_s
+        for number, step in enumerate(steps):
+            # What waiting for recovery took is taken from the pauses still to come.
+            left_s = began + lasts_s - time.monotonic()
+            share = step.after - (steps[number - 1].after if number else 0.0)
+            rest = 1.0 - (steps[number - 1].after if number else 0.0)
+            time.sleep(max(0.0, left_s * share / rest))
+            if self.damage.do(step.fault):
+                self.recovery.kill()
+                if step.waits and not self.recovery.wait(RECOVERED_WITHIN_S):
+                    self._fail("recovery", f"none within {RECOVERED_WITHIN_S:.0f} s: {step}")
+        time.sleep(max(0.0, began + lasts_s - time.monotonic()))
+
+    def _check(self) -> None:
+        self.failures["no quiet"] = checks.wait_until_quiet(self.exchange)
+        self.recorder.read()
+        self.recorder.stop()
+        self.failures["broken load"] = [
+            f"{thread.name}: {thread.fault!r}" for thread in self._threads if thread.fault
+        ]
+        with self.exchange.database() as database:
+            books = checks.Books(database, self.requests)
+        for name, check in checks.BOOK_CHECKS.items():
+            self.failures[name] = check(books)
+        self.failures["book"] = checks.book_differences(self.exchange)
+        differences, self.remarks = checks.naive_differences(books, self.recorder)
+        self.failures["naive replay"] = differences
+        self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
+
+    def _fail(self, name: str, record: str) -> None:
+        self.failures.setdefault(name, []).append(record)
+
+    def _count(self, *names: str) -> int:
+        return sum(len(self.failures[name]) for name in names)
+
+    @property
+    def requests(self) -> list[Request]:
+        return [request for caller in self._callers for request in caller.requests]
+
+    @property
+    def _callers(self) -> list[Trader | Prober]:
+        return [*self.traders, self.prober]
+
+    @property
+    def _threads(self) -> list[Trader | Prober | Recorder]:
+        return [self.recorder, *self._callers]
+
+    def _print_figures(self) -> None:
+        sent = [request for request in self.requests if request.kind != "read"]
+        answers = Counter(a.status for request in sent for a in request.attempts)
+        refused = {status: n for status, n in sorted(answers.items()) if not 200 <= status < 300}
+        times = self.recovery.times_s or [0.0]
+        kills = self.damage.kills
+        say("\n".join(self.damage.log))
+        rows = {
+            "seed": self.options.seed,
+            "requests": f"{len(sent)} in {sum(answers.values())} attempts",
+            "acknowledged": sum(request.acknowledged is not None for request in sent),
+            "refused, by status": f"{refused} (0: no answer)",
+            "kills": f"{kills.total()}: {dict(kills.most_common())}",
+            "other faults": dict(self.damage.others),
+            "recovery": f"median {statistics.median(times):.1f} s, worst {max(times):.1f} s, "
+            f"of {len(self.recovery.times_s)}; {self.recovery.unfinished} unfinished",
+            "naive replay": "; ".join(self.remarks),
+            "lost": len(self.failures["lost orders"])
+            + len(self.failures["cancels without effect"]),
+            "doubled": self._count("doubled orders", "naive replay"),
+        }
+        for name, figure in rows.items():
+            say(f"{name:<20} {figure}")
+        for name, records in self.failures.items():
+            if records:
+                say(f"FAILED: {name} ({len(records)})")
+                say("\n".join(f"    {record}" for record in records[:RECORDS_SHOWN_MAX]))
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--duration", type=int, default=600, help="seconds of load")
+    parser.add_argument("--kills", type=int, default=None, help="default: one per 5 s")
+    parser.add_argument("--rate", type=float, default=25.0, help="requests per second, about")
+    parser.add_argument("--wipe", action="store_true", help="FLUSHALL in the middle")
+    parser.add_argument("--port", type=int, default=0, help="of the API; feeds on the next")
+    parser.add_argument("--data", type=Path, default=None, help="kept afterwards")
+    options = parser.parse_args()
+    if options.kills is None:
+        options.kills = max(1, options.duration // 5)
+    return options
+
+
+def _ports(first: int) -> tuple[int, int]:
+    return (first, first + 1) if first else (free_port(), free_port())
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    options = read_options()
+    signal.signal(signal.SIGTERM, _interrupt)
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder.chmod(0o755)  # Postgres runs as another user where we are root
+    run = Run(options, options.data or folder / "exchange")
+    clean = False
+    try:
+        clean = run.go()
+    finally:
+        run.exchange.stop()
+        if clean and options.data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    say("clean" if clean else f"FAILED with seed {options.seed}; see {run.exchange.data}/logs")
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,332 @@
+"""After the storm: was anything that was acknowledged lost, or counted twice?
+
+Each check answers the offending records, in words; an empty list is a pass.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import psycopg
+import redis
+
+from matching.messages.codec import UndecodableMessage, decode_command
+from matching.messages.events import Trade
+from matching.messages.streams import Depth, depth_key, output_stream, snapshots_key
+from tests.chaos.exchange import Exchange
+from tests.chaos.load import Request
+from tests.chaos.streams import Recorder
+from tests.matching.naive_money import NaiveExchange
+
+QUIET_WITHIN_S = 180.0
+LIVE = ("pending", "open")
+
+
+def wait_until_quiet(exchange: Exchange) -> list[str]:
+    """Nothing pending, nothing unapplied, everything persisted, /health green."""
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    calm = 0
+    reasons: list[str] = []
+    while calm < 3:
+        try:
+            reasons = _unquiet(exchange)
+        except (psycopg.Error, redis.RedisError) as error:
+            reasons = [f"{type(error).__name__}: {error}"]
+        calm = 0 if reasons else calm + 1
+        if time.monotonic() > deadline:
+            return [f"not quiet after {QUIET_WITHIN_S:.0f} s: {reason}" for reason in reasons]
+        time.sleep(1)
+    return []
+
+
+def _unquiet(exchange: Exchange) -> list[str]:
+    reasons = []
+    with exchange.database() as database:
+        for what, query in (
+            ("orders pending", "SELECT count(*) FROM trading_order WHERE status = 'pending'"),
+            (
+                "commands not applied",
+                "SELECT count(*) FROM trading_outboxcommand WHERE applied_seq IS NULL",
+            ),
+        ):
+            count = _one(database, query)
+            if count:
+                reasons.append(f"{count} {what}")
+        with exchange.store() as client:
+            for market, seq in database.execute("SELECT market_id, seq FROM ledger_marketcursor"):
+                info: Any = client.xinfo_stream(output_stream(market))
+                lag = int(info["last-generated-id"].split(b"-")[0]) - seq
+                if not 0 <= lag <= 2:  # prices go on, about one command a second
+                    reasons.append(f"{market}: {lag} entries not persisted")
+    status, problems = exchange.health()
+    if status != 200:
+        reasons.append(f"/health answers {status}: {'; '.join(problems)}")
+    return reasons
+
+
+def _one(database: psycopg.Connection, query: str, *values: Any) -> Any:
+    row = database.execute(query, values).fetchone()
+    return row[0] if row else None
+
+
+class Books:
+    """Rows of Postgres at one instant, and everything the traders were told."""
+
+    def __init__(self, database: psycopg.Connection, requests: list[Request]) -> None:
+        self.requests = requests
+        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        self.cursors: dict[str, int] = dict(
+            database.execute("SELECT market_id, seq FROM ledger_marketcursor")
+        )
+        self.orders: dict[int, dict[str, Any]] = {}
+        self.by_client_id: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        with database.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+            cursor.execute(
+                "SELECT o.*, u.username FROM trading_order o "
+                "JOIN accounts_user u ON u.id = o.user_id ORDER BY o.id"
+            )
+            for row in cursor:
+                self.orders[row["id"]] = row
+                self.by_client_id[row["client_order_id"]].append(row)
+            self.fills = cursor.execute("SELECT * FROM trading_fill ORDER BY id").fetchall()
+            deposits = cursor.execute(
+                "SELECT idempotency_key, amount_units, status, entry_id FROM ledger_deposit"
+            ).fetchall()
+        self.deposits: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for deposit in deposits:
+            self.deposits[deposit["idempotency_key"]].append(deposit)
+
+    def of(self, kind: str) -> Iterable[Request]:
+        return (request for request in self.requests if request.kind == kind)
+
+
+def lost_orders(books: Books) -> list[str]:
+    """Acknowledged, and not there, not finished and not open, or not what was asked for."""
+    lost = []
+    for request in books.of("order"):
+        acknowledged = request.acknowledged
+        if acknowledged is None:
+            continue
+        order = books.orders.get(acknowledged.body["orderId"])
+        if order is None or order["client_order_id"] != request.key:
+            lost.append(f"order {request.key}: acknowledged as {acknowledged.body}, row {order}")
+        elif order["status"] == "pending":
+            lost.append(f"order {request.key}: still pending, id {order['id']}")
+        elif order["username"] != request.trader or order["side"] != request.sent["side"]:
+            lost.append(f"order {request.key}: row {order} differs from {request.sent}")
+    return lost
+
+
+def doubled_orders(books: Books) -> list[str]:
+    """More rows, ids or answers than one for a client order id; rows nobody asked for."""
+    doubled = [
+        f"client order id {key}: orders {[row['id'] for row in rows]}"
+        for key, rows in books.by_client_id.items()
+        if len(rows) != 1
+    ]
+    asked = {}
+    for request in books.of("order"):
+        asked[request.key] = request
+        told = {a.body["orderId"] for a in request.attempts if 200 <= a.status < 300}
+        refused = request.acknowledged is None and not request.ambiguous
+        if len(told) > 1:
+            doubled.append(f"order {request.key}: told ids {told}")
+        if refused and request.key in books.by_client_id:
+            doubled.append(f"order {request.key}: refused with {request.attempts[-1]}, yet there")
+    for key in set(books.by_client_id) - set(asked):
+        doubled.append(f"client order id {key}: nobody asked for it")
+    return doubled
+
+
+def wrong_orders(books: Books) -> list[str]:
+    """Filled sums against fills; sizes, states and holds against each other."""
+    filled: Counter[int] = Counter()
+    for fill in books.fills:
+        filled[fill["order_id"]] += fill["size_lots"]
+    wrong = []
+    for order in books.orders.values():
+        left = order["size_lots"] - order["filled_lots"] - order["cancelled_lots"]
+        fits = {
+            "filled": left == 0 and order["filled_lots"] > 0,
+            "open": left > 0,
+            "rejected": order["filled_lots"] == 0,
+            "cancelled": left == 0,
+            "expired": left == 0,
+        }.get(order["status"], False)
+        sums = filled[order["id"]] == order["filled_lots"]
+        if not fits or not sums or (order["status"] not in LIVE and order["held_units"]):
+            wrong.append(f"order {order['id']}: {order}, fills sum to {filled[order['id']]}")
+    return wrong
+
+
+def uncancelled(books: Books) -> list[str]:
+    """Acknowledged cancels whose orders, acknowledged before, are still open."""
+    wrong = []
+    placed: dict[str, list[tuple[float, int, str]]] = defaultdict(list)
+    for request in books.of("order"):
+        if request.acknowledged:
+            # When the answer was there isn't recorded; the next request of the thread is later.
+            order_id = request.acknowledged.body["orderId"]
+            at_s = request.acknowledged.sent_s
+            placed[request.trader].append((at_s, order_id, request.sent["marketId"]))
+    for request in books.of("cancel"):
+        order = books.orders[int(request.key)]
+        if request.acknowledged and order["status"] in LIVE:
+            wrong.append(f"order {order['id']}: cancel acknowledged, {order['status']}")
+    for request in books.of("cancel_all"):
+        if not request.acknowledged:
+            continue
+        for at_s, order_id, market in placed[request.trader]:
+            meant = at_s < request.acknowledged.sent_s and request.key in ("", market)
+            if meant and books.orders[order_id]["status"] in LIVE:
+                wrong.append(f"order {order_id}: cancel all {request.key!r} acknowledged, open")
+    return wrong
+
+
+def wrong_deposits(books: Books) -> list[str]:
+    """Each acknowledged one counted exactly once, with its amount."""
+    wrong = []
+    for request in books.of("onramp"):
+        rows = books.deposits.get(request.key, [])
+        amount = int(Decimal(request.sent["amount"]) * 1_000_000)
+        counted = [r for r in rows if r["amount_units"] == amount and r["entry_id"]]
+        most = len(rows) <= 1 and len(counted) == len(rows)
+        if not most or (request.acknowledged and not counted):
+            wrong.append(f"deposit {request.key} of {amount}: rows {rows}")
+    asked = {request.key for request in books.of("onramp")}
+    wrong += [f"deposit {key}: nobody asked for it" for key in set(books.deposits) - asked]
+    return wrong
+
+
+def unexpected_answers(books: Books) -> list[str]:
+    """500s, and refusals that only an exchange at odds with itself gives."""
+    wrong = []
+    for request in books.requests:
+        for attempt in request.attempts:
+            code = attempt.body.get("code", "") if isinstance(attempt.body, dict) else ""
+            if attempt.status in (500, 403, 404) or code.endswith("_REUSED"):
+                wrong.append(f"{request.kind} {request.key}: {attempt.status} {attempt.body}")
+    return wrong
+
+
+def book_differences(exchange: Exchange) -> list[str]:
+    """Open orders by price against the depth the engine shows. Both move on: some tries."""
+    differences: list[str] = []
+    for _ in range(20):
+        with exchange.database() as database, exchange.store() as client:
+            differences = []
+            for (market,) in database.execute("SELECT id FROM trading_market").fetchall():
+                differences += _market_book_differences(database, client, market)
+        if not differences:
+            return []
+        time.sleep(0.5)
+    return differences
+
+
+def _market_book_differences(
+    database: psycopg.Connection, client: redis.Redis, market: str
+) -> list[str]:
+    data: Any = client.get(depth_key(market))
+    if data is None:
+        return [f"{market}: no depth is shown"]
+    depth = msgspec.json.decode(data, type=Depth)
+    levels: dict[str, dict[int, int]] = {"LONG": {}, "SHORT": {}}
+    rows = database.execute(
+        "SELECT side, price_ticks, sum(size_lots - filled_lots - cancelled_lots)::bigint "
+        "FROM trading_order WHERE market_id = %s AND status = 'open' GROUP BY 1, 2",
+        [market],
+    )
+    for side, price, lots in rows:
+        levels[side][price] = lots
+    shown = {"LONG": dict(depth.bids), "SHORT": dict(depth.asks)}
+    return [
+        f"{market} {side}: engine shows {shown[side]}, rows say {levels[side]}"
+        for side in levels
+        if shown[side] != levels[side]
+    ]
+
+
+def naive_differences(books: Books, recorder: Recorder) -> tuple[list[str], list[str]]:
+    """Fills against a naive replay of the recorded input: differences, and remarks."""
+    differences, remarks = [], []
+    for market, record in recorder.records.items():
+        history, missing = record.history(books.cursors[market])
+        if missing:
+            remarks.append(f"{market}: input of {len(missing)} sequences was lost with Redis")
+            continue
+        expected = _naive_fills(history)
+        found = {
+            (f["trade_id"], f["role"]): (
+                f["order_id"], f["price_ticks"], f["size_lots"], f["fee_units"],
+                f["realized_pnl_units"],
+            )
+            for f in books.fills if f["market_id"] == market
+        }  # fmt: skip
+        for key in sorted(set(expected) | set(found)):
+            if expected.get(key) != found.get(key):
+                differences.append(
+                    f"{market} trade {key}: naive {expected.get(key)}, row {found.get(key)}"
+                )
+        remarks.append(f"{market}: {len(history)} commands, {len(found)} fills compared")
+    return differences, remarks
+
+
+def _naive_fills(history: list[bytes]) -> dict[tuple[int, str], tuple[int, ...]]:
+    naive = NaiveExchange()
+    fills: dict[tuple[int, str], tuple[int, ...]] = {}
+    for data in history:
+        try:
+            command = decode_command(data)
+        except UndecodableMessage:
+            continue
+        for event in naive.apply(command):
+            if isinstance(event, Trade):
+                for role, leg in (("TAKER", event.taker), ("MAKER", event.maker)):
+                    fills[event.trade_id, role] = (
+                        leg.order_id, event.price_ticks, event.size_lots, leg.fee_units,
+                        leg.realized_pnl_units,
+                    )  # fmt: skip
+    return fills
+
+
+_WALLETS = """
+from ledger.reconciliation import wallet_differences
+found = wallet_differences()
+print(found)
+raise SystemExit(bool(found))
+"""
+
+
+def unclean(exchange: Exchange) -> list[str]:
+    """`manage.py reconcile`, and `verifyreplay` from the oldest snapshot kept."""
+    found = []
+    status, said = exchange.manage("reconcile")
+    if "Unknown command" in said:
+        status, said = exchange.manage("shell", "-c", _WALLETS)
+    if status:
+        found.append(f"reconcile: {said.strip()}")
+    with exchange.store() as client:
+        starts = {market: _oldest_start(client, market) for market in ("BTC-PERP", "ETH-PERP")}
+    for market, seq in starts.items():
+        status, said = exchange.manage("verifyreplay", "--market", market, "--from", str(seq + 1))
+        if status:
+            found.append(f"verifyreplay: {said.strip()}")
+    return found
+
+
+def _oldest_start(client: redis.Redis, market: str) -> int:
+    seqs: Any = client.hkeys(snapshots_key(market))
+    return min(int(seq) for seq in seqs)
+
+
+BOOK_CHECKS: dict[str, Callable[[Books], list[str]]] = {
+    "lost orders": lost_orders,
+    "doubled orders": doubled_orders,
+    "orders in a wrong state": wrong_orders,
+    "cancels without effect": uncancelled,
+    "deposits lost or doubled": wrong_deposits,
+    "answers that can't be": unexpected_answers,
+}

@@ -1,0 +1,50 @@
+"""The short chaos run: load for a minute, every part killed, Redis wiped, nothing lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exchange_site.embedded.bootstrap import ROOT
+from tests.chaos.faults import WEIGHTS, plan
+
+WITHIN_S = 900
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)  # Postgres runs as another user where we are root
+    log = tmp_path / "chaos.log"
+    seed = os.environ.get("CHAOS_SEED", "7")
+    options = ["--seed", seed, "--duration", "60", "--kills", str(len(WEIGHTS)), "--wipe"]
+    with log.open("wb") as output:
+        status = subprocess.run(
+            [sys.executable, "-m", "tests.chaos", *options, "--data", str(tmp_path / "exchange")],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
+            timeout=WITHIN_S,
+            check=False,
+        ).returncode
+    said = log.read_text(errors="replace")
+    assert status == 0, said
+    assert f"kills                {len(WEIGHTS)}: " in said
+    assert "lost                 0\ndoubled              0\nclean\n" in said, said
+
+
+def test_a_plan_is_of_its_seed_and_kills_every_part() -> None:
+    steps = plan(1, 120, wipe=True)
+    assert steps == plan(1, 120, wipe=True)
+    assert steps != plan(2, 120, wipe=True)
+    faults = [step.fault for step in steps]
+    assert sum(fault in WEIGHTS for fault in faults) == 120
+    assert set(WEIGHTS) | {"rubbish", "wipe"} <= set(faults)
+    assert "wipe" not in {step.fault for step in plan(1, 120, wipe=False)}
+    times = [step.after for step in steps]
+    assert times == sorted(times)
+    assert times[0] >= 0
+    assert times[-1] <= 1
