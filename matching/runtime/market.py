@@ -179,10 +179,28 @@ class MarketRunner:
     # -- going on
 
     def process(self, entries: Sequence[InputEntry]) -> None:
-        """Apply what the consumer group delivered, publish, acknowledge; snapshot when due."""
-        self._apply_and_publish(entries, acknowledge=[raw_id for raw_id, _ in entries])
+        """Apply what the consumer group delivered, publish, acknowledge; snapshot when due.
+
+        A group delivers each entry once. Should two processes ever run under one name, each would
+        get a share, and its engine a stream with holes: then the stream itself is read on from
+        where this engine stands, and only what it has yet to see is applied.
+        """
+        delivered = [raw_id for raw_id, _ in entries]
+        if self._stands_before(delivered[0].decode()):
+            self._apply_and_publish(entries, acknowledge=delivered)
+        else:
+            while missed := self._input_after(self.applier.input_id):
+                self._apply_and_publish(missed, acknowledge=())
+            self.client.xack(self.input_key, self.engine_name, *delivered)
         if self.seq - self.snapshot_seq >= self.snapshot_every:
             self.snapshot()
+
+    def _stands_before(self, input_id: str) -> bool:
+        """Nothing in the stream lies between what was applied last and this entry."""
+        if id_order(input_id) <= id_order(self.applier.input_id):
+            return False
+        before: Any = self.client.xrevrange(self.input_key, max=f"({input_id}", count=1)
+        return not before or id_order(before[0][0].decode()) <= id_order(self.applier.input_id)
 
     def snapshot(self) -> None:
         engine = self.applier.engine
