@@ -25,6 +25,7 @@ from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_mar
 BATCH_COMMANDS_MAX = 512
 IDLE_WAIT_MS = 500
 HEARTBEAT_INTERVAL_MS = 1_000
+LOOK_INTERVAL_MS = 1_000  # for new markets
 RETRY_INTERVAL_MS = 500
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class EngineProcess:
         self.started_ms = _wall_ms()
         self._next_show_ms = 0
         self._next_beat_ms = 0
+        self._next_look_ms = 0
         self._next_retry_ms = 0
         self._redis_fault = ""
 
@@ -82,8 +84,9 @@ class EngineProcess:
 
     def _round(self) -> None:
         now_ms = _monotonic_ms()
-        if now_ms >= self._next_beat_ms:
+        if now_ms >= self._next_look_ms:
             self._host_new_markets()
+            self._next_look_ms = now_ms + LOOK_INTERVAL_MS
         if now_ms >= self._next_retry_ms:
             self._recover_markets()
             self._next_retry_ms = now_ms + RETRY_INTERVAL_MS

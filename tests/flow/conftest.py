@@ -1,0 +1,56 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.management import call_command
+from pytest_django.plugin import DjangoDbBlocker
+
+from exchange_site.redis_client import redis_client
+from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
+from trading.market_rules import forget_markets
+
+
+def _empty() -> None:
+    """The database as `migrate` leaves it, and nothing in Redis."""
+    redis_client().flushdb()
+    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
+    forget_markets()
+
+
+@pytest.fixture(scope="module")
+def exchange(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Exchange]:
+    """One exchange for all tests of a module, with the demo's markets, BTC-PERP at 50,000.
+
+    Its rows are committed, as other processes must see them; before and after it there are none.
+    """
+    with django_db_blocker.unblock():
+        _empty()
+        call_command("createdemo", verbosity=0)
+        running = Exchange(tmp_path_factory.mktemp("logs"))
+        try:
+            running.start()
+            wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
+            running.set_mark(MARKET, MARK_TICKS, "50000")
+            yield running
+        finally:
+            running.stop()
+            _empty()
+
+
+@pytest.fixture
+def new_trader(exchange: Exchange) -> Iterator[Callable[..., Trader]]:
+    """Makes traders; what they leave in the book is cancelled at the end."""
+    made: list[Trader] = []
+
+    def make(funds: str = "10000") -> Trader:
+        made.append(exchange.trader(funds))
+        return made[-1]
+
+    yield make
+    for trader in made:
+        trader.cancel_everything()
+    depth = exchange.depth
+    wait_for(lambda: depth()["bids"] == [] == depth()["asks"], "an empty book")

@@ -1,0 +1,183 @@
+"""The exchange as real processes, and traders who know nothing of it but its HTTP API."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from django.conf import settings
+
+from exchange_site.embedded.ports import free_port
+from matching.messages.commands import UpdateIndexPrice
+from tests.feeds.conftest import database_url
+from trading.publisher import publish_command
+
+DEADLINE_S = 120
+MARKET = "BTC-PERP"
+MARK_TICKS = 500_000  # 50,000.0
+PASSWORD = "correct horse battery"
+
+Seen = TypeVar("Seen")
+
+
+def wait_for(look: Callable[[], Seen | None], what: str) -> Seen:
+    """The first answer that is neither None nor False."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        seen = look()
+        if seen is not None and seen is not False:
+            return seen
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+class Exchange:
+    """API, engine and worker. The tests are the price source: the mark stays where they put it."""
+
+    def __init__(self, logs: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.logs = logs
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per poll
+        self.http = httpx.Client(base_url=self.url, timeout=DEADLINE_S)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._files = ExitStack()
+        self._names = 0
+
+    def start(self) -> None:
+        celery = [sys.executable, "-m", "celery", "-A", "exchange_site", "worker", "-c", "1"]
+        granian = str(Path(sys.executable).with_name("granian"))
+        api = [granian, "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
+        self.start_engine()
+        self._start("worker", celery)
+        self._start("api", [*api, "--blocking-threads", "4", "exchange_site.wsgi:application"])
+        wait_for(self._answers, "the API")
+
+    def start_engine(self) -> None:
+        self._start("engine", [sys.executable, "manage.py", "runengine"])
+
+    def kill_engine(self) -> None:
+        engine = self._processes.pop("engine")
+        engine.send_signal(signal.SIGKILL)
+        engine.wait(DEADLINE_S)
+
+    def stop(self) -> None:
+        self.http.close()
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait(DEADLINE_S)
+        self._files.close()
+
+    def _start(self, name: str, command: list[str]) -> None:
+        log = self._files.enter_context((self.logs / f"{name}.log").open("a"))
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": settings.REDIS_URL,
+            "DEMO": "1",
+        }
+        self._processes[name] = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log
+        )
+
+    def _answers(self) -> bool:
+        assert all(process.poll() is None for process in self._processes.values()), self.logs
+        try:
+            return self.http.get("/markets").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def set_mark(self, market_id: str, ticks: int, price: str) -> None:
+        """Say the index, which is the mark; returns when the API knows."""
+        publish_command(market_id, UpdateIndexPrice(index_price_ticks=ticks))
+        wait_for(lambda: self.ticker(market_id)["markPrice"] == price, "the mark price")
+
+    def ticker(self, market_id: str = MARKET) -> dict[str, Any]:
+        answer: dict[str, Any] = self.http.get(f"/markets/{market_id}/ticker").json()
+        return answer
+
+    def depth(self, market_id: str = MARKET) -> dict[str, Any]:
+        answer: dict[str, Any] = self.http.get(f"/markets/{market_id}/depth").json()
+        return answer
+
+    def trader(self, funds: str = "10000") -> "Trader":
+        """Signs up and funds."""
+        self._names += 1
+        credentials = {"username": f"flow-trader-{self._names}", "password": PASSWORD}
+        answer = self.http.post("/auth/signup", json=credentials)
+        assert answer.status_code == 201, answer.text
+        session = answer.json()
+        trader = Trader(self, session["userId"], session["username"], session["token"])
+        deposit = trader.send("POST", "/user/onramp", json={"amount": funds})
+        assert deposit.status_code == 200, deposit.text
+        return trader
+
+
+@dataclass
+class Trader:
+    exchange: Exchange
+    user_id: int
+    username: str
+    token: str
+    market_id: str = field(default=MARKET)
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.exchange.http.request(method, path, headers=headers, **options)
+
+    def get(self, path: str) -> Any:
+        answer = self.send("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def try_to_place(self, side: str, qty: str, price: str | None, **fields: Any) -> httpx.Response:
+        body: dict[str, Any] = {"marketId": self.market_id, "side": side, "qty": qty}
+        body |= {"orderType": "limit", "price": price} if price else {"orderType": "market"}
+        if not fields.keys() & {"margin", "leverage", "reduceOnly"}:
+            body["leverage"] = 10
+        return self.send("POST", "/order", json=body | fields)
+
+    def place(self, side: str, qty: str, price: str | None, **fields: Any) -> int:
+        """The id of an order that the API took."""
+        answer = self.try_to_place(side, qty, price, **fields)
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["status"] == "pending"
+        return int(answer.json()["orderId"])
+
+    def order(self, order_id: int) -> dict[str, Any]:
+        answer: dict[str, Any] = self.get(f"/order/{order_id}")
+        return answer
+
+    def wait_until(self, order_id: int, status: str, filled: str | None = None) -> dict[str, Any]:
+        """The order once it is there, and the book shows what came of it."""
+
+        def look() -> dict[str, Any] | None:
+            order = self.order(order_id)
+            reached = order["status"] == status and filled in (None, order["filledQty"])
+            return order if reached else None
+
+        return wait_for(look, f"order {order_id} {status}")
+
+    def equity(self) -> dict[str, str]:
+        answer: dict[str, str] = self.get("/user/equity")
+        return answer
+
+    def fills(self) -> list[tuple[str, str, str]]:
+        """(role, price, qty), oldest first."""
+        fills = self.get("/user/fills")["fills"]
+        return [(fill["role"], fill["price"], fill["qty"]) for fill in reversed(fills)]
+
+    def cancel_everything(self) -> None:
+        assert self.send("DELETE", "/orders").status_code == 202
+        for status in ("pending", "open"):
+            path = f"/user/orders?status={status}"
+            wait_for(lambda path=path: not self.get(path)["orders"], "no open orders")
