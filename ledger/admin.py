@@ -34,7 +34,11 @@ from exchange_site.admin_base import (
     when,
     words,
 )
-from ledger import services
+from ledger import (
+    fault_admin,  # noqa: F401  registers its pages
+    reconcile_admin,  # noqa: F401  registers its page
+    services,
+)
 from ledger.models import (
     Account,
     DeadLetter,

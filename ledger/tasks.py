@@ -8,6 +8,7 @@ from ledger import archive, persistence
 from ledger.batch import PersistenceStopped
 from ledger.faults import handle_fault
 from ledger.models import MarketCursor
+from ledger.reconciliation import run_unless_running
 
 # A sweep that waited this long is superseded by the next.
 SWEEP_EXPIRES_SECONDS = 5
@@ -37,6 +38,11 @@ def archive_and_trim() -> None:
             archive.archive_and_trim(market_id)
     except redis.RedisError as error:
         log.warning("archive_and_trim_failed", why=str(error))
+
+
+@shared_task
+def reconcile_all() -> None:
+    run_unless_running()
 
 
 def _market_ids() -> list[str]:

@@ -106,6 +106,11 @@ IMPORT_RULES = (
     ImportRule(
         "ledger", ("matching.messages", "trading.models", "trading.conversions", *_SITE_TOOLS)
     ),
+    # Comparing rows with an engine takes an engine: replayed, nothing published.
+    ImportRule(
+        "ledger.reconciliation",
+        ("ledger", "matching.messages", "matching.runtime.replay", "trading.models", *_SITE_TOOLS),
+    ),
     ImportRule("accounts", ("matching.messages", "exchange_site")),
     ImportRule("exchange_site", OURS),
 )
