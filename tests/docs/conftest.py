@@ -1,0 +1,3 @@
+from tests.flow import conftest as flow
+
+exchange = flow.exchange
