@@ -109,6 +109,10 @@ class MarketRunner:
         """Of the last command applied."""
         return self.applier.engine.seq
 
+    def epoch_holds(self) -> bool:
+        """Whether the market's starting point is still the one this engine came from."""
+        return bool(self.client.get(epoch_key(self.market_id)) == self.epoch)
+
     # -- recovery
 
     def recover(self) -> None:

@@ -25,6 +25,7 @@ from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_mar
 BATCH_COMMANDS_MAX = 512
 IDLE_WAIT_MS = 500
 HEARTBEAT_INTERVAL_MS = 1_000
+LOOK_INTERVAL_MS = 1_000  # between looks for new markets and new starting points
 LOOK_INTERVAL_MS = 1_000  # for new markets
 RETRY_INTERVAL_MS = 500
 
@@ -66,6 +67,7 @@ class EngineProcess:
         self._next_show_ms = 0
         self._next_beat_ms = 0
         self._next_look_ms = 0
+        self._next_look_ms = 0
         self._next_retry_ms = 0
         self._redis_fault = ""
 
@@ -97,6 +99,13 @@ class EngineProcess:
         for market_id in sorted(set(self.markets()) - set(self.hosted)):
             runner = MarketRunner(self.client, market_id, self.engine_name, self.snapshot_every)
             self.hosted[market_id] = HostedMarket(runner)
+
+    def _notice_starting_points(self) -> None:
+        """An idle market would not find out by publishing, and for a halted one it is a new
+        beginning."""
+        for hosted in self.hosted.values():
+            if hosted.phase is not Phase.RECOVERING and not hosted.runner.epoch_holds():
+                self._set_back(hosted, "the market has another starting point, or Redis lost it")
 
     def _recover_markets(self) -> None:
         for hosted in self.hosted.values():

@@ -1,0 +1,3 @@
+from tests.recovery.exchange import exchange
+
+__all__ = ["exchange"]
