@@ -54,7 +54,7 @@ def plan(seed: int, kills: int, *, wipe: bool) -> list[Step]:
     faults = ["standby start", *names[:kills]]
     faults += rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=max(0, kills - len(names)))
     others = ["rubbish"] * max(2, round(kills * RUBBISH_SHARE))
-    others += ["standby start"] * (kills // 20)
+    others += ["standby start"] * max(1, kills // 10)  # a second one under the same name, too
     for other in others:
         faults.insert(rng.randint(1, len(faults)), other)
     if wipe:

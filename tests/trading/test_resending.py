@@ -142,3 +142,19 @@ def test_a_cancel_waits_for_the_batch_of_its_order(
         [PlaceOrder, PlaceOrder],
     ]
     assert [command.command_id for command in sent(redis_db)] == [cancel.pk]
+
+
+def test_a_fault_is_one_line_and_the_next_run_goes_on(
+    unsent: Order,
+    redis_db: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with monkeypatch.context() as patch:
+        nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+        patch.setattr(publisher, "redis_client", lambda: nobody)
+        resend_unseen_commands.apply(throw=True)
+    facts: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert [fact["event"] for fact in facts].count("resending_failed") == 1
+    resend_unseen_commands.apply(throw=True)
+    assert redis_db.xlen(STREAM) == 2
