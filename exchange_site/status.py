@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import structlog
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from redis import RedisError
 
 from exchange_site.redis_client import probe_redis_client
@@ -22,6 +23,8 @@ from exchange_site.status_streams import (
     read_market_streams,
     read_redis_service,
 )
+from ledger.models import ReconcileRun
+from ledger.reconciliation import newest_run
 from matching.messages.vocabulary import MarketState
 
 log = structlog.get_logger(__name__)
@@ -57,6 +60,7 @@ PERSISTENCE_LAG_WARN_MS = 2_000
 PERSISTENCE_LAG_BAD_MS = 15_000
 RESEND_BAD_MS = 60_000
 WORKER_BEAT_BAD_MS = 20_000
+RECONCILE_WARN_MS = 300_000  # it runs every minute
 
 
 @dataclass(frozen=True)
@@ -143,22 +147,41 @@ class ExchangeStatus:
 def exchange_status() -> ExchangeStatus:
     """Takes a snapshot: a handful of Postgres queries and three Redis round trips at most."""
     now_ms = time.time_ns() // 1_000_000
-    rows, postgres = _postgres()
+    rows, row_checks = _postgres()
     cursors = {row.market_id: row.cursor_seq for row in rows}
     streams, redis_checks = _redis(cursors)
     markets = [_market_report(row, streams.get(row.market_id), now_ms) for row in rows]
-    return ExchangeStatus(taken_ms=now_ms, services=[postgres, *redis_checks], markets=markets)
+    return ExchangeStatus(taken_ms=now_ms, services=[*row_checks, *redis_checks], markets=markets)
 
 
-def _postgres() -> tuple[list[MarketRows], Check]:
+def _postgres() -> tuple[list[MarketRows], list[Check]]:
     started = time.monotonic()
     try:
         rows = read_rows()
+        run = newest_run()
     except DatabaseError as error:
         log.warning("status_postgres_unreachable", error=str(error))
         connection.close_if_unusable_or_obsolete()
-        return [], Check("Postgres", Level.BAD, "does not answer")
-    return rows, Check("Postgres", Level.OK, f"answered in {_elapsed_ms(started)} ms")
+        return [], [Check("Postgres", Level.BAD, "does not answer")]
+    answered = Check("Postgres", Level.OK, f"answered in {_elapsed_ms(started)} ms")
+    return rows, [answered, *([_check_reconciliation(run)] if run else [])]
+
+
+def _check_reconciliation(run: ReconcileRun) -> Check:
+    """What was last found. Names no trader: GET /health is open to anyone."""
+    age_ms = int((timezone.now() - run.finished_at).total_seconds() * 1_000)
+    ago = f"{seconds(max(0, age_ms))} ago"
+    if run.difference_count:
+        kinds = ", ".join(sorted({difference[0] for difference in run.differences}))
+        text = f"{run.difference_count:,} differences {ago} ({kinds}): see the newest run"
+        return Check("Reconciliation", Level.BAD, text)
+    if age_ms >= RECONCILE_WARN_MS:
+        return Check("Reconciliation", Level.WARN, f"clean {ago}, and has not run since")
+    missing = [m["market"] for m in run.compared if m["notCompared"]]
+    if missing:
+        text = f"clean {ago}, but not compared with the engine of {', '.join(missing)}"
+        return Check("Reconciliation", Level.WARN, text)
+    return Check("Reconciliation", Level.OK, f"clean {ago}")
 
 
 def _redis(cursors: dict[str, int]) -> tuple[dict[str, MarketStreams], list[Check]]:
