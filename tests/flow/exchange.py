@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -179,5 +180,7 @@ class Trader:
     def cancel_everything(self) -> None:
         assert self.send("DELETE", "/orders").status_code == 202
         for status in ("pending", "open"):
-            path = f"/user/orders?status={status}"
-            wait_for(lambda path=path: not self.get(path)["orders"], "no open orders")
+            wait_for(partial(self._has_none, status), f"no {status} orders")
+
+    def _has_none(self, status: str) -> bool:
+        return not self.get(f"/user/orders?status={status}")["orders"]

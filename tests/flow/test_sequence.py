@@ -161,8 +161,8 @@ class Sequence20k:
         with transaction.atomic():
             places = [request for request in requests if isinstance(request, PlaceOrder)]
             orders = Order.objects.bulk_create(self._order(request) for request in places)
-            for request, order in zip(places, orders, strict=True):
-                self.ids[request.order_id] = order.pk
+            for place, order in zip(places, orders, strict=True):
+                self.ids[place.order_id] = order.pk
             with connection.cursor() as cursor:
                 cursor.execute(_HOLD, [[order.pk for order in orders]])
             cancels = OutboxCommand.objects.bulk_create(
