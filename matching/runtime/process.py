@@ -26,7 +26,6 @@ BATCH_COMMANDS_MAX = 512
 IDLE_WAIT_MS = 500
 HEARTBEAT_INTERVAL_MS = 1_000
 LOOK_INTERVAL_MS = 1_000  # between looks for new markets and new starting points
-LOOK_INTERVAL_MS = 1_000  # for new markets
 RETRY_INTERVAL_MS = 500
 
 log = structlog.get_logger(__name__)
@@ -67,7 +66,6 @@ class EngineProcess:
         self._next_show_ms = 0
         self._next_beat_ms = 0
         self._next_look_ms = 0
-        self._next_look_ms = 0
         self._next_retry_ms = 0
         self._redis_fault = ""
 
@@ -88,6 +86,7 @@ class EngineProcess:
         now_ms = _monotonic_ms()
         if now_ms >= self._next_look_ms:
             self._host_new_markets()
+            self._notice_starting_points()
             self._next_look_ms = now_ms + LOOK_INTERVAL_MS
         if now_ms >= self._next_retry_ms:
             self._recover_markets()

@@ -49,7 +49,7 @@ from trading.services import configure_market, place_order, resend_unseen_comman
 from trading.services import set_market_state as move_market
 from trading.services.drafting import NewOrder
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 MARKET = "BTC-PERP"
 MARK_TICKS = 250_000  # 25,000.0
 FUNDS_UNITS = 1_000_000_000_000

@@ -1,0 +1,73 @@
+"""A well-formed command that nobody promised, written straight into the input stream."""
+
+from http import HTTPStatus
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from exchange_site.api import ApiError
+from exchange_site.health import latest
+from ledger import faults
+from ledger.models import FaultKind, FaultResolution, PersistenceFault, QuarantinedEntry
+from matching.messages.commands import PlaceOrder
+from matching.messages.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
+from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
+from trading.models import Fill, Order
+from trading.publisher import publish_command
+
+
+def forged_order(account_id: int) -> PlaceOrder:
+    return PlaceOrder(
+        order_id=10**9,
+        account_id=account_id,
+        side=Side.SHORT,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        price_ticks=MARK_TICKS,
+        size_lots=4,
+        margin_units=0,
+        leverage=10,
+        hold_units=10**12,
+        reduce_only=False,
+        self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
+    )
+
+
+def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None:
+    exchange.start()
+    exchange.trade(1)
+    exchange.settle()
+    stopped_at = exchange.cursor().seq
+    publish_command(MARKET, forged_order(exchange.alice.pk))
+    honest = exchange.place(exchange.bob, Side.LONG, 9)  # meets the forged order in the book
+    wait_until(lambda: exchange.published_seq() == stopped_at + 2, "the engine")
+    exchange.work()
+    exchange.work()
+    fault = PersistenceFault.objects.get()
+    assert (fault.seq, fault.kind) == (stopped_at + 1, FaultKind.POISON_ENTRY)
+    assert "order 1000000000 is not in the database" in fault.reason
+    assert b"OrderAccepted" in bytes(fault.payload)
+    assert fault.last_seen > fault.first_seen
+    assert exchange.cursor().seq == stopped_at
+    latest.forget()
+    health = Client().get("/health")
+    assert health.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert any(f"stopped before sequence {fault.seq}" in p for p in health.json()["problems"])
+    operator = User.objects.create_superuser("operator")
+    with pytest.raises(ApiError, match="not in the database"):
+        faults.retry_fault(fault.pk, operator.pk)
+    faults.quarantine_entry(fault.pk, operator.pk)
+    fault.refresh_from_db()
+    assert (fault.resolution, fault.resolved_by) == (FaultResolution.QUARANTINED, operator)
+    entry = QuarantinedEntry.objects.get()
+    assert (entry.seq, entry.quarantined_by) == (stopped_at + 1, operator)
+    assert bytes(entry.payload) == bytes(fault.payload)
+    with pytest.raises(ApiError, match="resolved already"):
+        faults.quarantine_entry(fault.pk, operator.pk)
+    exchange.settle()
+    exchange.assert_sound()
+    order = Order.objects.get(pk=honest)
+    assert (order.status, order.filled_lots) == ("open", 2)  # what alice's own order had left
+    assert not Fill.objects.filter(order_id=10**9).exists()
+    assert not PersistenceFault.objects.filter(resolved_at__isnull=True).exists()
