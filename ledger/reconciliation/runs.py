@@ -25,6 +25,7 @@ from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
 
 DIFFERENCES_KEPT = SHOWN_PER_CHECK_MAX  # of one run, in its row
+DIFFERENCES_LOGGED = 20
 CLEAN_RUNS_KEPT = 1_500  # a day, at one a minute
 OTHER_RUNS_KEPT = 500
 _LOCK = 0x7265636F  # "reco": the advisory lock of the periodic run
@@ -81,17 +82,7 @@ def run_reconciliation(market_id: str | None = None) -> tuple[ReconcileRun, Reco
     """`reconcile`, and the record of it. Raises what `reconcile` raises."""
     started_at = timezone.now()
     result = reconcile(market_id)
-    run = _record(market_id, started_at, result)
-    for difference in result.differences:
-        log.error(
-            "reconcile_difference",
-            market=difference.market_id or None,
-            check=difference.check,
-            subject=difference.subject,
-            expected=difference.expected,
-            found=difference.found,
-        )
-    return run, result
+    return _record(market_id, started_at, result), result
 
 
 def run_unless_running() -> ReconcileRun | None:
@@ -101,9 +92,25 @@ def run_unless_running() -> ReconcileRun | None:
         if cursor.fetchone() != (True,):
             return None
         try:
-            return run_reconciliation()[0]
+            run, result = run_reconciliation()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    _log(result)
+    return run
+
+
+def _log(result: Reconciled) -> None:
+    for difference in result.differences[:DIFFERENCES_LOGGED]:
+        log.error(
+            "reconcile_difference",
+            market=difference.market_id or None,
+            check=difference.check,
+            subject=difference.subject,
+            expected=difference.expected,
+            found=difference.found,
+        )
+    if result.difference_count > DIFFERENCES_LOGGED:
+        log.error("reconcile_differences_not_logged", differences=result.difference_count)
 
 
 def newest_run() -> ReconcileRun | None:
