@@ -180,8 +180,8 @@ class World:
     def _take_in(self, seq: int) -> None:
         """Every entry has its command in the input stream; what it said doesn't matter here."""
         for entry in self.entries[self.taken_in : seq]:
-            fields = {COMMAND_FIELD: b"{}"}
-            self.redis_db.xadd(input_stream(self.market_id), fields, id=entry.input_id)
+            key = input_stream(self.market_id)
+            self.redis_db.xadd(key, {COMMAND_FIELD: b"{}"}, id=entry.input_id)
         self.taken_in = max(self.taken_in, seq)
 
     def publish_bytes(self, stream_id: str, data: bytes) -> None:

@@ -203,8 +203,8 @@ class Exchange:
         return {key: data for key, data in kept.items() if isinstance(data, bytes)}
 
     def restore(self, kept: dict[str, bytes]) -> None:
-        for key in KEYS:
-            self.client.delete(key(MARKET))
+        for key_of in KEYS:
+            self.client.delete(key_of(MARKET))
         for key, data in kept.items():
             self.client.restore(key, 0, data)
 

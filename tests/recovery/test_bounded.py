@@ -35,7 +35,7 @@ def lengths(exchange: Exchange) -> tuple[int, int, int]:
 def chunk(exchange: Exchange) -> None:
     for number in range(CHUNK):
         exchange.move_index(MARK_TICKS + number)
-    exchange.client.xadd(input_stream(MARKET), {COMMAND_FIELD: b"rubbish"})  # type: ignore[dict-item]
+    exchange.client.xadd(input_stream(MARKET), {COMMAND_FIELD: b"rubbish"})
     exchange.settle()
 
 
