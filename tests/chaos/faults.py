@@ -93,7 +93,9 @@ class Damage:
         if fault == "standby":
             pid = self._exchange.kill_standby()
             if pid is None:
-                return self.do("standby start")
+                self.do("standby start")
+                time.sleep(self._rng.uniform(0.5, 4))
+                pid = self._exchange.kill_standby()
         else:
             pid = self._kill(fault)
         if pid is None:
