@@ -120,9 +120,11 @@ class MarketRunner:
         self.applier, self.epoch = self._starting_point()
         self.snapshot_seq = self.seq
         self._make_group()
+        # Looked up before the last look at the input: another engine may be publishing meanwhile.
+        published_seq = self._published_seq()
         while entries := self._input_after(self.applier.input_id):
             self._apply_and_publish(entries, acknowledge=())
-        published_seq = self._published_seq()
+            published_seq = self._published_seq()
         if self.seq < published_seq:
             raise RecoveryNeeded(
                 f"the output stream is at sequence {published_seq}, but the input stream leads "
