@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from matching.messages.limits import MAX_LEVERAGE, MONEY_UNITS_PER_CURRENCY, PPM
 from matching.messages.vocabulary import (
@@ -323,7 +324,8 @@ class OutboxCommand(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="commands"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    # Postgres' clock, as for orders: sending again goes by both.
+    created_at = models.DateTimeField(db_default=Now())
     applied_seq = models.BigIntegerField("applied at sequence", null=True)
 
     class Meta:
