@@ -77,3 +77,11 @@ def redis_db() -> Iterator[redis.Redis]:
     client.flushdb()
     yield client
     client.flushdb()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's tmp_path: every pytest that starts closes the folder above it to other users."""
+    path = Path(tempfile.mkdtemp(prefix="exchange-tests-"))
+    yield path
+    shutil.rmtree(path)

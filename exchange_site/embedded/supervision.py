@@ -25,7 +25,7 @@ from exchange_site.embedded.processes import die_with_parent, end, last_line, le
 LOG_BYTES_MAX = "10MB"
 LOG_FILES = 3
 STARTED_S = 1  # a part that lives this long has started
-RETRIES = 20  # pauses of 1, 2, 3, … s between them
+RETRIES = 1_000_000  # a part is never given up; pauses of 1, 2, 3, … s between the tries
 ANSWERS_WITHIN_S = 15.0
 SOCKET_PATH_MAX = 90  # the kernel takes 107; supervisord appends its pid while it binds
 

@@ -30,6 +30,7 @@ from matching.messages.vocabulary import (
     Side,
     TimeInForce,
 )
+from tests.admin.recovery_rows import make_recovery_rows
 from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -194,6 +195,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
             reason="Object missing required field `type`",
             payload=b'{"what": "\xff<b>"}',
         )
+        make_recovery_rows(market, long)
     return market
 
 

@@ -14,16 +14,13 @@ WITHIN_S = 900
 
 
 @pytest.mark.slow
-def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)  # Postgres runs as another user where we are root
-    log = tmp_path / "chaos.log"
+def test_nothing_acknowledged_is_lost(folder: Path) -> None:
+    log = folder / "chaos.log"
     seed = os.environ.get("CHAOS_SEED", "7")
     options = ["--seed", seed, "--duration", "60", "--kills", str(len(WEIGHTS)), "--wipe"]
     with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, "-m", "tests.chaos", *options, "--data", str(tmp_path / "exchange")],
+            [sys.executable, "-m", "tests.chaos", *options, "--data", str(folder / "exchange")],
             cwd=ROOT,
             stdout=output,
             stderr=output,

@@ -1,9 +1,8 @@
 import json
 
 from ledger import selectors
-from ledger.models import Posting, Wallet
+from ledger.models import Posting
 from ledger.persistence import persist_market
-from ledger.reconciliation import wallet_differences
 from tests.ledger.test_deposits import client_of
 from tests.ledger.world import DEPOSIT_UNITS, make_user, write_session
 
@@ -88,16 +87,6 @@ def test_ledger_takes_as_many_queries_for_many_rows_as_for_few(
     get(world.alice, "/user/ledger")
     with django_assert_max_num_queries(2):
         get(world.alice, "/user/ledger")
-
-
-def test_wallet_differences_finds_one_unit(world):
-    assert wallet_differences() == []
-    Wallet.objects.filter(user=world.bob).update(held_units=1)
-    Wallet.objects.filter(user=world.alice).update(available_units=DEPOSIT_UNITS - 1)
-    assert wallet_differences() == [
-        (world.alice.pk, "available", DEPOSIT_UNITS - 1, DEPOSIT_UNITS),
-        (world.bob.pk, "held", 1, 0),
-    ]
 
 
 def test_a_new_user_owns_nothing(db):

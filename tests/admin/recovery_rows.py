@@ -1,0 +1,59 @@
+"""Rows that recovery leaves behind, for the admin's pages."""
+
+import itertools
+
+from django.utils import timezone
+
+from accounts.models import User
+from ledger.models import (
+    EngineSnapshotArchive,
+    FaultKind,
+    FaultResolution,
+    PersistenceFault,
+    QuarantinedEntry,
+    ReconcileRun,
+)
+from trading.models import Market
+
+_sequences = itertools.count(1)
+
+
+def make_recovery_rows(market: Market, operator: User) -> None:
+    """A resolved fault, the entry it was about, a snapshot, a run that found a difference."""
+    seq, now = next(_sequences), timezone.now()
+    PersistenceFault.objects.create(
+        market=market,
+        seq=seq,
+        kind=FaultKind.POISON_ENTRY,
+        reason="order 12 is unknown",
+        payload=b'{"what": "\xff<b>"}',
+        first_seen=now,
+        last_seen=now,
+        resolved_at=now,
+        resolution=FaultResolution.QUARANTINED,
+        resolved_by=operator,
+    )
+    QuarantinedEntry.objects.create(
+        market=market,
+        seq=seq,
+        input_id=f"{seq}-0",
+        reason="order 12 is unknown",
+        payload=b'{"what": "\xff<b>"}',
+        quarantined_by=operator,
+    )
+    EngineSnapshotArchive.objects.create(
+        market=market,
+        seq=seq,
+        input_id=f"{seq}-0",
+        frame=b"EXSNAP",
+        sha256="0" * 64,
+        archived_at=now,
+    )
+    ReconcileRun.objects.create(
+        started_at=now,
+        finished_at=now,
+        difference_count=1,
+        differences=[["wallet", "", f"held of user {operator.pk}", "0", "1"]],
+        compared=[{"market": market.pk, "seq": seq, "notCompared": ""}],
+        figures={"wallets": 2},
+    )
