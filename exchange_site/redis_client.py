@@ -60,11 +60,6 @@ def request_redis_client() -> redis.Redis:
     return redis.Redis(connection_pool=pool)
 
 
-def blocking_redis_client() -> redis.Redis:
-    """A client of its own, without a read timeout, for a thread that waits on streams."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
-
-
 @cache
 def probe_redis_client() -> redis.Redis:
     """A client that gives up soon and doesn't retry, to find out whether Redis answers."""

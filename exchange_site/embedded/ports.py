@@ -27,8 +27,3 @@ def free_port(*, preferred: int | None = None) -> int:
         if is_free(port):
             return port
     raise ServiceError(f"no free port between {FREE_PORTS.start} and {FREE_PORTS.stop - 1}")
-
-
-def require_free(port: int, *, variable: str) -> None:
-    if not is_free(port):
-        raise ServiceError(f"port {port} is in use: stop what listens there or set {variable}")
