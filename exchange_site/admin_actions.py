@@ -5,6 +5,7 @@ leaves a line in the operator log.
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
@@ -48,12 +49,62 @@ def ask_then_run(
     if "confirmed" in request.POST:
         _run(model_admin, request, chosen, service, done)
         return None
+    return _ask(model_admin, request, chosen, action, question, consequence)
+
+
+def ask_form_then_run(
+    model_admin: AnyModelAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    action: str,
+    question: str,
+    consequence: str,
+    form_of: Callable[[Any, Any], forms.Form],
+    service: Callable[[Any, Any], object],
+    done: Callable[[Any], str],
+) -> TemplateResponse | None:
+    """For what needs more than a yes: one row, and a form that is asked again until it is valid.
+
+    ``form_of``  what was posted or None, and the row, make the form
+    ``service``  takes the row and what the form says; an ApiError is shown on the form
+    ``done``     what the service did, from what the form says
+    """
+    chosen = list(rows[:2])
+    if len(chosen) != 1:
+        messages.error(request, "Select exactly one. Nothing was done.")
+        return None
+    (row,) = chosen
+    form = form_of(request.POST if "confirmed" in request.POST else None, row)
+    if form.is_valid():
+        try:
+            service(row, form.cleaned_data)
+        except ApiError as error:
+            form.add_error(None, error.message)
+        else:
+            words = done(form.cleaned_data)
+            model_admin.log_change(request, row, words)
+            messages.success(request, f"{row}: {words}.")
+            return None
+    return _ask(model_admin, request, chosen, action, question, consequence, form)
+
+
+def _ask(
+    model_admin: AnyModelAdmin,
+    request: HttpRequest,
+    rows: list[Any],
+    action: str,
+    question: str,
+    consequence: str,
+    form: forms.Form | None = None,
+) -> TemplateResponse:
     context = {
         **model_admin.admin_site.each_context(request),
         "title": question,
         "consequence": consequence,
-        "rows": chosen,
+        "rows": rows,
         "action": action,
+        "form": form,
         "checkbox": ACTION_CHECKBOX_NAME,
         "opts": model_admin.opts,
         "media": model_admin.media,

@@ -88,6 +88,12 @@ def percent_of_ppm(rate_ppm: int) -> Decimal:
     return Decimal(rate_ppm) * 100 / PPM
 
 
+def funding_rate(rate_ppb: int) -> str:
+    """Signed, since the sign says who pays: above zero longs pay shorts."""
+    plain = conversions.text(Decimal(rate_ppb).scaleb(-7))
+    return f"{'+' if rate_ppb > 0 else ''}{plain} %"
+
+
 def decimals_of(step: Decimal) -> int:
     exponent = step.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

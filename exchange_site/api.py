@@ -1,4 +1,4 @@
-"""How the API speaks JSON: one shape of errors, one parser, one renderer, one way of paging.
+"""How the API speaks JSON: one shape of errors, one parser, one renderer.
 
 Every answer that is not a success is ``{"message": what to change, "code": "UPPER_SNAKE"}``, with
 ``"field"`` where one field is at fault. Services raise `ApiError`; everything else that can go
@@ -23,7 +23,6 @@ from django.core.exceptions import (
 )
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import InterfaceError, OperationalError
-from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions
@@ -32,14 +31,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from matching.messages.limits import MAX_ID
-
-PAGE_LIMIT_DEFAULT = 50
-PAGE_LIMIT_MAX = 500
 DEPTH_MAX = 32
 
 AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 class ApiError(Exception):
@@ -242,8 +236,7 @@ def decode_json(body: bytes) -> Any:
 def _short(error: Exception) -> str:
     if isinstance(error, InvalidOperation):
         return "a number is too large"
-    text = str(error).removeprefix("JSON is malformed: ")
-    return text.split(" - at ", maxsplit=1)[0][:200]
+    return str(error).removeprefix("JSON is malformed: ").split(" - at ", maxsplit=1)[0][:200]
 
 
 def _check_nesting_and_text(data: Any, depth: int) -> None:
@@ -285,8 +278,13 @@ def parse_body(request: Request, kind: type[AnyStruct]) -> AnyStruct:
     """The body as a typed struct. Raises ApiError naming the field that is wrong."""
     if not request.data:
         _refuse_unreadable_length(request)
+    return to_struct(request.data, kind)
+
+
+def to_struct(data: Any, kind: type[AnyStruct]) -> AnyStruct:
+    """Decoded JSON as a typed struct. Raises ApiError naming the field that is wrong."""
     try:
-        return msgspec.convert(request.data, kind)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise _from_msgspec(str(error), kind) from error
 
@@ -306,6 +304,7 @@ _IN_WORDS = {
     "str": "text",
     "int": "a whole number",
     "decimal": "a number",
+    "datetime": "a time with its zone, such as 2026-11-22T12:00:00Z",
     "bool": "true or false",
     "object": "an object",
     "array": "a list",
@@ -320,9 +319,10 @@ def _from_msgspec(text: str, kind: type[msgspec.Struct]) -> ApiError:
     if missing := _MISSING.match(text):
         name = f"{field}.{missing.group(1)}" if field else missing.group(1)
         return invalid(name, f"Give {name}.", "MISSING_FIELD")
-    if _UNKNOWN.match(text):
-        known = ", ".join(f.encode_name for f in msgspec.structs.fields(kind))
-        name = _UNKNOWN.match(text).group(1)[:64]  # type: ignore[union-attr]
+    if unknown := _UNKNOWN.match(text[: at.start()] if at else text):
+        fields = msgspec.structs.fields(_kind_at(kind, field or ""))
+        known = ", ".join(known.encode_name for known in fields)
+        name = f"{field}.{unknown.group(1)[:64]}" if field else unknown.group(1)[:64]
         return invalid(name, f"Unknown field. Known are {known}.", "UNKNOWN_FIELD")
     if field is None:
         return malformed("Send a JSON object.")
@@ -334,13 +334,22 @@ def _from_msgspec(text: str, kind: type[msgspec.Struct]) -> ApiError:
     return invalid(field, f"{field} is not valid: {text[: at.start() if at else None]}.")
 
 
-def _allowed_words(kind: type[msgspec.Struct], name: str) -> list[str]:
-    for field in msgspec.structs.fields(kind):
-        if field.encode_name == name:
-            for part in (field.type, *get_args(field.type)):
-                if isinstance(part, type) and issubclass(part, Enum):
-                    return [str(word.value) for word in part]
-    return []
+def _allowed_words(kind: type[msgspec.Struct], path: str) -> list[str]:
+    outer, _, name = path.rpartition(".")
+    parts = _types_of(_kind_at(kind, outer), name)
+    return [str(word.value) for part in parts if issubclass(part, Enum) for word in part]
+
+
+def _kind_at(kind: type[msgspec.Struct], path: str) -> type[msgspec.Struct]:
+    """The struct inside structs that a dotted path leads to."""
+    for name in path.split("."):
+        kind = next((p for p in _types_of(kind, name) if issubclass(p, msgspec.Struct)), kind)
+    return kind
+
+
+def _types_of(kind: type[msgspec.Struct], name: str) -> list[type]:
+    types = [field.type for field in msgspec.structs.fields(kind) if field.encode_name == name]
+    return [part for of in types for part in (of, *get_args(of)) if isinstance(part, type)]
 
 
 # --- answering ------------------------------------------------------------------------------------
@@ -360,30 +369,3 @@ class StructJSONRenderer(BaseRenderer):
         renderer_context: Any = None,  # noqa: ARG002
     ) -> bytes:
         return b"" if data is None else msgspec.json.encode(data, enc_hook=str)
-
-
-def query_int(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
-    """A whole number from the query string. Raises ApiError."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if re.fullmatch(r"[0-9]{1,19}", text) and minimum <= int(text) <= maximum:
-        return int(text)
-    raise invalid(name, f"{name} must be a whole number from {minimum} to {maximum}.")
-
-
-def keyset_page(
-    request: Request, rows: QuerySet[AnyModel], key: str = "pk"
-) -> tuple[list[AnyModel], str | None]:
-    """One page of rows, newest first, by ``?cursor=`` and ``?limit=``; and the next cursor.
-
-    The cursor is the key of the last row shown: rows that arrive meanwhile don't shift the pages.
-    The key is a whole number that is unique among the rows and higher for newer ones.
-    """
-    limit = query_int(request, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX)
-    if "cursor" in request.query_params:
-        rows = rows.filter(**{f"{key}__lt": query_int(request, "cursor", 0, 1, MAX_ID)})
-    page = list(rows.order_by(f"-{key}")[: limit + 1])
-    if len(page) <= limit:
-        return page, None
-    return page[:limit], str(getattr(page[limit - 1], key))

@@ -13,9 +13,19 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.change_market_state",
         "trading.add_market",
         "trading.change_market",
+        "trading.add_leveragetier",
+        "trading.change_leveragetier",
+        "trading.delete_leveragetier",
+        "trading.settle_market",
+        "trading.add_feetier",
+        "trading.change_feetier",
+        "trading.delete_feetier",
+        "trading.add_userfeetier",
+        "trading.change_userfeetier",
+        "trading.delete_userfeetier",
         "ledger.resolve_fault",
     ),
-    "treasury": ("ledger.decide_deposit",),
+    "treasury": ("ledger.decide_deposit", "trading.fund_insurance"),
 }
 
 

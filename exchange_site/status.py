@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from redis import RedisError
 
+from exchange_site.admin_base import funding_rate, money
 from exchange_site.redis_client import probe_redis_client
 from exchange_site.status_rows import MarketRows, read_rows
 from exchange_site.status_streams import (
@@ -60,6 +61,7 @@ PERSISTENCE_LAG_WARN_MS = 2_000
 PERSISTENCE_LAG_BAD_MS = 15_000
 RESEND_BAD_MS = 60_000
 WORKER_BEAT_BAD_MS = 20_000
+FUNDING_LATE_MS = 60_000
 RECONCILE_WARN_MS = 300_000  # it runs every minute
 
 
@@ -109,6 +111,10 @@ class MarketReport:
     @property
     def problems(self) -> list[Check]:
         return [check for check in self.checks if check.level is not Level.OK]
+
+    @property
+    def insurance(self) -> str:
+        return money(self.rows.insurance_units)
 
     @property
     def engine_age_ms(self) -> int | None:
@@ -221,6 +227,8 @@ def _market_report(rows: MarketRows, streams: MarketStreams | None, now_ms: int)
         _check_dead_letters(rows),
         _check_resends(rows),
         _check_config(rows),
+        _check_index(rows, now_ms),
+        _check_funding(rows, now_ms),
     ]
     return MarketReport(rows.market_id, rows, streams, engines, checks)
 
@@ -306,6 +314,29 @@ def _check_config(rows: MarketRows) -> Check:
         text = f"version {requested} asked for, version {applied} applied"
         return Check("rules", Level.WARN, text)
     return Check("rules", Level.OK, f"version {applied} applied")
+
+
+def _check_index(rows: MarketRows, now_ms: int) -> Check:
+    """On a stale index nothing is liquidated and no funding settled. Orders that rest and cancels
+    are still taken, so GET /health doesn't turn traffic away for it."""
+    if not rows.index_ms:
+        return Check("index price", Level.WARN, "none yet: no orders are accepted without one")
+    age = seconds(max(0, now_ms - rows.index_ms))
+    if rows.index_stale:
+        text = f"stale, the last one {age} old: no liquidations, funding or triggers meanwhile"
+        return Check("index price", Level.WARN, text)
+    return Check("index price", Level.OK, f"{age} old")
+
+
+def _check_funding(rows: MarketRows, now_ms: int) -> Check:
+    """Late funding is a finding: the first price after its time should have settled it."""
+    if not rows.next_funding_ms:
+        return Check("funding", Level.OK, "not begun")
+    rate = f"last rate {funding_rate(rows.funding_rate_ppb)}"
+    late_ms = now_ms - rows.next_funding_ms
+    if late_ms >= FUNDING_LATE_MS:
+        return Check("funding", Level.WARN, f"overdue for {seconds(late_ms)}, {rate}")
+    return Check("funding", Level.OK, f"next in {seconds(max(0, -late_ms))}, {rate}")
 
 
 def seconds(duration_ms: int) -> str:

@@ -1,5 +1,6 @@
 """What Postgres knows of each market's progress, for `exchange_site.status`."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from exchange_site.status_streams import COUNT_CAP
 from ledger.models import DeadLetter, PersistenceFault
 from matching.messages.vocabulary import OrderStatus
-from trading.models import Market, Order, OutboxCommand
+from trading.models import Liquidation, Market, Order, OutboxCommand
 
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_AFTER = timedelta(seconds=5)
@@ -30,6 +31,12 @@ class MarketRows:
     stale_pending_orders: int
     stale_commands: int
     oldest_waiting_ms: int
+    index_stale: bool
+    index_ms: int
+    funding_rate_ppb: int
+    next_funding_ms: int
+    insurance_units: int
+    liquidations_last_day: int
     stopped: str = ""  # why persistence stopped; empty while it goes on
 
 
@@ -40,10 +47,17 @@ def read_rows() -> list[MarketRows]:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", _timeout())
         now = timezone.now()
         letters = _dead_letters(now)
+        liquidations = _liquidations(now)
         stopped = _stopped()
         markets = Market.objects.select_related("status", "cursor")
         return [
-            _market_rows(market, letters.get(market.pk, (0, 0)), stopped.get(market.pk, ""), now)
+            _market_rows(
+                market,
+                letters.get(market.pk, (0, 0)),
+                liquidations.get(market.pk, 0),
+                stopped.get(market.pk, ""),
+                now,
+            )
             for market in markets
         ]
 
@@ -53,7 +67,7 @@ def _timeout() -> list[str]:
 
 
 def _market_rows(
-    market: Market, letters: tuple[int, int], stopped: str, now: datetime
+    market: Market, letters: tuple[int, int], liquidations: int, stopped: str, now: datetime
 ) -> MarketRows:
     unanswered_since = now - UNANSWERED_AFTER
     orders, oldest_order = _count_and_oldest(
@@ -78,8 +92,21 @@ def _market_rows(
         stale_pending_orders=orders,
         stale_commands=commands,
         oldest_waiting_ms=int((now - oldest).total_seconds() * 1_000),
+        index_stale=market.status.index_stale,
+        index_ms=market.status.index_ms,
+        funding_rate_ppb=market.status.funding_rate_ppb,
+        next_funding_ms=market.status.next_funding_ms,
+        insurance_units=market.status.insurance_units,
+        liquidations_last_day=liquidations,
         stopped=stopped,
     )
+
+
+def _liquidations(now: datetime) -> dict[str, int]:
+    """Of the last day, of the newest COUNT_CAP of all markets."""
+    newest = Liquidation.objects.order_by("-id").values("market_id", "liquidated_at")[:COUNT_CAP]
+    since = now - timedelta(days=1)
+    return Counter(row["market_id"] for row in newest if row["liquidated_at"] > since)
 
 
 def _stopped() -> dict[str, str]:

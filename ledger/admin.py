@@ -8,13 +8,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 
-from accounts.models import User
 from exchange_site.admin_actions import ask_then_run, operator_of
 from exchange_site.admin_base import (
     NOTHING,
-    TABLE_ROWS_MAX,
     Cell,
     RecordAdmin,
     Table,
@@ -27,10 +25,8 @@ from exchange_site.admin_base import (
     money_column,
     shown,
     signed_money,
-    table_of,
     time_column,
     user_column,
-    user_link,
     when,
     words,
 )
@@ -39,6 +35,7 @@ from ledger import (
     reconcile_admin,  # noqa: F401  registers its page
     services,
 )
+from ledger.journal_tables import account_cell, entries_table, owner_cell, postings_table
 from ledger.models import (
     Account,
     DeadLetter,
@@ -49,122 +46,13 @@ from ledger.models import (
     Posting,
     Wallet,
 )
-from trading.models import Fill, Market, Order
+from trading.models import Fill, Order
 
-_POSTINGS_SHOWN = 50
 _DEPOSIT_TONES = {DepositStatus.REQUESTED: "warn", DepositStatus.APPROVED: "ok"}
-
-
-def _owner(account: Account) -> Cell:
-    if account.user_id:
-        return user_link(account.user)
-    return link(Market, account.market_id) if account.market_id else "exchange"
-
-
-def _account(account: Account) -> Cell:
-    return words(link(Account, account.pk, account.kind), "of", _owner(account))
 
 
 def _deposit_status(deposit: Deposit) -> Cell:
     return badge(deposit.status, _DEPOSIT_TONES.get(DepositStatus(deposit.status), "plain"))
-
-
-# --- tables ---------------------------------------------------------------------------------------
-
-
-def entries_table(title: str, entries: QuerySet[JournalEntry]) -> Table:
-    """Entries with all their postings; three queries, however many there are."""
-    rows = entries.prefetch_related("postings__account__user")[:TABLE_ROWS_MAX]
-    return Table(
-        title,
-        JournalEntry,
-        ("entry", "kind", "time", "sequence", "postings"),
-        [
-            (
-                link(JournalEntry, entry.pk),
-                entry.kind,
-                when(entry.created_at),
-                str(entry.seq or NOTHING),
-                _lines(entry),
-            )
-            for entry in rows
-        ],
-        empty="No money moved.",
-    )
-
-
-def _lines(entry: JournalEntry) -> Cell:
-    lines = sorted(entry.postings.all(), key=lambda posting: posting.pk)
-    return format_html_join(
-        "",
-        '<div class="posting">{} {}</div>',
-        ((gain_or_loss(line.amount_units), _account(line.account)) for line in lines),
-    )
-
-
-def postings_table(title: str, postings: QuerySet[Posting], more: str) -> Table:
-    rows = postings.select_related("entry", "account__user")[:_POSTINGS_SHOWN]
-    return Table(
-        title,
-        Posting,
-        ("posting", "account", "amount", "entry", "order", "time"),
-        [
-            (
-                link(Posting, posting.pk),
-                _account(posting.account),
-                gain_or_loss(posting.amount_units),
-                link(JournalEntry, posting.entry_id, posting.entry),
-                link(Order, posting.entry.order_id),
-                when(posting.entry.created_at),
-            )
-            for posting in rows
-        ],
-        empty="No postings.",
-        note=list_link(Posting, more, "All of them"),
-    )
-
-
-@table_of(Order)
-def journal_of_order(order: Order) -> Table:
-    return entries_table(
-        "Holds and postings", JournalEntry.objects.filter(order_id=order.pk).order_by("id")
-    )
-
-
-@table_of(Fill)
-def journal_of_fill(fill: Fill) -> Table:
-    entries = JournalEntry.objects.filter(order_id=fill.order_id, trade_id=fill.trade_id)
-    return entries_table("Postings", entries)
-
-
-@table_of(User)
-def accounts_of_user(user: User) -> Table:
-    wallet = Wallet.objects.filter(user=user).first()
-    balances = {}
-    if wallet is not None:
-        balances = {"available": wallet.available_units, "held": wallet.held_units}
-    accounts = Account.objects.filter(user=user).order_by("id")
-    return Table(
-        "Accounts",
-        Account,
-        ("account", "in the wallet"),
-        [
-            (
-                link(Account, account.pk, account.kind),
-                money(balances[account.kind]) if account.kind in balances else NOTHING,
-            )
-            for account in accounts
-        ],
-        note=link(Wallet, user.pk, "Wallet"),
-    )
-
-
-@table_of(Market)
-def accounts_of_market(market: Market) -> Table:
-    accounts = Account.objects.filter(market=market).order_by("id")
-    return Table(
-        "Accounts", Account, ("account",), [(link(Account, a.pk, a.kind),) for a in accounts]
-    )
 
 
 # --- pages ----------------------------------------------------------------------------------------
@@ -201,7 +89,7 @@ class AccountAdmin(RecordAdmin):
     search_help_text = "Account id, or the beginning of a username."
     fieldsets = ((None, {"fields": ("kind", "owner")}),)
 
-    owner = shown("owner", _owner)
+    owner = shown("owner", owner_cell)
 
     def tables(self, obj: Account) -> Iterable[Table]:
         postings = Posting.objects.filter(account=obj)
@@ -246,7 +134,7 @@ class JournalEntryAdmin(RecordAdmin):
             Posting,
             ("posting", "account", "amount"),
             [
-                (link(Posting, p.pk), _account(p.account), gain_or_loss(p.amount_units))
+                (link(Posting, p.pk), account_cell(p.account), gain_or_loss(p.amount_units))
                 for p in lines
             ],
             foot=("sum", "", words(signed_money(total), badge(*_zero(total)))),
@@ -269,7 +157,7 @@ class PostingAdmin(RecordAdmin):
         (None, {"fields": ("account_link", "amount", "entry_link", "order_link", "created")}),
     )
 
-    account_link = shown("account", lambda posting: _account(posting.account))
+    account_link = shown("account", lambda posting: account_cell(posting.account))
     amount = shown("amount", lambda posting: gain_or_loss(posting.amount_units))
     entry_link = shown("entry", lambda p: link(JournalEntry, p.entry_id, p.entry))
     order_link = shown("order", lambda posting: link(Order, posting.entry.order_id))

@@ -9,7 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import invalid, keyset_page, parse_body
+from exchange_site.api import invalid, parse_body
+from exchange_site.paging import keyset_page
 from exchange_site.schema import PAGING, documented
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from ledger.batch_perps import PerpetualChanges
 from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES, Movement, Owner
 from matching.messages.events import Event, OutputEntry
@@ -37,7 +38,8 @@ class HistoryDiverged(PersistenceStopped):
 
 
 class OrderRow:
-    """An order as the ledger sees it; ``touched_ms`` is 0 until the batch changes it."""
+    """An order as the ledger sees it; ``touched_ms`` is 0 until the batch changes it, and
+    ``is_amended`` false until it changes what the order was placed with."""
 
     __slots__ = (
         "arrival",
@@ -45,12 +47,17 @@ class OrderRow:
         "filled_cost_units",
         "filled_lots",
         "held_units",
+        "hold_units",
         "id",
+        "is_amended",
+        "margin_units",
+        "price_ticks",
         "reason",
         "side",
         "size_lots",
         "status",
         "touched_ms",
+        "triggered_ms",
         "user_id",
     )
 
@@ -67,6 +74,10 @@ class OrderRow:
         status: str,
         reason: str,
         arrival: int,
+        price_ticks: int,
+        margin_units: int,
+        hold_units: int,
+        triggered_ms: int | None,
     ) -> None:
         self.id = id
         self.user_id = user_id
@@ -79,7 +90,12 @@ class OrderRow:
         self.status = status
         self.reason = reason
         self.arrival = arrival
+        self.price_ticks = price_ticks
+        self.margin_units = margin_units
+        self.hold_units = hold_units
+        self.triggered_ms = triggered_ms
         self.touched_ms = 0
+        self.is_amended = False
 
     @property
     def remaining_lots(self) -> int:
@@ -89,13 +105,15 @@ class OrderRow:
 class FillRow(NamedTuple):
     trade_id: int
     role: str
-    order_id: int
+    execution: str
+    order_id: int | None
     user_id: int
     side: str
     price_ticks: int
     size_lots: int
     fee_units: int
     realized_pnl_units: int
+    insurance_units: int
     seq: int
     executed_at: str
 
@@ -120,7 +138,8 @@ class PositionRow:
 
 @dataclass(slots=True)
 class StatusChange:
-    """What the batch changes about the market's status; None leaves a column as it is."""
+    """What the batch changes about the market's status; None leaves a column as it is. What it adds
+    to the insurance fund is a sum like any other."""
 
     state: str | None = None
     applied_config_version: int | None = None
@@ -128,6 +147,15 @@ class StatusChange:
     index_price_ticks: int | None = None
     mark_price_ms: int | None = None
     last_price_ticks: int | None = None
+    index_ms: int | None = None
+    index_stale: bool | None = None
+    premium_sum_ppb: int | None = None
+    premium_count: int | None = None
+    funding_rate_ppb: int | None = None
+    funding_carry: int | None = None
+    next_funding_ms: int | None = None
+    breaker_armed: bool | None = None
+    insurance_delta_units: int = 0
 
 
 class Delta:
@@ -154,6 +182,7 @@ class Batch:
     status: StatusChange | None = None
     applied_commands: dict[int, int] = field(default_factory=dict)
     malformed: list[OutputEntry] = field(default_factory=list)
+    perps: PerpetualChanges = field(default_factory=PerpetualChanges)
     # Of the entry being projected:
     seq: int = 0
     time_ms: int = 0
@@ -172,7 +201,7 @@ class Batch:
 
     def end_entry(self) -> None:
         if self.traded:
-            raise self.poison(f"accounts {sorted(self.traded)} traded but no position changed")
+            raise self.poison(f"positions of {sorted(self.traded)} moved, none was told changed")
 
     def poison(self, why: str) -> PoisonEntry:
         return PoisonEntry(self.market_id, self.seq, why)
@@ -210,13 +239,18 @@ class Batch:
                     self._wallet(owner).held_units += amount_units
                 elif kind is AccountKind.MARGIN:
                     self._wallet(owner)
+                elif kind is AccountKind.INSURANCE:
+                    self.market_status().insurance_delta_units += amount_units
             if total:
                 raise self.poison(f"postings of {movement.kind} sum to {total} instead of zero")
             self.journal.append(JournalRow(movement, self.seq, self.time_text))
 
     def _wallet(self, owner: Owner) -> Delta:
         assert isinstance(owner, int)  # noqa: S101  the posting rules name a user here
-        delta = self.wallets.get(owner)
+        return self.wallet_of(owner)
+
+    def wallet_of(self, user_id: int) -> Delta:
+        delta = self.wallets.get(user_id)
         if delta is None:
-            delta = self.wallets[owner] = Delta()
+            delta = self.wallets[user_id] = Delta()
         return delta

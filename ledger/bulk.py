@@ -12,7 +12,9 @@ import psycopg
 from django.db import connection
 
 from ledger.batch import Batch, JournalRow, OrderRow
+from ledger.bulk_perps import update_amended_orders, write_perpetual_rows
 from ledger.posting_rules import Owner
+from ledger.trigger_holds import grant_holds
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 
 Cursor = psycopg.Cursor[Any]
@@ -25,7 +27,8 @@ LOCK_CURSOR = """
 CURSOR_EXISTS = "SELECT 1 FROM ledger_marketcursor WHERE market_id = %s"
 LOAD_ORDERS = """
     SELECT id, user_id, side, size_lots, held_units, filled_lots, cancelled_lots,
-           filled_cost_units, status, reason, arrival
+           filled_cost_units, status, reason, arrival, price_ticks, margin_units, hold_units,
+           (extract(epoch FROM triggered_at) * 1000)::bigint
       FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
 """
 LOAD_ACCOUNTS = """
@@ -40,8 +43,9 @@ LOAD_ACCOUNTS = """
 # wallets are already locked.
 CHECK_AT_ONCE = "SET CONSTRAINTS ALL IMMEDIATE"
 COPY_FILLS = """
-    COPY trading_fill (market_id, trade_id, role, order_id, user_id, side, price_ticks, size_lots,
-                       fee_units, realized_pnl_units, seq, executed_at) FROM STDIN
+    COPY trading_fill (market_id, trade_id, role, execution, order_id, user_id, side, price_ticks,
+                       size_lots, fee_units, realized_pnl_units, insurance_units, seq, executed_at)
+    FROM STDIN
 """
 RESERVE_ENTRY_IDS = """
     SELECT array_agg(nextval(pg_get_serial_sequence('ledger_journalentry', 'id')))
@@ -80,18 +84,34 @@ UPSERT_POSITIONS = """
 UPSERT_STATUS = """
     INSERT INTO trading_marketstatus AS s
            (market_id, state, applied_config_version, mark_price_ticks, index_price_ticks,
-            last_price_ticks, mark_price_at)
+            last_price_ticks, mark_price_at, index_ms, index_stale, premium_sum_ppb,
+            premium_count, funding_rate_ppb, funding_carry, next_funding_ms, breaker_armed,
+            insurance_units)
     VALUES (%(market_id)s, COALESCE(%(state)s::text, 'PRE_OPEN'),
             COALESCE(%(config)s::bigint, 0), COALESCE(%(mark)s::bigint, 0),
             COALESCE(%(index)s::bigint, 0), COALESCE(%(last)s::bigint, 0),
-            timestamptz 'epoch' + %(mark_ms)s::bigint * interval '1 millisecond')
+            timestamptz 'epoch' + %(mark_ms)s::bigint * interval '1 millisecond',
+            COALESCE(%(index_ms)s::bigint, 0), COALESCE(%(stale)s::boolean, false),
+            COALESCE(%(premium_sum)s::bigint, 0), COALESCE(%(premium_count)s::bigint, 0),
+            COALESCE(%(rate)s::bigint, 0), COALESCE(%(carry)s::bigint, 0),
+            COALESCE(%(next_funding)s::bigint, 0), COALESCE(%(armed)s::boolean, true),
+            %(insurance)s::bigint)
         ON CONFLICT (market_id) DO UPDATE
        SET state = COALESCE(%(state)s::text, s.state),
            applied_config_version = COALESCE(%(config)s::bigint, s.applied_config_version),
            mark_price_ticks = COALESCE(%(mark)s::bigint, s.mark_price_ticks),
            index_price_ticks = COALESCE(%(index)s::bigint, s.index_price_ticks),
            last_price_ticks = COALESCE(%(last)s::bigint, s.last_price_ticks),
-           mark_price_at = COALESCE(excluded.mark_price_at, s.mark_price_at)
+           mark_price_at = COALESCE(excluded.mark_price_at, s.mark_price_at),
+           index_ms = COALESCE(%(index_ms)s::bigint, s.index_ms),
+           index_stale = COALESCE(%(stale)s::boolean, s.index_stale),
+           premium_sum_ppb = COALESCE(%(premium_sum)s::bigint, s.premium_sum_ppb),
+           premium_count = COALESCE(%(premium_count)s::bigint, s.premium_count),
+           funding_rate_ppb = COALESCE(%(rate)s::bigint, s.funding_rate_ppb),
+           funding_carry = COALESCE(%(carry)s::bigint, s.funding_carry),
+           next_funding_ms = COALESCE(%(next_funding)s::bigint, s.next_funding_ms),
+           breaker_armed = COALESCE(%(armed)s::boolean, s.breaker_armed),
+           insurance_units = s.insurance_units + %(insurance)s::bigint
 """
 MARK_COMMANDS_APPLIED = """
     UPDATE trading_outboxcommand o SET applied_seq = v.seq
@@ -174,11 +194,13 @@ def write(cursor: Cursor, batch: Batch, dead_letters: Sequence[DeadLetterRow]) -
     """Everything the batch changes, save the cursor. Wallets come last: orders being placed
     meanwhile wait only for them."""
     cursor.execute(CHECK_AT_ONCE)
+    grant_holds(cursor, batch)
     _insert_fills(cursor, batch)
     _insert_journal(cursor, batch)
     _update_orders(cursor, batch)
     _upsert_positions(cursor, batch)
     _upsert_status(cursor, batch)
+    write_perpetual_rows(cursor, batch)
     if batch.applied_commands:
         ids, seqs = list(batch.applied_commands), list(batch.applied_commands.values())
         cursor.execute(MARK_COMMANDS_APPLIED, (ids, seqs, batch.market_id))
@@ -204,12 +226,16 @@ def _insert_fills(cursor: Cursor, batch: Batch) -> None:
         return
     market_id = batch.market_id
     lines = [
-        f"{market_id}\t{f[0]}\t{f[1]}\t{f[2]}\t{f[3]}\t{f[4]}\t{f[5]}\t{f[6]}\t{f[7]}\t{f[8]}"
-        f"\t{f[9]}\t{f[10]}\n"
+        f"{market_id}\t{f[0]}\t{f[1]}\t{f[2]}\t{_or_null(f[3])}\t{f[4]}\t{f[5]}\t{f[6]}\t{f[7]}"
+        f"\t{f[8]}\t{f[9]}\t{f[10]}\t{f[11]}\t{f[12]}\n"
         for f in batch.fills
     ]
     with cursor.copy(COPY_FILLS) as copy:
         copy.write("".join(lines))
+
+
+def _or_null(number: int | None) -> int | str:
+    return r"\N" if number is None else number
 
 
 def _insert_journal(cursor: Cursor, batch: Batch) -> None:
@@ -236,9 +262,9 @@ def _journal_lines(
     posting_lines: list[str] = []
     for entry_id, (movement, seq, created_at) in zip(entry_ids, journal, strict=True):
         kind, order_id, trade_id, lines = movement
-        trade = r"\N" if trade_id is None else trade_id
         entry_lines.append(
-            f"{entry_id}\t{kind}\t{market_id}\t{seq}\t{order_id}\t{trade}\t{created_at}\n"
+            f"{entry_id}\t{kind}\t{market_id}\t{seq}\t{_or_null(order_id)}\t{_or_null(trade_id)}"
+            f"\t{created_at}\n"
         )
         for account_kind, owner, amount_units in lines:
             account_id = accounts.get((account_kind, owner))
@@ -257,7 +283,12 @@ def _load_accounts(cursor: Cursor, batch: Batch) -> dict[tuple[str, Owner], int]
 
 
 def _update_orders(cursor: Cursor, batch: Batch) -> None:
-    rows = [row for row in batch.orders.values() if row.touched_ms]
+    touched = [row for row in batch.orders.values() if row.touched_ms]
+    amended = [row for row in touched if row.is_amended]
+    if amended:
+        update_amended_orders(cursor, amended)
+        _require_rows(cursor, len(amended), "amended orders")
+    rows = [row for row in touched if not row.is_amended]
     if rows:
         columns = (
             [row.id for row in rows],
@@ -300,6 +331,15 @@ def _upsert_status(cursor: Cursor, batch: Batch) -> None:
             "index": status.index_price_ticks,
             "last": status.last_price_ticks,
             "mark_ms": status.mark_price_ms,
+            "index_ms": status.index_ms,
+            "stale": status.index_stale,
+            "premium_sum": status.premium_sum_ppb,
+            "premium_count": status.premium_count,
+            "rate": status.funding_rate_ppb,
+            "carry": status.funding_carry,
+            "next_funding": status.next_funding_ms,
+            "armed": status.breaker_armed,
+            "insurance": status.insurance_delta_units,
         }
         cursor.execute(UPSERT_STATUS, values)
 

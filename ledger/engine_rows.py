@@ -1,18 +1,31 @@
 """A market's engine as the rows say it stands at the ledger's cursor.
 
 Postgres holds all that the engine may not forget: rules, open orders with what they hold and where
-they queue, positions, the fund. The rest of a snapshot follows from these. Used to bring an engine
-back when Redis is lost, and to compare with one that is not.
+they queue, conditional orders, positions, countdowns, the fund, and where the funding interval
+stands. The rest of a snapshot follows from these. Used to bring an engine back when Redis is lost,
+and to compare with one that is not.
+
+Three things begin anew: the last 30 seconds of mid against index, the best price a trailing stop
+has seen (it follows the price from where it is now, and one with an activation price waits to reach
+that again), and which positions the last liquidation pass left short (they are told once more).
 """
 
 import msgspec
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max, QuerySet, Sum
 
 from ledger.models import Account, AccountKind, MarketCursor, Posting
 from matching.messages.commands import MarketConfig
-from matching.messages.snapshot import EngineSnapshot, IdWindow, OrderRow, PositionRow
-from matching.messages.vocabulary import MarketState, OrderStatus, Side
-from trading.models import Fill, Order, OutboxCommand, Position
+from matching.messages.snapshot import (
+    EngineSnapshot,
+    IdWindow,
+    OrderRow,
+    PositionRow,
+    WaitingRow,
+)
+from matching.messages.vocabulary import MarketState, OrderStatus, Side, TimeInForce
+from trading.conversions import to_ms
+from trading.models import Countdown, Fill, Order, OutboxCommand, Position
+from trading.outbox import command_of_order
 
 # Of the ids already applied, how many a rebuilt engine is told, for each window. Larger than
 # what can be on its way twice after a loss of Redis, smaller than the engine's own window.
@@ -25,6 +38,7 @@ def engine_snapshot_of_rows(cursor: MarketCursor) -> EngineSnapshot:
     market_id = cursor.market_id
     status = cursor.market.status
     orders = _order_rows(market_id)
+    waiting = _waiting_rows(market_id)
     positions = _position_rows(market_id)
     fees_units, last_trade_id = _fees_and_last_trade(market_id)
     insurance_units = _insurance_units(market_id)
@@ -40,8 +54,17 @@ def engine_snapshot_of_rows(cursor: MarketCursor) -> EngineSnapshot:
         mark_price_ticks=status.mark_price_ticks,
         index_price_ticks=status.index_price_ticks,
         last_price_ticks=status.last_price_ticks,
+        index_ms=status.index_ms,
+        index_stale=status.index_stale,
+        breaker_armed=status.breaker_armed,
+        basis=[],
+        premium_sum_ppb=status.premium_sum_ppb,
+        premium_count=status.premium_count,
+        funding_rate_ppb=status.funding_rate_ppb,
+        funding_carry=status.funding_carry,
+        next_funding_ms=status.next_funding_ms,
         last_trade_id=last_trade_id,
-        last_arrival=max((o.arrival for o in orders), default=0),
+        last_arrival=max([0, *(o.arrival for o in orders), *(w.arrival for w in waiting)]),
         fees_units=fees_units,
         insurance_units=insurance_units,
         wallets_units=held_units + margin_units + fees_units + insurance_units - entry_cost_units,
@@ -49,6 +72,8 @@ def engine_snapshot_of_rows(cursor: MarketCursor) -> EngineSnapshot:
         recent_commands=_recent_command_ids(market_id),
         positions=positions,
         orders=orders,
+        waiting=waiting,
+        stuck=[],
     )
 
 
@@ -78,7 +103,12 @@ def _order_rows(market_id: str) -> list[OrderRow]:
             reserve_per_lot_units=row.held_units // row.left,
             named_margin_per_lot_units=row.margin_units // row.size_lots,
             leverage=row.leverage,
+            maker_fee_ppm=row.maker_fee_ppm,
+            taker_fee_ppm=row.taker_fee_ppm,
             reduce_only=row.reduce_only,
+            post_only=row.time_in_force == TimeInForce.GTX,
+            expires_ms=to_ms(row.expires_at),
+            filled_lots=row.filled_lots,
             arrival=row.arrival,
         )
         for row in rows
@@ -86,16 +116,36 @@ def _order_rows(market_id: str) -> list[OrderRow]:
     return sorted(orders, key=_book_order)
 
 
+def _waiting_rows(market_id: str) -> list[WaitingRow]:
+    """As they were placed, without a hold: one that is on its way comes with its own command."""
+    rows = Order.objects.filter(market_id=market_id, status=OrderStatus.WAITING)
+    return [
+        WaitingRow(
+            command=msgspec.structs.replace(command_of_order(row), hold_units=0),
+            arrival=row.arrival,
+            peak_ticks=0,
+            is_triggered=row.triggered_at is not None,
+        )
+        for row in rows.order_by("arrival")
+    ]
+
+
 def _book_order(row: OrderRow) -> tuple[bool, int, int]:
     return not row.is_long, -row.price_ticks if row.is_long else row.price_ticks, row.arrival
 
 
 def _position_rows(market_id: str) -> list[PositionRow]:
-    rows = Position.objects.filter(market_id=market_id).exclude(position_lots=0).order_by("user_id")
-    return [
-        PositionRow(row.user_id, row.position_lots, row.entry_cost_units, row.margin_units)
-        for row in rows
-    ]
+    """By account: who is not flat, or has a countdown."""
+    positions: QuerySet[Position] = Position.objects.filter(market_id=market_id)
+    columns = ("user_id", "position_lots", "entry_cost_units", "margin_units")
+    held = {row[0]: row[1:] for row in positions.exclude(position_lots=0).values_list(*columns)}
+    countdowns = Countdown.objects.filter(market_id=market_id)
+    due_ms = dict(countdowns.values_list("user_id", "due_ms"))
+    rows = []
+    for user_id in sorted({*held, *due_ms}):
+        lots, cost, margin = held.get(user_id, (0, 0, 0))
+        rows.append(PositionRow(user_id, lots, cost, margin, due_ms.get(user_id, 0)))
+    return rows
 
 
 def _fees_and_last_trade(market_id: str) -> tuple[int, int]:

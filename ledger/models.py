@@ -40,6 +40,15 @@ class EntryKind(StrEnum):
     ORDER_HOLD = "order_hold"
     HOLD_RELEASE = "hold_release"
     FILL = "fill"
+    LIQUIDATION = "liquidation"
+    ADL = "adl"
+    SETTLEMENT = "settlement"
+    FUNDING = "funding"
+    AMEND_HOLD = "amend_hold"
+    MARGIN_HOLD = "margin_hold"
+    MARGIN_ADDED = "margin_added"
+    MARGIN_REMOVED = "margin_removed"
+    INSURANCE_TOPUP = "insurance_topup"
 
 
 class Account(models.Model):

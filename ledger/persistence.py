@@ -14,8 +14,10 @@ from exchange_site.redis_client import redis_client
 from ledger import bulk
 from ledger.batch import Batch, HistoryDiverged, PersistenceStopped, PoisonEntry, SequenceGap
 from ledger.bulk import DeadLetterRow
+from ledger.bulk_perps import applied_before
 from ledger.history import history_fault, read_output
 from ledger.projectors import order_ids_of, project
+from ledger.projectors_perps import too_old_commands_of
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD, dead_letter_stream
@@ -139,6 +141,8 @@ def _project_prefix(
     while True:
         orders = bulk.load_orders(cursor, market_id, order_ids)
         batch = Batch(market_id, units_per_tick_lot, orders)
+        too_old = too_old_commands_of(entries)
+        batch.perps.applied_before = applied_before(cursor, market_id, too_old)
         try:
             project(batch, entries)
         except PoisonEntry as poison:

@@ -9,19 +9,32 @@ from typing import Any, NamedTuple
 
 from ledger.models import AccountKind, EntryKind
 from matching.messages.events import (
+    ActivationRejected,
+    AmendRejected,
     CancelRejected,
     CommandRejected,
+    CountdownSet,
+    FundingSettled,
+    InsuranceFunded,
+    MarginAdjusted,
+    MarginAdjustmentRejected,
     MarketConfigured,
     MarketStateChanged,
     MarkPriceChanged,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderRested,
+    OrderTriggered,
+    OrderWaiting,
     PositionChanged,
+    PositionLiquidated,
+    PositionSettled,
     Trade,
     TradeLeg,
 )
+from matching.messages.vocabulary import ExecutionType
 
 # Whose account: a user's id, a market's id, or None for the exchange's own.
 Owner = int | str | None
@@ -49,6 +62,15 @@ HELD = AccountKind.HELD
 MARGIN = AccountKind.MARGIN
 CLEARING = AccountKind.CLEARING
 FEES = AccountKind.FEES
+INSURANCE = AccountKind.INSURANCE
+DEPOSITS = AccountKind.DEPOSITS
+
+# What a leg is called that no order of its account took part in.
+FORCED_KINDS = {
+    ExecutionType.LIQUIDATION: EntryKind.LIQUIDATION,
+    ExecutionType.ADL: EntryKind.ADL,
+    ExecutionType.SETTLE: EntryKind.SETTLEMENT,
+}
 
 
 def deposit_movement(user_id: int, amount_units: int) -> Movement:
@@ -56,22 +78,38 @@ def deposit_movement(user_id: int, amount_units: int) -> Movement:
         EntryKind.DEPOSIT,
         None,
         None,
-        (Line(AVAILABLE, user_id, amount_units), Line(AccountKind.DEPOSITS, None, -amount_units)),
+        (Line(AVAILABLE, user_id, amount_units), Line(DEPOSITS, None, -amount_units)),
     )
 
 
-def _hold_release(
-    _market_id: str, event: OrderAccepted | OrderRejected | OrderRested | OrderCancelled
-) -> tuple[Movement, ...]:
-    released_units = event.released_units
+Releasing = (
+    OrderAccepted
+    | OrderRejected
+    | OrderRested
+    | OrderCancelled
+    | OrderWaiting
+    | OrderAmended
+    | AmendRejected
+    | ActivationRejected
+)
+
+
+def _hold_release(_market_id: str, event: Releasing) -> tuple[Movement, ...]:
+    return _release(event.account_id, event.released_units, event.order_id)
+
+
+def _margin_hold_release(_market_id: str, event: MarginAdjustmentRejected) -> tuple[Movement, ...]:
+    return _release(event.account_id, event.released_units, None)
+
+
+def _release(user_id: int, released_units: int, order_id: int | None) -> tuple[Movement, ...]:
     if not released_units:
         return ()
-    user_id = event.account_id
     lines = (Line(HELD, user_id, -released_units), Line(AVAILABLE, user_id, released_units))
-    return (Movement(EntryKind.HOLD_RELEASE, event.order_id, None, lines),)
+    return (Movement(EntryKind.HOLD_RELEASE, order_id, None, lines),)
 
 
-def _fill(market_id: str, trade_id: int, leg: TradeLeg) -> Movement:
+def _leg(market_id: str, execution: ExecutionType, trade_id: int | None, leg: TradeLeg) -> Movement:
     user_id = leg.account_id
     lines = []
     if leg.hold_released_units:
@@ -82,17 +120,58 @@ def _fill(market_id: str, trade_id: int, leg: TradeLeg) -> Movement:
         lines.append(Line(FEES, None, leg.fee_units))
     if leg.realized_pnl_units:
         lines.append(Line(CLEARING, market_id, -leg.realized_pnl_units))
+    if leg.insurance_delta_units:
+        lines.append(Line(INSURANCE, market_id, leg.insurance_delta_units))
     if leg.available_delta_units:
         lines.append(Line(AVAILABLE, user_id, leg.available_delta_units))
-    return Movement(EntryKind.FILL, leg.order_id, trade_id, tuple(lines))
+    kind = EntryKind.FILL if leg.order_id else FORCED_KINDS[execution]
+    return Movement(kind, leg.order_id or None, trade_id, tuple(lines))
 
 
 def _fills(market_id: str, trade: Trade) -> tuple[Movement, ...]:
     movements = (
-        _fill(market_id, trade.trade_id, trade.taker),
-        _fill(market_id, trade.trade_id, trade.maker),
+        _leg(market_id, trade.execution, trade.trade_id, trade.taker),
+        _leg(market_id, trade.execution, trade.trade_id, trade.maker),
     )
     return tuple(movement for movement in movements if movement.lines)
+
+
+def _settlement(market_id: str, event: PositionSettled) -> tuple[Movement, ...]:
+    movement = _leg(market_id, ExecutionType.SETTLE, None, event.leg)
+    return (movement,) if movement.lines else ()
+
+
+def _funding(market_id: str, event: FundingSettled) -> tuple[Movement, ...]:
+    """One entry for all: what some pay is what others get."""
+    lines = []
+    from_profit_units = 0
+    for payment in event.payments:
+        from_profit_units += payment.from_profit_units
+        to_margin_units = payment.amount_units + payment.from_profit_units
+        if to_margin_units:
+            lines.append(Line(MARGIN, payment.account_id, to_margin_units))
+    if from_profit_units:
+        lines.append(Line(CLEARING, market_id, -from_profit_units))
+    return (Movement(EntryKind.FUNDING, None, None, tuple(lines)),) if lines else ()
+
+
+def _margin(_market_id: str, event: MarginAdjusted) -> tuple[Movement, ...]:
+    user_id, amount_units = event.account_id, event.amount_units
+    if amount_units > 0:
+        lines = (Line(HELD, user_id, -amount_units), Line(MARGIN, user_id, amount_units))
+        return (Movement(EntryKind.MARGIN_ADDED, None, None, lines),)
+    if amount_units < 0:
+        lines = (Line(MARGIN, user_id, amount_units), Line(AVAILABLE, user_id, -amount_units))
+        return (Movement(EntryKind.MARGIN_REMOVED, None, None, lines),)
+    return ()
+
+
+def _insurance(market_id: str, event: InsuranceFunded) -> tuple[Movement, ...]:
+    lines = (
+        Line(DEPOSITS, None, -event.amount_units),
+        Line(INSURANCE, market_id, event.amount_units),
+    )
+    return (Movement(EntryKind.INSURANCE_TOPUP, None, None, lines),)
 
 
 def _moves_nothing(_market_id: str, _event: Any) -> tuple[Movement, ...]:
@@ -106,11 +185,23 @@ POSTING_RULES: dict[type, PostingRule] = {
     OrderRejected: _hold_release,
     OrderRested: _hold_release,
     OrderCancelled: _hold_release,
+    OrderWaiting: _hold_release,
+    OrderAmended: _hold_release,
+    AmendRejected: _hold_release,
+    ActivationRejected: _hold_release,
     Trade: _fills,
+    PositionSettled: _settlement,
+    FundingSettled: _funding,
+    MarginAdjusted: _margin,
+    MarginAdjustmentRejected: _margin_hold_release,
+    InsuranceFunded: _insurance,
     CancelRejected: _moves_nothing,
     CommandRejected: _moves_nothing,
     MarketConfigured: _moves_nothing,
     MarketStateChanged: _moves_nothing,
     MarkPriceChanged: _moves_nothing,
     PositionChanged: _moves_nothing,
+    OrderTriggered: _moves_nothing,
+    PositionLiquidated: _moves_nothing,
+    CountdownSet: _moves_nothing,
 }

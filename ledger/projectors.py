@@ -8,72 +8,114 @@ from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 from ledger.batch import Batch, FillRow, OrderRow
+from ledger.order_changes import (
+    OPEN,
+    PENDING,
+    WAITING,
+    open_order,
+    release,
+    require_finished_holds_nothing,
+    require_remaining,
+)
 from ledger.posting_rules import POSTING_RULES
+from ledger.projectors_perps import (
+    project_activation_rejected,
+    project_amend_rejected,
+    project_countdown_set,
+    project_funding_settled,
+    project_insurance_funded,
+    project_margin_adjusted,
+    project_margin_adjustment_rejected,
+    project_mark_price_changed,
+    project_market_state_changed,
+    project_order_amended,
+    project_order_triggered,
+    project_order_waiting,
+    project_position_liquidated,
+    project_position_settled,
+)
 from matching.messages.events import (
+    ActivationRejected,
+    AmendRejected,
     CancelRejected,
     CommandRejected,
+    CountdownSet,
     Event,
+    FundingSettled,
+    InsuranceFunded,
+    MarginAdjusted,
+    MarginAdjustmentRejected,
     MarketConfigured,
     MarketStateChanged,
     MarkPriceChanged,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderRested,
+    OrderTriggered,
+    OrderWaiting,
     OutputEntry,
     PositionChanged,
+    PositionLiquidated,
+    PositionSettled,
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import OrderStatus, RejectCode, Role, Side
+from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
 
-PENDING = OrderStatus.PENDING.value
-OPEN = OrderStatus.OPEN.value
 FILLED = OrderStatus.FILLED.value
 OPPOSITE = {Side.LONG: Side.SHORT, Side.SHORT: Side.LONG}
 
 
 def project_order_accepted(batch: Batch, _entry: OutputEntry, event: OrderAccepted) -> None:
     row = batch.order_of(event.order_id, event.account_id)
-    if row.status != PENDING:
+    if not (row.status == PENDING or _has_fired(row)):
         raise batch.poison(f"order {row.id} is {row.status} and can't be accepted")
     row.status = OPEN
-    _release(batch, row, event.released_units)
+    release(batch, row, event.released_units)
     batch.post(event)
 
 
 def project_order_rejected(batch: Batch, _entry: OutputEntry, event: OrderRejected) -> None:
-    """Only a pending order can be refused: for any other, the refusal answers a second delivery
-    of a command that took effect, and there is nothing left to give back."""
+    """Only a pending order can be refused, or one that waited and has fired: for any other, the
+    refusal answers a second delivery of a command that took effect, and there is nothing left to
+    give back."""
     known = batch.orders.get(event.order_id)
-    if known is None or known.status != PENDING:
+    if known is None or not (known.status == PENDING or _has_fired(known)):
         return
     row = batch.order_of(event.order_id, event.account_id)
     row.status = OrderStatus.REJECTED.value
     row.reason = event.code.value
     row.cancelled_lots = row.size_lots
-    _release(batch, row, event.released_units)
-    _require_finished_holds_nothing(batch, row)
+    release(batch, row, event.released_units)
+    require_finished_holds_nothing(batch, row)
     batch.post(event)
 
 
 def project_order_rested(batch: Batch, _entry: OutputEntry, event: OrderRested) -> None:
-    row = _open_order(batch, event.order_id, event.account_id)
-    _require_remaining(batch, row, event.remaining_lots)
+    row = open_order(batch, event.order_id, event.account_id)
+    require_remaining(batch, row, event.remaining_lots)
     row.arrival = event.arrival
-    _release(batch, row, event.released_units)
+    release(batch, row, event.released_units)
     batch.post(event)
 
 
 def project_order_cancelled(batch: Batch, _entry: OutputEntry, event: OrderCancelled) -> None:
-    row = _open_order(batch, event.order_id, event.account_id)
+    """A waiting order holds nothing, but its hold may be on its way: what the engine has not seen
+    it gives back when it comes, as ActivationRejected."""
+    row = batch.order_of(event.order_id, event.account_id)
+    waited = row.status == WAITING
+    if not waited:
+        row = open_order(batch, event.order_id, event.account_id)
     row.cancelled_lots += event.cancelled_lots
-    _require_remaining(batch, row, event.remaining_lots)
-    _release(batch, row, event.released_units)
+    require_remaining(batch, row, event.remaining_lots)
+    release(batch, row, event.released_units)
     if not event.remaining_lots:
         row.status = event.reason.final_status.value
         row.reason = event.reason.value
-        _require_finished_holds_nothing(batch, row)
+        if not waited:
+            require_finished_holds_nothing(batch, row)
     batch.post(event)
 
 
@@ -81,38 +123,46 @@ def project_trade(batch: Batch, _entry: OutputEntry, event: Trade) -> None:
     taker_side = event.taker_side
     _project_leg(batch, event, event.taker, Role.TAKER.value, taker_side)
     _project_leg(batch, event, event.maker, Role.MAKER.value, OPPOSITE[taker_side])
-    batch.market_status().last_price_ticks = event.price_ticks
+    if event.execution is not ExecutionType.ADL:  # whose price is made, not agreed
+        batch.market_status().last_price_ticks = event.price_ticks
     batch.post(event)
 
 
 def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: str, side: Side) -> None:
-    row = _open_order(batch, leg.order_id, leg.account_id)
-    if row.side != side:
-        raise batch.poison(f"order {row.id} is {row.side} and can't trade {side}")
-    row.filled_lots += trade.size_lots
-    row.filled_cost_units += batch.units_per_tick_lot * trade.price_ticks * trade.size_lots
-    _require_remaining(batch, row, leg.remaining_lots)
-    _release(batch, row, leg.hold_released_units)
-    if not leg.remaining_lots:
-        row.status = FILLED
-        _require_finished_holds_nothing(batch, row)
+    if leg.order_id:
+        _project_order_leg(batch, trade, leg, side)
     batch.fills.append(
         FillRow(
             trade.trade_id,
             role,
-            leg.order_id,
+            trade.execution.value,
+            leg.order_id or None,
             leg.account_id,
-            row.side,
+            side.value,
             trade.price_ticks,
             trade.size_lots,
             leg.fee_units,
             leg.realized_pnl_units,
+            leg.insurance_delta_units,
             batch.seq,
             batch.time_text,
         )
     )
     batch.position_of(leg.account_id).realized_pnl_units += leg.realized_pnl_units
     batch.traded.add(leg.account_id)
+
+
+def _project_order_leg(batch: Batch, trade: Trade, leg: TradeLeg, side: Side) -> None:
+    row = open_order(batch, leg.order_id, leg.account_id)
+    if row.side != side:
+        raise batch.poison(f"order {row.id} is {row.side} and can't trade {side}")
+    row.filled_lots += trade.size_lots
+    row.filled_cost_units += batch.units_per_tick_lot * trade.price_ticks * trade.size_lots
+    require_remaining(batch, row, leg.remaining_lots)
+    release(batch, row, leg.hold_released_units)
+    if not leg.remaining_lots:
+        row.status = FILLED
+        require_finished_holds_nothing(batch, row)
 
 
 def project_position_changed(batch: Batch, _entry: OutputEntry, event: PositionChanged) -> None:
@@ -129,19 +179,6 @@ def project_market_configured(batch: Batch, _entry: OutputEntry, event: MarketCo
     batch.market_status().applied_config_version = event.config_version
 
 
-def project_market_state_changed(
-    batch: Batch, _entry: OutputEntry, event: MarketStateChanged
-) -> None:
-    batch.market_status().state = event.state.value
-
-
-def project_mark_price_changed(batch: Batch, _entry: OutputEntry, event: MarkPriceChanged) -> None:
-    status = batch.market_status()
-    status.mark_price_ticks = event.mark_price_ticks
-    status.index_price_ticks = event.index_price_ticks
-    status.mark_price_ms = batch.time_ms
-
-
 def project_cancel_rejected(_batch: Batch, _entry: OutputEntry, _event: CancelRejected) -> None:
     """The order is as it was."""
 
@@ -151,29 +188,8 @@ def project_command_rejected(batch: Batch, entry: OutputEntry, event: CommandRej
         batch.malformed.append(entry)
 
 
-def _open_order(batch: Batch, order_id: int, account_id: int) -> OrderRow:
-    row = batch.order_of(order_id, account_id)
-    if row.status != OPEN:
-        raise batch.poison(f"order {order_id} is {row.status}, not open")
-    return row
-
-
-def _require_remaining(batch: Batch, row: OrderRow, remaining_lots: int) -> None:
-    if row.size_lots - row.filled_lots - row.cancelled_lots != remaining_lots:
-        raise batch.poison(
-            f"order {row.id} has {row.remaining_lots} lots left, not {remaining_lots} as told"
-        )
-
-
-def _release(batch: Batch, row: OrderRow, released_units: int) -> None:
-    row.held_units -= released_units
-    if row.held_units < 0:
-        raise batch.poison(f"order {row.id} gives back {-row.held_units} units it does not hold")
-
-
-def _require_finished_holds_nothing(batch: Batch, row: OrderRow) -> None:
-    if row.held_units:
-        raise batch.poison(f"order {row.id} is {row.status} and still holds {row.held_units} units")
+def _has_fired(row: OrderRow) -> bool:
+    return row.status == WAITING and row.triggered_ms is not None
 
 
 Projector = Callable[[Batch, OutputEntry, Any], None]
@@ -190,6 +206,18 @@ PROJECTORS: dict[type, Projector] = {
     MarkPriceChanged: project_mark_price_changed,
     CancelRejected: project_cancel_rejected,
     CommandRejected: project_command_rejected,
+    OrderWaiting: project_order_waiting,
+    OrderTriggered: project_order_triggered,
+    OrderAmended: project_order_amended,
+    AmendRejected: project_amend_rejected,
+    ActivationRejected: project_activation_rejected,
+    MarginAdjusted: project_margin_adjusted,
+    MarginAdjustmentRejected: project_margin_adjustment_rejected,
+    InsuranceFunded: project_insurance_funded,
+    FundingSettled: project_funding_settled,
+    PositionLiquidated: project_position_liquidated,
+    PositionSettled: project_position_settled,
+    CountdownSet: project_countdown_set,
 }
 
 
@@ -214,8 +242,18 @@ def order_ids_of(entries: Iterable[OutputEntry]) -> set[int]:
                 case Trade():
                     order_ids.add(event.taker.order_id)
                     order_ids.add(event.maker.order_id)
-                case OrderAccepted() | OrderRejected() | OrderRested() | OrderCancelled():
+                case (
+                    OrderAccepted()
+                    | OrderRejected()
+                    | OrderRested()
+                    | OrderCancelled()
+                    | OrderWaiting()
+                    | OrderTriggered()
+                    | OrderAmended()
+                    | ActivationRejected()
+                ):
                     order_ids.add(event.order_id)
+    order_ids.discard(0)  # legs without an order
     return order_ids
 
 

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 
 from tests.architecture_rules import Module, words
 
-LEDGER_ROWS = ("Order", "Fill", "Position", "MarketStatus")
+LEDGER_ROWS = (
+    "Order",
+    "Fill",
+    "Position",
+    "MarketStatus",
+    "Liquidation",
+    "FundingSettlement",
+    "FundingPayment",
+    "Settlement",
+    "Countdown",
+)
 TABLES = "|".join(f"trading_{row.lower()}" for row in LEDGER_ROWS)
 
 _CHANGES = words(

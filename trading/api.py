@@ -5,9 +5,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
-from exchange_site.api import invalid, keyset_page, parse_body
+from exchange_site.api import invalid, parse_body
+from exchange_site.paging import keyset_page
 from exchange_site.schema import PAGING, documented, query
-from matching.messages.vocabulary import OrderStatus
+from matching.messages.vocabulary import OrderStatus, Side
 from trading import api_examples as examples
 from trading import selectors, services
 from trading.answers import (
@@ -22,7 +23,8 @@ from trading.answers import (
     position_answer,
 )
 from trading.market_rules import all_market_rules, market_rules, market_ticker
-from trading.services.drafting import NewOrder
+from trading.services.amending import OrderChanges
+from trading.services.terms import NewOrder
 
 OF_MARKET = query("marketId", "Only of this market.")
 OF_STATUS = query("status", f"One of {', '.join(OrderStatus)}.")
@@ -44,6 +46,12 @@ class OrderPlacingView(APIView):
         Give `margin` for the whole order or `leverage`; a reduce-only order needs neither. A market
         order has no price and fills at worst at the edge of the price band. A `clientOrderId` that
         was used before answers 200 with the first order under it, and places nothing.
+
+        With a `trigger` the order waits, holding nothing, until the mark or last price fires it: a
+        STOP buys when the price rises to the trigger and sells when it falls to it, a TAKE_PROFIT
+        the other way round, a TRAILING_STOP when the price has come back by `callback` from its
+        best. `closePosition` closes all there is then. A resting or waiting order goes at
+        `expiresAt`.
         """
         placed = services.place_order(user_id_of(request), parse_body(request, NewOrder))
         message = "This order was placed before." if placed.repeated else "Order received."
@@ -61,6 +69,25 @@ class OrderView(APIView):
     def get(self, request: Request, order_id: int) -> Response:
         order = selectors.order_of_user(user_id_of(request), order_id)
         return Response(order_answer(order, market_rules(order.market_id)))
+
+    @documented(
+        "Amend an order",
+        body=OrderChanges,
+        body_example=examples.ORDER_CHANGES,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_AMENDING,
+        errors=(400, 401, 403, 404, 409, 503),
+    )
+    def patch(self, request: Request, order_id: int) -> Response:
+        """Asks the engine for another price, size or both.
+
+        Fewer lots at the same price keep the order's place in the queue.
+        """
+        changes = parse_body(request, OrderChanges)
+        order = services.amend_order(user_id_of(request), order_id, changes)
+        answer = OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
+        return Response(answer, status=202)
 
     @documented(
         "Cancel an order",
@@ -82,12 +109,15 @@ class OrdersCancellingView(APIView):
         status=202,
         answer=OrdersCancelling,
         example=examples.ORDERS_CANCELLING,
-        parameters=[OF_MARKET],
-        errors=(401, 403, 404, 503),
+        parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders.")],
+        errors=(400, 401, 403, 404, 503),
     )
     def delete(self, request: Request) -> Response:
-        """Asks the engine of the market, or of all markets, to cancel every open order."""
-        markets = services.cancel_all_orders(user_id_of(request), _market_filter(request))
+        """Asks the engine of the market, or of all markets, to cancel every open and waiting
+        order."""
+        markets = services.cancel_all_orders(
+            user_id_of(request), _market_filter(request), _side_filter(request)
+        )
         answer = OrdersCancelling(message="Cancels received.", market_ids=markets)
         return Response(answer, status=202)
 
@@ -158,6 +188,15 @@ class FillsView(APIView):
 def _market_filter(request: Request) -> str | None:
     market_id = request.query_params.get("marketId")
     return None if market_id is None else market_rules(market_id).id
+
+
+def _side_filter(request: Request) -> Side | None:
+    side = request.query_params.get("side")
+    if side is None:
+        return None
+    if side not in set(Side):
+        raise invalid("side", f"side must be one of {', '.join(Side)}.")
+    return Side(side)
 
 
 def _status_filter(request: Request) -> OrderStatus | None:

@@ -13,6 +13,67 @@ NEW_ORDER: dict[str, Any] = {
 }
 ORDER_PLACED = {"message": "Order received.", "orderId": 17, "status": "pending"}
 ORDER_CANCELLING = {"message": "Cancel received.", "orderId": 17, "status": "open"}
+ORDER_CHANGES = {"price": "24990", "qty": "0.4"}
+ORDER_AMENDING = {"message": "Amendment received.", "orderId": 17, "status": "open"}
+NEW_ORDERS: dict[str, Any] = {
+    "orders": [
+        {
+            "marketId": "BTC-PERP",
+            "side": "LONG",
+            "qty": "0.1",
+            "orderType": "limit",
+            "price": "24000",
+            "leverage": 10,
+            "expiresAt": "2126-11-22T12:00:00Z",
+        },
+        {
+            "marketId": "BTC-PERP",
+            "side": "SHORT",
+            "orderType": "market",
+            "closePosition": True,
+            "trigger": {"type": "STOP", "by": "MARK", "price": "23000"},
+        },
+        {
+            "marketId": "BTC-PERP",
+            "side": "LONG",
+            "qty": "0.1",
+            "orderType": "limit",
+            "price": "24000.05",
+            "leverage": 10,
+        },
+    ]
+}
+_ITEM: dict[str, Any] = {
+    "ok": True,
+    "message": "Order received.",
+    "orderId": 18,
+    "status": "pending",
+    "code": None,
+    "field": None,
+}
+ORDERS_PLACED = {
+    "results": [
+        _ITEM,
+        _ITEM | {"orderId": 19},
+        {
+            "ok": False,
+            "message": "price must be a multiple of the tick 0.1.",
+            "orderId": None,
+            "status": None,
+            "code": "INVALID_PRICE",
+            "field": "price",
+        },
+    ]
+}
+ORDERS_BATCH_CANCELLING = {
+    "results": [_ITEM | {"message": "Cancel received.", "status": "open"}],
+}
+NEW_COUNTDOWN = {"marketId": "BTC-PERP", "countdownMs": 60_000}
+COUNTDOWN_SENT = {"message": "Countdown received.", "marketId": "BTC-PERP", "commandId": 81}
+MARGIN_CHANGE = {"amount": "250"}
+MARGIN_SENT = {"message": "Margin change received.", "marketId": "BTC-PERP", "commandId": 82}
+NEW_LEVERAGE = {"leverage": 20}
+LEVERAGE_SET = {"message": "Leverage set.", "marketId": "BTC-PERP", "leverage": 20}
 ORDERS_CANCELLING = {"message": "Cancels received.", "marketIds": ["BTC-PERP"]}
 ORDER = {
     "id": 17,
@@ -32,6 +93,11 @@ ORDER = {
     "held": "1503.75",
     "reduceOnly": False,
     "postOnly": False,
+    "closePosition": False,
+    "expiresAt": None,
+    "trigger": None,
+    "makerFee": "0.0002",
+    "takerFee": "0.0005",
     "selfTradePrevention": "EXPIRE_MAKER",
     "status": "open",
     "reason": None,
@@ -52,7 +118,9 @@ POSITIONS = {
             "markPrice": "25010",
             "unrealizedPnl": "2.1",
             "realizedPnl": "0",
-            "liquidationPrice": None,
+            "liquidationPrice": "20291.5",
+            "leverage": "5.002",
+            "marginRatio": "0.049915",
             "updatedAt": "2026-11-22T12:00:00.120000Z",
         }
     ],
@@ -65,6 +133,7 @@ FILLS = {
             "tradeId": 12,
             "marketId": "BTC-PERP",
             "orderId": 17,
+            "execution": "TRADE",
             "side": "LONG",
             "role": "TAKER",
             "qty": "0.2",
@@ -90,6 +159,12 @@ MARKET = {
     "makerFee": "0.0002",
     "takerFee": "0.0005",
     "maxLeverage": 50,
+    "leverageTiers": [
+        {"floor": "0", "maxLeverage": 50, "maintenanceMargin": "0.01"},
+        {"floor": "50000", "maxLeverage": 25, "maintenanceMargin": "0.02"},
+    ],
+    "liquidationFee": "0.005",
+    "fundingIntervalMs": 28800000,
     "markPrice": "25010",
 }
 MARKETS = {"markets": [MARKET]}
@@ -107,6 +182,7 @@ TRADES = {
             "side": "LONG",
             "price": "24999.5",
             "qty": "0.2",
+            "execution": "TRADE",
             "executedAt": "2026-11-22T12:00:00.120000Z",
         }
     ],
@@ -122,4 +198,39 @@ TICKER = {
     "bestBid": "25009.9",
     "bestAsk": "25010.1",
     "openInterest": "12.5",
+}
+FUNDING = {
+    "marketId": "BTC-PERP",
+    "lastRate": "0.0001",
+    "estimate": {"rate": "0.000125", "fundingTime": "2026-11-22T16:00:00Z"},
+    "settlements": [
+        {
+            "fundingTime": "2026-11-22T08:00:00Z",
+            "rate": "0.0001",
+            "markPrice": "25010",
+            "paid": "31.2625",
+        }
+    ],
+    "nextCursor": None,
+}
+LIQUIDATIONS = {
+    "marketId": "BTC-PERP",
+    "insuranceFund": "1042.5",
+    "liquidations": [
+        {
+            "id": 3,
+            "marketId": "BTC-PERP",
+            "side": "LONG",
+            "qty": "0.2",
+            "filledQty": "0.2",
+            "deleveragedQty": "0",
+            "leftQty": "0",
+            "markPrice": "20290",
+            "limitPrice": "20101.2",
+            "liquidationFee": "20.3",
+            "insurancePaid": "0",
+            "liquidatedAt": "2026-11-22T12:00:00.120000Z",
+        }
+    ],
+    "nextCursor": None,
 }

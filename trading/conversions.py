@@ -5,6 +5,7 @@ plain decimal text without exponent or trailing zeros.
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from exchange_site.api import invalid
@@ -21,6 +22,7 @@ TEXT_LENGTH_MAX = 64
 # Wide enough for every product of a bounded number and a step: nothing below is ever inexact.
 _EXACT = Context(prec=80)
 _MONEY_UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
@@ -132,6 +134,19 @@ def units_text(amount_units: int, decimals: int = 0) -> str:
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
+def ratio_text(numerator_units: int, denominator_units: int) -> str | None:
+    """To a millionth; None where there is nothing above zero to divide by."""
+    if denominator_units <= 0:
+        return None
+    ratio = _EXACT.divide(Decimal(numerator_units), Decimal(denominator_units))
+    return text(ratio.quantize(_MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=_EXACT))
+
+
+def ppb_text(rate_ppb: int) -> str:
+    """A rate in billionths as a fraction."""
+    return text(Decimal(rate_ppb).scaleb(-9, _EXACT))
+
+
 def average_price_text(
     cost_units: int, size_lots: int, units_per_tick_lot: int, tick_size: Decimal
 ) -> str:
@@ -151,3 +166,13 @@ def nearest_ticks(price: Decimal, tick_size: Decimal) -> int:
     if ticks > MAX_PRICE_TICKS:
         raise ValueError(f"{text(price)} is more than {MAX_PRICE_TICKS} ticks of {text(tick_size)}")
     return ticks
+
+
+def to_ms(at: datetime | None) -> int:
+    """Milliseconds since the Unix epoch, a part of one dropped; 0 for None."""
+    return (at - _EPOCH) // timedelta(milliseconds=1) if at is not None else 0
+
+
+def from_ms(time_ms: int) -> datetime | None:
+    """None for 0."""
+    return _EPOCH + timedelta(milliseconds=time_ms) if time_ms else None

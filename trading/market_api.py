@@ -4,18 +4,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import keyset_page, query_int
+from exchange_site.paging import keyset_page, query_int
 from exchange_site.schema import PAGING, documented, query
 from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
 from trading import api_examples as examples
 from trading import selectors
-from trading.answers import (
+from trading.conversions import ppb_text, units_text
+from trading.market_answers import (
     DepthAnswer,
+    FundingPage,
+    LiquidationsPage,
     MarketAnswer,
     MarketsList,
     TickerAnswer,
     TradesPage,
     depth_answer,
+    funding_answer,
+    funding_estimate,
+    liquidation_answer,
     market_answer,
     ticker_answer,
     trade_answer,
@@ -106,3 +112,50 @@ class TickerView(_PublicView):
         """Mark, index, last and best prices, at most a fifth of a second old."""
         rules = market_rules(market_id)
         return Response(ticker_answer(rules, live_ticker(market_id)))
+
+
+class FundingView(_PublicView):
+    @documented(
+        "Funding",
+        answer=FundingPage,
+        example=examples.FUNDING,
+        parameters=PAGING,
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Where the rate stands, and past settlements, newest first."""
+        rules = market_rules(market_id)
+        status = selectors.market_status(market_id)
+        page, next_cursor = keyset_page(request, selectors.funding_of_market(market_id))
+        answer = FundingPage(
+            market_id=market_id,
+            last_rate=ppb_text(status.funding_rate_ppb),
+            estimate=funding_estimate(status, rules),
+            settlements=[funding_answer(row, rules) for row in page],
+            next_cursor=next_cursor,
+        )
+        return Response(answer)
+
+
+class LiquidationsView(_PublicView):
+    @documented(
+        "Liquidations",
+        answer=LiquidationsPage,
+        example=examples.LIQUIDATIONS,
+        parameters=PAGING,
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Every one, newest first, and the insurance fund."""
+        rules = market_rules(market_id)
+        status = selectors.market_status(market_id)
+        page, next_cursor = keyset_page(request, selectors.liquidations_of_market(market_id))
+        answer = LiquidationsPage(
+            market_id=market_id,
+            insurance_fund=units_text(status.insurance_units),
+            liquidations=[liquidation_answer(row, rules) for row in page],
+            next_cursor=next_cursor,
+        )
+        return Response(answer)

@@ -16,7 +16,9 @@ import structlog
 from exchange_site.api import ApiError
 from exchange_site.redis_client import request_redis_client
 from matching.messages.streams import Ticker, ticker_key
+from matching.messages.tiers import TierTable
 from matching.messages.vocabulary import MarketState
+from trading.market_config import market_config
 from trading.models import Market, MarketStatus
 
 RULES_AGE_MAX_S = 1.0
@@ -41,13 +43,24 @@ class MarketRules:
     price_band_ppm: int
     maker_fee_ppm: int
     taker_fee_ppm: int
-    max_leverage: int
+    liquidation_fee_ppm: int
+    max_open_interest_lots: int
+    funding_interval_ms: int
+    funding_interest_ppm: int
+    funding_cap_ppm: int
+    tiers: TierTable
 
     @classmethod
     def of(cls, market: Market) -> "MarketRules":
-        names = (name for name in cls.__slots__ if name != "units_per_tick_lot")
+        config = market_config(market)
+        names = (name for name in cls.__slots__ if name != "tiers")
         values = {name: getattr(market, name) for name in names}
-        return cls(units_per_tick_lot=market.units_per_tick_lot, **values)
+        return cls(tiers=TierTable(config), **values)
+
+    @property
+    def max_leverage(self) -> int:
+        """Of the smallest positions."""
+        return self.tiers.tiers[0].max_leverage
 
 
 class _RulesCache:
@@ -60,7 +73,8 @@ class _RulesCache:
         if self._stale():
             with self._lock:
                 if self._stale():
-                    self._rules = {m.pk: MarketRules.of(m) for m in Market.objects.order_by("pk")}
+                    markets = Market.objects.order_by("pk").prefetch_related("tiers")
+                    self._rules = {market.pk: MarketRules.of(market) for market in markets}
                     self._read_at = time.monotonic()
         return self._rules
 

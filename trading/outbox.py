@@ -6,18 +6,44 @@ import msgspec
 from django.db import transaction
 
 from matching.messages.commands import (
+    ActivateOrder,
+    AdjustMargin,
+    AmendOrder,
     CancelAllOrders,
     CancelOrder,
     Command,
     ConfigureMarket,
+    FundInsurance,
     PlaceOrder,
+    SetCountdown,
     SetMarketState,
+    SettleMarket,
+    Trigger,
 )
-from matching.messages.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
+from matching.messages.vocabulary import (
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
+from trading.conversions import to_ms
 from trading.models import Order, OutboxCommand
 from trading.publisher import publish_committed
 
-PromisedCommand = ConfigureMarket | SetMarketState | CancelOrder | CancelAllOrders
+PromisedCommand = (
+    ConfigureMarket
+    | SetMarketState
+    | SettleMarket
+    | FundInsurance
+    | ActivateOrder
+    | AmendOrder
+    | CancelOrder
+    | CancelAllOrders
+    | SetCountdown
+    | AdjustMargin
+)
 
 NOT_YET = 1  # stands for the row's id until the row has one
 
@@ -66,6 +92,22 @@ def command_of_order(order: Order) -> PlaceOrder:
         margin_units=order.margin_units,
         leverage=order.leverage,
         hold_units=order.hold_units,
+        maker_fee_ppm=order.maker_fee_ppm,
+        taker_fee_ppm=order.taker_fee_ppm,
         reduce_only=order.reduce_only,
+        close_position=order.close_position,
+        expires_ms=to_ms(order.expires_at),
+        trigger=_trigger_of(order),
         self_trade_prevention=SelfTradePrevention(order.self_trade_prevention),
+    )
+
+
+def _trigger_of(order: Order) -> Trigger | None:
+    if order.trigger_kind is None or order.trigger_by is None:
+        return None
+    return Trigger(
+        kind=TriggerKind(order.trigger_kind),
+        by=TriggerBy(order.trigger_by),
+        price_ticks=order.trigger_price_ticks,
+        callback_ppm=order.trigger_callback_ppm,
     )

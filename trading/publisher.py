@@ -4,7 +4,7 @@ Called after the commit of what a command speaks of. A command that Redis did no
 `pending` (orders) or not applied (outbox rows), and `trading.tasks` sends it again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import redis
 import structlog
@@ -61,3 +61,11 @@ def publish_committed(market_id: str, *commands: Command) -> None:
             commands=[type(command).__name__ for command in commands],
             error=str(error),
         )
+
+
+def publish_all_committed(commands: Sequence[tuple[str, Command]]) -> None:
+    """As `publish_committed`, many in their order."""
+    try:
+        _append(request_redis_client(), commands)
+    except redis.RedisError as error:
+        log.warning("commands_not_published", commands=len(commands), error=str(error))

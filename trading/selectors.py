@@ -1,18 +1,62 @@
 """What reads trading's rows and the engine's published state. Nothing here changes anything."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
+from django.db import connection
 from django.db.models import QuerySet
 
 from exchange_site.api import ApiError
 from exchange_site.redis_client import request_redis_client
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
-from trading.models import Fill, Order, Position
+from trading.market_rules import MarketRules
+from trading.models import (
+    LIVE_STATUSES,
+    Fill,
+    FundingSettlement,
+    Liquidation,
+    MarketStatus,
+    Order,
+    Position,
+)
 
 _depth_decoder = msgspec.json.Decoder(Depth)
 _NO_DEPTH = Depth(seq=0, time_ms=0, bids=[], asks=[])
+
+
+@dataclass(frozen=True, slots=True)
+class TraderStanding:
+    """What an order of a trader is judged by beside the market: the position as last recorded, the
+    leverage set for the market, and the fees, of the trader's tier or the market's own."""
+
+    position_lots: int
+    leverage: int | None
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+
+
+_STANDING = """
+SELECT (SELECT position_lots FROM trading_position
+         WHERE user_id = %(user_id)s AND market_id = %(market_id)s),
+       (SELECT leverage FROM trading_traderleverage
+         WHERE user_id = %(user_id)s AND market_id = %(market_id)s),
+       tier.maker_fee_ppm, tier.taker_fee_ppm
+  FROM (SELECT 1) one
+  LEFT JOIN trading_userfeetier member ON member.user_id = %(user_id)s
+  LEFT JOIN trading_feetier tier ON tier.id = member.tier_id
+"""
+
+
+def trader_standing(user_id: int, rules: MarketRules) -> TraderStanding:
+    """In one query: every order asks."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"user_id": user_id, "market_id": rules.id})
+        lots, leverage, maker_fee_ppm, taker_fee_ppm = cursor.fetchone()
+    if taker_fee_ppm is None:
+        maker_fee_ppm, taker_fee_ppm = rules.maker_fee_ppm, rules.taker_fee_ppm
+    return TraderStanding(lots or 0, leverage, maker_fee_ppm, taker_fee_ppm)
 
 
 def order_of_user(user_id: int, order_id: int) -> Order:
@@ -43,6 +87,10 @@ def positions_of_user(
     return positions.filter(market_id=market_id) if market_id else positions
 
 
+def open_position(user_id: int, market_id: str) -> Position | None:
+    return positions_of_user(user_id, market_id).first()
+
+
 def fills_of_user(user_id: int, market_id: str | None = None) -> QuerySet[Fill]:
     fills = Fill.objects.filter(user_id=user_id)
     return fills.filter(market_id=market_id) if market_id else fills
@@ -60,10 +108,20 @@ def pending_orders(user_id: int, market_id: str) -> QuerySet[Order]:
 
 
 def markets_with_live_orders(user_id: int) -> list[str]:
-    live = Order.objects.filter(
-        user_id=user_id, status__in=[OrderStatus.PENDING, OrderStatus.OPEN]
-    ).order_by("market_id")
+    live = Order.objects.filter(user_id=user_id, status__in=LIVE_STATUSES).order_by("market_id")
     return list(live.values_list("market_id", flat=True).distinct())
+
+
+def funding_of_market(market_id: str) -> QuerySet[FundingSettlement]:
+    return FundingSettlement.objects.filter(market_id=market_id)
+
+
+def liquidations_of_market(market_id: str) -> QuerySet[Liquidation]:
+    return Liquidation.objects.filter(market_id=market_id)
+
+
+def market_status(market_id: str) -> MarketStatus:
+    return MarketStatus.objects.get(pk=market_id)
 
 
 def market_depth(market_id: str) -> Depth:

@@ -7,6 +7,7 @@ the market is "not compared", with the reason.
 """
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from ledger.history import input_id_of
 from ledger.models import MarketCursor
 from ledger.reconciliation.differences import Difference
 from ledger.starting_points import missing_starting_point
+from matching.messages.commands import PlaceOrder
 from matching.messages.snapshot import EngineSnapshot, OrderRow, PositionRow
 from matching.messages.streams import epoch_key, output_stream
 from matching.messages.vocabulary import OrderStatus
@@ -35,6 +37,14 @@ _PLAIN_FIELDS = (
     "mark_price_ticks",
     "index_price_ticks",
     "last_price_ticks",
+    "index_ms",
+    "index_stale",
+    "breaker_armed",
+    "premium_sum_ppb",
+    "premium_count",
+    "funding_rate_ppb",
+    "funding_carry",
+    "next_funding_ms",
     "last_trade_id",
     "fees_units",
     "insurance_units",
@@ -42,6 +52,12 @@ _PLAIN_FIELDS = (
 # An arrival is a place in a queue: rows know those of open orders, and only their order counts.
 _ORDER_FIELDS = tuple(name for name in OrderRow.__struct_fields__ if name != "arrival")
 _POSITION_FIELDS = PositionRow.__struct_fields__
+# Of a conditional order. Rows don't know the best price that a trailing stop has seen, and money
+# that comes for one that fired is on its way with a command of its own.
+_WAITING_FIELDS = (
+    *(name for name in PlaceOrder.__struct_fields__ if name != "hold_units"),
+    "is_triggered",
+)
 
 
 class MarketRows(NamedTuple):
@@ -161,7 +177,11 @@ def _differences(
         engine.orders, state.orders, "order_id", _ORDER_FIELDS
     ):
         yield difference(f"open order {order_id}", expected, found)
-    yield from _queue_differences(market_id, engine.orders, state.orders)
+    waiting, ours = _waiting_rows(engine), _waiting_rows(state)
+    for order_id, expected, found in _unequal_rows(waiting, ours, "order_id", _WAITING_FIELDS):
+        yield difference(f"waiting order {order_id}", expected, found)
+    yield from _queue_differences(market_id, "book", engine.orders, state.orders)
+    yield from _queue_differences(market_id, "queue of waiting orders", waiting, ours)
     for order_id in sorted(rows.pending_order_ids.intersection(engine.recent_orders.ids)):
         yield difference(f"order {order_id}", "applied by the engine", "pending")
     for command_id in sorted(rows.unapplied_command_ids.intersection(engine.recent_commands.ids)):
@@ -190,8 +210,16 @@ def _row_text(row: Any, fields: tuple[str, ...]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {getattr(row, name)}" for name in fields)
 
 
+def _waiting_rows(state: EngineSnapshot) -> list[Any]:
+    """Flat, each with what its command says."""
+    return [
+        SimpleNamespace(is_triggered=row.is_triggered, **msgspec.structs.asdict(row.command))
+        for row in state.waiting
+    ]
+
+
 def _queue_differences(
-    market_id: str, expected: list[OrderRow], found: list[OrderRow]
+    market_id: str, queue: str, expected: list[Any], found: list[Any]
 ) -> Iterator[Difference]:
     """The first order that another stands before; only where both have the same orders."""
     theirs, ours = [row.order_id for row in expected], [row.order_id for row in found]
@@ -199,6 +227,6 @@ def _queue_differences(
         return
     for place, (left, right) in enumerate(zip(theirs, ours, strict=True), 1):
         if left != right:
-            subject = f"place {place} in the book"
+            subject = f"place {place} in the {queue}"
             yield Difference(CHECK, market_id, subject, f"order {left}", f"order {right}")
             return

@@ -2,7 +2,8 @@
 
 from ledger.reconciliation.differences import SqlCheck
 
-# An order's status, its reason and its numbers say the same thing three times.
+# An order's status, its reason and its numbers say the same thing three times. One that fired and
+# ended while its hold was on its way holds it until the engine has given it back.
 ORDER_STATUS = SqlCheck(
     "order status",
     """
@@ -15,6 +16,9 @@ ORDER_STATUS = SqlCheck(
        AND NOT CASE status
            WHEN 'pending' THEN filled_lots = 0 AND cancelled_lots = 0 AND held_units = hold_units
                                AND arrival = 0 AND reason = ''
+           WHEN 'waiting' THEN filled_lots = 0 AND cancelled_lots = 0 AND held_units = hold_units
+                               AND (triggered_at IS NOT NULL OR held_units = 0)
+                               AND arrival > 0 AND reason = '' AND trigger_kind IS NOT NULL
            WHEN 'open' THEN size_lots > filled_lots + cancelled_lots AND arrival > 0
                             AND reason = '' AND mod(held_units, greatest(
                                 1, size_lots - filled_lots - cancelled_lots)) = 0
@@ -23,9 +27,11 @@ ORDER_STATUS = SqlCheck(
            WHEN 'rejected' THEN cancelled_lots = size_lots AND filled_lots = 0
                                 AND held_units = 0 AND reason = ANY(%(reject_codes)s)
            WHEN 'cancelled' THEN size_lots = filled_lots + cancelled_lots AND cancelled_lots > 0
-                                 AND held_units = 0 AND reason = ANY(%(cancel_reasons)s)
+                                 AND (held_units = 0 OR triggered_at IS NOT NULL)
+                                 AND reason = ANY(%(cancel_reasons)s)
            WHEN 'expired' THEN size_lots = filled_lots + cancelled_lots AND cancelled_lots > 0
-                               AND held_units = 0 AND reason = ANY(%(expiry_reasons)s)
+                               AND (held_units = 0 OR triggered_at IS NOT NULL)
+                               AND reason = ANY(%(expiry_reasons)s)
            ELSE false END
     """,
 )
@@ -40,7 +46,7 @@ ORDER_FILLS = SqlCheck(
         SELECT order_id, min(market_id) AS market_id, sum(size_lots) AS lots,
                sum(size_lots::numeric * price_ticks) AS tick_lots
           FROM trading_fill
-         WHERE %(market)s::text IS NULL OR market_id = %(market)s
+         WHERE order_id IS NOT NULL AND (%(market)s::text IS NULL OR market_id = %(market)s)
          GROUP BY order_id
     ), orders AS (
         SELECT id, market_id, filled_lots, filled_cost_units FROM trading_order
@@ -74,17 +80,25 @@ FILL_OWNERS = SqlCheck(
     """,
 )
 
+# What an amendment brings is held in the journal at once, in the order's row from its event on.
 ORDER_HOLDS = SqlCheck(
     "order's hold",
     """
-    WITH posted AS (
-        SELECT e.order_id, min(e.market_id) AS market_id, sum(p.amount_units) AS held
+    WITH moved AS (
+        SELECT e.order_id, e.market_id, p.amount_units AS units
           FROM ledger_journalentry e
           JOIN ledger_posting p ON p.entry_id = e.id
           JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'held'
          WHERE e.order_id IS NOT NULL
            AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
-         GROUP BY e.order_id
+         UNION ALL
+        SELECT (payload->>'order_id')::bigint, market_id, -(payload->>'hold_units')::bigint
+          FROM trading_outboxcommand
+         WHERE command_type = 'AmendOrder' AND applied_seq IS NULL
+           AND (%(market)s::text IS NULL OR market_id = %(market)s)
+    ), posted AS (
+        SELECT order_id, min(market_id) AS market_id, sum(units) AS held
+          FROM moved GROUP BY order_id
     ), orders AS (
         SELECT id, market_id, held_units FROM trading_order
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
@@ -111,21 +125,26 @@ ORDER_POSTINGS = SqlCheck(
     """,
 )
 
+# Forced legs of a trade have no order (0) and are taken together.
 FILL_POSTINGS = SqlCheck(
     "fill's postings",
     """
     WITH posted AS (
-        SELECT e.market_id, e.order_id, e.trade_id,
+        SELECT e.market_id, COALESCE(e.order_id, 0) AS order_id, e.trade_id,
                COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'fees'), 0) AS fee,
                -COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'clearing'), 0) AS pnl
           FROM ledger_journalentry e
           JOIN ledger_posting p ON p.entry_id = e.id
           JOIN ledger_account a ON a.id = p.account_id
-         WHERE e.kind = 'fill' AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
+         WHERE e.kind IN ('fill', 'liquidation', 'adl')
+           AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
          GROUP BY e.market_id, e.order_id, e.trade_id
     ), fills AS (
-        SELECT market_id, order_id, trade_id, fee_units, realized_pnl_units FROM trading_fill
+        SELECT market_id, COALESCE(order_id, 0) AS order_id, trade_id,
+               sum(fee_units) AS fee_units, sum(realized_pnl_units) AS realized_pnl_units
+          FROM trading_fill
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
+         GROUP BY market_id, order_id, trade_id
     )
     SELECT COALESCE(f.market_id, p.market_id),
            'trade ' || COALESCE(f.trade_id, p.trade_id)
@@ -173,10 +192,15 @@ TRADE_IDS = SqlCheck(
 POSITIONS = SqlCheck(
     "position",
     """
-    WITH traded AS (
-        SELECT market_id, user_id, sum(realized_pnl_units) AS pnl,
-               sum(CASE side WHEN 'LONG' THEN size_lots ELSE -size_lots END) AS lots
+    WITH moved AS (
+        SELECT market_id, user_id, realized_pnl_units,
+               CASE side WHEN 'LONG' THEN size_lots ELSE -size_lots END AS lots
           FROM trading_fill
+         UNION ALL
+        SELECT market_id, user_id, realized_pnl_units, -position_lots FROM trading_settlement
+    ), traded AS (
+        SELECT market_id, user_id, sum(realized_pnl_units) AS pnl, sum(lots) AS lots
+          FROM moved
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
          GROUP BY market_id, user_id
     ), positions AS (

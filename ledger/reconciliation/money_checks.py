@@ -59,12 +59,20 @@ WALLETS = SqlCheck(
     """,
 )
 
+# By orders, and by commands on their way that bring money.
 HELD_BY_ORDERS = SqlCheck(
     "held by orders",
     """
-    WITH placed AS (
-        SELECT user_id, sum(held_units) AS held FROM trading_order
-         WHERE status IN ('pending', 'open') GROUP BY user_id
+    WITH holds AS (
+        SELECT user_id, held_units FROM trading_order WHERE held_units > 0
+         UNION ALL
+        SELECT (payload->>'account_id')::bigint,
+               CASE command_type WHEN 'AmendOrder' THEN (payload->>'hold_units')::bigint
+                    ELSE greatest(0, (payload->>'amount_units')::bigint) END
+          FROM trading_outboxcommand
+         WHERE applied_seq IS NULL AND command_type IN ('AmendOrder', 'AdjustMargin')
+    ), placed AS (
+        SELECT user_id, sum(held_units) AS held FROM holds GROUP BY user_id
     )
     SELECT NULL, 'held of user ' || COALESCE(w.user_id, placed.user_id),
            COALESCE(placed.held, 0)::text, COALESCE(w.held_units, 0)::text

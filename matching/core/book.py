@@ -19,6 +19,10 @@ class Order:
     price_ticks                 the limit, for a market order the worst price it may fill at
     reserve_per_lot_units       what the wallet still holds for each remaining lot
     named_margin_per_lot_units  margin each lot brings along, 0 where leverage decides
+    filled_lots                 so far
+    maker_fee_ppm, taker_fee_ppm
+    post_only                   must not take when it is amended either
+    expires_ms                  0: never
     arrival                     rises with every order of the market: "newer" means larger
     level, newer, older         its place in the book while it rests; level is None elsewhere
     """
@@ -26,17 +30,22 @@ class Order:
     __slots__ = (
         "account_id",
         "arrival",
+        "expires_ms",
+        "filled_lots",
         "is_long",
         "level",
         "leverage",
+        "maker_fee_ppm",
         "named_margin_per_lot_units",
         "newer",
         "older",
         "order_id",
+        "post_only",
         "price_ticks",
         "reduce_only",
         "remaining_lots",
         "reserve_per_lot_units",
+        "taker_fee_ppm",
     )
 
     def __init__(
@@ -50,8 +59,13 @@ class Order:
         reserve_per_lot_units: int,
         named_margin_per_lot_units: int,
         leverage: int,
+        maker_fee_ppm: int,
+        taker_fee_ppm: int,
         reduce_only: bool,
+        post_only: bool,
+        expires_ms: int,
         arrival: int,
+        filled_lots: int = 0,
     ) -> None:
         self.order_id = order_id
         self.account_id = account_id
@@ -61,7 +75,12 @@ class Order:
         self.reserve_per_lot_units = reserve_per_lot_units
         self.named_margin_per_lot_units = named_margin_per_lot_units
         self.leverage = leverage
+        self.maker_fee_ppm = maker_fee_ppm
+        self.taker_fee_ppm = taker_fee_ppm
         self.reduce_only = reduce_only
+        self.post_only = post_only
+        self.expires_ms = expires_ms
+        self.filled_lots = filled_lots
         self.arrival = arrival
         self.level: Level | None = None
         self.newer: Order | None = None

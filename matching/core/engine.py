@@ -5,33 +5,60 @@ and returns all it caused; the sequence rises by one, whatever came of it. There
 and no other output, and no exception but `InvariantBroken`, after which the engine must not be
 used further.
 
-A command that already took effect returns no events. A refusal is an event with a `RejectCode`.
+Every command goes through the same steps: the clock moves and what has become due happens
+(expiries, countdowns, a stale index, funding with its liquidation pass); the command itself; the
+conditional orders it fired; the positions that changed, told once each; the invariants.
+
+A command that already took effect causes nothing of its own. A refusal is an event with a
+`RejectCode`.
 """
 
 from matching.core import snapshot
+from matching.core.amend import on_amend_order
+from matching.core.conditional import (
+    cancel_closing_orders_of_flat,
+    fire_triggers,
+    on_activate_order,
+    on_set_countdown,
+    run_timers,
+)
+from matching.core.funding import is_due, settle_funding
 from matching.core.invariants import check_turn
+from matching.core.liquidation import LiquidationOrder, run_liquidations
+from matching.core.market_rules import on_configure_market, on_set_market_state
+from matching.core.money import on_adjust_margin, on_fund_insurance, on_settle_market
 from matching.core.orders import on_cancel_all_orders, on_cancel_order, on_place_order
+from matching.core.prices import mark_stale, take_index_price
 from matching.core.state import State, Turn
 from matching.messages.commands import (
+    ActivateOrder,
+    AdjustMargin,
+    AmendOrder,
     CancelAllOrders,
     CancelOrder,
     Command,
     ConfigureMarket,
-    MarketConfig,
+    FundInsurance,
     PlaceOrder,
+    SetCountdown,
     SetMarketState,
+    SettleMarket,
     UpdateIndexPrice,
 )
 from matching.messages.events import (
+    ActivationRejected,
+    AmendRejected,
     CancelRejected,
     CommandRejected,
     Event,
-    MarketConfigured,
-    MarketStateChanged,
-    MarkPriceChanged,
+    MarginAdjustmentRejected,
     PositionChanged,
 )
 from matching.messages.vocabulary import MarketState, RejectCode
+
+OrderCommand = CancelOrder | CancelAllOrders | AmendOrder | ActivateOrder | SetCountdown
+MarketCommand = AdjustMargin | FundInsurance | SettleMarket | ConfigureMarket | SetMarketState
+OnceCommand = OrderCommand | MarketCommand
 
 
 class Engine:
@@ -39,6 +66,7 @@ class Engine:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = State() if state is None else state
+        self.liquidation_order = LiquidationOrder()
 
     @property
     def seq(self) -> int:
@@ -55,7 +83,7 @@ class Engine:
         if isinstance(command, PlaceOrder):
             on_place_order(self.state, command, turn)
         elif isinstance(command, UpdateIndexPrice):
-            on_update_index_price(self.state, command, turn)
+            self._on_update_index_price(command, turn)
         elif command.command_id not in self.state.recent_commands:
             self._apply_once(command, turn)
         return self._end(turn)
@@ -70,96 +98,100 @@ class Engine:
         state = self.state
         state.seq += 1
         state.clock_ms = max(state.clock_ms, now_ms)
-        return Turn(state.clock_ms)
+        turn = Turn(state.clock_ms)
+        run_timers(state, turn)
+        config = state.config
+        if config is not None and state.index_ms:
+            if turn.now_ms - state.index_ms > config.index_stale_ms:
+                mark_stale(state, turn)
+            if is_due(state, turn.now_ms):
+                settle_funding(state, config, turn)
+                run_liquidations(state, config, self.liquidation_order, turn)
+        return turn
+
+    def _on_update_index_price(self, command: UpdateIndexPrice, turn: Turn) -> None:
+        state, config = self.state, self.state.config
+        if config is None or state.market_state in (MarketState.HALTED, MarketState.SETTLED):
+            return
+        if take_index_price(state, config, command.index_price_ticks, turn):
+            run_liquidations(state, config, self.liquidation_order, turn)
 
     def _end(self, turn: Turn) -> tuple[Event, ...]:
         state = self.state
-        for account in turn.repositioned.values():
-            turn.events.append(
-                PositionChanged(
-                    account_id=account.account_id,
-                    position_lots=account.position_lots,
-                    entry_cost_units=account.entry_cost_units,
-                    margin_units=account.margin_units,
+        fire_triggers(state, turn)
+        if turn.repositioned:
+            cancel_closing_orders_of_flat(state, turn)
+            for account in turn.repositioned.values():
+                turn.events.append(
+                    PositionChanged(
+                        account_id=account.account_id,
+                        position_lots=account.position_lots,
+                        entry_cost_units=account.entry_cost_units,
+                        margin_units=account.margin_units,
+                    )
                 )
-            )
         check_turn(state, turn)
         for account in turn.touched.values():
             if account.is_idle():
                 state.accounts.pop(account.account_id, None)
         return tuple(turn.events)
 
-    def _apply_once(
-        self, command: ConfigureMarket | SetMarketState | CancelOrder | CancelAllOrders, turn: Turn
-    ) -> None:
+    def _apply_once(self, command: OnceCommand, turn: Turn) -> None:
         state = self.state
         too_old = state.recent_commands.is_too_old(command.command_id)
         state.recent_commands.add(command.command_id)
         if too_old:
             turn.events.append(_too_old(command))
-        elif isinstance(command, CancelOrder):
-            on_cancel_order(state, command, turn)
-        elif isinstance(command, CancelAllOrders):
-            on_cancel_all_orders(state, command, turn)
-        elif isinstance(command, ConfigureMarket):
-            on_configure_market(state, command, turn)
+        elif isinstance(command, OrderCommand):
+            _apply_to_orders(state, command, turn)
         else:
+            _apply_to_market(state, command, turn)
+
+
+def _apply_to_orders(state: State, command: OrderCommand, turn: Turn) -> None:
+    match command:
+        case CancelOrder():
+            on_cancel_order(state, command, turn)
+        case CancelAllOrders():
+            on_cancel_all_orders(state, command, turn)
+        case AmendOrder():
+            on_amend_order(state, command, turn)
+        case ActivateOrder():
+            on_activate_order(state, command, turn)
+        case SetCountdown():
+            on_set_countdown(state, command, turn)
+
+
+def _apply_to_market(state: State, command: MarketCommand, turn: Turn) -> None:
+    match command:
+        case AdjustMargin():
+            on_adjust_margin(state, command, turn)
+        case FundInsurance():
+            on_fund_insurance(state, command, turn)
+        case SettleMarket():
+            on_settle_market(state, command, turn)
+        case ConfigureMarket():
+            on_configure_market(state, command, turn)
+        case SetMarketState():
             on_set_market_state(state, command, turn)
 
 
-def _too_old(
-    command: ConfigureMarket | SetMarketState | CancelOrder | CancelAllOrders,
-) -> Event:
-    if isinstance(command, CancelOrder):
-        return CancelRejected(
-            order_id=command.order_id, account_id=command.account_id, code=RejectCode.TOO_OLD
-        )
-    return CommandRejected(code=RejectCode.TOO_OLD)
-
-
-def on_configure_market(state: State, command: ConfigureMarket, turn: Turn) -> None:
-    config = command.config
-    code = _config_refusal(state, config)
-    if code is not None:
-        turn.events.append(CommandRejected(code=code))
-        return
-    state.config = config
-    turn.events.append(MarketConfigured(config_version=config.config_version))
-
-
-def _config_refusal(state: State, config: MarketConfig) -> RejectCode | None:
-    if config.maker_fee_ppm > config.taker_fee_ppm or config.min_size_lots > config.max_size_lots:
-        return RejectCode.INVALID_CONFIG
-    current = state.config
-    if current is None:
-        return None
-    if config.config_version <= current.config_version:
-        return RejectCode.STALE_CONFIG
-    if config.units_per_tick_lot != current.units_per_tick_lot and state.accounts:
-        return RejectCode.INVALID_CONFIG
-    return None
-
-
-def on_set_market_state(state: State, command: SetMarketState, turn: Turn) -> None:
-    previous, wanted = state.market_state, command.state
-    if (
-        state.config is None
-        or wanted in (MarketState.PRE_OPEN, MarketState.SETTLED)
-        or previous is MarketState.SETTLED
-    ):
-        turn.events.append(CommandRejected(code=RejectCode.INVALID_TRANSITION))
-        return
-    state.market_state = wanted
-    turn.events.append(MarketStateChanged(state=wanted, previous_state=previous))
-
-
-def on_update_index_price(state: State, command: UpdateIndexPrice, turn: Turn) -> None:
-    if state.market_state in (MarketState.HALTED, MarketState.SETTLED):
-        return
-    state.index_price_ticks = command.index_price_ticks
-    state.mark_price_ticks = command.index_price_ticks
-    turn.events.append(
-        MarkPriceChanged(
-            mark_price_ticks=state.mark_price_ticks, index_price_ticks=state.index_price_ticks
-        )
-    )
+def _too_old(command: OnceCommand) -> Event:
+    """A refusal of the command's own kind, which gives back what it brought."""
+    code = RejectCode.TOO_OLD
+    match command:
+        case CancelOrder(order_id=order_id, account_id=account_id):
+            return CancelRejected(order_id=order_id, account_id=account_id, code=code)
+        case AmendOrder(order_id=order_id, account_id=account_id, hold_units=hold):
+            return AmendRejected(
+                order_id=order_id, account_id=account_id, code=code, released_units=hold
+            )
+        case ActivateOrder(order_id=order_id, account_id=account_id, hold_units=hold):
+            return ActivationRejected(
+                order_id=order_id, account_id=account_id, code=code, released_units=hold
+            )
+        case AdjustMargin(account_id=account_id, amount_units=amount):
+            return MarginAdjustmentRejected(
+                account_id=account_id, code=code, released_units=max(0, amount)
+            )
+    return CommandRejected(code=code)

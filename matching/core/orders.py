@@ -4,19 +4,31 @@ Theory of operation. A placed order is either refused with one code and its whol
 or accepted; every check that can refuse comes before the first change. An accepted order is
 clamped to what it may do (reduce-only), meets the book, and what is left of it rests or is
 cancelled, as its time in force says. Nothing it held is kept once its lots are filled or gone.
+
+A conditional order passes the checks that don't depend on the price it will meet, and waits
+(`conditional`); when it goes on it is placed like any other.
 """
 
 from matching.core.book import Order
-from matching.core.matcher import crosses, fills_whole, match, trim_reduce_only
+from matching.core.dry_run import fills_whole
+from matching.core.matcher import Taker, crosses, match, trim_reduce_only
 from matching.core.position import reducible_lots
-from matching.core.state import Account, State, Turn
+from matching.core.state import ORDER_EXPIRY, Account, State, Turn
+from matching.core.triggers import WaitingOrder, is_true
 from matching.messages.commands import (
     CancelAllOrders,
     CancelOrder,
     MarketConfig,
     PlaceOrder,
+    Trigger,
 )
-from matching.messages.events import CancelRejected, OrderAccepted, OrderRejected, OrderRested
+from matching.messages.events import (
+    CancelRejected,
+    OrderAccepted,
+    OrderRejected,
+    OrderRested,
+    OrderWaiting,
+)
 from matching.messages.holds import (
     band_edges,
     ceil_div,
@@ -33,6 +45,8 @@ from matching.messages.vocabulary import (
     RejectCode,
     Side,
     TimeInForce,
+    TriggerBy,
+    TriggerKind,
 )
 
 
@@ -40,20 +54,36 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
     order_id = command.order_id
     if order_id in state.recent_orders or order_id in state.book.orders:
         return
-    config = state.config
-    code = RejectCode.TOO_OLD if state.recent_orders.is_too_old(order_id) else None
-    if code is None:
-        code = refusal(state, command)
+    account = state.accounts.get(command.account_id)
+    if account is not None and order_id in account.waiting:
+        return
+    too_old = state.recent_orders.is_too_old(order_id)
     state.recent_orders.add(order_id)
-    if code is not None or config is None:
-        turn.events.append(
-            OrderRejected(
-                order_id=order_id,
-                account_id=command.account_id,
-                code=code or RejectCode.MARKET_NOT_CONFIGURED,
-                released_units=command.hold_units,
-            )
+    if too_old:
+        reject(command, RejectCode.TOO_OLD, turn)
+    elif command.trigger is None:
+        place(state, command, turn)
+    else:
+        _wait(state, command, command.trigger, turn)
+
+
+def reject(command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
+    turn.events.append(
+        OrderRejected(
+            order_id=command.order_id,
+            account_id=command.account_id,
+            code=code,
+            released_units=command.hold_units,
         )
+    )
+
+
+def place(state: State, command: PlaceOrder, turn: Turn) -> None:
+    """Refuse the order, or accept it and let it meet the book."""
+    config = state.config
+    code = refusal(state, command, turn.now_ms)
+    if code is not None or config is None:
+        reject(command, code or RejectCode.MARKET_NOT_CONFIGURED, turn)
         return
     order = _accept(state, command, turn)
     account = state.account(command.account_id, turn)
@@ -62,13 +92,7 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
         if order.remaining_lots > closable:
             excess = order.remaining_lots - closable
             state.cancel(order, account, CancelReason.REDUCE_ONLY, turn, excess)
-    reason = _execute(state, config, order, command, turn)
-    if not order.remaining_lots:
-        return
-    if reason is not None:
-        state.cancel(order, account, reason, turn)
-    else:
-        _rest(state, config, order, account, turn)
+    execute(state, config, order, account, command, turn)
 
 
 def _accept(state: State, command: PlaceOrder, turn: Turn) -> Order:
@@ -85,7 +109,11 @@ def _accept(state: State, command: PlaceOrder, turn: Turn) -> Order:
         reserve_per_lot_units=reserve,
         named_margin_per_lot_units=command.margin_units // command.size_lots,
         leverage=command.leverage,
+        maker_fee_ppm=command.maker_fee_ppm,
+        taker_fee_ppm=command.taker_fee_ppm,
         reduce_only=command.reduce_only,
+        post_only=command.time_in_force is TimeInForce.GTX,
+        expires_ms=command.expires_ms,
         arrival=state.last_arrival,
     )
     state.take_hold(order)
@@ -102,10 +130,33 @@ def _accept(state: State, command: PlaceOrder, turn: Turn) -> Order:
     return order
 
 
-def _execute(
-    state: State, config: MarketConfig, order: Order, command: PlaceOrder, turn: Turn
+def execute(
+    state: State,
+    config: MarketConfig,
+    order: Order,
+    account: Account,
+    command: PlaceOrder,
+    turn: Turn,
+) -> None:
+    """The order meets the book; what is left of it rests or is cancelled."""
+    reason = _meet_book(state, config, order, account, command, turn)
+    if not order.remaining_lots:
+        return
+    if reason is not None:
+        state.cancel(order, account, reason, turn)
+    else:
+        _rest(state, config, order, account, turn)
+
+
+def _meet_book(
+    state: State,
+    config: MarketConfig,
+    order: Order,
+    account: Account,
+    command: PlaceOrder,
+    turn: Turn,
 ) -> CancelReason | None:
-    """Meet the book. Returns why the remainder can't rest, or None if it may."""
+    """Returns why the remainder can't rest, or None if it may."""
     tif = command.time_in_force
     prevention = command.self_trade_prevention
     if tif is TimeInForce.GTX:
@@ -115,7 +166,7 @@ def _execute(
         return None
     if tif is TimeInForce.FOK and not fills_whole(state, config, order, prevention):
         return CancelReason.FOK_UNFILLED
-    reason = match(state, config, order, prevention, turn)
+    reason = match(state, config, Taker(order, account, prevention), turn)
     if reason is not None:
         return reason
     if command.order_type is OrderType.MARKET or tif is not TimeInForce.GTC:
@@ -129,7 +180,7 @@ def _rest(state: State, config: MarketConfig, order: Order, account: Account, tu
     if not order.reduce_only:
         resting_reserve = reserve_per_lot(
             units_per_tick_lot=config.units_per_tick_lot,
-            taker_fee_ppm=config.taker_fee_ppm,
+            taker_fee_ppm=order.taker_fee_ppm,
             side=Side.LONG if order.is_long else Side.SHORT,
             worst_ticks=order.price_ticks,
             mark_ticks=state.mark_price_ticks,
@@ -138,6 +189,8 @@ def _rest(state: State, config: MarketConfig, order: Order, account: Account, tu
         )
     released = state.lower_reserve(order, min(order.reserve_per_lot_units, resting_reserve))
     state.rest(order, account)
+    if order.expires_ms:
+        state.set_timer(order.expires_ms, ORDER_EXPIRY, order.order_id)
     turn.events.append(
         OrderRested(
             order_id=order.order_id,
@@ -152,37 +205,100 @@ def _rest(state: State, config: MarketConfig, order: Order, account: Account, tu
     trim_reduce_only(state, account, turn)
 
 
-def refusal(state: State, command: PlaceOrder) -> RejectCode | None:
+def _wait(state: State, command: PlaceOrder, trigger: Trigger, turn: Turn) -> None:
+    """Accept or refuse a conditional order."""
+    code = _waiting_refusal(state, command, trigger, turn.now_ms)
+    if code is not None:
+        reject(command, code, turn)
+        return
+    account = state.account(command.account_id, turn)
+    state.last_arrival += 1
+    state.add_waiting(WaitingOrder(command, trigger, state.last_arrival), account)
+    if command.expires_ms:
+        state.set_timer(command.expires_ms, ORDER_EXPIRY, command.order_id)
+    turn.events.append(
+        OrderWaiting(
+            order_id=command.order_id,
+            account_id=command.account_id,
+            arrival=state.last_arrival,
+            released_units=command.hold_units,
+        )
+    )
+
+
+def _waiting_refusal(
+    state: State, command: PlaceOrder, trigger: Trigger, now_ms: int
+) -> RejectCode | None:
+    config = state.config
+    if config is None:
+        return RejectCode.MARKET_NOT_CONFIGURED
+    if state.market_state in (MarketState.PRE_OPEN, MarketState.HALTED, MarketState.SETTLED):
+        return RejectCode.MARKET_STATE
+    mark = state.mark_price_ticks
+    if not mark:
+        return RejectCode.NO_MARK_PRICE
+    is_trailing = trigger.kind is TriggerKind.TRAILING_STOP
+    if is_trailing is not bool(trigger.callback_ppm) or not (is_trailing or trigger.price_ticks):
+        return RejectCode.INVALID_TRIGGER
+    if command.close_position and not command.reduce_only:
+        return RejectCode.INVALID_TRIGGER
+    reference = mark if trigger.by is TriggerBy.MARK else state.last_price_ticks or mark
+    if not is_trailing and is_true(trigger, command.side is Side.LONG, reference):
+        return RejectCode.TRIGGER_ALREADY_TRUE
+    if command.expires_ms and command.expires_ms <= now_ms:
+        return RejectCode.INVALID_EXPIRY
+    account = state.accounts.get(command.account_id)
+    if account and orders_of(account) >= config.max_open_orders:
+        return RejectCode.MAX_OPEN_ORDERS
+    return _refused_by_limits(config, command)
+
+
+def orders_of(account: Account) -> int:
+    return len(account.open_orders) + len(account.waiting)
+
+
+def refusal(state: State, command: PlaceOrder, now_ms: int) -> RejectCode | None:
     """Why the order can't be accepted as things stand, or None."""
     config = state.config
     if config is None:
         return RejectCode.MARKET_NOT_CONFIGURED
-    if not _state_allows(state.market_state, command):
+    if not state_allows(state, command):
         return RejectCode.MARKET_STATE
     if not state.mark_price_ticks:
         return RejectCode.NO_MARK_PRICE
+    if command.expires_ms and command.expires_ms <= now_ms:
+        return RejectCode.INVALID_EXPIRY
+    account = state.accounts.get(command.account_id)
+    if account and orders_of(account) >= config.max_open_orders:
+        return RejectCode.MAX_OPEN_ORDERS
     return (
         _refused_by_limits(config, command)
-        or _refused_by_price(state, config, command)
-        or _refused_by_exposure(state, config, command)
-        or (None if command.reduce_only else _refused_by_margin(state, config, command))
+        or refused_by_price(state, config, command)
+        or refused_by_exposure(state, config, command)
+        or (None if command.reduce_only else refused_by_margin(state, command))
     )
 
 
-def _state_allows(market_state: MarketState, command: PlaceOrder) -> bool:
-    if market_state is MarketState.ACTIVE:
+def state_allows(state: State, command: PlaceOrder) -> bool:
+    """A stale index makes an active market post-only."""
+    market_state = state.market_state
+    if market_state is MarketState.ACTIVE and not state.index_stale:
         return True
-    if market_state is MarketState.POST_ONLY:
+    if market_state in (MarketState.ACTIVE, MarketState.POST_ONLY):
         return command.time_in_force is TimeInForce.GTX
-    return market_state is MarketState.REDUCE_ONLY and command.reduce_only
+    return market_state is MarketState.REDUCE_ONLY and command.reduce_only and not state.index_stale
 
 
 def _refused_by_limits(config: MarketConfig, command: PlaceOrder) -> RejectCode | None:
-    if command.size_lots < config.min_size_lots or command.size_lots > config.max_size_lots:
+    if not command.close_position and not (
+        config.min_size_lots <= command.size_lots <= config.max_size_lots
+    ):
         return RejectCode.INVALID_SIZE
     if command.order_type is OrderType.MARKET and command.time_in_force is TimeInForce.GTX:
         return RejectCode.INVALID_TIME_IN_FORCE  # a market order never rests
-    if command.leverage > config.max_leverage:
+    if command.taker_fee_ppm < max(0, command.maker_fee_ppm):
+        return RejectCode.INVALID_CONFIG
+    if not command.reduce_only and command.leverage > config.tiers[0].max_leverage:
         return RejectCode.INVALID_LEVERAGE
     notional = config.units_per_tick_lot * command.price_ticks * command.size_lots
     if notional > MAX_NOTIONAL_UNITS:
@@ -192,7 +308,7 @@ def _refused_by_limits(config: MarketConfig, command: PlaceOrder) -> RejectCode 
     return None
 
 
-def _refused_by_price(state: State, config: MarketConfig, command: PlaceOrder) -> RejectCode | None:
+def refused_by_price(state: State, config: MarketConfig, command: PlaceOrder) -> RejectCode | None:
     """Limits that could only fill outside the band. A market order is kept inside by matching."""
     if command.order_type is OrderType.MARKET:
         return None
@@ -203,67 +319,70 @@ def _refused_by_price(state: State, config: MarketConfig, command: PlaceOrder) -
     return None
 
 
-def _refused_by_exposure(
+def refused_by_exposure(
     state: State, config: MarketConfig, command: PlaceOrder
 ) -> RejectCode | None:
+    """Open interest grows at most by what arriving orders open, so checking those is enough."""
     account = state.accounts.get(command.account_id)
     position_lots = account.position_lots if account else 0
     closable = reducible_lots(position_lots, command.side is Side.LONG)
-    if command.reduce_only and not closable:
-        return RejectCode.REDUCE_ONLY_NO_POSITION
-    if account and len(account.open_orders) >= config.max_open_orders:
-        return RejectCode.MAX_OPEN_ORDERS
+    if command.reduce_only:
+        return None if closable else RejectCode.REDUCE_ONLY_NO_POSITION
     opening = command.size_lots - closable
-    if (
-        not command.reduce_only
-        and opening > 0
-        and state.open_interest_lots + opening > config.max_open_interest_lots
-    ):
+    if opening > 0 and state.open_interest_lots + opening > config.max_open_interest_lots:
         return RejectCode.MAX_OPEN_INTEREST
     return None
 
 
-def _refused_by_margin(
-    state: State, config: MarketConfig, command: PlaceOrder
-) -> RejectCode | None:
-    """The margin part must cover the smallest margin and, of a limit order, its open loss; the hold
-    must cover margin part and fee. Of a market order the price is not known yet: its margin is
-    measured at the mark, its hold at each fill."""
-    k = config.units_per_tick_lot
+def refused_by_margin(state: State, command: PlaceOrder) -> RejectCode | None:
+    """The margin part must cover what the tier of the resulting position asks and, of a limit
+    order, its open loss; the hold must cover margin part and fee. Of a market order the price is
+    not known yet: its margin is measured at the mark, its hold at each fill."""
+    tiers = state.tiers
+    k = tiers.k
     is_limit = command.order_type is OrderType.LIMIT
     price = command.price_ticks if is_limit else state.mark_price_ticks
     named = command.margin_units // command.size_lots
     if command.margin_units and not named:
         return RejectCode.INSUFFICIENT_MARGIN
     margin = margin_per_lot(k, price, named, command.leverage)
-    if margin < ceil_div(k * price, config.max_leverage):
-        return RejectCode.INSUFFICIENT_MARGIN
+    account = state.accounts.get(command.account_id)
+    sign = 1 if command.side is Side.LONG else -1
+    after_lots = abs((account.position_lots if account else 0) + sign * command.size_lots)
+    tier = tiers.tier_of(k * price * after_lots)
+    if margin < ceil_div(k * price, tier.max_leverage):
+        return RejectCode.INSUFFICIENT_MARGIN if named else RejectCode.MAX_POSITION
     if not is_limit:
         return None
     if margin < open_loss_per_lot(k, command.side, price, state.mark_price_ticks):
         return RejectCode.INSUFFICIENT_MARGIN
     reserve = command.hold_units // command.size_lots
-    if reserve < margin + fee_units(k, price, 1, config.taker_fee_ppm):
+    if reserve < margin + fee_units(k, price, 1, command.taker_fee_ppm):
         return RejectCode.INSUFFICIENT_HOLD
     return None
 
 
 def on_cancel_order(state: State, command: CancelOrder, turn: Turn) -> None:
-    order = state.book.orders.get(command.order_id)
-    if order is None or order.account_id != command.account_id:
-        code = RejectCode.UNKNOWN_ORDER if order is None else RejectCode.NOT_ORDER_OWNER
-        turn.events.append(
-            CancelRejected(order_id=command.order_id, account_id=command.account_id, code=code)
-        )
-        return
-    account = state.account(command.account_id, turn)
-    state.cancel(order, account, command.reason, turn)
+    account = state.accounts.get(command.account_id)
+    if account is not None:
+        turn.touched[account.account_id] = account
+        order = account.open_orders.get(command.order_id)
+        if order is not None:
+            state.cancel(order, account, command.reason, turn)
+            return
+        waiting = account.waiting.get(command.order_id)
+        if waiting is not None:
+            state.cancel_waiting(waiting, account, command.reason, turn)
+            return
+    others = command.order_id in state.book.orders or command.order_id in state.triggers.orders
+    code = RejectCode.NOT_ORDER_OWNER if others else RejectCode.UNKNOWN_ORDER
+    turn.events.append(
+        CancelRejected(order_id=command.order_id, account_id=command.account_id, code=code)
+    )
 
 
 def on_cancel_all_orders(state: State, command: CancelAllOrders, turn: Turn) -> None:
     account = state.accounts.get(command.account_id)
-    if account is None:
-        return
-    turn.touched[account.account_id] = account
-    for order in list(account.open_orders.values()):
-        state.cancel(order, account, command.reason, turn)
+    if account is not None:
+        is_long = None if command.side is None else command.side is Side.LONG
+        state.cancel_all(account, command.reason, turn, is_long)

@@ -15,12 +15,13 @@ between traders.
 
 A leg is refused, never squeezed, when the trader can't bear it: closing through the position's own
 bankruptcy price (the payout would be negative), or opening lots whose reserve does not cover margin
-and fee, or whose margin covers neither the market's smallest nor their loss at the mark price.
+and fee, whose margin is below what the tier of the resulting position asks or below their loss at
+the mark price, or that would leave the position liquidatable at once.
 """
 
 from matching.core.book import Order
-from matching.messages.commands import MarketConfig
 from matching.messages.holds import ceil_div, fee_units
+from matching.messages.tiers import TierTable
 
 
 class Leg:
@@ -34,6 +35,7 @@ class Leg:
         "entry_cost_units",
         "fee_units",
         "hold_released_units",
+        "insurance_delta_units",
         "margin_delta_units",
         "margin_units",
         "position_lots",
@@ -51,6 +53,7 @@ class Leg:
         margin_delta_units: int,
         realized_pnl_units: int,
         fee_units: int,
+        insurance_delta_units: int = 0,
     ) -> None:
         self.size_lots = size_lots
         self.position_lots = position_lots
@@ -60,8 +63,13 @@ class Leg:
         self.margin_delta_units = margin_delta_units
         self.realized_pnl_units = realized_pnl_units
         self.fee_units = fee_units
+        self.insurance_delta_units = insurance_delta_units
         self.available_delta_units = (
-            hold_released_units + realized_pnl_units - margin_delta_units - fee_units
+            hold_released_units
+            + realized_pnl_units
+            - margin_delta_units
+            - fee_units
+            - insurance_delta_units
         )
 
 
@@ -73,22 +81,28 @@ def reducible_lots(position_lots: int, is_long: bool) -> int:
 
 
 def opening_margin_units(
-    config: MarketConfig, order: Order, price_ticks: int, size_lots: int, mark_ticks: int, fee: int
+    tiers: TierTable,
+    order: Order,
+    position_lots: int,
+    price_ticks: int,
+    size_lots: int,
+    mark_ticks: int,
+    fee: int,
 ) -> int:
     """Margin that opening these lots puts into the position; −1 if the order can't afford it.
 
-    It must cover what the market's largest leverage asks and the loss at the mark price, and the
-    order's reserve for these lots must cover it and the fee.
+    ``position_lots`` is the resulting position: its notional at this price decides the tier.
     """
-    notional = config.units_per_tick_lot * price_ticks * size_lots
+    notional = tiers.k * price_ticks * size_lots
     if order.named_margin_per_lot_units:
         margin = order.named_margin_per_lot_units * size_lots
     else:
         margin = ceil_div(notional, order.leverage)
-    if margin < ceil_div(notional, config.max_leverage):
+    tier = tiers.tier_of(tiers.k * price_ticks * abs(position_lots))
+    if margin < ceil_div(notional, tier.max_leverage):
         return -1
     against = price_ticks - mark_ticks if order.is_long else mark_ticks - price_ticks
-    if margin < config.units_per_tick_lot * against * size_lots:
+    if margin < tiers.k * against * size_lots:
         return -1
     if order.reserve_per_lot_units * size_lots < margin + fee:
         return -1
@@ -96,7 +110,7 @@ def opening_margin_units(
 
 
 def plan_leg(
-    config: MarketConfig,
+    tiers: TierTable,
     order: Order,
     position_lots: int,
     entry_cost_units: int,
@@ -107,16 +121,16 @@ def plan_leg(
     mark_ticks: int,
 ) -> Leg | None:
     """The order's side of a fill at this price, or None if its account can't bear it."""
-    k = config.units_per_tick_lot
+    k = tiers.k
     sign = 1 if order.is_long else -1
     closing = min(size_lots, reducible_lots(position_lots, order.is_long))
     opening = size_lots - closing
     cost, margin = entry_cost_units, margin_units
     pnl = fee = 0
     if closing:
-        held = abs(position_lots)
-        closed_cost = entry_cost_units * closing // held
-        closed_margin = margin_units * closing // held
+        closed_cost, closed_margin = share_of(
+            position_lots, entry_cost_units, margin_units, closing
+        )
         fee = fee_units(k, price_ticks, closing, fee_ppm)
         pnl = -sign * k * closing * price_ticks - closed_cost
         if closed_margin + pnl - fee < 0:
@@ -125,9 +139,15 @@ def plan_leg(
         margin -= closed_margin
     if opening:
         opening_fee = fee_units(k, price_ticks, opening, fee_ppm)
-        needed = opening_margin_units(config, order, price_ticks, opening, mark_ticks, opening_fee)
-        if needed >= 0:
-            cost += sign * k * opening * price_ticks
+        after_lots = position_lots + sign * size_lots
+        needed = opening_margin_units(
+            tiers, order, after_lots, price_ticks, opening, mark_ticks, opening_fee
+        )
+        opened_cost = cost + sign * k * opening * price_ticks
+        if needed >= 0 and not tiers.is_liquidatable(
+            after_lots, opened_cost, margin + needed, mark_ticks
+        ):
+            cost = opened_cost
             margin += needed
             fee += opening_fee
         elif closing:
@@ -145,3 +165,12 @@ def plan_leg(
         pnl,
         fee,
     )
+
+
+def share_of(
+    position_lots: int, entry_cost_units: int, margin_units: int, closing_lots: int
+) -> tuple[int, int]:
+    """Entry cost and margin of the part that closes, both rounded down; all of them when it is the
+    whole."""
+    held = abs(position_lots)
+    return entry_cost_units * closing_lots // held, margin_units * closing_lots // held

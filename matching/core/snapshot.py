@@ -9,14 +9,17 @@ import hashlib
 
 from matching.core.book import Order
 from matching.core.invariants import InvariantBroken, check_invariants
+from matching.core.market_rules import take_config
 from matching.core.recent import RecentIds
-from matching.core.state import Account, State
+from matching.core.state import COUNTDOWN, ORDER_EXPIRY, Account, State
+from matching.core.triggers import WaitingOrder
 from matching.messages.snapshot import (
     EngineSnapshot,
     IdWindow,
     OrderRow,
     PositionRow,
     SnapshotUnusable,
+    WaitingRow,
     encode_snapshot,
 )
 
@@ -29,6 +32,14 @@ _PLAIN = (
     "mark_price_ticks",
     "index_price_ticks",
     "last_price_ticks",
+    "index_ms",
+    "index_stale",
+    "breaker_armed",
+    "premium_sum_ppb",
+    "premium_count",
+    "funding_rate_ppb",
+    "funding_carry",
+    "next_funding_ms",
     "last_trade_id",
     "last_arrival",
     "fees_units",
@@ -47,9 +58,20 @@ def take(state: State, input_id: str) -> EngineSnapshot:
         for order in level
     ]
     positions = [
-        PositionRow(a.account_id, a.position_lots, a.entry_cost_units, a.margin_units)
+        PositionRow(
+            a.account_id,
+            a.position_lots,
+            a.entry_cost_units,
+            a.margin_units,
+            a.countdown_due_ms,
+        )
         for _, a in sorted(state.accounts.items())
-        if a.position_lots
+        if a.position_lots or a.countdown_due_ms
+    ]
+    waiting = [
+        WaitingRow(w.command, w.arrival, w.peak_ticks, w.is_triggered)
+        for account in state.accounts.values()
+        for w in account.waiting.values()
     ]
     return EngineSnapshot(
         input_id=input_id,
@@ -57,6 +79,9 @@ def take(state: State, input_id: str) -> EngineSnapshot:
         recent_commands=IdWindow(state.recent_commands.floor, state.recent_commands.in_order()),
         positions=positions,
         orders=orders,
+        waiting=sorted(waiting, key=lambda row: row.arrival),
+        stuck=sorted(state.stuck),
+        basis=list(state.basis),
         **{name: getattr(state, name) for name in _PLAIN},
     )
 
@@ -71,19 +96,11 @@ def restore(snapshot: EngineSnapshot) -> State:
         setattr(state, name, RecentIds(window.ids, window.floor))
     for position in snapshot.positions:
         _restore_position(state, position)
-    # Queues come from the snapshot's order; an account's orders, oldest first, from arrivals.
-    orders = [
-        Order(**{name: getattr(frozen, name) for name in _ORDER_FIELDS})
-        for frozen in snapshot.orders
-    ]
-    for order in orders:
-        state.book.append(order)
-        state.held_units += order.remaining_lots * order.reserve_per_lot_units
-    for order in sorted(orders, key=lambda o: o.arrival):
-        account = state.accounts.setdefault(order.account_id, Account(order.account_id))
-        account.open_orders[order.order_id] = order
-        if order.reduce_only:
-            account.reduce_only_lots += order.remaining_lots
+    state.basis.extend(snapshot.basis)
+    state.stuck.update(snapshot.stuck)
+    if state.config is not None:
+        take_config(state, state.config)
+    _restore_orders(state, snapshot)
     try:
         check_invariants(state)
     except InvariantBroken as error:
@@ -96,11 +113,46 @@ def _restore_position(state: State, position: PositionRow) -> None:
     account.position_lots = position.position_lots
     account.entry_cost_units = position.entry_cost_units
     account.margin_units = position.margin_units
+    account.countdown_due_ms = position.countdown_due_ms
     state.accounts[position.account_id] = account
     state.net_lots += position.position_lots
     state.open_interest_lots += max(0, position.position_lots)
     state.entry_cost_units += position.entry_cost_units
     state.margin_units += position.margin_units
+    if position.countdown_due_ms:
+        state.set_timer(position.countdown_due_ms, COUNTDOWN, position.account_id)
+
+
+def _restore_orders(state: State, snapshot: EngineSnapshot) -> None:
+    """Queues come from the snapshot's order; an account's orders, oldest first, from arrivals."""
+    orders = [
+        Order(**{name: getattr(frozen, name) for name in _ORDER_FIELDS})
+        for frozen in snapshot.orders
+    ]
+    for order in orders:
+        state.book.append(order)
+        state.held_units += order.remaining_lots * order.reserve_per_lot_units
+        if order.expires_ms:
+            state.set_timer(order.expires_ms, ORDER_EXPIRY, order.order_id)
+    for order in sorted(orders, key=lambda o: o.arrival):
+        account = _account(state, order.account_id)
+        account.open_orders[order.order_id] = order
+        if order.reduce_only:
+            account.reduce_only_lots += order.remaining_lots
+    for row in snapshot.waiting:
+        command = row.command
+        if command.trigger is None:
+            raise SnapshotUnusable(f"order {command.order_id} waits for nothing")
+        waiting = WaitingOrder(
+            command, command.trigger, row.arrival, row.peak_ticks, row.is_triggered
+        )
+        state.add_waiting(waiting, _account(state, command.account_id))
+        if command.expires_ms:
+            state.set_timer(command.expires_ms, ORDER_EXPIRY, command.order_id)
+
+
+def _account(state: State, account_id: int) -> Account:
+    return state.accounts.setdefault(account_id, Account(account_id))
 
 
 def digest(state: State) -> str:

@@ -7,27 +7,46 @@ at no cost that grows with the market:
 
     held + margin + fees + insurance − entry cost = what wallets sent in − what went back to them
 
-All changes of orders' reserves and of positions go through the methods here and nowhere else.
+All changes of orders' reserves, of positions and of the insurance fund go through the methods here
+and nowhere else. Accounts whose position changed are noted in ``unindexed``: the order in which
+they are liquidatable is brought up to date only when the mark price moves.
 """
+
+import heapq
+from collections import deque
 
 from matching.core.book import Order, OrderBook
 from matching.core.position import Leg
 from matching.core.recent import RecentIds
+from matching.core.triggers import TriggerBook, WaitingOrder
 from matching.messages.commands import MarketConfig
 from matching.messages.events import Event, OrderCancelled
+from matching.messages.tiers import TierTable
 from matching.messages.vocabulary import CancelReason, MarketState
+
+# What a timer is for.
+ORDER_EXPIRY = 0
+COUNTDOWN = 1
+
+NO_TIERS = TierTable.none()
 
 
 class Account:
-    """One trader's share of the market. Exists only while it has a position or open orders."""
+    """One trader's share of the market. Exists only while it has a position, orders or a countdown.
+
+    waiting             conditional orders, oldest first; those that fired and await their hold too
+    countdown_due_ms    when all its orders go; 0: never
+    """
 
     __slots__ = (
         "account_id",
+        "countdown_due_ms",
         "entry_cost_units",
         "margin_units",
         "open_orders",
         "position_lots",
         "reduce_only_lots",
+        "waiting",
     )
 
     def __init__(self, account_id: int) -> None:
@@ -37,9 +56,11 @@ class Account:
         self.margin_units = 0
         self.open_orders: dict[int, Order] = {}  # by id, oldest first
         self.reduce_only_lots = 0  # Σ remaining over its resting reduce-only orders
+        self.waiting: dict[int, WaitingOrder] = {}
+        self.countdown_due_ms = 0
 
     def is_idle(self) -> bool:
-        return not self.position_lots and not self.open_orders
+        return not (self.position_lots or self.open_orders or self.waiting or self.countdown_due_ms)
 
 
 class Turn:
@@ -62,11 +83,23 @@ class State:
         self.clock_ms = 0
         self.market_state = MarketState.PRE_OPEN
         self.config: MarketConfig | None = None
+        self.tiers: TierTable = NO_TIERS
         self.book = OrderBook()
+        self.triggers = TriggerBook()
+        self.timers: list[tuple[int, int, int]] = []  # heap: due ms, what, order or account id
         self.accounts: dict[int, Account] = {}
         self.mark_price_ticks = 0
         self.index_price_ticks = 0
         self.last_price_ticks = 0
+        self.index_ms = 0  # when the index price came
+        self.index_stale = False
+        self.breaker_armed = True  # a jump of the mark halts the market
+        self.basis: deque[tuple[int, int]] = deque()  # (ms, 2·(mid − index)), the last 30 s
+        self.premium_sum_ppb = 0  # of this funding interval
+        self.premium_count = 0
+        self.funding_rate_ppb = 0  # of the last settlement
+        self.funding_carry = 0  # what rounding left, in billionths of a unit per lot
+        self.next_funding_ms = 0  # 0: not set yet
         self.last_trade_id = 0
         self.last_arrival = 0
         self.recent_orders = RecentIds()
@@ -79,6 +112,8 @@ class State:
         self.wallets_units = 0  # what wallets sent in, minus what went back
         self.net_lots = 0  # Σ positions: zero whenever a command is done
         self.open_interest_lots = 0  # Σ long positions
+        self.unindexed: dict[int, Account] = {}
+        self.stuck: set[int] = set()  # accounts the last liquidation pass left below maintenance
 
     def account(self, account_id: int, turn: Turn) -> Account:
         """The account, made if need be, and noted as touched by this turn."""
@@ -147,9 +182,15 @@ class State:
 
     def apply_leg(self, order: Order, account: Account, leg: Leg, turn: Turn) -> None:
         """Do what was planned: lots, position and money of one side of a fill."""
+        order.filled_lots += leg.size_lots
         self.take_lots(order, account, leg.size_lots)
+        self.apply_money(account, leg, turn)
+
+    def apply_money(self, account: Account, leg: Leg, turn: Turn) -> None:
+        """Position and money of one side of a fill or of a forced closing."""
         self.held_units -= leg.hold_released_units
         self.fees_units += leg.fee_units
+        self.insurance_units += leg.insurance_delta_units
         self.wallets_units -= leg.available_delta_units
         self.set_position(account, leg.position_lots, leg.entry_cost_units, leg.margin_units, turn)
 
@@ -170,3 +211,56 @@ class State:
         account.entry_cost_units = entry_cost_units
         account.margin_units = margin_units
         turn.repositioned[account.account_id] = account
+        turn.touched[account.account_id] = account
+        self.unindexed[account.account_id] = account
+
+    def add_waiting(self, waiting: WaitingOrder, account: Account) -> None:
+        account.waiting[waiting.order_id] = waiting
+        if not waiting.is_triggered:
+            self.triggers.add(waiting)
+
+    def mark_triggered(self, waiting: WaitingOrder) -> None:
+        """It fired and waits for its hold, in its place among the account's orders."""
+        self.triggers.remove(waiting)
+        waiting.is_triggered = True
+
+    def drop_waiting(self, waiting: WaitingOrder, account: Account) -> None:
+        """It was cancelled, or fired and goes on as an order."""
+        del account.waiting[waiting.order_id]
+        if not waiting.is_triggered:
+            self.triggers.remove(waiting)
+
+    def cancel_waiting(
+        self, waiting: WaitingOrder, account: Account, reason: CancelReason, turn: Turn
+    ) -> None:
+        self.drop_waiting(waiting, account)
+        turn.events.append(
+            OrderCancelled(
+                order_id=waiting.order_id,
+                account_id=account.account_id,
+                reason=reason,
+                cancelled_lots=waiting.command.size_lots,
+                remaining_lots=0,
+                released_units=0,
+            )
+        )
+
+    def cancel_all(
+        self,
+        account: Account,
+        reason: CancelReason,
+        turn: Turn,
+        is_long: bool | None = None,
+    ) -> int:
+        """Resting and waiting orders, of both sides or one; how many."""
+        turn.touched[account.account_id] = account
+        resting = [o for o in account.open_orders.values() if is_long in (None, o.is_long)]
+        waiting = [w for w in account.waiting.values() if is_long in (None, w.is_long)]
+        for order in resting:
+            self.cancel(order, account, reason, turn)
+        for conditional in waiting:
+            self.cancel_waiting(conditional, account, reason, turn)
+        return len(resting) + len(waiting)
+
+    def set_timer(self, due_ms: int, what: int, an_id: int) -> None:
+        heapq.heappush(self.timers, (due_ms, what, an_id))

@@ -24,6 +24,8 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerBy,
+    TriggerKind,
 )
 
 COMMAND_VERSION = 1
@@ -42,14 +44,35 @@ class _Command(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unkno
     v: Version = COMMAND_VERSION
 
 
+class LeverageTier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From a position notional on: the leverage allowed and the maintenance margin asked.
+
+    floor_units       of the notional; the first tier's is 0, each next one is higher
+    max_leverage      falls from tier to tier
+    maintenance_ppm   of the notional above the floor, rises from tier to tier; each smaller than
+                      the tier's initial margin, 1 / max_leverage
+    """
+
+    floor_units: MoneyUnits
+    max_leverage: Leverage
+    maintenance_ppm: Annotated[int, Meta(ge=1, lt=PPM)]
+
+
 class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules of one market, as its engine needs them.
 
     units_per_tick_lot      ``tick_size × lot_size`` in money units: notional = this × price × size
     config_version          rises with every edit; the engine ignores one it has passed
     price_band_ppm          no fill further than this from the mark price
-    maker_fee_ppm           of the notional, paid by the resting side
-    taker_fee_ppm           of the notional, paid by the arriving side; never below the maker's
+    tiers                   leverage and maintenance margin by position notional
+    liquidation_fee_ppm     of the notional a liquidation closes, to the insurance fund
+    mark_clamp_ppm          how far the mark price may be from the index
+    circuit_breaker_ppm     a mark price that jumps further than this halts the market; 0: never
+    index_stale_ms          an index price older than this is stale
+    funding_interval_ms     funding is settled at multiples of this
+    funding_interest_ppm    interest per 8 hours that funding tends to
+    funding_cap_ppm         largest funding rate of one interval, either way
+    impact_notional_units   size of the orders whose average price measures the premium
     """
 
     config_version: Id
@@ -58,11 +81,17 @@ class MarketConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_size_lots: SizeLots
     min_notional_units: MoneyUnits
     price_band_ppm: Annotated[int, Meta(ge=1, lt=PPM)]
-    maker_fee_ppm: RatePpm
-    taker_fee_ppm: RatePpm
-    max_leverage: Leverage
     max_open_orders: Annotated[int, Meta(ge=1, le=100_000)]
     max_open_interest_lots: SizeLots
+    tiers: Annotated[tuple[LeverageTier, ...], Meta(min_length=1, max_length=32)]
+    liquidation_fee_ppm: Annotated[int, Meta(ge=0, le=100_000)]
+    mark_clamp_ppm: Annotated[int, Meta(ge=1, lt=PPM)]
+    circuit_breaker_ppm: RatePpm
+    index_stale_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)]
+    funding_interval_ms: Annotated[int, Meta(ge=60_000, le=86_400_000)]
+    funding_interest_ppm: RatePpm
+    funding_cap_ppm: RatePpm
+    impact_notional_units: MoneyUnits
 
 
 class ConfigureMarket(_Command, frozen=True, tag="ConfigureMarket"):
@@ -82,6 +111,19 @@ class SetMarketState(_Command, frozen=True, tag="SetMarketState"):
     state: MarketState
 
 
+class Trigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The condition of a conditional order.
+
+    price_ticks     fires there; of a trailing stop, its activation price, 0 to be active at once
+    callback_ppm    of a trailing stop: how far back from the best price it fires; else 0
+    """
+
+    kind: TriggerKind
+    by: TriggerBy
+    price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)]
+    callback_ppm: Annotated[int, Meta(ge=0, lt=PPM)] = 0
+
+
 class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     """Place an order whose hold is already committed in the trader's wallet.
 
@@ -90,6 +132,11 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     leverage         position notional per unit of margin, where ``margin_units`` is 0
     hold_units       what was moved from available to held for this order; the engine gives back
                      whatever does not become margin or fee
+    maker_fee_ppm    of the notional, when it rests; negative is a rebate
+    taker_fee_ppm    of the notional, when it takes; at least the maker's
+    close_position   size is what the position is when it executes; goes when the position does
+    expires_ms       when a resting or waiting order expires (GTD); 0: never
+    trigger          makes the order wait; it holds nothing meanwhile
     """
 
     order_id: Id
@@ -102,8 +149,13 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     margin_units: MoneyUnits
     leverage: Leverage
     hold_units: MoneyUnits
+    maker_fee_ppm: Annotated[int, Meta(ge=-PPM, le=PPM)]
+    taker_fee_ppm: RatePpm
     reduce_only: bool
     self_trade_prevention: SelfTradePrevention
+    close_position: bool = False
+    expires_ms: Annotated[int, Meta(ge=0, le=MAX_ID)] = 0
+    trigger: Trigger | None = None
 
 
 class CancelOrder(_Command, frozen=True, tag="CancelOrder"):
@@ -113,20 +165,90 @@ class CancelOrder(_Command, frozen=True, tag="CancelOrder"):
     reason: CancelReason = CancelReason.USER
 
 
-class CancelAllOrders(_Command, frozen=True, tag="CancelAllOrders"):
-    """Cancel every open order of the account in this market."""
+class ActivateOrder(_Command, frozen=True, tag="ActivateOrder"):
+    """Bring the hold of a triggered order, which meets the book with it; without one
+    (``hold_units`` 0) the order is cancelled as unaffordable."""
+
+    command_id: Id
+    order_id: Id
+    account_id: Id
+    hold_units: MoneyUnits
+
+
+class AmendOrder(_Command, frozen=True, tag="AmendOrder"):
+    """Change price, size or both of a resting order.
+
+    price_ticks, size_lots   the new ones, whole size including what is filled
+    hold_units               further hold the change needs; what it doesn't need goes back
+    """
+
+    command_id: Id
+    order_id: Id
+    account_id: Id
+    price_ticks: PriceTicks
+    size_lots: SizeLots
+    hold_units: MoneyUnits
+
+
+class AdjustMargin(_Command, frozen=True, tag="AdjustMargin"):
+    """Add margin to a position (> 0, already held) or take some out (< 0)."""
 
     command_id: Id
     account_id: Id
+    amount_units: Annotated[int, Meta(ge=-MAX_MONEY_UNITS, le=MAX_MONEY_UNITS)]
+
+
+class FundInsurance(_Command, frozen=True, tag="FundInsurance"):
+    """Put money into the market's insurance fund; already taken from where it came from."""
+
+    command_id: Id
+    amount_units: Annotated[int, Meta(ge=1, le=MAX_MONEY_UNITS)]
+
+
+class SetCountdown(_Command, frozen=True, tag="SetCountdown"):
+    """Cancel all orders of the account this long after now, unless set anew; 0 disables."""
+
+    command_id: Id
+    account_id: Id
+    countdown_ms: Annotated[int, Meta(ge=0, le=86_400_000)]
+
+
+class SettleMarket(_Command, frozen=True, tag="SettleMarket"):
+    """Close every position at this price, cancel every order, give all margin back, for good."""
+
+    command_id: Id
+    price_ticks: PriceTicks
+
+
+class CancelAllOrders(_Command, frozen=True, tag="CancelAllOrders"):
+    """Cancel every open and waiting order of the account in this market, or those of a side."""
+
+    command_id: Id
+    account_id: Id
+    side: Side | None = None
     reason: CancelReason = CancelReason.USER
 
 
 class UpdateIndexPrice(_Command, frozen=True, tag="UpdateIndexPrice"):
-    """A new index price. Not kept in an outbox: the next one supersedes it."""
+    """A new index price. Not kept in an outbox: the next one supersedes it.
 
-    index_price_ticks: PriceTicks
+    index_price_ticks is 0 when too few sources agree: the index is stale.
+    """
+
+    index_price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)]
 
 
 Command = (
-    ConfigureMarket | SetMarketState | PlaceOrder | CancelOrder | CancelAllOrders | UpdateIndexPrice
+    ConfigureMarket
+    | SetMarketState
+    | PlaceOrder
+    | ActivateOrder
+    | AmendOrder
+    | CancelOrder
+    | CancelAllOrders
+    | SetCountdown
+    | AdjustMargin
+    | FundInsurance
+    | SettleMarket
+    | UpdateIndexPrice
 )

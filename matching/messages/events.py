@@ -4,17 +4,23 @@ Money moves only as these events say, per account named:
 
 * ``released_units``         held → available
 * a ``TradeLeg``             held −``hold_released_units``; margin +``margin_delta_units``;
-                             fees +``fee_units``; clearing −``realized_pnl_units``;
-                             available +``available_delta_units``; the five sum to zero
+                             fees +``fee_units``; clearing −``realized_pnl_units``; insurance
+                             +``insurance_delta_units``; available +``available_delta_units``; the
+                             six sum to zero
+* ``FundingSettled``         margin and clearing of each payment, see there
+* ``MarginAdjusted``         held or margin → margin or available, see there
+* ``InsuranceFunded``        from outside (deposits) → insurance
 """
 
 from msgspec import Struct
 
 from matching.messages.vocabulary import (
     CancelReason,
+    ExecutionType,
     MarketState,
     RejectCode,
     Side,
+    StateReason,
 )
 
 EVENT_VERSION = 1
@@ -31,11 +37,24 @@ class MarketConfigured(_Event, frozen=True, tag="MarketConfigured"):
 class MarketStateChanged(_Event, frozen=True, tag="MarketStateChanged"):
     state: MarketState
     previous_state: MarketState
+    reason: StateReason
 
 
 class MarkPriceChanged(_Event, frozen=True, tag="MarkPriceChanged"):
+    """index_stale: prices are too old or too few; nothing is liquidated or settled meanwhile.
+
+    premium_ppb: this moment's sample of the premium; sum and count are of all samples of the
+    funding interval, which is settled at ``next_funding_ms``.
+    """
+
     mark_price_ticks: int
     index_price_ticks: int
+    index_ms: int
+    index_stale: bool
+    premium_ppb: int
+    premium_sum_ppb: int
+    premium_count: int
+    next_funding_ms: int
 
 
 class OrderAccepted(_Event, frozen=True, tag="OrderAccepted"):
@@ -77,6 +96,55 @@ class OrderRested(_Event, frozen=True, tag="OrderRested"):
     released_units: int
 
 
+class OrderWaiting(_Event, frozen=True, tag="OrderWaiting"):
+    """A conditional order was accepted and waits; its hold, if it came with one, goes back.
+
+    arrival: of several that fire together the smaller goes first.
+    """
+
+    order_id: int
+    account_id: int
+    arrival: int
+    released_units: int
+
+
+class OrderTriggered(_Event, frozen=True, tag="OrderTriggered"):
+    """The condition came true. An order that holds nothing executes in this entry; another needs
+    its hold first: ``needs_hold``.
+
+    size_lots: what it will execute, of a close-position order known only now.
+    """
+
+    order_id: int
+    account_id: int
+    reference_ticks: int
+    size_lots: int
+    needs_hold: bool
+
+
+class OrderAmended(_Event, frozen=True, tag="OrderAmended"):
+    """The order has this price and size from now on. Its hold grew by ``brought_units``, of which,
+    and of what it had, ``released_units`` went back to the wallet."""
+
+    order_id: int
+    account_id: int
+    price_ticks: int
+    size_lots: int
+    remaining_lots: int
+    kept_priority: bool
+    brought_units: int
+    released_units: int
+
+
+class AmendRejected(_Event, frozen=True, tag="AmendRejected"):
+    """Nothing changed; the further hold goes back."""
+
+    order_id: int
+    account_id: int
+    code: RejectCode
+    released_units: int
+
+
 class OrderCancelled(_Event, frozen=True, tag="OrderCancelled"):
     """Lots left without a fill. With ``remaining_lots`` > 0 the order lives on, smaller."""
 
@@ -94,10 +162,21 @@ class CancelRejected(_Event, frozen=True, tag="CancelRejected"):
     code: RejectCode
 
 
+class ActivationRejected(_Event, frozen=True, tag="ActivationRejected"):
+    """The order no longer waits for its hold, which goes back."""
+
+    order_id: int
+    account_id: int
+    code: RejectCode
+    released_units: int
+
+
 class TradeLeg(Struct, frozen=True, kw_only=True):
     """One side of a trade: the order, and the money of its account.
 
-    ``available_delta = hold_released + realized_pnl − margin_delta − fee``
+    ``available_delta = hold_released + realized_pnl − margin_delta − fee − insurance_delta``
+
+    order_id is 0 where no order of the account took part (liquidation, deleveraging, settlement).
     """
 
     order_id: int
@@ -108,12 +187,18 @@ class TradeLeg(Struct, frozen=True, kw_only=True):
     realized_pnl_units: int
     fee_units: int
     available_delta_units: int
+    insurance_delta_units: int = 0
 
 
 class Trade(_Event, frozen=True, tag="Trade"):
-    """A taker met a maker at the maker's price. ``trade_id`` is gapless per market."""
+    """A taker met a maker at the maker's price. ``trade_id`` is gapless per market.
+
+    In a deleveraging (ADL) taker is the bankrupt account and maker the one chosen; the money is
+    exact, the price rounded to a tick.
+    """
 
     trade_id: int
+    execution: ExecutionType
     price_ticks: int
     size_lots: int
     taker_side: Side
@@ -130,6 +215,101 @@ class PositionChanged(_Event, frozen=True, tag="PositionChanged"):
     margin_units: int
 
 
+class PositionLiquidated(_Event, frozen=True, tag="PositionLiquidated"):
+    """One attempt to bring a position back above maintenance, with all it was judged by.
+
+    position_lots, entry_cost_units, margin_units   before the attempt
+    equity_units, maintenance_units, fee_reserve_units
+        liquidatable because equity < maintenance + fee reserve, all at ``mark_price_ticks``
+    limit_ticks        of the order sent to the book: the bankruptcy price, or the band's edge when
+                       equity was not positive
+    filled_lots        closed in the book; deleveraged_lots: against the accounts ranked first
+    fee_units          paid to the insurance fund; insurance_paid_units: by the fund
+    left_lots          still open; ``returned_units``: margin that went back to the trader
+    """
+
+    account_id: int
+    mark_price_ticks: int
+    position_lots: int
+    entry_cost_units: int
+    margin_units: int
+    equity_units: int
+    maintenance_units: int
+    fee_reserve_units: int
+    limit_ticks: int
+    cancelled_orders: int
+    filled_lots: int
+    deleveraged_lots: int
+    fee_units: int
+    insurance_paid_units: int
+    left_lots: int
+    returned_units: int
+
+
+class FundingPayment(Struct, frozen=True, array_like=True):
+    """What one position paid (< 0) or got (> 0). Where its margin doesn't cover it, the rest comes
+    out of its unrealised profit: margin and entry cost both rise by ``from_profit_units`` first."""
+
+    account_id: int
+    amount_units: int
+    from_profit_units: int
+    entry_cost_units: int
+    margin_units: int
+
+
+class FundingSettled(_Event, frozen=True, tag="FundingSettled"):
+    """Longs pay shorts if the rate is above zero. The amounts sum to zero exactly.
+
+    Margin of each account +(amount + from_profit), clearing −from_profit.
+
+    carry: what rounding left for the next settlement, in billionths of a unit per lot.
+    """
+
+    rate_ppb: int
+    mark_price_ticks: int
+    per_lot_units: int
+    carry: int
+    funding_time_ms: int
+    next_funding_ms: int
+    payments: tuple[FundingPayment, ...]
+
+
+class MarginAdjusted(_Event, frozen=True, tag="MarginAdjusted"):
+    """amount_units > 0: held → margin, < 0: margin → available."""
+
+    account_id: int
+    amount_units: int
+    margin_units: int
+
+
+class MarginAdjustmentRejected(_Event, frozen=True, tag="MarginAdjustmentRejected"):
+    """Nothing changed; what was held for it goes back."""
+
+    account_id: int
+    code: RejectCode
+    released_units: int
+
+
+class InsuranceFunded(_Event, frozen=True, tag="InsuranceFunded"):
+    amount_units: int
+    insurance_units: int
+
+
+class CountdownSet(_Event, frozen=True, tag="CountdownSet"):
+    """All orders of the account go at ``due_ms``; 0: never."""
+
+    account_id: int
+    due_ms: int
+
+
+class PositionSettled(_Event, frozen=True, tag="PositionSettled"):
+    """Closed at the settlement price; ``leg`` as in a trade, without an order."""
+
+    price_ticks: int
+    position_lots: int
+    leg: TradeLeg
+
+
 class CommandRejected(_Event, frozen=True, tag="CommandRejected"):
     """A command that is no order and no cancel was refused, or an entry could not be decoded."""
 
@@ -144,8 +324,20 @@ Event = (
     | OrderRejected
     | OrderRested
     | OrderCancelled
+    | OrderWaiting
+    | OrderTriggered
+    | OrderAmended
+    | AmendRejected
     | CancelRejected
+    | ActivationRejected
     | Trade
+    | PositionLiquidated
+    | FundingSettled
+    | MarginAdjusted
+    | MarginAdjustmentRejected
+    | InsuranceFunded
+    | CountdownSet
+    | PositionSettled
     | PositionChanged
     | CommandRejected
 )

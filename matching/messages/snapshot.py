@@ -9,10 +9,10 @@ import hashlib
 
 import msgspec
 
-from matching.messages.commands import MarketConfig
+from matching.messages.commands import MarketConfig, PlaceOrder
 from matching.messages.vocabulary import MarketState
 
-MAGIC = b"EXSNAP01"
+MAGIC = b"EXSNAP02"
 
 
 class SnapshotUnusable(ValueError):
@@ -37,17 +37,32 @@ class OrderRow(msgspec.Struct, array_like=True, frozen=True):
     reserve_per_lot_units: int
     named_margin_per_lot_units: int
     leverage: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
     reduce_only: bool
+    post_only: bool
+    expires_ms: int
+    filled_lots: int
     arrival: int
 
 
+class WaitingRow(msgspec.Struct, array_like=True, frozen=True):
+    """A conditional order that waits for its price, or fired and waits for its hold."""
+
+    command: PlaceOrder
+    arrival: int
+    peak_ticks: int
+    is_triggered: bool
+
+
 class PositionRow(msgspec.Struct, array_like=True, frozen=True):
-    """An account that is not flat."""
+    """An account that is not flat, or has a countdown."""
 
     account_id: int
     position_lots: int
     entry_cost_units: int
     margin_units: int
+    countdown_due_ms: int
 
 
 class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +70,9 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     positions   by account id
     orders      best bid to worst, then best ask to worst; at one price oldest first
+    waiting     conditional orders, by arrival
+    stuck       accounts the last liquidation pass left below maintenance, sorted
+    basis       (ms, 2·(mid − index)) of the last 30 seconds
     """
 
     seq: int
@@ -65,6 +83,15 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     mark_price_ticks: int
     index_price_ticks: int
     last_price_ticks: int
+    index_ms: int
+    index_stale: bool
+    breaker_armed: bool
+    basis: list[tuple[int, int]]
+    premium_sum_ppb: int
+    premium_count: int
+    funding_rate_ppb: int
+    funding_carry: int
+    next_funding_ms: int
     last_trade_id: int
     last_arrival: int
     fees_units: int
@@ -74,6 +101,8 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     recent_commands: IdWindow
     positions: list[PositionRow]
     orders: list[OrderRow]
+    waiting: list[WaitingRow]
+    stuck: list[int]
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -18,8 +18,9 @@ class OrderType(StrEnum):
 class TimeInForce(StrEnum):
     """How long an order lives.
 
-    GTC rests until filled or cancelled; IOC fills what it can at once and drops the rest;
-    FOK fills whole at once or not at all; GTX ("post-only") rests or is dropped, never takes.
+    GTC rests until filled, cancelled, or past its expiry if it has one (GTD); IOC fills what it
+    can at once and drops the rest; FOK fills whole at once or not at all; GTX ("post-only") rests
+    or is dropped, never takes.
     """
 
     GTC = "GTC"
@@ -57,6 +58,43 @@ class MarketState(StrEnum):
     SETTLED = "SETTLED"
 
 
+class TriggerKind(StrEnum):
+    """What a conditional order waits for, seen from the reference price.
+
+    STOP fires against the position it protects: a buy when the price rises to the trigger, a sell
+    when it falls to it. TAKE_PROFIT is the reverse. TRAILING_STOP follows the best price since its
+    activation and fires when the price has come back by its callback.
+    """
+
+    STOP = "STOP"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TRAILING_STOP = "TRAILING_STOP"
+
+
+class TriggerBy(StrEnum):
+    """The reference price of a trigger."""
+
+    MARK = "MARK"
+    LAST = "LAST"
+
+
+class ExecutionType(StrEnum):
+    """What made a fill or a payment happen."""
+
+    TRADE = "TRADE"
+    LIQUIDATION = "LIQUIDATION"
+    ADL = "ADL"
+    SETTLE = "SETTLE"
+
+
+class StateReason(StrEnum):
+    """Who or what changed a market's state."""
+
+    OPERATOR = "OPERATOR"
+    CIRCUIT_BREAKER = "CIRCUIT_BREAKER"
+    INSURANCE_EXHAUSTED = "INSURANCE_EXHAUSTED"
+
+
 class Role(StrEnum):
     MAKER = "MAKER"
     TAKER = "TAKER"
@@ -66,6 +104,7 @@ class OrderStatus(StrEnum):
     """Where an order is in its life. A partly filled order is OPEN; its filled size tells."""
 
     PENDING = "pending"  # accepted by the API, not yet seen by the engine
+    WAITING = "waiting"  # a conditional order whose condition has not come true
     OPEN = "open"
     FILLED = "filled"
     CANCELLED = "cancelled"
@@ -90,6 +129,14 @@ class RejectCode(StrEnum):
     REDUCE_ONLY_NO_POSITION = "REDUCE_ONLY_NO_POSITION"
     MAX_OPEN_ORDERS = "MAX_OPEN_ORDERS"
     MAX_OPEN_INTEREST = "MAX_OPEN_INTEREST"
+    MAX_POSITION = "MAX_POSITION"
+    INVALID_TRIGGER = "INVALID_TRIGGER"
+    TRIGGER_ALREADY_TRUE = "TRIGGER_ALREADY_TRUE"
+    INVALID_EXPIRY = "INVALID_EXPIRY"
+    NOT_AMENDABLE = "NOT_AMENDABLE"
+    NOTHING_TO_AMEND = "NOTHING_TO_AMEND"
+    NO_POSITION = "NO_POSITION"
+    INDEX_STALE = "INDEX_STALE"
     TOO_OLD = "TOO_OLD"
     UNKNOWN_ORDER = "UNKNOWN_ORDER"
     NOT_ORDER_OWNER = "NOT_ORDER_OWNER"
@@ -112,6 +159,11 @@ class CancelReason(StrEnum):
     REDUCE_ONLY = "REDUCE_ONLY"
     UNAFFORDABLE = "UNAFFORDABLE"
     MARKET_STATE = "MARKET_STATE"
+    LIQUIDATION = "LIQUIDATION"
+    EXPIRED = "EXPIRED"
+    COUNTDOWN = "COUNTDOWN"
+    SETTLEMENT = "SETTLEMENT"
+    POSITION_CLOSED = "POSITION_CLOSED"
 
     @property
     def final_status(self) -> OrderStatus:
@@ -124,5 +176,6 @@ _BY_ITS_OWN_TERMS = frozenset(
         CancelReason.IOC_REMAINDER,
         CancelReason.FOK_UNFILLED,
         CancelReason.POST_ONLY_WOULD_TAKE,
+        CancelReason.EXPIRED,
     }
 )

@@ -22,6 +22,7 @@ from ledger.models import (
 )
 from matching.messages.vocabulary import (
     CancelReason,
+    ExecutionType,
     MarketState,
     OrderStatus,
     OrderType,
@@ -29,9 +30,27 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerBy,
+    TriggerKind,
 )
 from tests.admin.recovery_rows import make_recovery_rows
-from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
+from trading.models import (
+    Countdown,
+    FeeTier,
+    Fill,
+    FundingPayment,
+    FundingSettlement,
+    LeverageTier,
+    Liquidation,
+    Market,
+    MarketStatus,
+    Order,
+    OutboxCommand,
+    Position,
+    Settlement,
+    TraderLeverage,
+    UserFeeTier,
+)
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 _numbers = count(1)
@@ -58,6 +77,10 @@ def make_market(market_id: str = "BTC-PERP") -> Market:
         },
     )
     if made:
+        for floor, leverage, ppm in ((0, 50, 10_000), (50_000_000_000, 25, 20_000)):
+            LeverageTier.objects.create(
+                market=market, floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm
+            )
         MarketStatus.objects.filter(pk=market_id).update(
             state=MarketState.ACTIVE,
             applied_config_version=1,
@@ -65,6 +88,10 @@ def make_market(market_id: str = "BTC-PERP") -> Market:
             index_price_ticks=25_099,
             last_price_ticks=25_000,
             mark_price_at=NOW,
+            funding_rate_ppb=100_000,
+            next_funding_ms=int(NOW.timestamp() * 1_000),
+            index_ms=int(NOW.timestamp() * 1_000),
+            insurance_units=12_500_000,
         )
         MarketCursor.objects.filter(pk=market_id).update(seq=7, input_id="5-0", applied_at=NOW)
     market.refresh_from_db()
@@ -187,6 +214,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
             cancelled_lots=500,
         )
         make_command(market, long)
+        make_perpetual_rows(market, long, short)
         number = next(_numbers)
         DeadLetter.objects.create(
             market=market,
@@ -197,6 +225,135 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
         )
         make_recovery_rows(market, long)
     return market
+
+
+def make_perpetual_rows(market: Market, long: User, short: User) -> None:
+    """What the perpetual rules leave behind of a pair of traders."""
+    make_order(
+        long,
+        market,
+        side=Side.SHORT,
+        status=OrderStatus.WAITING,
+        trigger_kind=TriggerKind.STOP,
+        trigger_by=TriggerBy.MARK,
+        trigger_price_ticks=24_000,
+        close_position=True,
+        reduce_only=True,
+        hold_units=0,
+        held_units=0,
+    )
+    make_liquidation(market, long, short)
+    make_funding(market, long, short)
+    Settlement.objects.create(
+        market=market,
+        user=long,
+        seq=next(_numbers),
+        settled_at=NOW,
+        price_ticks=25_000,
+        position_lots=300,
+        realized_pnl_units=-3_000_000,
+        insurance_units=0,
+        returned_units=72_000_000,
+    )
+    tier, _ = FeeTier.objects.get_or_create(
+        name="Market makers", defaults={"maker_fee_ppm": -50, "taker_fee_ppm": 300}
+    )
+    UserFeeTier.objects.create(user=short, tier=tier)
+    TraderLeverage.objects.create(user=long, market=market, leverage=7)
+    Countdown.objects.create(user=long, market=market, due_ms=int(NOW.timestamp() * 1_000))
+
+
+def make_liquidation(market: Market, bankrupt: User, other: User, **fields: object) -> Liquidation:
+    """A long of 0.3 BTC from 2,500 with 75 USD margin, at a mark of 2,250: it closes 0.1 BTC in
+    the book at 2,250 and 0.2 BTC against ``other``'s short, and the fund pays 0.5 USD.
+
+    Equity = 75 + 675 − 750 = 0; needed are 6.75 of maintenance and 3.375 for the fee.
+    """
+    seq = next(_numbers)
+    values = {
+        "seq": seq,
+        "ordinal": 0,
+        "liquidated_at": NOW,
+        "mark_price_ticks": 22_500,
+        "position_lots": 300,
+        "entry_cost_units": 750_000_000,
+        "margin_units": 75_000_000,
+        "equity_units": 0,
+        "maintenance_units": 6_750_000,
+        "fee_reserve_units": 3_375_000,
+        "limit_ticks": 20_250,
+        "cancelled_orders": 1,
+        "filled_lots": 100,
+        "deleveraged_lots": 200,
+        "fee_units": 0,
+        "insurance_paid_units": 500_000,
+        "left_lots": 0,
+        "returned_units": 0,
+    }
+    made = Liquidation.objects.create(market=market, user=bankrupt, **(values | fields))
+    for execution, lots in ((ExecutionType.LIQUIDATION, 100), (ExecutionType.ADL, 200)):
+        trade_id = next(_numbers)
+        for role, user, side in (
+            (Role.TAKER, bankrupt, Side.SHORT),
+            (Role.MAKER, other, Side.LONG),
+        ):
+            Fill.objects.create(
+                market=market,
+                trade_id=trade_id,
+                role=role,
+                order=None,
+                execution=execution,
+                user=user,
+                side=side,
+                price_ticks=22_500,
+                size_lots=lots,
+                fee_units=0,
+                realized_pnl_units=-25_000_000 if role is Role.TAKER else 25_000_000,
+                insurance_units=-500_000 if role is Role.TAKER else 0,
+                seq=seq,
+                executed_at=NOW,
+            )
+        lines = {
+            account(AccountKind.MARGIN, bankrupt): -25_000_000,
+            account(AccountKind.CLEARING, market): 25_000_000,
+        }
+        kind = EntryKind.ADL if execution is ExecutionType.ADL else EntryKind.LIQUIDATION
+        post(kind, lines, market=market, seq=seq, trade_id=trade_id)
+    make_order(
+        bankrupt,
+        market,
+        status=OrderStatus.CANCELLED,
+        reason=CancelReason.LIQUIDATION,
+        held_units=0,
+        cancelled_lots=500,
+        updated_at=NOW,
+    )
+    return made
+
+
+def make_funding(market: Market, long: User, short: User) -> FundingSettlement:
+    """At +0.01 % of 2,510.00 a long pays 251 units per lot: 0.0753 USD for 0.3 BTC."""
+    seq = next(_numbers)
+    settlement = FundingSettlement.objects.create(
+        market=market,
+        seq=seq,
+        funding_time=NOW,
+        settled_at=NOW + timedelta(seconds=1),
+        rate_ppb=100_000,
+        mark_price_ticks=25_100,
+        per_lot_units=251,
+        paid_units=75_300,
+    )
+    for user, sign in ((long, 1), (short, -1)):
+        FundingPayment.objects.create(
+            settlement=settlement, user=user, position_lots=sign * 300, amount_units=-sign * 75_300
+        )
+    lines = {
+        account(AccountKind.MARGIN, long): -75_300,
+        account(AccountKind.MARGIN, short): 75_300,
+    }
+    post(EntryKind.FUNDING, lines, market=market, seq=seq)
+    return settlement
 
 
 def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) -> Deposit:

@@ -15,7 +15,17 @@ from accounts.models import User
 from exchange_site.admin_base import list_url, url_of
 from ledger.models import Deposit, JournalEntry, Posting, Wallet
 from tests.admin.factories import make_user, make_world
-from trading.models import Fill, Market, Order, OutboxCommand, Position
+from trading.models import (
+    Fill,
+    FundingSettlement,
+    LeverageTier,
+    Liquidation,
+    Market,
+    MarketStatus,
+    Order,
+    OutboxCommand,
+    Position,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -71,8 +81,9 @@ def watched(live_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wa
 
 
 def test_lists_records_and_status_show_without_errors(watched: Watched) -> None:
-    models = (Market, Order, Fill, Position, OutboxCommand, User)
-    for model in (*models, Wallet, JournalEntry, Posting, Deposit):
+    models = (Market, MarketStatus, LeverageTier, Order, Fill, Position, OutboxCommand, User)
+    forced = (Liquidation, FundingSettlement)
+    for model in (*models, *forced, Wallet, JournalEntry, Posting, Deposit):
         watched.visit(list_url(model, ""))
         row = model._default_manager.order_by("pk")[0]
         watched.visit(url_of(model, row.pk))

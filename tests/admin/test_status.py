@@ -31,7 +31,7 @@ from matching.messages.streams import (
 )
 from matching.messages.vocabulary import OrderStatus
 from tests.admin.factories import make_command, make_market, make_order, make_user, make_world
-from trading.models import Market, MarketStatus
+from trading.models import Liquidation, Market, MarketStatus
 
 MARKET = "BTC-PERP"
 
@@ -182,6 +182,38 @@ def test_rules_not_applied_and_dead_letters_are_warnings(running: redis.Redis) -
     status = exchange_status()
     assert found(status, "rules")[0] is Level.WARN
     assert found(status, "dead letters")[0] is Level.WARN
+
+
+def test_a_stale_index_is_a_warning(running: redis.Redis) -> None:
+    MarketStatus.objects.update(index_stale=True, index_ms=now_ms() - 60_000)
+    level, text = found(exchange_status(), "index price")
+    assert level is Level.WARN
+    assert health()[0] == HTTPStatus.OK
+    assert text.startswith("stale, the last one 60")
+    MarketStatus.objects.update(index_stale=False)
+    assert found(exchange_status(), "index price")[0] is Level.OK
+    MarketStatus.objects.update(index_ms=0)
+    assert found(exchange_status(), "index price")[0] is Level.WARN
+
+
+def test_overdue_funding_is_a_warning(running: redis.Redis) -> None:
+    MarketStatus.objects.update(next_funding_ms=now_ms() + 600_000)
+    level, text = found(exchange_status(), "funding")
+    assert (level, text.endswith("last rate +0.01 %")) == (Level.OK, True)
+    MarketStatus.objects.update(next_funding_ms=now_ms() - 600_000)
+    level, text = found(exchange_status(), "funding")
+    assert level is Level.WARN
+    assert text.startswith("overdue for 10 min")
+
+
+def test_the_page_shows_insurance_and_liquidations(
+    running: redis.Redis, client_of: Callable[[str], Client]
+) -> None:
+    make_world()
+    Liquidation.objects.update(liquidated_at=timezone.now())
+    page = client_of("viewer").get("/admin/status/").content.decode()
+    assert "12.50 USD" in page
+    assert exchange_status().markets[0].rows.liquidations_last_day == 1
 
 
 def test_no_worker_is_bad(running: redis.Redis) -> None:

@@ -257,39 +257,47 @@ def naive_differences(books: Books, recorder: Recorder) -> tuple[list[str], list
         if missing:
             remarks.append(f"{market}: input of {len(missing)} sequences was lost with Redis")
             continue
-        expected = _naive_fills(history)
+        expected, followed, why = _naive_fills(history)
         found = {
             (f["trade_id"], f["role"]): (
                 f["order_id"], f["price_ticks"], f["size_lots"], f["fee_units"],
                 f["realized_pnl_units"],
             )
-            for f in books.fills if f["market_id"] == market
+            for f in books.fills if f["market_id"] == market and f["seq"] <= followed
         }  # fmt: skip
         for key in sorted(set(expected) | set(found)):
             if expected.get(key) != found.get(key):
                 differences.append(
                     f"{market} trade {key}: naive {expected.get(key)}, row {found.get(key)}"
                 )
-        remarks.append(f"{market}: {len(history)} commands, {len(found)} fills compared")
+        compared = f"{market}: {followed} of {len(history)} commands, {len(found)} fills compared"
+        remarks.append(f"{compared}; then {why}" if why else compared)
     return differences, remarks
 
 
-def _naive_fills(history: list[bytes]) -> dict[tuple[int, str], tuple[int, ...]]:
+def _naive_fills(
+    history: list[tuple[int, bytes]],
+) -> tuple[dict[tuple[int, str], tuple[int, ...]], int, str]:
+    """Fills, as far as the naive exchange can follow: the last sequence, and what came then."""
     naive = NaiveExchange()
     fills: dict[tuple[int, str], tuple[int, ...]] = {}
-    for data in history:
+    now_ms = 0
+    for seq, (command_ms, data) in enumerate(history, 1):
+        now_ms = max(now_ms, command_ms)
         try:
             command = decode_command(data)
         except UndecodableMessage:
             continue
-        for event in naive.apply(command):
+        if why := naive.beyond(command, now_ms):
+            return fills, seq - 1, why
+        for event in naive.apply(command, now_ms):
             if isinstance(event, Trade):
                 for role, leg in (("TAKER", event.taker), ("MAKER", event.maker)):
                     fills[event.trade_id, role] = (
                         leg.order_id, event.price_ticks, event.size_lots, leg.fee_units,
                         leg.realized_pnl_units,
                     )  # fmt: skip
-    return fills
+    return fills, len(history), ""
 
 
 _WALLETS = """

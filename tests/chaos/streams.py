@@ -60,12 +60,14 @@ class MarketRecord:
             self._last_seq = id_order(raw_id.decode())[0]
             self.inputs[self._last_seq] = decode_entry(fields[ENTRY_FIELD]).input_id
 
-    def history(self, to_seq: int) -> tuple[list[bytes], list[int]]:
-        """The commands that took effect, in their order; and the sequences nobody recorded."""
+    def history(self, to_seq: int) -> tuple[list[tuple[int, bytes]], list[int]]:
+        """The commands that took effect, in their order, each with its time in milliseconds; and
+        the sequences nobody recorded."""
         missing = [seq for seq in range(1, to_seq + 1) if self.inputs.get(seq) not in self.commands]
         if missing:
             return [], missing
-        return [self.commands[self.inputs[seq]] for seq in range(1, to_seq + 1)], []
+        ids = [self.inputs[seq] for seq in range(1, to_seq + 1)]
+        return [(id_order(one)[0], self.commands[one]) for one in ids], []
 
 
 class Recorder(threading.Thread):

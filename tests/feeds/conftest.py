@@ -23,7 +23,7 @@ from exchange_site.embedded.ports import free_port
 from matching.messages.codec import encode_entry
 from matching.messages.events import Event, OutputEntry, Trade, TradeLeg
 from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
-from matching.messages.vocabulary import Side
+from matching.messages.vocabulary import ExecutionType, Side
 from trading.prices.demo_markets import DEMO_MARKETS
 
 DEADLINE_S = 60
@@ -105,6 +105,7 @@ def leg(account_id: int, order_id: int, **changes: int) -> TradeLeg:
 def trade(trade_id: int, taker: TradeLeg, maker: TradeLeg) -> Trade:
     return Trade(
         trade_id=trade_id,
+        execution=ExecutionType.TRADE,
         price_ticks=500_001,
         size_lots=20,
         taker_side=Side.LONG,

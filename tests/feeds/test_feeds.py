@@ -70,6 +70,7 @@ def test_trades_are_public_fields_only(feeds: Feeds) -> None:
         "price": "50000.1",
         "qty": "0.02",
         "takerSide": "LONG",
+        "execution": "TRADE",
         "seq": 1,
         "timeMs": 1001,
     }

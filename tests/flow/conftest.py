@@ -7,6 +7,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from exchange_site.redis_client import redis_client
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
 from trading.market_rules import forget_markets
+from trading.models import Market
+from trading.services import configure_market
 
 
 def _empty() -> None:
@@ -29,6 +31,9 @@ def exchange(
     with django_db_blocker.unblock():
         _empty()
         call_command("createdemo", verbosity=0)
+        for market in Market.objects.all():
+            market.index_stale_ms = 3_600_000  # nobody tells the index but the tests
+            configure_market(market, by=None)
         running = Exchange(tmp_path_factory.mktemp("logs"))
         try:
             running.start()

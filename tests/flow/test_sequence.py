@@ -104,6 +104,7 @@ class Sequence20k:
                 max_open_interest_lots=10**9,
                 max_open_orders=100_000,
                 price_band_ppm=BAND_PPM,
+                index_stale_ms=3_600_000,  # told once for the whole run
             )
             services.configure_market(market, by=None)
             services.set_market_state(market, MarketState.ACTIVE, by=None)

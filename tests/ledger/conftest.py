@@ -1,7 +1,8 @@
 import pytest
 import redis
 
-from tests.ledger.world import World, make_world, write_session
+from tests.ledger.session import write_session
+from tests.ledger.world import World, make_world
 
 
 @pytest.fixture

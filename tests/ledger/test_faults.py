@@ -13,13 +13,13 @@ from exchange_site.groups import create_groups
 from ledger import faults, tasks
 from ledger.models import FaultResolution, PersistenceFault, QuarantinedEntry
 from matching.messages.codec import encode_entry
-from matching.messages.events import MarkPriceChanged
 from matching.messages.streams import output_stream
+from tests.ledger.prices import mark_price
 from tests.ledger.world import make_user, open_market, rows
 
 
 def priced(world, price_ticks):
-    return world.say(MarkPriceChanged(mark_price_ticks=price_ticks, index_price_ticks=price_ticks))
+    return world.say(mark_price(price_ticks, price_ticks))
 
 
 def test_a_fault_is_one_row_until_the_cursor_passes_it(world):

@@ -18,9 +18,11 @@ from ledger.models import MarketCursor
 from ledger.reconciliation import wallet_differences
 from ledger.worker_heartbeat import WORKER_HEARTBEAT_KEY, beat
 from matching.messages.codec import encode_entry
-from matching.messages.events import MarkPriceChanged, OutputEntry
+from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD, epoch_key, output_stream
-from tests.ledger.world import make_market, open_market, rows, write_session
+from tests.ledger.prices import mark_price
+from tests.ledger.session import write_session
+from tests.ledger.world import make_market, open_market, rows
 
 DEADLINE_SECONDS = 60
 
@@ -79,9 +81,7 @@ def test_a_market_made_later_is_found(world, listener):
 
 
 def test_a_stopped_market_holds_up_no_other_and_goes_on_when_mended(world, listener, caplog):
-    first, second = (
-        world.say(MarkPriceChanged(mark_price_ticks=n, index_price_ticks=n)) for n in (1, 2)
-    )
+    first, second = (world.say(mark_price(n, n)) for n in (1, 2))
     open_market("ETH-PERP")
     world.publish(second)
     other = OutputEntry(seq=1, input_id="1-0", time_ms=1, command_id=0, events=())

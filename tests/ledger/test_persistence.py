@@ -10,10 +10,17 @@ from ledger.batch import EPOCH, PoisonEntry
 from ledger.models import Account, AccountKind, DeadLetter, MarketCursor, Posting, Wallet
 from ledger.persistence import persist_market
 from ledger.reconciliation import wallet_differences
-from matching.messages.events import CommandRejected, MarkPriceChanged
+from matching.messages.events import CommandRejected
 from matching.messages.streams import dead_letter_stream, output_stream
 from matching.messages.vocabulary import RejectCode
-from tests.ledger.world import DEPOSIT_UNITS, FIRST_TIME_MS, in_threads, make_market, rows
+from tests.ledger.prices import mark_price
+from tests.ledger.world import (
+    DEPOSIT_UNITS,
+    FIRST_TIME_MS,
+    in_threads,
+    make_market,
+    rows,
+)
 from trading.models import Fill, Order
 
 FIRST_TIME = EPOCH + timedelta(milliseconds=FIRST_TIME_MS)
@@ -304,7 +311,7 @@ def test_orders_of_another_market_are_out_of_reach(session):
 
 def test_thousands_of_entries_span_batches(world):
     for price in range(1, 1_201):
-        world.say(MarkPriceChanged(mark_price_ticks=price, index_price_ticks=price))
+        world.say(mark_price(price, price))
     world.publish()
     assert world.redis_db.xlen(output_stream(world.market_id)) == 1_200
     assert persist_market(world.market_id) == 1_200

@@ -5,8 +5,9 @@ import pytest
 from ledger.batch import PoisonEntry, SequenceGap
 from ledger.persistence import persist_market
 from ledger.reconciliation import wallet_differences
-from matching.messages.events import MarkPriceChanged, Trade
-from matching.messages.vocabulary import CancelReason, Side
+from matching.messages.events import Trade
+from matching.messages.vocabulary import CancelReason, ExecutionType, Side
+from tests.ledger.prices import mark_price
 from tests.ledger.world import leg, position, rows
 
 
@@ -51,7 +52,13 @@ def test_an_undecodable_entry_stops_the_market_in_front_of_it(session, data, why
 def forged_trade(world):
     stranger = leg(world.orders["short"] + 1_000, world.alice.pk, 0, 0, 0, 0, 0)
     return Trade(
-        trade_id=1, price_ticks=1, size_lots=1, taker_side=Side.LONG, taker=stranger, maker=stranger
+        trade_id=1,
+        execution=ExecutionType.TRADE,
+        price_ticks=1,
+        size_lots=1,
+        taker_side=Side.LONG,
+        taker=stranger,
+        maker=stranger,
     )
 
 
@@ -88,7 +95,7 @@ def test_poison_stops_the_market_in_front_of_it(session, name):
     events, why = POISON[name]
     del session.entries[4:]
     bad = session.say(*events(session))
-    session.say(MarkPriceChanged(mark_price_ticks=5, index_price_ticks=5))
+    session.say(mark_price(5, 5))
     session.publish()
     with pytest.raises(PoisonEntry, match=why) as stopped:
         persist_market(session.market_id)
@@ -106,6 +113,7 @@ def test_unbalanced_leg_is_poison(session):
         session.accepted("long"),
         Trade(
             trade_id=1,
+            execution=ExecutionType.TRADE,
             price_ticks=1000,
             size_lots=1,
             taker_side=Side.LONG,
@@ -132,5 +140,5 @@ def test_trade_without_its_position_is_poison(session):
     del session.entries[4:]
     session.say(*entry.events[:-1])
     session.publish()
-    with pytest.raises(PoisonEntry, match=r"accounts \[\d+\] traded but no position changed"):
+    with pytest.raises(PoisonEntry, match=r"positions of \[\d+\] moved, none was told changed"):
         persist_market(session.market_id)

@@ -1,5 +1,6 @@
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,15 @@ from ledger.posting_rules import POSTING_RULES, deposit_movement
 from ledger.projectors import PROJECTORS, require_closed
 from matching.messages import events
 from matching.messages.events import Event
-from matching.messages.vocabulary import CancelReason, MarketState, RejectCode, Side
+from matching.messages.vocabulary import (
+    CancelReason,
+    ExecutionType,
+    MarketState,
+    RejectCode,
+    Side,
+    StateReason,
+)
+from tests.ledger.prices import mark_price
 from tests.ledger.world import leg, position
 
 A, H, M = AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.MARGIN
@@ -30,22 +39,59 @@ def releasing_events(released: int):
         events.OrderRejected(code=RejectCode.MIN_NOTIONAL, **who),
         events.OrderRested(side=Side.LONG, price_ticks=1, remaining_lots=1, arrival=1, **who),
         events.OrderCancelled(reason=CancelReason.USER, cancelled_lots=1, remaining_lots=0, **who),
+        events.OrderWaiting(arrival=1, **who),
+        events.OrderAmended(
+            price_ticks=1,
+            size_lots=1,
+            remaining_lots=1,
+            kept_priority=True,
+            brought_units=0,
+            **who,
+        ),
+        events.AmendRejected(code=RejectCode.NOTHING_TO_AMEND, **who),
+        events.ActivationRejected(code=RejectCode.UNKNOWN_ORDER, **who),
     ]
 
 
 MOVING_NOTHING = [
     events.MarketConfigured(config_version=1),
-    events.MarketStateChanged(state=MarketState.ACTIVE, previous_state=MarketState.HALTED),
-    events.MarkPriceChanged(mark_price_ticks=1, index_price_ticks=1),
+    events.MarketStateChanged(
+        state=MarketState.ACTIVE,
+        previous_state=MarketState.HALTED,
+        reason=StateReason.OPERATOR,
+    ),
+    mark_price(1, 1),
     events.CancelRejected(order_id=1, account_id=1, code=RejectCode.UNKNOWN_ORDER),
     events.CommandRejected(code=RejectCode.MALFORMED),
     position(1, 1, 1, 1),
+    events.OrderTriggered(
+        order_id=1, account_id=1, reference_ticks=1, size_lots=1, needs_hold=True
+    ),
+    events.PositionLiquidated(
+        account_id=1, **dict.fromkeys(events.PositionLiquidated.__struct_fields__[1:], 1)
+    ),
+    events.CountdownSet(account_id=1, due_ms=1),
 ]
+# Each has a test of its own below.
+MOVING_MORE = {
+    events.Trade,
+    events.PositionSettled,
+    events.FundingSettled,
+    events.MarginAdjusted,
+    events.MarginAdjustmentRejected,
+    events.InsuranceFunded,
+}
 
 
-def trade(taker, maker):
+def trade(taker, maker, execution=ExecutionType.TRADE):
     return events.Trade(
-        trade_id=7, price_ticks=10, size_lots=1, taker_side=Side.LONG, taker=taker, maker=maker
+        trade_id=7,
+        execution=execution,
+        price_ticks=10,
+        size_lots=1,
+        taker_side=Side.LONG,
+        taker=taker,
+        maker=maker,
     )
 
 
@@ -71,7 +117,7 @@ def test_events_without_money_post_nothing(event):
 
 
 def test_every_event_of_the_contract_is_exercised_here():
-    shown = {type(e) for e in [*releasing_events(1), *MOVING_NOTHING]} | {events.Trade}
+    shown = {type(e) for e in [*releasing_events(1), *MOVING_NOTHING]} | MOVING_MORE
     assert shown == set(get_args(Event)) == set(POSTING_RULES) == set(PROJECTORS)
 
 
@@ -87,6 +133,117 @@ def test_trade_posts_each_leg_on_its_own():
             7,
             ((M, 8, -700), (fees, None, 20), (clearing, "BTC-PERP", -300), (A, 8, 980)),
         ),
+    )
+
+
+FUND, CLEARING = AccountKind.INSURANCE, AccountKind.CLEARING
+
+
+def forced(account: int, margin: int, pnl: int, insurance: int, available: int):
+    """A leg without an order: margin and profit, shared by fund and wallet."""
+    return events.TradeLeg(
+        order_id=0,
+        account_id=account,
+        remaining_lots=0,
+        hold_released_units=0,
+        margin_delta_units=margin,
+        realized_pnl_units=pnl,
+        fee_units=0,
+        available_delta_units=available,
+        insurance_delta_units=insurance,
+    )
+
+
+def test_a_liquidated_leg_pays_its_fee_to_the_fund_and_an_ordinary_maker_is_a_fill():
+    # Margin 900 and a loss of 500 leave 400: 50 to the fund, 350 to the trader.
+    taker = forced(9, -900, -500, 50, 350)
+    assert movements(trade(taker, leg(6, 8, 0, 7, 5, 0, 2), ExecutionType.LIQUIDATION)) == (
+        (
+            EntryKind.LIQUIDATION,
+            None,
+            7,
+            ((M, 9, -900), (CLEARING, "BTC-PERP", 500), (FUND, "BTC-PERP", 50), (A, 9, 350)),
+        ),
+        (EntryKind.FILL, 6, 7, ((H, 8, -7), (M, 8, 5), (AccountKind.FEES, None, 2))),
+    )
+
+
+def test_the_fund_pays_the_shortfall_of_a_deleveraged_counterparty():
+    # The bankrupt keeps its margin at zero: a loss of 300 eats margin of 300. The other's margin of
+    # 100 and loss of 130 lack 30.
+    bankrupt, other = forced(9, -300, -300, 0, 0), forced(8, -100, -130, -30, 0)
+    assert movements(trade(bankrupt, other, ExecutionType.ADL)) == (
+        (EntryKind.ADL, None, 7, ((M, 9, -300), (CLEARING, "BTC-PERP", 300))),
+        (
+            EntryKind.ADL,
+            None,
+            7,
+            ((M, 8, -100), (CLEARING, "BTC-PERP", 130), (FUND, "BTC-PERP", -30)),
+        ),
+    )
+
+
+def test_settlement_gives_margin_and_profit_back():
+    event = events.PositionSettled(
+        price_ticks=10, position_lots=3, leg=forced(9, -900, 200, 10, 1_090)
+    )
+    assert movements(event) == (
+        (
+            EntryKind.SETTLEMENT,
+            None,
+            None,
+            ((M, 9, -900), (CLEARING, "BTC-PERP", -200), (FUND, "BTC-PERP", 10), (A, 9, 1_090)),
+        ),
+    )
+
+
+def test_funding_is_one_entry_over_all_accounts():
+    # 9 owes 60 with a margin of 40: 20 come out of its unrealised profit.
+    payments = (
+        events.FundingPayment(8, 50, 0, -500, 150),
+        events.FundingPayment(9, -60, 20, 620, 0),
+        events.FundingPayment(10, 10, 0, -100, 30),
+    )
+    event = events.FundingSettled(
+        rate_ppb=1,
+        mark_price_ticks=1,
+        per_lot_units=10,
+        carry=0,
+        funding_time_ms=1,
+        next_funding_ms=2,
+        payments=payments,
+    )
+    assert movements(event) == (
+        (
+            EntryKind.FUNDING,
+            None,
+            None,
+            ((M, 8, 50), (M, 9, -40), (M, 10, 10), (CLEARING, "BTC-PERP", -20)),
+        ),
+    )
+    assert movements(msgspec.structs.replace(event, payments=())) == ()
+
+
+def test_margin_comes_from_held_and_goes_to_available():
+    added = events.MarginAdjusted(account_id=9, amount_units=70, margin_units=170)
+    removed = events.MarginAdjusted(account_id=9, amount_units=-30, margin_units=140)
+    nothing = events.MarginAdjusted(account_id=9, amount_units=0, margin_units=140)
+    refused = events.MarginAdjustmentRejected(
+        account_id=9, code=RejectCode.NO_POSITION, released_units=70
+    )
+    assert movements(added) == ((EntryKind.MARGIN_ADDED, None, None, ((H, 9, -70), (M, 9, 70))),)
+    assert movements(removed) == (
+        (EntryKind.MARGIN_REMOVED, None, None, ((M, 9, -30), (A, 9, 30))),
+    )
+    assert movements(nothing) == ()
+    assert movements(refused) == ((RELEASE, None, None, ((H, 9, -70), (A, 9, 70))),)
+
+
+def test_the_fund_is_topped_up_from_outside():
+    event = events.InsuranceFunded(amount_units=500, insurance_units=900)
+    deposits = AccountKind.DEPOSITS
+    assert movements(event) == (
+        (EntryKind.INSURANCE_TOPUP, None, None, ((deposits, None, -500), (FUND, "BTC-PERP", 500))),
     )
 
 
@@ -117,7 +274,7 @@ def test_projectors_are_named_after_their_events():
     for event, projector in PROJECTORS.items():
         words = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.__name__)
         assert projector.__name__ == f"project{words}"
-        assert projector.__module__ == "ledger.projectors"
+        assert projector.__module__ in {"ledger.projectors", "ledger.projectors_perps"}
 
 
 def test_epoch_is_utc():

@@ -6,21 +6,35 @@
     alice.buys(5, at=1_001, leverage=10)
 
 Every command is checked for invariants, and for money that adds up. Lots are lots, prices ticks,
-money units. By default one tick times one lot is 1,000 units, makers pay 200 ppm, takers 500 ppm.
+money units. By default one tick times one lot is 1,000 units, makers pay 200 ppm, takers 500 ppm,
+maintenance margin is 1 % and a liquidation costs nothing. The mark price follows the index price to
+the tick, whatever the book says, unless `mark_clamp_ppm` is given.
 """
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import msgspec
+
+from matching.core import snapshot
 from matching.core.engine import Engine
 from matching.core.invariants import check_invariants
 from matching.messages.commands import (
+    ActivateOrder,
+    AdjustMargin,
+    AmendOrder,
     CancelAllOrders,
     CancelOrder,
     Command,
     ConfigureMarket,
+    FundInsurance,
+    LeverageTier,
     MarketConfig,
     PlaceOrder,
+    SetCountdown,
     SetMarketState,
+    SettleMarket,
+    Trigger,
     UpdateIndexPrice,
 )
 from matching.messages.events import (
@@ -29,20 +43,64 @@ from matching.messages.events import (
     OrderCancelled,
     OrderRejected,
     OrderRested,
+    OrderTriggered,
     Trade,
     TradeLeg,
 )
+from matching.messages.snapshot import decode_snapshot, encode_snapshot
 from matching.messages.vocabulary import (
     MarketState,
     OrderType,
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerBy,
+    TriggerKind,
 )
 from tests.matching.audit import Audit
 
 FUNDS = 1_000_000_000  # what every trader starts with
 PLENTY_PER_LOT = 3_000_000  # a hold that never runs short at prices around 1,000
+HOUR_MS = 3_600_000
+START_MS = 1_002 * HOUR_MS  # six hours before a funding time
+
+RULES = MarketConfig(
+    config_version=1,
+    units_per_tick_lot=1_000,
+    min_size_lots=1,
+    max_size_lots=1_000,
+    min_notional_units=0,
+    price_band_ppm=100_000,
+    max_open_orders=100,
+    max_open_interest_lots=10_000,
+    tiers=(LeverageTier(floor_units=0, max_leverage=20, maintenance_ppm=10_000),),
+    liquidation_fee_ppm=0,
+    mark_clamp_ppm=1,
+    circuit_breaker_ppm=0,
+    index_stale_ms=HOUR_MS,
+    funding_interval_ms=8 * HOUR_MS,
+    funding_interest_ppm=0,
+    funding_cap_ppm=20_000,
+    impact_notional_units=10**9,
+)
+
+Kind = TypeVar("Kind")
+
+
+def one_tier(max_leverage: int, maintenance_ppm: int = 1) -> tuple[LeverageTier, ...]:
+    return (
+        LeverageTier(floor_units=0, max_leverage=max_leverage, maintenance_ppm=maintenance_ppm),
+    )
+
+
+def only(kind: type[Kind], events: tuple[Event, ...]) -> Kind:
+    """The one event of this kind."""
+    (event,) = every(kind, events)
+    return event
+
+
+def every(kind: type[Kind], events: tuple[Event, ...]) -> list[Kind]:
+    return [event for event in events if isinstance(event, kind)]
 
 
 @dataclass
@@ -83,6 +141,10 @@ class Placed:
         return next((str(e.code) for e in self.events if isinstance(e, OrderRejected)), None)
 
     @property
+    def triggered(self) -> bool:
+        return any(isinstance(e, OrderTriggered) for e in self.events)
+
+    @property
     def names(self) -> list[str]:
         return [type(event).__name__ for event in self.events]
 
@@ -93,50 +155,59 @@ class Exchange:
         mark: int = 1_000,
         *,
         state: MarketState = MarketState.ACTIVE,
-        units_per_tick_lot: int = 1_000,
-        min_size_lots: int = 1,
-        max_size_lots: int = 1_000,
-        min_notional_units: int = 0,
-        price_band_ppm: int = 100_000,
         maker_fee_ppm: int = 200,
         taker_fee_ppm: int = 500,
-        max_leverage: int = 20,
-        max_open_orders: int = 100,
-        max_open_interest_lots: int = 10_000,
+        insurance: int = 0,
+        **rules: Any,
     ) -> None:
+        """``rules`` are those of `MarketConfig` that differ from `RULES`."""
         self.engine = Engine()
         self.audit = Audit()
-        self.config = MarketConfig(
-            config_version=1,
-            units_per_tick_lot=units_per_tick_lot,
-            min_size_lots=min_size_lots,
-            max_size_lots=max_size_lots,
-            min_notional_units=min_notional_units,
-            price_band_ppm=price_band_ppm,
-            maker_fee_ppm=maker_fee_ppm,
-            taker_fee_ppm=taker_fee_ppm,
-            max_leverage=max_leverage,
-            max_open_orders=max_open_orders,
-            max_open_interest_lots=max_open_interest_lots,
-        )
+        self.now_ms = START_MS
+        self.fees_ppm = (maker_fee_ppm, taker_fee_ppm)
+        self.config = msgspec.structs.replace(RULES, **rules)
         self._last_command_id = 0
         self._last_order_id = 0
         self.send(ConfigureMarket(command_id=self.next_command_id(), config=self.config))
         self.enter(state)
         if mark:
             self.mark(mark)
+        if insurance:
+            self.insures(insurance)
 
     def traders(self, *names: str) -> "list[Trader]":
         return [Trader(self, number, name) for number, name in enumerate(names, 1)]
 
     def send(self, command: Command) -> tuple[Event, ...]:
-        events = self.engine.apply(command, 1_000)
+        events = self.engine.apply(command, self.now_ms)
         check_invariants(self.engine.state)
         self.audit.record(command, events)
         return events
 
+    def passes(self, duration_ms: int) -> None:
+        """Time; nothing happens before the next command."""
+        self.now_ms += duration_ms
+
+    def restarts(self) -> None:
+        """From a snapshot that has been written and read, as after a crash."""
+        frame = encode_snapshot(snapshot.take(self.engine.state, "1-1"))
+        digest = self.engine.digest()
+        self.engine = Engine(snapshot.restore(decode_snapshot(frame)))
+        assert self.engine.digest() == digest
+
+    def configures(self, **rules: Any) -> tuple[Event, ...]:
+        version = self.config.config_version + 1
+        self.config = msgspec.structs.replace(self.config, config_version=version, **rules)
+        return self.send(ConfigureMarket(command_id=self.next_command_id(), config=self.config))
+
     def mark(self, price: int) -> tuple[Event, ...]:
         return self.send(UpdateIndexPrice(index_price_ticks=price))
+
+    def insures(self, units: int) -> tuple[Event, ...]:
+        return self.send(FundInsurance(command_id=self.next_command_id(), amount_units=units))
+
+    def settles(self, price: int) -> tuple[Event, ...]:
+        return self.send(SettleMarket(command_id=self.next_command_id(), price_ticks=price))
 
     def enter(self, state: MarketState) -> tuple[Event, ...]:
         return self.send(SetMarketState(command_id=self.next_command_id(), state=state))
@@ -187,11 +258,16 @@ class Trader:
         reduce_only: bool = False,
         stp: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER,
         worst: int | None = None,
+        fees_ppm: tuple[int, int] | None = None,
+        close_position: bool = False,
+        expires_ms: int = 0,
+        trigger: Trigger | None = None,
     ) -> Placed:
         """A limit order at ``at``, or a market order no worse than ``worst`` ticks."""
         is_market = at is None
+        maker_fee_ppm, taker_fee_ppm = fees_ppm or self.exchange.fees_ppm
         if hold is None:
-            hold = 0 if reduce_only else margin + PLENTY_PER_LOT * lots
+            hold = 0 if reduce_only or trigger else margin + PLENTY_PER_LOT * lots
         command = PlaceOrder(
             order_id=self.exchange.next_order_id(),
             account_id=self.account_id,
@@ -203,8 +279,13 @@ class Trader:
             margin_units=margin,
             leverage=leverage,
             hold_units=hold,
+            maker_fee_ppm=maker_fee_ppm,
+            taker_fee_ppm=taker_fee_ppm,
             reduce_only=reduce_only,
             self_trade_prevention=stp,
+            close_position=close_position,
+            expires_ms=expires_ms,
+            trigger=trigger,
         )
         return Placed(command.order_id, self.exchange.send(command))
 
@@ -216,9 +297,46 @@ class Trader:
         )
         return Placed(order.order_id, self.exchange.send(command))
 
-    def cancels_all(self) -> Placed:
+    def cancels_all(self, side: Side | None = None) -> Placed:
         command = CancelAllOrders(
-            command_id=self.exchange.next_command_id(), account_id=self.account_id
+            command_id=self.exchange.next_command_id(), account_id=self.account_id, side=side
+        )
+        return Placed(0, self.exchange.send(command))
+
+    def amends(self, order: Placed, *, at: int, lots: int, brings: int = 0) -> Placed:
+        command = AmendOrder(
+            command_id=self.exchange.next_command_id(),
+            order_id=order.order_id,
+            account_id=self.account_id,
+            price_ticks=at,
+            size_lots=lots,
+            hold_units=brings,
+        )
+        return Placed(order.order_id, self.exchange.send(command))
+
+    def activates(self, order: Placed, hold: int) -> Placed:
+        command = ActivateOrder(
+            command_id=self.exchange.next_command_id(),
+            order_id=order.order_id,
+            account_id=self.account_id,
+            hold_units=hold,
+        )
+        return Placed(order.order_id, self.exchange.send(command))
+
+    def adds_margin(self, units: int) -> Placed:
+        """Below zero takes it out."""
+        command = AdjustMargin(
+            command_id=self.exchange.next_command_id(),
+            account_id=self.account_id,
+            amount_units=units,
+        )
+        return Placed(0, self.exchange.send(command))
+
+    def counts_down(self, duration_ms: int) -> Placed:
+        command = SetCountdown(
+            command_id=self.exchange.next_command_id(),
+            account_id=self.account_id,
+            countdown_ms=duration_ms,
         )
         return Placed(0, self.exchange.send(command))
 
@@ -255,5 +373,28 @@ def money_of(leg: TradeLeg) -> tuple[int, int, int, int, int]:
 
 def positioned(exchange: Exchange, long: Trader, short: Trader, lots: int) -> None:
     """``long`` buys from ``short`` at 1,000."""
+    opens(exchange, long, short, lots, leverage=10)
+
+
+def opens(exchange: Exchange, long: Trader, short: Trader, lots: int, leverage: int = 20) -> None:
+    """At 1,000; the short's leverage is 10."""
     short.sells(lots, at=1_000)
-    long.buys(lots, at=1_000)
+    long.buys(lots, at=1_000, leverage=leverage)
+
+
+def stop_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
+    return Trigger(kind=TriggerKind.STOP, by=by, price_ticks=price)
+
+
+def take_profit_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
+    return Trigger(kind=TriggerKind.TAKE_PROFIT, by=by, price_ticks=price)
+
+
+def trailing_stop_at(price: int = 0, *, callback_ppm: int) -> Trigger:
+    """By the mark price; active at once if no price is given."""
+    return Trigger(
+        kind=TriggerKind.TRAILING_STOP,
+        by=TriggerBy.MARK,
+        price_ticks=price,
+        callback_ppm=callback_ppm,
+    )

@@ -24,7 +24,6 @@ from matching.messages.events import (
     Event,
     MarketConfigured,
     MarketStateChanged,
-    MarkPriceChanged,
     OrderAccepted,
     OrderCancelled,
     OrderRejected,
@@ -35,18 +34,21 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import (
     CancelReason,
+    ExecutionType,
     MarketState,
     OrderType,
     RejectCode,
     SelfTradePrevention,
     Side,
+    StateReason,
     TimeInForce,
 )
-from tests.matching.naive_rules import MILLION, NaiveRules, Outcome, Resting
+from tests.matching.naive_prices import NaivePrices
+from tests.matching.naive_rules import MILLION, Outcome, Resting
 
 
 @dataclass
-class NaiveExchange(NaiveRules):
+class NaiveExchange(NaivePrices):
     seen_orders: set[int] = field(default_factory=set)
     seen_commands: set[int] = field(default_factory=set)
     arrivals: int = 0
@@ -54,18 +56,16 @@ class NaiveExchange(NaiveRules):
     events: list[Event] = field(default_factory=list)
     moved: list[int] = field(default_factory=list)  # accounts whose position changed, in order
 
-    def apply(self, command: Command) -> tuple[Event, ...]:
-        self.events, self.moved = [], []
+    def apply(self, command: Command, now_ms: int) -> tuple[Event, ...]:
+        self.moved = []
+        self.events = [*self.look_at_clock(now_ms)]
         if isinstance(command, PlaceOrder):
             if command.order_id not in self.seen_orders:
                 self.seen_orders.add(command.order_id)
                 self.place(command)
         elif isinstance(command, UpdateIndexPrice):
             if self.state is not MarketState.HALTED:
-                self.mark = command.index_price_ticks
-                self.events.append(
-                    MarkPriceChanged(mark_price_ticks=self.mark, index_price_ticks=self.mark)
-                )
+                self.events += self.take_index(command.index_price_ticks, now_ms)
         elif command.command_id not in self.seen_commands:
             self.seen_commands.add(command.command_id)
             self.other(command)
@@ -81,15 +81,17 @@ class NaiveExchange(NaiveRules):
             )
         return tuple(self.events)
 
-    def other(
-        self, command: ConfigureMarket | SetMarketState | CancelOrder | CancelAllOrders
-    ) -> None:
+    def other(self, command: Command) -> None:
         match command:
             case ConfigureMarket(config=config):
                 self.config = config
                 self.events.append(MarketConfigured(config_version=config.config_version))
             case SetMarketState(state=state):
-                self.events.append(MarketStateChanged(state=state, previous_state=self.state))
+                self.events.append(
+                    MarketStateChanged(
+                        state=state, previous_state=self.state, reason=StateReason.OPERATOR
+                    )
+                )
                 self.state = state
             case CancelOrder(order_id=order_id, account_id=account_id):
                 found = [o for o in self.book if o.order_id == order_id]
@@ -131,6 +133,8 @@ class NaiveExchange(NaiveRules):
             c.leverage,
             c.reduce_only,
             self.arrivals,
+            c.maker_fee_ppm,
+            c.taker_fee_ppm,
         )
         self.events.append(
             OrderAccepted(
@@ -174,7 +178,7 @@ class NaiveExchange(NaiveRules):
         if not order.reduce_only:
             value = self.config.units_per_tick_lot * order.price
             margin = order.named or ceil(Fraction(value, order.leverage))
-            fee = ceil(Fraction(value * self.config.taker_fee_ppm, MILLION))
+            fee = ceil(Fraction(value * order.taker_fee_ppm, MILLION))
             need = margin + self.loss_at_mark(order.sign, order.price, 1) + fee
         released = max(0, order.reserve - need) * order.left
         order.reserve = min(order.reserve, need)
@@ -225,29 +229,32 @@ class NaiveExchange(NaiveRules):
         return None
 
     def trade(self, taker: Resting, maker: Resting) -> CancelReason | None:
-        assert self.config is not None
         wanted = min(taker.left, maker.left)
         if taker.reduce_only:
             wanted = min(wanted, self.holding(taker.account_id).closable(taker.sign))
             if not wanted:
                 return CancelReason.REDUCE_ONLY
         price = maker.price
-        taken = self.outcome(taker, price, wanted, self.config.taker_fee_ppm)
+        taken = self.outcome(taker, price, wanted, taker.taker_fee_ppm)
         if taken is None:
             return CancelReason.UNAFFORDABLE
-        made = self.outcome(maker, price, taken.lots, self.config.maker_fee_ppm)
+        # A rebate never exceeds what the taker pays for the same lots.
+        maker_fee_ppm = max(maker.maker_fee_ppm, -taker.taker_fee_ppm)
+        made = self.outcome(maker, price, taken.lots, maker_fee_ppm)
         if made is not None and made.lots < taken.lots:
-            taken = self.outcome(taker, price, made.lots, self.config.taker_fee_ppm)
+            taken = self.outcome(taker, price, made.lots, taker.taker_fee_ppm)
             if taken is None:
                 return CancelReason.UNAFFORDABLE
         if made is None:
             self.cancel(maker, CancelReason.UNAFFORDABLE)
             return None
         self.trades += 1
+        self.last = price
         legs = [self.settle(taker, taken), self.settle(maker, made)]
         self.events.append(
             Trade(
                 trade_id=self.trades,
+                execution=ExecutionType.TRADE,
                 price_ticks=price,
                 size_lots=taken.lots,
                 taker_side=Side.LONG if taker.sign > 0 else Side.SHORT,

@@ -1,15 +1,11 @@
 """What the naive exchange knows of margin: whether an order is refused, and what a fill does."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from matching.messages.commands import (
-    MarketConfig,
-    PlaceOrder,
-)
+from matching.messages.commands import LeverageTier, MarketConfig, PlaceOrder
 from matching.messages.vocabulary import (
     MarketState,
     OrderType,
@@ -33,6 +29,8 @@ class Resting:
     leverage: int
     reduce_only: bool
     arrival: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
 
 
 @dataclass
@@ -61,6 +59,7 @@ class NaiveRules:
 
     config: MarketConfig | None = None
     state: MarketState = MarketState.PRE_OPEN
+    stale: bool = False  # the index: an active market takes only orders that rest
     mark: int = 0
     book: list[Resting] = field(default_factory=list)
     holdings: dict[int, Holding] = field(default_factory=dict)
@@ -70,13 +69,19 @@ class NaiveRules:
         if config is None:
             return RejectCode.MARKET_NOT_CONFIGURED
         accepted = {
-            MarketState.ACTIVE: True,
+            MarketState.ACTIVE: not self.stale or c.time_in_force is TimeInForce.GTX,
             MarketState.POST_ONLY: c.time_in_force is TimeInForce.GTX,
-            MarketState.REDUCE_ONLY: c.reduce_only,
+            MarketState.REDUCE_ONLY: c.reduce_only and not self.stale,
         }
         checks: list[tuple[RejectCode, Callable[[], bool]]] = [
             (RejectCode.MARKET_STATE, lambda: not accepted.get(self.state, False)),
             (RejectCode.NO_MARK_PRICE, lambda: self.mark == 0),
+            (
+                RejectCode.MAX_OPEN_ORDERS,
+                lambda: (
+                    sum(o.account_id == c.account_id for o in self.book) >= config.max_open_orders
+                ),
+            ),
             (
                 RejectCode.INVALID_SIZE,
                 lambda: not config.min_size_lots <= c.size_lots <= config.max_size_lots,
@@ -85,7 +90,10 @@ class NaiveRules:
                 RejectCode.INVALID_TIME_IN_FORCE,
                 lambda: c.order_type is OrderType.MARKET and c.time_in_force is TimeInForce.GTX,
             ),
-            (RejectCode.INVALID_LEVERAGE, lambda: c.leverage > config.max_leverage),
+            (
+                RejectCode.INVALID_LEVERAGE,
+                lambda: not c.reduce_only and c.leverage > config.tiers[0].max_leverage,
+            ),
             (RejectCode.MIN_NOTIONAL, lambda: not c.reduce_only and self.too_little(c)),
             (RejectCode.PRICE_OUTSIDE_BAND, lambda: self.limit_outside_band(c)),
             (
@@ -93,15 +101,10 @@ class NaiveRules:
                 lambda: c.reduce_only and not self.closable_by(c),
             ),
             (
-                RejectCode.MAX_OPEN_ORDERS,
-                lambda: (
-                    sum(o.account_id == c.account_id for o in self.book) >= config.max_open_orders
-                ),
-            ),
-            (
                 RejectCode.MAX_OPEN_INTEREST,
                 lambda: not c.reduce_only and self.too_much_interest(c),
             ),
+            (RejectCode.MAX_POSITION, lambda: not c.reduce_only and self.too_large(c)),
             (RejectCode.INSUFFICIENT_MARGIN, lambda: not c.reduce_only and self.thin_margin(c)),
             (RejectCode.INSUFFICIENT_HOLD, lambda: not c.reduce_only and self.thin_hold(c)),
         ]
@@ -134,13 +137,50 @@ class NaiveRules:
         by_leverage = ceil(Fraction(self.config.units_per_tick_lot * price, c.leverage))
         return (c.margin_units // c.size_lots if c.margin_units else by_leverage), price
 
-    def thin_margin(self, c: PlaceOrder) -> bool:
+    def below_tier(self, c: PlaceOrder) -> bool:
+        """Whether the margin is less than the tier of the position asks that the order would make
+        if all of it were filled."""
         assert self.config is not None
         margin, price = self.margin_of_one_lot(c)
-        least = Fraction(self.config.units_per_tick_lot * price, self.config.max_leverage)
+        value = self.config.units_per_tick_lot * price
+        sign = 1 if c.side is Side.LONG else -1
+        after = abs(self.holding(c.account_id).lots + sign * c.size_lots)
+        return margin < Fraction(value, self.tier(value * after).max_leverage)
+
+    def too_large(self, c: PlaceOrder) -> bool:
+        """By leverage; who named a margin named too little."""
+        return not c.margin_units and self.below_tier(c)
+
+    def thin_margin(self, c: PlaceOrder) -> bool:
+        margin, price = self.margin_of_one_lot(c)
         sign = 1 if c.side is Side.LONG else -1
         is_limit = c.order_type is OrderType.LIMIT
-        return margin < least or (is_limit and margin < self.loss_at_mark(sign, price, 1))
+        if c.margin_units and (margin == 0 or self.below_tier(c)):
+            return True
+        return is_limit and margin < self.loss_at_mark(sign, price, 1)
+
+    def tier(self, notional: int) -> LeverageTier:
+        assert self.config is not None
+        return [t for t in self.config.tiers if t.floor_units <= notional][-1]
+
+    def maintenance(self, notional: int) -> Fraction:
+        """Each tier's rate on the part of the notional that lies in it."""
+        assert self.config is not None
+        tiers = self.config.tiers
+        total = Fraction(0)
+        for number, tier in enumerate(tiers):
+            top = tiers[number + 1].floor_units if number + 1 < len(tiers) else notional
+            part = max(0, min(notional, top) - tier.floor_units)
+            total += Fraction(part * tier.maintenance_ppm, MILLION)
+        return total
+
+    def liquidatable(self, held: Holding, mark: int) -> bool:
+        assert self.config is not None
+        if not held.lots:
+            return False
+        value = self.config.units_per_tick_lot * mark * held.lots
+        fee = Fraction(abs(value) * self.config.liquidation_fee_ppm, MILLION)
+        return held.margin + value - held.cost < self.maintenance(abs(value)) + fee
 
     def thin_hold(self, c: PlaceOrder) -> bool:
         assert self.config is not None
@@ -148,7 +188,7 @@ class NaiveRules:
             return False
         margin, price = self.margin_of_one_lot(c)
         value = self.config.units_per_tick_lot * price
-        fee = ceil(Fraction(value * self.config.taker_fee_ppm, MILLION))
+        fee = ceil(Fraction(value * c.taker_fee_ppm, MILLION))
         return c.hold_units // c.size_lots < margin + fee
 
     def outcome(self, order: Resting, price: int, lots: int, fee_ppm: int) -> Outcome | None:
@@ -156,7 +196,7 @@ class NaiveRules:
         assert self.config is not None
         k = self.config.units_per_tick_lot
         held = self.holding(order.account_id)
-        after = copy.copy(held)
+        after = held
         close = min(lots, held.closable(order.sign))
         pnl = fee = 0
         if close:
@@ -174,16 +214,21 @@ class NaiveRules:
             value = k * price * fresh
             margin = order.named * fresh or ceil(Fraction(value, order.leverage))
             fresh_fee = ceil(Fraction(value * fee_ppm, MILLION))
+            opened = Holding(
+                after.lots + order.sign * fresh,
+                after.cost + order.sign * value,
+                after.margin + margin,
+            )
+            tier = self.tier(k * price * abs(opened.lots))
             bearable = (
-                margin >= Fraction(value, self.config.max_leverage)
+                margin >= Fraction(value, tier.max_leverage)
                 and margin >= self.loss_at_mark(order.sign, price, fresh)
                 and order.reserve * fresh >= margin + fresh_fee
+                and not self.liquidatable(opened, self.mark)
             )
             if not bearable:
                 return Outcome(close, after, pnl, fee) if close else None
-            after.lots += order.sign * fresh
-            after.cost += order.sign * value
-            after.margin += margin
+            after = opened
             fee += fresh_fee
         return Outcome(lots, after, pnl, fee)
 

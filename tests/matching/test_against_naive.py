@@ -13,6 +13,7 @@ from matching.messages.commands import (
     CancelOrder,
     Command,
     ConfigureMarket,
+    LeverageTier,
     MarketConfig,
     PlaceOrder,
     SetMarketState,
@@ -44,11 +45,17 @@ CONFIG = MarketConfig(
     max_size_lots=10**6,
     min_notional_units=0,
     price_band_ppm=50_000,
-    maker_fee_ppm=200,
-    taker_fee_ppm=500,
-    max_leverage=20,
     max_open_orders=100_000,
     max_open_interest_lots=10**9,
+    tiers=(LeverageTier(floor_units=0, max_leverage=20, maintenance_ppm=5_000),),
+    liquidation_fee_ppm=0,
+    mark_clamp_ppm=1,
+    circuit_breaker_ppm=0,
+    index_stale_ms=3_600_000,
+    funding_interval_ms=86_400_000,
+    funding_interest_ppm=0,
+    funding_cap_ppm=0,
+    impact_notional_units=0,
 )
 # Margin of the whole notional and a hold of several times that: money never decides here.
 HOLD_PER_LOT = 4 * CONFIG.units_per_tick_lot * HIGHEST
@@ -83,6 +90,8 @@ def placed(
         margin_units=0,
         leverage=1,
         hold_units=HOLD_PER_LOT * lots,
+        maker_fee_ppm=200,
+        taker_fee_ppm=500,
         reduce_only=False,
         self_trade_prevention=prevention,
     )

@@ -17,6 +17,7 @@ from matching.messages.commands import (
     CancelOrder,
     Command,
     ConfigureMarket,
+    LeverageTier,
     MarketConfig,
     PlaceOrder,
     SetMarketState,
@@ -41,12 +42,24 @@ CONFIG = MarketConfig(
     max_size_lots=40,
     min_notional_units=14_000,
     price_band_ppm=33_333,
-    maker_fee_ppm=211,
-    taker_fee_ppm=577,
-    max_leverage=23,
     max_open_orders=6,
-    max_open_interest_lots=120,
+    max_open_interest_lots=60,
+    tiers=(
+        LeverageTier(floor_units=0, max_leverage=23, maintenance_ppm=7_001),
+        LeverageTier(floor_units=150_001, max_leverage=11, maintenance_ppm=13_003),
+        LeverageTier(floor_units=300_007, max_leverage=3, maintenance_ppm=57_007),
+    ),
+    liquidation_fee_ppm=1_003,
+    mark_clamp_ppm=4_001,
+    circuit_breaker_ppm=0,
+    index_stale_ms=3_600_000,
+    funding_interval_ms=86_400_000,
+    funding_interest_ppm=97,
+    funding_cap_ppm=20_000,
+    impact_notional_units=60_000,
 )
+START_MS = 86_400_000  # a day before the first funding
+FEES_PPM = ((211, 577), (0, 577), (-350, 400), (-100, 0), (-700, 700))  # maker, taker
 OPENING: tuple[Command, ...] = (
     ConfigureMarket(command_id=1, config=CONFIG),
     SetMarketState(command_id=2, state=MarketState.ACTIVE),
@@ -62,12 +75,17 @@ class Market:
         self.naive = NaiveExchange()
         self.audit = Audit()
         self.seen: set[str] = set()
+        self.now_ms = START_MS
         for command in OPENING:
             self.step(command)
 
     def step(self, command: Command) -> tuple[Event, ...]:
-        events = self.engine.apply(command, 1_000)
-        expected = self.naive.apply(command)
+        """Prices that would liquidate somebody are left out: the naive exchange can't do that."""
+        self.now_ms += 700
+        if isinstance(command, UpdateIndexPrice) and self.naive.beyond(command, self.now_ms):
+            return ()
+        events = self.engine.apply(command, self.now_ms)
+        expected = self.naive.apply(command, self.now_ms)
         assert events == expected, command
         self.audit.record(command, events)
         check_invariants(self.engine.state)
@@ -103,7 +121,8 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
         margin = lots * value // rng.randint(2, 24) + rng.randint(0, lots)
     per_lot = margin // lots or -(-value // leverage)
     loss = CONFIG.units_per_tick_lot * max(0, price - mark if side is Side.LONG else mark - price)
-    fee = -(-value * CONFIG.taker_fee_ppm // 1_000_000)
+    maker_fee_ppm, taker_fee_ppm = rng.choice(FEES_PPM)
+    fee = -(-value * taker_fee_ppm // 1_000_000)
     slack = rng.choice((0, 0, 0, -1, 1, 5, value // 20))
     hold = max(0, (per_lot + loss + fee + slack) * lots + rng.randint(0, lots - 1))
     reduce_only = rng.random() < 0.25
@@ -118,6 +137,8 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
         margin_units=margin,
         leverage=leverage,
         hold_units=0 if reduce_only else hold,
+        maker_fee_ppm=maker_fee_ppm,
+        taker_fee_ppm=taker_fee_ppm,
         reduce_only=reduce_only,
         self_trade_prevention=rng.choice(tuple(SelfTradePrevention)),
     )
@@ -152,7 +173,8 @@ def random_commands(rng: random.Random, count: int) -> Iterator[Command]:
         elif draw < 0.86:
             yield SetMarketState(command_id=10 + number, state=MarketState.ACTIVE)
         else:
-            mark = max(700, min(1_300, mark + round(rng.gauss(0, 12))))
+            shock = rng.gauss(0, 6 if rng.random() < 0.85 else 30)
+            mark = round(1_000 + (mark - 1_000) * 0.7 + shock)
             yield UpdateIndexPrice(index_price_ticks=mark)
 
 
@@ -176,6 +198,8 @@ _chosen = st.builds(
     margin_units=st.sampled_from([0, 0, 3_000, 40_000]),
     leverage=st.sampled_from([1, 5, 23]),
     hold_units=st.sampled_from([0, 3_000, 20_000, 90_000]),
+    maker_fee_ppm=st.sampled_from([-400, 0, 211]),
+    taker_fee_ppm=st.sampled_from([211, 577]),
     reduce_only=st.booleans(),
     self_trade_prevention=st.sampled_from(SelfTradePrevention),
 )
@@ -205,7 +229,11 @@ def test_a_long_run_gives_the_events_of_the_naive_exchange() -> None:
         "INSUFFICIENT_HOLD", "UNKNOWN_ORDER", "NOT_ORDER_OWNER", "USER", "IOC_REMAINDER",
         "FOK_UNFILLED", "POST_ONLY_WOULD_TAKE", "SELF_TRADE", "PRICE_BAND", "REDUCE_ONLY",
         "UNAFFORDABLE", "INVALID_TIME_IN_FORCE",
+        "MAX_POSITION",
     }  # fmt: skip
+    assert len(market.naive.premiums) > 300
+    assert sum(map(bool, market.naive.premiums)) > 100
+    assert market.naive.trades > 500
 
 
 def entries_of(commands: list[Command]) -> tuple[bytes, str]:

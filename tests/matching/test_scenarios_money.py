@@ -2,7 +2,7 @@
 200 ppm of the notional, takers 500 ppm.
 """
 
-from tests.matching.actors import FUNDS, Exchange, money_of
+from tests.matching.actors import FUNDS, Exchange, money_of, one_tier
 
 
 def test_leverage_mode_opens_both_sides() -> None:
@@ -227,7 +227,7 @@ def test_a_close_that_leaves_exactly_nothing_is_allowed() -> None:
 
 
 def test_a_fill_needs_the_smallest_margin_at_its_own_price() -> None:
-    exchange = Exchange(mark=1_000, max_leverage=20)
+    exchange = Exchange(mark=1_000, tiers=one_tier(20))
     alice, bob = exchange.traders("alice", "bob")
     bob.buys(2, at=1_010)
     # 50,000 a lot is enough at the mark, where a market order is first measured; at 1,010 it takes

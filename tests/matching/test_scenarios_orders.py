@@ -15,7 +15,7 @@ from matching.messages.vocabulary import (
     MarketState,
     TimeInForce,
 )
-from tests.matching.actors import FUNDS, Exchange, positioned
+from tests.matching.actors import FUNDS, Exchange, one_tier, positioned
 
 FOK, GTX, IOC = TimeInForce.FOK, TimeInForce.GTX, TimeInForce.IOC
 
@@ -206,7 +206,7 @@ def test_limits_of_the_market() -> None:
         min_notional_units=3_000_000,
         max_open_orders=2,
         max_open_interest_lots=12,
-        max_leverage=20,
+        tiers=one_tier(20),
     )
     alice, bob = exchange.traders("alice", "bob")
     assert alice.buys(1, at=1_000).refused == "INVALID_SIZE"

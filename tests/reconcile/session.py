@@ -28,7 +28,7 @@ from trading.market_rules import forget_markets
 from trading.models import Fill, Market, Order
 from trading.publisher import publish_command
 from trading.services import cancel_order, configure_market, place_order, set_market_state
-from trading.services.drafting import NewOrder
+from trading.services.terms import NewOrder
 
 DEADLINE_SECONDS = 60
 MARKETS = ("BTC-PERP", "ETH-PERP")
@@ -68,7 +68,7 @@ class Session:
                 lot_size=Decimal("0.001"),
                 max_size_lots=100_000,
                 min_notional_units=1_000_000,
-                max_leverage=50,
+                index_stale_ms=3_600_000,
                 max_open_interest_lots=10_000_000,
             )
             configure_market(market, by=None)

@@ -271,17 +271,27 @@ def test_an_order_status_flipped(session):
     """Every flip there is, one after the other."""
     for before, after in FLIPS:
         order = order_with(status=before)
+        is_waiting = after is OrderStatus.WAITING
+        rule = "order_waits_for_its_trigger" if is_waiting else "order_finished_holds_nothing"
         plant(
             "UPDATE trading_order SET status = %s WHERE id = %s",
             after.value,
             order.pk,
-            loosened="trading_order.order_finished_holds_nothing",
+            loosened=f"trading_order.{rule}",
         )
         difference = the(found(), "order status", BTC)
         assert difference.subject == f"order {order.pk}", (before, after)
         assert difference.expected == f"what an order that is {after} can be"
         plant("UPDATE trading_order SET status = %s WHERE id = %s", before, order.pk)
     assert found() == []
+
+
+@pytest.mark.parametrize(
+    "field", ["index_ms", "premium_sum_ppb", "premium_count", "funding_carry", "next_funding_ms"]
+)
+def test_where_funding_stands_changed(session, field):
+    plant(f"UPDATE trading_marketstatus SET {field} = {field} + 1 WHERE market_id = %s", BTC)
+    assert the(found(), "engine", BTC).subject == field.replace("_", " ")
 
 
 def test_an_orders_held_changed(session):

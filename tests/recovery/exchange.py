@@ -47,7 +47,7 @@ from trading.models import Market, Order, OutboxCommand
 from trading.publisher import publish_command
 from trading.services import configure_market, place_order, resend_unseen_commands, resending
 from trading.services import set_market_state as move_market
-from trading.services.drafting import NewOrder
+from trading.services.terms import NewOrder
 
 DEADLINE_SECONDS = 60
 MARKET = "BTC-PERP"
@@ -110,7 +110,7 @@ class Exchange:
             lot_size=Decimal("0.001"),
             max_size_lots=100_000,
             min_notional_units=1_000_000,
-            max_leverage=50,
+            index_stale_ms=3_600_000,
             max_open_interest_lots=10_000_000,
         )
         configure_market(market, by=None)
@@ -219,9 +219,18 @@ class Exchange:
 
 
 def meaning(snapshot: EngineSnapshot) -> dict[str, Any]:
-    """All but how arrivals are numbered and which ids are remembered."""
+    """All but how arrivals are numbered, which ids are remembered, and what begins anew with a
+    starting point (see `ledger.engine_rows`)."""
     told = msgspec.structs.asdict(snapshot)
-    for name in ("last_arrival", "recent_orders", "recent_commands", "input_id", "clock_ms"):
+    for name in (
+        "last_arrival",
+        "recent_orders",
+        "recent_commands",
+        "input_id",
+        "clock_ms",
+        "basis",
+        "stuck",
+    ):
         del told[name]
     told["orders"] = [msgspec.structs.replace(order, arrival=0) for order in snapshot.orders]
     return told

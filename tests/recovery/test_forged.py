@@ -29,6 +29,8 @@ def forged_order(account_id: int) -> PlaceOrder:
         margin_units=0,
         leverage=10,
         hold_units=10**12,
+        maker_fee_ppm=200,
+        taker_fee_ppm=500,
         reduce_only=False,
         self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
     )

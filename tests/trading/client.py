@@ -17,7 +17,7 @@ from matching.messages.streams import Ticker, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading import services
 from trading.market_rules import forget_markets
-from trading.models import Market
+from trading.models import LeverageTier, Market
 
 PASSWORD = "correct horse battery"
 _names = itertools.count(1)
@@ -102,11 +102,19 @@ def make_market(market_id: str = "BTC-PERP") -> Market:
         min_size_lots=2,
         max_size_lots=100_000,
         min_notional_units=60_000_000,
-        max_leverage=50,
         max_open_interest_lots=1_000_000,
+        liquidation_fee_ppm=1_000,
     )
-    services.configure_market(market, by=None)
+    services.configure_market(market, by=None, tiers=make_tiers())
     return market
+
+
+def make_tiers() -> list[LeverageTier]:
+    """50x up to 1,000,000, then 10x."""
+    return [
+        LeverageTier(floor_units=0, max_leverage=50, maintenance_ppm=10_000),
+        LeverageTier(floor_units=1_000_000_000_000, max_leverage=10, maintenance_ppm=50_000),
+    ]
 
 
 def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) -> None:

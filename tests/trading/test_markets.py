@@ -19,14 +19,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_each_edit_is_a_version_the_engine_is_told_of(redis_db: redis.Redis) -> None:
     market = make_market()
-    market.taker_fee_ppm = 700
+    market.price_band_ppm = 70_000
     services.configure_market(market, by=None)
     entries: Any = redis_db.xrange(input_stream("BTC-PERP"))
     first, second = (decode_command(fields[COMMAND_FIELD]) for _, fields in entries)
     assert isinstance(first, ConfigureMarket)
     assert isinstance(second, ConfigureMarket)
     assert (first.config.config_version, second.config.config_version) == (1, 2)
-    assert (first.config.taker_fee_ppm, second.config.taker_fee_ppm) == (500, 700)
+    assert (first.config.price_band_ppm, second.config.price_band_ppm) == (100_000, 70_000)
+    assert first.config.tiers == second.config.tiers
     assert second.config.units_per_tick_lot == 100
     assert Market.objects.get().config_version == 2
 
@@ -43,7 +44,8 @@ def test_each_edit_is_a_version_the_engine_is_told_of(redis_db: redis.Redis) -> 
         ({"maker_fee_ppm": 501}, "__all__"),
         ({"min_size_lots": 200_000}, "__all__"),
         ({"max_size_lots": 10**13}, "max_size_lots"),
-        ({"max_leverage": 0}, "max_leverage"),
+        ({"liquidation_fee_ppm": 100_001}, "liquidation_fee_ppm"),
+        ({"maker_fee_ppm": -501}, "__all__"),
         ({"id": "btc perp"}, "id"),
     ],
 )

@@ -61,6 +61,8 @@ def test_an_order_is_held_written_journalled_and_sent(
         margin_units=2_500_000_000,
         leverage=1,
         hold_units=2_506_250_000,
+        maker_fee_ppm=200,
+        taker_fee_ppm=500,
         reduce_only=False,
         self_trade_prevention=command.self_trade_prevention,
     )

@@ -81,6 +81,11 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
         "held": "2506.25",
         "reduceOnly": False,
         "postOnly": False,
+        "closePosition": False,
+        "expiresAt": None,
+        "trigger": None,
+        "makerFee": "0.0002",
+        "takerFee": "0.0005",
         "selfTradePrevention": "EXPIRE_MAKER",
         "status": "pending",
         "reason": None,
@@ -150,7 +155,10 @@ def test_positions_long_short_and_flat(trader: Trader) -> None:
         "markPrice": "25000",
         "unrealizedPnl": "0.1",
         "realizedPnl": "0",
-        "liquidationPrice": None,
+        # (4,999.9 − 1,000) / (0.2 × 0.989) = 20,221.94
+        "liquidationPrice": "20221.9",
+        "leverage": "5",
+        "marginRatio": "0.049995",
     }
     position.delete()
     add_position(trader, -200, -249_995 * 200 * 100, 1_000_000_000)
@@ -178,6 +186,7 @@ def test_fills_show_a_traders_own_side(trader: Trader) -> None:
             "tradeId": 1,
             "marketId": "BTC-PERP",
             "orderId": mine,
+            "execution": "TRADE",
             "side": "LONG",
             "role": "TAKER",
             "qty": "0.2",
@@ -236,6 +245,12 @@ def test_markets_and_their_prices(market: Market, redis_db: redis.Redis) -> None
         "makerFee": "0.0002",
         "takerFee": "0.0005",
         "maxLeverage": 50,
+        "leverageTiers": [
+            {"floor": "0", "maxLeverage": 50, "maintenanceMargin": "0.01"},
+            {"floor": "1000000", "maxLeverage": 10, "maintenanceMargin": "0.05"},
+        ],
+        "liquidationFee": "0.001",
+        "fundingIntervalMs": 28_800_000,
         "markPrice": "25000",
     }
     ticker = Api().get("/markets/BTC-PERP/ticker").body

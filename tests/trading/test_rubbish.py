@@ -22,13 +22,24 @@ WITH_BODY = [
     ("POST", "/auth/signout"),
     ("POST", "/user/onramp"),
     ("POST", "/order"),
+    ("PATCH", "/order/1"),
+    ("POST", "/orders/batch"),
+    ("POST", "/orders/countdown"),
+    ("POST", "/user/positions/BTC-PERP/margin"),
+    ("POST", "/user/leverage/BTC-PERP"),
 ]
 NEEDS_TOKEN = [
     ("POST", "/user/onramp"),
     ("POST", "/order"),
     ("GET", "/order/1"),
     ("DELETE", "/order/1"),
+    ("PATCH", "/order/1"),
     ("DELETE", "/orders"),
+    ("POST", "/orders/batch"),
+    ("DELETE", "/orders/batch"),
+    ("POST", "/orders/countdown"),
+    ("POST", "/user/positions/BTC-PERP/margin"),
+    ("POST", "/user/leverage/BTC-PERP"),
     ("GET", "/user/orders"),
     ("GET", "/user/positions"),
     ("GET", "/user/fills"),
@@ -138,7 +149,13 @@ def test_paths_that_lead_nowhere(trader: Trader, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        *(("GET", "/order"), ("PUT", "/order/1"), ("PATCH", "/orders"), ("POST", "/markets")),
+        *(
+            ("GET", "/order"),
+            ("PUT", "/order/1"),
+            ("PATCH", "/orders"),
+            ("GET", "/orders/batch"),
+            ("POST", "/markets"),
+        ),
         *(("DELETE", "/user/orders"), ("GET", "/auth/signin"), ("BREW", "/order")),
     ],
 )
@@ -170,11 +187,19 @@ FIELDS = {
     "/order": [
         *("marketId", "side", "qty", "orderType", "price", "margin", "leverage", "timeInForce"),
         *("postOnly", "reduceOnly", "clientOrderId", "selfTradePrevention"),
+        *("closePosition", "expiresAt", "trigger"),
     ],
+    "/orders/batch": ["orders"],
+    "/orders/countdown": ["marketId", "countdownMs"],
+    "/user/positions/BTC-PERP/margin": ["amount"],
+    "/user/leverage/BTC-PERP": ["leverage"],
+    "/user/leverage/NONE": ["leverage"],
 }
+TRIGGER_FIELDS = ["type", "by", "price", "callback"]
 GETS = [
     *(f"/user/{part}" for part in ("orders", "positions", "fills", "ledger", "equity")),
-    *(f"/markets/BTC-PERP{part}" for part in ("", "/depth", "/trades", "/ticker")),
+    *(f"/markets/BTC-PERP{part}" for part in ("", "/depth", "/trades", "/ticker", "/funding")),
+    "/markets/BTC-PERP/liquidations",
 ]
 
 
@@ -196,19 +221,35 @@ def test_a_seeded_storm_of_rubbish_is_never_a_fault(trader: Trader, redis_db: re
 
 
 def random_request(rng: random.Random) -> tuple[str, str, bytes]:
-    kind = rng.randrange(4)
+    kind = rng.randrange(6)
     if kind == 0:
         return "POST", "/order", random_order(rng)
+    if kind == 4:
+        orders = b", ".join(random_order(rng) for _ in range(rng.randrange(4)))
+        return "POST", "/orders/batch", mangled(rng, b'{"orders": [' + orders + b"]}")
+    if kind == 5:
+        changes = {name: rng.choice(VALUES) for name in ("price", "qty") if rng.random() < 0.8}
+        path = rng.choice([f"/order/{rng.randrange(1, 400)}", "/order/" + random_text(rng)])
+        return "PATCH", path, mangled(rng, json.dumps(changes).encode())
     if kind == 1:
         path = rng.choice(list(FIELDS))
         names = FIELDS[path] + ["extra"] * (rng.random() < 0.1)
         body = {name: rng.choice(VALUES) for name in names if rng.random() < 0.8}
         return "POST", path, mangled(rng, json.dumps(body).encode())
     if kind == 2:
-        names = ["cursor", "limit", "status", "marketId", "x"]
+        names = ["cursor", "limit", "status", "marketId", "side", "x"]
         query = "&".join(f"{rng.choice(names)}={random_text(rng)}" for _ in range(rng.randrange(4)))
         return "GET", f"{rng.choice(GETS)}?{query}", b""
-    path = rng.choice(["/order/", "/markets/", "/orders?marketId=", "/"]) + random_text(rng)
+    path = rng.choice(
+        [
+            "/order/",
+            "/markets/",
+            "/orders?marketId=",
+            "/orders?side=",
+            "/orders/batch?orderIds=",
+            "/",
+        ]
+    ) + random_text(rng)
     return rng.choice(["GET", "DELETE", "POST", "PUT", "PATCH", "OPTIONS", "HEAD"]), path, b""
 
 
@@ -220,6 +261,11 @@ def random_order(rng: random.Random) -> bytes:
             body.pop(name, None)
         else:
             body[name] = rng.choice(VALUES)
+    if rng.random() < 0.3:
+        trigger = {"type": "STOP", "by": "MARK", "price": "26000"}
+        for name in rng.sample(TRIGGER_FIELDS, rng.randrange(3)):
+            trigger[name] = rng.choice(VALUES)
+        body["trigger"] = trigger
     return mangled(rng, json.dumps(body).encode())
 
 

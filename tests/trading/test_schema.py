@@ -1,5 +1,6 @@
 """The API's description is complete, valid, and its examples work."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.trading.client import Api, Trader, make_trader
-from tests.trading.test_reading import same_shape
+from tests.trading.test_reading import add_position, same_shape
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db
@@ -59,8 +60,8 @@ def test_every_call_has_an_example_and_its_errors(schema: Any) -> None:
                 assert call["requestBody"]["content"]["application/json"]["examples"], where
 
 
-def body_example(schema: Any, path: str) -> Any:
-    content = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+def body_example(schema: Any, path: str, method: str = "post") -> Any:
+    content = schema["paths"][path][method]["requestBody"]["content"]["application/json"]
     (example,) = content["examples"].values()
     return example["value"]
 
@@ -91,10 +92,31 @@ def test_the_examples_work_one_after_the_other(
         answer = trader.api.get(path)
         assert answer.status == 200
         assert same_shape(answer.body, answer_example(schema, path, "get", 200))
+    for path in ("/orders/batch", "/orders/countdown"):
+        post(path, trader.api, 202)
+    add_position(trader, 200, 5_000_000_000, 1_000_000_000)
+    for path, status in (
+        ("/user/positions/{market_id}/margin", 202),
+        ("/user/leverage/{market_id}", 200),
+    ):
+        real = path.format(market_id="BTC-PERP")
+        answer = trader.api.post(real, body_example(schema, path))
+        assert answer.status == status, answer
+        assert same_shape(answer.body, answer_example(schema, path, "post", status))
+    for path in ("/markets/{market_id}/funding", "/markets/{market_id}/liquidations"):
+        answer = Api().get(path.format(market_id="BTC-PERP"))
+        assert same_shape(answer.body, answer_example(schema, path, "get", 200))
+    Order.objects.filter(pk=order_id).update(status="open")
+    changes = json.dumps(body_example(schema, "/order/{order_id}", "patch")).encode()
+    answer = trader.api.send("PATCH", f"/order/{order_id}", changes)
+    assert answer.status == 202, answer
+    assert same_shape(answer.body, answer_example(schema, "/order/{order_id}", "patch", 202))
+    answer = trader.api.delete(f"/orders/batch?orderIds={order_id}")
+    assert same_shape(answer.body, answer_example(schema, "/orders/batch", "delete", 202))
     for method, path in (("GET", "/order/{order_id}"), ("DELETE", "/order/{order_id}")):
         answer = trader.api.send(method, path.format(order_id=order_id))
         status = 200 if method == "GET" else 202
         assert answer.status == status
         assert same_shape(answer.body, answer_example(schema, path, method.lower(), status))
-    assert Order.objects.get().pk == order_id
+    assert Order.objects.earliest("pk").pk == order_id
     assert make_trader().api.delete("/orders").status == 202

@@ -1,5 +1,23 @@
 """The operator's view of trading: markets, which they edit, and what the engine made of orders."""
 
-from trading.admin import markets, orders, positions, progress
+from trading.admin import (
+    funding,
+    liquidations,
+    markets,
+    orders,
+    positions,
+    progress,
+    tiers,
+    traders,
+)
 
-__all__ = ["markets", "orders", "positions", "progress"]
+__all__ = [
+    "funding",
+    "liquidations",
+    "markets",
+    "orders",
+    "positions",
+    "progress",
+    "tiers",
+    "traders",
+]

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.duration import duration_string
 
 from exchange_site.api import ApiError
 from matching.messages.limits import PPM
 from trading import conversions
-from trading.models import Market
-from trading.services.markets import market_config
+from trading.market_config import market_config
+from trading.models import LeverageTier, Market
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _ModelForm = forms.ModelForm[Market]
@@ -31,7 +34,7 @@ class Converted:
     """
 
     column: str
-    inward: Callable[[Decimal, Market], int]
+    inward: Callable[[Any, Market], int]
     outward: Callable[[int, Market], str]
 
 
@@ -51,19 +54,41 @@ def _rate(column: str) -> Converted:
     )
 
 
+def _money(field: str, column: str) -> Converted:
+    return Converted(
+        column,
+        lambda value, _: conversions.to_units(value, field) if value else 0,
+        lambda units, _: conversions.units_text(units),
+    )
+
+
+def _duration(column: str) -> Converted:
+    return Converted(
+        column,
+        lambda value, _: value // timedelta(milliseconds=1),
+        lambda ms, _: duration_string(timedelta(milliseconds=ms)),
+    )
+
+
 CONVERTED = {
     "min_size": _lots("Minimum size", "min_size_lots"),
     "max_size": _lots("Maximum size", "max_size_lots"),
     "max_open_interest": _lots("Maximum open interest", "max_open_interest_lots"),
-    "min_notional": Converted(
-        "min_notional_units",
-        lambda value, _: conversions.to_units(value, "Minimum order value") if value else 0,
-        lambda units, _: conversions.units_text(units),
-    ),
+    "min_notional": _money("Minimum order value", "min_notional_units"),
     "price_band_percent": _rate("price_band_ppm"),
     "maker_fee_percent": _rate("maker_fee_ppm"),
     "taker_fee_percent": _rate("taker_fee_ppm"),
+    "liquidation_fee_percent": _rate("liquidation_fee_ppm"),
+    "mark_clamp_percent": _rate("mark_clamp_ppm"),
+    "circuit_breaker_percent": _rate("circuit_breaker_ppm"),
+    "index_stale_after": _duration("index_stale_ms"),
+    "funding_interval": _duration("funding_interval_ms"),
+    "funding_interest_percent": _rate("funding_interest_ppm"),
+    "funding_cap_percent": _rate("funding_cap_ppm"),
+    "impact_notional": _money("Impact order value", "impact_notional_units"),
 }
+# The tiers are judged by their own forms, together with the market.
+_ANY_TIER = LeverageTier(floor_units=0, max_leverage=1, maintenance_ppm=1)
 _FIELD_OF_COLUMN = {converted.column: name for name, converted in CONVERTED.items()}
 
 
@@ -75,6 +100,14 @@ def _percent(label: str, smallest: str, largest: str, help_text: str = "") -> fo
         max_value=Decimal(largest),
         max_digits=9,
         decimal_places=PERCENT_DECIMALS,
+    )
+
+
+def _time(label: str, smallest: timedelta, largest: timedelta, help_text: str) -> forms.Field:
+    return forms.DurationField(
+        label=label,
+        help_text=help_text,
+        validators=[MinValueValidator(smallest), MaxValueValidator(largest)],
     )
 
 
@@ -94,19 +127,55 @@ class MarketForm(_ModelForm):
     price_band_percent = _percent(
         "Price band, %", "0.0001", "99.9999", "No fill further than this from the mark price."
     )
-    maker_fee_percent = _percent("Maker fee, %", "0", "100", "Of the value of a resting fill.")
+    maker_fee_percent = _percent(
+        "Maker fee, %", "-100", "100", "Of the value of a resting fill; below zero a rebate."
+    )
     taker_fee_percent = _percent(
-        "Taker fee, %", "0", "100", "Of the value of an arriving fill; at least the maker's."
+        "Taker fee, %",
+        "0",
+        "100",
+        "Of the value of an arriving fill; at least the maker's, and at least a rebate. "
+        "Traders with a fee tier pay its fees instead of both.",
+    )
+    liquidation_fee_percent = _percent(
+        "Liquidation fee, %", "0", "10", "Of the value closed by force, to the insurance fund."
+    )
+    mark_clamp_percent = _percent(
+        "Mark price within, %", "0.0001", "99.9999", "Of the index price, either way."
+    )
+    circuit_breaker_percent = _percent(
+        "Circuit breaker, %",
+        "0",
+        "100",
+        "A mark price that jumps further than this halts the market; 0: never.",
+    )
+    index_stale_after = _time(
+        "Index stale after",
+        timedelta(seconds=1),
+        timedelta(hours=1),
+        "Hours:minutes:seconds without an index price; nothing is liquidated on a stale one.",
+    )
+    funding_interval = _time(
+        "Funding every", timedelta(minutes=1), timedelta(days=1), "Hours:minutes:seconds."
+    )
+    funding_interest_percent = _percent(
+        "Interest per 8 hours, %", "0", "100", "What funding tends to."
+    )
+    funding_cap_percent = _percent(
+        "Largest funding rate, %", "0", "100", "Of one interval, either way."
+    )
+    impact_notional = _amount(
+        "Impact order value",
+        "Value of the orders whose average price measures the premium, in the settlement currency.",
     )
 
     class Meta:
         model = Market
-        fields = ("id", "base_asset", "tick_size", "lot_size", "max_leverage", "max_open_orders")
+        fields = ("id", "base_asset", "tick_size", "lot_size", "max_open_orders")
         help_texts = {
             "id": "Its name everywhere, for good: BTC-PERP.",
             "tick_size": "Smallest step of a price. Can't be changed later.",
             "lot_size": "Smallest step of a size. Can't be changed later.",
-            "max_leverage": "Position value per unit of margin.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -138,11 +207,13 @@ class MarketForm(_ModelForm):
             self.add_error("max_size", "The maximum size must be at least the minimum size.")
         if market.maker_fee_ppm > market.taker_fee_ppm:
             self.add_error("taker_fee_percent", "The taker fee must be at least the maker fee.")
+        if -market.maker_fee_ppm > market.taker_fee_ppm:
+            self.add_error("maker_fee_percent", "A rebate must be at most the taker fee.")
         if self.errors:
             return
         try:
             market.full_clean()
-            market_config(market)
+            market_config(market, [_ANY_TIER])
         except ValidationError as error:
             self._add_model_errors(error)
 

@@ -1,20 +1,24 @@
 """Markets: their rules, which become commands to the engine, and the switches of their state."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.duration import duration_string
 from django.utils.text import capfirst
 
-from exchange_site.admin_actions import ask_then_run, operator_of
+from exchange_site.admin_actions import ask_form_then_run, ask_then_run, operator_of
 from exchange_site.admin_base import (
     BaseAdmin,
     Cell,
+    Show,
     Table,
     badge,
+    money,
     money_column,
     price,
     rate_column,
@@ -24,9 +28,11 @@ from exchange_site.admin_base import (
 )
 from matching.messages.vocabulary import MarketState
 from trading import conversions, services
+from trading.admin.market_actions import InsuranceForm, SettleForm
 from trading.admin.market_form import MarketForm
-from trading.admin.progress import commands_table
+from trading.admin.progress import commands_table, funding_words
 from trading.admin.rows import state_badge
+from trading.admin.tiers import TierInline
 from trading.models import Market, OutboxCommand
 
 _FIXED = ("id", "base_asset", "tick_size", "lot_size", "tick", "lot")
@@ -38,6 +44,10 @@ def _config(market: Market) -> Cell:
     if applied >= requested:
         return badge(f"version {applied} applied", "ok")
     return words(badge(f"version {requested} asked for", "warn"), f"version {applied} applied")
+
+
+def _time_column(attribute: str, name: str) -> Show:
+    return shown(name, lambda m: duration_string(timedelta(milliseconds=getattr(m, attribute))))
 
 
 def _state_action(name: str, state: MarketState, verb: str, consequence: str) -> Any:
@@ -70,6 +80,7 @@ def _state_action(name: str, state: MarketState, verb: str, consequence: str) ->
 @admin.register(Market)
 class MarketAdmin(BaseAdmin):
     form = MarketForm
+    inlines = (TierInline,)
     ordering = ("pk",)
     list_display = (
         "id",
@@ -80,19 +91,38 @@ class MarketAdmin(BaseAdmin):
         "lot",
         "maker_fee_percent",
         "taker_fee_percent",
-        "max_leverage",
+        "insurance",
         "config",
     )
     list_select_related = ("status",)
     search_fields = ("id", "base_asset")
     list_filter = ("status__state",)
-    actions = ("resume", "post_only", "reduce_only", "cancel_only", "pause")
-    readonly_fields = ("quote_asset", "state", "mark_price", "index_price", "last_price", "config")
+    actions = (
+        "resume",
+        "post_only",
+        "reduce_only",
+        "cancel_only",
+        "pause",
+        "settle",
+        "fund_insurance",
+    )
+    readonly_fields = (
+        "quote_asset",
+        "state",
+        "mark_price",
+        "index_price",
+        "last_price",
+        "insurance",
+        "funding",
+        "config",
+    )
 
     state = shown("state", lambda market: state_badge(market.status.state))
     mark_price = shown("mark price", lambda m: price(m.status.mark_price_ticks, m))
     index_price = shown("index price", lambda m: price(m.status.index_price_ticks, m))
     last_price = shown("last price", lambda m: price(m.status.last_price_ticks, m))
+    insurance = shown("insurance fund", lambda m: money(m.status.insurance_units))
+    funding = shown("funding", lambda m: funding_words(m.status))
     tick = shown("tick", lambda m: f"{conversions.text(m.tick_size)} {m.quote_asset}")
     lot = shown("lot", lambda m: f"{conversions.text(m.lot_size)} {m.base_asset}")
     config = shown("rules", _config)
@@ -105,6 +135,14 @@ class MarketAdmin(BaseAdmin):
     maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
     taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
     price_band_percent = rate_column("price_band_ppm", "price band")
+    liquidation_fee_percent = rate_column("liquidation_fee_ppm", "liquidation fee")
+    mark_clamp_percent = rate_column("mark_clamp_ppm", "mark price within")
+    circuit_breaker_percent = rate_column("circuit_breaker_ppm", "circuit breaker")
+    index_stale_after = _time_column("index_stale_ms", "index stale after")
+    funding_interval = _time_column("funding_interval_ms", "funding every")
+    funding_interest_percent = rate_column("funding_interest_ppm", "interest per 8 hours")
+    funding_cap_percent = rate_column("funding_cap_ppm", "largest funding rate")
+    impact_notional = money_column("impact_notional_units", "impact order value")
 
     resume = _state_action("resume", MarketState.ACTIVE, "resume", "Every order is accepted again.")
     post_only = _state_action(
@@ -132,6 +170,49 @@ class MarketAdmin(BaseAdmin):
         "No orders are accepted and prices are ignored. Cancels still work; the book is kept.",
     )
 
+    def has_settle_market_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.settle_market")
+
+    def has_fund_insurance_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.fund_insurance")
+
+    @admin.action(description="Settle a market for good", permissions=["settle_market"])
+    def settle(self, request: HttpRequest, queryset: QuerySet[Market]) -> TemplateResponse | None:
+        return ask_form_then_run(
+            self,
+            request,
+            queryset,
+            action="settle",
+            question="Settle this market for good?",
+            consequence="Every order is cancelled, every position is closed at this price, all "
+            "margin goes back to its traders, and the market never opens again. It can't be "
+            "undone.",
+            form_of=SettleForm,
+            service=lambda market, said: services.settle_market(
+                market, said["price"], by=operator_of(request)
+            ),
+            done=lambda said: f"asked to settle at {conversions.text(said['price'])}",
+        )
+
+    @admin.action(description="Top up the insurance fund", permissions=["fund_insurance"])
+    def fund_insurance(
+        self, request: HttpRequest, queryset: QuerySet[Market]
+    ) -> TemplateResponse | None:
+        return ask_form_then_run(
+            self,
+            request,
+            queryset,
+            action="fund_insurance",
+            question="Top up the insurance fund?",
+            consequence="The money comes from outside the exchange, as a deposit does, and stays "
+            "in the fund of this market.",
+            form_of=InsuranceForm,
+            service=lambda market, said: services.fund_insurance(
+                market, said["amount_units"], by=operator_of(request)
+            ),
+            done=lambda said: f"asked to put {money(said['amount_units'])} into its insurance fund",
+        )
+
     def has_change_market_state_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.change_market_state")
 
@@ -152,22 +233,34 @@ class MarketAdmin(BaseAdmin):
                 ("Market", {"fields": ("id", "base_asset", ("tick_size", "lot_size"))}),
                 *_LIMITS,
             )
-        now = ("state", "config", ("mark_price", "index_price", "last_price"))
+        now = (
+            ("state", "config"),
+            ("mark_price", "index_price", "last_price"),
+            ("insurance", "funding"),
+        )
         return (
             ("Where it stands", {"fields": now}),
             ("Market", {"fields": (("base_asset", "quote_asset"), ("tick", "lot"))}),
             *_LIMITS,
         )
 
-    def save_model(
+    def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
+        """Saved with its tiers, in `save_related`."""
+
+    def save_related(
         self,
         request: HttpRequest,
-        obj: Market,
-        form: Any,  # noqa: ARG002  Django passes them
-        change: bool,  # noqa: ARG002
+        form: Any,
+        formsets: Any,
+        change: bool,  # noqa: ARG002  Django passes it
     ) -> None:
-        services.configure_market(obj, by=operator_of(request))
-        messages.info(request, f"The rules of {obj} are on their way to its engine.")
+        """Market and tiers together, as the one command they become."""
+        tiers = None  # as they are, for who may not see them
+        for formset in formsets:
+            formset.save(commit=False)  # tells the operator log what changed
+            tiers = formset.tiers
+        services.configure_market(form.instance, by=operator_of(request), tiers=tiers)
+        messages.info(request, f"The rules of {form.instance} are on their way to its engine.")
 
     def tables(self, obj: Market) -> Iterable[Table]:
         commands = OutboxCommand.objects.filter(market=obj).select_related("created_by")[:20]
@@ -176,6 +269,24 @@ class MarketAdmin(BaseAdmin):
 
 _LIMITS: tuple[Any, ...] = (
     ("Sizes", {"fields": (("min_size", "max_size"), "min_notional", "max_open_interest")}),
-    ("Fees", {"fields": (("maker_fee_percent", "taker_fee_percent"),)}),
-    ("Risk", {"fields": ("price_band_percent", "max_leverage", "max_open_orders")}),
+    ("Fees", {"fields": (("maker_fee_percent", "taker_fee_percent"), "liquidation_fee_percent")}),
+    (
+        "Risk",
+        {
+            "fields": (
+                ("price_band_percent", "mark_clamp_percent"),
+                ("circuit_breaker_percent", "index_stale_after"),
+                "max_open_orders",
+            )
+        },
+    ),
+    (
+        "Funding",
+        {
+            "fields": (
+                ("funding_interval", "funding_cap_percent"),
+                ("funding_interest_percent", "impact_notional"),
+            )
+        },
+    ),
 )

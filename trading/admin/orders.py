@@ -16,13 +16,16 @@ from exchange_site.admin_base import (
     RecordAdmin,
     Table,
     average_price,
+    badge,
     gain_column,
     link,
     market_column,
     money,
     money_column,
+    percent,
     price,
     price_column,
+    rate_column,
     shown,
     size,
     size_column,
@@ -33,12 +36,14 @@ from exchange_site.admin_base import (
     when,
     words,
 )
-from matching.messages.vocabulary import OrderStatus
+from matching.messages.vocabulary import OrderStatus, Side, TriggerKind
 from trading import services
 from trading.admin.rows import (
     LIVE,
     counterparts,
+    execution_badge,
     fills_table,
+    order_of,
     orders_table,
     other_key,
     side_badge,
@@ -62,6 +67,48 @@ def _margin(order: Order) -> Cell:
     return money(order.margin_units) if order.margin_units else f"{order.leverage}× leverage"
 
 
+def _type(order: Order) -> str:
+    condition = f"{order.trigger_kind} " if order.trigger_kind else ""
+    return f"{condition}{order.order_type} {order.time_in_force}"
+
+
+def _size(order: Order) -> Cell:
+    """A close-position order knows its size only when its condition comes true."""
+    if order.close_position and order.triggered_at is None:
+        return "the whole position"
+    return size(order.size_lots, order.market)
+
+
+_FIRES = {
+    (TriggerKind.STOP, Side.LONG): "rises to",
+    (TriggerKind.STOP, Side.SHORT): "falls to",
+    (TriggerKind.TAKE_PROFIT, Side.LONG): "falls to",
+    (TriggerKind.TAKE_PROFIT, Side.SHORT): "rises to",
+}
+
+
+def _trigger(order: Order) -> Cell:
+    """The condition in words: "when the mark price falls to 2,400.00 USD"."""
+    if not order.trigger_kind:
+        return NOTHING
+    reference = f"the {str(order.trigger_by).lower()} price"
+    at = price(order.trigger_price_ticks, order.market)
+    if order.trigger_kind == TriggerKind.TRAILING_STOP:
+        back = percent(order.trigger_callback_ppm)
+        since = f" once it has reached {at}" if order.trigger_price_ticks else ""
+        return f"when {reference} comes back {back} from its best{since}"
+    fires = _FIRES[TriggerKind(order.trigger_kind), Side(order.side)]
+    return f"when {reference} {fires} {at}"
+
+
+def _triggered(order: Order) -> Cell:
+    if not order.trigger_kind:
+        return NOTHING
+    if order.triggered_at:
+        return when(order.triggered_at)
+    return badge("waits", "warn") if order.status in LIVE else "never"
+
+
 @admin.register(Order)
 class OrderAdmin(RecordAdmin):
     list_display = (
@@ -78,7 +125,17 @@ class OrderAdmin(RecordAdmin):
         "created",
         "reason",
     )
-    list_filter = ("status", "market", "side", "order_type", "time_in_force", "reduce_only")
+    list_filter = (
+        "status",
+        "market",
+        "side",
+        "order_type",
+        "time_in_force",
+        "trigger_kind",
+        "reduce_only",
+        "close_position",
+        "reason",
+    )
     list_select_related = ("market", "user")
     search_ids = ("id",)
     search_texts = ("client_order_id",)
@@ -94,8 +151,11 @@ class OrderAdmin(RecordAdmin):
                     ("user_name", "market_link"),
                     ("side_word", "type_word"),
                     ("price", "size"),
-                    ("margin", "reduce_only"),
+                    ("margin", "reduce_only", "close_position"),
+                    ("trigger", "triggered"),
+                    ("maker_fee", "taker_fee"),
                     ("self_trade_prevention", "client_order_id"),
+                    "expires",
                 )
             },
         ),
@@ -106,9 +166,14 @@ class OrderAdmin(RecordAdmin):
     user_name = user_column()
     market_link = market_column()
     side_word = shown("side", lambda order: side_badge(order.side))
-    type_word = shown("type", lambda order: f"{order.order_type} {order.time_in_force}")
+    type_word = shown("type", _type)
+    trigger = shown("condition", _trigger)
+    triggered = shown("came true", _triggered)
+    maker_fee = rate_column("maker_fee_ppm", "maker fee")
+    taker_fee = rate_column("taker_fee_ppm", "taker fee")
+    expires = time_column("expires_at", "expires")
     price = price_column("price_ticks", "price")
-    size = size_column("size_lots", "size")
+    size = shown("size", _size)
     filled = size_column("filled_lots", "filled")
     held = money_column("held_units", "held now")
     hold = money_column("hold_units", "held when placed")
@@ -163,6 +228,10 @@ def _life(order: Order) -> Table:
     ]
     if order.status == OrderStatus.PENDING:
         rows.append((NOTHING, "waits for the engine"))
+    if order.status == OrderStatus.WAITING and order.triggered_at is None:
+        rows.append((NOTHING, words("executes", _trigger(order))))
+    if order.triggered_at:
+        rows.append((when(order.triggered_at), words("came true:", _trigger(order))))
     span = order.fills.aggregate(first=Min("executed_at"), last=Max("executed_at"))
     if span["first"]:
         average = average_price(order.filled_cost_units, order.filled_lots, market)
@@ -191,13 +260,14 @@ class FillAdmin(RecordAdmin):
         "order_link",
         "side_word",
         "role",
+        "execution_word",
         "price",
         "size",
         "fee",
         "realized_pnl",
         "executed",
     )
-    list_filter = ("market", "side", "role")
+    list_filter = ("market", "execution", "side", "role")
     list_select_related = ("market", "user")
     search_ids = ("id", "order_id", "trade_id")
     search_texts = ("order__client_order_id",)
@@ -222,6 +292,7 @@ class FillAdmin(RecordAdmin):
                     ("user_name", "order_link"),
                     ("side_word", "role"),
                     ("fee", "realized_pnl"),
+                    ("execution_word", "insurance"),
                 )
             },
         ),
@@ -235,6 +306,8 @@ class FillAdmin(RecordAdmin):
     price = price_column("price_ticks", "price")
     size = size_column("size_lots", "size")
     fee = money_column("fee_units", "fee")
+    execution_word = shown("execution", lambda fill: execution_badge(fill.execution))
+    insurance = gain_column("insurance_units", "to the insurance fund")
     realized_pnl = gain_column("realized_pnl_units", "realised PnL")
     value = shown(
         "value",
@@ -247,8 +320,7 @@ class FillAdmin(RecordAdmin):
         other = counterparts([fill]).get(other_key(fill))
         if other is None:
             return None
-        order = link(Order, other.order_id, f"order {other.order_id}")
-        parts = (link(Fill, other.pk, other), order, "of", user_link(other.user))
+        parts = (link(Fill, other.pk, other), *order_of(other), user_link(other.user))
         return words(*parts, side_badge(other.side), price(other.price_ticks, fill.market))
 
 

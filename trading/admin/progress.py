@@ -1,6 +1,7 @@
 """What the engine has made of markets so far, and the commands on their way to it."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 from django.contrib import admin
@@ -9,14 +10,17 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from exchange_site.admin_base import (
+    NOTHING,
     AnyModelAdmin,
     Cell,
     RecordAdmin,
     Table,
     badge,
+    funding_rate,
     link,
     list_link,
     market_column,
+    money_column,
     price_column,
     shown,
     time_column,
@@ -28,6 +32,21 @@ from trading.admin.rows import state_badge
 from trading.models import MarketStatus, OutboxCommand
 
 
+def funding_words(status: MarketStatus) -> str:
+    """The last rate, and when the next is settled."""
+    if not status.next_funding_ms:
+        return NOTHING
+    due = when(datetime.fromtimestamp(status.next_funding_ms / 1_000, UTC))
+    return f"last {funding_rate(status.funding_rate_ppb)}, next at {due}"
+
+
+def _premium(status: MarketStatus) -> str:
+    if not status.premium_count:
+        return "no samples yet"
+    average = funding_rate(status.premium_sum_ppb // status.premium_count)
+    return f"{average} on average of {status.premium_count:,} samples"
+
+
 @admin.register(MarketStatus)
 class MarketStatusAdmin(RecordAdmin):
     ordering = ("pk",)
@@ -37,6 +56,9 @@ class MarketStatusAdmin(RecordAdmin):
         "mark_price",
         "index_price",
         "last_price",
+        "index_word",
+        "funding",
+        "insurance",
         "applied_config_version",
         "priced",
     )
@@ -46,7 +68,18 @@ class MarketStatusAdmin(RecordAdmin):
     search_help_text = "Market, as in BTC-PERP."
     fieldsets = (
         (None, {"fields": ("market_link", "state_word", "applied_config_version")}),
-        ("Prices", {"fields": ("mark_price", "index_price", "last_price", "priced")}),
+        (
+            "Prices",
+            {
+                "fields": (
+                    ("mark_price", "index_price", "last_price"),
+                    ("index_word", "indexed", "priced"),
+                    "breaker",
+                )
+            },
+        ),
+        ("Funding", {"fields": ("funding", "premium")}),
+        ("Insurance", {"fields": ("insurance",)}),
     )
 
     market_link = market_column()
@@ -54,6 +87,18 @@ class MarketStatusAdmin(RecordAdmin):
     mark_price = price_column("mark_price_ticks", "mark price")
     index_price = price_column("index_price_ticks", "index price")
     last_price = price_column("last_price_ticks", "last price")
+    index_word = shown(
+        "index",
+        lambda status: badge("stale", "bad") if status.index_stale else badge("fresh", "ok"),
+    )
+    indexed = shown(
+        "time of the index price",
+        lambda s: when(datetime.fromtimestamp(s.index_ms / 1_000, UTC)) if s.index_ms else NOTHING,
+    )
+    breaker = shown("circuit breaker", lambda s: "armed" if s.breaker_armed else "not armed")
+    funding = shown("funding", funding_words)
+    premium = shown("premium of this interval", _premium)
+    insurance = money_column("insurance_units", "insurance fund")
     priced = time_column("mark_price_at", "time of the mark price")
 
 

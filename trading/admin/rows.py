@@ -20,13 +20,14 @@ from exchange_site.admin_base import (
     when,
     words,
 )
-from matching.messages.vocabulary import MarketState, OrderStatus, Role, Side
-from trading.models import Fill, Market, Order, Position
+from matching.messages.vocabulary import ExecutionType, MarketState, OrderStatus, Role, Side
+from trading.models import LIVE_STATUSES, Fill, Market, Order, Position
 
-LIVE = (OrderStatus.PENDING, OrderStatus.OPEN)
+LIVE = LIVE_STATUSES
 
 _STATUS_TONES = {
     OrderStatus.PENDING: "warn",
+    OrderStatus.WAITING: "warn",
     OrderStatus.OPEN: "ok",
     OrderStatus.REJECTED: "bad",
 }
@@ -46,11 +47,20 @@ def side_badge(side: str) -> Cell:
 
 
 def position_size(position: Position) -> Cell:
+    return lots_and_way(position.position_lots, position.market)
+
+
+def lots_and_way(position_lots: int, market: Market) -> Cell:
     """How much and which way; the sign of lots is said in a word."""
-    if not position.position_lots:
+    if not position_lots:
         return "flat"
-    way = Side.LONG if position.position_lots > 0 else Side.SHORT
-    return words(side_badge(way), size(abs(position.position_lots), position.market))
+    way = Side.LONG if position_lots > 0 else Side.SHORT
+    return words(side_badge(way), size(abs(position_lots), market))
+
+
+def execution_badge(execution: str) -> Cell:
+    """An ordinary trade stands back; what was forced stands out."""
+    return badge(execution, "plain" if execution == ExecutionType.TRADE else "bad")
 
 
 def orders_table(title: str, orders: QuerySet[Order], more: str) -> Table:
@@ -92,6 +102,7 @@ def fills_table(title: str, fills: QuerySet[Fill], more: str) -> Table:
             "trade",
             "side",
             "role",
+            "execution",
             "price",
             "size",
             "fee",
@@ -109,13 +120,13 @@ def _fill_cells(fill: Fill, other: Fill | None) -> Iterable[Cell]:
     other_side: Cell = NOTHING
     if other is not None:
         fill_link = link(Fill, other.pk, f"fill {other.pk}")
-        order_link = link(Order, other.order_id, f"order {other.order_id}")
-        other_side = words(fill_link, "of", order_link, "of", user_link(other.user))
+        other_side = words(fill_link, "of", *order_of(other), user_link(other.user))
     return (
         link(Fill, fill.pk),
         str(fill.trade_id),
         side_badge(fill.side),
         fill.role,
+        execution_badge(fill.execution),
         price(fill.price_ticks, fill.market),
         size(fill.size_lots, fill.market),
         money(fill.fee_units),
@@ -123,6 +134,13 @@ def _fill_cells(fill: Fill, other: Fill | None) -> Iterable[Cell]:
         other_side,
         when(fill.executed_at),
     )
+
+
+def order_of(fill: Fill) -> tuple[Cell, ...]:
+    """The words from a fill to its trader; none where the position was closed by force."""
+    if fill.order_id is None:
+        return ()
+    return link(Order, fill.order_id, f"order {fill.order_id}"), "of"
 
 
 def counterparts(fills: list[Fill]) -> dict[tuple[str, int, str], Fill]:

@@ -7,18 +7,30 @@ remembers never stands in the middle of an entry.
 from typing import Any
 
 from matching.messages.events import (
+    ActivationRejected,
+    AmendRejected,
     CancelRejected,
+    CountdownSet,
     Event,
+    FundingSettled,
+    MarginAdjusted,
+    MarginAdjustmentRejected,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderRested,
+    OrderTriggered,
+    OrderWaiting,
     OutputEntry,
     PositionChanged,
+    PositionLiquidated,
+    PositionSettled,
     Trade,
+    TradeLeg,
 )
 from matching.messages.vocabulary import OrderStatus, Role, Side
-from trading.conversions import average_price_text, units_text
+from trading.conversions import average_price_text, ppb_text, units_text
 from trading.feeds.protocol import ACCOUNT_CHANNEL
 from trading.feeds.scale import Scale
 
@@ -29,6 +41,10 @@ def accounts_of(entry: OutputEntry) -> set[int]:
     for event in entry.events:
         if isinstance(event, Trade):
             accounts |= {event.taker.account_id, event.maker.account_id}
+        elif isinstance(event, FundingSettled):
+            accounts |= {payment.account_id for payment in event.payments}
+        elif isinstance(event, PositionSettled):
+            accounts.add(event.leg.account_id)
         else:
             accounts.add(getattr(event, "account_id", 0))
     return accounts - {0}
@@ -40,6 +56,10 @@ def account_message(entry: OutputEntry, account_id: int, scale: Scale) -> dict[s
     for event in entry.events:
         if isinstance(event, Trade):
             events += _fills(event, account_id, scale)
+        elif isinstance(event, FundingSettled):
+            events += _payments(event, account_id, scale)
+        elif isinstance(event, PositionSettled):
+            events += _settled(event, account_id, scale)
         elif getattr(event, "account_id", None) == account_id:
             events += [shown] if (shown := _own(event, scale)) else []
     if not events:
@@ -61,18 +81,53 @@ def _fills(trade: Trade, account_id: int, scale: Scale) -> list[dict[str, Any]]:
         {
             "event": "Fill",
             "tradeId": trade.trade_id,
-            "orderId": leg.order_id,
+            "execution": trade.execution,
             "side": side,
             "role": role,
             "price": scale.price(trade.price_ticks),
             "qty": scale.size(trade.size_lots),
-            "remainingQty": scale.size(leg.remaining_lots),
-            "status": OrderStatus.OPEN if leg.remaining_lots else OrderStatus.FILLED,
             "fee": units_text(leg.fee_units),
             "realizedPnl": units_text(leg.realized_pnl_units),
         }
+        | _order_of(leg, scale)
         for leg, side, role in sides
         if leg.account_id == account_id
+    ]
+
+
+def _order_of(leg: TradeLeg, scale: Scale) -> dict[str, Any]:
+    """A forced fill has no order of the account."""
+    if not leg.order_id:
+        return {"orderId": None, "remainingQty": None, "status": None}
+    status = OrderStatus.OPEN if leg.remaining_lots else OrderStatus.FILLED
+    return _order(leg.order_id, status) | {"remainingQty": scale.size(leg.remaining_lots)}
+
+
+def _payments(event: FundingSettled, account_id: int, scale: Scale) -> list[dict[str, Any]]:
+    return [
+        {
+            "event": "FundingSettled",
+            "rate": ppb_text(event.rate_ppb),
+            "markPrice": scale.price(event.mark_price_ticks),
+            "amount": units_text(payment.amount_units),
+            "margin": units_text(payment.margin_units),
+        }
+        for payment in event.payments
+        if payment.account_id == account_id
+    ]
+
+
+def _settled(event: PositionSettled, account_id: int, scale: Scale) -> list[dict[str, Any]]:
+    if event.leg.account_id != account_id:
+        return []
+    return [
+        {
+            "event": "PositionSettled",
+            "price": scale.price(event.price_ticks),
+            "qty": scale.size(abs(event.position_lots)),
+            "realizedPnl": units_text(event.leg.realized_pnl_units),
+            "returned": units_text(event.leg.available_delta_units),
+        }
     ]
 
 
@@ -94,10 +149,45 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= _order(event.order_id, OrderStatus.OPEN if event.remaining_lots else final)
             shown |= {"reason": event.reason, "cancelledQty": scale.size(event.cancelled_lots)}
             shown |= {"remainingQty": scale.size(event.remaining_lots)}
-        case CancelRejected():
+        case OrderWaiting():
+            shown |= _order(event.order_id, OrderStatus.WAITING)
+        case OrderTriggered():
+            shown |= _order(event.order_id, OrderStatus.WAITING)
+            shown |= {"referencePrice": scale.price(event.reference_ticks)}
+            shown |= {"qty": scale.size(event.size_lots)}
+        case OrderAmended():
+            shown |= _order(event.order_id, OrderStatus.OPEN)
+            shown |= {"price": scale.price(event.price_ticks), "qty": scale.size(event.size_lots)}
+            shown |= {"remainingQty": scale.size(event.remaining_lots)}
+            shown |= {"keptPriority": event.kept_priority}
+        case CancelRejected() | AmendRejected() | ActivationRejected():
             shown |= {"orderId": event.order_id, "reason": event.code}
         case PositionChanged():
             shown |= _position(event, scale)
+        case _:
+            return _own_money(event, scale)
+    return shown
+
+
+def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
+    """Of the position's margin, the countdown and liquidations; None for what is not told."""
+    shown: dict[str, Any] = {"event": type(event).__name__}
+    match event:
+        case MarginAdjusted():
+            shown |= {"amount": units_text(event.amount_units)}
+            shown |= {"margin": units_text(event.margin_units)}
+        case MarginAdjustmentRejected():
+            shown |= {"reason": event.code, "released": units_text(event.released_units)}
+        case CountdownSet():
+            shown |= {"dueMs": event.due_ms}
+        case PositionLiquidated():
+            shown |= {"markPrice": scale.price(event.mark_price_ticks)}
+            shown |= {"qty": scale.size(abs(event.position_lots))}
+            shown |= {"leftQty": scale.size(abs(event.left_lots))}
+            shown |= {"equity": units_text(event.equity_units)}
+            shown |= {"maintenance": units_text(event.maintenance_units)}
+            shown |= {"liquidationFee": units_text(event.fee_units)}
+            shown |= {"returned": units_text(event.returned_units)}
         case _:
             return None
     return shown

@@ -17,6 +17,7 @@ def trade_messages(entry: OutputEntry, scale: Scale) -> list[dict[str, Any]]:
             "price": scale.price(event.price_ticks),
             "qty": scale.size(event.size_lots),
             "takerSide": event.taker_side,
+            "execution": event.execution,
             "seq": entry.seq,
             "timeMs": entry.time_ms,
         }

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
-from trading.models import Market
+from trading.models import LeverageTier, Market
+
+# By position value in USD: largest leverage, and maintenance margin, half the initial one.
+DEMO_TIERS = (
+    (0, 50, 10_000),
+    (50_000, 25, 20_000),
+    (250_000, 10, 50_000),
+    (1_000_000, 5, 100_000),
+    (5_000_000, 2, 250_000),
+)
 
 
 @dataclass(frozen=True)
@@ -20,8 +29,9 @@ class DemoMarket:
     price_band_ppm: int = 100_000
     maker_fee_ppm: int = 200
     taker_fee_ppm: int = 500
-    max_leverage: int = 50
     max_open_orders: int = 200
+    liquidation_fee_ppm: int = 5_000
+    funding_interval_ms: int = 8 * 3_600_000
 
     def build(self) -> Market:
         """The row, not saved."""
@@ -36,10 +46,22 @@ class DemoMarket:
             price_band_ppm=self.price_band_ppm,
             maker_fee_ppm=self.maker_fee_ppm,
             taker_fee_ppm=self.taker_fee_ppm,
-            max_leverage=self.max_leverage,
             max_open_orders=self.max_open_orders,
+            liquidation_fee_ppm=self.liquidation_fee_ppm,
+            funding_interval_ms=self.funding_interval_ms,
             max_open_interest_lots=int(self.max_open_interest / self.lot_size),
         )
+
+    def tiers(self) -> list[LeverageTier]:
+        """The rows, not saved."""
+        return [
+            LeverageTier(
+                floor_units=floor * MONEY_UNITS_PER_CURRENCY,
+                max_leverage=leverage,
+                maintenance_ppm=maintenance_ppm,
+            )
+            for floor, leverage, maintenance_ppm in DEMO_TIERS
+        ]
 
 
 DEMO_MARKETS = (

@@ -1,17 +1,38 @@
 """What changes anything in trading. Views, tasks and admin actions call one of these each."""
 
-from trading.services.cancelling import cancel_all_orders, cancel_order, cancel_order_as_operator
-from trading.services.markets import configure_market, set_market_state
+from trading.services.amending import amend_order
+from trading.services.batching import cancel_orders, place_orders
+from trading.services.cancelling import (
+    cancel_all_orders,
+    cancel_order,
+    cancel_order_as_operator,
+    set_countdown,
+)
+from trading.services.leverage import adjust_margin, set_leverage
+from trading.services.markets import (
+    configure_market,
+    fund_insurance,
+    set_market_state,
+    settle_market,
+)
 from trading.services.placing import PlacedOrder, place_order
 from trading.services.resending import resend_unseen_commands
 
 __all__ = [
     "PlacedOrder",
+    "adjust_margin",
+    "amend_order",
     "cancel_all_orders",
     "cancel_order",
     "cancel_order_as_operator",
+    "cancel_orders",
     "configure_market",
+    "fund_insurance",
     "place_order",
+    "place_orders",
     "resend_unseen_commands",
+    "set_countdown",
+    "set_leverage",
     "set_market_state",
+    "settle_market",
 ]

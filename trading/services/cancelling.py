@@ -11,14 +11,15 @@ from http import HTTPStatus
 from django.db import transaction
 
 from accounts.models import User
-from exchange_site.api import ApiError
-from matching.messages.commands import CancelAllOrders, CancelOrder
-from matching.messages.vocabulary import CancelReason, OrderStatus
+from exchange_site.api import ApiError, invalid
+from matching.messages.commands import CancelAllOrders, CancelOrder, SetCountdown
+from matching.messages.vocabulary import CancelReason, OrderStatus, Side
 from trading import selectors
-from trading.models import Order, OutboxCommand
+from trading.market_rules import market_rules
+from trading.models import LIVE_STATUSES, Order, OutboxCommand
 from trading.outbox import NOT_YET, promise_command
 
-_LIVE = frozenset({OrderStatus.PENDING, OrderStatus.OPEN})
+COUNTDOWN_MAX_MS = 86_400_000
 
 
 def cancel_order(user_id: int, order_id: int) -> Order:
@@ -35,7 +36,7 @@ def cancel_order_as_operator(order: Order, by: User) -> OutboxCommand:
 
 @transaction.atomic
 def _promise_cancel(order: Order, reason: CancelReason, by_id: int) -> OutboxCommand:
-    if order.status not in _LIVE:
+    if order.status not in LIVE_STATUSES:
         message = f"Order {order.pk} is {order.status}: there is nothing left to cancel."
         raise ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
     command = CancelOrder(
@@ -46,14 +47,28 @@ def _promise_cancel(order: Order, reason: CancelReason, by_id: int) -> OutboxCom
 
 
 @transaction.atomic
-def cancel_all_orders(user_id: int, market_id: str | None) -> list[str]:
-    """Cancel all open orders of a trader, in one market or in all; answers the markets asked.
+def cancel_all_orders(user_id: int, market_id: str | None, side: Side | None = None) -> list[str]:
+    """Cancel all open and waiting orders of a trader, or those of one side, in one market or in
+    all; answers the markets asked.
 
     A market named is asked even if no order is known there: one may be on its way.
     """
     markets = [market_id] if market_id else selectors.markets_with_live_orders(user_id)
     for market in markets:
-        command = CancelAllOrders(command_id=NOT_YET, account_id=user_id)
+        command = CancelAllOrders(command_id=NOT_YET, account_id=user_id, side=side)
         behind = selectors.pending_orders(user_id, market)
         promise_command(market, command, user_id, behind=behind)
     return markets
+
+
+@transaction.atomic
+def set_countdown(user_id: int, market_id: str, countdown_ms: int) -> OutboxCommand:
+    """Have all orders of the trader in the market cancelled this long after the engine hears of it,
+    unless it is set anew before; 0 stops it. Raises ApiError."""
+    market_rules(market_id)
+    if not 0 <= countdown_ms <= COUNTDOWN_MAX_MS:
+        message = f"countdownMs must be from 0 to {COUNTDOWN_MAX_MS}."
+        raise invalid("countdownMs", message)
+    command = SetCountdown(command_id=NOT_YET, account_id=user_id, countdown_ms=countdown_ms)
+    behind = selectors.pending_orders(user_id, market_id)
+    return promise_command(market_id, command, user_id, behind=behind)

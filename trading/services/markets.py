@@ -1,44 +1,63 @@
 """What operators do to a market. Each becomes a command to its engine."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
-import msgspec
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import User
-from exchange_site.api import ApiError
-from matching.messages.commands import ConfigureMarket, MarketConfig, SetMarketState
+from exchange_site.api import ApiError, invalid
+from matching.messages.commands import (
+    ConfigureMarket,
+    FundInsurance,
+    SetMarketState,
+    SettleMarket,
+)
+from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import MarketState
-from trading.models import Market, OutboxCommand
+from trading.conversions import to_ticks, units_text
+from trading.market_config import market_config
+from trading.models import LeverageTier, Market, MarketStatus, OutboxCommand
 from trading.outbox import NOT_YET, promise_command
+
+# Of a market that is made without tiers: floor, leverage, maintenance margin.
+DEFAULT_TIERS = ((0, 20, 20_000),)
 
 
 @transaction.atomic
-def configure_market(market: Market, by: User | None) -> OutboxCommand:
+def configure_market(
+    market: Market, by: User | None, tiers: Sequence[LeverageTier] | None = None
+) -> OutboxCommand:
     """Save a new or edited market and send its rules to the engine.
 
-    Raises ValidationError, naming the field; nothing is saved then.
+    ``tiers`` replace the market's; without them it keeps what it has, and a new one gets
+    `DEFAULT_TIERS`. Raises ValidationError, naming the field; nothing is saved then.
     """
     current = Market.objects.select_for_update().filter(pk=market.pk).first()
     market.config_version = current.config_version + 1 if current else 1
     market.full_clean(validate_unique=current is None)
-    config = market_config(market)
+    if tiers is None and current is None:
+        tiers = [
+            LeverageTier(floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm)
+            for floor, leverage, ppm in DEFAULT_TIERS
+        ]
+    config = market_config(market, tiers)
     market.save(force_insert=current is None, force_update=current is not None)
+    if tiers is not None:
+        LeverageTier.objects.filter(market=market).delete()
+        LeverageTier.objects.bulk_create(
+            LeverageTier(market=market, **_tier_values(tier)) for tier in tiers
+        )
     command = ConfigureMarket(command_id=NOT_YET, config=config)
     return promise_command(market.pk, command, by.pk if by else None)
 
 
-def market_config(market: Market) -> MarketConfig:
-    """The row as the engine reads it. Raises ValidationError where the contract's bounds end."""
-    config = {name: getattr(market, name) for name in MarketConfig.__struct_fields__}
-    try:
-        return msgspec.convert(config, MarketConfig)
-    except msgspec.ValidationError as error:
-        text, _, name = str(error).partition(" - at `$.")
-        field = name.rstrip("`")
-        form_field = "tick_size" if field == "units_per_tick_lot" else field
-        raise ValidationError({form_field: f"{text}."}) from error
+def _tier_values(tier: LeverageTier) -> dict[str, int]:
+    return {
+        "floor_units": tier.floor_units,
+        "max_leverage": tier.max_leverage,
+        "maintenance_ppm": tier.maintenance_ppm,
+    }
 
 
 @transaction.atomic
@@ -48,4 +67,28 @@ def set_market_state(market: Market, state: MarketState, by: User | None) -> Out
         message = "A market is settled for good by a settlement, not by setting its state."
         raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_TRANSITION", message, "state")
     command = SetMarketState(command_id=NOT_YET, state=state)
+    return promise_command(market.pk, command, by.pk if by else None)
+
+
+@transaction.atomic
+def settle_market(market: Market, price: object, by: User | None) -> OutboxCommand:
+    """Close every position at this price and the market for good. Raises ApiError.
+
+    ``price`` is in the quote currency, a number or its text.
+    """
+    status = MarketStatus.objects.filter(pk=market.pk).first()
+    if status is not None and status.state == MarketState.SETTLED:
+        message = f"{market.pk} is settled already."
+        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message)
+    command = SettleMarket(command_id=NOT_YET, price_ticks=to_ticks(price, market.tick_size))
+    return promise_command(market.pk, command, by.pk if by else None)
+
+
+@transaction.atomic
+def fund_insurance(market: Market, amount_units: int, by: User | None) -> OutboxCommand:
+    """Put outside money into the market's insurance fund. Raises ApiError."""
+    if not 1 <= amount_units <= MAX_MONEY_UNITS:
+        message = f"amount must be above zero and at most {units_text(MAX_MONEY_UNITS)}."
+        raise invalid("amount", message, "INVALID_AMOUNT")
+    command = FundInsurance(command_id=NOT_YET, amount_units=amount_units)
     return promise_command(market.pk, command, by.pk if by else None)

@@ -2,20 +2,21 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
-from typing import NoReturn
 
-import psycopg
 from django.db import IntegrityError, connection, transaction
 
 from exchange_site.api import ApiError
 from matching.messages.commands import PlaceOrder
 from matching.messages.vocabulary import OrderStatus, OrderType
-from trading.conversions import units_text
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
 from trading.publisher import publish_committed
-from trading.services.drafting import NewOrder, OrderDraft, OrderTerms, draft_order, read_terms
+from trading.selectors import trader_standing
+from trading.services.drafting import OrderDraft, draft_order
+from trading.services.holding import explain_refusal
+from trading.services.terms import NewOrder, OrderTerms, read_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +28,24 @@ class PlacedOrder:
     repeated: bool = False
 
 
-# The one place outside `ledger` that names its tables. The wallet's CHECK constraint refuses what
-# would overdraw it, and with it the whole statement; a client order id that is taken inserts
-# nothing and moves nothing.
+# With `holding`, the only places outside `ledger` that name its tables. The wallet's CHECK
+# constraint refuses what would overdraw it, and with it the whole statement; a client order id that
+# is taken inserts nothing and moves nothing.
 _INSERT_WITH_HOLD = """
 WITH placed AS (
     INSERT INTO trading_order (
         user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
-        size_lots, margin_units, leverage, reduce_only, self_trade_prevention, hold_units,
-        held_units, status, created_at, updated_at
+        size_lots, margin_units, leverage, reduce_only, close_position, maker_fee_ppm,
+        taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
+        trigger_callback_ppm, self_trade_prevention, hold_units, held_units, status, created_at,
+        updated_at
     ) VALUES (
         %(user_id)s, %(market_id)s, %(client_order_id)s, %(side)s, %(order_type)s,
         %(time_in_force)s, %(price_ticks)s, %(size_lots)s, %(margin_units)s, %(leverage)s,
-        %(reduce_only)s, %(self_trade_prevention)s, %(hold_units)s, %(hold_units)s, 'pending',
-        now(), now()
+        %(reduce_only)s, %(close_position)s, %(maker_fee_ppm)s, %(taker_fee_ppm)s,
+        %(expires_at)s::timestamptz, %(trigger_kind)s, %(trigger_by)s, %(trigger_price_ticks)s,
+        %(trigger_callback_ppm)s, %(self_trade_prevention)s, %(hold_units)s, %(hold_units)s,
+        'pending', now(), now()
     )
     ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
     RETURNING id, user_id, market_id, hold_units, created_at
@@ -71,31 +76,39 @@ def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
 
     A client order id used before answers the first order under it, and places nothing.
     """
+    placed, command = insert_order(user_id, new)
+    if command is not None:
+        transaction.on_commit(lambda: publish_committed(new.market_id, command))
+    return placed
+
+
+def insert_order(user_id: int, new: NewOrder) -> tuple[PlacedOrder, PlaceOrder | None]:
+    """All but the sending: the command is to be published once the transaction commits. None if
+    there is nothing to send. Raises ApiError, and has changed nothing then."""
     rules = market_rules(new.market_id)
-    terms = read_terms(rules, new)
+    standing = trader_standing(user_id, rules)
+    terms = read_terms(rules, new, standing.leverage)
     try:
-        draft = draft_order(rules, market_ticker(rules.id), terms)
+        draft = draft_order(rules, market_ticker(rules.id), standing, terms)
     except ApiError:
         first = _order_of_client_id(user_id, terms.client_order_id)
         if first is None:
             raise
-        return _repeated(first, rules, terms)
+        return _repeated(first, rules, terms), None
     order_id = _insert_with_hold(user_id, rules.id, draft)
     if order_id is None:
         first = _order_of_client_id(user_id, terms.client_order_id)
         if first is None:  # its transaction is not visible to ours
             message = "An order with this clientOrderId is being placed. Try again."
             raise ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_IN_USE", message, "clientOrderId")
-        return _repeated(first, rules, terms)
-    command = _command(order_id, user_id, draft)
-    transaction.on_commit(lambda: publish_committed(rules.id, command))
-    return PlacedOrder(order_id, OrderStatus.PENDING)
+        return _repeated(first, rules, terms), None
+    return PlacedOrder(order_id, OrderStatus.PENDING), _command(order_id, user_id, draft)
 
 
 def _insert_with_hold(user_id: int, market_id: str, draft: OrderDraft) -> int | None:
     """The new order's id; None if the client order id was taken. Raises ApiError."""
-    terms = draft.terms
-    values: dict[str, str | int | None] = {
+    terms, trigger = draft.terms, draft.terms.trigger
+    values: dict[str, str | int | datetime | None] = {
         "user_id": user_id,
         "market_id": market_id,
         "client_order_id": terms.client_order_id,
@@ -107,6 +120,14 @@ def _insert_with_hold(user_id: int, market_id: str, draft: OrderDraft) -> int | 
         "margin_units": terms.margin_units,
         "leverage": terms.leverage,
         "reduce_only": terms.reduce_only,
+        "close_position": terms.close_position,
+        "maker_fee_ppm": draft.maker_fee_ppm,
+        "taker_fee_ppm": draft.taker_fee_ppm,
+        "expires_at": terms.expires_at,
+        "trigger_kind": trigger.kind.value if trigger else None,
+        "trigger_by": trigger.by.value if trigger else None,
+        "trigger_price_ticks": trigger.price_ticks if trigger else 0,
+        "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
         "self_trade_prevention": terms.self_trade_prevention.value,
         "hold_units": draft.hold_units,
     }
@@ -117,28 +138,8 @@ def _insert_with_hold(user_id: int, market_id: str, draft: OrderDraft) -> int | 
             cursor.execute(_INSERT_WITH_HOLD, values)
             row = cursor.fetchone()
     except IntegrityError as error:
-        _explain(error, user_id, draft.hold_units)
+        explain_refusal(error, user_id, draft.hold_units)
     return int(row[0]) if row else None
-
-
-def _explain(error: IntegrityError, user_id: int, hold_units: int) -> NoReturn:
-    cause = error.__cause__
-    if isinstance(cause, psycopg.errors.ForeignKeyViolation):
-        message = "The account or the market of this order does not exist any more."
-        raise ApiError(HTTPStatus.FORBIDDEN, "ACCOUNT_NOT_FOUND", message) from error
-    constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-    if constraint != "wallet_available_not_negative":
-        raise error
-    needed, available = units_text(hold_units), units_text(_available_units(user_id))
-    message = f"The order needs {needed}; {available} is available."
-    raise ApiError(HTTPStatus.BAD_REQUEST, "INSUFFICIENT_BALANCE", message) from error
-
-
-def _available_units(user_id: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT available_units FROM ledger_wallet WHERE user_id = %s", [user_id])
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
 
 
 def _order_of_client_id(user_id: int, client_order_id: str | None) -> Order | None:
@@ -148,16 +149,23 @@ def _order_of_client_id(user_id: int, client_order_id: str | None) -> Order | No
 
 
 def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> PlacedOrder:
-    is_limit = terms.order_type is OrderType.LIMIT
+    is_limit, trigger = terms.order_type is OrderType.LIMIT, terms.trigger
     asked = {
         "market_id": rules.id,
         "side": terms.side,
         "order_type": terms.order_type,
         "time_in_force": terms.time_in_force,
-        "size_lots": terms.size_lots,
+        # Unknown at first, the engine's later; and the leverage set may have changed since.
+        "size_lots": first.size_lots if terms.close_position else terms.size_lots,
+        "leverage": terms.leverage if terms.leverage_named else first.leverage,
         "margin_units": terms.margin_units,
-        "leverage": terms.leverage,
         "reduce_only": terms.reduce_only,
+        "close_position": terms.close_position,
+        "expires_at": terms.expires_at,
+        "trigger_kind": trigger.kind if trigger else None,
+        "trigger_by": trigger.by if trigger else None,
+        "trigger_price_ticks": trigger.price_ticks if trigger else 0,
+        "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
         "price_ticks": terms.limit_ticks if is_limit else first.price_ticks,
     }
     if any(getattr(first, name) != value for name, value in asked.items()):
@@ -179,6 +187,11 @@ def _command(order_id: int, user_id: int, draft: OrderDraft) -> PlaceOrder:
         margin_units=terms.margin_units,
         leverage=terms.leverage,
         hold_units=draft.hold_units,
+        maker_fee_ppm=draft.maker_fee_ppm,
+        taker_fee_ppm=draft.taker_fee_ppm,
         reduce_only=terms.reduce_only,
+        close_position=terms.close_position,
+        expires_ms=terms.expires_ms,
+        trigger=terms.trigger,
         self_trade_prevention=terms.self_trade_prevention,
     )

@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from matching.messages.vocabulary import MarketState
 from trading import services
 from trading.models import Market
-from trading.prices.demo_markets import DEMO_MARKETS
+from trading.prices.demo_markets import DEMO_MARKETS, DemoMarket
 
 
 class Command(BaseCommand):
@@ -17,16 +17,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for demo in DEMO_MARKETS:
             try:
-                created = self._create(demo.build())
+                created = self._create(demo)
             except DatabaseError as error:
                 raise CommandError(f"Postgres does not answer: {error}".splitlines()[0]) from error
             self.stdout.write(f"{demo.market_id}: {'created' if created else 'exists'}")
 
-    def _create(self, market: Market) -> bool:
+    def _create(self, demo: DemoMarket) -> bool:
         # One transaction: a market is never left behind created but closed.
         with transaction.atomic():
-            if Market.objects.filter(pk=market.pk).exists():
+            if Market.objects.filter(pk=demo.market_id).exists():
                 return False
-            services.configure_market(market, by=None)
+            market = demo.build()
+            services.configure_market(market, by=None, tiers=demo.tiers())
             services.set_market_state(market, MarketState.ACTIVE, by=None)
         return True

@@ -1,0 +1,143 @@
+"""Conditional orders whose condition came true, and orders whose time has come.
+
+Theory of operation. After each command, while a reference price has moved, what it fires is taken
+in order of arrival; an execution may move the last price and fire more, each order at most once.
+An order that only reduces holds nothing and executes at once, at the back of its queue. Another
+has no money in the engine: it leaves the triggers, is announced as needing its hold, and goes on
+when `ActivateOrder` brings it, or is cancelled when that brings none.
+
+While a market refuses takers (stale index, post-only, cancel-only, halted) nothing fires;
+conditions are looked at again when it doesn't.
+"""
+
+import heapq
+
+import msgspec
+
+from matching.core.orders import place
+from matching.core.position import reducible_lots
+from matching.core.prices import is_pricing
+from matching.core.state import COUNTDOWN, ORDER_EXPIRY, State, Turn
+from matching.core.triggers import WaitingOrder
+from matching.messages.commands import ActivateOrder, SetCountdown
+from matching.messages.events import ActivationRejected, CountdownSet, OrderTriggered
+from matching.messages.vocabulary import CancelReason, MarketState, RejectCode, TriggerBy
+
+
+def fire_triggers(state: State, turn: Turn) -> None:
+    if not state.triggers.orders or not is_pricing(state):
+        return
+    if state.market_state not in (MarketState.ACTIVE, MarketState.REDUCE_ONLY):
+        return
+    while True:
+        due = state.triggers.due(TriggerBy.MARK, state.mark_price_ticks)
+        if state.last_price_ticks:
+            due += state.triggers.due(TriggerBy.LAST, state.last_price_ticks)
+        if not due:
+            return
+        for waiting in sorted(due, key=lambda order: order.arrival):
+            if waiting.order_id in state.triggers.orders:  # not cancelled by one before it
+                _fire(state, waiting, turn)
+
+
+def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
+    command = waiting.command
+    account = state.account(command.account_id, turn)
+    by_mark = waiting.trigger.by is TriggerBy.MARK
+    reference = state.mark_price_ticks if by_mark else state.last_price_ticks
+    size_lots = command.size_lots
+    if command.close_position:
+        size_lots = reducible_lots(account.position_lots, waiting.is_long)
+        if not size_lots:
+            state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
+            return
+    needs_hold = not command.reduce_only
+    if needs_hold:
+        state.mark_triggered(waiting)
+    else:
+        state.drop_waiting(waiting, account)
+    turn.events.append(
+        OrderTriggered(
+            order_id=command.order_id,
+            account_id=command.account_id,
+            reference_ticks=reference,
+            size_lots=size_lots,
+            needs_hold=needs_hold,
+        )
+    )
+    if not needs_hold:
+        place(
+            state,
+            msgspec.structs.replace(command, size_lots=size_lots, hold_units=0, trigger=None),
+            turn,
+        )
+
+
+def on_activate_order(state: State, command: ActivateOrder, turn: Turn) -> None:
+    account = state.accounts.get(command.account_id)
+    waiting = account.waiting.get(command.order_id) if account else None
+    if account is None or waiting is None or not waiting.is_triggered:
+        turn.events.append(
+            ActivationRejected(
+                order_id=command.order_id,
+                account_id=command.account_id,
+                code=RejectCode.UNKNOWN_ORDER,
+                released_units=command.hold_units,
+            )
+        )
+        return
+    turn.touched[account.account_id] = account
+    if not command.hold_units:
+        state.cancel_waiting(waiting, account, CancelReason.UNAFFORDABLE, turn)
+        return
+    state.drop_waiting(waiting, account)
+    place(
+        state,
+        msgspec.structs.replace(waiting.command, hold_units=command.hold_units, trigger=None),
+        turn,
+    )
+
+
+def cancel_closing_orders_of_flat(state: State, turn: Turn) -> None:
+    """Close-position orders go when their position does."""
+    for account in list(turn.repositioned.values()):
+        for waiting in list(account.waiting.values()):
+            if waiting.command.close_position and not reducible_lots(
+                account.position_lots, waiting.is_long
+            ):
+                state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
+
+
+def on_set_countdown(state: State, command: SetCountdown, turn: Turn) -> None:
+    account = state.account(command.account_id, turn)
+    account.countdown_due_ms = turn.now_ms + command.countdown_ms if command.countdown_ms else 0
+    if account.countdown_due_ms:
+        state.set_timer(account.countdown_due_ms, COUNTDOWN, account.account_id)
+    turn.events.append(CountdownSet(account_id=account.account_id, due_ms=account.countdown_due_ms))
+
+
+def run_timers(state: State, turn: Turn) -> None:
+    """Everything whose time has come. A timer that was overtaken (the order is gone, the countdown
+    set anew) does nothing."""
+    while state.timers and state.timers[0][0] <= turn.now_ms:
+        due_ms, what, an_id = heapq.heappop(state.timers)
+        if what == ORDER_EXPIRY:
+            _expire(state, an_id, due_ms, turn)
+            continue
+        account = state.accounts.get(an_id)
+        if account is not None and account.countdown_due_ms == due_ms:
+            account.countdown_due_ms = 0
+            state.cancel_all(account, CancelReason.COUNTDOWN, turn)
+            turn.events.append(CountdownSet(account_id=an_id, due_ms=0))
+
+
+def _expire(state: State, order_id: int, due_ms: int, turn: Turn) -> None:
+    order = state.book.orders.get(order_id)
+    if order is not None and order.expires_ms == due_ms:
+        account = state.account(order.account_id, turn)
+        state.cancel(order, account, CancelReason.EXPIRED, turn)
+        return
+    waiting = state.triggers.orders.get(order_id)
+    if waiting is not None and waiting.command.expires_ms == due_ms:
+        account = state.account(waiting.command.account_id, turn)
+        state.cancel_waiting(waiting, account, CancelReason.EXPIRED, turn)

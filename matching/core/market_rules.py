@@ -1,0 +1,56 @@
+"""Rules and states of a market, as the operator sets them."""
+
+from matching.core.state import State, Turn
+from matching.messages.commands import ConfigureMarket, MarketConfig, SetMarketState
+from matching.messages.events import CommandRejected, MarketConfigured, MarketStateChanged
+from matching.messages.tiers import TierTable, tiers_are_sound
+from matching.messages.vocabulary import MarketState, RejectCode, StateReason
+
+
+def on_configure_market(state: State, command: ConfigureMarket, turn: Turn) -> None:
+    config = command.config
+    code = _config_refusal(state, config)
+    if code is not None:
+        turn.events.append(CommandRejected(code=code))
+        return
+    take_config(state, config)
+    turn.events.append(MarketConfigured(config_version=config.config_version))
+
+
+def take_config(state: State, config: MarketConfig) -> None:
+    """The rules hold from now on; other tiers mean other liquidation prices for everyone."""
+    state.config = config
+    state.tiers = TierTable(config)
+    for account in state.accounts.values():
+        if account.position_lots:
+            state.unindexed[account.account_id] = account
+
+
+def _config_refusal(state: State, config: MarketConfig) -> RejectCode | None:
+    if config.min_size_lots > config.max_size_lots or not tiers_are_sound(config):
+        return RejectCode.INVALID_CONFIG
+    current = state.config
+    if current is None:
+        return None
+    if config.config_version <= current.config_version:
+        return RejectCode.STALE_CONFIG
+    if config.units_per_tick_lot != current.units_per_tick_lot and state.accounts:
+        return RejectCode.INVALID_CONFIG
+    return None
+
+
+def on_set_market_state(state: State, command: SetMarketState, turn: Turn) -> None:
+    previous, wanted = state.market_state, command.state
+    if (
+        state.config is None
+        or wanted in (MarketState.PRE_OPEN, MarketState.SETTLED)
+        or previous is MarketState.SETTLED
+    ):
+        turn.events.append(CommandRejected(code=RejectCode.INVALID_TRANSITION))
+        return
+    if previous is MarketState.HALTED:
+        state.breaker_armed = False  # the operator has seen the jump: the next mark is taken
+    state.market_state = wanted
+    turn.events.append(
+        MarketStateChanged(state=wanted, previous_state=previous, reason=StateReason.OPERATOR)
+    )

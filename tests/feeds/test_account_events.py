@@ -1,0 +1,140 @@
+"""What an account hears of the perpetual rules' events, without a socket."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from matching.messages.events import (
+    CountdownSet,
+    Event,
+    FundingPayment,
+    FundingSettled,
+    MarginAdjusted,
+    MarginAdjustmentRejected,
+    OrderTriggered,
+    OrderWaiting,
+    OutputEntry,
+    PositionSettled,
+    Trade,
+    TradeLeg,
+)
+from matching.messages.vocabulary import ExecutionType, RejectCode, Side
+from trading.feeds.account import account_message, accounts_of
+from trading.feeds.scale import Scale
+
+SCALE = Scale(
+    market_id="BTC-PERP",
+    tick_size=Decimal("0.1"),
+    lot_size=Decimal("0.001"),
+    units_per_tick_lot=100,
+)
+
+
+def heard(event: Event, account_id: int) -> list[dict[str, Any]]:
+    entry = OutputEntry(seq=3, input_id="5-0", time_ms=5, command_id=0, events=(event,))
+    message = account_message(entry, account_id, SCALE)
+    assert (message is not None) is (account_id in accounts_of(entry))
+    return message["events"] if message else []
+
+
+def leg(order_id: int, account_id: int) -> TradeLeg:
+    return TradeLeg(
+        order_id=order_id,
+        account_id=account_id,
+        remaining_lots=0,
+        hold_released_units=0,
+        margin_delta_units=-9_000_000,
+        realized_pnl_units=-4_000_000,
+        fee_units=0,
+        available_delta_units=5_000_000,
+    )
+
+
+def test_a_forced_fill_names_no_order_and_says_why() -> None:
+    trade = Trade(
+        trade_id=1,
+        execution=ExecutionType.LIQUIDATION,
+        price_ticks=250_000,
+        size_lots=20,
+        taker_side=Side.SHORT,
+        taker=leg(0, 7),
+        maker=leg(5, 8),
+    )
+    (mine,) = heard(trade, 7)
+    assert (mine["orderId"], mine["status"], mine["execution"]) == (None, None, "LIQUIDATION")
+    (theirs,) = heard(trade, 8)
+    assert (theirs["orderId"], theirs["status"]) == (5, "filled")
+
+
+def test_each_hears_its_own_funding() -> None:
+    event = FundingSettled(
+        rate_ppb=100_000,
+        mark_price_ticks=250_000,
+        per_lot_units=2_500,
+        carry=0,
+        funding_time_ms=5,
+        next_funding_ms=6,
+        payments=(
+            FundingPayment(7, -500_000, 0, 1, 2_000_000),
+            FundingPayment(8, 500_000, 0, 1, 1),
+        ),
+    )
+    assert heard(event, 7) == [
+        {
+            "event": "FundingSettled",
+            "rate": "0.0001",
+            "markPrice": "25000",
+            "amount": "-0.5",
+            "margin": "2",
+        }
+    ]
+    assert heard(event, 8)[0]["amount"] == "0.5"
+    assert heard(event, 9) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            OrderWaiting(order_id=5, account_id=7, arrival=1, released_units=0),
+            {"event": "OrderWaiting", "orderId": 5, "status": "waiting"},
+        ),
+        (
+            OrderTriggered(
+                order_id=5, account_id=7, reference_ticks=250_000, size_lots=20, needs_hold=True
+            ),
+            {
+                "event": "OrderTriggered",
+                "orderId": 5,
+                "status": "waiting",
+                "referencePrice": "25000",
+                "qty": "0.02",
+            },
+        ),
+        (
+            MarginAdjusted(account_id=7, amount_units=-1_000_000, margin_units=2_000_000),
+            {"event": "MarginAdjusted", "amount": "-1", "margin": "2"},
+        ),
+        (
+            MarginAdjustmentRejected(
+                account_id=7, code=RejectCode.NO_POSITION, released_units=1_000_000
+            ),
+            {"event": "MarginAdjustmentRejected", "reason": "NO_POSITION", "released": "1"},
+        ),
+        (CountdownSet(account_id=7, due_ms=99), {"event": "CountdownSet", "dueMs": 99}),
+        (
+            PositionSettled(price_ticks=250_000, position_lots=-20, leg=leg(0, 7)),
+            {
+                "event": "PositionSettled",
+                "price": "25000",
+                "qty": "0.02",
+                "realizedPnl": "-4",
+                "returned": "5",
+            },
+        ),
+    ],
+)
+def test_what_is_told(event: Event, expected: dict[str, Any]) -> None:
+    assert heard(event, 7) == [expected]
+    assert heard(event, 8) == []

@@ -1,0 +1,327 @@
+"""What random traders and a careless operator send: one maker of commands per kind.
+
+Each takes the world as it stands and a source of randomness, and answers with a command, or with
+None where it has nothing to say. Most orders carry the hold the API would ask for; some too little.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+
+from matching.messages.commands import (
+    ActivateOrder,
+    AdjustMargin,
+    AmendOrder,
+    CancelAllOrders,
+    CancelOrder,
+    Command,
+    ConfigureMarket,
+    FundInsurance,
+    PlaceOrder,
+    SetCountdown,
+    SetMarketState,
+    Trigger,
+    UpdateIndexPrice,
+)
+from matching.messages.holds import band_edges, reserve_per_lot, worst_price_ticks
+from matching.messages.vocabulary import (
+    MarketState,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
+from tests.matching.perps_driver import CURRENCY, World, random_config
+
+ACCOUNTS = 12
+LEVERAGES = (1, 2, 5, 10, 20, 50, 100, 125, 1_000)
+FEES_PPM = ((-100, 0), (-100, 200), (-500, 500), (0, 0), (0, 500), (200, 200), (200, 500))
+GAPS_PERCENT = (-90, -50, -20, -10, 10, 20, 50, 100, 900)
+LOWEST_INDEX, HIGHEST_INDEX = 50, 5_000_000
+
+Maker = Callable[[World, random.Random], Command | None]
+
+
+def pass_time(world: World, rng: random.Random) -> None:
+    """Mostly milliseconds, at times minutes or hours; the clock may also run backwards a bit."""
+    draw = rng.random()
+    if draw < 0.97:
+        world.now_ms += rng.choice((0, 1, 10, 100, 100, 1_000, 2_000))
+    elif draw < 0.99:
+        world.now_ms += rng.choice((11_000, 60_000, 3_600_000, 100_000_000))
+    else:
+        world.now_ms -= 5
+
+
+def next_command(world: World, rng: random.Random) -> Command:
+    while True:
+        if world.due:
+            return world.due.pop(0)
+        (make,) = rng.choices([m for m, _ in MAKERS], weights=[w for _, w in MAKERS])
+        command = make(world, rng)
+        if command is not None:
+            return command
+
+
+def around(rng: random.Random, width_ppm: int) -> int:
+    """Mostly near zero, at most three times the width away."""
+    return sum(rng.randint(-width_ppm, width_ppm) for _ in range(3))
+
+
+def near(world: World, rng: random.Random, width_ppm: int) -> int:
+    mark = world.mark_ticks
+    return max(1, mark + mark * around(rng, width_ppm) // 10**6)
+
+
+# ----------------------------------------------------------------------------------------- orders
+
+
+def place_order(world: World, rng: random.Random) -> PlaceOrder:
+    side = rng.choice(tuple(Side))
+    order_type = rng.choice((OrderType.LIMIT, OrderType.LIMIT, OrderType.MARKET))
+    tif = rng.choice((*TimeInForce, *(TimeInForce.GTC,) * 3))
+    price = near(world, rng, rng.choice((500, 1_000, 4_000, 40_000)))
+    if order_type is OrderType.MARKET:
+        lower, upper = band_edges(world.mark_ticks, world.config.price_band_ppm)
+        price = upper if side is Side.LONG else lower
+        tif = rng.choice((TimeInForce.IOC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
+    lots = rng.choice((rng.randint(1, 50), rng.randint(1, 2_000)))
+    maker_fee_ppm, taker_fee_ppm = rng.choice(FEES_PPM)
+    allowed = [x for x in LEVERAGES if x <= world.config.tiers[0].max_leverage]
+    margin = 0
+    if rng.random() < 0.25:
+        worth = world.config.units_per_tick_lot * price
+        margin = lots * (worth // rng.choice((1, 2, 10, 50, 90)))
+    trigger = random_trigger(world, rng) if rng.random() < 0.2 else None
+    closes = rng.random() < (0.3 if trigger else 0.01)
+    order = PlaceOrder(
+        order_id=world.order_id(),
+        account_id=rng.randint(1, ACCOUNTS),
+        side=side,
+        order_type=order_type,
+        time_in_force=tif,
+        price_ticks=price,
+        size_lots=lots,
+        margin_units=margin,
+        leverage=rng.choice(LEVERAGES if rng.random() < 0.02 else allowed),
+        hold_units=0,
+        maker_fee_ppm=maker_fee_ppm,
+        taker_fee_ppm=taker_fee_ppm,
+        reduce_only=closes or rng.random() < 0.15,
+        self_trade_prevention=rng.choice(tuple(SelfTradePrevention)),
+        close_position=closes,
+        expires_ms=world.now_ms + rng.choice((0, 1_000, 9_000)) if rng.random() < 0.1 else 0,
+        trigger=trigger,
+    )
+    return order if trigger or order.reduce_only else with_hold(order, hold(world, rng, order))
+
+
+def with_hold(order: PlaceOrder, units: int) -> PlaceOrder:
+    fields = {name: getattr(order, name) for name in order.__struct_fields__}
+    return PlaceOrder(**{**fields, "hold_units": units})
+
+
+def hold(world: World, rng: random.Random, order: PlaceOrder) -> int:
+    """What the API would hold, seldom less."""
+    reserve = reserve_per_lot(
+        units_per_tick_lot=world.config.units_per_tick_lot,
+        taker_fee_ppm=order.taker_fee_ppm,
+        side=order.side,
+        worst_ticks=worst_price_ticks(
+            order.side,
+            order.order_type,
+            order.price_ticks,
+            world.mark_ticks,
+            world.engine.state.book.best_bid_ticks(),
+        ),
+        mark_ticks=world.mark_ticks,
+        named_margin_per_lot_units=order.margin_units // order.size_lots,
+        leverage=order.leverage,
+    )
+    whole = reserve * order.size_lots
+    return whole * rng.randint(0, 100) // 100 if rng.random() < 0.05 else whole
+
+
+def random_trigger(world: World, rng: random.Random) -> Trigger:
+    kind = rng.choice(tuple(TriggerKind))
+    is_trailing = kind is TriggerKind.TRAILING_STOP
+    at_once = is_trailing and rng.random() < 0.5
+    return Trigger(
+        kind=kind,
+        by=rng.choice(tuple(TriggerBy)),
+        price_ticks=0 if at_once else near(world, rng, 10_000),
+        callback_ppm=rng.choice((1_000, 10_000)) if is_trailing else 0,
+    )
+
+
+def flatten(world: World, rng: random.Random) -> PlaceOrder | None:
+    """Close or turn round a position with one plain order."""
+    holding = [a for a in world.engine.state.accounts.values() if a.position_lots]
+    if not holding:
+        return None
+    account = rng.choice(holding)
+    order = place_order(world, rng)
+    fields = {name: getattr(order, name) for name in order.__struct_fields__}
+    fields |= {
+        "account_id": account.account_id,
+        "side": Side.SHORT if account.position_lots > 0 else Side.LONG,
+        "size_lots": min(100_000, abs(account.position_lots) * rng.choice((1, 1, 2))),
+        "margin_units": 0,
+        "reduce_only": False,
+        "close_position": False,
+        "trigger": None,
+    }
+    order = PlaceOrder(**fields)
+    return with_hold(order, hold(world, rng, order))
+
+
+def cancel_order(world: World, rng: random.Random) -> CancelOrder:
+    """A live one of its owner, or any of anybody."""
+    live = list(world.engine.state.book.orders.values())
+    order_id = rng.randint(max(1, world.last_order_id - 30), max(1, world.last_order_id))
+    account_id = rng.randint(1, ACCOUNTS)
+    if live and rng.random() < 0.7:
+        order = rng.choice(live)
+        order_id, account_id = order.order_id, order.account_id
+    return CancelOrder(command_id=world.command_id(), order_id=order_id, account_id=account_id)
+
+
+def cancel_all_orders(world: World, rng: random.Random) -> CancelAllOrders:
+    return CancelAllOrders(
+        command_id=world.command_id(),
+        account_id=rng.randint(1, ACCOUNTS),
+        side=rng.choice((None, *Side)),
+    )
+
+
+def amend_order(world: World, rng: random.Random) -> AmendOrder | None:
+    live = list(world.engine.state.book.orders.values())
+    if not live:
+        return None
+    order = rng.choice(live)
+    price = order.price_ticks if rng.random() < 0.5 else near(world, rng, 4_000)
+    size = max(1, order.filled_lots + order.remaining_lots * rng.choice((1, 2, 3, 4)) // 2)
+    worth = world.config.units_per_tick_lot * price * size
+    enough = worth // order.leverage + worth // 500 + worth * abs(price - world.mark_ticks) // price
+    brings = 0 if order.reduce_only else rng.choice((0, rng.randint(0, 1_000), enough))
+    return AmendOrder(
+        command_id=world.command_id(),
+        order_id=order.order_id if rng.random() < 0.97 else world.last_order_id + 1,
+        account_id=order.account_id if rng.random() < 0.97 else rng.randint(1, ACCOUNTS),
+        price_ticks=price,
+        size_lots=size,
+        hold_units=brings,
+    )
+
+
+def activate_order(world: World, rng: random.Random) -> ActivateOrder | None:
+    """What the ledger answers to an order that fired; seldom for one that did not."""
+    waiting = [
+        order
+        for account in world.engine.state.accounts.values()
+        for order in account.waiting.values()
+        if order.is_triggered or rng.random() < 0.02
+    ]
+    if not waiting:
+        return None
+    command = rng.choice(waiting).command
+    return ActivateOrder(
+        command_id=world.command_id(),
+        order_id=command.order_id,
+        account_id=command.account_id,
+        hold_units=0 if rng.random() < 0.2 else hold(world, rng, command),
+    )
+
+
+def set_countdown(world: World, rng: random.Random) -> SetCountdown:
+    return SetCountdown(
+        command_id=world.command_id(),
+        account_id=rng.randint(1, ACCOUNTS),
+        countdown_ms=rng.choice((0, 1_000, 5_000, 100_000)),
+    )
+
+
+def repeat(world: World, rng: random.Random) -> Command | None:
+    """Delivered again."""
+    return rng.choice(world.sent) if world.sent else None
+
+
+# ------------------------------------------------------------------------------ money and market
+
+
+def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
+    amount = rng.choice((1, CURRENCY, 1_000 * CURRENCY)) * rng.choice((1, -1, -1))
+    return AdjustMargin(
+        command_id=world.command_id(), account_id=rng.randint(1, ACCOUNTS), amount_units=amount
+    )
+
+
+def fund_insurance(world: World, rng: random.Random) -> FundInsurance:
+    return FundInsurance(
+        command_id=world.command_id(), amount_units=rng.choice((1, rng.randint(1, 10**7)))
+    )
+
+
+def disturb(world: World, rng: random.Random) -> SetMarketState:
+    """Seldom anything good; `reopen` follows it more often."""
+    return SetMarketState(command_id=world.command_id(), state=rng.choice(tuple(MarketState)))
+
+
+def reopen(world: World, rng: random.Random) -> SetMarketState | None:
+    if world.engine.state.market_state is MarketState.ACTIVE and rng.random() < 0.9:
+        return None
+    return SetMarketState(command_id=world.command_id(), state=MarketState.ACTIVE)
+
+
+def configure(world: World, rng: random.Random) -> ConfigureMarket:
+    current = world.config
+    version = current.config_version + rng.choice((0, 1, 1, 1))
+    k = current.units_per_tick_lot * rng.choice((1, 1, 1, 1, 2))
+    config = random_config(rng, max(1, version), k)
+    return ConfigureMarket(command_id=world.command_id(), config=config)
+
+
+def index_price(world: World, rng: random.Random) -> UpdateIndexPrice:
+    draw = rng.random()
+    if draw < 0.02:
+        return UpdateIndexPrice(index_price_ticks=0)  # too few sources agree
+    gap = rng.choice(GAPS_PERCENT) * 10_000
+    move_index(world, around(rng, 3_000) if draw < 0.96 else gap)
+    return UpdateIndexPrice(index_price_ticks=world.index_ticks)
+
+
+def move_index(world: World, change_ppm: int) -> None:
+    """By so much; from the ends of the range back to the middle."""
+    index = world.index_ticks * (10**6 + change_ppm) // 10**6
+    world.index_ticks = index if LOWEST_INDEX < index < HIGHEST_INDEX else 500_000
+
+
+def crash(world: World, rng: random.Random) -> Command:
+    """Everybody leaves the book, then the price gaps."""
+    world.due += [
+        CancelAllOrders(command_id=world.command_id(), account_id=account_id)
+        for account_id in range(1, ACCOUNTS + 1)
+        if rng.random() < 0.9
+    ]
+    move_index(world, rng.choice(GAPS_PERCENT) * 10_000)
+    return UpdateIndexPrice(index_price_ticks=world.index_ticks)
+
+
+MAKERS: Sequence[tuple[Maker, float]] = (
+    (place_order, 50),
+    (flatten, 4),
+    (cancel_order, 8),
+    (cancel_all_orders, 1),
+    (amend_order, 6),
+    (activate_order, 5),
+    (set_countdown, 1),
+    (repeat, 2),
+    (adjust_margin, 3),
+    (fund_insurance, 0.5),
+    (disturb, 0.3),
+    (reopen, 6),
+    (configure, 0.3),
+    (index_price, 14),
+    (crash, 0.3),
+)

@@ -1,0 +1,117 @@
+"""PATCH /order/:id: what goes to the engine, and the further hold that goes with it.
+
+The order is 0.5 at 25,000 with a margin of 2,500: it holds 2,506.25. Holds by hand as in
+`test_placing`.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from ledger.models import JournalEntry, Wallet
+from matching.messages.commands import AmendOrder
+from tests.trading.client import Answer, Trader, make_trader
+from trading.models import Order, OutboxCommand
+from trading.outbox import command_of_row
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(trader: Trader) -> Order:
+    """Open."""
+    trader.place()
+    Order.objects.update(status="open")
+    return Order.objects.get()
+
+
+def amend(trader: Trader, order: Order, **changes: Any) -> Answer:
+    return trader.api.send("PATCH", f"/order/{order.pk}", json.dumps(changes).encode())
+
+
+@pytest.mark.parametrize(
+    ("changes", "price_ticks", "size_lots", "extra_units"),
+    [
+        # Above the mark: open loss 25, fee 6.2625.
+        ({"price": "25050"}, 250_500, 500, 25_000_000 + 12_500),
+        ({"price": 24950}, 249_500, 500, 0),
+        # 0.1 more at 5.0125 of hold per lot of 0.001.
+        ({"qty": "0.6"}, 250_000, 600, 501_250_000),
+        ({"qty": "0.4"}, 250_000, 400, 0),
+        # 400 × (5 + 0.05 open loss + 0.012525 fee) is less than is held.
+        ({"qty": "0.4", "price": "25050"}, 250_500, 400, 0),
+    ],
+)
+def test_a_change_is_promised_with_what_it_needs(
+    trader: Trader,
+    order: Order,
+    changes: dict[str, Any],
+    price_ticks: int,
+    size_lots: int,
+    extra_units: int,
+) -> None:
+    answer = amend(trader, order, **changes)
+    assert answer.status == 202, answer
+    row = OutboxCommand.objects.get(command_type="AmendOrder")
+    assert command_of_row(row) == AmendOrder(
+        command_id=row.pk,
+        order_id=order.pk,
+        account_id=trader.user.pk,
+        price_ticks=price_ticks,
+        size_lots=size_lots,
+        hold_units=extra_units,
+    )
+    wallet = Wallet.objects.get(user=trader.user)
+    assert wallet.held_units == order.held_units + extra_units
+    assert wallet.available_units == 10_000_000_000 - wallet.held_units
+    entries = JournalEntry.objects.filter(kind="amend_hold", order_id=order.pk)
+    assert entries.count() == (1 if extra_units else 0)
+    after = Order.objects.get()
+    assert (after.held_units, after.price_ticks) == (order.held_units, order.price_ticks)
+
+
+REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
+    ({}, "NOTHING_TO_AMEND", "", "another price or qty"),
+    ({"price": "25000", "qty": "0.5"}, "NOTHING_TO_AMEND", "", "another price or qty"),
+    ({"price": "25000.05"}, "INVALID_PRICE", "price", "tick 0.1"),
+    ({"price": "27500.1"}, "PRICE_OUTSIDE_BAND", "price", "at most 27500"),
+    ({"qty": "0.2"}, "INVALID_SIZE", "qty", "above 0.2"),
+    ({"qty": "100.001"}, "INVALID_SIZE", "qty", "at most 100"),
+    ({"qty": 0}, "INVALID_SIZE", "qty", "above zero"),
+    ({"qty": "4"}, "INSUFFICIENT_BALANCE", "", "7493.75 is available"),
+    ({"side": "LONG"}, "UNKNOWN_FIELD", "side", "price, qty"),
+    ({"price": []}, "INVALID_NUMBER", "price", "number"),
+]
+
+
+@pytest.mark.parametrize(("changes", "code", "field", "words"), REFUSED)
+def test_what_is_refused_and_why(
+    trader: Trader, order: Order, changes: dict[str, Any], code: str, field: str, words: str
+) -> None:
+    Order.objects.update(filled_lots=200, size_lots=700)  # 0.2 filled, 0.5 left
+    if changes.get("qty") == "0.5":
+        changes = changes | {"qty": "0.7"}
+    answer = amend(trader, order, **changes)
+    assert (answer.status, answer.code, answer.body.get("field", "")) == (400, code, field), answer
+    assert words in answer.body["message"]
+    assert not OutboxCommand.objects.filter(command_type="AmendOrder").exists()
+    assert Wallet.objects.get(user=trader.user).held_units == 2_506_250_000
+
+
+@pytest.mark.parametrize("status", ["pending", "waiting", "filled", "cancelled"])
+def test_only_an_open_order_can_be_amended(trader: Trader, order: Order, status: str) -> None:
+    Order.objects.update(
+        status=status,
+        held_units=0,
+        trigger_kind="STOP" if status == "waiting" else None,
+        trigger_by="MARK" if status == "waiting" else None,
+    )
+    answer = amend(trader, order, price="25010")
+    assert (answer.status, answer.code) == (409, "NOT_AMENDABLE")
+    assert status in answer.body["message"]
+
+
+def test_an_order_of_another_is_not_amended(trader: Trader, order: Order) -> None:
+    answer = amend(make_trader(), order, price="25010")
+    assert (answer.status, answer.code) == (403, "NOT_ORDER_OWNER")

@@ -1,0 +1,162 @@
+"""What differs from trader to trader: fees, leverage, countdowns."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from exchange_site.admin_base import (
+    BaseAdmin,
+    Cell,
+    RecordAdmin,
+    list_link,
+    market_column,
+    percent,
+    percent_of_ppm,
+    rate_column,
+    shown,
+    user_column,
+    when,
+)
+from matching.messages.limits import PPM
+from trading import conversions
+from trading.models import Countdown, FeeTier, TraderLeverage, UserFeeTier
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    _ModelForm = forms.ModelForm[FeeTier]
+else:
+    _ModelForm = forms.ModelForm
+
+
+def _percent(label: str, smallest: int, help_text: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label,
+        help_text=help_text,
+        min_value=Decimal(smallest),
+        max_value=Decimal(100),
+        max_digits=9,
+        decimal_places=4,
+    )
+
+
+class FeeTierForm(_ModelForm):
+    maker_fee_percent = _percent(
+        "Maker fee, %", -100, "Of the value of a resting fill; below zero a rebate."
+    )
+    taker_fee_percent = _percent(
+        "Taker fee, %",
+        0,
+        "Of the value of an arriving fill; at least the maker's, and at least a rebate.",
+    )
+
+    class Meta:
+        model = FeeTier
+        fields = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            for role in ("maker", "taker"):
+                fee = percent_of_ppm(getattr(self.instance, f"{role}_fee_ppm"))
+                self.initial[f"{role}_fee_percent"] = conversions.text(fee)
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs
+        if self.errors:
+            return
+        maker, taker = (
+            int(self.cleaned_data[f"{role}_fee_percent"] * PPM / 100) for role in ("maker", "taker")
+        )
+        self.instance.maker_fee_ppm, self.instance.taker_fee_ppm = maker, taker
+        if maker > taker:
+            self.add_error("taker_fee_percent", "The taker fee must be at least the maker fee.")
+        if -maker > taker:
+            self.add_error("maker_fee_percent", "A rebate must be at most the taker fee.")
+
+
+class _MayDelete(BaseAdmin):
+    """Rows of the operators' own making, which they may take away again."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+
+@admin.register(FeeTier)
+class FeeTierAdmin(_MayDelete):
+    form = FeeTierForm
+    ordering = ("name",)
+    list_display = ("name", "maker_fee_percent", "taker_fee_percent", "traders")
+    search_texts = ("name",)
+    search_help_text = "Name."
+    fieldsets = ((None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),)
+
+    maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
+    taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
+
+    @admin.display(description="traders")
+    def traders(self, tier: Any) -> Cell:
+        return list_link(UserFeeTier, f"tier__id__exact={tier.pk}", f"{tier.trader_count:,}")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(trader_count=Count("users"))
+
+
+@admin.register(UserFeeTier)
+class UserFeeTierAdmin(_MayDelete):
+    list_display = ("user_name", "tier", "maker_fee", "taker_fee")
+    list_filter = ("tier",)
+    list_select_related = ("user", "tier")
+    search_ids = ("user",)
+    search_users = ("user",)
+    search_help_text = "User id, or the beginning of a username."
+    autocomplete_fields = ("user",)
+    fields = ("user", "tier")
+
+    # The list links its first column to the record, so the name there is plain.
+    user_name = shown("user", lambda row: row.user.get_username())
+    maker_fee = shown("maker fee", lambda row: percent(row.tier.maker_fee_ppm))
+    taker_fee = shown("taker fee", lambda row: percent(row.tier.taker_fee_ppm))
+
+    def get_readonly_fields(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django passes it
+        obj: UserFeeTier | None = None,
+    ) -> tuple[str, ...]:
+        return ("user",) if obj else ()
+
+
+@admin.register(TraderLeverage)
+class TraderLeverageAdmin(RecordAdmin):
+    list_display = ("id", "user_name", "market_link", "times")
+    list_filter = ("market",)
+    list_select_related = ("user",)
+    search_ids = ("id", "user")
+    search_users = ("user",)
+    search_help_text = "Id, user id, or the beginning of a username."
+    fieldsets = ((None, {"fields": ("user_name", "market_link", "times")}),)
+
+    user_name = user_column()
+    market_link = market_column()
+    times = shown("leverage of orders that name none", lambda row: f"{row.leverage}×")
+
+
+@admin.register(Countdown)
+class CountdownAdmin(RecordAdmin):
+    list_display = ("id", "user_name", "market_link", "due")
+    list_filter = ("market",)
+    list_select_related = ("user",)
+    search_ids = ("id", "user")
+    search_users = ("user",)
+    search_help_text = "Id, user id, or the beginning of a username."
+    fieldsets = ((None, {"fields": ("user_name", "market_link", "due")}),)
+
+    user_name = user_column()
+    market_link = market_column()
+    due = shown(
+        "cancels all orders at",
+        lambda row: when(datetime.fromtimestamp(row.due_ms / 1_000, UTC)),
+    )

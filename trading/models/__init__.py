@@ -1,0 +1,37 @@
+"""Rows of trading. Markets are edited by operators and orders inserted by the API; everything the
+engine decides (order progress, fills, positions, what happened to them, market status) is written
+by `ledger` alone.
+
+Units as in `matching.messages`: ticks, lots, money in millionths.
+"""
+
+from trading.models.market import LeverageTier, Market, MarketStatus
+from trading.models.order import LIVE_STATUSES, Fill, Order
+from trading.models.outbox import OutboxCommand
+from trading.models.position import (
+    FundingPayment,
+    FundingSettlement,
+    Liquidation,
+    Position,
+    Settlement,
+)
+from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
+
+__all__ = [
+    "LIVE_STATUSES",
+    "Countdown",
+    "FeeTier",
+    "Fill",
+    "FundingPayment",
+    "FundingSettlement",
+    "LeverageTier",
+    "Liquidation",
+    "Market",
+    "MarketStatus",
+    "Order",
+    "OutboxCommand",
+    "Position",
+    "Settlement",
+    "TraderLeverage",
+    "UserFeeTier",
+]

@@ -1,0 +1,199 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from matching.messages.vocabulary import (
+    ExecutionType,
+    OrderStatus,
+    OrderType,
+    Role,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
+from trading.models.choices import choices
+from trading.models.market import Market
+
+# The engine may still do something with them.
+LIVE_STATUSES = (OrderStatus.PENDING, OrderStatus.WAITING, OrderStatus.OPEN)
+
+
+class Order(models.Model):
+    """An order from the API. After insertion only `ledger` changes it.
+
+    price_ticks        the limit; of a market order, the worst price its hold was made for
+    margin_units       what the trader named for the whole order, 0 where leverage decides
+    hold_units         what placing the order moved from available to held
+    held_units         what of that is still held: remaining lots × reserve per lot once open
+    filled_cost_units  Σ price × size of its fills, as money: average price × filled size
+    maker_fee_ppm      of the notional where it rests, as its trader's fees were; below 0 a rebate
+    close_position     its size is what the position is when it executes
+    expires_at         when it is cancelled if it rests or waits then (GTD)
+    trigger_…          the condition of a conditional order, which holds nothing before
+                       ``triggered_at``; see `matching.messages.commands.Trigger`
+
+    Amending moves price, size and hold; what an amendment brings counts as held from its event on.
+    An order that ended while the hold its trigger asked for was on its way still holds it, until
+    the engine gives it back.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
+    client_order_id = models.CharField(max_length=64, null=True, blank=True)
+    side = models.CharField(max_length=5, choices=choices(Side))
+    order_type = models.CharField(max_length=16, choices=choices(OrderType))
+    time_in_force = models.CharField(max_length=3, choices=choices(TimeInForce))
+    price_ticks = models.BigIntegerField()
+    size_lots = models.BigIntegerField()
+    margin_units = models.BigIntegerField()
+    leverage = models.IntegerField()
+    reduce_only = models.BooleanField()
+    close_position = models.BooleanField(default=False, db_default=False)
+    maker_fee_ppm = models.IntegerField(default=0, db_default=0)
+    taker_fee_ppm = models.IntegerField(default=0, db_default=0)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    trigger_kind = models.CharField(
+        max_length=13, choices=choices(TriggerKind), null=True, blank=True
+    )
+    trigger_by = models.CharField(max_length=4, choices=choices(TriggerBy), null=True, blank=True)
+    trigger_price_ticks = models.BigIntegerField(default=0, db_default=0)
+    trigger_callback_ppm = models.IntegerField(default=0, db_default=0)
+    triggered_at = models.DateTimeField(null=True, blank=True)
+    self_trade_prevention = models.CharField(max_length=16, choices=choices(SelfTradePrevention))
+    hold_units = models.BigIntegerField()
+    held_units = models.BigIntegerField()
+    filled_lots = models.BigIntegerField(default=0, db_default=0)
+    cancelled_lots = models.BigIntegerField(default=0, db_default=0)
+    filled_cost_units = models.BigIntegerField(default=0, db_default=0)
+    arrival = models.BigIntegerField(
+        default=0, db_default=0, help_text="Its place in the queue of its price: smaller is first."
+    )
+    status = models.CharField(
+        max_length=9,
+        choices=choices(OrderStatus),
+        default=OrderStatus.PENDING,
+        db_default=OrderStatus.PENDING,
+    )
+    reason = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why the order was rejected, cancelled or expired.",
+    )
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("cancel_order", "Can cancel orders of traders")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "client_order_id"],
+                condition=Q(client_order_id__isnull=False),
+                name="order_client_order_id_once_per_user",
+            ),
+            models.CheckConstraint(
+                condition=Q(size_lots__gt=0) & Q(price_ticks__gt=0), name="order_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(held_units__gte=0) & Q(held_units__lte=F("hold_units")),
+                name="order_held_within_hold",
+            ),
+            models.CheckConstraint(
+                condition=Q(filled_lots__gte=0)
+                & Q(cancelled_lots__gte=0)
+                & Q(filled_lots__lte=F("size_lots") - F("cancelled_lots")),
+                name="order_lots_add_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=LIVE_STATUSES)
+                | Q(held_units=0)
+                | Q(triggered_at__isnull=False),
+                name="order_finished_holds_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(trigger_kind__isnull=True, trigger_by__isnull=True)
+                | Q(trigger_kind__isnull=False, trigger_by__isnull=False),
+                name="order_trigger_whole_or_none",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=OrderStatus.WAITING) | Q(trigger_kind__isnull=False),
+                name="order_waits_for_its_trigger",
+            ),
+            models.CheckConstraint(
+                condition=Q(maker_fee_ppm__lte=F("taker_fee_ppm")) & Q(taker_fee_ppm__gte=0),
+                name="order_maker_fee_at_most_taker_fee",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="order_of_user"),
+            models.Index(fields=["market", "-id"], name="order_of_market"),
+            models.Index(
+                fields=["market", "id"],
+                condition=Q(status__in=LIVE_STATUSES),
+                name="order_live_of_market",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Order {self.pk}"
+
+    @property
+    def remaining_lots(self) -> int:
+        return self.size_lots - self.filled_lots - self.cancelled_lots
+
+
+class Fill(models.Model):
+    """One side of a trade. A trade has two: its taker's and its maker's.
+
+    order            none where the engine closed the position by force: liquidation, deleveraging
+    insurance_units  what went to the market's insurance fund, below zero what the fund paid
+    """
+
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, related_name="fills", db_index=False
+    )
+    trade_id = models.BigIntegerField(help_text="Gapless per market; both sides share it.")
+    role = models.CharField(max_length=5, choices=choices(Role))
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="fills")
+    execution = models.CharField(
+        max_length=11,
+        choices=choices(ExecutionType),
+        default=ExecutionType.TRADE,
+        db_default=ExecutionType.TRADE,
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="fills", db_index=False
+    )
+    side = models.CharField(max_length=5, choices=choices(Side))
+    price_ticks = models.BigIntegerField()
+    size_lots = models.BigIntegerField()
+    fee_units = models.BigIntegerField(help_text="Paid by the trader; negative is a rebate.")
+    realized_pnl_units = models.BigIntegerField(help_text="Before the fee.")
+    insurance_units = models.BigIntegerField(default=0, db_default=0)
+    seq = models.BigIntegerField("sequence", help_text="Of the engine's output entry.")
+    executed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["market", "trade_id", "role"], name="fill_once_per_trade_and_role"
+            ),
+            models.CheckConstraint(
+                condition=Q(size_lots__gt=0) & Q(price_ticks__gt=0), name="fill_positive"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="fill_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Trade {self.trade_id} ({self.role})"

@@ -1,0 +1,38 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from trading.models.market import Market
+
+
+class OutboxCommand(models.Model):
+    """A command other than PlaceOrder that was promised to its sender (orders are their own
+    outbox). It commits with whatever it goes with, is published after the commit, and is sent again
+    until `ledger` sees its ``command_id`` in the output and marks it applied.
+    """
+
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, related_name="commands", db_index=False
+    )
+    command_type = models.CharField(max_length=32)
+    payload = models.JSONField(help_text="The command, without its command_id.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="commands"
+    )
+    # Postgres' clock, as for orders: sending again goes by both.
+    created_at = models.DateTimeField(db_default=Now())
+    applied_seq = models.BigIntegerField("applied at sequence", null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["market", "id"],
+                condition=Q(applied_seq__isnull=True),
+                name="outbox_not_applied",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.command_type} {self.pk}"

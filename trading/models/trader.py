@@ -1,0 +1,93 @@
+"""What differs from trader to trader."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from matching.messages.limits import MAX_LEVERAGE, PPM
+from trading.models.market import Market
+
+
+class FeeTier(models.Model):
+    """Fees of a group of traders, in every market; who is in none pays the market's own."""
+
+    name = models.CharField(max_length=64, unique=True)
+    maker_fee_ppm = models.IntegerField(
+        validators=[MinValueValidator(-PPM), MaxValueValidator(PPM)],
+        help_text="Below zero a rebate, at most the taker fee.",
+    )
+    taker_fee_ppm = models.IntegerField(validators=[MinValueValidator(0), MaxValueValidator(PPM)])
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(maker_fee_ppm__lte=F("taker_fee_ppm"))
+                & Q(maker_fee_ppm__gte=-F("taker_fee_ppm")),
+                name="fee_tier_maker_fee_within_taker_fee",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserFeeTier(models.Model):
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="fee_tier",
+    )
+    tier = models.ForeignKey(FeeTier, on_delete=models.PROTECT, related_name="users")
+
+    def __str__(self) -> str:
+        return f"{self.tier} of user {self.user_id}"
+
+
+class TraderLeverage(models.Model):
+    """The leverage of a trader's orders in a market that name none."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="leverages", db_index=False
+    )
+    market = models.ForeignKey(Market, on_delete=models.CASCADE, related_name="+")
+    leverage = models.IntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_LEVERAGE)]
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "market"], name="trader_leverage_once_per_user_and_market"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.leverage}× of user {self.user_id} in {self.market_id}"
+
+
+class Countdown(models.Model):
+    """All orders of a trader in a market go when this is over, unless it is set anew. Written by
+    `ledger` from the engine's events; a row that is gone counts nothing."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="countdowns",
+        db_index=False,
+    )
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="countdowns")
+    due_ms = models.BigIntegerField(help_text="By the engine's clock.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "market"], name="countdown_once_per_user_and_market"
+            ),
+            models.CheckConstraint(condition=Q(due_ms__gt=0), name="countdown_runs"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Countdown of user {self.user_id} in {self.market_id}"

@@ -1,0 +1,82 @@
+"""Money held for a command: from available to held, in the transaction that promises it.
+
+With `placing`, the only places outside `ledger` that name its tables. The wallet's CHECK constraint
+refuses what would overdraw it, and with it the whole statement.
+"""
+
+from http import HTTPStatus
+from typing import NoReturn
+
+import psycopg
+from django.db import IntegrityError, connection, transaction
+
+from exchange_site.api import ApiError
+from trading.conversions import units_text
+
+MARGIN_HOLD = "margin_hold"
+AMEND_HOLD = "amend_hold"
+
+_HOLD = """
+WITH wallet AS (
+    UPDATE ledger_wallet
+       SET available_units = available_units - %(amount_units)s,
+           held_units = held_units + %(amount_units)s
+     WHERE user_id = %(user_id)s
+    RETURNING user_id
+), entry AS (
+    INSERT INTO ledger_journalentry (kind, market_id, order_id, created_at)
+    SELECT %(kind)s, %(market_id)s, %(order_id)s::bigint, now() FROM wallet
+    RETURNING id
+)
+INSERT INTO ledger_posting (entry_id, account_id, amount_units)
+SELECT entry.id, account.id,
+       CASE account.kind WHEN 'held' THEN %(amount_units)s ELSE -%(amount_units)s END
+  FROM entry, ledger_account account
+ WHERE account.user_id = %(user_id)s AND account.kind IN ('available', 'held')
+"""
+
+
+def hold_money(
+    user_id: int, market_id: str, kind: str, amount_units: int, order_id: int | None = None
+) -> None:
+    """Move the amount, above zero, from available to held. Raises ApiError if it isn't there."""
+    values: dict[str, str | int | None] = {
+        "user_id": user_id,
+        "market_id": market_id,
+        "order_id": order_id,
+        "kind": kind,
+        "amount_units": amount_units,
+    }
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_HOLD, values)
+            moved = cursor.rowcount
+    except IntegrityError as error:
+        explain_refusal(error, user_id, amount_units)
+    if not moved:
+        raise _account_not_found()
+
+
+def explain_refusal(error: IntegrityError, user_id: int, needed_units: int) -> NoReturn:
+    """Why Postgres refused to hold this much, as an ApiError; the error itself if it can't say."""
+    cause = error.__cause__
+    if isinstance(cause, psycopg.errors.ForeignKeyViolation):
+        raise _account_not_found() from error
+    constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+    if constraint != "wallet_available_not_negative":
+        raise error
+    needed, available = units_text(needed_units), units_text(_available_units(user_id))
+    message = f"This needs {needed}; {available} is available."
+    raise ApiError(HTTPStatus.BAD_REQUEST, "INSUFFICIENT_BALANCE", message) from error
+
+
+def _account_not_found() -> ApiError:
+    message = "The account or the market of this order does not exist any more."
+    return ApiError(HTTPStatus.FORBIDDEN, "ACCOUNT_NOT_FOUND", message)
+
+
+def _available_units(user_id: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT available_units FROM ledger_wallet WHERE user_id = %s", [user_id])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0

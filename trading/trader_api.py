@@ -1,0 +1,156 @@
+"""① A trader's further calls: batches, the countdown, margin and leverage."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import user_id_of
+from exchange_site.api import ApiError, invalid, parse_body
+from exchange_site.schema import documented, query, struct_schema
+from matching.messages.limits import MAX_ID
+from trading import api_examples as examples
+from trading import services
+from trading.answers import BatchAnswer, BatchItem, LeverageSet, MarketCommandSent
+from trading.models import Order
+from trading.services import PlacedOrder
+from trading.services.batching import BATCH_MAX
+from trading.services.terms import NewOrder, Number
+
+_ORDERS = {"items": struct_schema(NewOrder), "minItems": 1, "maxItems": BATCH_MAX}
+
+
+class _Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    pass
+
+
+class NewOrders(_Body, frozen=True):
+    orders: Annotated[list[Any], Meta(extra_json_schema=_ORDERS)]
+
+
+class NewCountdown(_Body, frozen=True):
+    """0 stops the countdown; at most a day."""
+
+    market_id: str
+    countdown_ms: int
+
+
+class MarginChange(_Body, frozen=True):
+    """Above zero adds, below zero takes out."""
+
+    amount: Number
+
+
+class NewLeverage(_Body, frozen=True):
+    leverage: Number
+
+
+class OrdersBatchView(APIView):
+    @documented(
+        "Place up to 100 orders",
+        body=NewOrders,
+        body_example=examples.NEW_ORDERS,
+        status=202,
+        answer=BatchAnswer,
+        example=examples.ORDERS_PLACED,
+        errors=(400, 401, 403, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """One transaction; each order fares on its own, as the results tell in the same order."""
+        body = parse_body(request, NewOrders)
+        results = services.place_orders(user_id_of(request), body.orders)
+        return Response(BatchAnswer(results=[_item(result) for result in results]), status=202)
+
+    @documented(
+        "Cancel up to 100 orders",
+        status=202,
+        answer=BatchAnswer,
+        example=examples.ORDERS_BATCH_CANCELLING,
+        parameters=[query("orderIds", "Ids, separated by commas.")],
+        errors=(400, 401, 403, 503),
+    )
+    def delete(self, request: Request) -> Response:
+        """One transaction; each order fares on its own, as the results tell in the same order."""
+        results = services.cancel_orders(user_id_of(request), _order_ids(request))
+        return Response(BatchAnswer(results=[_item(result) for result in results]), status=202)
+
+
+def _item(result: PlacedOrder | Order | ApiError) -> BatchItem:
+    if isinstance(result, ApiError):
+        return BatchItem(ok=False, message=result.message, code=result.code, field=result.field)
+    if isinstance(result, Order):
+        return BatchItem(
+            ok=True, message="Cancel received.", order_id=result.pk, status=result.status
+        )
+    message = "This order was placed before." if result.repeated else "Order received."
+    return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
+
+
+def _order_ids(request: Request) -> list[int]:
+    words = request.query_params.get("orderIds", "").split(",")
+    if not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
+        raise invalid("orderIds", "orderIds must be ids separated by commas, such as 17,18.")
+    ids = [int(word) for word in words]
+    if max(ids) > MAX_ID:
+        raise invalid("orderIds", f"An id is at most {MAX_ID}.")
+    return ids
+
+
+class CountdownView(APIView):
+    @documented(
+        "Cancel all orders after a countdown",
+        body=NewCountdown,
+        body_example=examples.NEW_COUNTDOWN,
+        status=202,
+        answer=MarketCommandSent,
+        example=examples.COUNTDOWN_SENT,
+        errors=(400, 401, 403, 404, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Send it again and again while all is well: if you stop, your orders in the market go."""
+        body = parse_body(request, NewCountdown)
+        row = services.set_countdown(user_id_of(request), body.market_id, body.countdown_ms)
+        answer = MarketCommandSent(
+            message="Countdown received.", market_id=body.market_id, command_id=row.pk
+        )
+        return Response(answer, status=202)
+
+
+class PositionMarginView(APIView):
+    @documented(
+        "Add or take out margin",
+        body=MarginChange,
+        body_example=examples.MARGIN_CHANGE,
+        status=202,
+        answer=MarketCommandSent,
+        example=examples.MARGIN_SENT,
+        errors=(400, 401, 403, 404, 503),
+    )
+    def post(self, request: Request, market_id: str) -> Response:
+        """What is added is held at once and becomes margin when the engine takes it."""
+        body = parse_body(request, MarginChange)
+        row = services.adjust_margin(user_id_of(request), market_id, body.amount)
+        answer = MarketCommandSent(
+            message="Margin change received.", market_id=market_id, command_id=row.pk
+        )
+        return Response(answer, status=202)
+
+
+class LeverageView(APIView):
+    @documented(
+        "Set the leverage for a market",
+        body=NewLeverage,
+        body_example=examples.NEW_LEVERAGE,
+        answer=LeverageSet,
+        example=examples.LEVERAGE_SET,
+        errors=(400, 401, 403, 404, 503),
+    )
+    def post(self, request: Request, market_id: str) -> Response:
+        """Of orders to come that name neither margin nor leverage."""
+        body = parse_body(request, NewLeverage)
+        row = services.set_leverage(user_id_of(request), market_id, body.leverage)
+        return Response(
+            LeverageSet(message="Leverage set.", market_id=market_id, leverage=row.leverage)
+        )
