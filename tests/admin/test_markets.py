@@ -22,6 +22,7 @@ RULES = {
     "taker_fee_percent": "0.0525",
     "price_band_percent": "7.5",
     "max_open_orders": "150",
+    "price_quorum": "1",
     "liquidation_fee_percent": "0.6",
     "mark_clamp_percent": "4",
     "circuit_breaker_percent": "15",

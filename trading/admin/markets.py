@@ -276,7 +276,7 @@ _LIMITS: tuple[Any, ...] = (
             "fields": (
                 ("price_band_percent", "mark_clamp_percent"),
                 ("circuit_breaker_percent", "index_stale_after"),
-                "max_open_orders",
+                ("max_open_orders", "price_quorum"),
             )
         },
     ),
