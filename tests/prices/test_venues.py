@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
 import ccxt.async_support as ccxt
 import pytest
+from django.conf import settings
 
 from tests.prices.venue import PlayedVenue
 from trading.prices import venues
@@ -191,3 +195,13 @@ def test_every_venue_can_be_moved_to_another_address() -> None:
         assert there == [host.sub("http://127.0.0.1:9/proxy", address) for address in own], venue
         moved += 1
     assert moved > 90
+
+
+def test_the_web_process_does_not_import_ccxt_before_it_needs_it() -> None:
+    """It takes a second and tens of megabytes in each of them."""
+    code = (
+        "import django, sys; django.setup(); import exchange_site.urls; "
+        "sys.exit('ccxt' in sys.modules)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "exchange_site.settings"}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=settings.BASE_DIR, check=True)

@@ -1,8 +1,6 @@
 """The sources of the markets' index prices: what operators set, and what each says right now."""
 
-import time
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -12,6 +10,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from redis import RedisError
 
 from exchange_site.admin_actions import ask_then_run
@@ -28,10 +27,10 @@ from exchange_site.admin_base import (
     table_of,
     when,
 )
-from exchange_site.api import ApiError
 from exchange_site.redis_client import probe_redis_client
 from trading import conversions, services
 from trading.models import Market, PriceSource
+from trading.prices.quote import PriceUnavailable, wall_clock_ms
 from trading.prices.reports import LiveSource, live_source, price_text, read_reports
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -41,7 +40,7 @@ else:
 
 log = structlog.get_logger(__name__)
 
-CHECKED_MAX = 5  # one after the other, while the operator waits
+CHECKED_MAX = 10  # all at once, while the operator waits
 
 
 def live_sources(sources: Iterable[PriceSource]) -> list[LiveSource]:
@@ -53,7 +52,7 @@ def live_sources(sources: Iterable[PriceSource]) -> list[LiveSource]:
     except RedisError as error:
         log.warning("price_reports_unreachable", error=str(error))
         reports = {}
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = wall_clock_ms()
     return [live_source(row, reports.get(row.market_id), now_ms) for row in rows]
 
 
@@ -105,7 +104,8 @@ def _last_error(live: LiveSource) -> Cell:
     report = live.report
     if not report.error:
         return NOTHING
-    return f"{report.error} ({when(conversions.from_ms(report.error_at_ms))})"
+    at = when(conversions.from_ms(report.error_at_ms))
+    return format_html('<span class="long-text">{} ({})</span>', report.error, at)
 
 
 def _live(name: str, show: Any) -> Show:
@@ -138,7 +138,7 @@ class PriceSourceAdmin(BaseAdmin):
     market_link = market_column()
     state = _live("state", _state)
     price = _live("price", _price)
-    age = _live("age of the price", _age)
+    age = _live("age", _age)
     errors = _live("errors", lambda live: f"{live.report.errors:,}")
     last_error = _live("last error", _last_error)
 
@@ -194,16 +194,15 @@ class PriceSourceAdmin(BaseAdmin):
         if len(chosen) > CHECKED_MAX:
             messages.error(request, f"Select at most {CHECKED_MAX} at a time. Nothing was asked.")
             return
-        for source in chosen:
-            try:
-                quote = services.ask_price_source(source)
-            except ApiError as error:
-                messages.error(request, f"{source}: {error.message}")
+        answers = services.ask_price_sources(chosen)
+        now_ms = wall_clock_ms()
+        for source, answer in zip(chosen, answers, strict=True):
+            if isinstance(answer, PriceUnavailable):
+                messages.error(request, f"{source}: {answer}")
                 continue
-            age = timedelta(milliseconds=time.time_ns() // 1_000_000 - quote.observed_at_ms)
-            asset = source.market.quote_asset
-            words = f"{price_text(quote.price)} {asset}, {age.total_seconds():,.1f} s old"
-            messages.success(request, f"{source}: {words}.")
+            age_s = max(0, now_ms - answer.observed_at_ms) / 1_000
+            price = f"{price_text(answer.price)} {source.market.quote_asset}"
+            messages.success(request, f"{source}: {price}, {age_s:,.1f} s old.")
 
     @admin.action(description="Enable selected price sources", permissions=["change"])
     def enable(
@@ -247,7 +246,7 @@ def price_sources_table(market: Market) -> Table:
     return Table(
         title="Price sources",
         model=PriceSource,
-        columns=("Source", "Weight", "State", "Price", "Age of the price", "Errors", "Last error"),
+        columns=("Source", "Weight", "State", "Price", "Age", "Errors", "Last error"),
         rows=[
             (
                 link(PriceSource, one.source.pk, one.source.name),

@@ -63,8 +63,8 @@ class Pollers:
             self._tasks[new] = self._loop.create_task(self._poll(new))
         used = {(endpoint.venue, endpoint.api_url) for _, endpoint in wanted}
         unused = [self._venues.pop(key) for key in self._venues.keys() - used]
-        for venue in unused:
-            await venue.close()
+        # One that fails to close is given up all the same.
+        await asyncio.gather(*(venue.close() for venue in unused), return_exceptions=True)
 
     async def _poll(self, followed: Followed) -> None:
         failures = 0

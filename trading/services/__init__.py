@@ -17,7 +17,7 @@ from trading.services.markets import (
 )
 from trading.services.placing import PlacedOrder, place_order
 from trading.services.price_sources import (
-    ask_price_source,
+    ask_price_sources,
     save_price_source,
     set_price_source_enabled,
     validate_price_source,
@@ -28,7 +28,7 @@ __all__ = [
     "PlacedOrder",
     "adjust_margin",
     "amend_order",
-    "ask_price_source",
+    "ask_price_sources",
     "cancel_all_orders",
     "cancel_order",
     "cancel_order_as_operator",

@@ -2,6 +2,7 @@
 rows once a second, so there is nothing to send."""
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from django.core.exceptions import ValidationError
@@ -52,15 +53,21 @@ def set_price_source_enabled(source: PriceSource, enabled: bool) -> None:
         raise ApiError(HTTPStatus.CONFLICT, "INVALID_PRICE_SOURCE", message) from error
 
 
-def ask_price_source(source: PriceSource) -> Quote:
-    """Ask the venue once, now, on a connection of its own. Raises ApiError saying why not."""
+def ask_price_sources(sources: Sequence[PriceSource]) -> list[Quote | PriceUnavailable]:
+    """What each says now: all asked at once, on connections of their own."""
+
+    async def ask_all() -> list[Quote | PriceUnavailable]:
+        return list(await asyncio.gather(*map(_ask, sources)))
+
+    return asyncio.run(ask_all())
+
+
+async def _ask(source: PriceSource) -> Quote | PriceUnavailable:
     if source.kind != PriceSourceKind.CCXT:
-        message = "A synthetic source is made up by the price process: there is nobody to ask."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_PRICE_SOURCE", message)
+        return PriceUnavailable("made up by the price process: there is no venue to ask")
     from trading.prices.venues import Endpoint, ask_once  # ccxt takes a second to import
 
     try:
-        return asyncio.run(ask_once(Endpoint(source.venue, source.symbol, source.api_url)))
+        return await ask_once(Endpoint(source.venue, source.symbol, source.api_url))
     except PriceUnavailable as error:
-        code, message = "PRICE_UNAVAILABLE", str(error)
-        raise ApiError(HTTPStatus.BAD_GATEWAY, code, message) from error
+        return error
