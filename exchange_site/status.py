@@ -218,7 +218,7 @@ def _market_report(rows: MarketRows, streams: MarketStreams | None, now_ms: int)
         unknown = Check("engine", Level.BAD, "unknown while Redis is down")
         return MarketReport(rows.market_id, rows, None, [], [unknown])
     engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
-    if rows.state == MarketState.SETTLED:
+    if MarketState(rows.state).has_ended:
         return MarketReport(rows.market_id, rows, streams, engines, [])
     checks = [
         _check_engines(engines),

@@ -232,7 +232,7 @@ def _waiting_refusal(
     config = state.config
     if config is None:
         return RejectCode.MARKET_NOT_CONFIGURED
-    if state.market_state in (MarketState.PRE_OPEN, MarketState.HALTED, MarketState.SETTLED):
+    if state.market_state.is_dormant:
         return RejectCode.MARKET_STATE
     mark = state.mark_price_ticks
     if not mark:

@@ -226,6 +226,17 @@ def test_a_settled_market_is_not_settled_again(client_of: ClientOf, market: Mark
     assert not OutboxCommand.objects.exists()
 
 
+def test_only_a_settled_market_is_delisted(client_of: ClientOf, market: Market) -> None:
+    client = client_of("risk")
+    assert "settle it before" in act(client, "delist", [market], confirmed="yes")
+    assert not OutboxCommand.objects.exists()
+    MarketStatus.objects.update(state="SETTLED")
+    assert "There is no way back" in act(client, "delist", [market])
+    act(client, "delist", [market], confirmed="yes")
+    command = OutboxCommand.objects.get()
+    assert (command.command_type, command.payload["state"]) == ("SetMarketState", "DELISTED")
+
+
 # --- fee tiers ------------------------------------------------------------------------------------
 
 

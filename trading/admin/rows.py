@@ -31,7 +31,12 @@ _STATUS_TONES = {
     OrderStatus.OPEN: "ok",
     OrderStatus.REJECTED: "bad",
 }
-_STATE_TONES = {MarketState.ACTIVE: "ok", MarketState.HALTED: "bad", MarketState.SETTLED: "plain"}
+_STATE_TONES = {
+    MarketState.ACTIVE: "ok",
+    MarketState.HALTED: "bad",
+    MarketState.SETTLED: "plain",
+    MarketState.DELISTED: "plain",
+}
 
 
 def status_badge(status: str) -> Cell:

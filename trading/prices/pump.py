@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 INTERVAL_S = 1.0
 BACKOFF_MAX_S = 30.0
+_ENDED = [state for state in MarketState if state.has_ended]
 
 
 class FaultLog:
@@ -79,7 +80,7 @@ class PricePump:
     def _refresh_markets(self) -> None:
         try:
             markets = Market.objects.select_related("status")
-            self._markets = list(markets.exclude(status__state=MarketState.SETTLED))
+            self._markets = list(markets.exclude(status__state__in=_ENDED))
         except (DatabaseError, InterfaceError) as error:
             self._faults.failed("postgres", error)
             close_old_connections()  # so that the next round opens a fresh one
