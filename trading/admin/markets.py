@@ -124,7 +124,7 @@ class MarketAdmin(BaseAdmin):
         "config",
     )
 
-    state = shown("state", lambda market: state_badge(market.status.state))
+    state = shown("state", lambda market: state_badge(market.status))
     mark_price = shown("mark price", lambda m: price(m.status.mark_price_ticks, m))
     index_price = shown("index price", lambda m: price(m.status.index_price_ticks, m))
     last_price = shown("last price", lambda m: price(m.status.last_price_ticks, m))

@@ -20,8 +20,15 @@ from exchange_site.admin_base import (
     when,
     words,
 )
-from matching.messages.vocabulary import ExecutionType, MarketState, OrderStatus, Role, Side
-from trading.models import LIVE_STATUSES, Fill, Market, Order, Position
+from matching.messages.vocabulary import (
+    ExecutionType,
+    MarketState,
+    OrderStatus,
+    Role,
+    Side,
+    StateReason,
+)
+from trading.models import LIVE_STATUSES, Fill, Market, MarketStatus, Order, Position
 
 LIVE = LIVE_STATUSES
 
@@ -43,8 +50,11 @@ def status_badge(status: str) -> Cell:
     return badge(status, _STATUS_TONES.get(OrderStatus(status), "plain"))
 
 
-def state_badge(state: str) -> Cell:
-    return badge(state, _STATE_TONES.get(MarketState(state), "warn"))
+def state_badge(status: MarketStatus) -> Cell:
+    state = badge(status.state, _STATE_TONES.get(MarketState(status.state), "warn"))
+    if status.state_reason == StateReason.OPERATOR:
+        return state
+    return words(state, f"by {StateReason(status.state_reason).replace('_', ' ').lower()}")
 
 
 def side_badge(side: str) -> Cell:
