@@ -185,14 +185,17 @@ def test_money_that_comes_back_in_the_same_batch_can_be_held(world):
     assert wallet(world.alice) == (DEPOSIT_UNITS - STOP_HOLD, STOP_HOLD)
 
 
-def test_a_hold_that_comes_too_late_goes_back(world):
+@pytest.mark.parametrize(
+    ("reason", "status"), [(CancelReason.USER, "cancelled"), (CancelReason.EXPIRED, "expired")]
+)
+def test_a_hold_that_comes_too_late_goes_back(world, reason, status):
     stop = place_stop(world, world.alice, 4, 1000)
     world.say(mark_price(990, 990), triggered(stop, world.alice, 4, needs_hold=True))
     persist(world)
-    world.say(world.cancelled("stop", 4, 0, 0, CancelReason.USER))
+    world.say(world.cancelled("stop", 4, 0, 0, reason))
     persist(world)
     order = Order.objects.get(pk=stop)
-    assert (order.status, order.held_units) == ("cancelled", STOP_HOLD)
+    assert (order.status, order.held_units) == (status, STOP_HOLD)
     refused = events.ActivationRejected(
         order_id=stop,
         account_id=world.alice.pk,
@@ -204,6 +207,10 @@ def test_a_hold_that_comes_too_late_goes_back(world):
     persist(world)
     assert Order.objects.get(pk=stop).held_units == 0
     assert wallet(world.alice) == (DEPOSIT_UNITS, 0)
+    assert journal(4) == [
+        (EntryKind.HOLD_RELEASE, stop, AccountKind.HELD, world.alice.pk, -STOP_HOLD),
+        (EntryKind.HOLD_RELEASE, stop, AccountKind.AVAILABLE, world.alice.pk, STOP_HOLD),
+    ]
     # Delivered again when the engine has long forgotten it: the money does not come twice.
     again = events.ActivationRejected(
         order_id=stop,

@@ -122,7 +122,7 @@ class World:
             assert account.margin_units == audit.margin[account_id]
             assert account.entry_cost_units == audit.cost[account_id]
         if state.market_state is MarketState.SETTLED:
-            left = len(state.book.orders) + len(state.triggers.orders) + state.open_interest_lots
+            left = len(state.book.orders) + state.open_interest_lots + len(state.accounts)
             assert left == 0
             assert state.held_units == state.margin_units == state.entry_cost_units == 0
         self.sent.append(command)
