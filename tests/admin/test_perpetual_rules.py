@@ -10,11 +10,12 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from exchange_site.admin_base import list_url, url_of
 from ledger.models import JournalEntry
-from matching.messages.vocabulary import ExecutionType, OrderStatus
+from matching.messages.vocabulary import ExecutionType, OrderStatus, Role, Side
 from tests.admin.factories import make_funding, make_liquidation, make_user
 from trading.models import (
     FeeTier,
@@ -86,6 +87,57 @@ def test_a_solvent_liquidation_names_its_bankruptcy_price(
     for text in ("the bankruptcy price", "not while equity is above zero", "next mark price"):
         assert text in page, text
     assert "5.125 USD" in page  # short of
+
+
+def make_trades(market: Market, user: User, count: int) -> None:
+    """Taken by the user, one an entry, and known to the planner."""
+    Fill.objects.bulk_create(
+        Fill(
+            market=market,
+            trade_id=1_000 + number,
+            role=Role.TAKER,
+            user=user,
+            side=Side.LONG,
+            price_ticks=25_000,
+            size_lots=1,
+            fee_units=0,
+            realized_pnl_units=0,
+            seq=1_000 + number,
+            executed_at=timezone.now(),
+        )
+        for number in range(count)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE trading_fill")
+
+
+def test_the_fills_of_a_liquidation_are_found_by_their_sequence(
+    client_of: ClientOf, world: Market
+) -> None:
+    """By an index, however many fills the market and the trader have."""
+    liquidation = Liquidation.objects.get()
+    make_trades(world, liquidation.user, 3_000)
+    client = client_of("viewer")
+    with CaptureQueriesContext(connection) as queries:
+        page = get(client, url_of(Liquidation, liquidation.pk))
+    with connection.cursor() as cursor:
+        of_sequence = [
+            query["sql"]
+            for query in queries.captured_queries
+            if 'FROM "trading_fill"' in query["sql"]
+            and f'"seq" = {liquidation.seq}' in query["sql"]
+        ]
+        assert of_sequence
+        for sql in of_sequence:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "fill_forced_of_entry" in plan, plan
+    forced = f"seq={liquidation.seq}&execution__in=LIQUIDATION,ADL"
+    assert forced.replace("&", "&amp;") in page
+    listed = get(client, list_url(Fill, f"market__id__exact={world.pk}&{forced}"))
+    fills = Fill.objects.filter(seq=liquidation.seq)
+    assert fills
+    assert all(url_of(Fill, fill.pk) in listed for fill in fills)
 
 
 def test_liquidations_take_no_more_queries_with_more_fills(

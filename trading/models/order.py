@@ -193,6 +193,11 @@ class Fill(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="fill_of_user"),
+            models.Index(
+                fields=["market", "seq"],
+                condition=~Q(execution=ExecutionType.TRADE),
+                name="fill_forced_of_entry",
+            ),
         ]
 
     def __str__(self) -> str:
