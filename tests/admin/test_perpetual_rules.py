@@ -15,8 +15,8 @@ from django.utils import timezone
 from accounts.models import User
 from exchange_site.admin_base import list_url, url_of
 from ledger.models import JournalEntry
-from matching.messages.vocabulary import ExecutionType, OrderStatus, Role, Side
-from tests.admin.factories import make_funding, make_liquidation, make_user
+from matching.messages.vocabulary import ExecutionType, OrderStatus, OrderType, Role, Side
+from tests.admin.factories import make_funding, make_liquidation, make_order, make_user
 from trading.models import (
     FeeTier,
     Fill,
@@ -200,7 +200,24 @@ def test_waiting_orders_say_what_for(client_of: ClientOf, world: Market) -> None
         "STOP limit GTC",
     ):
         assert text in page, text
-    assert "STOP limit GTC" in get(client, list_url(Order, "status__exact=waiting"))
+    listed = get(client, list_url(Order, "status__exact=waiting"))
+    assert "STOP limit GTC" in listed
+    of_trader = get(client, url_of(User, order.user_id))
+    for text in (page, listed, of_trader):
+        assert "the whole position" in text
+    assert "the whole position left, 0.00 USD still held" in page
+    assert "0.5 BTC" not in page + listed  # the row's size, which means nothing
+
+
+def test_a_market_order_shows_its_worst_price(client_of: ClientOf, market: Market) -> None:
+    client = client_of("viewer")
+    trader = make_user()
+    order = make_order(trader, market, order_type=OrderType.MARKET, price_ticks=27_500)
+    limit = make_order(trader, market)
+    urls = (url_of(Order, order.pk), list_url(Order, ""), url_of(User, trader.pk))
+    for page in (get(client, url) for url in urls):
+        assert page.count("worst price 2,750.00 USD") == 1
+    assert "worst price" not in get(client, url_of(Order, limit.pk))
 
 
 def test_forced_fills_say_so(client_of: ClientOf, world: Market) -> None:

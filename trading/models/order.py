@@ -149,6 +149,11 @@ class Order(models.Model):
     def remaining_lots(self) -> int:
         return self.size_lots - self.filled_lots - self.cancelled_lots
 
+    @property
+    def is_of_whole_position(self) -> bool:
+        """What its size will be is not known before it fires; ``size_lots`` says nothing."""
+        return self.close_position and self.triggered_at is None
+
 
 class Fill(models.Model):
     """One side of a trade. A trade has two: its taker's and its maker's.
