@@ -39,6 +39,7 @@ from tests.ledger.world import (
 from trading.models import (
     Order,
     OutboxCommand,
+    Position,
 )
 
 
@@ -233,6 +234,17 @@ def test_an_order_that_ended_in_the_same_batch_asks_for_nothing(world):
 
 
 def test_a_closing_order_takes_its_size_when_it_fires(world):
+    # Alice is short 9 lots from 1,000 ticks, Carol long.
+    for user, lots in ((world.alice, -9), (world.carol, 9)):
+        Position.objects.create(
+            user=user,
+            market=world.market,
+            position_lots=lots,
+            entry_cost_units=500_000 * lots,
+            margin_units=0,
+            seq=0,
+            updated_at=at(0),
+        )
     stop = place_stop(world, world.alice, 4, 1000, reduce_only=True, close_position=True)
     maker = world.place("maker", world.bob, Side.SHORT, 9, 1000, 452_250)
     world.say(world.accepted("maker"), world.rested("maker", 9))
