@@ -24,6 +24,7 @@ from matching.messages.vocabulary import (
     ExecutionType,
     MarketState,
     OrderStatus,
+    OrderType,
     Role,
     Side,
     StateReason,
@@ -78,6 +79,17 @@ def execution_badge(execution: str) -> Cell:
     return badge(execution, "plain" if execution == ExecutionType.TRADE else "bad")
 
 
+def order_price(order: Order) -> str:
+    """A limit; of a market order the edge of the band that its hold was made for."""
+    text = price(order.price_ticks, order.market)
+    return f"worst price {text}" if order.order_type == OrderType.MARKET else text
+
+
+def order_part(order: Order, size_lots: int) -> str:
+    """So many of its lots; a close-position order knows its size only when it fires."""
+    return "the whole position" if order.is_of_whole_position else size(size_lots, order.market)
+
+
 def orders_table(title: str, orders: QuerySet[Order], more: str) -> Table:
     rows = orders.select_related("market")[:TABLE_ROWS_MAX]
     return Table(
@@ -96,8 +108,8 @@ def _order_cells(order: Order) -> Iterable[Cell]:
         link(Market, order.market_id),
         side_badge(order.side),
         f"{order.order_type} {order.time_in_force}",
-        price(order.price_ticks, order.market),
-        size(order.size_lots, order.market),
+        order_price(order),
+        order_part(order, order.size_lots),
         size(order.filled_lots, order.market),
         money(order.held_units),
         status_badge(order.status),
