@@ -27,10 +27,19 @@ from exchange_site.status_streams import (
 )
 from ledger.models import ReconcileRun
 from ledger.reconciliation import newest_run
-from matching.messages.vocabulary import MarketState
+from matching.messages.vocabulary import MarketState, StateReason
 from trading.prices.reports import LiveSource
 
 log = structlog.get_logger(__name__)
+
+
+_HALTED = {
+    StateReason.OPERATOR: "by an operator",
+    StateReason.CIRCUIT_BREAKER: "by the circuit breaker, as the mark price jumped: resume it to "
+    "take the next one",
+    StateReason.INSURANCE_EXHAUSTED: "as nobody could pay for a liquidation: top up its insurance "
+    "fund, then resume it",
+}
 
 
 class Level(IntEnum):
@@ -230,9 +239,10 @@ def _market_report(
         unknown = Check("engine", Level.BAD, "unknown while Redis is down")
         return MarketReport(rows.market_id, rows, None, [], [unknown])
     engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
-    if rows.state == MarketState.SETTLED:
+    if MarketState(rows.state).has_ended:
         return MarketReport(rows.market_id, rows, streams, engines, [])
     checks = [
+        _check_state(rows),
         _check_engines(engines),
         _check_input_lag(streams),
         _check_persistence_lag(rows, streams),
@@ -279,6 +289,13 @@ def _engine_words(engine: EngineStatus) -> str:
     if engine.halted:
         return f"halted: {engine.halted}"
     return f"silent for {seconds(engine.age_ms)}"
+
+
+def _check_state(rows: MarketRows) -> Check:
+    """Cancels still work while a market is halted, so GET /health doesn't turn traffic away."""
+    if rows.state != MarketState.HALTED:
+        return Check("state", Level.OK, rows.state)
+    return Check("state", Level.WARN, f"HALTED {_HALTED[StateReason(rows.state_reason)]}")
 
 
 def _check_input_lag(streams: MarketStreams) -> Check:

@@ -23,6 +23,7 @@ class MarketRows:
 
     market_id: str
     state: str
+    state_reason: str
     config_version: int
     applied_config_version: int
     cursor_seq: int
@@ -87,6 +88,7 @@ def _market_rows(
     return MarketRows(
         market_id=market.pk,
         state=market.status.state,
+        state_reason=market.status.state_reason,
         config_version=market.config_version,
         applied_config_version=market.status.applied_config_version,
         cursor_seq=market.cursor.seq,

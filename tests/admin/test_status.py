@@ -29,7 +29,7 @@ from matching.messages.streams import (
     input_stream,
     output_stream,
 )
-from matching.messages.vocabulary import OrderStatus
+from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
 from tests.admin.factories import (
     make_command,
     make_market,
@@ -157,6 +157,25 @@ def test_a_silent_standby_is_a_warning(running: redis.Redis) -> None:
 def test_an_engine_taken_away_long_ago_is_not_missed(running: redis.Redis) -> None:
     _beat(running, "two", beat_ms=now_ms() - 7_200_000, seq=3)
     assert found(exchange_status(), "engine")[0] is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (StateReason.OPERATOR, "by an operator"),
+        (StateReason.CIRCUIT_BREAKER, "by the circuit breaker"),
+        (StateReason.INSURANCE_EXHAUSTED, "top up its insurance fund"),
+    ],
+)
+def test_a_halted_market_says_who_halted_it(
+    running: redis.Redis, reason: StateReason, words: str
+) -> None:
+    MarketStatus.objects.update(state=MarketState.HALTED, state_reason=reason)
+    level, text = found(exchange_status(), "state")
+    assert level is Level.WARN
+    assert words in text
+    latest.forget()
+    assert Client().get("/health").status_code == HTTPStatus.OK
 
 
 def test_a_halted_engine_says_why(running: redis.Redis) -> None:

@@ -12,7 +12,7 @@ from matching.messages.limits import (
     MONEY_UNITS_PER_CURRENCY,
     PPM,
 )
-from matching.messages.vocabulary import MarketState
+from matching.messages.vocabulary import MarketState, StateReason
 from trading.models.choices import choices
 
 
@@ -191,6 +191,7 @@ class LeverageTier(models.Model):
 class MarketStatus(models.Model):
     """Where a market's engine stood at the ledger's cursor. Prices are 0 until there is one.
 
+    state_reason      who or what put it into its state
     premium_…         samples of the running funding interval
     funding_rate_ppb  of the last settlement; funding_carry: what its rounding left
     breaker_armed     a jump of the mark price halts the market
@@ -202,6 +203,12 @@ class MarketStatus(models.Model):
     )
     state = models.CharField(
         max_length=16, choices=choices(MarketState), default=MarketState.PRE_OPEN
+    )
+    state_reason = models.CharField(
+        max_length=24,
+        choices=choices(StateReason),
+        default=StateReason.OPERATOR,
+        db_default=StateReason.OPERATOR,
     )
     applied_config_version = models.BigIntegerField(default=0)
     mark_price_ticks = models.BigIntegerField(default=0)

@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 BACKOFF_MAX_S = 30.0
 LEASE_KEY = "prices:lease"
 LEASE_S = 3.0
+_ENDED = [state for state in MarketState if state.has_ended]
 
 
 class FaultLog:
@@ -149,7 +150,7 @@ class PricePump:
     def _refresh_markets(self) -> None:
         try:
             markets = Market.objects.select_related("status").prefetch_related("price_sources")
-            self._markets = list(markets.exclude(status__state=MarketState.SETTLED))
+            self._markets = list(markets.exclude(status__state__in=_ENDED))
         except (DatabaseError, InterfaceError) as error:
             self._faults.failed("postgres", error)
             close_old_connections()  # so that the next round opens a fresh one

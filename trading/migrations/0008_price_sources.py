@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0005_settle_and_fund_permissions'),
+        ('trading', '0007_forced_fills_of_an_entry'),
     ]
 
     operations = [
