@@ -74,7 +74,7 @@ class Trader(threading.Thread):
             (2, self._countdown),
             (1, self._leverage),
             (2, self._close),
-            (1, self._again),
+            (3, self._again),
             (1, self._fund),
             (2, self._look),
         ]
@@ -268,8 +268,6 @@ class Trader(threading.Thread):
         if not sent:
             return
         request = self.rng.choice(sent[-REPEATED_KEYS_MAX:])
-        if "expiresAt" in request.sent:
-            return
         again = Request(self.name, "order again", request.key, request.sent)
         answer = self.caller.send("POST", "/order", again)
         if answer is not None:

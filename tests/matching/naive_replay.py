@@ -19,7 +19,7 @@ import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, floor
+from math import floor
 
 import msgspec
 
@@ -60,8 +60,8 @@ from matching.messages.vocabulary import (
     Side,
     TimeInForce,
 )
-from tests.matching.naive_money import NaiveExchange
-from tests.matching.naive_rules import MILLION, Holding, Outcome, Resting
+from tests.matching.naive_forced import NaiveForced
+from tests.matching.naive_rules import Holding, Resting
 
 MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
 # Of what an engine remembers of ids and of queues that aren't in the book; not of the market.
@@ -73,14 +73,11 @@ class Differs(Exception):
 
 
 @dataclass
-class NaiveReplay(NaiveExchange):
+class NaiveReplay(NaiveForced):
     """One market. `follow` takes one entry after the other and raises at the first difference."""
 
     waiting: dict[int, PlaceOrder] = field(default_factory=dict)
     post_only: set[int] = field(default_factory=set)
-    insurance: int = 0
-    is_solvent: bool = True  # whose position is closed by force now
-    to_fund: int = 0  # of the forced fill planned last
     fills: int = 0
     published: list[Event] = field(default_factory=list)
     at: int = 0
@@ -328,68 +325,6 @@ class NaiveReplay(NaiveExchange):
         left = abs(self.holding(event.account_id).lots)
         if left != abs(event.left_lots):
             raise Differs(f"{event}: {left} lots should be left")
-
-    def force(self, event: PositionLiquidated) -> None:
-        """The order that closes the position in the book, down to the limit."""
-        taker = Resting(
-            order_id=0,
-            account_id=event.account_id,
-            sign=-1 if event.position_lots > 0 else 1,
-            price=event.limit_ticks,
-            left=abs(event.position_lots),
-            reserve=0,
-            named=0,
-            leverage=1,
-            reduce_only=True,
-            arrival=0,
-            maker_fee_ppm=0,
-            taker_fee_ppm=0,
-        )
-        self.is_solvent = event.equity_units > 0
-        self.take(taker, SelfTradePrevention.EXPIRE_MAKER)
-
-    def outcome(self, order: Resting, price: int, lots: int, fee_ppm: int) -> Outcome | None:
-        if order.order_id:
-            return super().outcome(order, price, lots, fee_ppm)
-        return self._forced_outcome(order, price, lots)
-
-    def _forced_outcome(self, order: Resting, price: int, lots: int) -> Outcome | None:
-        """Its cash stays in the margin, less the fee to the fund; a bankrupt one's loss beyond its
-        share of the margin is the fund's, as long as it can pay. None where nobody can."""
-        assert self.config is not None
-        held = self.holding(order.account_id)
-        part = Fraction(lots, abs(held.lots))
-        cost, share = floor(held.cost * part), floor(held.margin * part)
-        value = self.config.units_per_tick_lot * price * lots
-        pnl = -order.sign * value - cost
-        margin = held.margin + pnl
-        to_fund = 0
-        if self.is_solvent:
-            if margin < 0:
-                return None
-            fee = ceil(Fraction(value * self.config.liquidation_fee_ppm, MILLION))
-            to_fund = min(fee, margin)
-            margin -= to_fund
-        elif share + pnl < 0:
-            to_fund = share + pnl
-            if self.insurance + to_fund < 0:
-                return None
-            margin = held.margin - share
-        left = held.lots + order.sign * lots
-        self.to_fund = to_fund
-        return Outcome(lots, Holding(left, held.cost - cost, margin if left else 0), pnl, 0)
-
-    def settle(self, order: Resting, outcome: Outcome) -> TradeLeg:
-        leg = super().settle(order, outcome)
-        if order.order_id:
-            return leg
-        # The plan of the lots that were filled is the one made last.
-        self.insurance += self.to_fund
-        return msgspec.structs.replace(
-            leg,
-            insurance_delta_units=self.to_fund,
-            available_delta_units=leg.available_delta_units - self.to_fund,
-        )
 
     # ------------------------------------------------------------------------------ positions
 
