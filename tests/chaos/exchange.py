@@ -228,8 +228,11 @@ class Exchange:
 
     def _wait_for_operator(self, done: str, within_s: float) -> None:
         deadline = time.monotonic() + within_s
-        while not any(line.get("done") == done for line in self.operator_lines()):
-            if time.monotonic() > deadline:
+        while True:
+            over = self._operator is None or self._operator.poll() is not None
+            if any(line.get("done") == done for line in self.operator_lines()):
+                return
+            if over or time.monotonic() > deadline:
                 raise RuntimeError(f"the operator is not {done}, see {self.data}/logs/operator.log")
             time.sleep(0.1)
 
