@@ -102,6 +102,7 @@ class Books:
             self.liquidations = cursor.execute("SELECT * FROM trading_liquidation").fetchall()
             self.fundings = cursor.execute("SELECT * FROM trading_fundingsettlement").fetchall()
             self.positions = cursor.execute("SELECT * FROM trading_position").fetchall()
+            self.settlements = cursor.execute("SELECT * FROM trading_settlement").fetchall()
             self.wallets = cursor.execute("SELECT * FROM ledger_wallet").fetchall()
         self.deposits: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for deposit in deposits:
@@ -216,7 +217,7 @@ def wrong_deposits(books: Books) -> list[str]:
 
 def money_created_or_destroyed(books: Books) -> list[str]:
     """Wallets + margin + fees + insurance − entry cost = all that came in, from rows alone: fees
-    and insurance from fills, what operators put in from their commands."""
+    and insurance from fills and settlements, what operators put in from their commands."""
     topped_up = sum(
         c["payload"]["amount_units"] for c in books.commands if c["command_type"] == "FundInsurance"
     )
@@ -228,7 +229,8 @@ def money_created_or_destroyed(books: Books) -> list[str]:
         "margin": sum(p["margin_units"] for p in books.positions),
         "entry cost": -sum(p["entry_cost_units"] for p in books.positions),
         "fees": sum(f["fee_units"] for f in books.fills),
-        "insurance": topped_up + sum(f["insurance_units"] for f in books.fills),
+        "insurance": topped_up
+        + sum(row["insurance_units"] for row in (*books.fills, *books.settlements)),
     }
     held = {row["user_id"]: row["held_units"] for row in books.wallets}
     reserved: Counter[int] = Counter()

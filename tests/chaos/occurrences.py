@@ -20,6 +20,7 @@ KINDS = (
     "activations", "amendments", "amendments refused", "margin changes", "margin changes refused",
     "close-position ends", "orders expired", "countdowns over", "price jumps halted",
     "index gone stale", "rules changed", "states changed", "insurance funded",
+    "positions settled",
 )  # fmt: skip
 # A matter of a race that a run may not see.
 RARE = ("margin changes refused", "index gone stale")
@@ -45,6 +46,7 @@ _BY_NAME = {
     "MarginAdjustmentRejected": "margin changes refused",
     "MarketConfigured": "rules changed",
     "InsuranceFunded": "insurance funded",
+    "PositionSettled": "positions settled",
 }
 _BY_REASON = {
     "POSITION_CLOSED": "close-position ends",

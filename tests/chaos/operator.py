@@ -1,5 +1,6 @@
 """The operator of the chaos exchange, in a `manage.py shell` of its own: makes a market, changes
-rules, pauses and reopens, feeds the insurance funds, and tells what it was promised.
+rules, pauses and reopens, feeds the insurance funds, settles the market it made at the end, and
+tells what it was promised.
 
 Each line it writes is one action whose transaction committed: its outbox row, market and type. An
 action that met a broken connection is told as ambiguous; it is not repeated.
@@ -57,6 +58,7 @@ def run(seed: int) -> None:
             _say(ambiguous=type(error).__name__)
             close_old_connections()
     _persistently(_reopen_all)
+    _persistently(_settle)
     _say(done="left")
 
 
@@ -98,6 +100,14 @@ def _reopen_all() -> int:
             _promised(services.fund_insurance(market, 2_000 * MILLION, by=None))
         _set_state(market, MarketState.ACTIVE)
     return len(stopped)
+
+
+def _settle() -> None:
+    """The third market closes for good."""
+    market = Market.objects.select_related("status").get(pk=THIRD_MARKET.market_id)
+    _promised(
+        services.settle_market(market, market.status.mark_price_ticks * market.tick_size, by=None)
+    )
 
 
 def _pause(rng: random.Random, market: Market) -> None:

@@ -21,6 +21,7 @@ OUTCOMES = {
     "ActivateOrder": ("OrderAccepted", "OrderRejected", "OrderCancelled", "ActivationRejected"),
     "FundInsurance": ("InsuranceFunded",),
     "SetMarketState": ("MarketStateChanged", "CommandRejected"),
+    "SettleMarket": ("MarketStateChanged", "CommandRejected"),
     "ConfigureMarket": ("MarketConfigured", "CommandRejected"),
 }
 ABOUT_AN_ORDER = ("AmendOrder", "CancelOrder", "ActivateOrder")
