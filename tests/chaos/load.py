@@ -21,7 +21,7 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True)
 class Terms:
-    """What traders need to know of a market: price decimals, lot, and what a step of size is."""
+    """What traders need to know of a market: price decimals, lot, and lots of a usual order."""
 
     decimals: int
     lot: float

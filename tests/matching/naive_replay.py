@@ -9,10 +9,11 @@ are amended, that fired, and for those a liquidation sends: which makers they me
 how much of each, and what the insurance fund gets or pays; every resulting position.
 
 **Taken as given** from the recorded events, and therefore not proved here: mark prices and
-staleness, states of the market, when a conditional order fires and at which size, when orders and
-countdowns expire, refusals of amendments, conditional orders and margin changes, that a position
-is liquidated and down to which limit, deleveragings (they follow a ranking, not the book), funding
-payments, settlements. The rules of those are tested elsewhere in tests/matching.
+staleness, states of the market, refusals for an id too old, an expiry that is past or too many open
+orders, when a conditional order fires and at which size, when orders and countdowns expire,
+refusals of amendments, conditional orders and margin changes, that a position is liquidated and
+down to which limit, deleveragings (they follow a ranking, not the book), funding payments,
+settlements. The rules of those are tested elsewhere in tests/matching.
 """
 
 import copy

@@ -122,8 +122,9 @@ def test_a_new_installation_comes_to_life_and_a_second_start_finds_its_traders(
     exchange: str,
 ) -> None:
     first = simulate_until_alive(exchange, trades=3)
-    assert set(first.rejected) <= RACES
-    assert set(first.errors) <= {"ConnectError"}  # while the API was starting
+    # While the API was starting; a sign-up that took too long on a busy machine is taken then.
+    assert set(first.errors) <= {"ConnectError", "ReadTimeout"}
+    assert set(first.rejected) <= RACES | {"USERNAME_TAKEN"}
     assert Position.objects.filter(position_lots__gt=0).exists()
     assert Position.objects.filter(position_lots__lt=0).exists()
     newest = max(Fill.objects.values_list("trade_id", flat=True))

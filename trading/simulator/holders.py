@@ -1,4 +1,8 @@
-"""Traders who look after a position: closers protect theirs, gamblers bet all they have."""
+"""Traders who look after a position: closers protect theirs, gamblers bet all they have.
+
+At 50× with maintenance at 1 % and a liquidation fee of 0.5 %, a bet is gone when the mark price has
+moved half a percent against it: within minutes on the demo's calm walk.
+"""
 
 import random
 from decimal import Decimal

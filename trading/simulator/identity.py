@@ -15,7 +15,7 @@ class Kind(StrEnum):
 
 
 # A cycle, so that any number of traders has every kind, makers first.
-_CYCLE = (Kind.MAKER, Kind.TAKER, Kind.MAKER, Kind.GAMBLER, Kind.CLOSER)
+_CYCLE = (Kind.MAKER, Kind.TAKER, Kind.MAKER, Kind.GAMBLER, Kind.CLOSER, Kind.GAMBLER)
 
 
 @dataclass(frozen=True)

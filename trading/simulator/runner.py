@@ -29,7 +29,7 @@ MARKET_RULES_EVERY = 30  # refreshes of the tickers per refresh of the markets' 
 # Shares of the request rate. A maker's turn takes more requests than a taker's, and the book must
 # refill faster than it is eaten.
 REQUESTS_PER_TURN = {Kind.MAKER: 4, Kind.TAKER: 2, Kind.CLOSER: 2, Kind.GAMBLER: 2}
-SHARE = {Kind.MAKER: 0.55, Kind.TAKER: 0.12, Kind.CLOSER: 0.12, Kind.GAMBLER: 0.1}
+SHARE = {Kind.MAKER: 0.55, Kind.TAKER: 0.12, Kind.CLOSER: 0.12, Kind.GAMBLER: 0.15}
 REJOIN_AFTER_S = 30.0
 
 
