@@ -35,7 +35,6 @@ class Trader(threading.Thread):
         self._per_second = per_second
         self._count = 0
         self._mine: list[int] = []
-        self._resting: dict[int, dict[str, Any]] = {}  # limit orders that may rest, as sent
         self._tickers: dict[str, dict[str, Any]] = {}
 
     @property
@@ -148,12 +147,7 @@ class Trader(threading.Thread):
         request = Request(self.name, "order", body["clientOrderId"], body)
         answer = self.caller.send("POST", "/order", request)
         if answer is not None:
-            self._remember(answer["orderId"], body)
-
-    def _remember(self, order_id: int, body: dict[str, Any]) -> None:
-        self._mine = [*self._mine[-MINE_MAX:], order_id]
-        if body["orderType"] == "limit" and "trigger" not in body and "qty" in body:
-            self._resting[order_id] = body
+            self._mine = [*self._mine[-MINE_MAX:], answer["orderId"]]
 
     def _limit(self) -> None:
         self._send(self._new_limit())
@@ -276,21 +270,19 @@ class Trader(threading.Thread):
     # -- changing and cancelling them
 
     def _amend(self) -> None:
-        candidates = list(self._resting)[-12:]
-        if not candidates:
+        page = self.caller.read("/user/orders?status=open&limit=20")
+        if not page or not page["orders"]:
             return
-        order_id = self.rng.choice(candidates)
-        sent = self._resting[order_id]
-        market, side = sent["marketId"], sent["side"]
+        order = self.rng.choice(page["orders"])
+        market, side = order["marketId"], order["type"]
         changes: dict[str, Any] = {}
         if self.rng.random() < 0.6:
             away = self.rng.gauss(0.001, 0.0015) * (-1 if side == "LONG" else 1)
-            changes["price"] = self._price(market, away) or sent["price"]
+            changes["price"] = self._price(market, away) or order["price"]
         if not changes or self.rng.random() < 0.4:
             changes["qty"] = self._qty(market)
-        request = Request(self.name, "amend", str(order_id), changes)
-        if self.caller.send("PATCH", f"/order/{order_id}", request) is None:
-            del self._resting[order_id]
+        request = Request(self.name, "amend", str(order["id"]), changes)
+        self.caller.send("PATCH", f"/order/{order['id']}", request)
 
     def _cancel(self) -> None:
         """Mostly a fresh one: it may still be on its way to the engine."""
