@@ -194,7 +194,10 @@ class NaiveReplay(NaiveForced):
         if isinstance(command, PlaceOrder) and command.order_id == order_id:
             return command
         terms = self.waiting.pop(order_id)
-        hold = command.hold_units if isinstance(command, ActivateOrder) else 0
+        # An activation's fills may fire another order in the same entry, which holds nothing.
+        hold = 0
+        if isinstance(command, ActivateOrder) and command.order_id == order_id:
+            hold = command.hold_units
         return msgspec.structs.replace(terms, hold_units=hold, trigger=None)
 
     def _take_trigger(self, event: OrderTriggered) -> None:
