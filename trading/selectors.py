@@ -19,6 +19,7 @@ from trading.models import (
     Liquidation,
     MarketStatus,
     Order,
+    OutboxCommand,
     Position,
 )
 
@@ -105,6 +106,12 @@ def pending_orders(user_id: int, market_id: str) -> QuerySet[Order]:
     """Accepted, and as far as Postgres knows not yet with their engine; oldest first."""
     pending = Order.objects.filter(user_id=user_id, market_id=market_id, status=OrderStatus.PENDING)
     return pending.order_by("pk")
+
+
+def has_amendments(order: Order) -> bool:
+    """Whether its trader ever asked for another price or size of it."""
+    asked = OutboxCommand.objects.filter(created_by_id=order.user_id, command_type="AmendOrder")
+    return asked.filter(payload__order_id=order.pk).exists()
 
 
 def markets_with_live_orders(user_id: int) -> list[str]:

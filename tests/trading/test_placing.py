@@ -267,6 +267,15 @@ def test_a_repeat_is_answered_when_the_market_would_refuse_it_now(
     assert trader.place(clientOrderId="other").code == "MARKET_NOT_OPEN"
 
 
+def test_a_repeat_is_answered_when_the_order_has_expired_since(trader: Trader) -> None:
+    first = trader.place(clientOrderId="once", expiresAt="2126-01-01T00:00:00Z")
+    Order.objects.update(expires_at="2026-01-01T00:00:00Z", status="expired", held_units=0)
+    again = trader.place(clientOrderId="once", expiresAt="2026-01-01T00:00:00Z")
+    assert (again.status, again.body["orderId"]) == (200, first.body["orderId"])
+    other = trader.place(clientOrderId="other", expiresAt="2026-01-01T00:00:00Z")
+    assert (other.status, other.code) == (400, "INVALID_EXPIRY")
+
+
 def test_an_order_is_safe_while_redis_is_away(
     trader: Trader, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from matching.messages.vocabulary import OrderStatus, OrderType
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
 from trading.publisher import publish_committed
-from trading.selectors import trader_standing
+from trading.selectors import has_amendments, trader_standing
 from trading.services.drafting import OrderDraft, draft_order
 from trading.services.holding import explain_refusal
 from trading.services.terms import NewOrder, OrderTerms, read_terms
@@ -27,6 +27,9 @@ class PlacedOrder:
     status: OrderStatus
     repeated: bool = False
 
+
+# Of an order that was amended they are no longer what it was placed with.
+AMENDABLE = frozenset({"price_ticks", "size_lots", "margin_units"})
 
 # With `holding`, the only places outside `ledger` that name its tables. The wallet's CHECK
 # constraint refuses what would overdraw it, and with it the whole statement; a client order id that
@@ -168,7 +171,8 @@ def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> PlacedOrde
         "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
         "price_ticks": terms.limit_ticks if is_limit else first.price_ticks,
     }
-    if any(getattr(first, name) != value for name, value in asked.items()):
+    differs = {name for name, value in asked.items() if getattr(first, name) != value}
+    if differs and not (differs <= AMENDABLE and has_amendments(first)):
         message = f"clientOrderId names order {first.pk}, which differs. Use another."
         raise ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_REUSED", message, "clientOrderId")
     return PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
