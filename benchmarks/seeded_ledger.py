@@ -4,26 +4,41 @@ their holds in wallets and journal, commands promised. And the session's entries
 Each contender gets a database of its own, copied from one that was filled once.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 import redis
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
 from benchmarks.traded_session import FIRST_TIME_MS, Session
-from matching.messages.codec import encode_entry
+from matching.messages.codec import encode_command, encode_entry
 from matching.messages.commands import PlaceOrder
 from matching.messages.events import OutputEntry
-from matching.messages.streams import ENTRY_FIELD, epoch_key, output_stream
+from matching.messages.streams import (
+    COMMAND_FIELD,
+    ENTRY_FIELD,
+    dead_letter_stream,
+    epoch_key,
+    input_stream,
+    output_stream,
+    snapshots_key,
+    trimmed_key,
+)
 
 MARKET = "BENCHMARK-PERP"
-FUNDS_UNITS = 10**15
+FUNDS_UNITS = 10**12
+KEYS = (
+    input_stream,
+    output_stream,
+    dead_letter_stream,
+    epoch_key,
+    snapshots_key,
+    trimmed_key,
+)
 FILLED = "exchange_benchmark_filled"
 FIRST_TIME = datetime.fromtimestamp(FIRST_TIME_MS / 1000, UTC)
 
@@ -50,6 +65,21 @@ JOURNAL_HOLDS = """
        AND account.kind IN ('available', 'held')
      ORDER BY entry.id
 """
+GIVE_FUNDS = """
+    WITH entry AS (
+        INSERT INTO ledger_journalentry (kind, created_at) VALUES ('deposit', now()) RETURNING id
+    ), funded AS (
+        UPDATE ledger_wallet SET available_units = %(units)s RETURNING user_id
+    )
+    INSERT INTO ledger_posting (entry_id, account_id, amount_units)
+    SELECT entry.id, account.id, %(units)s
+      FROM entry, funded
+      JOIN ledger_account account ON account.user_id = funded.user_id
+       AND account.kind = 'available'
+     UNION ALL
+    SELECT entry.id, account.id, -%(units)s * (SELECT count(*) FROM funded)
+      FROM entry, ledger_account account WHERE account.kind = 'deposits'
+"""
 TAKE_HOLDS = """
     UPDATE ledger_wallet w
        SET available_units = available_units - sums.units, held_units = held_units + sums.units
@@ -67,6 +97,7 @@ def fill(session: Session) -> None:
     _copy(COPY_ORDERS, (_order_row(c) for c in session.commands if isinstance(c, PlaceOrder)))
     _copy(COPY_COMMANDS, (_command_row(e) for e in session.entries if e.command_id))
     with connection.cursor() as cursor:
+        cursor.execute(GIVE_FUNDS, {"units": FUNDS_UNITS})
         cursor.execute(JOURNAL_HOLDS)
         cursor.execute(TAKE_HOLDS)
         cursor.execute("VACUUM ANALYZE")
@@ -100,6 +131,19 @@ def url_of(name: str) -> str:
     return f"postgres://{user}:{password}@{of_server['HOST']}:{of_server['PORT']}/{name}"
 
 
+def open_market(client: redis.Redis, session: Session) -> None:
+    """Streams of a market that has its starting point and all of the session's commands."""
+    from ledger.starting_points import make_starting_point
+
+    client.delete(*(key(MARKET) for key in KEYS))
+    make_starting_point(MARKET)
+    pipe = client.pipeline(transaction=False)
+    for input_id, command in zip(session.input_ids, session.commands, strict=True):
+        fields: Any = {COMMAND_FIELD: encode_command(command)}
+        pipe.xadd(input_stream(MARKET), fields, id=input_id)
+    pipe.execute()
+
+
 def publish(client: redis.Redis, entries: Sequence[OutputEntry]) -> None:
     """Append the entries to the output stream."""
     pipe = client.pipeline(transaction=False)
@@ -107,12 +151,6 @@ def publish(client: redis.Redis, entries: Sequence[OutputEntry]) -> None:
         fields: Any = {ENTRY_FIELD: encode_entry(entry)}
         pipe.xadd(output_stream(MARKET), fields, id=f"{entry.seq}-0")
     pipe.execute()
-
-
-def empty_stream(client: redis.Redis) -> None:
-    """As before the first entry of a market that has its starting point."""
-    client.delete(output_stream(MARKET))
-    client.set(epoch_key(MARKET), "benchmark")
 
 
 def _server() -> psycopg.Connection[Any]:
@@ -136,7 +174,6 @@ def _recreate(name: str, template: str) -> None:
 def _make_traders(session: Session) -> None:
     from accounts.models import User
     from ledger.models import USER_ACCOUNT_KINDS, Account, Wallet
-    from ledger.services import deposit
     from trading.models import Market
 
     Market.objects.create(
@@ -153,8 +190,6 @@ def _make_traders(session: Session) -> None:
     Account.objects.bulk_create(
         Account(kind=kind, user_id=n) for n in user_ids for kind in USER_ACCOUNT_KINDS
     )
-    for user_id in user_ids:
-        deposit(user_id, FUNDS_UNITS // 1000, approved=True)
 
 
 def _order_row(order: PlaceOrder) -> tuple[Any, ...]:
@@ -185,16 +220,8 @@ def _command_row(entry: OutputEntry) -> tuple[Any, ...]:
     return (entry.command_id, MARKET, "CancelOrder", "{}", made_at)
 
 
-def _copy(statement: str, rows: Any) -> None:
+def _copy(statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection).copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def counted(session: Session) -> Counter[str]:
-    return Counter(type(event).__name__ for event in session.events())
-
-
-def database_url() -> str:
-    return str(settings.DATABASES["default"]["NAME"])

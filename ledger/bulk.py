@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import psycopg
 from django.db import connection
 
+from ledger.arrays import numbers, words
 from ledger.batch import Batch, JournalRow, OrderRow
 from ledger.bulk_perps import update_amended_orders, write_perpetual_rows
 from ledger.posting_rules import Owner
@@ -48,8 +49,9 @@ COPY_FILLS = """
     FROM STDIN
 """
 RESERVE_ENTRY_IDS = """
-    SELECT array_agg(nextval(pg_get_serial_sequence('ledger_journalentry', 'id')))
-      FROM generate_series(1, %s)
+    SELECT array_agg(nextval(sequence.name))
+      FROM (SELECT pg_get_serial_sequence('ledger_journalentry', 'id')::regclass AS name
+            OFFSET 0) AS sequence, generate_series(1, %s)
 """
 COPY_ENTRIES = """
     COPY ledger_journalentry (id, kind, market_id, seq, order_id, trade_id, created_at) FROM STDIN
@@ -186,7 +188,7 @@ def lock_cursor(cursor: Cursor, market_id: str) -> LockedCursor | None:
 def load_orders(cursor: Cursor, market_id: str, order_ids: set[int]) -> dict[int, OrderRow]:
     if not order_ids:
         return {}
-    rows = cursor.execute(LOAD_ORDERS, (list(order_ids), market_id))
+    rows = cursor.execute(LOAD_ORDERS, (numbers(order_ids), market_id))
     return {row[0]: OrderRow(*row) for row in rows}
 
 
@@ -202,7 +204,7 @@ def write(cursor: Cursor, batch: Batch, dead_letters: Sequence[DeadLetterRow]) -
     _upsert_status(cursor, batch)
     write_perpetual_rows(cursor, batch)
     if batch.applied_commands:
-        ids, seqs = list(batch.applied_commands), list(batch.applied_commands.values())
+        ids, seqs = numbers(batch.applied_commands), numbers(batch.applied_commands.values())
         cursor.execute(MARK_COMMANDS_APPLIED, (ids, seqs, batch.market_id))
     for letter in dead_letters:
         cursor.execute(INSERT_DEAD_LETTER, (batch.market_id, *letter))
@@ -275,7 +277,7 @@ def _journal_lines(
 
 
 def _load_accounts(cursor: Cursor, batch: Batch) -> dict[tuple[str, Owner], int]:
-    rows = cursor.execute(LOAD_ACCOUNTS, (list(batch.wallets), batch.market_id))
+    rows = cursor.execute(LOAD_ACCOUNTS, (numbers(batch.wallets), batch.market_id))
     return {
         (kind, market_id if user_id is None else user_id): account_id
         for kind, user_id, market_id, account_id in rows
@@ -291,15 +293,15 @@ def _update_orders(cursor: Cursor, batch: Batch) -> None:
     rows = [row for row in touched if not row.is_amended]
     if rows:
         columns = (
-            [row.id for row in rows],
-            [row.held_units for row in rows],
-            [row.filled_lots for row in rows],
-            [row.cancelled_lots for row in rows],
-            [row.filled_cost_units for row in rows],
-            [row.status for row in rows],
-            [row.reason for row in rows],
-            [row.arrival for row in rows],
-            [row.touched_ms for row in rows],
+            numbers(row.id for row in rows),
+            numbers(row.held_units for row in rows),
+            numbers(row.filled_lots for row in rows),
+            numbers(row.cancelled_lots for row in rows),
+            numbers(row.filled_cost_units for row in rows),
+            words(row.status for row in rows),
+            words(row.reason for row in rows),
+            numbers(row.arrival for row in rows),
+            numbers(row.touched_ms for row in rows),
         )
         cursor.execute(UPDATE_ORDERS, columns)
         _require_rows(cursor, len(rows), "orders")
@@ -309,13 +311,13 @@ def _upsert_positions(cursor: Cursor, batch: Batch) -> None:
     if batch.positions:
         rows = [batch.positions[user_id] for user_id in batch.positions]
         columns = (
-            list(batch.positions),
-            [row.position_lots for row in rows],
-            [row.entry_cost_units for row in rows],
-            [row.margin_units for row in rows],
-            [row.seq for row in rows],
-            [row.realized_pnl_units for row in rows],
-            [row.updated_ms for row in rows],
+            numbers(batch.positions),
+            numbers(row.position_lots for row in rows),
+            numbers(row.entry_cost_units for row in rows),
+            numbers(row.margin_units for row in rows),
+            numbers(row.seq for row in rows),
+            numbers(row.realized_pnl_units for row in rows),
+            numbers(row.updated_ms for row in rows),
         )
         cursor.execute(UPSERT_POSITIONS, (batch.market_id, *columns))
 
@@ -351,7 +353,7 @@ def _add_to_wallets(cursor: Cursor, batch: Batch) -> None:
         if delta.available_units or delta.held_units
     ]
     if changed:
-        user_ids, available, held = (list(column) for column in zip(*changed, strict=True))
+        user_ids, available, held = (numbers(column) for column in zip(*changed, strict=True))
         cursor.execute(LOCK_WALLETS, (user_ids,))
         cursor.execute(ADD_TO_WALLETS, (user_ids, available, held))
         _require_rows(cursor, len(changed), "wallets")
