@@ -1,7 +1,7 @@
 """⑤ Persistence: from the output stream to committed rows, with `synchronous_commit` on.
 
 Throughput, in turn, each on a fresh copy of one database: the ledger; Django's ORM with one
-transaction per fill; and the ledger's own COPY and UPDATE statements with their rows at hand, run
+transaction per fill; and the ledger's own unnest and COPY statements with their rows at hand, run
 again without reading, deciding or checking anything. Latency, through a real Celery worker: from
 the moment an entry is appended to the moment its cursor is seen committed, when idle, at 200
 entries per second, and at a sustained rate near the limit.
@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from unittest import mock
 
 import psycopg
 import redis
@@ -32,6 +33,7 @@ FLOOR_OF_RAW = 0.40
 LATENCY_CEILING_MS = 20.0
 SUSTAINED_SHARE = 0.6  # of the measured throughput
 SUSTAINED_CEILING_MS = 500.0
+WARMING_ENTRIES = 20
 DEADLINE_S = 60
 OURS, ORM, RAW = (f"exchange_benchmark_{name}" for name in ("ours", "orm", "raw"))
 WRITING = ("COPY", "UPDATE", "INSERT", "DELETE", "WITH")
@@ -76,7 +78,7 @@ def _throughput(
 
     seeded_ledger.open_market(client, session)
     seeded_ledger.publish(client, session.entries)
-    writes = _recorded()
+    writes = _recorded(len(session.entries))
     ours, orm, raw = [], [], []
     for _ in range(settings.rounds):
         ours.append(_ours_seconds(session))
@@ -129,51 +131,44 @@ class _Write(NamedTuple):
     values: Any  # of a COPY: its rows as text
 
 
-class _Recorder(psycopg.Cursor[Any]):
-    """The ledger's cursor, which writes down what goes through it."""
-
-    writes: list[list[_Write]] = []  # per transaction
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        if query.lstrip().startswith(WRITING):
-            self.writes[-1].append(_Write(query, params))
-        return super().execute(query, params, **options)
-
-    @contextmanager
-    def copy(self, statement: Any, params: Any = None, **options: Any) -> Iterator[Any]:
-        with super().copy(statement, params, **options) as copy:
-            yield _RecordedCopy(statement, copy)
-
-
-class _RecordedCopy:
-    def __init__(self, statement: str, copy: Any) -> None:
-        self._statement = statement
-        self._copy = copy
-
-    def write(self, rows: str) -> None:
-        _Recorder.writes[-1].append(_Write(self._statement, rows))
-        self._copy.write(rows)
-
-
-def _recorded() -> list[list[_Write]]:
+def _recorded(reached: int) -> list[list[_Write]]:
     """What the ledger writes for the session, per transaction. Ids that Postgres gives are the same
     in every copy of the filled database."""
     from benchmarks import seeded_ledger
-    from ledger import bulk
     from ledger.persistence import persist_market
 
-    def recording_cursor() -> psycopg.Cursor[Any]:
-        _Recorder.writes.append([])
-        return _Recorder(connection.connection)
+    transactions: list[list[_Write]] = [[]]
+    execute, copy = psycopg.Cursor.execute, psycopg.Cursor.copy
+
+    def recording_execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        if query.lstrip().startswith(WRITING):
+            transactions[-1].append(_Write(query, params))
+            if "UPDATE ledger_marketcursor" in query:  # the last of its transaction
+                transactions.append([])
+        return execute(self, query, params, **options)
+
+    @contextmanager
+    def recording_copy(self: Any, statement: Any, *args: Any, **options: Any) -> Iterator[Any]:
+        with copy(self, statement, *args, **options) as real:
+            yield _RecordedCopy(statement, real, transactions[-1])
 
     seeded_ledger.copy_of_filled(RAW)
-    of_ledger, _Recorder.writes = bulk.raw_cursor, []
-    bulk.raw_cursor = recording_cursor
-    try:
-        persist_market(seeded_ledger.MARKET)
-    finally:
-        bulk.raw_cursor = of_ledger
-    return [writes for writes in _Recorder.writes if writes]
+    connection.ensure_connection()
+    with mock.patch.multiple(psycopg.Cursor, execute=recording_execute, copy=recording_copy):
+        assert persist_market(seeded_ledger.MARKET) == reached
+    assert transactions.pop() == []
+    return transactions
+
+
+class _RecordedCopy:
+    def __init__(self, statement: str, copy: Any, writes: list[_Write]) -> None:
+        self._statement = statement
+        self._copy = copy
+        self._writes = writes
+
+    def write(self, rows: str) -> None:
+        self._writes.append(_Write(self._statement, rows))
+        self._copy.write(rows)
 
 
 def _raw_seconds(transactions: list[list[_Write]]) -> float:
@@ -185,14 +180,23 @@ def _raw_seconds(transactions: list[list[_Write]]) -> float:
     started_s = time.perf_counter()
     for writes in transactions:
         with raw.transaction():
-            cursor = psycopg.Cursor(raw)
-            for statement, values in writes:
-                if statement.lstrip().startswith("COPY"):
-                    with cursor.copy(statement) as copy:
-                        copy.write(values)
-                else:
-                    cursor.execute(statement, values)
+            _write_raw(raw, writes)
     return time.perf_counter() - started_s
+
+
+def _write_raw(raw: psycopg.Connection[Any], writes: list[_Write]) -> None:
+    """Together, as far as Postgres takes them so: a COPY needs a round trip of its own."""
+    cursor = psycopg.Cursor(raw)
+    together: list[_Write] = []
+    for write in writes:
+        if write.statement.lstrip().startswith("COPY"):
+            with cursor.copy(write.statement) as copy:
+                copy.write(write.values)
+        else:
+            together.append(write)
+    with raw.pipeline():
+        for write in together:
+            cursor.execute(write.statement, write.values)
 
 
 # ---------------------------------------------------------------------------------------- latency
@@ -207,12 +211,13 @@ def _latency(
     seeded_ledger.open_market(client, session)
     entries = iter(session.entries)
     paced = int(200 * settings.paced_seconds)
+    rest = len(session.entries) - WARMING_ENTRIES - settings.idle_entries - paced
     rate = entries_per_s * SUSTAINED_SHARE
     with _worker(seeded_ledger.url_of(OURS)):
-        _pace(client, entries, 20, 20)  # until it has started, and is warm
+        _pace(client, entries, WARMING_ENTRIES, 20)  # until it has started, and is warm
         idle = _pace(client, entries, settings.idle_entries, 20)
         steady = _pace(client, entries, paced, 200)
-        sustained = _pace(client, entries, int(rate * settings.paced_seconds / 2), rate)
+        sustained = _pace(client, entries, rest, rate)
     last_third = statistics.median(sustained[-len(sustained) // 3 :])
     figure = f"median at {rate:,.0f} entries/s, last third"
     return [

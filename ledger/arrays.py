@@ -1,8 +1,8 @@
 """⑤ Columns as array literals for Postgres' unnest.
 
 One text per column: psycopg looks at every element of a list to find its type, which costs six
-times as much and shows at a hundred columns a second. No escaping is needed here: a number has
-nothing to escape, and words come from the vocabulary.
+times as much. No escaping is needed here: every value is a number, a word of the vocabulary or a
+timestamp.
 """
 
 from collections.abc import Iterable
@@ -17,5 +17,5 @@ def numbers_or_nulls(values: Iterable[int | None]) -> str:
 
 
 def words(values: Iterable[str]) -> str:
-    """Of capitals, small letters, digits, hyphens and underscores; a word may be empty."""
+    """Texts without quotes and backslashes; they may be empty."""
     return "{" + ",".join(f'"{value}"' for value in values) + "}"

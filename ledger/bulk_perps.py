@@ -1,14 +1,11 @@
 """⑤ The SQL of the perpetual rules' rows; the second half of `bulk`, in its manner."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-import psycopg
+from typing import NamedTuple
 
 from ledger.arrays import numbers, numbers_or_nulls, words
 from ledger.batch import Batch, OrderRow
-
-Cursor = psycopg.Cursor[Any]
+from ledger.statements import Cursor, Statements
 
 # The orders whose terms changed; all columns in one statement, for the constraints between them.
 UPDATE_AMENDED_ORDERS = """
@@ -75,7 +72,7 @@ def applied_before(cursor: Cursor, market_id: str, command_ids: list[int]) -> fr
     return frozenset(row[0] for row in rows)
 
 
-def update_amended_orders(cursor: Cursor, rows: list[OrderRow]) -> None:
+def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
     columns = (
         numbers(row.id for row in rows),
         numbers(row.held_units for row in rows),
@@ -92,7 +89,7 @@ def update_amended_orders(cursor: Cursor, rows: list[OrderRow]) -> None:
         numbers(row.hold_units for row in rows),
         numbers_or_nulls(row.triggered_ms for row in rows),
     )
-    cursor.execute(UPDATE_AMENDED_ORDERS, columns)
+    statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
 
 
 def write_perpetual_rows(cursor: Cursor, batch: Batch) -> None:

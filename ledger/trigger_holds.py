@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from ledger.arrays import numbers
 from ledger.batch import Batch, JournalRow, OrderRow
 from ledger.batch_perps import HoldRequest
-from ledger.bulk_perps import Cursor
 from ledger.models import AccountKind, EntryKind
 from ledger.order_changes import WAITING
 from ledger.posting_rules import Line, Movement
+from ledger.statements import Cursor
 from matching.messages.commands import ActivateOrder
 from matching.messages.holds import reserve_per_lot, worst_price_ticks
 from matching.messages.limits import MAX_MONEY_UNITS
