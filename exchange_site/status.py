@@ -16,6 +16,7 @@ from redis import RedisError
 
 from exchange_site.admin_base import funding_rate, money
 from exchange_site.redis_client import probe_redis_client
+from exchange_site.status_prices import read_sources, sources_finding
 from exchange_site.status_rows import MarketRows, read_rows
 from exchange_site.status_streams import (
     COUNT_CAP,
@@ -26,9 +27,19 @@ from exchange_site.status_streams import (
 )
 from ledger.models import ReconcileRun
 from ledger.reconciliation import newest_run
-from matching.messages.vocabulary import MarketState
+from matching.messages.vocabulary import MarketState, StateReason
+from trading.prices.reports import LiveSource
 
 log = structlog.get_logger(__name__)
+
+
+_HALTED = {
+    StateReason.OPERATOR: "by an operator",
+    StateReason.CIRCUIT_BREAKER: "by the circuit breaker, as the mark price jumped: resume it to "
+    "take the next one",
+    StateReason.INSURANCE_EXHAUSTED: "as nobody could pay for a liquidation: top up its insurance "
+    "fund, then resume it",
+}
 
 
 class Level(IntEnum):
@@ -103,6 +114,7 @@ class MarketReport:
     streams: MarketStreams | None  # None while Redis is down
     engines: list[EngineStatus] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    sources: list[LiveSource] = field(default_factory=list)
 
     @property
     def level(self) -> Level:
@@ -151,12 +163,14 @@ class ExchangeStatus:
 
 
 def exchange_status() -> ExchangeStatus:
-    """Takes a snapshot: a handful of Postgres queries and three Redis round trips at most."""
+    """Takes a snapshot: a handful of Postgres queries and four Redis round trips at most."""
     now_ms = time.time_ns() // 1_000_000
     rows, row_checks = _postgres()
-    cursors = {row.market_id: row.cursor_seq for row in rows}
-    streams, redis_checks = _redis(cursors)
-    markets = [_market_report(row, streams.get(row.market_id), now_ms) for row in rows]
+    streams, sources, redis_checks = _redis(rows)
+    markets = [
+        _market_report(row, streams.get(row.market_id), sources.get(row.market_id, []), now_ms)
+        for row in rows
+    ]
     return ExchangeStatus(taken_ms=now_ms, services=[*row_checks, *redis_checks], markets=markets)
 
 
@@ -190,19 +204,24 @@ def _check_reconciliation(run: ReconcileRun) -> Check:
     return Check("Reconciliation", Level.OK, f"clean {ago}")
 
 
-def _redis(cursors: dict[str, int]) -> tuple[dict[str, MarketStreams], list[Check]]:
+def _redis(
+    rows: list[MarketRows],
+) -> tuple[dict[str, MarketStreams], dict[str, list[LiveSource]], list[Check]]:
+    """Per market its streams and its price sources."""
+    cursors = {row.market_id: row.cursor_seq for row in rows}
     started = time.monotonic()
     try:
         client = probe_redis_client()
         service = read_redis_service(client)
         elapsed_ms = _elapsed_ms(started)
         streams = read_market_streams(client, cursors, service.now_ms)
+        sources = read_sources(client, rows, service.now_ms)
     except RedisError as error:
         log.warning("status_redis_unreachable", error=str(error))
         bad = Check("Redis", Level.BAD, "does not answer")
-        return {}, [bad, Check("Workers", Level.BAD, "unknown while Redis is down")]
+        return {}, {}, [bad, Check("Workers", Level.BAD, "unknown while Redis is down")]
     text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
-    return streams, [Check("Redis", Level.OK, text), _workers(service.worker_ages_ms)]
+    return streams, sources, [Check("Redis", Level.OK, text), _workers(service.worker_ages_ms)]
 
 
 def _workers(ages_ms: dict[str, int]) -> Check:
@@ -213,14 +232,17 @@ def _workers(ages_ms: dict[str, int]) -> Check:
     return Check("Workers", Level.OK, f"{len(alive)} alive: {names}")
 
 
-def _market_report(rows: MarketRows, streams: MarketStreams | None, now_ms: int) -> MarketReport:
+def _market_report(
+    rows: MarketRows, streams: MarketStreams | None, sources: list[LiveSource], now_ms: int
+) -> MarketReport:
     if streams is None:
         unknown = Check("engine", Level.BAD, "unknown while Redis is down")
         return MarketReport(rows.market_id, rows, None, [], [unknown])
     engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
-    if rows.state == MarketState.SETTLED:
+    if MarketState(rows.state).has_ended:
         return MarketReport(rows.market_id, rows, streams, engines, [])
     checks = [
+        _check_state(rows),
         _check_engines(engines),
         _check_input_lag(streams),
         _check_persistence_lag(rows, streams),
@@ -228,9 +250,10 @@ def _market_report(rows: MarketRows, streams: MarketStreams | None, now_ms: int)
         _check_resends(rows),
         _check_config(rows),
         _check_index(rows, now_ms),
+        _check_sources(rows, sources),
         _check_funding(rows, now_ms),
     ]
-    return MarketReport(rows.market_id, rows, streams, engines, checks)
+    return MarketReport(rows.market_id, rows, streams, engines, checks, sources)
 
 
 def _forgotten(beat: EngineBeat, now_ms: int) -> bool:
@@ -266,6 +289,13 @@ def _engine_words(engine: EngineStatus) -> str:
     if engine.halted:
         return f"halted: {engine.halted}"
     return f"silent for {seconds(engine.age_ms)}"
+
+
+def _check_state(rows: MarketRows) -> Check:
+    """Cancels still work while a market is halted, so GET /health doesn't turn traffic away."""
+    if rows.state != MarketState.HALTED:
+        return Check("state", Level.OK, rows.state)
+    return Check("state", Level.WARN, f"HALTED {_HALTED[StateReason(rows.state_reason)]}")
 
 
 def _check_input_lag(streams: MarketStreams) -> Check:
@@ -326,6 +356,11 @@ def _check_index(rows: MarketRows, now_ms: int) -> Check:
         text = f"stale, the last one {age} old: no liquidations, funding or triggers meanwhile"
         return Check("index price", Level.WARN, text)
     return Check("index price", Level.OK, f"{age} old")
+
+
+def _check_sources(rows: MarketRows, sources: list[LiveSource]) -> Check:
+    well, text = sources_finding(rows.price_quorum, sources)
+    return Check("price sources", Level.OK if well else Level.WARN, text)
 
 
 def _check_funding(rows: MarketRows, now_ms: int) -> Check:

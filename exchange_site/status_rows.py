@@ -11,7 +11,7 @@ from django.utils import timezone
 from exchange_site.status_streams import COUNT_CAP
 from ledger.models import DeadLetter, PersistenceFault
 from matching.messages.vocabulary import OrderStatus
-from trading.models import Liquidation, Market, Order, OutboxCommand
+from trading.models import Liquidation, Market, Order, OutboxCommand, PriceSource
 
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_AFTER = timedelta(seconds=5)
@@ -23,6 +23,7 @@ class MarketRows:
 
     market_id: str
     state: str
+    state_reason: str
     config_version: int
     applied_config_version: int
     cursor_seq: int
@@ -37,6 +38,8 @@ class MarketRows:
     next_funding_ms: int
     insurance_units: int
     liquidations_last_day: int
+    price_quorum: int
+    price_sources: list[PriceSource]
     stopped: str = ""  # why persistence stopped; empty while it goes on
 
 
@@ -50,6 +53,7 @@ def read_rows() -> list[MarketRows]:
         liquidations = _liquidations(now)
         stopped = _stopped()
         markets = Market.objects.select_related("status", "cursor")
+        markets = markets.prefetch_related("price_sources")
         return [
             _market_rows(
                 market,
@@ -84,6 +88,7 @@ def _market_rows(
     return MarketRows(
         market_id=market.pk,
         state=market.status.state,
+        state_reason=market.status.state_reason,
         config_version=market.config_version,
         applied_config_version=market.status.applied_config_version,
         cursor_seq=market.cursor.seq,
@@ -98,6 +103,8 @@ def _market_rows(
         next_funding_ms=market.status.next_funding_ms,
         insurance_units=market.status.insurance_units,
         liquidations_last_day=liquidations,
+        price_quorum=market.price_quorum,
+        price_sources=list(market.price_sources.all()),
         stopped=stopped,
     )
 

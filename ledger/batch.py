@@ -142,6 +142,7 @@ class StatusChange:
     to the insurance fund is a sum like any other."""
 
     state: str | None = None
+    state_reason: str | None = None
     applied_config_version: int | None = None
     mark_price_ticks: int | None = None
     index_price_ticks: int | None = None

@@ -93,11 +93,12 @@ UPSERT_POSITIONS = """
 """
 UPSERT_STATUS = """
     INSERT INTO trading_marketstatus AS s
-           (market_id, state, applied_config_version, mark_price_ticks, index_price_ticks,
-            last_price_ticks, mark_price_at, index_ms, index_stale, premium_sum_ppb,
-            premium_count, funding_rate_ppb, funding_carry, next_funding_ms, breaker_armed,
-            insurance_units)
+           (market_id, state, state_reason, applied_config_version, mark_price_ticks,
+            index_price_ticks, last_price_ticks, mark_price_at, index_ms, index_stale,
+            premium_sum_ppb, premium_count, funding_rate_ppb, funding_carry, next_funding_ms,
+            breaker_armed, insurance_units)
     VALUES (%(market_id)s, COALESCE(%(state)s::text, 'PRE_OPEN'),
+            COALESCE(%(reason)s::text, 'OPERATOR'),
             COALESCE(%(config)s::bigint, 0), COALESCE(%(mark)s::bigint, 0),
             COALESCE(%(index)s::bigint, 0), COALESCE(%(last)s::bigint, 0),
             timestamptz 'epoch' + %(mark_ms)s::bigint * interval '1 millisecond',
@@ -108,6 +109,7 @@ UPSERT_STATUS = """
             %(insurance)s::bigint)
         ON CONFLICT (market_id) DO UPDATE
        SET state = COALESCE(%(state)s::text, s.state),
+           state_reason = COALESCE(%(reason)s::text, s.state_reason),
            applied_config_version = COALESCE(%(config)s::bigint, s.applied_config_version),
            mark_price_ticks = COALESCE(%(mark)s::bigint, s.mark_price_ticks),
            index_price_ticks = COALESCE(%(index)s::bigint, s.index_price_ticks),
@@ -347,6 +349,7 @@ def _upsert_status(statements: Statements, batch: Batch) -> None:
         values = {
             "market_id": batch.market_id,
             "state": status.state,
+            "reason": status.state_reason,
             "config": status.applied_config_version,
             "mark": status.mark_price_ticks,
             "index": status.index_price_ticks,

@@ -241,6 +241,7 @@ def project_market_state_changed(
     Settlement ends all countdowns."""
     status = batch.market_status()
     status.state = event.state.value
+    status.state_reason = event.reason.value
     if event.state is MarketState.SETTLED:
         batch.perps.countdowns.clear()
         batch.perps.countdowns_over = True

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from matching.messages.vocabulary import OrderStatus, Side, TimeInForce
+from matching.messages.vocabulary import Side, TimeInForce
 from trading.conversions import (
     average_price_text,
     lots_text,
@@ -18,8 +18,6 @@ from trading.models import (
     Order,
     Position,
 )
-
-_NOT_YET_SIZED = (OrderStatus.PENDING, OrderStatus.WAITING)
 
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -82,7 +80,8 @@ class OrdersCancelling(Answer, frozen=True):
 
 class OrderAnswer(Answer, frozen=True):
     """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at.
-    `qty` of a closePosition order is 0 until it is triggered.
+    `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
+    whole position.
 
     `margin` is what was named for the whole order, null where `leverage` decides; `held` is the
     money still reserved; `reason` says why it was rejected, cancelled or expired.
@@ -95,9 +94,9 @@ class OrderAnswer(Answer, frozen=True):
     type: str
     order_type: str
     time_in_force: str
-    qty: str
+    qty: str | None
     filled_qty: str
-    remaining_qty: str
+    remaining_qty: str | None
     price: str
     average_price: str | None
     margin: str | None
@@ -182,7 +181,7 @@ def price_or_none(price_ticks: int, rules: MarketRules) -> str | None:
 
 def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
     by_margin = order.margin_units > 0
-    size_known = not (order.close_position and order.status in _NOT_YET_SIZED)
+    is_sized = not order.is_of_whole_position
     return OrderAnswer(
         id=order.pk,
         user_id=order.user_id,
@@ -191,9 +190,9 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         type=order.side,
         order_type=order.order_type,
         time_in_force=order.time_in_force,
-        qty=lots_text(order.size_lots, rules.lot_size) if size_known else "0",
+        qty=lots_text(order.size_lots, rules.lot_size) if is_sized else None,
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
-        remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if size_known else "0",
+        remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
         price=ticks_text(order.price_ticks, rules.tick_size),
         average_price=_average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,

@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 from exchange_site.paging import keyset_page, query_int
 from exchange_site.schema import PAGING, documented, query
 from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
+from matching.messages.vocabulary import MarketState
 from trading import api_examples as examples
 from trading import selectors
 from trading.conversions import ppb_text, units_text
@@ -46,9 +47,12 @@ class MarketsView(_PublicView):
         operation_id="markets_list",
     )
     def get(self, request: Request) -> Response:  # noqa: ARG002  DRF passes it
-        """Their rules and states, by id."""
+        """Their rules and states, by id. Delisted ones are left out."""
+        tickers = [(rules, market_ticker(rules.id)) for rules in all_market_rules().values()]
         markets = [
-            market_answer(rules, market_ticker(rules.id)) for rules in all_market_rules().values()
+            market_answer(rules, ticker)
+            for rules, ticker in tickers
+            if ticker.state is not MarketState.DELISTED
         ]
         return Response(MarketsList(markets=markets))
 

@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('ledger', '0005_perpetual_rules'),
-        ('trading', '0006_references_checked_per_statement'),
+        ('trading', '0009_references_checked_per_statement'),
     ]
 
     operations = [

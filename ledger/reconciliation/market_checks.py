@@ -110,6 +110,33 @@ ORDER_HOLDS = SqlCheck(
     """,
 )
 
+# An order that fired, and waits or ended before its hold reached the engine, has a promised command
+# that brings just what it holds: without it the hold would stay where it is for good.
+AWAITED_HOLDS = SqlCheck(
+    "awaited hold",
+    """
+    WITH promised AS (
+        SELECT (payload->>'order_id')::bigint AS order_id, min(market_id) AS market_id,
+               sum((payload->>'hold_units')::bigint) AS units
+          FROM trading_outboxcommand
+         WHERE command_type = 'ActivateOrder' AND applied_seq IS NULL
+           AND (%(market)s::text IS NULL OR market_id = %(market)s)
+         GROUP BY order_id
+    ), fired AS (
+        SELECT id, market_id, status, held_units FROM trading_order
+         WHERE triggered_at IS NOT NULL AND NOT reduce_only
+           AND status IN ('waiting', 'cancelled', 'expired')
+           AND (%(market)s::text IS NULL OR market_id = %(market)s)
+    )
+    SELECT COALESCE(o.market_id, p.market_id), 'order ' || COALESCE(o.id, p.order_id),
+           COALESCE(o.held_units || ' on its way', 'nothing on its way'),
+           COALESCE(p.units || ' on its way', 'nothing on its way')
+      FROM fired o FULL JOIN promised p ON p.order_id = o.id
+     WHERE COALESCE(o.held_units, 0) <> COALESCE(p.units, 0)
+        OR (o.status = 'waiting' AND p.order_id IS NULL)
+    """,
+)
+
 ORDER_POSTINGS = SqlCheck(
     "order's postings",
     """
@@ -256,6 +283,7 @@ MARKET_CHECKS = (
     ORDER_FILLS,
     FILL_OWNERS,
     ORDER_HOLDS,
+    AWAITED_HOLDS,
     ORDER_POSTINGS,
     FILL_POSTINGS,
     TRADES,

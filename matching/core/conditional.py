@@ -3,8 +3,9 @@
 Theory of operation. After each command, while a reference price has moved, what it fires is taken
 in order of arrival; an execution may move the last price and fire more, each order at most once.
 An order that only reduces holds nothing and executes at once, at the back of its queue. Another
-has no money in the engine: it leaves the triggers, is announced as needing its hold, and goes on
-when `ActivateOrder` brings it, or is cancelled when that brings none.
+has no money in the engine: it is announced as needing its hold, and goes on when `ActivateOrder`
+brings it, or is cancelled when that brings none. Until then it can be cancelled and expires like
+any other order; a hold that comes later goes back.
 
 While a market refuses takers (stale index, post-only, cancel-only, halted) nothing fires;
 conditions are looked at again when it doesn't.
@@ -20,7 +21,12 @@ from matching.core.prices import is_pricing
 from matching.core.state import COUNTDOWN, ORDER_EXPIRY, State, Turn
 from matching.core.triggers import WaitingOrder
 from matching.messages.commands import ActivateOrder, SetCountdown
-from matching.messages.events import ActivationRejected, CountdownSet, OrderTriggered
+from matching.messages.events import (
+    ActivationRejected,
+    CommandRejected,
+    CountdownSet,
+    OrderTriggered,
+)
 from matching.messages.vocabulary import CancelReason, MarketState, RejectCode, TriggerBy
 
 
@@ -53,7 +59,7 @@ def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
             return
     needs_hold = not command.reduce_only
     if needs_hold:
-        state.mark_triggered(waiting)
+        state.triggers.fire(waiting)  # keeps its place among the account's orders
     else:
         state.drop_waiting(waiting, account)
     turn.events.append(
@@ -109,6 +115,9 @@ def cancel_closing_orders_of_flat(state: State, turn: Turn) -> None:
 
 
 def on_set_countdown(state: State, command: SetCountdown, turn: Turn) -> None:
+    if state.market_state is MarketState.SETTLED:
+        turn.events.append(CommandRejected(code=RejectCode.MARKET_STATE))
+        return
     account = state.account(command.account_id, turn)
     account.countdown_due_ms = turn.now_ms + command.countdown_ms if command.countdown_ms else 0
     if account.countdown_due_ms:
@@ -137,7 +146,7 @@ def _expire(state: State, order_id: int, due_ms: int, turn: Turn) -> None:
         account = state.account(order.account_id, turn)
         state.cancel(order, account, CancelReason.EXPIRED, turn)
         return
-    waiting = state.triggers.orders.get(order_id)
+    waiting = state.triggers.find(order_id)
     if waiting is not None and waiting.command.expires_ms == due_ms:
         account = state.account(waiting.command.account_id, turn)
         state.cancel_waiting(waiting, account, CancelReason.EXPIRED, turn)

@@ -111,7 +111,8 @@ class Engine:
 
     def _on_update_index_price(self, command: UpdateIndexPrice, turn: Turn) -> None:
         state, config = self.state, self.state.config
-        if config is None or state.market_state in (MarketState.HALTED, MarketState.SETTLED):
+        market_state = state.market_state
+        if config is None or market_state is MarketState.HALTED or market_state.has_ended:
             return
         if take_index_price(state, config, command.index_price_ticks, turn):
             run_liquidations(state, config, self.liquidation_order, turn)

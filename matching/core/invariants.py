@@ -79,6 +79,11 @@ def check_invariants(state: State) -> None:
             sum(o.remaining_lots * o.reserve_per_lot_units for o in state.book.orders.values()),
         ),
         ("orders", len(state.book.orders), sum(len(a.open_orders) for a in accounts)),
+        (
+            "conditional orders",
+            len(state.triggers.orders) + len(state.triggers.fired),
+            sum(len(a.waiting) for a in accounts),
+        ),
     )
     for name, kept, counted in totals:
         _require(kept == counted, f"{name} equals its recount", kept, counted)

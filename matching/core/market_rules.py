@@ -41,11 +41,7 @@ def _config_refusal(state: State, config: MarketConfig) -> RejectCode | None:
 
 def on_set_market_state(state: State, command: SetMarketState, turn: Turn) -> None:
     previous, wanted = state.market_state, command.state
-    if (
-        state.config is None
-        or wanted in (MarketState.PRE_OPEN, MarketState.SETTLED)
-        or previous is MarketState.SETTLED
-    ):
+    if state.config is None or not _is_allowed(previous, wanted):
         turn.events.append(CommandRejected(code=RejectCode.INVALID_TRANSITION))
         return
     if previous is MarketState.HALTED:
@@ -54,3 +50,10 @@ def on_set_market_state(state: State, command: SetMarketState, turn: Turn) -> No
     turn.events.append(
         MarketStateChanged(state=wanted, previous_state=previous, reason=StateReason.OPERATOR)
     )
+
+
+def _is_allowed(previous: MarketState, wanted: MarketState) -> bool:
+    """A market that has ended can only be delisted, and only such a one can."""
+    if previous.has_ended or wanted is MarketState.DELISTED:
+        return previous is MarketState.SETTLED and wanted is MarketState.DELISTED
+    return wanted not in (MarketState.PRE_OPEN, MarketState.SETTLED)

@@ -30,7 +30,7 @@ def on_adjust_margin(state: State, command: AdjustMargin, turn: Turn) -> None:
     account = state.accounts.get(command.account_id)
     amount = command.amount_units
     code = None
-    if account is None or not account.position_lots or state.market_state is MarketState.SETTLED:
+    if account is None or not account.position_lots or state.market_state.has_ended:
         code = RejectCode.NO_POSITION
     elif amount < 0:
         code = _removal_refusal(state, account, -amount)
@@ -81,7 +81,7 @@ def on_fund_insurance(state: State, command: FundInsurance, turn: Turn) -> None:
 
 
 def on_settle_market(state: State, command: SettleMarket, turn: Turn) -> None:
-    if state.config is None or state.market_state is MarketState.SETTLED:
+    if state.config is None or state.market_state.has_ended:
         turn.events.append(CommandRejected(code=RejectCode.INVALID_TRANSITION))
         return
     previous, state.market_state = state.market_state, MarketState.SETTLED

@@ -232,7 +232,7 @@ def _waiting_refusal(
     config = state.config
     if config is None:
         return RejectCode.MARKET_NOT_CONFIGURED
-    if state.market_state in (MarketState.PRE_OPEN, MarketState.HALTED, MarketState.SETTLED):
+    if state.market_state.is_dormant:
         return RejectCode.MARKET_STATE
     mark = state.mark_price_ticks
     if not mark:
@@ -374,7 +374,7 @@ def on_cancel_order(state: State, command: CancelOrder, turn: Turn) -> None:
         if waiting is not None:
             state.cancel_waiting(waiting, account, command.reason, turn)
             return
-    others = command.order_id in state.book.orders or command.order_id in state.triggers.orders
+    others = command.order_id in state.book.orders or state.triggers.find(command.order_id)
     code = RejectCode.NOT_ORDER_OWNER if others else RejectCode.UNKNOWN_ORDER
     turn.events.append(
         CancelRejected(order_id=command.order_id, account_id=command.account_id, code=code)

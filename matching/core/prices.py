@@ -30,10 +30,7 @@ BASIS_SAMPLES_MAX = 128  # a source of about one price a second stays far below
 def is_pricing(state: State) -> bool:
     """Whether positions may be judged by the mark price now."""
     return (
-        not state.index_stale
-        and state.mark_price_ticks > 0
-        and state.market_state
-        not in (MarketState.PRE_OPEN, MarketState.HALTED, MarketState.SETTLED)
+        not state.index_stale and state.mark_price_ticks > 0 and not state.market_state.is_dormant
     )
 
 

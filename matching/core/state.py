@@ -216,19 +216,12 @@ class State:
 
     def add_waiting(self, waiting: WaitingOrder, account: Account) -> None:
         account.waiting[waiting.order_id] = waiting
-        if not waiting.is_triggered:
-            self.triggers.add(waiting)
-
-    def mark_triggered(self, waiting: WaitingOrder) -> None:
-        """It fired and waits for its hold, in its place among the account's orders."""
-        self.triggers.remove(waiting)
-        waiting.is_triggered = True
+        self.triggers.add(waiting)
 
     def drop_waiting(self, waiting: WaitingOrder, account: Account) -> None:
         """It was cancelled, or fired and goes on as an order."""
         del account.waiting[waiting.order_id]
-        if not waiting.is_triggered:
-            self.triggers.remove(waiting)
+        self.triggers.remove(waiting)
 
     def cancel_waiting(
         self, waiting: WaitingOrder, account: Account, reason: CancelReason, turn: Turn

@@ -58,16 +58,24 @@ def is_true(trigger: Trigger, is_long: bool, reference_ticks: int) -> bool:
 
 
 class TriggerBook:
-    """All waiting orders of a market that have not fired."""
+    """All conditional orders of a market: ``orders`` wait for their price, ``fired`` had it and
+    wait for their hold."""
 
     def __init__(self) -> None:
         self.orders: dict[int, WaitingOrder] = {}
+        self.fired: dict[int, WaitingOrder] = {}
         # By reference: (trigger price, arrival, order id) of fixed triggers.
         self._rising = {by: SortedList() for by in TriggerBy}
         self._falling = {by: SortedList() for by in TriggerBy}
         self._trailing: dict[TriggerBy, dict[int, WaitingOrder]] = {by: {} for by in TriggerBy}
 
+    def find(self, order_id: int) -> WaitingOrder | None:
+        return self.orders.get(order_id) or self.fired.get(order_id)
+
     def add(self, order: WaitingOrder) -> None:
+        if order.is_triggered:
+            self.fired[order.order_id] = order
+            return
         self.orders[order.order_id] = order
         trigger = order.trigger
         if trigger.kind is TriggerKind.TRAILING_STOP:
@@ -75,7 +83,15 @@ class TriggerBook:
         else:
             self._fixed(order).add((trigger.price_ticks, order.arrival, order.order_id))
 
+    def fire(self, order: WaitingOrder) -> None:
+        self.remove(order)
+        order.is_triggered = True
+        self.fired[order.order_id] = order
+
     def remove(self, order: WaitingOrder) -> None:
+        if order.is_triggered:
+            del self.fired[order.order_id]
+            return
         del self.orders[order.order_id]
         trigger = order.trigger
         if trigger.kind is TriggerKind.TRAILING_STOP:

@@ -104,7 +104,8 @@ class ConfigureMarket(_Command, frozen=True, tag="ConfigureMarket"):
 class SetMarketState(_Command, frozen=True, tag="SetMarketState"):
     """Move the market to another state.
 
-    HALTED and CANCEL_ONLY keep the book; SETTLED is not reached by this command.
+    HALTED and CANCEL_ONLY keep the book; SETTLED is not reached by this command, DELISTED
+    only from there.
     """
 
     command_id: Id

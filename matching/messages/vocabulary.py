@@ -38,7 +38,7 @@ class SelfTradePrevention(StrEnum):
 
 
 class MarketState(StrEnum):
-    """What a market accepts. Cancels are accepted in every state but SETTLED.
+    """What a market accepts. Cancels are accepted in every state until it has ended.
 
     PRE_OPEN      nothing yet; the state a market is born in
     ACTIVE        every order
@@ -46,7 +46,8 @@ class MarketState(StrEnum):
     REDUCE_ONLY   only reduce-only orders
     CANCEL_ONLY   no orders
     HALTED        no orders, and prices are ignored
-    SETTLED       closed for good
+    SETTLED       ended: no orders, no positions, and no way back
+    DELISTED      ended, and no longer listed to traders; their history stays
     """
 
     PRE_OPEN = "PRE_OPEN"
@@ -56,6 +57,16 @@ class MarketState(StrEnum):
     CANCEL_ONLY = "CANCEL_ONLY"
     HALTED = "HALTED"
     SETTLED = "SETTLED"
+    DELISTED = "DELISTED"
+
+    @property
+    def has_ended(self) -> bool:
+        return self in (MarketState.SETTLED, MarketState.DELISTED)
+
+    @property
+    def is_dormant(self) -> bool:
+        """Nothing is judged by its prices, and it takes no order of any kind."""
+        return self.has_ended or self in (MarketState.PRE_OPEN, MarketState.HALTED)
 
 
 class TriggerKind(StrEnum):
@@ -119,7 +130,6 @@ class RejectCode(StrEnum):
     MARKET_STATE = "MARKET_STATE"
     NO_MARK_PRICE = "NO_MARK_PRICE"
     INVALID_SIZE = "INVALID_SIZE"
-    INVALID_PRICE = "INVALID_PRICE"
     INVALID_LEVERAGE = "INVALID_LEVERAGE"
     INVALID_TIME_IN_FORCE = "INVALID_TIME_IN_FORCE"
     MIN_NOTIONAL = "MIN_NOTIONAL"
@@ -133,7 +143,6 @@ class RejectCode(StrEnum):
     INVALID_TRIGGER = "INVALID_TRIGGER"
     TRIGGER_ALREADY_TRUE = "TRIGGER_ALREADY_TRUE"
     INVALID_EXPIRY = "INVALID_EXPIRY"
-    NOT_AMENDABLE = "NOT_AMENDABLE"
     NOTHING_TO_AMEND = "NOTHING_TO_AMEND"
     NO_POSITION = "NO_POSITION"
     INDEX_STALE = "INDEX_STALE"
@@ -158,7 +167,6 @@ class CancelReason(StrEnum):
     PRICE_BAND = "PRICE_BAND"
     REDUCE_ONLY = "REDUCE_ONLY"
     UNAFFORDABLE = "UNAFFORDABLE"
-    MARKET_STATE = "MARKET_STATE"
     LIQUIDATION = "LIQUIDATION"
     EXPIRED = "EXPIRED"
     COUNTDOWN = "COUNTDOWN"

@@ -47,6 +47,8 @@ from trading.models import (
     Order,
     OutboxCommand,
     Position,
+    PriceSource,
+    PriceSourceKind,
     Settlement,
     TraderLeverage,
     UserFeeTier,
@@ -81,6 +83,7 @@ def make_market(market_id: str = "BTC-PERP") -> Market:
             LeverageTier.objects.create(
                 market=market, floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm
             )
+        PriceSource.objects.create(market=market, kind=PriceSourceKind.SYNTHETIC)
         MarketStatus.objects.filter(pk=market_id).update(
             state=MarketState.ACTIVE,
             applied_config_version=1,

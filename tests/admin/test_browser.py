@@ -25,6 +25,7 @@ from trading.models import (
     Order,
     OutboxCommand,
     Position,
+    PriceSource,
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -82,7 +83,7 @@ def watched(live_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wa
 
 def test_lists_records_and_status_show_without_errors(watched: Watched) -> None:
     models = (Market, MarketStatus, LeverageTier, Order, Fill, Position, OutboxCommand, User)
-    forced = (Liquidation, FundingSettlement)
+    forced = (Liquidation, FundingSettlement, PriceSource)
     for model in (*models, *forced, Wallet, JournalEntry, Posting, Deposit):
         watched.visit(list_url(model, ""))
         row = model._default_manager.order_by("pk")[0]

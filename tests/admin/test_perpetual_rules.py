@@ -10,12 +10,13 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from exchange_site.admin_base import list_url, url_of
 from ledger.models import JournalEntry
-from matching.messages.vocabulary import ExecutionType, OrderStatus
-from tests.admin.factories import make_funding, make_liquidation, make_user
+from matching.messages.vocabulary import ExecutionType, OrderStatus, OrderType, Role, Side
+from tests.admin.factories import make_funding, make_liquidation, make_order, make_user
 from trading.models import (
     FeeTier,
     Fill,
@@ -88,6 +89,57 @@ def test_a_solvent_liquidation_names_its_bankruptcy_price(
     assert "5.125 USD" in page  # short of
 
 
+def make_trades(market: Market, user: User, count: int) -> None:
+    """Taken by the user, one an entry, and known to the planner."""
+    Fill.objects.bulk_create(
+        Fill(
+            market=market,
+            trade_id=1_000 + number,
+            role=Role.TAKER,
+            user=user,
+            side=Side.LONG,
+            price_ticks=25_000,
+            size_lots=1,
+            fee_units=0,
+            realized_pnl_units=0,
+            seq=1_000 + number,
+            executed_at=timezone.now(),
+        )
+        for number in range(count)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE trading_fill")
+
+
+def test_the_fills_of_a_liquidation_are_found_by_their_sequence(
+    client_of: ClientOf, world: Market
+) -> None:
+    """By an index, however many fills the market and the trader have."""
+    liquidation = Liquidation.objects.get()
+    make_trades(world, liquidation.user, 3_000)
+    client = client_of("viewer")
+    with CaptureQueriesContext(connection) as queries:
+        page = get(client, url_of(Liquidation, liquidation.pk))
+    with connection.cursor() as cursor:
+        of_sequence = [
+            query["sql"]
+            for query in queries.captured_queries
+            if 'FROM "trading_fill"' in query["sql"]
+            and f'"seq" = {liquidation.seq}' in query["sql"]
+        ]
+        assert of_sequence
+        for sql in of_sequence:
+            cursor.execute(f"EXPLAIN {sql}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "fill_forced_of_entry" in plan, plan
+    forced = f"seq={liquidation.seq}&execution__in=LIQUIDATION,ADL"
+    assert forced.replace("&", "&amp;") in page
+    listed = get(client, list_url(Fill, f"market__id__exact={world.pk}&{forced}"))
+    fills = Fill.objects.filter(seq=liquidation.seq)
+    assert fills
+    assert all(url_of(Fill, fill.pk) in listed for fill in fills)
+
+
 def test_liquidations_take_no_more_queries_with_more_fills(
     client_of: ClientOf, world: Market
 ) -> None:
@@ -148,7 +200,24 @@ def test_waiting_orders_say_what_for(client_of: ClientOf, world: Market) -> None
         "STOP limit GTC",
     ):
         assert text in page, text
-    assert "STOP limit GTC" in get(client, list_url(Order, "status__exact=waiting"))
+    listed = get(client, list_url(Order, "status__exact=waiting"))
+    assert "STOP limit GTC" in listed
+    of_trader = get(client, url_of(User, order.user_id))
+    for text in (page, listed, of_trader):
+        assert "the whole position" in text
+    assert "the whole position left, 0.00 USD still held" in page
+    assert "0.5 BTC" not in page + listed  # the row's size, which means nothing
+
+
+def test_a_market_order_shows_its_worst_price(client_of: ClientOf, market: Market) -> None:
+    client = client_of("viewer")
+    trader = make_user()
+    order = make_order(trader, market, order_type=OrderType.MARKET, price_ticks=27_500)
+    limit = make_order(trader, market)
+    urls = (url_of(Order, order.pk), list_url(Order, ""), url_of(User, trader.pk))
+    for page in (get(client, url) for url in urls):
+        assert page.count("worst price 2,750.00 USD") == 1
+    assert "worst price" not in get(client, url_of(Order, limit.pk))
 
 
 def test_forced_fills_say_so(client_of: ClientOf, world: Market) -> None:
@@ -224,6 +293,17 @@ def test_a_settled_market_is_not_settled_again(client_of: ClientOf, market: Mark
     page = act(client_of("risk"), "settle", [market], confirmed="yes", **fields)
     assert "settled already" in page
     assert not OutboxCommand.objects.exists()
+
+
+def test_only_a_settled_market_is_delisted(client_of: ClientOf, market: Market) -> None:
+    client = client_of("risk")
+    assert "settle it before" in act(client, "delist", [market], confirmed="yes")
+    assert not OutboxCommand.objects.exists()
+    MarketStatus.objects.update(state="SETTLED")
+    assert "There is no way back" in act(client, "delist", [market])
+    act(client, "delist", [market], confirmed="yes")
+    command = OutboxCommand.objects.get()
+    assert (command.command_type, command.payload["state"]) == ("SetMarketState", "DELISTED")
 
 
 # --- fee tiers ------------------------------------------------------------------------------------

@@ -29,9 +29,18 @@ from matching.messages.streams import (
     input_stream,
     output_stream,
 )
-from matching.messages.vocabulary import OrderStatus
-from tests.admin.factories import make_command, make_market, make_order, make_user, make_world
-from trading.models import Liquidation, Market, MarketStatus
+from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
+from tests.admin.factories import (
+    make_command,
+    make_market,
+    make_order,
+    make_user,
+    make_world,
+)
+from tests.admin.price_reports import make_price_report
+from trading.models import Liquidation, Market, MarketStatus, PriceSource
+from trading.prices.index import SourceState
+from trading.prices.reports import report_key
 
 MARKET = "BTC-PERP"
 
@@ -52,6 +61,7 @@ def now_ms() -> int:
 def running(market: Market, redis_db: redis.Redis) -> redis.Redis:
     """A market whose engine has applied, and whose worker has persisted, everything."""
     beat(redis_db, "celery@one")
+    make_price_report(redis_db, market)
     for seq in range(1, 8):
         input_id: Any = redis_db.xadd(
             input_stream(MARKET),
@@ -90,6 +100,37 @@ def found(status: ExchangeStatus, name: str) -> tuple[Level, str]:
     return check.level, check.text
 
 
+def test_price_sources_that_are_not_well_are_named(
+    running: redis.Redis, market: Market, client_of: Callable[[str], Client]
+) -> None:
+    assert found(exchange_status(), "price sources") == (Level.OK, "1 of 1 healthy, 1 needed")
+    make_price_report(running, market, SourceState.OUTLIER)
+    text = "0 of 1 healthy, 1 needed: synthetic is outlier"
+    assert found(exchange_status(), "price sources") == (Level.WARN, text)
+    page = client_of("viewer").get("/admin/status/").content.decode()
+    for shown in ("outlier", "2,509.95", "1,234", "ExchangeNotAvailable: &lt;down&gt;"):
+        assert shown in page, shown
+
+
+def test_a_market_without_a_price_source_says_so(running: redis.Redis, market: Market) -> None:
+    PriceSource.objects.update(enabled=False)
+    level, text = found(exchange_status(), "price sources")
+    assert (level, text.split(":")[0]) == (Level.WARN, "no price source")
+    PriceSource.objects.all().delete()
+    assert found(exchange_status(), "price sources") == (level, text)
+
+
+@pytest.mark.parametrize("data", [None, b"{", b'{"reported_ms":1,"index_price":null,"sources":[]}'])
+def test_a_price_process_that_says_nothing_is_a_warning(
+    running: redis.Redis, data: bytes | None
+) -> None:
+    running.delete(report_key(MARKET))
+    if data:
+        running.set(report_key(MARKET), data)
+    level, text = found(exchange_status(), "price sources")
+    assert (level, text) == (Level.WARN, "the price process has not said anything for seconds")
+
+
 def test_all_is_well_when_it_is(running: redis.Redis) -> None:
     status = exchange_status()
     assert status.problems == []
@@ -116,6 +157,25 @@ def test_a_silent_standby_is_a_warning(running: redis.Redis) -> None:
 def test_an_engine_taken_away_long_ago_is_not_missed(running: redis.Redis) -> None:
     _beat(running, "two", beat_ms=now_ms() - 7_200_000, seq=3)
     assert found(exchange_status(), "engine")[0] is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (StateReason.OPERATOR, "by an operator"),
+        (StateReason.CIRCUIT_BREAKER, "by the circuit breaker"),
+        (StateReason.INSURANCE_EXHAUSTED, "top up its insurance fund"),
+    ],
+)
+def test_a_halted_market_says_who_halted_it(
+    running: redis.Redis, reason: StateReason, words: str
+) -> None:
+    MarketStatus.objects.update(state=MarketState.HALTED, state_reason=reason)
+    level, text = found(exchange_status(), "state")
+    assert level is Level.WARN
+    assert words in text
+    latest.forget()
+    assert Client().get("/health").status_code == HTTPStatus.OK
 
 
 def test_a_halted_engine_says_why(running: redis.Redis) -> None:

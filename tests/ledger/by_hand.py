@@ -15,6 +15,8 @@ from ledger.models import (
 )
 from ledger.persistence import persist_market
 from ledger.reconciliation import wallet_differences
+from ledger.reconciliation.differences import run_check
+from ledger.reconciliation.money_checks import CONSERVATION
 from tests.ledger.world import (
     FIRST_TIME_MS,
     World,
@@ -29,10 +31,13 @@ def at(seq: int):
 
 
 def persist(world: World) -> None:
+    """What wallets say is what their postings sum to, and no unit comes or goes on the way:
+    wallets + margin + insurance + fees − entry cost = deposits − withdrawals."""
     known = world.redis_db.xlen(f"orders:output:{{{world.market_id}}}")
     world.publish(*world.entries[known:])
     assert persist_market(world.market_id) == len(world.entries)
     assert wallet_differences() == []
+    assert run_check(CONSERVATION, {}).shown == []
 
 
 def wallet(user) -> tuple[int, int]:

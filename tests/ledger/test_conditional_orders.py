@@ -39,6 +39,7 @@ from tests.ledger.world import (
 from trading.models import (
     Order,
     OutboxCommand,
+    Position,
 )
 
 
@@ -185,14 +186,17 @@ def test_money_that_comes_back_in_the_same_batch_can_be_held(world):
     assert wallet(world.alice) == (DEPOSIT_UNITS - STOP_HOLD, STOP_HOLD)
 
 
-def test_a_hold_that_comes_too_late_goes_back(world):
+@pytest.mark.parametrize(
+    ("reason", "status"), [(CancelReason.USER, "cancelled"), (CancelReason.EXPIRED, "expired")]
+)
+def test_a_hold_that_comes_too_late_goes_back(world, reason, status):
     stop = place_stop(world, world.alice, 4, 1000)
     world.say(mark_price(990, 990), triggered(stop, world.alice, 4, needs_hold=True))
     persist(world)
-    world.say(world.cancelled("stop", 4, 0, 0, CancelReason.USER))
+    world.say(world.cancelled("stop", 4, 0, 0, reason))
     persist(world)
     order = Order.objects.get(pk=stop)
-    assert (order.status, order.held_units) == ("cancelled", STOP_HOLD)
+    assert (order.status, order.held_units) == (status, STOP_HOLD)
     refused = events.ActivationRejected(
         order_id=stop,
         account_id=world.alice.pk,
@@ -204,6 +208,10 @@ def test_a_hold_that_comes_too_late_goes_back(world):
     persist(world)
     assert Order.objects.get(pk=stop).held_units == 0
     assert wallet(world.alice) == (DEPOSIT_UNITS, 0)
+    assert journal(4) == [
+        (EntryKind.HOLD_RELEASE, stop, AccountKind.HELD, world.alice.pk, -STOP_HOLD),
+        (EntryKind.HOLD_RELEASE, stop, AccountKind.AVAILABLE, world.alice.pk, STOP_HOLD),
+    ]
     # Delivered again when the engine has long forgotten it: the money does not come twice.
     again = events.ActivationRejected(
         order_id=stop,
@@ -226,6 +234,17 @@ def test_an_order_that_ended_in_the_same_batch_asks_for_nothing(world):
 
 
 def test_a_closing_order_takes_its_size_when_it_fires(world):
+    # Alice is short 9 lots from 1,000 ticks, Carol long.
+    for user, lots in ((world.alice, -9), (world.carol, 9)):
+        Position.objects.create(
+            user=user,
+            market=world.market,
+            position_lots=lots,
+            entry_cost_units=500_000 * lots,
+            margin_units=0,
+            seq=0,
+            updated_at=at(0),
+        )
     stop = place_stop(world, world.alice, 4, 1000, reduce_only=True, close_position=True)
     maker = world.place("maker", world.bob, Side.SHORT, 9, 1000, 452_250)
     world.say(world.accepted("maker"), world.rested("maker", 9))

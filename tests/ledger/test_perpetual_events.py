@@ -240,6 +240,18 @@ def state(new: MarketState, old: MarketState, reason=StateReason.OPERATOR):
     return events.MarketStateChanged(state=new, previous_state=old, reason=reason)
 
 
+def test_a_halt_is_recorded_with_its_reason(world):
+    world.say(state(MarketState.HALTED, MarketState.ACTIVE, StateReason.CIRCUIT_BREAKER))
+    persist(world)
+    status = MarketStatus.objects.get()
+    assert (status.state, status.state_reason) == ("HALTED", "CIRCUIT_BREAKER")
+    world.say(state(MarketState.ACTIVE, MarketState.HALTED))
+    persist(world)
+    status = MarketStatus.objects.get()
+    assert (status.state, status.state_reason) == ("ACTIVE", "OPERATOR")
+    assert not status.breaker_armed
+
+
 def test_settlement_closes_everything_for_good(world):
     open_positions(world)
     world.say(events.CountdownSet(account_id=world.carol.pk, due_ms=FIRST_TIME_MS + 50))

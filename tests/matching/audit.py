@@ -38,7 +38,7 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import ExecutionType
+from matching.messages.vocabulary import ExecutionType, RejectCode
 
 MILLION = 1_000_000
 
@@ -76,11 +76,14 @@ class Audit:
     seen: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
 
-    def record(self, command: Command, events: tuple[Event, ...]) -> None:
+    def record(self, command: Command | None, events: tuple[Event, ...]) -> None:
+        """None: the entry was no command."""
         self.touched.clear()
-        self._bring(command)
+        is_repeat = command is not None and not self._bring(command)
         told: dict[int, PositionChanged] = {}
         for event in events:
+            if is_repeat and getattr(event, "code", None) is RejectCode.TOO_OLD:
+                continue  # what it brought was used or given back the first time
             if isinstance(event, PositionChanged):
                 assert event.account_id not in told, "a position is told once an entry"
                 told[event.account_id] = event
@@ -94,18 +97,21 @@ class Audit:
         self._positions(events, told)
         self._sums()
 
-    def _bring(self, command: Command) -> None:
-        """Money that left the wallet before the command was sent; a repeat brings none."""
+    def _bring(self, command: Command) -> bool:
+        """Money that left the wallet before the command was sent; a repeat (False) brings none."""
         if isinstance(command, PlaceOrder):
-            if command.order_id not in self.orders:
-                self.orders[command.order_id] = Audited(
-                    command.account_id, 0, command.size_lots, size=command.size_lots
-                )
-                self._hold(command.order_id, command.hold_units)
-                self.available[command.account_id] -= command.hold_units
-            return
-        if isinstance(command, UpdateIndexPrice) or command.command_id in self.seen:
-            return
+            if command.order_id in self.orders:
+                return False
+            self.orders[command.order_id] = Audited(
+                command.account_id, 0, command.size_lots, size=command.size_lots
+            )
+            self._hold(command.order_id, command.hold_units)
+            self.available[command.account_id] -= command.hold_units
+            return True
+        if isinstance(command, UpdateIndexPrice):
+            return True
+        if command.command_id in self.seen:
+            return False
         self.seen.add(command.command_id)
         if isinstance(command, ActivateOrder | AmendOrder):
             self.brought = command.hold_units
@@ -113,6 +119,7 @@ class Audit:
         elif isinstance(command, AdjustMargin):
             self.brought = max(0, command.amount_units)
             self.available[command.account_id] -= self.brought
+        return True
 
     def _hold(self, order_id: int, units: int) -> None:
         order = self.orders[order_id]
@@ -133,7 +140,7 @@ class Audit:
 
     # ------------------------------------------------------------------------------- of orders
 
-    def _of_order(self, command: Command, event: Event) -> None:
+    def _of_order(self, command: Command | None, event: Event) -> None:
         match event:
             case OrderAccepted():
                 order = self.orders[event.order_id]

@@ -13,7 +13,6 @@ from matching.messages.commands import (
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
-    Command,
     ConfigureMarket,
     FundInsurance,
     PlaceOrder,
@@ -24,6 +23,7 @@ from matching.messages.commands import (
 )
 from matching.messages.holds import band_edges, reserve_per_lot, worst_price_ticks
 from matching.messages.vocabulary import (
+    CancelReason,
     MarketState,
     OrderType,
     SelfTradePrevention,
@@ -32,7 +32,7 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
-from tests.matching.perps_driver import CURRENCY, World, random_config
+from tests.matching.perps_driver import CURRENCY, Input, Undecodable, World, random_config
 
 ACCOUNTS = 12
 LEVERAGES = (1, 2, 5, 10, 20, 50, 100, 125, 1_000)
@@ -40,7 +40,7 @@ FEES_PPM = ((-100, 0), (-100, 200), (-500, 500), (0, 0), (0, 500), (200, 200), (
 GAPS_PERCENT = (-90, -50, -20, -10, 10, 20, 50, 100, 900)
 LOWEST_INDEX, HIGHEST_INDEX = 50, 5_000_000
 
-Maker = Callable[[World, random.Random], Command | None]
+Maker = Callable[[World, random.Random], Input | None]
 
 
 def pass_time(world: World, rng: random.Random) -> None:
@@ -54,7 +54,7 @@ def pass_time(world: World, rng: random.Random) -> None:
         world.now_ms -= 5
 
 
-def next_command(world: World, rng: random.Random) -> Command:
+def next_command(world: World, rng: random.Random) -> Input:
     while True:
         if world.due:
             return world.due.pop(0)
@@ -85,7 +85,7 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
     if order_type is OrderType.MARKET:
         lower, upper = band_edges(world.mark_ticks, world.config.price_band_ppm)
         price = upper if side is Side.LONG else lower
-        tif = rng.choice((TimeInForce.IOC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTC))
+        tif = rng.choice((*TimeInForce, *(TimeInForce.IOC,) * 5))
     lots = rng.choice((rng.randint(1, 50), rng.randint(1, 2_000)))
     maker_fee_ppm, taker_fee_ppm = rng.choice(FEES_PPM)
     allowed = [x for x in LEVERAGES if x <= world.config.tiers[0].max_leverage]
@@ -108,7 +108,7 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
         hold_units=0,
         maker_fee_ppm=maker_fee_ppm,
         taker_fee_ppm=taker_fee_ppm,
-        reduce_only=closes or rng.random() < 0.15,
+        reduce_only=(closes and rng.random() < 0.98) or rng.random() < 0.15,
         self_trade_prevention=rng.choice(tuple(SelfTradePrevention)),
         close_position=closes,
         expires_ms=world.now_ms + rng.choice((0, 1_000, 9_000)) if rng.random() < 0.1 else 0,
@@ -184,7 +184,12 @@ def cancel_order(world: World, rng: random.Random) -> CancelOrder:
     if live and rng.random() < 0.7:
         order = rng.choice(live)
         order_id, account_id = order.order_id, order.account_id
-    return CancelOrder(command_id=world.command_id(), order_id=order_id, account_id=account_id)
+    return CancelOrder(
+        command_id=world.command_id(),
+        order_id=order_id,
+        account_id=account_id,
+        reason=rng.choice((CancelReason.USER, CancelReason.OPERATOR)),
+    )
 
 
 def cancel_all_orders(world: World, rng: random.Random) -> CancelAllOrders:
@@ -242,9 +247,13 @@ def set_countdown(world: World, rng: random.Random) -> SetCountdown:
     )
 
 
-def repeat(world: World, rng: random.Random) -> Command | None:
+def repeat(world: World, rng: random.Random) -> Input | None:
     """Delivered again."""
     return rng.choice(world.sent) if world.sent else None
+
+
+def undecodable(_world: World, _rng: random.Random) -> Undecodable:
+    return Undecodable()
 
 
 # ------------------------------------------------------------------------------ money and market
@@ -297,7 +306,7 @@ def move_index(world: World, change_ppm: int) -> None:
     world.index_ticks = index if LOWEST_INDEX < index < HIGHEST_INDEX else 500_000
 
 
-def crash(world: World, rng: random.Random) -> Command:
+def crash(world: World, rng: random.Random) -> UpdateIndexPrice:
     """Everybody leaves the book, then the price gaps."""
     world.due += [
         CancelAllOrders(command_id=world.command_id(), account_id=account_id)
@@ -317,6 +326,7 @@ MAKERS: Sequence[tuple[Maker, float]] = (
     (activate_order, 5),
     (set_countdown, 1),
     (repeat, 2),
+    (undecodable, 0.5),
     (adjust_margin, 3),
     (fund_insurance, 0.5),
     (disturb, 0.3),

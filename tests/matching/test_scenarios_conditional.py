@@ -7,6 +7,8 @@ import pytest
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
+    CancelRejected,
+    CommandRejected,
     CountdownSet,
     OrderAmended,
     OrderTriggered,
@@ -214,6 +216,48 @@ def test_good_till_date_goes_at_its_time() -> None:
     ]
     assert late.fills == []
     assert (alice.available, alice.held) == (FUNDS, 0)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_order_that_fired_expires_while_it_awaits_its_hold(restart: bool) -> None:
+    exchange = Exchange()
+    alice, bob = exchange.traders("alice", "bob")
+    entry = alice.buys(2, at=1_020, trigger=stop_at(1_010), expires_ms=START_MS + 5_000)
+    assert only(OrderTriggered, exchange.mark(1_010)).needs_hold
+    if restart:
+        exchange.restarts()
+    exchange.passes(4_999)
+    assert bob.sells(1, at=1_030).cancels == []
+    exchange.passes(1)
+    late = alice.activates(entry, 300_000)
+    assert late.names == ["OrderCancelled", "ActivationRejected"]
+    assert late.cancels == [(entry.order_id, "EXPIRED", 2, 0)]
+    assert only(ActivationRejected, late.events).released_units == 300_000
+    assert (alice.available, alice.held) == (FUNDS, 0)
+    assert alice.account_id not in exchange.engine.state.accounts
+
+
+def test_an_order_that_fired_can_be_cancelled_by_its_owner_only() -> None:
+    exchange = Exchange()
+    alice, bob = exchange.traders("alice", "bob")
+    entry = alice.buys(2, at=1_020, trigger=stop_at(1_010))
+    exchange.mark(1_010)
+    assert only(CancelRejected, bob.cancels(entry).events).code == "NOT_ORDER_OWNER"
+    assert alice.cancels(entry).cancels == [(entry.order_id, "USER", 2, 0)]
+    assert only(CancelRejected, bob.cancels(entry).events).code == "UNKNOWN_ORDER"
+
+
+def test_countdown_is_refused_in_a_settled_market() -> None:
+    exchange = Exchange()
+    alice, bob = exchange.traders("alice", "bob")
+    alice.buys(1, at=990)
+    alice.counts_down(10_000)
+    exchange.settles(1_000)
+    for countdown_ms in (10_000, 0):
+        assert only(CommandRejected, bob.counts_down(countdown_ms).events).code == "MARKET_STATE"
+    assert exchange.engine.state.accounts == {}
+    exchange.passes(10_000)  # Alice's would have ended now
+    assert only(CommandRejected, bob.counts_down(1).events).code == "MARKET_STATE"
 
 
 def test_countdown_cancels_everything_unless_set_anew() -> None:

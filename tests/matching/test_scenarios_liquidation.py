@@ -7,6 +7,7 @@ import msgspec
 
 from matching.core import snapshot
 from matching.core.engine import Engine
+from matching.core.invariants import check_invariants
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import (
     Event,
@@ -154,6 +155,7 @@ def test_insurance_fund_covers_what_no_counterparty_can_bear() -> None:
     events = engine.apply(UpdateIndexPrice(index_price_ticks=940), engine.state.clock_ms)
     trade = only(Trade, events)
     assert trade.execution == "ADL"
+    check_invariants(engine.state)
     assert only(PositionLiquidated, events).insurance_paid_units == 400_000
     assert engine.state.insurance_units == 0
     assert engine.state.accounts == {}
@@ -163,6 +165,7 @@ def test_insurance_fund_covers_what_no_counterparty_can_bear() -> None:
 def test_market_halts_when_the_fund_cannot_cover_it() -> None:
     engine = bankrupt_pair(fund=399_999)
     events = engine.apply(UpdateIndexPrice(index_price_ticks=940), engine.state.clock_ms)
+    check_invariants(engine.state)
     assert every(Trade, events) == []
     change = only(MarketStateChanged, events)
     assert (change.state, change.previous_state) == ("HALTED", "ACTIVE")

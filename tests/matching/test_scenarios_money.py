@@ -93,7 +93,7 @@ def test_short_closes_with_profit_when_the_price_falls() -> None:
     assert alice.position == (-1, -1_000_000, 100_000)
 
 
-def test_flip_closes_whole_then_opens_with_the_orders_hold() -> None:
+def test_flip_of_a_position_by_one_order_closes_whole_then_opens_with_its_hold() -> None:
     exchange = Exchange(mark=1_000)
     alice, bob, carol = exchange.traders("alice", "bob", "carol")
     bob.sells(2, at=1_000)

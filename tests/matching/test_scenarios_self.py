@@ -65,7 +65,7 @@ def test_reduce_only_is_clamped_to_the_position_at_entry() -> None:
     assert exchange.asks == [(1_002, 3)]
 
 
-def test_reduce_only_orders_shrink_with_the_position_least_aggressive_and_newest_first() -> None:
+def test_reduce_only_trimming_takes_the_least_aggressive_and_newest_first() -> None:
     exchange = Exchange()
     alice, bob, carol = exchange.traders("alice", "bob", "carol")
     positioned(exchange, long=alice, short=bob, lots=10)

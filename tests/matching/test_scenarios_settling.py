@@ -3,11 +3,14 @@
 """
 
 from matching.messages.events import (
+    CommandRejected,
     Event,
     FundingSettled,
+    MarketStateChanged,
     OrderCancelled,
     PositionSettled,
 )
+from matching.messages.vocabulary import MarketState
 from tests.matching.actors import (
     FUNDS,
     HOUR_MS,
@@ -101,6 +104,24 @@ def test_settlement_with_open_orders() -> None:
     assert alice.buys(1, at=980).refused == "MARKET_STATE"
     assert exchange.mark(1_000) == ()
     assert exchange.settles(1_000)[0].__class__.__name__ == "CommandRejected"
+
+
+def test_only_a_settled_market_is_delisted_and_nothing_follows() -> None:
+    exchange = Exchange()
+    (refused,) = exchange.enter(MarketState.DELISTED)
+    assert isinstance(refused, CommandRejected)
+    exchange.settles(1_000)
+    for state in MarketState:
+        if state is not MarketState.DELISTED:
+            (refused,) = exchange.enter(state)
+            assert isinstance(refused, CommandRejected), state
+    delisted = only(MarketStateChanged, exchange.enter(MarketState.DELISTED))
+    assert delisted.previous_state is MarketState.SETTLED
+    exchange.restarts()
+    assert exchange.traders("alice")[0].buys(1, at=1_000).refused == "MARKET_STATE"
+    assert exchange.mark(1_000) == ()
+    assert isinstance(exchange.settles(1_000)[0], CommandRejected)
+    assert isinstance(exchange.enter(MarketState.ACTIVE)[0], CommandRejected)
 
 
 def test_settlement_beyond_a_margin_takes_the_fund_then_the_profits() -> None:

@@ -7,20 +7,20 @@ import pytest
 
 from trading.models import MarketStatus
 from trading.prices.demo_markets import DEMO_MARKETS, START_PRICES
-from trading.prices.synthetic import DEFAULT_HOME_PRICE, SyntheticSource
+from trading.prices.synthetic import DEFAULT_HOME_PRICE, SyntheticWalks
 
 pytestmark = pytest.mark.django_db  # the walk looks for the market's last index price
 
 BTC, ETH = (demo.build() for demo in DEMO_MARKETS)
 
 
-def source(seed: int = 7) -> SyntheticSource:
-    return SyntheticSource(seed, START_PRICES, clock_ms=lambda: 1_700_000_000_000)
+def source(seed: int = 7) -> SyntheticWalks:
+    return SyntheticWalks(seed, START_PRICES, clock_ms=lambda: 1_700_000_000_000)
 
 
 def walk(seed: int, steps: int) -> list[Decimal]:
     one = source(seed)
-    return [one.fetch(BTC).price for _ in range(steps)]
+    return [one.step(BTC).price for _ in range(steps)]
 
 
 def test_same_seed_same_walk() -> None:
@@ -35,8 +35,8 @@ def test_walk_of_a_market_does_not_depend_on_the_others() -> None:
     both = source()
     mixed = []
     for _ in range(50):
-        both.fetch(ETH)
-        mixed.append(both.fetch(BTC).price)
+        both.step(ETH)
+        mixed.append(both.step(BTC).price)
     assert mixed == walk(7, 50)
 
 
@@ -50,15 +50,15 @@ def test_begins_at_home_moves_and_stays_near() -> None:
 
 
 def test_quote_carries_the_time_of_observation() -> None:
-    assert source().fetch(BTC).observed_at_ms == 1_700_000_000_000
+    assert source().step(BTC).observed_at_ms == 1_700_000_000_000
 
 
 def test_goes_on_from_the_last_index_price_and_drifts_home() -> None:
     market = DEMO_MARKETS[0].build()
     market.status = MarketStatus(market=market, index_price_ticks=600_000)
     one = source()
-    assert one.fetch(market).price == Decimal(60_000)
-    prices = [one.fetch(market).price for _ in range(30_000)]
+    assert one.step(market).price == Decimal(60_000)
+    prices = [one.step(market).price for _ in range(30_000)]
     assert prices[0] == pytest.approx(Decimal(60_000), rel=Decimal("0.002"))
     assert prices[-1] < Decimal(53_000)
 
@@ -66,4 +66,4 @@ def test_goes_on_from_the_last_index_price_and_drifts_home() -> None:
 def test_market_without_a_home_price_has_one_too() -> None:
     market = DEMO_MARKETS[0].build()
     market.pk = "SOL-PERP"
-    assert source().fetch(market).price == DEFAULT_HOME_PRICE
+    assert source().step(market).price == DEFAULT_HOME_PRICE

@@ -1,5 +1,9 @@
 """A seeded trading session through the real parts: orders placed by `trading`, matched by an engine
 process in a thread, persisted by `ledger`. Two markets, so that what is global can go wrong, too.
+
+At its end each market has what stays open between two commands: conditional orders that wait, one
+of the whole position, one that fired and awaits its hold, an amended order, a countdown, margin
+added.
 """
 
 import random
@@ -8,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis
@@ -21,19 +26,40 @@ from ledger.persistence import persist_market
 from ledger.services import deposit
 from ledger.starting_points import ensure_starting_point
 from matching.messages.commands import UpdateIndexPrice
-from matching.messages.streams import input_stream, ticker_key
-from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Side, TimeInForce
+from matching.messages.streams import input_stream, output_stream, ticker_key
+from matching.messages.vocabulary import (
+    MarketState,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
 from matching.runtime.process import EngineProcess
 from trading.market_rules import forget_markets
-from trading.models import Fill, Market, Order
+from trading.models import Countdown, Fill, Market, Order, Position
 from trading.publisher import publish_command
-from trading.services import cancel_order, configure_market, place_order, set_market_state
-from trading.services.terms import NewOrder
+from trading.services import (
+    adjust_margin,
+    amend_order,
+    cancel_order,
+    configure_market,
+    place_order,
+    set_countdown,
+    set_market_state,
+)
+from trading.services.amending import OrderChanges
+from trading.services.terms import NewOrder, NewTrigger
 
 DEADLINE_SECONDS = 60
 MARKETS = ("BTC-PERP", "ETH-PERP")
 MARK_TICKS = 250_000  # 25,000.0
 FUNDS_UNITS = 1_000_000_000_000
+FIRES_AT_TICKS = MARK_TICKS + 500  # beyond what the session's prices reach by themselves
+JUMP_TICKS = MARK_TICKS + 2_000  # an index that moves the mark price, which follows, past it
+NEVER_TICKS = MARK_TICKS + 20_000
+ORDERS_LEFT_OPEN = 4 * len(MARKETS)
 
 
 @contextmanager
@@ -124,6 +150,66 @@ class Session:
         )
         place_order(choose.choice(self.traders).pk, new)
 
+    def leave_open(self) -> None:
+        """What stays between two commands, in each market; all of it persisted."""
+        for market_id in MARKETS:
+            long = Position.objects.filter(market_id=market_id, position_lots__gt=0).earliest("pk")
+            self._wait(market_id, long.user_id, FIRES_AT_TICKS)
+            self._wait(market_id, long.user_id, NEVER_TICKS)
+            self._wait(
+                market_id,
+                long.user_id,
+                MARK_TICKS - 20_000,
+                side=Side.SHORT,
+                qty=None,
+                leverage=None,
+                order_type=OrderType.MARKET,
+                price=None,
+                close_position=True,
+            )
+            resting = self._rests(market_id, long.user_id)
+            self.settle()
+            amend_order(long.user_id, resting, OrderChanges(price="24010", qty="0.03"))
+            adjust_margin(long.user_id, market_id, "50")
+            set_countdown(long.user_id, market_id, 3_600_000)
+        self.settle()
+
+    def _wait(self, market_id: str, user_id: int, trigger_ticks: int, **terms: Any) -> None:
+        values: dict[str, Any] = {
+            "side": Side.LONG,
+            "order_type": OrderType.LIMIT,
+            "qty": "0.02",
+            "price": str(Decimal(MARK_TICKS) / 10),
+            "leverage": 5,
+            "trigger": NewTrigger(
+                type=TriggerKind.STOP, by=TriggerBy.MARK, price=str(Decimal(trigger_ticks) / 10)
+            ),
+        }
+        place_order(user_id, NewOrder(market_id=market_id, **(values | terms)))
+
+    def _rests(self, market_id: str, user_id: int) -> int:
+        """An order far from the mark; its id."""
+        new = NewOrder(
+            market_id=market_id,
+            side=Side.LONG,
+            order_type=OrderType.LIMIT,
+            qty="0.02",
+            price="24000",
+            leverage=5,
+        )
+        return place_order(user_id, new).order_id
+
+    def fire(self) -> None:
+        """The engine fires what waits at `FIRES_AT_TICKS`; nobody has persisted that yet."""
+        published = {}
+        for market_id in MARKETS:
+            publish_command(market_id, UpdateIndexPrice(index_price_ticks=JUMP_TICKS))
+            published[market_id] = self.client.xlen(input_stream(market_id))
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while any(self.client.xlen(output_stream(m)) < count for m, count in published.items()):
+            assert time.monotonic() < deadline, "the engine took no price"
+            time.sleep(0.01)
+
     def _cancel_one(self) -> None:
         live = Order.objects.filter(status__in=[OrderStatus.OPEN, OrderStatus.PENDING])
         order = self.random.choice(list(live.order_by("pk")))
@@ -145,6 +231,16 @@ def make_session(client: redis.Redis, seed: int, orders: int, snapshot_every: in
         session.open()
         session.settle()
         session.trade(orders)
+        session.leave_open()
+        session.fire()
+    # What fired asks for its hold, and no engine is there to take it.
+    for market_id in MARKETS:
+        persist_market(market_id)
+    forget_markets()
+    waiting = Order.objects.filter(status=OrderStatus.WAITING)
+    assert waiting.filter(triggered_at__isnull=False, held_units__gt=0).count() == len(MARKETS)
+    assert waiting.filter(triggered_at__isnull=True).count() == 2 * len(MARKETS)
+    assert Countdown.objects.count() == len(MARKETS)
     assert Fill.objects.count() > orders // 4
     assert set(Order.objects.values_list("status", flat=True)) >= {"open", "filled", "cancelled"}
     assert all(cursor.seq > orders for cursor in MarketCursor.objects.all())

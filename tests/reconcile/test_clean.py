@@ -16,6 +16,7 @@ from matching.runtime.replay import state_at
 from tests.reconcile.session import (
     DEADLINE_SECONDS,
     MARKETS,
+    ORDERS_LEFT_OPEN,
     Session,
     engine_running,
     make_session,
@@ -40,7 +41,7 @@ def test_a_trading_session(transactional_db, redis_db, seed):
     assert result.differences == []
     assert result.difference_count == 0
     assert compared(result) == {"BTC-PERP": "", "ETH-PERP": ""}
-    assert result.figures["orders"] == 120
+    assert result.figures["orders"] == 120 + ORDERS_LEFT_OPEN
     assert result.figures["net_deposits_units"] == 5_000_000_000_000
     inside = sum(
         result.figures[f"{name}_units"]

@@ -10,9 +10,9 @@ from matching.messages.codec import decode_command
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, SetMarketState
 from matching.messages.streams import COMMAND_FIELD, input_stream
 from matching.messages.vocabulary import CancelReason, MarketState
-from tests.trading.client import Trader, make_market, make_trader, set_ticker
+from tests.trading.client import Api, Trader, make_market, make_trader, set_ticker
 from trading import services
-from trading.models import Market, Order, OutboxCommand
+from trading.models import Market, MarketStatus, Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,3 +86,29 @@ def test_a_state_is_sent_and_settling_refused(market: Market, redis_db: redis.Re
     assert last_sent(redis_db) == SetMarketState(command_id=row.pk, state=MarketState.HALTED)
     with pytest.raises(ApiError, match="settled for good"):
         services.set_market_state(market, MarketState.SETTLED, by=None)
+    with pytest.raises(ApiError, match="settle it before it is delisted"):
+        services.set_market_state(market, MarketState.DELISTED, by=None)
+
+
+def test_a_settled_market_is_delisted_and_nothing_else(
+    market: Market, redis_db: redis.Redis
+) -> None:
+    MarketStatus.objects.update(state=MarketState.SETTLED)
+    with pytest.raises(ApiError, match="BTC-PERP is SETTLED, for good"):
+        services.set_market_state(market, MarketState.ACTIVE, by=None)
+    row = services.set_market_state(market, MarketState.DELISTED, by=None)
+    assert last_sent(redis_db) == SetMarketState(command_id=row.pk, state=MarketState.DELISTED)
+    MarketStatus.objects.update(state=MarketState.DELISTED)
+    with pytest.raises(ApiError, match="BTC-PERP is DELISTED, for good"):
+        services.set_market_state(market, MarketState.ACTIVE, by=None)
+
+
+def test_a_delisted_market_is_not_listed_but_its_history_is_read(
+    trader: Trader, redis_db: redis.Redis
+) -> None:
+    set_ticker(redis_db, state=MarketState.DELISTED)
+    assert Api().get("/markets").body == {"markets": []}
+    assert Api().get("/markets/BTC-PERP").body["state"] == "DELISTED"
+    assert Api().get("/markets/BTC-PERP/trades").status == 200
+    refused = trader.place()
+    assert (refused.status, refused.code) == (400, "MARKET_NOT_OPEN")

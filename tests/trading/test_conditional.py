@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.utils import timezone
 
 from ledger.models import JournalEntry, Wallet
 from matching.messages.commands import Trigger
@@ -169,7 +170,7 @@ def test_it_is_read_back_and_cancelled_while_it_waits(trader: Trader) -> None:
     order_id = trader.place(**CLOSE, **stop("24000"), side="SHORT").body["orderId"]
     Order.objects.filter(pk=order_id).update(status="waiting")
     order = trader.api.get(f"/order/{order_id}").body
-    assert (order["status"], order["qty"], order["remainingQty"]) == ("waiting", "0", "0")
+    assert (order["status"], order["qty"], order["remainingQty"]) == ("waiting", None, None)
     assert (order["closePosition"], order["reduceOnly"]) == (True, True)
     assert order["trigger"] == {
         "type": "STOP",
@@ -180,6 +181,9 @@ def test_it_is_read_back_and_cancelled_while_it_waits(trader: Trader) -> None:
     }
     (listed,) = trader.api.get("/user/orders?status=waiting").body["orders"]
     assert listed == order
+    Order.objects.filter(pk=order_id).update(size_lots=20, triggered_at=timezone.now())
+    fired = trader.api.get(f"/order/{order_id}").body
+    assert (fired["qty"], fired["remainingQty"]) == ("0.02", "0.02")
     assert trader.api.delete(f"/order/{order_id}").status == 202
     assert trader.api.delete("/orders").body["marketIds"] == ["BTC-PERP"]
 

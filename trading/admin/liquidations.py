@@ -41,6 +41,10 @@ from trading.admin.rows import (
 )
 from trading.models import Fill, Liquidation, Market, Order, Position
 
+# The index over sequences has only these.
+FORCED = (ExecutionType.LIQUIDATION, ExecutionType.ADL)
+FORCED_QUERY = f"execution__in={','.join(FORCED)}"
+
 
 def _required_units(liquidation: Liquidation) -> int:
     return liquidation.maintenance_units + liquidation.fee_reserve_units
@@ -127,7 +131,7 @@ class LiquidationAdmin(RecordAdmin):
         yield _deleveraged(obj)
         query = f"market__id__exact={market.pk}&user__id__exact={obj.user_id}"
         fills = _fills(obj).order_by("id")
-        yield fills_table("Its fills", fills, f"{query}&seq={obj.seq}")
+        yield fills_table("Its fills", fills, f"{query}&seq={obj.seq}&{FORCED_QUERY}")
         cancelled = Order.objects.filter(
             user=obj.user_id,
             market=market,
@@ -148,7 +152,7 @@ def _fills(liquidation: Liquidation) -> QuerySet[Fill]:
         market=liquidation.market_id,
         seq=liquidation.seq,
         role=Role.TAKER,
-        execution__in=(ExecutionType.LIQUIDATION, ExecutionType.ADL),
+        execution__in=FORCED,
     )
 
 
@@ -287,7 +291,7 @@ def _elsewhere(liquidation: Liquidation) -> Table:
     position = Position.objects.filter(user=liquidation.user_id, market=liquidation.market_id)
     attempts = f"{of_market}&user__id__exact={liquidation.user_id}"
     links: list[tuple[Cell, Cell]] = [
-        ("all fills of this sequence", list_link(Fill, query, "Fills")),
+        ("all forced fills of this sequence", list_link(Fill, f"{query}&{FORCED_QUERY}", "Fills")),
         ("all liquidations of this sequence", list_link(Liquidation, query, "Liquidations")),
         ("all attempts on this trader here", list_link(Liquidation, attempts, "Liquidations")),
         *(("the position now", link(Position, row.pk, row)) for row in position),

@@ -171,7 +171,7 @@ class MarketForm(_ModelForm):
 
     class Meta:
         model = Market
-        fields = ("id", "base_asset", "tick_size", "lot_size", "max_open_orders")
+        fields = ("id", "base_asset", "tick_size", "lot_size", "max_open_orders", "price_quorum")
         help_texts = {
             "id": "Its name everywhere, for good: BTC-PERP.",
             "tick_size": "Smallest step of a price. Can't be changed later.",

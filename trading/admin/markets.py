@@ -50,12 +50,18 @@ def _time_column(attribute: str, name: str) -> Show:
     return shown(name, lambda m: duration_string(timedelta(milliseconds=getattr(m, attribute))))
 
 
-def _state_action(name: str, state: MarketState, verb: str, consequence: str) -> Any:
+def _state_action(
+    name: str,
+    state: MarketState,
+    verb: str,
+    consequence: str,
+    permission: str = "change_market_state",
+) -> Any:
     """An action that asks the engine for another state."""
 
     @admin.action(
         description=f"{capfirst(verb)} selected markets ({state})",
-        permissions=["change_market_state"],
+        permissions=[permission],
     )
     def action(
         self: "MarketAdmin", request: HttpRequest, queryset: QuerySet[Market]
@@ -104,6 +110,7 @@ class MarketAdmin(BaseAdmin):
         "cancel_only",
         "pause",
         "settle",
+        "delist",
         "fund_insurance",
     )
     readonly_fields = (
@@ -117,7 +124,7 @@ class MarketAdmin(BaseAdmin):
         "config",
     )
 
-    state = shown("state", lambda market: state_badge(market.status.state))
+    state = shown("state", lambda market: state_badge(market.status))
     mark_price = shown("mark price", lambda m: price(m.status.mark_price_ticks, m))
     index_price = shown("index price", lambda m: price(m.status.index_price_ticks, m))
     last_price = shown("last price", lambda m: price(m.status.last_price_ticks, m))
@@ -168,6 +175,15 @@ class MarketAdmin(BaseAdmin):
         MarketState.HALTED,
         "pause",
         "No orders are accepted and prices are ignored. Cancels still work; the book is kept.",
+    )
+
+    delist = _state_action(
+        "delist",
+        MarketState.DELISTED,
+        "delist",
+        "Settled markets are no longer listed to traders, whose history in them stays. "
+        "There is no way back.",
+        permission="settle_market",
     )
 
     def has_settle_market_permission(self, request: HttpRequest) -> bool:
@@ -276,7 +292,7 @@ _LIMITS: tuple[Any, ...] = (
             "fields": (
                 ("price_band_percent", "mark_clamp_percent"),
                 ("circuit_breaker_percent", "index_stale_after"),
-                "max_open_orders",
+                ("max_open_orders", "price_quorum"),
             )
         },
     ),

@@ -44,6 +44,8 @@ from trading.admin.rows import (
     execution_badge,
     fills_table,
     order_of,
+    order_part,
+    order_price,
     orders_table,
     other_key,
     side_badge,
@@ -55,7 +57,8 @@ from trading.models import Fill, Market, Order, Position
 def _progress(order: Order) -> Cell:
     """Filled of whole, in figures and as a bar."""
     percent = 100 * order.filled_lots // order.size_lots
-    text = f"{size(order.filled_lots, order.market)} of {size(order.size_lots, order.market)}"
+    whole = order_part(order, order.size_lots)
+    text = f"{size(order.filled_lots, order.market)} of {whole}"
     return format_html(
         '<progress max="100" value="{}" title="{} % filled"></progress> {}', percent, percent, text
     )
@@ -70,13 +73,6 @@ def _margin(order: Order) -> Cell:
 def _type(order: Order) -> str:
     condition = f"{order.trigger_kind} " if order.trigger_kind else ""
     return f"{condition}{order.order_type} {order.time_in_force}"
-
-
-def _size(order: Order) -> Cell:
-    """A close-position order knows its size only when its condition comes true."""
-    if order.close_position and order.triggered_at is None:
-        return "the whole position"
-    return size(order.size_lots, order.market)
 
 
 _FIRES = {
@@ -172,8 +168,8 @@ class OrderAdmin(RecordAdmin):
     maker_fee = rate_column("maker_fee_ppm", "maker fee")
     taker_fee = rate_column("taker_fee_ppm", "taker fee")
     expires = time_column("expires_at", "expires")
-    price = price_column("price_ticks", "price")
-    size = shown("size", _size)
+    price = shown("price", order_price)
+    size = shown("size", lambda order: order_part(order, order.size_lots))
     filled = size_column("filled_lots", "filled")
     held = money_column("held_units", "held now")
     hold = money_column("hold_units", "held when placed")
@@ -239,10 +235,11 @@ def _life(order: Order) -> Table:
         first, last = when(span["first"]), when(span["last"])
         rows.append((first if first == last else f"{first} … {last}", text))
     if order.cancelled_lots:
-        text = f"{size(order.cancelled_lots, market)} left the book without a fill"
+        text = f"{order_part(order, order.cancelled_lots)} left the book without a fill"
         rows.append((when(order.updated_at), f"{text}: {order.reason or 'no reason given'}"))
     if order.status in LIVE:
-        text = f"{size(order.remaining_lots, market)} left, {money(order.held_units)} still held"
+        left = order_part(order, order.remaining_lots)
+        text = f"{left} left, {money(order.held_units)} still held"
         rows.append(("now", text))
     else:
         text = words(status_badge(order.status), order.reason)

@@ -83,7 +83,7 @@ class MarketStatusAdmin(RecordAdmin):
     )
 
     market_link = market_column()
-    state_word = shown("state", lambda status: state_badge(status.state))
+    state_word = shown("state", state_badge)
     mark_price = price_column("mark_price_ticks", "mark price")
     index_price = price_column("index_price_ticks", "index price")
     last_price = price_column("last_price_ticks", "last price")

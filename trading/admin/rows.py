@@ -20,8 +20,16 @@ from exchange_site.admin_base import (
     when,
     words,
 )
-from matching.messages.vocabulary import ExecutionType, MarketState, OrderStatus, Role, Side
-from trading.models import LIVE_STATUSES, Fill, Market, Order, Position
+from matching.messages.vocabulary import (
+    ExecutionType,
+    MarketState,
+    OrderStatus,
+    OrderType,
+    Role,
+    Side,
+    StateReason,
+)
+from trading.models import LIVE_STATUSES, Fill, Market, MarketStatus, Order, Position
 
 LIVE = LIVE_STATUSES
 
@@ -31,15 +39,23 @@ _STATUS_TONES = {
     OrderStatus.OPEN: "ok",
     OrderStatus.REJECTED: "bad",
 }
-_STATE_TONES = {MarketState.ACTIVE: "ok", MarketState.HALTED: "bad", MarketState.SETTLED: "plain"}
+_STATE_TONES = {
+    MarketState.ACTIVE: "ok",
+    MarketState.HALTED: "bad",
+    MarketState.SETTLED: "plain",
+    MarketState.DELISTED: "plain",
+}
 
 
 def status_badge(status: str) -> Cell:
     return badge(status, _STATUS_TONES.get(OrderStatus(status), "plain"))
 
 
-def state_badge(state: str) -> Cell:
-    return badge(state, _STATE_TONES.get(MarketState(state), "warn"))
+def state_badge(status: MarketStatus) -> Cell:
+    state = badge(status.state, _STATE_TONES.get(MarketState(status.state), "warn"))
+    if status.state_reason == StateReason.OPERATOR:
+        return state
+    return words(state, f"by {StateReason(status.state_reason).replace('_', ' ').lower()}")
 
 
 def side_badge(side: str) -> Cell:
@@ -63,6 +79,17 @@ def execution_badge(execution: str) -> Cell:
     return badge(execution, "plain" if execution == ExecutionType.TRADE else "bad")
 
 
+def order_price(order: Order) -> str:
+    """A limit; of a market order the edge of the band that its hold was made for."""
+    text = price(order.price_ticks, order.market)
+    return f"worst price {text}" if order.order_type == OrderType.MARKET else text
+
+
+def order_part(order: Order, size_lots: int) -> str:
+    """So many of its lots; a close-position order knows its size only when it fires."""
+    return "the whole position" if order.is_of_whole_position else size(size_lots, order.market)
+
+
 def orders_table(title: str, orders: QuerySet[Order], more: str) -> Table:
     rows = orders.select_related("market")[:TABLE_ROWS_MAX]
     return Table(
@@ -81,8 +108,8 @@ def _order_cells(order: Order) -> Iterable[Cell]:
         link(Market, order.market_id),
         side_badge(order.side),
         f"{order.order_type} {order.time_in_force}",
-        price(order.price_ticks, order.market),
-        size(order.size_lots, order.market),
+        order_price(order),
+        order_part(order, order.size_lots),
         size(order.filled_lots, order.market),
         money(order.held_units),
         status_badge(order.status),

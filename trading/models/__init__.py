@@ -15,6 +15,7 @@ from trading.models.position import (
     Position,
     Settlement,
 )
+from trading.models.price_source import PriceSource, PriceSourceKind
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "Order",
     "OutboxCommand",
     "Position",
+    "PriceSource",
+    "PriceSourceKind",
     "Settlement",
     "TraderLeverage",
     "UserFeeTier",

@@ -12,7 +12,7 @@ from matching.messages.limits import (
     MONEY_UNITS_PER_CURRENCY,
     PPM,
 )
-from matching.messages.vocabulary import MarketState
+from matching.messages.vocabulary import MarketState, StateReason
 from trading.models.choices import choices
 
 
@@ -80,6 +80,13 @@ class Market(models.Model):
         "open orders per account", default=200, validators=[MinValueValidator(1)]
     )
     max_open_interest_lots = models.BigIntegerField(validators=[MinValueValidator(1)])
+    price_quorum = models.IntegerField(
+        "price sources needed",
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Of its healthy price sources; with fewer the index is stale.",
+    )
     config_version = models.BigIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -103,6 +110,9 @@ class Market(models.Model):
             models.CheckConstraint(
                 condition=Q(min_size_lots__lte=F("max_size_lots")), name="market_sizes_in_order"
             ),
+            models.CheckConstraint(
+                condition=Q(price_quorum__gte=1), name="market_price_quorum_positive"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,12 +126,26 @@ class Market(models.Model):
             raise ValidationError(
                 {"lot_size": "Tick size × lot size must be a whole number of millionths."}
             )
+        self.check_quorum(self.price_sources.filter(enabled=True).count())
         before = Market.objects.filter(pk=self.pk).first()
         for field in ("tick_size", "lot_size"):
             if before and getattr(before, field) != getattr(self, field):
                 raise ValidationError(
                     {field: "Orders and positions count in it: it stays as the market was made."}
                 )
+
+    def check_quorum(self, enabled_sources: int) -> None:
+        """A quorum that could never be met is refused. 1 is taken with no source at all: a new
+        market has none yet. Raises ValidationError.
+        """
+        if self.price_quorum > max(1, enabled_sources):
+            verb = "is" if enabled_sources == 1 else "are"
+            raise ValidationError(
+                {
+                    "price_quorum": f"The index price needs {self.price_quorum} healthy sources, "
+                    f"but {enabled_sources} {verb} enabled: enable more, or need fewer."
+                }
+            )
 
     @property
     def units_per_tick_lot(self) -> int:
@@ -167,6 +191,7 @@ class LeverageTier(models.Model):
 class MarketStatus(models.Model):
     """Where a market's engine stood at the ledger's cursor. Prices are 0 until there is one.
 
+    state_reason      who or what put it into its state
     premium_…         samples of the running funding interval
     funding_rate_ppb  of the last settlement; funding_carry: what its rounding left
     breaker_armed     a jump of the mark price halts the market
@@ -178,6 +203,12 @@ class MarketStatus(models.Model):
     )
     state = models.CharField(
         max_length=16, choices=choices(MarketState), default=MarketState.PRE_OPEN
+    )
+    state_reason = models.CharField(
+        max_length=24,
+        choices=choices(StateReason),
+        default=StateReason.OPERATOR,
+        db_default=StateReason.OPERATOR,
     )
     applied_config_version = models.BigIntegerField(default=0)
     mark_price_ticks = models.BigIntegerField(default=0)

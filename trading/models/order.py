@@ -149,6 +149,11 @@ class Order(models.Model):
     def remaining_lots(self) -> int:
         return self.size_lots - self.filled_lots - self.cancelled_lots
 
+    @property
+    def is_of_whole_position(self) -> bool:
+        """What its size will be is not known before it fires; ``size_lots`` says nothing."""
+        return self.close_position and self.triggered_at is None
+
 
 class Fill(models.Model):
     """One side of a trade. A trade has two: its taker's and its maker's.
@@ -157,7 +162,7 @@ class Fill(models.Model):
     insurance_units  what went to the market's insurance fund, below zero what the fund paid
     """
 
-    # Checked per statement: see migration 0006.
+    # References are checked per statement: see migration 0009.
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="fills", db_index=False, db_constraint=False
     )
@@ -200,6 +205,11 @@ class Fill(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="fill_of_user"),
+            models.Index(
+                fields=["market", "seq"],
+                condition=~Q(execution=ExecutionType.TRADE),
+                name="fill_forced_of_entry",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,1 +1,4 @@
-"""Where index prices come from, and the loop that sends them to the engines (②)."""
+"""Where index prices come from, how many become one, and the loop that sends it to the engines (②).
+
+index → quote → venues → pollers → reports → pump, each importing only what stands before it.
+"""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
-from trading.models import LeverageTier, Market
+from trading.models import LeverageTier, Market, PriceSource, PriceSourceKind
 
 # By position value in USD: largest leverage, and maintenance margin, half the initial one.
 DEMO_TIERS = (
@@ -51,6 +51,10 @@ class DemoMarket:
             funding_interval_ms=self.funding_interval_ms,
             max_open_interest_lots=int(self.max_open_interest / self.lot_size),
         )
+
+    def price_source(self) -> PriceSource:
+        """The row, not saved."""
+        return PriceSource(market_id=self.market_id, kind=PriceSourceKind.SYNTHETIC)
 
     def tiers(self) -> list[LeverageTier]:
         """The rows, not saved."""

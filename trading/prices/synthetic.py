@@ -2,12 +2,11 @@
 
 import math
 import random
-import time
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from trading.models import Market
-from trading.prices.source import Quote
+from trading.prices.quote import Quote, wall_clock_ms
 
 # Per step (about a second): the spread of one move, and how much of the way home a step goes.
 # Together they keep the walk within a few per cent of home: σ/√(2θ) = 1.2 %.
@@ -17,19 +16,13 @@ DEFAULT_HOME_PRICE = Decimal(100)
 SIGNIFICANT_DIGITS = 9
 
 
-def wall_clock_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class SyntheticSource:
+class SyntheticWalks:
     """Mean-reverting geometric random walk, one per market.
 
     The move of step n depends on the seed, the market and n alone, so the same seed from the same
     price gives the same walk. It begins at the market's last index price where there is one: after
     a restart the walk goes on from there and drifts home, instead of jumping.
     """
-
-    name = "synthetic"
 
     def __init__(
         self,
@@ -43,7 +36,7 @@ class SyntheticSource:
         self._steps: dict[str, int] = {}
         self._clock_ms = clock_ms
 
-    def fetch(self, market: Market) -> Quote:
+    def step(self, market: Market) -> Quote:
         """The next step of the market's walk."""
         home = float(self._home_prices.get(market.pk, DEFAULT_HOME_PRICE))
         step = self._steps.get(market.pk, 0)

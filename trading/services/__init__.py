@@ -16,12 +16,19 @@ from trading.services.markets import (
     settle_market,
 )
 from trading.services.placing import PlacedOrder, place_order
+from trading.services.price_sources import (
+    ask_price_sources,
+    save_price_source,
+    set_price_source_enabled,
+    validate_price_source,
+)
 from trading.services.resending import resend_unseen_commands
 
 __all__ = [
     "PlacedOrder",
     "adjust_margin",
     "amend_order",
+    "ask_price_sources",
     "cancel_all_orders",
     "cancel_order",
     "cancel_order_as_operator",
@@ -31,8 +38,11 @@ __all__ = [
     "place_order",
     "place_orders",
     "resend_unseen_commands",
+    "save_price_source",
     "set_countdown",
     "set_leverage",
     "set_market_state",
+    "set_price_source_enabled",
     "settle_market",
+    "validate_price_source",
 ]

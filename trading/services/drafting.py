@@ -32,8 +32,6 @@ from trading.market_rules import MarketRules
 from trading.selectors import TraderStanding
 from trading.services.terms import OrderTerms
 
-TAKES_NOTHING_CONDITIONAL = (MarketState.PRE_OPEN, MarketState.HALTED, MarketState.SETTLED)
-
 
 @dataclass(frozen=True, slots=True)
 class OrderDraft:
@@ -128,7 +126,7 @@ def _draft_conditional(
     trigger: Trigger,
 ) -> OrderDraft:
     """It holds nothing while it waits; what can be judged by its trigger price is."""
-    if ticker.state in TAKES_NOTHING_CONDITIONAL:
+    if ticker.state.is_dormant:
         message = f"{rules.id} is {ticker.state} and takes no orders now."
         raise ApiError(HTTPStatus.BAD_REQUEST, "MARKET_NOT_OPEN", message)
     _check_marked(rules, ticker)

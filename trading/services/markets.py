@@ -66,8 +66,20 @@ def set_market_state(market: Market, state: MarketState, by: User | None) -> Out
     if state is MarketState.SETTLED:
         message = "A market is settled for good by a settlement, not by setting its state."
         raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_TRANSITION", message, "state")
+    current = _recorded_state(market)
+    if current.has_ended and (current, state) != (MarketState.SETTLED, MarketState.DELISTED):
+        message = f"{market.pk} is {current}, for good."
+        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message, "state")
+    if state is MarketState.DELISTED and current is not MarketState.SETTLED:
+        message = f"{market.pk} is {current}: settle it before it is delisted."
+        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message, "state")
     command = SetMarketState(command_id=NOT_YET, state=state)
     return promise_command(market.pk, command, by.pk if by else None)
+
+
+def _recorded_state(market: Market) -> MarketState:
+    status = MarketStatus.objects.filter(pk=market.pk).first()
+    return MarketState(status.state) if status else MarketState.PRE_OPEN
 
 
 @transaction.atomic
@@ -76,8 +88,7 @@ def settle_market(market: Market, price: object, by: User | None) -> OutboxComma
 
     ``price`` is in the quote currency, a number or its text.
     """
-    status = MarketStatus.objects.filter(pk=market.pk).first()
-    if status is not None and status.state == MarketState.SETTLED:
+    if _recorded_state(market).has_ended:
         message = f"{market.pk} is settled already."
         raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message)
     command = SettleMarket(command_id=NOT_YET, price_ticks=to_ticks(price, market.tick_size))

@@ -7,12 +7,15 @@ from django.db import DatabaseError, transaction
 
 from matching.messages.vocabulary import MarketState
 from trading import services
-from trading.models import Market
+from trading.models import Market, PriceSource
 from trading.prices.demo_markets import DEMO_MARKETS, DemoMarket
 
 
 class Command(BaseCommand):
-    help = "Creates and opens the demo markets that do not exist yet; others stay as they are."
+    help = (
+        "Creates and opens the demo markets that do not exist yet; others stay as they are, except "
+        "that one without any price source gets its synthetic one."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         for demo in DEMO_MARKETS:
@@ -25,9 +28,11 @@ class Command(BaseCommand):
     def _create(self, demo: DemoMarket) -> bool:
         # One transaction: a market is never left behind created but closed.
         with transaction.atomic():
-            if Market.objects.filter(pk=demo.market_id).exists():
-                return False
-            market = demo.build()
-            services.configure_market(market, by=None, tiers=demo.tiers())
-            services.set_market_state(market, MarketState.ACTIVE, by=None)
-        return True
+            created = not Market.objects.filter(pk=demo.market_id).exists()
+            if created:
+                market = demo.build()
+                services.configure_market(market, by=None, tiers=demo.tiers())
+                services.set_market_state(market, MarketState.ACTIVE, by=None)
+            if not PriceSource.objects.filter(market_id=demo.market_id).exists():
+                services.save_price_source(demo.price_source())
+        return created

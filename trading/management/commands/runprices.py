@@ -11,13 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from trading.prices.demo_markets import START_PRICES
 from trading.prices.pump import PricePump
-from trading.prices.synthetic import SyntheticSource
+from trading.prices.synthetic import SyntheticWalks
 
 
 class Command(BaseCommand):
     help = (
-        "Sends about one index price per second and market, from a seeded synthetic walk. "
-        "Runs until SIGTERM or Ctrl-C."
+        "Sends about one index price per second and market, made of the market's price sources: "
+        "venues, or a seeded synthetic walk. Runs until SIGTERM or Ctrl-C."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +27,8 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="MARKET=PRICE",
-            help="price the walk begins at and drifts back to, as in SOL-PERP=150; repeatable",
+            help="home of a synthetic walk: it begins there and drifts back, as in SOL-PERP=150; "
+            "repeatable",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,8 +40,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
         home_prices = {**START_PRICES, **dict(_start_price(word) for word in options["start"])}
-        source = SyntheticSource(options["seed"], home_prices)
-        PricePump(source, stop).run()
+        PricePump(SyntheticWalks(options["seed"], home_prices), stop).run()
 
 
 def _start_price(word: str) -> tuple[str, Decimal]:

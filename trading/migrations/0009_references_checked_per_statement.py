@@ -65,7 +65,7 @@ DROP FUNCTION trading_require_references_of_fills();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0005_settle_and_fund_permissions'),
+        ('trading', '0008_price_sources'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,31 @@
+"""What the price process would have reported."""
+
+import time
+from decimal import Decimal
+
+import redis
+
+from trading.models import Market
+from trading.prices.index import SourceState
+from trading.prices.reports import MarketReport, SourceReport, write_reports
+
+
+def make_price_report(
+    client: redis.Redis, market: Market, state: SourceState = SourceState.HEALTHY
+) -> None:
+    """The price process said this of all sources of the market a moment ago."""
+    now_ms = time.time_ns() // 1_000_000
+    sources = tuple(
+        SourceReport(
+            source_id=source.pk,
+            state=state,
+            price=Decimal("2509.95"),
+            observed_at_ms=now_ms - 1_500,
+            errors=1_234,
+            error="ExchangeNotAvailable: <down>",
+            error_at_ms=now_ms - 60_000,
+        )
+        for source in market.price_sources.all()
+    )
+    report = MarketReport(reported_ms=now_ms, index_price=Decimal("2509.95"), sources=sources)
+    write_reports(client, [(market.pk, report)])
