@@ -1,23 +1,23 @@
 """⑤ The SQL of persistence: whole batches in, one statement per table.
 
-Runs on psycopg's own cursor (server-side parameters and COPY) inside Django's transaction. COPY
-text needs no escaping here: every value is a number, a word of the vocabulary, a market id or a
-timestamp.
+Runs on psycopg's own cursors (server-side parameters, pipelines) inside Django's transaction.
+Rows go as columns through unnest: COPY costs as much, and can't share a round trip.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 from django.db import connection
 
-from ledger.batch import Batch, JournalRow, OrderRow
+from ledger.arrays import numbers, numbers_or_nulls, words
+from ledger.batch import Batch, OrderRow
 from ledger.bulk_perps import update_amended_orders, write_perpetual_rows
 from ledger.posting_rules import Owner
+from ledger.statements import Cursor, RowsMissing, Statements
 from ledger.trigger_holds import grant_holds
+from matching.messages.events import OutputEntry
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
-
-Cursor = psycopg.Cursor[Any]
 
 LOCK_CURSOR = """
     SELECT c.seq, c.input_id, (m.tick_size * m.lot_size * %s)::bigint
@@ -42,19 +42,29 @@ LOAD_ACCOUNTS = """
 # Foreign keys are deferred by Django; checked at once, they don't wait for the commit, when the
 # wallets are already locked.
 CHECK_AT_ONCE = "SET CONSTRAINTS ALL IMMEDIATE"
-COPY_FILLS = """
-    COPY trading_fill (market_id, trade_id, role, execution, order_id, user_id, side, price_ticks,
-                       size_lots, fee_units, realized_pnl_units, insurance_units, seq, executed_at)
-    FROM STDIN
+INSERT_FILLS = """
+    INSERT INTO trading_fill (market_id, trade_id, role, execution, order_id, user_id, side,
+                              price_ticks, size_lots, fee_units, realized_pnl_units,
+                              insurance_units, seq, executed_at)
+    SELECT %s, v.* FROM unnest(
+        %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[],
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::timestamptz[]) AS v
 """
 RESERVE_ENTRY_IDS = """
-    SELECT array_agg(nextval(pg_get_serial_sequence('ledger_journalentry', 'id')))
-      FROM generate_series(1, %s)
+    SELECT array_agg(nextval(sequence.name))
+      FROM (SELECT pg_get_serial_sequence('ledger_journalentry', 'id')::regclass AS name
+            OFFSET 0) AS sequence, generate_series(1, %s)
 """
-COPY_ENTRIES = """
-    COPY ledger_journalentry (id, kind, market_id, seq, order_id, trade_id, created_at) FROM STDIN
+INSERT_ENTRIES = """
+    INSERT INTO ledger_journalentry (market_id, id, kind, seq, order_id, trade_id, created_at)
+    SELECT %s, v.* FROM unnest(
+        %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) AS v
 """
-COPY_POSTINGS = "COPY ledger_posting (entry_id, account_id, amount_units) FROM STDIN"
+INSERT_POSTINGS = """
+    INSERT INTO ledger_posting (entry_id, account_id, amount_units)
+    SELECT v.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v
+"""
 UPDATE_ORDERS = """
     UPDATE trading_order o
        SET held_units = v.held, filled_lots = v.filled, cancelled_lots = v.cancelled,
@@ -150,10 +160,6 @@ ADVANCE_CURSOR = """
 """
 
 
-class RowsMissing(Exception):
-    """Accounts or rows that an entry speaks of are not there."""
-
-
 class DeadLetterRow(NamedTuple):
     seq: int
     input_id: str
@@ -177,7 +183,9 @@ def lock_cursor(cursor: Cursor, market_id: str) -> LockedCursor | None:
 
     None while another transaction has it. Raises LookupError for a market without a cursor.
     """
-    row = cursor.execute(LOCK_CURSOR, (MONEY_UNITS_PER_CURRENCY, market_id)).fetchone()
+    lock = Statements()  # goes together with the BEGIN before it
+    lock.add(LOCK_CURSOR, (MONEY_UNITS_PER_CURRENCY, market_id))
+    row = lock.execute(cursor)[0].fetchone()
     if row is None:
         if cursor.execute(CURSOR_EXISTS, (market_id,)).fetchone() is None:
             raise LookupError(f"there is no market {market_id} to persist")
@@ -188,141 +196,154 @@ def lock_cursor(cursor: Cursor, market_id: str) -> LockedCursor | None:
 def load_orders(cursor: Cursor, market_id: str, order_ids: set[int]) -> dict[int, OrderRow]:
     if not order_ids:
         return {}
-    rows = cursor.execute(LOAD_ORDERS, (list(order_ids), market_id))
+    rows = cursor.execute(LOAD_ORDERS, (numbers(order_ids), market_id))
     return {row[0]: OrderRow(*row) for row in rows}
 
 
-def write(cursor: Cursor, batch: Batch, dead_letters: Sequence[DeadLetterRow]) -> None:
-    """Everything the batch changes, save the cursor. Wallets come last: orders being placed
-    meanwhile wait only for them."""
+def write(
+    cursor: Cursor, batch: Batch, dead_letters: Sequence[DeadLetterRow], last: OutputEntry
+) -> None:
+    """Everything the batch changes, and the cursor behind its last entry. Wallets come late: orders
+    being placed meanwhile wait only for them."""
     cursor.execute(CHECK_AT_ONCE)
     grant_holds(cursor, batch)
-    _insert_fills(cursor, batch)
-    _insert_journal(cursor, batch)
-    _update_orders(cursor, batch)
-    _upsert_positions(cursor, batch)
-    _upsert_status(cursor, batch)
     write_perpetual_rows(cursor, batch)
+    keys = _load_keys(cursor, batch)
+    statements = Statements()
+    _insert_fills(statements, batch)
+    _insert_journal(statements, batch, keys)
+    _update_orders(statements, batch)
+    _upsert_positions(statements, batch)
+    _upsert_status(statements, batch)
     if batch.applied_commands:
-        ids, seqs = list(batch.applied_commands), list(batch.applied_commands.values())
-        cursor.execute(MARK_COMMANDS_APPLIED, (ids, seqs, batch.market_id))
+        ids, seqs = numbers(batch.applied_commands), numbers(batch.applied_commands.values())
+        statements.add(MARK_COMMANDS_APPLIED, (ids, seqs, batch.market_id))
     for letter in dead_letters:
-        cursor.execute(INSERT_DEAD_LETTER, (batch.market_id, *letter))
-    _add_to_wallets(cursor, batch)
+        statements.add(INSERT_DEAD_LETTER, (batch.market_id, *letter))
+    _add_to_wallets(statements, batch)
+    _advance_cursor(statements, batch.market_id, last)
+    statements.execute(cursor)
 
 
-def advance_cursor(
-    cursor: Cursor, market_id: str, seq: int, input_id: str, entry_time_ms: int
-) -> None:
+def _advance_cursor(statements: Statements, market_id: str, last: OutputEntry) -> None:
     values = {
         "market_id": market_id,
-        "seq": seq,
-        "input_id": input_id,
-        "entry_time_ms": entry_time_ms,
+        "seq": last.seq,
+        "input_id": last.input_id,
+        "entry_time_ms": last.time_ms,
     }
-    cursor.execute(ADVANCE_CURSOR, values)
+    statements.add(ADVANCE_CURSOR, values)
 
 
-def _insert_fills(cursor: Cursor, batch: Batch) -> None:
-    if not batch.fills:
+def _insert_fills(statements: Statements, batch: Batch) -> None:
+    fills = batch.fills
+    if not fills:
         return
-    market_id = batch.market_id
-    lines = [
-        f"{market_id}\t{f[0]}\t{f[1]}\t{f[2]}\t{_or_null(f[3])}\t{f[4]}\t{f[5]}\t{f[6]}\t{f[7]}"
-        f"\t{f[8]}\t{f[9]}\t{f[10]}\t{f[11]}\t{f[12]}\n"
-        for f in batch.fills
-    ]
-    with cursor.copy(COPY_FILLS) as copy:
-        copy.write("".join(lines))
+    values = (
+        numbers(row.trade_id for row in fills),
+        words(row.role for row in fills),
+        words(row.execution for row in fills),
+        numbers_or_nulls(row.order_id for row in fills),
+        numbers(row.user_id for row in fills),
+        words(row.side for row in fills),
+        numbers(row.price_ticks for row in fills),
+        numbers(row.size_lots for row in fills),
+        numbers(row.fee_units for row in fills),
+        numbers(row.realized_pnl_units for row in fills),
+        numbers(row.insurance_units for row in fills),
+        numbers(row.seq for row in fills),
+        words(row.executed_at for row in fills),
+    )
+    statements.add(INSERT_FILLS, (batch.market_id, *values))
 
 
-def _or_null(number: int | None) -> int | str:
-    return r"\N" if number is None else number
+class JournalKeys(NamedTuple):
+    """Ids of the entries to be, and of the accounts they post to."""
+
+    entry_ids: list[int]
+    accounts: dict[tuple[str, Owner], int]
 
 
-def _insert_journal(cursor: Cursor, batch: Batch) -> None:
+def _load_keys(cursor: Cursor, batch: Batch) -> JournalKeys:
+    if not batch.journal:
+        return JournalKeys([], {})
+    queries = Statements()
+    queries.add(RESERVE_ENTRY_IDS, (len(batch.journal),))
+    queries.add(LOAD_ACCOUNTS, (numbers(batch.wallets), batch.market_id))
+    reserved, accounts = queries.execute(cursor)
+    row = reserved.fetchone()
+    assert row is not None  # noqa: S101  an aggregate always answers one row
+    return JournalKeys(
+        row[0],
+        {
+            (kind, market_id if user_id is None else user_id): account_id
+            for kind, user_id, market_id, account_id in accounts
+        },
+    )
+
+
+def _insert_journal(statements: Statements, batch: Batch, keys: JournalKeys) -> None:
     journal = batch.journal
     if not journal:
         return
-    accounts = _load_accounts(cursor, batch)
-    reserved = cursor.execute(RESERVE_ENTRY_IDS, (len(journal),)).fetchone()
-    assert reserved is not None  # noqa: S101  an aggregate always answers one row
-    entry_lines, posting_lines = _journal_lines(batch.market_id, journal, reserved[0], accounts)
-    with cursor.copy(COPY_ENTRIES) as copy:
-        copy.write("".join(entry_lines))
-    with cursor.copy(COPY_POSTINGS) as copy:
-        copy.write("".join(posting_lines))
-
-
-def _journal_lines(
-    market_id: str,
-    journal: list[JournalRow],
-    entry_ids: list[int],
-    accounts: dict[tuple[str, Owner], int],
-) -> tuple[list[str], list[str]]:
-    entry_lines: list[str] = []
-    posting_lines: list[str] = []
-    for entry_id, (movement, seq, created_at) in zip(entry_ids, journal, strict=True):
-        kind, order_id, trade_id, lines = movement
-        entry_lines.append(
-            f"{entry_id}\t{kind}\t{market_id}\t{seq}\t{_or_null(order_id)}\t{_or_null(trade_id)}"
-            f"\t{created_at}\n"
-        )
-        for account_kind, owner, amount_units in lines:
-            account_id = accounts.get((account_kind, owner))
+    entries = (
+        numbers(keys.entry_ids),
+        words(row.movement.kind for row in journal),
+        numbers(row.seq for row in journal),
+        numbers_or_nulls(row.movement.order_id for row in journal),
+        numbers_or_nulls(row.movement.trade_id for row in journal),
+        words(row.created_at for row in journal),
+    )
+    statements.add(INSERT_ENTRIES, (batch.market_id, *entries))
+    entry_ids, account_ids, amounts = [], [], []
+    for entry_id, row in zip(keys.entry_ids, journal, strict=True):
+        for account_kind, owner, amount_units in row.movement.lines:
+            account_id = keys.accounts.get((account_kind, owner))
             if account_id is None:
                 raise RowsMissing(f"{owner or 'the exchange'} has no {account_kind} account")
-            posting_lines.append(f"{entry_id}\t{account_id}\t{amount_units}\n")
-    return entry_lines, posting_lines
+            entry_ids.append(entry_id)
+            account_ids.append(account_id)
+            amounts.append(amount_units)
+    statements.add(INSERT_POSTINGS, (numbers(entry_ids), numbers(account_ids), numbers(amounts)))
 
 
-def _load_accounts(cursor: Cursor, batch: Batch) -> dict[tuple[str, Owner], int]:
-    rows = cursor.execute(LOAD_ACCOUNTS, (list(batch.wallets), batch.market_id))
-    return {
-        (kind, market_id if user_id is None else user_id): account_id
-        for kind, user_id, market_id, account_id in rows
-    }
-
-
-def _update_orders(cursor: Cursor, batch: Batch) -> None:
+def _update_orders(statements: Statements, batch: Batch) -> None:
     touched = [row for row in batch.orders.values() if row.touched_ms]
     amended = [row for row in touched if row.is_amended]
     if amended:
-        update_amended_orders(cursor, amended)
-        _require_rows(cursor, len(amended), "amended orders")
+        update_amended_orders(statements, amended)
     rows = [row for row in touched if not row.is_amended]
     if rows:
         columns = (
-            [row.id for row in rows],
-            [row.held_units for row in rows],
-            [row.filled_lots for row in rows],
-            [row.cancelled_lots for row in rows],
-            [row.filled_cost_units for row in rows],
-            [row.status for row in rows],
-            [row.reason for row in rows],
-            [row.arrival for row in rows],
-            [row.touched_ms for row in rows],
+            numbers(row.id for row in rows),
+            numbers(row.held_units for row in rows),
+            numbers(row.filled_lots for row in rows),
+            numbers(row.cancelled_lots for row in rows),
+            numbers(row.filled_cost_units for row in rows),
+            words(row.status for row in rows),
+            words(row.reason for row in rows),
+            numbers(row.arrival for row in rows),
+            numbers(row.touched_ms for row in rows),
         )
-        cursor.execute(UPDATE_ORDERS, columns)
-        _require_rows(cursor, len(rows), "orders")
+        statements.add(UPDATE_ORDERS, columns, expected=len(rows), what="orders")
 
 
-def _upsert_positions(cursor: Cursor, batch: Batch) -> None:
+def _upsert_positions(statements: Statements, batch: Batch) -> None:
     if batch.positions:
         rows = [batch.positions[user_id] for user_id in batch.positions]
         columns = (
-            list(batch.positions),
-            [row.position_lots for row in rows],
-            [row.entry_cost_units for row in rows],
-            [row.margin_units for row in rows],
-            [row.seq for row in rows],
-            [row.realized_pnl_units for row in rows],
-            [row.updated_ms for row in rows],
+            numbers(batch.positions),
+            numbers(row.position_lots for row in rows),
+            numbers(row.entry_cost_units for row in rows),
+            numbers(row.margin_units for row in rows),
+            numbers(row.seq for row in rows),
+            numbers(row.realized_pnl_units for row in rows),
+            numbers(row.updated_ms for row in rows),
         )
-        cursor.execute(UPSERT_POSITIONS, (batch.market_id, *columns))
+        statements.add(UPSERT_POSITIONS, (batch.market_id, *columns))
 
 
-def _upsert_status(cursor: Cursor, batch: Batch) -> None:
+def _upsert_status(statements: Statements, batch: Batch) -> None:
     status = batch.status
     if status is not None:
         values = {
@@ -344,22 +365,17 @@ def _upsert_status(cursor: Cursor, batch: Batch) -> None:
             "armed": status.breaker_armed,
             "insurance": status.insurance_delta_units,
         }
-        cursor.execute(UPSERT_STATUS, values)
+        statements.add(UPSERT_STATUS, values)
 
 
-def _add_to_wallets(cursor: Cursor, batch: Batch) -> None:
+def _add_to_wallets(statements: Statements, batch: Batch) -> None:
     changed = [
         (user_id, delta.available_units, delta.held_units)
         for user_id, delta in batch.wallets.items()
         if delta.available_units or delta.held_units
     ]
     if changed:
-        user_ids, available, held = (list(column) for column in zip(*changed, strict=True))
-        cursor.execute(LOCK_WALLETS, (user_ids,))
-        cursor.execute(ADD_TO_WALLETS, (user_ids, available, held))
-        _require_rows(cursor, len(changed), "wallets")
-
-
-def _require_rows(cursor: Cursor, expected: int, what: str) -> None:
-    if cursor.rowcount != expected:
-        raise RowsMissing(f"{expected} {what} were to change, {cursor.rowcount} did")
+        user_ids, available, held = (numbers(column) for column in zip(*changed, strict=True))
+        statements.add(LOCK_WALLETS, (user_ids,))
+        wallets = (user_ids, available, held)
+        statements.add(ADD_TO_WALLETS, wallets, expected=len(changed), what="wallets")

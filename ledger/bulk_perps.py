@@ -1,13 +1,11 @@
 """⑤ The SQL of the perpetual rules' rows; the second half of `bulk`, in its manner."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
-
+from ledger.arrays import numbers, numbers_or_nulls, words
 from ledger.batch import Batch, OrderRow
-
-Cursor = psycopg.Cursor[Any]
+from ledger.statements import Cursor, Statements
 
 # The orders whose terms changed; all columns in one statement, for the constraints between them.
 UPDATE_AMENDED_ORDERS = """
@@ -70,28 +68,28 @@ def applied_before(cursor: Cursor, market_id: str, command_ids: list[int]) -> fr
     """Those of the commands that an earlier batch marked as applied."""
     if not command_ids:
         return frozenset()
-    rows = cursor.execute(APPLIED_BEFORE, (command_ids, market_id))
+    rows = cursor.execute(APPLIED_BEFORE, (numbers(command_ids), market_id))
     return frozenset(row[0] for row in rows)
 
 
-def update_amended_orders(cursor: Cursor, rows: list[OrderRow]) -> None:
+def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
     columns = (
-        [row.id for row in rows],
-        [row.held_units for row in rows],
-        [row.filled_lots for row in rows],
-        [row.cancelled_lots for row in rows],
-        [row.filled_cost_units for row in rows],
-        [row.status for row in rows],
-        [row.reason for row in rows],
-        [row.arrival for row in rows],
-        [row.touched_ms for row in rows],
-        [row.price_ticks for row in rows],
-        [row.size_lots for row in rows],
-        [row.margin_units for row in rows],
-        [row.hold_units for row in rows],
-        [row.triggered_ms for row in rows],
+        numbers(row.id for row in rows),
+        numbers(row.held_units for row in rows),
+        numbers(row.filled_lots for row in rows),
+        numbers(row.cancelled_lots for row in rows),
+        numbers(row.filled_cost_units for row in rows),
+        words(row.status for row in rows),
+        words(row.reason for row in rows),
+        numbers(row.arrival for row in rows),
+        numbers(row.touched_ms for row in rows),
+        numbers(row.price_ticks for row in rows),
+        numbers(row.size_lots for row in rows),
+        numbers(row.margin_units for row in rows),
+        numbers(row.hold_units for row in rows),
+        numbers_or_nulls(row.triggered_ms for row in rows),
     )
-    cursor.execute(UPDATE_AMENDED_ORDERS, columns)
+    statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
 
 
 def write_perpetual_rows(cursor: Cursor, batch: Batch) -> None:
@@ -121,6 +119,7 @@ def _write_countdowns(cursor: Cursor, batch: Batch) -> None:
     ended = [user_id for user_id, due_ms in perps.countdowns.items() if not due_ms]
     running = {user_id: due_ms for user_id, due_ms in perps.countdowns.items() if due_ms}
     if ended:
-        cursor.execute(END_COUNTDOWNS, (batch.market_id, ended))
+        cursor.execute(END_COUNTDOWNS, (batch.market_id, numbers(ended)))
     if running:
-        cursor.execute(SET_COUNTDOWNS, (batch.market_id, list(running), list(running.values())))
+        due = numbers(running), numbers(running.values())
+        cursor.execute(SET_COUNTDOWNS, (batch.market_id, *due))

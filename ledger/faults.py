@@ -2,7 +2,7 @@
 
 Theory of operation. Persistence stops in front of an entry it can't apply, and tries again for as
 long as it takes: what comes and goes heals by itself. The fault is a row until the cursor passes
-it (`bulk.advance_cursor` closes it with the rows it speaks of).
+it (`bulk.write` closes it with the rows it speaks of).
 
 An event that contradicts the rows, for instance about an order that Postgres doesn't know (somebody
 wrote a command straight into the input stream), is never skipped by itself: the engine has let an

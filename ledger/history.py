@@ -6,12 +6,18 @@ persisted; Redis that lost everything begins again. The entry at the cursor tell
 names the input it came from. It is kept in the stream for this (`ledger.archive`).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import redis
 
 from matching.messages.codec import UndecodableMessage, decode_entry
-from matching.messages.streams import ENTRY_FIELD, epoch_key, id_order, output_stream
+from matching.messages.streams import (
+    ENTRY_FIELD,
+    epoch_key,
+    id_order,
+    newest_id,
+    output_stream,
+)
 
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
 
@@ -38,7 +44,9 @@ def read_output(
     for answer in (has_epoch, entries):
         if isinstance(answer, Exception):
             raise answer
-    return OutputRead(bool(has_epoch), _last_seq(info), entries)
+    last_id = newest_id(info)
+    last_seq = None if last_id is None else id_order(last_id)[0]
+    return OutputRead(bool(has_epoch), last_seq, entries)
 
 
 def history_fault(read: OutputRead, cursor_seq: int, cursor_input_id: str) -> str:
@@ -65,11 +73,3 @@ def input_id_of(fields: dict[bytes, bytes]) -> str:
         return decode_entry(fields.get(ENTRY_FIELD, b"")).input_id
     except UndecodableMessage:
         return ""
-
-
-def _last_seq(info: Any) -> int | None:
-    if isinstance(info, redis.ResponseError) and "no such key" in str(info):
-        return None
-    if isinstance(info, Exception):
-        raise info
-    return id_order(info["last-generated-id"].decode())[0]

@@ -113,7 +113,10 @@ class JournalEntry(models.Model):
     """One movement of money; its postings sum to zero."""
 
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in EntryKind])
-    market = models.ForeignKey(Market, on_delete=models.PROTECT, null=True, db_index=False)
+    # Checked per statement, as are the references of a posting: see migration 0006.
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False
+    )
     seq = models.BigIntegerField(
         "sequence", null=True, help_text="Of the engine's output entry, where one caused it."
     )
@@ -142,9 +145,15 @@ class JournalEntry(models.Model):
 class Posting(models.Model):
     """One line of a journal entry. Append-only."""
 
-    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
+    entry = models.ForeignKey(
+        JournalEntry, on_delete=models.PROTECT, related_name="postings", db_constraint=False
+    )
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="postings", db_index=False
+        Account,
+        on_delete=models.PROTECT,
+        related_name="postings",
+        db_index=False,
+        db_constraint=False,
     )
     amount_units = models.BigIntegerField()
 

@@ -18,6 +18,7 @@ from ledger.bulk_perps import applied_before
 from ledger.history import history_fault, read_output
 from ledger.projectors import order_ids_of, project
 from ledger.projectors_perps import too_old_commands_of
+from ledger.statements import Cursor, RowsMissing
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD, dead_letter_stream
@@ -51,8 +52,8 @@ def persist_market(
             continue
         if reached is None:
             return None
-        seq, applied = reached
-        if not applied or seq == up_to_seq or should_stop():
+        seq, newest_seq = reached
+        if seq in (newest_seq, up_to_seq) or should_stop():
             return seq
 
 
@@ -69,7 +70,8 @@ class _BatchRefused(Exception):
 def _persist_batch(
     market_id: str, up_to_seq: int | None, batch_entries: int
 ) -> tuple[int, int] | None:
-    """One transaction: the cursor it leaves and how many entries it applied."""
+    """One transaction: the cursor it leaves, and the sequence up to which there was anything to
+    apply as it read. What came since is announced to whoever listens."""
     entries: list[OutputEntry] = []
     try:
         with transaction.atomic(), connection.wrap_database_errors:
@@ -77,25 +79,24 @@ def _persist_batch(
             locked = bulk.lock_cursor(cursor, market_id)
             if locked is None:
                 return None
-            entries = _read_entries(market_id, locked, up_to_seq, batch_entries)
+            entries, newest_seq = _read_entries(market_id, locked, up_to_seq, batch_entries)
             if not entries:
-                return locked.seq, 0
+                return locked.seq, locked.seq
             batch, entries = _project_prefix(cursor, market_id, locked.units_per_tick_lot, entries)
-            bulk.write(cursor, batch, _dead_letters(batch))
             last = entries[-1]
-            bulk.advance_cursor(cursor, market_id, last.seq, last.input_id, last.time_ms)
-    except (IntegrityError, DataError, bulk.RowsMissing) as error:
+            bulk.write(cursor, batch, _dead_letters(batch), last)
+    except (IntegrityError, DataError, RowsMissing) as error:
         if not entries:
             raise
         raise _BatchRefused(entries[0].seq, len(entries), _first_line(error)) from error
     _faults_reported.pop(market_id, None)
-    return last.seq, len(entries)
+    return last.seq, newest_seq
 
 
 def _read_entries(
     market_id: str, cursor: bulk.LockedCursor, up_to_seq: int | None, count: int
-) -> list[OutputEntry]:
-    """Decoded entries after the cursor, as far as they are sound.
+) -> tuple[list[OutputEntry], int]:
+    """Decoded entries after the cursor, as far as they are sound, and the stream's last sequence.
 
     Raises PersistenceStopped when the very first one isn't, or the stream doesn't go on from here.
     """
@@ -112,7 +113,7 @@ def _read_entries(
             if not entries:
                 raise
             break
-    return entries
+    return entries, read.last_seq or cursor.seq
 
 
 def _read_entry(
@@ -134,7 +135,7 @@ def _read_entry(
 
 
 def _project_prefix(
-    cursor: bulk.Cursor, market_id: str, units_per_tick_lot: int, entries: list[OutputEntry]
+    cursor: Cursor, market_id: str, units_per_tick_lot: int, entries: list[OutputEntry]
 ) -> tuple[Batch, list[OutputEntry]]:
     """Project the entries; where one is poison, those before it. Raises when there are none."""
     order_ids = order_ids_of(entries)

@@ -8,12 +8,13 @@ commit and sent again until it is seen, like every promised command.
 
 from collections.abc import Iterable
 
+from ledger.arrays import numbers
 from ledger.batch import Batch, JournalRow, OrderRow
 from ledger.batch_perps import HoldRequest
-from ledger.bulk_perps import Cursor
 from ledger.models import AccountKind, EntryKind
 from ledger.order_changes import WAITING
 from ledger.posting_rules import Line, Movement
+from ledger.statements import Cursor
 from matching.messages.commands import ActivateOrder
 from matching.messages.holds import reserve_per_lot, worst_price_ticks
 from matching.messages.limits import MAX_MONEY_UNITS
@@ -45,10 +46,10 @@ def grant_holds(cursor: Cursor, batch: Batch) -> None:
     if not requests:
         return
     users = sorted({batch.orders[request.order_id].user_id for request in requests})
-    cursor.execute(LOCK_WALLETS, (sorted({*batch.wallets, *users}),))
+    cursor.execute(LOCK_WALLETS, (numbers({*batch.wallets, *users}),))
     available = {
         user_id: units + batch.wallet_of(user_id).available_units
-        for user_id, units in cursor.execute(AVAILABLE, (users,)).fetchall()
+        for user_id, units in cursor.execute(AVAILABLE, (numbers(users),)).fetchall()
     }
     for request, needed_units in _holds(cursor, batch, requests):
         row = batch.orders[request.order_id]
@@ -64,7 +65,9 @@ def _holds(
     """What each order needs, at the mark price it fired at. The best bid is not known here: a short
     that finds a much better one loses its remainder rather than hold more."""
     order_ids = [request.order_id for request in requests]
-    terms = {row[0]: row[1:] for row in cursor.execute(LOAD_TERMS, (order_ids,)).fetchall()}
+    terms = {
+        row[0]: row[1:] for row in cursor.execute(LOAD_TERMS, (numbers(order_ids),)).fetchall()
+    }
     recorded = cursor.execute(MARK_PRICE, (batch.market_id,)).fetchone()
     for request in requests:
         order_type, leverage, taker_fee_ppm = terms[request.order_id]

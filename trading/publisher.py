@@ -12,7 +12,7 @@ import structlog
 from exchange_site.redis_client import redis_client, request_redis_client
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command
-from matching.messages.streams import COMMAND_FIELD, input_stream
+from matching.messages.streams import COMMAND_FIELD, input_stream, newest_id
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +37,10 @@ def _append(client: redis.Redis, commands: Iterable[tuple[str, Command]]) -> Non
 
 def last_published_id(market_id: str) -> str:
     """Of the newest entry the input stream ever had; "0-0" for none. Raises redis.RedisError."""
-    try:
-        info = redis_client().xinfo_stream(input_stream(market_id))
-    except redis.ResponseError as error:
-        if "no such key" in str(error):
-            return "0-0"
-        raise
-    return str(info["last-generated-id"], "ascii")
+    pipeline = redis_client().pipeline(transaction=False)
+    pipeline.xinfo_stream(input_stream(market_id))
+    (info,) = pipeline.execute(raise_on_error=False)
+    return newest_id(info) or "0-0"
 
 
 def publish_committed(market_id: str, *commands: Command) -> None:

@@ -3,6 +3,8 @@
 The ``{MARKET}`` hash tag keeps all keys of one market on one Redis Cluster slot.
 """
 
+from typing import Any
+
 from msgspec import Struct
 
 from matching.messages.vocabulary import MarketState
@@ -56,6 +58,16 @@ def id_order(stream_id: str) -> tuple[int, int]:
     """A key that sorts stream ids as Redis does."""
     time_ms, _, counter = stream_id.partition("-")
     return int(time_ms), int(counter or 0)
+
+
+def newest_id(info: Any) -> str | None:
+    """The newest id a stream ever had, from what XINFO STREAM answered, a refusal included; None if
+    there is no stream. Raises any other refusal. (Trimming takes entries, never this id.)"""
+    if isinstance(info, Exception):
+        if "no such key" in str(info):
+            return None
+        raise info
+    return str(info["last-generated-id"], "ascii")
 
 
 def snapshots_key(market_id: str) -> str:

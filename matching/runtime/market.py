@@ -24,24 +24,24 @@ import structlog
 from matching.core.engine import Engine
 from matching.core.invariants import InvariantBroken
 from matching.messages.codec import UndecodableMessage, decode_command, encode_entry
-from matching.messages.commands import PlaceOrder, UpdateIndexPrice
 from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     COMMAND_FIELD,
-    ENTRY_FIELD,
     epoch_key,
     id_order,
     input_stream,
+    newest_id,
     output_stream,
     trimmed_key,
 )
-from matching.runtime.publish import MissingOutput, OtherEpoch, Publisher
+from matching.runtime.publish import MissingOutput, OtherEpoch, OtherOutput, Publisher
+from matching.runtime.reader import InputEntry
 from matching.runtime.snapshots import newest_state, save_snapshot
 
 REPLAY_PAGE = 1_000
+PUBLISH_EVERY = 128  # entries: Redis appends them while the engine works on the next
 DEAD_LETTER_PAYLOAD_BYTES_MAX = 65_536
 
-InputEntry = tuple[bytes, dict[bytes, bytes]]
 DeadLetter = tuple[int, str, str, bytes]  # sequence, input id, reason, payload
 
 log = structlog.get_logger(__name__)
@@ -73,8 +73,7 @@ class Applier:
             undecodable = str(error)
             events = self.engine.reject_undecodable(now_ms)
         else:
-            if not isinstance(command, PlaceOrder | UpdateIndexPrice):
-                command_id = command.command_id
+            command_id = getattr(command, "command_id", 0)  # orders and prices have none
             events = self.engine.apply(command, now_ms)
         self.input_id = input_id
         entry = OutputEntry(
@@ -109,6 +108,11 @@ class MarketRunner:
         """Of the last command applied."""
         return self.applier.engine.seq
 
+    @property
+    def input_id(self) -> str:
+        """Of the last command applied."""
+        return self.applier.input_id
+
     def epoch_holds(self) -> bool:
         """Whether the market's starting point is still the one this engine came from."""
         return bool(self.client.get(epoch_key(self.market_id)) == self.epoch)
@@ -123,7 +127,7 @@ class MarketRunner:
         # Looked up before the last look at the input: another engine may be publishing meanwhile.
         published_seq = self._published_seq()
         while entries := self._input_after(self.applier.input_id):
-            self._apply_and_publish(entries, acknowledge=())
+            self._apply_and_publish(entries, acknowledge=False)
             published_seq = self._published_seq()
         if self.seq < published_seq:
             raise RecoveryNeeded(
@@ -159,13 +163,10 @@ class MarketRunner:
                 raise
 
     def _published_seq(self) -> int:
-        try:
-            info: Any = self.client.xinfo_stream(self.output_key)
-        except redis.ResponseError as error:
-            if "no such key" not in str(error):
-                raise
-            return 0
-        return id_order(info["last-generated-id"].decode())[0]
+        pipe = self.client.pipeline(transaction=False)
+        pipe.xinfo_stream(self.output_key)
+        (info,) = pipe.execute(raise_on_error=False)
+        return id_order(newest_id(info) or "0-0")[0]
 
     def _input_after(self, input_id: str) -> list[InputEntry]:
         entries: Any = self.client.xrange(self.input_key, min=f"({input_id}", count=REPLAY_PAGE)
@@ -184,19 +185,20 @@ class MarketRunner:
 
     # -- going on
 
-    def process(self, entries: Sequence[InputEntry]) -> None:
+    def process(self, entries: Sequence[InputEntry], follows: str = "") -> None:
         """Apply what the consumer group delivered, publish, acknowledge; snapshot when due.
 
         A group delivers each entry once. Should two processes ever run under one name, each would
         get a share, and its engine a stream with holes: then the stream itself is read on from
-        where this engine stands, and only what it has yet to see is applied.
+        where this engine stands, and only what it has yet to see is applied. ``follows``: the input
+        id that the entries are known to come right after.
         """
         delivered = [raw_id for raw_id, _ in entries]
-        if self._stands_before(delivered[0].decode()):
-            self._apply_and_publish(entries, acknowledge=delivered)
+        if follows == self.applier.input_id or self._stands_before(delivered[0].decode()):
+            self._apply_and_publish(entries, acknowledge=True)
         else:
             while missed := self._input_after(self.applier.input_id):
-                self._apply_and_publish(missed, acknowledge=())
+                self._apply_and_publish(missed, acknowledge=False)
             self.client.xack(self.input_key, self.engine_name, *delivered)
         if self.seq - self.snapshot_seq >= self.snapshot_every:
             self.snapshot()
@@ -216,18 +218,25 @@ class MarketRunner:
             )
             self.snapshot_seq = engine.seq
 
-    def _apply_and_publish(
-        self, entries: Sequence[InputEntry], *, acknowledge: Sequence[bytes]
-    ) -> None:
+    def _apply_and_publish(self, entries: Sequence[InputEntry], *, acknowledge: bool) -> None:
+        try:
+            for at in range(0, len(entries), PUBLISH_EVERY):
+                self._send(entries[at : at + PUBLISH_EVERY], acknowledge)
+            self.publisher.settle()
+        except (OtherEpoch, MissingOutput) as error:
+            raise RecoveryNeeded(str(error)) from error
+        except OtherOutput as error:
+            raise Halted(str(error)) from error
+        except BaseException:
+            self.publisher.drop()
+            raise
+
+    def _send(self, entries: Sequence[InputEntry], acknowledge: bool) -> None:
         first_seq = self.seq + 1
         letters: list[DeadLetter] = []
         frames = [self._apply(raw_id.decode(), fields, letters) for raw_id, fields in entries]
-        try:
-            stood_at = self.publisher.publish(self.epoch, first_seq, frames, letters, acknowledge)
-        except (OtherEpoch, MissingOutput) as error:
-            raise RecoveryNeeded(str(error)) from error
-        if stood_at >= first_seq:
-            self._compare_with_published(first_seq, frames[: stood_at - first_seq + 1])
+        acknowledged = [raw_id for raw_id, _ in entries] if acknowledge else []
+        self.publisher.send(self.epoch, first_seq, frames, letters, acknowledged)
 
     def _apply(self, input_id: str, fields: dict[bytes, bytes], letters: list[DeadLetter]) -> bytes:
         try:
@@ -243,13 +252,3 @@ class MarketRunner:
                 "command_undecodable", market=self.market_id, seq=entry.seq, reason=undecodable
             )
         return encode_entry(entry)
-
-    def _compare_with_published(self, first_seq: int, frames: Sequence[bytes]) -> None:
-        """These entries were there already: from before a crash, or by another engine of this
-        market. They must be ours to the byte; those trimmed since can't be compared."""
-        last_seq = first_seq + len(frames) - 1
-        found: Any = self.client.xrange(self.output_key, min=f"{first_seq}-0", max=f"{last_seq}-0")
-        for raw_id, fields in found:
-            seq = id_order(raw_id.decode())[0]
-            if fields[ENTRY_FIELD] != frames[seq - first_seq]:
-                raise Halted(f"sequence {seq} differs from what is published")

@@ -6,13 +6,13 @@ short enough to show depth every 100 ms while things change, and a heartbeat eve
 happens.
 """
 
+import gc
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import partial
 from threading import Event as StopFlag
-from typing import Any
 
 import redis
 import structlog
@@ -20,6 +20,7 @@ import structlog
 from matching.messages.snapshot import SnapshotUnusable
 from matching.messages.streams import Heartbeat
 from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
+from matching.runtime.reader import Delivery, Reader
 from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_market
 
 BATCH_COMMANDS_MAX = 512
@@ -27,6 +28,9 @@ IDLE_WAIT_MS = 500
 HEARTBEAT_INTERVAL_MS = 1_000
 LOOK_INTERVAL_MS = 1_000  # between looks for new markets and new starting points
 RETRY_INTERVAL_MS = 500
+# Matching makes much that goes at once and few cycles; looked for as often as Python does by
+# default, they take a tenth of the time.
+GARBAGE_THRESHOLD = 50_000
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +66,7 @@ class EngineProcess:
         self.engine_name = engine_name
         self.snapshot_every = snapshot_every
         self.hosted: dict[str, HostedMarket] = {}
+        self._reader = Reader(client, engine_name, str(os.getpid()), BATCH_COMMANDS_MAX)
         self.started_ms = _wall_ms()
         self._next_show_ms = 0
         self._next_beat_ms = 0
@@ -71,6 +76,7 @@ class EngineProcess:
 
     def run(self, stop: StopFlag) -> None:
         """Until told to stop; then snapshots every running market."""
+        gc.set_threshold(GARBAGE_THRESHOLD)
         while not stop.is_set():
             try:
                 self._round()
@@ -84,13 +90,14 @@ class EngineProcess:
 
     def _round(self) -> None:
         now_ms = _monotonic_ms()
-        if now_ms >= self._next_look_ms:
-            self._host_new_markets()
-            self._notice_starting_points()
-            self._next_look_ms = now_ms + LOOK_INTERVAL_MS
-        if now_ms >= self._next_retry_ms:
-            self._recover_markets()
-            self._next_retry_ms = now_ms + RETRY_INTERVAL_MS
+        if not self._reader.is_ahead:
+            if now_ms >= self._next_look_ms:
+                self._host_new_markets()
+                self._notice_starting_points()
+                self._next_look_ms = now_ms + LOOK_INTERVAL_MS
+            if now_ms >= self._next_retry_ms:
+                self._recover_markets()
+                self._next_retry_ms = now_ms + RETRY_INTERVAL_MS
         self._read_and_process()
         self._show()
 
@@ -117,26 +124,31 @@ class EngineProcess:
             for hosted in self.hosted.values()
             if hosted.phase is Phase.RUNNING
         }
-        if not running:
-            time.sleep(IDLE_WAIT_MS / 1000)
-            return
+        if not self._reader.is_ahead:
+            if not running:
+                time.sleep(IDLE_WAIT_MS / 1000)
+                return
+            self._reader.ask(_standing(running, {}), self._wait_ms())
         try:
-            replies: Any = self.client.xreadgroup(
-                self.engine_name,
-                str(os.getpid()),
-                dict.fromkeys(running, ">"),
-                count=BATCH_COMMANDS_MAX,
-                block=self._wait_ms(),
-            )
+            delivered = self._reader.take()
         except redis.ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
             for hosted in running.values():
                 self._set_back(hosted, "a stream or its consumer group is gone")
             return
-        for key, entries in replies or ():
-            hosted = running[key.decode()]
-            self._attempt(hosted, partial(hosted.runner.process, entries), Phase.RUNNING)
+        if self._may_ask_ahead() and any(map(self._reader.has_more, delivered.values())):
+            self._reader.ask(_standing(running, delivered), block_ms=None)
+        for key, delivery in delivered.items():
+            # To one that was set back meanwhile, its recovery brings them.
+            if key in running:
+                runner = running[key].runner
+                self._attempt(running[key], partial(runner.process, *delivery), Phase.RUNNING)
+
+    def _may_ask_ahead(self) -> bool:
+        """Nothing else is due: what is asked for ahead is taken before anything else is done."""
+        is_recovering = any(h.phase is Phase.RECOVERING for h in self.hosted.values())
+        return _monotonic_ms() < self._next_look_ms and not is_recovering
 
     def _wait_ms(self) -> int:
         """Until something is due: showing what changed, or else the next heartbeat."""
@@ -166,6 +178,7 @@ class EngineProcess:
         if not self._redis_fault:
             log.error("redis_lost", reason=reason)
         self._redis_fault = reason
+        self._reader.drop()
         for hosted in self.hosted.values():
             if hosted.phase is Phase.RUNNING:
                 hosted.phase, hosted.reason = Phase.RECOVERING, "Redis was out of reach"
@@ -194,7 +207,7 @@ class EngineProcess:
             beat_ms=_wall_ms(),
             started_ms=self.started_ms,
             seq=hosted.runner.seq,
-            input_id=hosted.runner.applier.input_id,
+            input_id=hosted.runner.input_id,
             halted=hosted.reason,
         )
 
@@ -207,6 +220,16 @@ class EngineProcess:
             except redis.RedisError as error:
                 log.error("last_snapshot_failed", market=market_id, reason=str(error))
         log.info("engine_stopped", engine=self.engine_name)
+
+
+def _standing(
+    running: Mapping[str, HostedMarket], delivered: Mapping[str, Delivery]
+) -> dict[str, str]:
+    """Per input stream the last id known once the delivered entries are applied."""
+    return {
+        key: delivered[key].entries[-1][0].decode() if key in delivered else hosted.runner.input_id
+        for key, hosted in running.items()
+    }
 
 
 def _wall_ms() -> int:

@@ -2,9 +2,12 @@
 
 Theory of operation. Three things could make an entry wrong though its bytes are right: the market
 was given a new starting point meanwhile (its epoch changed, or all of Redis was lost), an entry
-before it is missing, or another engine wrote it already. The script looks before it writes: with
-another epoch or a gap it writes nothing; entries the stream already has it skips, for the caller
-to compare.
+before it is missing, or another engine wrote another one in its place. The script looks before it
+writes: with another epoch, a gap or a difference it writes nothing; entries the stream already has
+and that are the same to the byte it skips. Those trimmed since can't be compared.
+
+A batch goes out in parts, each sent while the engine works on the next; nothing is held for
+published before `settle` returned.
 """
 
 from collections.abc import Sequence
@@ -19,13 +22,14 @@ from matching.messages.streams import (
     input_stream,
     output_stream,
 )
+from matching.runtime.line import Line
 
 _PUBLISH = """
 -- KEYS epoch, output, dead letters, input
 -- ARGV epoch, entry field, group, first seq, number of entries, entries,
 --      number of letters, (seq, input id, reason, payload) each, ids to acknowledge
 redis.replicate_commands()  -- before Redis 7: this script reads what is not deterministic
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'epoch', 0} end
 local last = 0
 if redis.call('EXISTS', KEYS[2]) == 1 then
   local info = redis.call('XINFO', 'STREAM', KEYS[2])
@@ -36,7 +40,11 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   end
 end
 local first, count = tonumber(ARGV[4]), tonumber(ARGV[5])
-if first > last + 1 then return -2 end
+if first > last + 1 then return {'gap', first - 1} end
+for seq = first, math.min(last, first + count - 1) do
+  local found = redis.call('XRANGE', KEYS[2], seq .. '-0', seq .. '-0')[1]
+  if found and found[2][2] ~= ARGV[6 + seq - first] then return {'differs', seq} end
+end
 for i = 0, count - 1 do
   if first + i > last then
     redis.call('XADD', KEYS[2], (first + i) .. '-0', ARGV[2], ARGV[6 + i])
@@ -53,7 +61,7 @@ for _ = 1, letters do
   at = at + 4
 end
 if at <= #ARGV then redis.call('XACK', KEYS[4], ARGV[3], unpack(ARGV, at)) end
-return last
+return {'published', last}
 """
 
 
@@ -65,11 +73,15 @@ class MissingOutput(Exception):
     """The output stream ends before the entry that precedes the ones to write."""
 
 
+class OtherOutput(Exception):
+    """The output stream has another entry under a sequence than the one to write."""
+
+
 class Publisher:
-    """Of one market. `publish` raises OtherEpoch, MissingOutput and redis.RedisError."""
+    """Of one market. Both calls raise redis.RedisError."""
 
     def __init__(self, client: redis.Redis, market_id: str, group: str) -> None:
-        self._script = client.register_script(_PUBLISH)
+        self._line = Line(client)
         self._group = group
         self._keys = [
             epoch_key(market_id),
@@ -78,24 +90,38 @@ class Publisher:
             input_stream(market_id),
         ]
 
-    def publish(
+    def send(
         self,
         epoch: bytes,
         first_seq: int,
         frames: Sequence[bytes],
         letters: Sequence[tuple[int, str, str, bytes]],
         acknowledge: Sequence[bytes],
-    ) -> int:
-        """Append the entries from ``first_seq`` on, acknowledge their inputs; returns the sequence
-        the stream stood at before: entries up to it were there already."""
+    ) -> None:
+        """Have the entries from ``first_seq`` on appended and their inputs acknowledged; `settle`
+        says whether they were."""
         args: list[Any] = [epoch, ENTRY_FIELD, self._group, first_seq, len(frames), *frames]
         args.append(len(letters))
         for letter in letters:
             args.extend(letter)
         args.extend(acknowledge)
-        stood_at = int(self._script(keys=self._keys, args=args))
-        if stood_at == -1:
-            raise OtherEpoch("the market was given another starting point, or Redis lost it")
-        if stood_at == -2:
-            raise MissingOutput(f"the output stream lacks sequence {first_seq - 1}")
-        return stood_at
+        self._line.send("EVAL", _PUBLISH, len(self._keys), *self._keys, *args)
+
+    def settle(self) -> None:
+        """Wait until all that was sent is published. Raises OtherEpoch, MissingOutput and
+        OtherOutput where it is not."""
+        answers = [self._line.receive() for _ in range(self._line.open_answers)]
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            word, seq = answer
+            if word == b"epoch":
+                raise OtherEpoch("the market was given another starting point, or Redis lost it")
+            if word == b"gap":
+                raise MissingOutput(f"the output stream lacks sequence {seq}")
+            if word == b"differs":
+                raise OtherOutput(f"sequence {seq} differs from what is published")
+
+    def drop(self) -> None:
+        """Forget what was sent: nobody waits to hear what became of it."""
+        self._line.drop()

@@ -219,9 +219,9 @@ def test_wallets_may_change_while_a_batch_is_applied(session, monkeypatch):
     session.publish()
     write = bulk.write
 
-    def write_after_a_deposit(cursor, batch, dead_letters):
+    def write_after_a_deposit(*args):
         in_threads(1, lambda: services.deposit(session.alice.pk, 77, approved=True))
-        write(cursor, batch, dead_letters)
+        write(*args)
 
     monkeypatch.setattr(bulk, "write", write_after_a_deposit)
     persist_market(session.market_id)
@@ -232,7 +232,13 @@ def test_wallets_may_change_while_a_batch_is_applied(session, monkeypatch):
 
 @pytest.mark.parametrize(
     "step",
-    ["_insert_journal", "_update_orders", "_upsert_positions", "_add_to_wallets", "advance_cursor"],
+    [
+        "_insert_journal",
+        "_update_orders",
+        "_upsert_positions",
+        "_add_to_wallets",
+        "_advance_cursor",
+    ],
 )
 def test_a_crash_before_the_commit_leaves_nothing(session, monkeypatch, step):
     session.publish()

@@ -11,7 +11,8 @@ from ledger.models import (
     JournalEntry,
     Posting,
 )
-from tests.ledger.world import make_user
+from matching.messages.vocabulary import Side
+from tests.ledger.world import make_market, make_order, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -95,3 +96,54 @@ def test_the_journal_is_append_only(change):
     with pytest.raises(IntegrityError, match="the journal is append-only"), transaction.atomic():
         change()
     assert (list(Posting.objects.values()), list(JournalEntry.objects.values())) == before
+
+
+NOBODY = 10**9
+
+
+def fill_of(order_id: int, user_id: int) -> str:
+    return (
+        "INSERT INTO trading_fill (market_id, trade_id, role, execution, order_id, user_id, side,"
+        " price_ticks, size_lots, fee_units, realized_pnl_units, seq, executed_at) VALUES"
+        f" ('BTC-PERP', 1, 'taker', 'TRADE', {order_id}, {user_id}, 'LONG', 1, 1, 0, 0, 1, now())"
+    )
+
+
+def test_references_are_checked_though_no_foreign_key_does_it():
+    alice = make_user("alice", 0)
+    order_id = make_order(alice, make_market(), Side.LONG, 1, 100, 0)
+    entry, fees = an_entry(), account(AccountKind.FEES)
+    posting = "INSERT INTO ledger_posting (entry_id, account_id, amount_units) VALUES"
+    broken = {
+        f"{posting} ({NOBODY}, {fees.pk}, 5), ({NOBODY}, {fees.pk}, -5)": f"entry {NOBODY}",
+        f"{posting} ({entry.pk}, {NOBODY}, 5), ({entry.pk}, {fees.pk}, -5)": f"account {NOBODY}",
+        "INSERT INTO ledger_journalentry (kind, market_id, created_at)"
+        " VALUES ('fill', 'NO-PERP', now())": "market NO-PERP",
+        fill_of(NOBODY, alice.pk): f"order {NOBODY}",
+        fill_of(order_id, NOBODY): f"user {NOBODY}",
+        fill_of(order_id, alice.pk).replace("BTC-PERP", "NO-PERP"): "market NO-PERP",
+    }
+    for statement, named in broken.items():
+        with (
+            pytest.raises(IntegrityError, match=f"names .*{named}, which is not there") as refusal,
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+        assert isinstance(refusal.value.__cause__, psycopg.errors.ForeignKeyViolation)
+    with connection.cursor() as cursor:
+        cursor.execute(fill_of(order_id, alice.pk))
+
+
+def test_what_they_refer_to_stays():
+    make_order(make_user("alice", 0), make_market(), Side.LONG, 1, 100, 0)
+    for statement in (
+        "DELETE FROM ledger_account",
+        "UPDATE ledger_account SET id = id + 1",
+        "DELETE FROM trading_order",
+        "UPDATE trading_order SET id = id + 1",
+        "DELETE FROM accounts_user",
+        "DELETE FROM trading_market",
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; {statement}")

@@ -162,12 +162,15 @@ class Fill(models.Model):
     insurance_units  what went to the market's insurance fund, below zero what the fund paid
     """
 
+    # References are checked per statement: see migration 0009.
     market = models.ForeignKey(
-        Market, on_delete=models.PROTECT, related_name="fills", db_index=False
+        Market, on_delete=models.PROTECT, related_name="fills", db_index=False, db_constraint=False
     )
     trade_id = models.BigIntegerField(help_text="Gapless per market; both sides share it.")
     role = models.CharField(max_length=5, choices=choices(Role))
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="fills")
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, null=True, related_name="fills", db_constraint=False
+    )
     execution = models.CharField(
         max_length=11,
         choices=choices(ExecutionType),
@@ -175,7 +178,11 @@ class Fill(models.Model):
         db_default=ExecutionType.TRADE,
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="fills", db_index=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="fills",
+        db_index=False,
+        db_constraint=False,
     )
     side = models.CharField(max_length=5, choices=choices(Side))
     price_ticks = models.BigIntegerField()
