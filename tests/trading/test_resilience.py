@@ -33,6 +33,12 @@ from trading.tasks import resend_unseen_commands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+
+@pytest.fixture(params=["django", "intake"])
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 STREAM = input_stream("BTC-PERP")
 
 
