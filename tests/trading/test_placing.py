@@ -24,6 +24,11 @@ from trading.models import Market, Order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(params=["django", "intake"])
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def sent(client: redis.Redis) -> list[PlaceOrder]:
     entries: Any = client.xrange(input_stream("BTC-PERP"))
     commands = [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
