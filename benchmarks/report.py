@@ -1,0 +1,95 @@
+"""Figures of a benchmark as rows: a table to read, JSON lines to keep."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+RESULTS = Path(__file__).parent / "results"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One figure.
+
+    baseline   the same figure of what it is compared with, in the same unit
+    ratio      how many times better than the baseline
+    floor      what must be reached: of the ratio where there is one, else of the measured figure
+               (there it is a ceiling where less is better; ``passed`` knows)
+    passed     None where nothing is asked of the figure
+    """
+
+    stage: str
+    figure: str
+    measured: float
+    unit: str
+    baseline: float | None = None
+    ratio: float | None = None
+    floor: float | None = None
+    passed: bool | None = None
+
+
+def compared(
+    stage: str, figure: str, measured: float, unit: str, baseline: float, floor: float | None = None
+) -> Row:
+    """A cost beside a baseline's cost: how many times cheaper, and whether that is enough."""
+    ratio = baseline / measured
+    passed = None if floor is None else ratio >= floor
+    return Row(stage, figure, measured, unit, baseline, ratio, floor, passed)
+
+
+def at_least(stage: str, figure: str, measured: float, unit: str, floor: float) -> Row:
+    return Row(stage, figure, measured, unit, floor=floor, passed=measured >= floor)
+
+
+def at_most(stage: str, figure: str, measured: float, unit: str, ceiling: float) -> Row:
+    return Row(stage, figure, measured, unit, floor=ceiling, passed=measured <= ceiling)
+
+
+def table(rows: Sequence[Row]) -> str:
+    head = ("stage", "figure", "measured", "unit", "baseline", "ratio", "floor", "")
+    cells = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    lines = []
+    for line in cells:
+        padded = [
+            text.ljust(width) if column in (0, 1, 3) else text.rjust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    verdict = {None: "", True: "ok", False: "MISSED"}[row.passed]
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
+    numbers = [_number(value) for value in (row.measured, row.baseline, row.floor)]
+    return row.stage, row.figure, numbers[0], row.unit, numbers[1], ratio, numbers[2], verdict
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
+
+
+def keep(rows: Sequence[Row], name: str) -> Path:
+    """Write the rows as JSON lines and as a table; returns the latter's path."""
+    RESULTS.mkdir(exist_ok=True)
+    lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    (RESULTS / f"{name}.jsonl").write_bytes(lines)
+    path = RESULTS / f"{name}.txt"
+    path.write_text(table(rows) + "\n")
+    return path
+
+
+def main(run: Callable[[bool], list[Row]], name: str) -> None:
+    """The command line of one stage. Exits 1 if a floor is missed."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.add_argument("--short", action="store_true", help="seconds instead of minutes")
+    rows = run(parser.parse_args().short)
+    print(table(rows))
+    keep(rows, name)
+    sys.exit(any(row.passed is False for row in rows))
