@@ -2,7 +2,7 @@ from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Collate, Lower
 
 
 class User(AbstractUser):
@@ -25,4 +25,7 @@ class User(AbstractUser):
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(is_active=False), name="user_suspended"),
+            models.Index(fields=["id"], condition=Q(is_staff=True), name="user_operator"),
+            # Names by their beginning, whatever the database's collation.
+            models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]

@@ -2,22 +2,25 @@
 links from one record to the next, tables of what belongs to a record.
 
 A record page explains; it is put together from fields (`price_field` and its like) and `Table`s.
-Lists stay cheap on tables of any length: newest first by primary key, counted only so far, searched
-through indexes.
+Lists stay cheap on tables of any length, see `exchange_site.admin_lists`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models.functions import Collate, Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -25,6 +28,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.models import User
+from exchange_site.admin_lists import RecordsList
 from matching.messages.limits import MAX_ID, PPM
 from trading import conversions
 from trading.models import Market
@@ -38,7 +42,7 @@ else:
 
 NOTHING = "–"
 COUNT_MAX = 10_000
-USERS_OF_SEARCH_MAX = 100
+USERS_OF_SEARCH_MAX = 20
 TABLE_ROWS_MAX = 100
 
 Cell = str | SafeString
@@ -232,8 +236,25 @@ def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
     return register
 
 
+def words_filter(name: str, allowed: Iterable[str], title: str = "") -> type[SimpleListFilter]:
+    """Filter a field by the words it may have: which of them it has would take reading all rows."""
+    choices = [(str(word), str(word)) for word in sorted(allowed)]
+
+    class Filter(SimpleListFilter):
+        parameter_name = name
+
+        def lookups(self, _request: HttpRequest, _admin: AnyModelAdmin) -> list[tuple[str, str]]:
+            return choices
+
+        def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            return queryset.filter(**{name: self.value()}) if self.value() else queryset
+
+    Filter.title = title or name
+    return Filter
+
+
 class CappedPaginator(_Paginator):
-    """Counts so far and no further: exact counts of long tables take longer than the page."""
+    """Counts so far and no further, where Django itself asks: as a name is completed."""
 
     @cached_property
     def count(self) -> int:
@@ -241,14 +262,11 @@ class CappedPaginator(_Paginator):
             return len(self.object_list)
         return self.object_list.order_by()[: COUNT_MAX + 1].count()
 
-    @property
-    def capped(self) -> bool:
-        return self.count > COUNT_MAX
-
 
 class BaseAdmin(AnyModelAdmin):
     """Lists, search and record pages in the way of this exchange.
 
+    walked_by       query parameters whose index gives the rows newest first, the narrowest first
     search_ids      whole-number fields a search for a number looks in
     search_texts    text fields that must equal what is searched for
     search_users    paths to users; a search finds rows of users whose name begins with it
@@ -264,6 +282,7 @@ class BaseAdmin(AnyModelAdmin):
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     change_form_template = "admin/record.html"
     change_list_template = "admin/record_list.html"
+    walked_by: Sequence[str] = ()
     search_ids: Sequence[str] = ()
     search_texts: Sequence[str] = ()
     search_users: Sequence[str] = ()
@@ -274,6 +293,17 @@ class BaseAdmin(AnyModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        newest_first = self.ordering == ("-pk",)  # what is ordered otherwise is few
+        return RecordsList if newest_first else super().get_changelist(request, **kwargs)
+
+    def walks(self, asked: Mapping[str, str]) -> list[Q]:
+        """The runs of rows, newest first, among which those asked for are; by query parameters."""
+        for name in self.walked_by:
+            if name in asked:
+                return [Q(**{name: asked[name]})]
+        return [Q()]
+
     def get_search_fields(self, request: HttpRequest) -> list[str] | tuple[str, ...]:
         own = (*self.search_ids, *self.search_texts, *self.search_users)
         return own or super().get_search_fields(request)
@@ -283,23 +313,33 @@ class BaseAdmin(AnyModelAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         if not (self.search_ids or self.search_texts or self.search_users):
             return super().get_search_results(request, queryset, search_term)
-        for word in search_term.split():
-            queryset = queryset.filter(self._matches(word))
-        return queryset, False
+        if not search_term.strip():
+            return queryset, False
+        alternatives = self.search_walks(search_term.strip())
+        return queryset.filter(reduce(or_, alternatives, Q(pk__in=[]))), False
 
-    def _matches(self, word: str) -> Q:
-        """Each alternative by itself can use an index."""
-        matches = Q(pk__in=[])
-        if word.isascii() and word.isdigit() and int(word) <= MAX_ID:
-            for name in self.search_ids:
-                matches |= Q(**{name: int(word)})
-        for name in self.search_texts:
-            matches |= Q(**{name: word})
+    def search_walks(self, term: str) -> list[Q]:
+        """What a search may mean, each alternative by itself: it can use an index then."""
+        walks = [Q(**{name: term}) for name in self.search_texts]
+        if term.isascii() and term.isdigit() and int(term) <= MAX_ID:
+            walks += [Q(**{name: int(term)}) for name in self.search_ids if name != "seq"]
+            if "seq" in self.search_ids:  # numbers of a market each
+                markets = Market.objects.values_list("pk", flat=True)
+                walks += [Q(market=market, seq=int(term)) for market in markets]
         if self.search_users:
-            users = list(_users_named(word))
-            for name in self.search_users:
-                matches |= Q(**{f"{name}__in": users})
-        return matches
+            users = _users_named(term)
+            for path in self.search_users:
+                walks += self._walks_of_users(path, users)
+        return walks
+
+    def _walks_of_users(self, path: str, users: list[int]) -> list[Q]:
+        """Through another table its rows are named, so that the index on the key to it serves."""
+        name, _, rest = path.partition("__")
+        if not rest:
+            return [Q(**{name: user}) for user in users]
+        related = self.model._meta.get_field(name).related_model
+        rows = related._default_manager.filter(**{f"{rest}__in": users})
+        return [Q(**{name: key}) for key in rows.values_list("pk", flat=True)]
 
     def tables(self, obj: Any) -> Iterable[Table]:  # noqa: ARG002  for subclasses
         """What belongs to the record; tables the reader may not see are left out."""
@@ -334,6 +374,8 @@ class RecordAdmin(BaseAdmin):
         return False
 
 
-def _users_named(beginning: str) -> QuerySet[User, int]:
-    users = User.objects.annotate(name=Lower("username")).filter(name__startswith=beginning.lower())
-    return users.values_list("pk", flat=True)[:USERS_OF_SEARCH_MAX]
+def _users_named(beginning: str) -> list[int]:
+    """Users whose name begins so, by name: whoever is called exactly so is the first."""
+    users = User.objects.annotate(name=Collate(Lower("username"), "C"))
+    begun = users.filter(name__startswith=beginning.lower()).order_by("name")
+    return list(begun.values_list("pk", flat=True)[:USERS_OF_SEARCH_MAX])

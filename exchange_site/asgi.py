@@ -11,8 +11,10 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 django_application = get_asgi_application()
 
-from trading.feeds.app import Feeds  # noqa: E402  Django must be set up first
+from exchange_site.database import limit_waiting  # noqa: E402  Django must be set up first
+from trading.feeds.app import Feeds  # noqa: E402
 
+limit_waiting()
 feeds = Feeds()
 
 

@@ -32,6 +32,9 @@ def logging_config(level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
+            # Django warns of every 4xx it answers. Those are the senders' mistakes, told to them;
+            # here they would bury what is ours. Errors, 503 among them, stay.
+            "loggers": {"django.request": {"level": level if level == "DEBUG" else "ERROR"}},
         }
     )
     structlog.configure(

@@ -1,11 +1,11 @@
 """The operator's view of money: all that moved, and the deposits that wait for a decision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -30,13 +30,22 @@ from exchange_site.admin_base import (
     when,
     words,
 )
+from exchange_site.paging import newest_keys
 from ledger import (
     fault_admin,  # noqa: F401  registers its pages
     reconcile_admin,  # noqa: F401  registers its page
     services,
 )
-from ledger.journal_tables import account_cell, entries_table, owner_cell, postings_table
+from ledger.journal_tables import (
+    POSTINGS_SHOWN,
+    account_cell,
+    entries_table,
+    owner_cell,
+    postings_table,
+)
 from ledger.models import (
+    GLOBAL_ACCOUNT_KINDS,
+    MARKET_ACCOUNT_KINDS,
     Account,
     DeadLetter,
     Deposit,
@@ -48,6 +57,7 @@ from ledger.models import (
 )
 from trading.models import Fill, Order
 
+COMMON_ACCOUNT_KINDS = {*MARKET_ACCOUNT_KINDS, *GLOBAL_ACCOUNT_KINDS}
 _DEPOSIT_TONES = {DepositStatus.REQUESTED: "warn", DepositStatus.APPROVED: "ok"}
 
 
@@ -75,8 +85,10 @@ class WalletAdmin(RecordAdmin):
     total = shown("total", lambda w: money(w.available_units + w.held_units))
 
     def tables(self, obj: Wallet) -> Iterable[Table]:
-        postings = Posting.objects.filter(account__user=obj.user_id)
-        yield postings_table("Latest postings", postings, f"q={obj.user.get_username()}")
+        accounts = Account.objects.filter(user=obj.user_id).values_list("pk", flat=True)
+        of_each = [Posting.objects.filter(account=account) for account in accounts]
+        newest = Posting.objects.filter(pk__in=newest_keys(of_each, POSTINGS_SHOWN))
+        yield postings_table("Latest postings", newest, f"q={obj.user.get_username()}")
 
 
 @admin.register(Account)
@@ -84,12 +96,20 @@ class AccountAdmin(RecordAdmin):
     list_display = ("id", "kind", "owner")
     list_filter = ("kind", "market")
     list_select_related = ("user",)
+    walked_by = ("market__id__exact",)
     search_ids = ("id",)
     search_users = ("user",)
     search_help_text = "Account id, or the beginning of a username."
     fieldsets = ((None, {"fields": ("kind", "owner")}),)
 
     owner = shown("owner", owner_cell)
+
+    def walks(self, asked: Mapping[str, str]) -> list[Q]:
+        """Accounts that aren't users' are few."""
+        kind = asked.get("kind__exact")
+        if kind in COMMON_ACCOUNT_KINDS:
+            return [Q(user__isnull=True, kind=kind)]
+        return super().walks(asked)
 
     def tables(self, obj: Account) -> Iterable[Table]:
         postings = Posting.objects.filter(account=obj)
@@ -150,12 +170,21 @@ class PostingAdmin(RecordAdmin):
     list_display = ("id", "account_link", "amount", "entry_link", "order_link", "created")
     list_filter = ("account__kind",)
     list_select_related = ("entry", "account__user")
+    walked_by = ("account__id__exact",)
     search_ids = ("id", "entry_id", "entry__order_id")
     search_users = ("account__user",)
     search_help_text = "Posting, entry or order id, or the beginning of a username."
     fieldsets = (
         (None, {"fields": ("account_link", "amount", "entry_link", "order_link", "created")}),
     )
+
+    def walks(self, asked: Mapping[str, str]) -> list[Q]:
+        """Accounts that aren't users' are few, each with an index of its postings."""
+        kind = asked.get("account__kind__exact")
+        if kind in COMMON_ACCOUNT_KINDS and not set(self.walked_by) & set(asked):
+            accounts = Account.objects.filter(user__isnull=True, kind=kind)
+            return [Q(account=account) for account in accounts.values_list("pk", flat=True)]
+        return super().walks(asked)
 
     account_link = shown("account", lambda posting: account_cell(posting.account))
     amount = shown("amount", lambda posting: gain_or_loss(posting.amount_units))
@@ -188,8 +217,7 @@ class DeadLetterAdmin(RecordAdmin):
     list_display = ("id", "market_link", "seq", "input_id", "reason", "recorded")
     list_filter = ("market",)
     search_ids = ("id", "seq")
-    search_texts = ("input_id",)
-    search_help_text = "Letter id, sequence or input id."
+    search_help_text = "Letter id or sequence."
     fieldsets = (
         (None, {"fields": (("market_link", "seq"), ("input_id", "recorded"), "reason")}),
         ("What came in", {"fields": ("content",)}),
@@ -214,6 +242,7 @@ class DepositAdmin(RecordAdmin):
     search_texts = ("idempotency_key",)
     search_users = ("user",)
     search_help_text = "Deposit id, idempotency key, or the beginning of a username."
+    walked_by = ("user__id__exact",)
     actions = ("approve", "refuse")
     fieldsets = (
         (None, {"fields": (("user_name", "amount"), "status_word", "idempotency_key")}),
@@ -227,6 +256,12 @@ class DepositAdmin(RecordAdmin):
     decided = time_column("decided_at", "decided")
     decider = user_column("decided by", "decided_by")
     entry_link = shown("journal entry", lambda deposit: link(JournalEntry, deposit.entry_id))
+
+    def walks(self, asked: Mapping[str, str]) -> list[Q]:
+        """Those that wait for an operator have an index."""
+        if asked.get("status__exact") == DepositStatus.REQUESTED:
+            return [Q(status__exact=DepositStatus.REQUESTED)]
+        return super().walks(asked)
 
     def has_decide_deposit_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ledger.decide_deposit")

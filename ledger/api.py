@@ -1,6 +1,7 @@
 """① A trader's money: funding, equity, and every movement."""
 
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from exchange_site.api import invalid, parse_body
-from exchange_site.paging import keyset_page
+from exchange_site.paging import page_of
 from exchange_site.schema import PAGING, documented
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet
@@ -185,7 +186,8 @@ class LedgerView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Every posting on the trader's accounts, newest first."""
-        page, next_cursor = keyset_page(request, selectors.postings_of_user(_user_id(request)))
+        read = partial(selectors.newest_postings_of_user, _user_id(request))
+        page, next_cursor = page_of(request, read)
         return Response(LedgerAnswer([_ledger_line(posting) for posting in page], next_cursor))
 
 

@@ -27,7 +27,7 @@ from ledger.models import (
 )
 from trading.models import Fill, FundingSettlement, Liquidation, Market, Order, Settlement
 
-_POSTINGS_SHOWN = 50
+POSTINGS_SHOWN = 50
 
 
 def owner_cell(account: Account) -> Cell:
@@ -86,7 +86,7 @@ def _lines(entry: JournalEntry) -> Cell:
 
 
 def postings_table(title: str, postings: QuerySet[Posting], more: str) -> Table:
-    rows = postings.select_related("entry", "account__user")[:_POSTINGS_SHOWN]
+    rows = postings.select_related("entry", "account__user")[:POSTINGS_SHOWN]
     return Table(
         title,
         Posting,

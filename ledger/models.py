@@ -214,9 +214,14 @@ class Deposit(models.Model):
     class Meta:
         ordering = ["-id"]
         permissions = [("decide_deposit", "Can approve and refuse deposits")]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=Q(status=DepositStatus.REQUESTED), name="deposit_waiting"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "idempotency_key"],
+                fields=["idempotency_key", "user"],
                 condition=Q(idempotency_key__isnull=False),
                 name="deposit_idempotency_key_once_per_user",
             ),

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from django.db.models import QuerySet
-
 from exchange_site.api import ApiError
+from exchange_site.paging import newest_keys
 from ledger.models import Account, Posting, Wallet
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 
@@ -61,7 +60,15 @@ def equity_of_user(user_id: int) -> Equity:
     return Equity(rows[0][0], rows[0][1], margin_units, pnl_units)
 
 
-def postings_of_user(user_id: int) -> QuerySet[Posting]:
-    """All that moved on the user's accounts, with entry and account; order is the caller's."""
-    accounts = Account.objects.filter(user_id=user_id).values_list("pk", flat=True)
-    return Posting.objects.filter(account_id__in=list(accounts)).select_related("entry", "account")
+def newest_postings_of_user(user_id: int, limit: int, before: int | None) -> list[Posting]:
+    """What moved on the user's accounts, newest first, with entry and account; with ids below
+    ``before`` only."""
+    accounts = {account.pk: account for account in Account.objects.filter(user_id=user_id)}
+    of_each = [Posting.objects.filter(account_id=account) for account in accounts]
+    if before is not None:
+        of_each = [postings.filter(pk__lt=before) for postings in of_each]
+    found = Posting.objects.filter(pk__in=newest_keys(of_each, limit))
+    postings = list(found.select_related("entry").order_by("-pk"))
+    for posting in postings:
+        posting.account = accounts[posting.account_id]
+    return postings

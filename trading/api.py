@@ -132,10 +132,9 @@ class OrdersView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Newest first."""
-        rows = selectors.orders_of_user(
-            user_id_of(request), _status_filter(request), _market_filter(request)
-        )
-        page, next_cursor = keyset_page(request, rows)
+        asked = user_id_of(request), _status_filter(request), _market_filter(request)
+        rows, along = selectors.orders_of_user(*asked), selectors.orders_to_look_along(*asked)
+        page, next_cursor = keyset_page(request, rows, along=along)
         rules = all_market_rules()
         orders = [order_answer(row, rules[row.market_id]) for row in page]
         return Response(OrdersPage(orders=orders, next_cursor=next_cursor))
@@ -178,8 +177,10 @@ class FillsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Newest first; your own side of each trade."""
-        rows = selectors.fills_of_user(user_id_of(request), _market_filter(request))
-        page, next_cursor = keyset_page(request, rows)
+        user_id, market_id = user_id_of(request), _market_filter(request)
+        rows = selectors.fills_of_user(user_id, market_id)
+        along = selectors.fills_of_user(user_id) if market_id else None
+        page, next_cursor = keyset_page(request, rows, along=along)
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]
         return Response(FillsPage(fills=fills, next_cursor=next_cursor))

@@ -131,7 +131,7 @@ class FundingView(_PublicView):
         """Where the rate stands, and past settlements, newest first."""
         rules = market_rules(market_id)
         status = selectors.market_status(market_id)
-        page, next_cursor = keyset_page(request, selectors.funding_of_market(market_id))
+        page, next_cursor = keyset_page(request, selectors.funding_of_market(market_id), key="seq")
         answer = FundingPage(
             market_id=market_id,
             last_rate=ppb_text(status.funding_rate_ppb),

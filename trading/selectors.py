@@ -95,6 +95,17 @@ def orders_of_user(
     return orders.filter(market_id=market_id) if market_id else orders
 
 
+def orders_to_look_along(
+    user_id: int, status: OrderStatus | None = None, market_id: str | None = None
+) -> QuerySet[Order] | None:
+    """Orders that an index gives newest first and that those asked for are among; None where the
+    index gives just those."""
+    if status is None and market_id is None:
+        return None
+    orders = Order.objects.filter(user_id=user_id)
+    return orders.filter(status__in=LIVE_STATUSES) if status in LIVE_STATUSES else orders
+
+
 def positions_of_user(
     user_id: int, market_id: str | None = None, *, flat_too: bool = False
 ) -> QuerySet[Position]:

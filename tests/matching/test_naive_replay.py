@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from matching.messages.commands import Command
 from matching.messages.events import Event, OrderCancelled, OrderRested, PositionLiquidated, Trade
 from tests.matching.naive_replay import Differs, NaiveReplay
-from tests.matching.perps_driver import World
+from tests.matching.perps_driver import Input, Undecodable, World
 from tests.matching.perps_traders import next_command, pass_time
 
 STEPS = 500
@@ -19,15 +18,15 @@ STEPS = 500
 
 @dataclass
 class RecordedWorld(World):
-    record: list[tuple[Command, tuple[Event, ...]]] = field(default_factory=list)
+    record: list[tuple[Input, tuple[Event, ...]]] = field(default_factory=list)
 
-    def apply(self, command: Command) -> tuple[Event, ...]:
+    def apply(self, command: Input) -> tuple[Event, ...]:
         events = super().apply(command)
         self.record.append((command, events))
         return events
 
 
-Record = Sequence[tuple[Command, tuple[Event, ...]]]
+Record = Sequence[tuple[Input, tuple[Event, ...]]]
 
 
 def recorded(seed: int) -> Record:
@@ -43,7 +42,7 @@ def recorded(seed: int) -> Record:
 def follow(record: Record) -> NaiveReplay:
     naive = NaiveReplay()
     for command, events in record:
-        naive.follow(command, events)
+        naive.follow(None if isinstance(command, Undecodable) else command, events)
     return naive
 
 

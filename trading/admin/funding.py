@@ -102,6 +102,7 @@ class FundingPaymentAdmin(RecordAdmin):
     list_display = ("id", "user_name", "market_link", "time", "position", "rate", "amount")
     list_filter = ("settlement__market",)
     list_select_related = ("user", "settlement__market")
+    walked_by = ("user__id__exact", "settlement__id__exact")
     search_ids = ("id", "settlement")
     search_users = ("user",)
     search_help_text = "Payment or settlement id, or the beginning of a username."
@@ -145,9 +146,10 @@ class SettlementAdmin(RecordAdmin):
     )
     list_filter = ("market",)
     list_select_related = ("user", "market")
-    search_ids = ("id", "seq")
+    walked_by = ("user__id__exact",)
+    search_ids = ("id",)
     search_users = ("user",)
-    search_help_text = "Settlement id, sequence, or the beginning of a username."
+    search_help_text = "Settlement id, or the beginning of a username."
     fieldsets = (
         (
             None,

@@ -33,7 +33,7 @@ from trading.admin.market_form import MarketForm
 from trading.admin.progress import commands_table, funding_words
 from trading.admin.rows import state_badge
 from trading.admin.tiers import TierInline
-from trading.models import Market, OutboxCommand
+from trading.models import MARKET_COMMANDS, Market, OutboxCommand
 
 _FIXED = ("id", "base_asset", "tick_size", "lot_size", "tick", "lot")
 
@@ -279,7 +279,8 @@ class MarketAdmin(BaseAdmin):
         messages.info(request, f"The rules of {form.instance} are on their way to its engine.")
 
     def tables(self, obj: Market) -> Iterable[Table]:
-        commands = OutboxCommand.objects.filter(market=obj).select_related("created_by")[:20]
+        commands = OutboxCommand.objects.filter(market=obj, command_type__in=MARKET_COMMANDS)
+        commands = commands.select_related("created_by")[:20]
         yield commands_table(commands, f"market__id__exact={obj.pk}")
 
 

@@ -1,9 +1,9 @@
 """Orders and fills: read-only, save that an operator may ask the engine to cancel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.contrib import admin
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -35,9 +35,10 @@ from exchange_site.admin_base import (
     user_link,
     when,
     words,
+    words_filter,
 )
-from matching.messages.vocabulary import OrderStatus, Side, TriggerKind
-from trading import services
+from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Side, TriggerKind
+from trading import conversions, services
 from trading.admin.rows import (
     LIVE,
     counterparts,
@@ -62,6 +63,19 @@ def _progress(order: Order) -> Cell:
     return format_html(
         '<progress max="100" value="{}" title="{} % filled"></progress> {}', percent, percent, text
     )
+
+
+def reason_words(code: str) -> str:
+    """A code that may break between its words."""
+    return code.replace("_", " ").lower()
+
+
+def _filled_of_size(order: Order) -> Cell:
+    whole = order_part(order, order.size_lots)
+    if order.is_of_whole_position:
+        return whole
+    filled = conversions.lots_text(order.filled_lots, order.market.lot_size)
+    return f"{filled} of {whole}"
 
 
 def _margin(order: Order) -> Cell:
@@ -111,15 +125,11 @@ class OrderAdmin(RecordAdmin):
         "id",
         "user_name",
         "market_link",
-        "status_word",
-        "side_word",
+        "outcome",
+        "asked",
         "price",
-        "size",
-        "filled",
-        "held",
-        "type_word",
+        "done",
         "created",
-        "reason",
     )
     list_filter = (
         "status",
@@ -130,9 +140,10 @@ class OrderAdmin(RecordAdmin):
         "trigger_kind",
         "reduce_only",
         "close_position",
-        "reason",
+        words_filter("reason", {*CancelReason, *RejectCode}),
     )
     list_select_related = ("market", "user")
+    walked_by = ("user__id__exact", "market__id__exact")
     search_ids = ("id",)
     search_texts = ("client_order_id",)
     search_users = ("user",)
@@ -170,10 +181,14 @@ class OrderAdmin(RecordAdmin):
     expires = time_column("expires_at", "expires")
     price = shown("price", order_price)
     size = shown("size", lambda order: order_part(order, order.size_lots))
-    filled = size_column("filled_lots", "filled")
     held = money_column("held_units", "held now")
     hold = money_column("hold_units", "held when placed")
     filled_cost = money_column("filled_cost_units", "value of its fills")
+    outcome = shown(
+        "status", lambda order: words(status_badge(order.status), reason_words(order.reason))
+    )
+    asked = shown("order", lambda order: words(side_badge(order.side), _type(order)))
+    done = shown("filled", _filled_of_size)
     status_word = shown("status", lambda order: status_badge(order.status))
     progress = shown("filled", _progress)
     margin = shown("margin", _margin)
@@ -195,6 +210,15 @@ class OrderAdmin(RecordAdmin):
             [(link(Position, p.pk, p), when(p.updated_at)) for p in positions],
             empty="None yet.",
         )
+
+    def walks(self, asked: Mapping[str, str]) -> list[Q]:
+        """Live orders have indexes of their own, by user and by market."""
+        if asked.get("status__exact") not in set(LIVE):
+            return super().walks(asked)
+        owners = super().walks(asked)
+        if owners == [Q()]:
+            owners = [Q(market=market) for market in Market.objects.values_list("pk", flat=True)]
+        return [owner & Q(status__in=LIVE) for owner in owners]
 
     def has_cancel_order_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.cancel_order")
@@ -266,6 +290,7 @@ class FillAdmin(RecordAdmin):
     )
     list_filter = ("market", "execution", "side", "role")
     list_select_related = ("market", "user")
+    walked_by = ("user__id__exact", "order__id__exact")
     search_ids = ("id", "order_id", "trade_id")
     search_texts = ("order__client_order_id",)
     search_users = ("user",)

@@ -92,6 +92,7 @@ class PositionAdmin(RecordAdmin):
     )
     list_filter = ("market", OpenFilter)
     list_select_related = ("user", "market__status")
+    walked_by = ("user__id__exact",)
     search_ids = ("id",)
     search_users = ("user",)
     search_help_text = "Position id, or the beginning of a username."

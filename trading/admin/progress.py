@@ -1,11 +1,12 @@
 """What the engine has made of markets so far, and the commands on their way to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import get_args
 
 import msgspec
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -27,9 +28,13 @@ from exchange_site.admin_base import (
     user_column,
     user_link,
     when,
+    words_filter,
 )
 from trading.admin.rows import state_badge
-from trading.models import MarketStatus, OutboxCommand
+from trading.models import MARKET_COMMANDS, Market, MarketStatus, OutboxCommand
+from trading.outbox import PromisedCommand
+
+COMMAND_TYPES = [kind.__name__ for kind in get_args(PromisedCommand)]
 
 
 def funding_words(status: MarketStatus) -> str:
@@ -137,7 +142,11 @@ def _payload(command: OutboxCommand) -> Cell:
 @admin.register(OutboxCommand)
 class OutboxCommandAdmin(RecordAdmin):
     list_display = ("id", "command_type", "market_link", "sender", "created", "answer")
-    list_filter = ("market", "command_type", AppliedFilter)
+    list_filter = (
+        "market",
+        words_filter("command_type", COMMAND_TYPES, title="type"),
+        AppliedFilter,
+    )
     list_select_related = ("created_by",)
     search_ids = ("id",)
     search_users = ("created_by",)
@@ -146,6 +155,16 @@ class OutboxCommandAdmin(RecordAdmin):
         (None, {"fields": (("command_type", "market_link"), ("sender", "created"), "answer")}),
         ("What it says", {"fields": ("content",)}),
     )
+
+    def walks(self, asked: Mapping[str, str]) -> list[Q]:
+        """What waits, and what operators sent, have indexes by market."""
+        if asked.get("answer") == "waiting":
+            few = Q(applied_seq__isnull=True)
+        elif asked.get("command_type") in MARKET_COMMANDS:
+            few = Q(command_type__in=MARKET_COMMANDS)
+        else:
+            return super().walks(asked)
+        return [few & Q(market=market) for market in Market.objects.values_list("pk", flat=True)]
 
     market_link = market_column()
     sender = user_column("sender", "created_by")
@@ -165,7 +184,7 @@ def commands_table(commands: QuerySet[OutboxCommand], more: str) -> Table:
         )
 
     return Table(
-        "Latest commands",
+        "Latest commands to it",
         OutboxCommand,
         ("command", "type", "sender", "sent", "answer"),
         [cells(command) for command in commands],

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from exchange_site.admin_base import (
     BaseAdmin,
-    Cell,
     RecordAdmin,
     list_link,
     market_column,
@@ -97,12 +95,9 @@ class FeeTierAdmin(_MayDelete):
     maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
     taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
 
-    @admin.display(description="traders")
-    def traders(self, tier: Any) -> Cell:
-        return list_link(UserFeeTier, f"tier__id__exact={tier.pk}", f"{tier.trader_count:,}")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(trader_count=Count("users"))
+    traders = shown(
+        "traders", lambda tier: list_link(UserFeeTier, f"tier__id__exact={tier.pk}", "its traders")
+    )
 
 
 @admin.register(UserFeeTier)
@@ -110,6 +105,7 @@ class UserFeeTierAdmin(_MayDelete):
     list_display = ("user_name", "tier", "maker_fee", "taker_fee")
     list_filter = ("tier",)
     list_select_related = ("user", "tier")
+    walked_by = ("tier__id__exact",)
     search_ids = ("user",)
     search_users = ("user",)
     search_help_text = "User id, or the beginning of a username."

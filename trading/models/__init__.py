@@ -7,7 +7,7 @@ Units as in `matching.messages`: ticks, lots, money in millionths.
 
 from trading.models.market import LeverageTier, Market, MarketStatus
 from trading.models.order import LIVE_STATUSES, Fill, Order
-from trading.models.outbox import OutboxCommand
+from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
     FundingPayment,
     FundingSettlement,
@@ -20,6 +20,7 @@ from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTie
 
 __all__ = [
     "LIVE_STATUSES",
+    "MARKET_COMMANDS",
     "Countdown",
     "FeeTier",
     "Fill",

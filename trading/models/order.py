@@ -3,6 +3,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from matching.messages.vocabulary import (
+    CancelReason,
     ExecutionType,
     OrderStatus,
     OrderType,
@@ -95,7 +96,7 @@ class Order(models.Model):
         permissions = [("cancel_order", "Can cancel orders of traders")]
         constraints = [
             models.UniqueConstraint(
-                fields=["user", "client_order_id"],
+                fields=["client_order_id", "user"],
                 condition=Q(client_order_id__isnull=False),
                 name="order_client_order_id_once_per_user",
             ),
@@ -139,6 +140,16 @@ class Order(models.Model):
                 fields=["market", "id"],
                 condition=Q(status__in=LIVE_STATUSES),
                 name="order_live_of_market",
+            ),
+            models.Index(
+                fields=["user", "-id"],
+                condition=Q(status__in=LIVE_STATUSES),
+                name="order_live_of_user",
+            ),
+            models.Index(
+                fields=["user", "market"],
+                condition=Q(reason=CancelReason.LIQUIDATION),
+                name="order_cancelled_by_liquidation",
             ),
         ]
 

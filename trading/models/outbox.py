@@ -5,6 +5,9 @@ from django.db.models.functions import Now
 
 from trading.models.market import Market
 
+# Of a market as a whole, from operators; the others are about traders' orders and positions.
+MARKET_COMMANDS = ("ConfigureMarket", "SetMarketState", "SettleMarket", "FundInsurance")
+
 
 class OutboxCommand(models.Model):
     """A command other than PlaceOrder that was promised to its sender (orders are their own
@@ -31,6 +34,11 @@ class OutboxCommand(models.Model):
                 fields=["market", "id"],
                 condition=Q(applied_seq__isnull=True),
                 name="outbox_not_applied",
+            ),
+            models.Index(
+                fields=["market", "-id"],
+                condition=Q(command_type__in=MARKET_COMMANDS),
+                name="outbox_of_market",
             ),
         ]
 

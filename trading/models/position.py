@@ -93,7 +93,10 @@ class Liquidation(models.Model):
                 fields=["market", "seq", "ordinal"], name="liquidation_once_per_entry_and_ordinal"
             ),
         ]
-        indexes = [models.Index(fields=["user", "-id"], name="liquidation_of_user")]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="liquidation_of_user"),
+            models.Index(fields=["market", "-id"], name="liquidation_of_market"),
+        ]
 
     def __str__(self) -> str:
         return f"Liquidation {self.pk}"

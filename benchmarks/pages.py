@@ -1,0 +1,104 @@
+"""Every list, filter, search and record of the admin and every read of the API, as requests on the
+rows of `benchmarks.history`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.db.models import Model
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.models import User
+from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
+from exchange_site.admin_base import list_url, url_of
+from ledger.models import Account
+from matching.messages.vocabulary import OrderStatus
+from trading.models import Position
+
+SMALL_TRADER, IDLE_TRADER = 500, 15_000
+CHOICES_MAX = 3
+
+
+@dataclass(frozen=True)
+class Page:
+    """A GET request; ``user_id`` of a trader for the API, None for the admin and what is public."""
+
+    group: str
+    path: str
+    user_id: int | None = None
+
+
+class Visitor:
+    """Asks over Django's test client: no sockets, but all of Django and all of the SQL."""
+
+    def __init__(self) -> None:
+        self._operator = Client()
+        boss, _ = User.objects.get_or_create(username="boss", is_staff=True, is_superuser=True)
+        self._operator.force_login(boss)
+        self._traders: dict[int, Client] = {}
+
+    def get(self, page: Page) -> Any:
+        response = self._client(page).get(page.path)
+        assert response.status_code == 200, (page, response.status_code)
+        return response
+
+    def _client(self, page: Page) -> Client:
+        if page.user_id is None:
+            return self._operator
+        if page.user_id not in self._traders:
+            token = AccessToken.for_user(User.objects.get(pk=page.user_id))
+            self._traders[page.user_id] = Client(headers={"Authorization": f"Bearer {token}"})
+        return self._traders[page.user_id]
+
+
+def all_pages(visitor: Visitor) -> Iterator[Page]:
+    for model in sorted(admin.site._registry, key=lambda model: model._meta.label):
+        yield from _lists(visitor, model)
+        yield from _records(model)
+    yield from _calls()
+
+
+def _lists(visitor: Visitor, model: type[Model]) -> Iterator[Page]:
+    first = Page("admin list", list_url(model, ""))
+    yield first
+    shown = visitor.get(first).context_data["cl"]
+    for spec in shown.filter_specs:
+        choices = [choice for choice in spec.choices(shown) if not choice["selected"]]
+        for choice in choices[:CHOICES_MAX]:
+            yield Page("admin filter", list_url(model, choice["query_string"].removeprefix("?")))
+    if shown.search_fields:
+        for words in (WHALE_NAME, "trader", "30000", "mine-400", "nothing-like-it"):
+            yield Page("admin search", list_url(model, f"{SEARCH_VAR}={words}"))
+    yield Page("admin list", list_url(model, f"{PAGE_VAR}=1000"))
+
+
+def _records(model: type[Model]) -> Iterator[Page]:
+    rows = model._default_manager
+    keys = {row.pk for row in (rows.order_by("pk").first(), rows.order_by("-pk").first()) if row}
+    if model is Account:  # those with the most postings: the whale's, and the fees'
+        keys |= set(rows.filter(user=WHALE).values_list("pk", flat=True))
+        keys |= set(rows.filter(kind="fees").values_list("pk", flat=True))
+    if model is Position:
+        keys |= set(rows.filter(user=WHALE).values_list("pk", flat=True))
+    for key in sorted(keys, key=str):
+        yield Page("admin record", url_of(model, key))
+
+
+def _calls() -> Iterator[Page]:
+    for user_id in (WHALE, SMALL_TRADER, IDLE_TRADER):
+        orders = [f"?status={status}" for status in OrderStatus]
+        orders += ["", "?limit=500", "?cursor=5000", f"?marketId={DORMANT_MARKET}"]
+        orders += [f"?status=open&marketId={DORMANT_MARKET}"]
+        fills = ["", "?limit=500", "?cursor=5000", f"?marketId={DORMANT_MARKET}"]
+        paths = [f"orders{query}" for query in orders] + [f"fills{query}" for query in fills]
+        paths += ["ledger", "ledger?limit=500", "ledger?cursor=5000", "positions", "equity"]
+        paths += ["positions?status=all"]
+        for path in paths:
+            yield Page("API of a trader", f"/user/{path}", user_id)
+    yield Page("API, public", "/markets")
+    for market_id in (BUSY_MARKET, DORMANT_MARKET):
+        for path in ("", "/trades", "/trades?cursor=1000", "/funding", "/liquidations"):
+            yield Page("API, public", f"/markets/{market_id}{path}")

@@ -1,0 +1,168 @@
+"""What a page costs doesn't depend on how long the exchange has run.
+
+On tens of thousands of orders every SQL statement of every admin page and every read of the API is
+explained as it ran: none may read a long table whole, or more rows than a page looks back along.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django.plugin import DjangoDbBlocker
+
+from benchmarks.history import (
+    BUSY_MARKET,
+    DORMANT_MARKET,
+    SECOND_MARKET,
+    WHALE,
+    Size,
+    make_history,
+)
+from benchmarks.pages import SMALL_TRADER, Page, Visitor, all_pages
+from exchange_site import admin_lists, paging
+from exchange_site.redis_client import redis_client
+from tests.trading.client import set_ticker
+from trading.market_rules import forget_markets
+from trading.models import Order
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+LONG_TABLE_ROWS = 20_000  # of shorter ones Postgres may rightly read all
+LOOK_BACK_ROWS = 1_000
+ROWS_READ_MAX = 9_000
+
+
+def _empty() -> None:
+    redis_client().flushdb()
+    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
+    forget_markets()
+
+
+@pytest.fixture(scope="module")
+def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Committed, as VACUUM wants it, and gone afterwards."""
+    with django_db_blocker.unblock():
+        _empty()
+        make_history(Size(orders=40_000, users=30_000))
+        yield
+        _empty()
+
+
+@pytest.fixture
+def visitor(
+    history: None, db: None, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> Visitor:
+    """Pages look back along fewer rows than there are, so that it shows where they don't."""
+    monkeypatch.setattr(admin_lists, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
+    monkeypatch.setattr(paging, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
+    for market_id in (BUSY_MARKET, SECOND_MARKET, DORMANT_MARKET):
+        set_ticker(redis_db, market_id)
+    return Visitor()
+
+
+def long_tables() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= %s",
+            [LONG_TABLE_ROWS],
+        )
+        return {name for (name,) in cursor.fetchall()}
+
+
+def plan_nodes(sql: str) -> Iterator[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}")
+        (found,) = cursor.fetchone()
+    todo = [(json.loads(found) if isinstance(found, str) else found)[0]["Plan"]]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo += node.get("Plans", [])
+
+
+def complaints(sql: str, long: set[str]) -> Iterator[str]:
+    """What is wrong with how Postgres answered it."""
+    read = 0
+    for node in plan_nodes(sql):
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in long:
+            yield f"reads {node['Relation Name']} whole: {sql}"
+        if "Relation Name" in node:
+            read += node["Actual Loops"] * (
+                node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+            )
+    if read > ROWS_READ_MAX:
+        yield f"reads {read:,.0f} rows: {sql}"
+
+
+def statements(visitor: Visitor, page: Page) -> list[str]:
+    with CaptureQueriesContext(connection) as captured:
+        visitor.get(page)
+    queries = [query["sql"] for query in captured.captured_queries]
+    return [sql for sql in queries if sql.startswith("SELECT")]
+
+
+def test_no_page_reads_a_long_table(visitor: Visitor) -> None:
+    long = long_tables()
+    assert {"trading_order", "trading_fill", "ledger_posting", "accounts_user"} <= long
+    wrong = [
+        f"{page.path}: {complaint}"
+        for page in all_pages(visitor)
+        for sql in statements(visitor, page)
+        for complaint in complaints(sql, long)
+    ]
+    assert not wrong, "\n".join(line[:600] for line in wrong)
+
+
+def test_a_statement_that_reads_a_long_table_is_seen(visitor: Visitor) -> None:
+    long = long_tables()
+    (seen,) = complaints("SELECT id FROM trading_order WHERE reduce_only LIMIT 1", long)
+    assert "reads trading_order whole" in seen
+    (seen,) = complaints("SELECT id FROM trading_order WHERE id > 30000 AND reduce_only", long)
+    assert "rows:" in seen
+
+
+@pytest.mark.parametrize(
+    "path", ["/user/orders", "/user/fills", "/user/ledger", "/user/positions", "/markets"]
+)
+def test_reads_take_no_more_queries_with_more_rows(visitor: Visitor, path: str) -> None:
+    few, many = (Page("", f"{path}?limit={limit}", WHALE) for limit in (1, 50))
+    visitor.get(few)  # rules of the markets are remembered from here on
+    assert len(statements(visitor, few)) == len(statements(visitor, many))
+
+
+def test_orders_that_are_far_back_are_reached_page_by_page(visitor: Visitor) -> None:
+    mine = Order.objects.filter(user=WHALE, market=DORMANT_MARKET).order_by("-pk")
+    expected = list(mine.values_list("pk", flat=True))
+    assert expected
+    found: list[int] = []
+    cursor, pages = "", 0
+    while pages == 0 or cursor:
+        after = f"&cursor={cursor}" if cursor else ""
+        page = Page("", f"/user/orders?marketId={DORMANT_MARKET}&limit=10{after}", WHALE)
+        answer = visitor.get(page).json()
+        found += [order["id"] for order in answer["orders"]]
+        cursor, pages = answer["nextCursor"], pages + 1
+    assert found == expected
+    assert pages > 10  # most of them empty, none of them slow
+
+
+def test_the_admin_looks_further_back_until_it_has_found_all(visitor: Visitor) -> None:
+    expected = list(Order.objects.filter(reduce_only=True).order_by("-pk").values_list("pk"))
+    found: list[tuple[int]] = []
+    query = "?reduce_only__exact=1"
+    while query:
+        shown = visitor.get(Page("", f"/admin/trading/order/{query}")).context_data["cl"]
+        found += [(row.pk,) for row in shown.result_list]
+        query = shown.older_query
+    assert found == expected
+
+
+def test_a_search_finds_the_newest_of_all_it_may_mean(visitor: Visitor) -> None:
+    shown = visitor.get(Page("", "/admin/trading/order/?q=trader0000500")).context_data["cl"]
+    expected = Order.objects.filter(user=SMALL_TRADER).order_by("-pk")[:50]
+    assert [row.pk for row in shown.result_list] == [row.pk for row in expected]
