@@ -6,12 +6,12 @@ WORKERS ?= 2
 
 DURATION ?= 600
 
-.PHONY: run test lint types migrations unit chaos clean
+.PHONY: run test lint types migrations unit unit-pure compiled bench plots chaos clean
 
-run: $(INSTALLED)
+run: compiled
 	@exec $(BIN)/python manage.py runexchange
 
-test: lint types migrations unit
+test: lint types migrations unit unit-pure
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -23,8 +23,26 @@ types: $(INSTALLED)
 migrations: $(INSTALLED)
 	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py makemigrations --check --dry-run
 
-unit: $(INSTALLED)
+unit: compiled
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+# The engine's tests once more, on the sources as they are. Where nothing could be compiled, `unit`
+# has just done that.
+unit-pure: compiled
+	@$(BIN)/python -c 'import sys, matching; sys.exit(matching.RUNNING_BUILD == "pure")' \
+	|| exit 0; MATCHING_PURE=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/matching
+
+# The matching core as C, where there is a compiler. Looks at the sources' content, not their dates:
+# does nothing where this very build is there, and a build of other sources is never used.
+compiled: $(INSTALLED)
+	@$(BIN)/python -m matching.compiling
+
+# Every stage against its floor, in short: minutes. `python -m benchmarks.book` for one, in full.
+bench: compiled
+	$(BIN)/python -m benchmarks
+
+plots: $(INSTALLED)
+	$(BIN)/python -m benchmarks.plots
 
 # Kills every part of an exchange of its own under load, and says whether anything was lost.
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
@@ -41,4 +59,4 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache

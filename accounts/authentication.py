@@ -128,6 +128,17 @@ def authenticate_token(token: str) -> TokenUser:
     return TokenUser(user_id)
 
 
+def token_user(header: str) -> TokenUser | None:
+    """Of an Authorization header; None without one. Raises ApiError."""
+    if not header:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        message = "Send the header as 'Authorization: Bearer <token>'."
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "TOKEN_INVALID", message)
+    return authenticate_token(token.strip())
+
+
 def user_id_of(request: Request) -> int:
     """Of the caller, in a view that only signed-in users reach."""
     user_id = getattr(request.user, "pk", None)
@@ -140,14 +151,8 @@ class TokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer <access token>``."""
 
     def authenticate(self, request: Request) -> tuple[TokenUser, None] | None:
-        header = request.META.get("HTTP_AUTHORIZATION", "")
-        if not header:
-            return None
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            message = "Send the header as 'Authorization: Bearer <token>'."
-            raise ApiError(HTTPStatus.UNAUTHORIZED, "TOKEN_INVALID", message)
-        return authenticate_token(token.strip()), None
+        user = token_user(request.META.get("HTTP_AUTHORIZATION", ""))
+        return None if user is None else (user, None)
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002  DRF passes it
         return "Bearer"

@@ -69,15 +69,17 @@ def exception_handler(
     error = to_api_error(exc)
     if error is None:
         return None
+    return Response(error.body(), status=error.status, headers=error_headers(exc, error))
+
+
+def error_headers(exc: Exception, error: ApiError) -> dict[str, str]:
+    """What the answer of an error carries besides its body."""
     headers: dict[str, str] = {}
-    if isinstance(exc, exceptions.APIException):
-        if auth_header := getattr(exc, "auth_header", None):
-            headers["WWW-Authenticate"] = auth_header
-        if wait := getattr(exc, "wait", None):
-            headers["Retry-After"] = str(int(wait) + 1)
-    elif error.status == HTTPStatus.UNAUTHORIZED:
+    if isinstance(exc, exceptions.APIException) and (wait := getattr(exc, "wait", None)):
+        headers["Retry-After"] = str(int(wait) + 1)
+    if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(error.body(), status=error.status, headers=headers)
+    return headers
 
 
 def to_api_error(exc: Exception) -> ApiError | None:
@@ -203,8 +205,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return json_response(error)
     if _of_admin(request):
         return defaults.server_error(request)
+    return json_response(internal_error())
+
+
+def internal_error() -> ApiError:
     message = "Something broke on our side; it is logged. Try again shortly."
-    return json_response(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message))
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -268,10 +274,15 @@ class StrictJSONParser(BaseParser):
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise RequestDataTooBig
-        data = decode_json(body)
-        if not isinstance(data, dict):
-            raise malformed("Send a JSON object.")
-        return data
+        return decode_object(body)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """As `decode_json`, of a body that must be an object."""
+    data = decode_json(body)
+    if not isinstance(data, dict):
+        raise malformed("Send a JSON object.")
+    return data
 
 
 def parse_body(request: Request, kind: type[AnyStruct]) -> AnyStruct:

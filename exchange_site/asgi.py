@@ -1,6 +1,6 @@
 """⑥ The ASGI entry point: WebSockets go to the feeds, anything else to Django.
 
-The HTTP API itself is served by `exchange_site.wsgi`: sync views are slower by half under ASGI.
+The HTTP API itself is served by `exchange_site.api_server`.
 """
 
 import os

@@ -1,9 +1,11 @@
 """① What the API answers: rows in a trader's units, as structs the schema is made of."""
 
 from datetime import datetime
+from http import HTTPStatus
 
 from msgspec import Struct
 
+from exchange_site.api import ApiError
 from matching.messages.vocabulary import Side, TimeInForce
 from trading.conversions import (
     average_price_text,
@@ -18,6 +20,7 @@ from trading.models import (
     Order,
     Position,
 )
+from trading.services.placing import PlacedOrder
 
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -173,6 +176,30 @@ class PositionsPage(Answer, frozen=True):
 class FillsPage(Answer, frozen=True):
     fills: list[FillAnswer]
     next_cursor: str | None
+
+
+def placed_answer(placed: PlacedOrder) -> tuple[int, OrderPlaced]:
+    """With its status: 200 for an order that was placed before."""
+    status = HTTPStatus.OK if placed.repeated else HTTPStatus.ACCEPTED
+    answer = OrderPlaced(
+        message=_placed_message(placed), order_id=placed.order_id, status=placed.status
+    )
+    return status, answer
+
+
+def _placed_message(placed: PlacedOrder) -> str:
+    return "This order was placed before." if placed.repeated else "Order received."
+
+
+def batch_item(result: PlacedOrder | Order | ApiError) -> BatchItem:
+    if isinstance(result, ApiError):
+        return BatchItem(ok=False, message=result.message, code=result.code, field=result.field)
+    if isinstance(result, Order):
+        return BatchItem(
+            ok=True, message="Cancel received.", order_id=result.pk, status=result.status
+        )
+    message = _placed_message(result)
+    return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
 
 
 def price_or_none(price_ticks: int, rules: MarketRules) -> str | None:

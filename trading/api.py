@@ -20,6 +20,7 @@ from trading.answers import (
     PositionsPage,
     fill_answer,
     order_answer,
+    placed_answer,
     position_answer,
 )
 from trading.market_rules import all_market_rules, market_rules, market_ticker
@@ -54,9 +55,8 @@ class OrderPlacingView(APIView):
         `expiresAt`.
         """
         placed = services.place_order(user_id_of(request), parse_body(request, NewOrder))
-        message = "This order was placed before." if placed.repeated else "Order received."
-        answer = OrderPlaced(message=message, order_id=placed.order_id, status=placed.status)
-        return Response(answer, status=200 if placed.repeated else 202)
+        status, answer = placed_answer(placed)
+        return Response(answer, status=status)
 
 
 class OrderView(APIView):

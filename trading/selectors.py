@@ -1,14 +1,15 @@
 """What reads trading's rows and the engine's published state. Nothing here changes anything."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
-from django.db import connection
 from django.db.models import QuerySet
 
 from exchange_site.api import ApiError
 from exchange_site.redis_client import request_redis_client
+from exchange_site.statements import read_all
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
 from trading.market_rules import MarketRules
@@ -19,6 +20,7 @@ from trading.models import (
     Liquidation,
     MarketStatus,
     Order,
+    OutboxCommand,
     Position,
 )
 
@@ -37,26 +39,41 @@ class TraderStanding:
     taker_fee_ppm: int
 
 
-_STANDING = """
-SELECT (SELECT position_lots FROM trading_position
-         WHERE user_id = %(user_id)s AND market_id = %(market_id)s),
-       (SELECT leverage FROM trading_traderleverage
-         WHERE user_id = %(user_id)s AND market_id = %(market_id)s),
+_STANDINGS = """
+SELECT asked.user_id, asked.market_id, position.position_lots, leverage.leverage,
        tier.maker_fee_ppm, tier.taker_fee_ppm
-  FROM (SELECT 1) one
-  LEFT JOIN trading_userfeetier member ON member.user_id = %(user_id)s
+  FROM unnest(%s::bigint[], %s::text[]) AS asked(user_id, market_id)
+  LEFT JOIN trading_position position USING (user_id, market_id)
+  LEFT JOIN trading_traderleverage leverage USING (user_id, market_id)
+  LEFT JOIN trading_userfeetier member USING (user_id)
   LEFT JOIN trading_feetier tier ON tier.id = member.tier_id
 """
 
 
+def trader_standings(
+    traders: Collection[tuple[int, MarketRules]],
+) -> dict[tuple[int, str], TraderStanding]:
+    """By user and market. In one query: every order asks."""
+    rules_of = {(user_id, rules.id): rules for user_id, rules in traders}
+    user_ids, market_ids = zip(*rules_of, strict=True)
+    rows = read_all(_STANDINGS, (list(user_ids), list(market_ids)))
+    return {(row[0], row[1]): _standing(rules_of[row[0], row[1]], *row[2:]) for row in rows}
+
+
 def trader_standing(user_id: int, rules: MarketRules) -> TraderStanding:
-    """In one query: every order asks."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, {"user_id": user_id, "market_id": rules.id})
-        lots, leverage, maker_fee_ppm, taker_fee_ppm = cursor.fetchone()
-    if taker_fee_ppm is None:
+    return trader_standings([(user_id, rules)])[user_id, rules.id]
+
+
+def _standing(
+    rules: MarketRules,
+    position_lots: int | None,
+    leverage: int | None,
+    maker_fee_ppm: int | None,
+    taker_fee_ppm: int | None,
+) -> TraderStanding:
+    if maker_fee_ppm is None or taker_fee_ppm is None:
         maker_fee_ppm, taker_fee_ppm = rules.maker_fee_ppm, rules.taker_fee_ppm
-    return TraderStanding(lots or 0, leverage, maker_fee_ppm, taker_fee_ppm)
+    return TraderStanding(position_lots or 0, leverage, maker_fee_ppm, taker_fee_ppm)
 
 
 def order_of_user(user_id: int, order_id: int) -> Order:
@@ -105,6 +122,12 @@ def pending_orders(user_id: int, market_id: str) -> QuerySet[Order]:
     """Accepted, and as far as Postgres knows not yet with their engine; oldest first."""
     pending = Order.objects.filter(user_id=user_id, market_id=market_id, status=OrderStatus.PENDING)
     return pending.order_by("pk")
+
+
+def has_amendments(order: Order) -> bool:
+    """Whether its trader ever asked for another price or size of it."""
+    asked = OutboxCommand.objects.filter(created_by_id=order.user_id, command_type="AmendOrder")
+    return asked.filter(payload__order_id=order.pk).exists()
 
 
 def markets_with_live_orders(user_id: int) -> list[str]:

@@ -8,14 +8,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
-from exchange_site.api import ApiError, invalid, parse_body
+from exchange_site.api import invalid, parse_body
 from exchange_site.schema import documented, query, struct_schema
 from matching.messages.limits import MAX_ID
 from trading import api_examples as examples
 from trading import services
-from trading.answers import BatchAnswer, BatchItem, LeverageSet, MarketCommandSent
-from trading.models import Order
-from trading.services import PlacedOrder
+from trading.answers import BatchAnswer, LeverageSet, MarketCommandSent, batch_item
 from trading.services.batching import BATCH_MAX
 from trading.services.terms import NewOrder, Number
 
@@ -58,10 +56,10 @@ class OrdersBatchView(APIView):
         errors=(400, 401, 403, 503),
     )
     def post(self, request: Request) -> Response:
-        """One transaction; each order fares on its own, as the results tell in the same order."""
+        """Each order fares on its own, as the results tell in the same order."""
         body = parse_body(request, NewOrders)
         results = services.place_orders(user_id_of(request), body.orders)
-        return Response(BatchAnswer(results=[_item(result) for result in results]), status=202)
+        return Response(BatchAnswer(results=[batch_item(result) for result in results]), status=202)
 
     @documented(
         "Cancel up to 100 orders",
@@ -74,18 +72,7 @@ class OrdersBatchView(APIView):
     def delete(self, request: Request) -> Response:
         """One transaction; each order fares on its own, as the results tell in the same order."""
         results = services.cancel_orders(user_id_of(request), _order_ids(request))
-        return Response(BatchAnswer(results=[_item(result) for result in results]), status=202)
-
-
-def _item(result: PlacedOrder | Order | ApiError) -> BatchItem:
-    if isinstance(result, ApiError):
-        return BatchItem(ok=False, message=result.message, code=result.code, field=result.field)
-    if isinstance(result, Order):
-        return BatchItem(
-            ok=True, message="Cancel received.", order_id=result.pk, status=result.status
-        )
-    message = "This order was placed before." if result.repeated else "Order received."
-    return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
+        return Response(BatchAnswer(results=[batch_item(result) for result in results]), status=202)
 
 
 def _order_ids(request: Request) -> list[int]:

@@ -73,17 +73,13 @@ def core_parts(run: Prepared) -> list[Part]:
     ]
 
 
+def api_command(port: int) -> list[str]:
+    # A process per core.
+    return _granian("asgi", "exchange_site.api_server:application", port, "--workers", "2")
+
+
 def edge_parts(run: Prepared) -> list[Part]:
-    # A process per core; threads wait for Postgres while others compute.
-    threads = (
-        "--workers",
-        "2",
-        "--blocking-threads",
-        "4",
-        "--blocking-threads-idle-timeout",
-        "600",
-    )
-    api = _granian("wsgi", "exchange_site.wsgi:application", run.port, *threads)
+    api = api_command(run.port)
     feeds = _granian("asgi", "exchange_site.asgi:application", run.feeds_port, "--workers", "1")
     return [
         Part(name="api", group=EDGE, command=api, address=f"http://127.0.0.1:{run.port}"),

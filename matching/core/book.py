@@ -1,16 +1,23 @@
 """The order book: price–time priority.
 
-Theory of operation. Each side keeps a dict of price → level and a plain list of the prices that
-have one, sorted so that the best price is the last. Trading happens near the best price, so a new
-or emptied level mostly touches the list's end; elsewhere `bisect` finds the place. A level is a
-linked list threaded through the orders themselves (arrivals at the tail, fills at the head), so
-joining, leaving from anywhere and filling cost the same in a queue of ten and of a hundred
-thousand. The book knows nothing of money; an order carries what the rest of the engine needs to
-know about it.
+Theory of operation. Each side keeps a dict of price → level, the best level, and the prices that
+have one as a sorted list in chunks, the best price last. Trading happens near the best price, so a
+new or emptied level mostly touches the last chunk's end; elsewhere `bisect` finds the place. Of a
+hundred messages some forty open or close a level: a tree or a `SortedDict` would spend most of its
+time on that, and one plain list moves too much memory once there are tens of thousands of levels.
+
+A level is a linked list threaded through the orders themselves (arrivals at the tail, fills at the
+head), so joining, leaving from anywhere and filling cost the same in a queue of ten and of a
+hundred thousand. The book knows nothing of money; an order carries what the rest of the engine
+needs to know about it.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
+from typing import Final
+
+LOWEST_RANK: Final = -(2**61)  # below every rank: prices are far smaller
+CHUNK_RANKS_MAX: Final = 1_024
 
 
 class Order:
@@ -92,90 +99,115 @@ class Level:
 
     __slots__ = ("newest", "oldest", "price_ticks", "size_lots")
 
-    def __init__(self, price_ticks: int) -> None:
-        self.price_ticks = price_ticks
-        self.size_lots = 0
-        self.oldest: Order | None = None
-        self.newest: Order | None = None
+    def __init__(self, order: Order) -> None:
+        self.price_ticks = order.price_ticks
+        self.size_lots = order.remaining_lots
+        self.oldest = order
+        self.newest = order
 
     def __iter__(self) -> Iterator[Order]:
-        order = self.oldest
+        order: Order | None = self.oldest
         while order is not None:
             yield order
             order = order.newer
 
 
-class BookSide:
-    """Bids or asks. ``_ranks`` holds price for bids, −price for asks: the last is the best."""
+class _Ranks:
+    """Distinct integers in order, in chunks, so that a change moves at most a chunk in memory.
 
-    __slots__ = ("_levels", "_ranks", "best", "is_bids")
+    ``_bounds[i]`` is a lower bound of chunk i and above all of chunk i − 1. No chunk is empty but
+    the only one.
+    """
+
+    __slots__ = ("_bounds", "_chunks")
+
+    def __init__(self) -> None:
+        self._chunks: list[list[int]] = [[]]
+        self._bounds = [LOWEST_RANK]
+
+    def __len__(self) -> int:
+        return sum([len(chunk) for chunk in self._chunks])
+
+    def __reversed__(self) -> Iterator[int]:
+        for chunk in reversed(self._chunks):
+            yield from reversed(chunk)
+
+    def last(self) -> int:
+        """LOWEST_RANK if there is none."""
+        chunk = self._chunks[-1]
+        return chunk[-1] if chunk else LOWEST_RANK
+
+    def add(self, rank: int) -> None:
+        at = self._chunk_of(rank)
+        chunk = self._chunks[at]
+        if not chunk or rank > chunk[-1]:
+            chunk.append(rank)
+        else:
+            insort(chunk, rank)
+        if len(chunk) > CHUNK_RANKS_MAX:
+            half = len(chunk) // 2
+            self._chunks.insert(at + 1, chunk[half:])
+            self._bounds.insert(at + 1, chunk[half])
+            del chunk[half:]
+
+    def discard(self, rank: int) -> None:
+        """The rank must be there."""
+        at = self._chunk_of(rank)
+        chunk = self._chunks[at]
+        if rank == chunk[-1]:
+            chunk.pop()
+        else:
+            del chunk[bisect_left(chunk, rank)]
+        if not chunk and len(self._chunks) > 1:
+            del self._chunks[at], self._bounds[at]
+            self._bounds[0] = LOWEST_RANK
+
+    def _chunk_of(self, rank: int) -> int:
+        bounds = self._bounds
+        if rank >= bounds[-1]:
+            return len(bounds) - 1
+        return bisect_right(bounds, rank) - 1
+
+
+class BookSide:
+    """Bids or asks. A price's rank is the price for bids, −price for asks: the last is the best."""
+
+    __slots__ = ("_ranks", "best", "by_price", "is_bids")
 
     def __init__(self, is_bids: bool) -> None:
         self.is_bids = is_bids
         self.best: Level | None = None
-        self._levels: dict[int, Level] = {}
-        self._ranks: list[int] = []
+        self.by_price: dict[int, Level] = {}
+        self._ranks = _Ranks()
 
     def __len__(self) -> int:
         """Number of price levels."""
-        return len(self._ranks)
+        return len(self.by_price)
 
     def levels(self) -> Iterator[Level]:
         """Best first. The side must not change meanwhile."""
         for rank in reversed(self._ranks):
-            yield self._levels[abs(rank)]
+            yield self.by_price[abs(rank)]
 
-    def append(self, order: Order) -> None:
-        """The order joins the back of the queue at its price."""
+    def open_level(self, order: Order) -> None:
+        """The order is the first at its price."""
         price = order.price_ticks
-        level = self._levels.get(price)
-        if level is None:
-            level = Level(price)
-            self._levels[price] = level
-            rank = price if self.is_bids else -price
-            if not self._ranks or rank > self._ranks[-1]:
-                self._ranks.append(rank)
-                self.best = level
-            else:
-                insort(self._ranks, rank)
-        newest = level.newest
-        if newest is None:
-            level.oldest = order
-        else:
-            newest.newer = order
-            order.older = newest
-        level.newest = order
-        level.size_lots += order.remaining_lots
+        level = Level(order)
         order.level = level
+        self.by_price[price] = level
+        best = self.best
+        if best is None or (price > best.price_ticks if self.is_bids else price < best.price_ticks):
+            self.best = level
+        self._ranks.add(price if self.is_bids else -price)
 
-    def unlink(self, order: Order) -> None:
-        """The order leaves; its level goes with the last one."""
-        level = order.level
-        if level is None:
-            raise ValueError(f"order {order.order_id} is not in the book")
-        older, newer = order.older, order.newer
-        if older is None:
-            level.oldest = newer
-        else:
-            older.newer = newer
-        if newer is None:
-            level.newest = older
-        else:
-            newer.older = older
-        level.size_lots -= order.remaining_lots
-        order.level = order.older = order.newer = None
-        if level.oldest is None:
-            self._drop(level)
-
-    def _drop(self, level: Level) -> None:
-        ranks = self._ranks
-        del self._levels[level.price_ticks]
+    def close_level(self, level: Level) -> None:
+        """Its last order has left."""
+        price = level.price_ticks
+        del self.by_price[price]
+        self._ranks.discard(price if self.is_bids else -price)
         if level is self.best:
-            ranks.pop()
-            self.best = self._levels[abs(ranks[-1])] if ranks else None
-        else:
-            rank = level.price_ticks if self.is_bids else -level.price_ticks
-            del ranks[bisect_left(ranks, rank)]
+            rank = self._ranks.last()
+            self.best = None if rank == LOWEST_RANK else self.by_price[abs(rank)]
 
 
 class OrderBook:
@@ -193,24 +225,54 @@ class OrderBook:
         return self.bids if is_long else self.asks
 
     def append(self, order: Order) -> None:
-        self.side(order.is_long).append(order)
+        """The order joins the back of the queue at its price."""
         self.orders[order.order_id] = order
+        side = self.bids if order.is_long else self.asks
+        level = side.by_price.get(order.price_ticks)
+        if level is None:
+            side.open_level(order)
+            return
+        newest = level.newest
+        newest.newer = order
+        order.older = newest
+        order.level = level
+        level.newest = order
+        level.size_lots += order.remaining_lots
 
     def remove(self, order: Order) -> None:
-        self.side(order.is_long).unlink(order)
+        """The order leaves; its level goes with the last one."""
+        level = order.level
+        if level is None:
+            raise ValueError(f"order {order.order_id} is not in the book")
         del self.orders[order.order_id]
+        order.level = None
+        older, newer = order.older, order.newer
+        if older is None and newer is None:
+            (self.bids if order.is_long else self.asks).close_level(level)
+            return
+        level.size_lots -= order.remaining_lots
+        if older is not None:
+            older.newer = newer
+        elif newer is not None:
+            level.oldest = newer
+        if newer is not None:
+            newer.older = older
+        elif older is not None:
+            level.newest = older
+        order.older = order.newer = None
 
     def reduce(self, order: Order, size_lots: int) -> None:
         """Take lots off a resting order, which keeps its place; the last lots take it out."""
-        if size_lots >= order.remaining_lots:
+        left = order.remaining_lots - size_lots
+        if left <= 0:
             self.remove(order)
             order.remaining_lots = 0
-        else:
-            order.remaining_lots -= size_lots
-            level = order.level
-            if level is None:
-                raise ValueError(f"order {order.order_id} is not in the book")
-            level.size_lots -= size_lots
+            return
+        level = order.level
+        if level is None:
+            raise ValueError(f"order {order.order_id} is not in the book")
+        order.remaining_lots = left
+        level.size_lots -= size_lots
 
     def best_bid_ticks(self) -> int:
         """0 if there is none."""

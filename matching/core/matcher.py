@@ -89,8 +89,6 @@ def match(state: State, config: MarketConfig, taker: Taker, turn: Turn) -> Cance
         if level is None or not crosses(order, level.price_ticks):
             return None
         maker = level.oldest
-        if maker is None:
-            raise ValueError(f"level {level.price_ticks} is empty")
         maker_account = state.account(maker.account_id, turn)
         side_of_band = beyond_band(state, config, level, order.is_long)
         if side_of_band > 0:

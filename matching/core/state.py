@@ -28,7 +28,7 @@ from matching.messages.vocabulary import CancelReason, MarketState
 ORDER_EXPIRY = 0
 COUNTDOWN = 1
 
-NO_TIERS = TierTable.none()
+NO_TIERS = TierTable(None)
 
 
 class Account:

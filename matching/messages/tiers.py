@@ -34,25 +34,22 @@ class TierTable:
 
     __slots__ = ("amounts_ppm", "fee_ppm", "k", "tiers")
 
-    def __init__(self, config: MarketConfig) -> None:
+    def __init__(self, config: MarketConfig | None) -> None:
+        """None: of a market not configured yet, which no rule is asked of."""
+        self.k = 0
+        self.fee_ppm = 0
+        self.tiers: tuple[LeverageTier, ...] = ()
+        self.amounts_ppm: list[int] = []  # a_b, in units × PPM
+        if config is None:
+            return
         self.k = config.units_per_tick_lot
         self.fee_ppm = config.liquidation_fee_ppm
         self.tiers = config.tiers
-        self.amounts_ppm: list[int] = []  # a_b, in units × PPM
         amount = previous_rate = 0
         for tier in config.tiers:
             amount += tier.floor_units * (tier.maintenance_ppm - previous_rate)
             previous_rate = tier.maintenance_ppm
             self.amounts_ppm.append(amount)
-
-    @classmethod
-    def none(cls) -> "TierTable":
-        """Of a market not configured yet."""
-        table = cls.__new__(cls)
-        table.k = table.fee_ppm = 0
-        table.tiers = ()
-        table.amounts_ppm = []
-        return table
 
     def tier_of(self, notional_units: int) -> LeverageTier:
         """The tier a position of this notional is in."""

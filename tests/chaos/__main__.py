@@ -14,13 +14,17 @@ from pathlib import Path
 from types import FrameType
 
 from exchange_site.embedded.ports import free_port
-from tests.chaos import checks
+from tests.chaos import checks, promises
 from tests.chaos.exchange import Exchange
 from tests.chaos.faults import Damage, plan
-from tests.chaos.load import MARKETS, Prober, Request, Trader
+from tests.chaos.load import MARKETS, Prober, Request
+from tests.chaos.occurrences import never_happened, occurrences
+from tests.chaos.replaying import naive_differences
 from tests.chaos.streams import Recorder
+from tests.chaos.traders import Trader
 
-TRADERS = 8
+TRADERS = 9
+RECKLESS = 3  # of them
 RECOVERED_WITHIN_S = 60.0  # how long a step may wait for it
 RECORDS_SHOWN_MAX = 20
 LONG_RUN_S = 300  # and longer: Redis is wiped once
@@ -65,19 +69,25 @@ class Run:
         self.stop_load = threading.Event()
         self.failures: dict[str, list[str]] = {}
         self.remarks: list[str] = []
+        self.happened: dict[str, int] = {}
 
     def go(self) -> bool:
         options = self.options
         say(f"seed {options.seed}, {options.duration} s, {options.kills} kills")
         say(f"data and logs: {self.exchange.data}")
         self.exchange.start()
+        self.exchange.start_operator(options.seed)
+        self.exchange.start_storm(options.seed)
         self.recorder = Recorder(self.exchange.store(), list(MARKETS))
         self.damage = Damage(self.exchange, self.recorder, options.seed)
         url = self.exchange.url
         self.traders = [
-            Trader(url, f"chaos{n}", self.stop_load, f"{options.seed} {n}", options.rate / TRADERS)
+            Trader(
+                url, f"chaos{n}", self.stop_load, f"{options.seed} {n}", options.rate / TRADERS,
+                reckless=n < RECKLESS,
+            )
             for n in range(TRADERS)
-        ]
+        ]  # fmt: skip
         self.prober = Prober(url, self.stop_load, self.recovery.order_through)
         for thread in self._threads:
             thread.start()
@@ -87,6 +97,8 @@ class Run:
         self.stop_load.set()
         for thread in self._callers:
             thread.join()
+        self.exchange.end_storm()
+        self.exchange.end_operator()
         say(f"load ended after {time.monotonic() - began:.0f} s; checking")
         self._check()
         self._print_figures()
@@ -123,9 +135,20 @@ class Run:
         for name, check in checks.BOOK_CHECKS.items():
             self.failures[name] = check(books)
         self.failures["book"] = checks.book_differences(self.exchange)
-        differences, self.remarks = checks.naive_differences(books, self.recorder)
+        self.failures["commands lost or doubled"] = promises.lost_or_doubled(books)
+        self.failures["commands without their effect"] = promises.wrong_effects(
+            books, self.recorder
+        )
+        self.failures["operator's commands"] = promises.wrong_operator_commands(
+            books, self.exchange.operator_lines()
+        )
+        self.failures["leverage"] = promises.wrong_leverages(books)
+        differences, self.remarks = naive_differences(books, self.recorder)
         self.failures["naive replay"] = differences
         self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
+        self.happened = occurrences(books, self.recorder)
+        if self.options.duration >= LONG_RUN_S:
+            self.failures["never happened"] = never_happened(self.happened)
 
     def _fail(self, name: str, record: str) -> None:
         self.failures.setdefault(name, []).append(record)
@@ -161,10 +184,12 @@ class Run:
             "other faults": dict(self.damage.others),
             "recovery": f"median {statistics.median(times):.1f} s, worst {max(times):.1f} s, "
             f"of {len(self.recovery.times_s)}; {self.recovery.unfinished} unfinished",
+            "happened": ", ".join(f"{name} {n}" for name, n in self.happened.items()),
             "naive replay": "; ".join(self.remarks),
-            "lost": len(self.failures["lost orders"])
-            + len(self.failures["cancels without effect"]),
-            "doubled": self._count("doubled orders", "naive replay"),
+            "lost": self._count(
+                "lost orders", "cancels without effect", "commands without their effect"
+            ),
+            "doubled": self._count("doubled orders", "commands lost or doubled", "naive replay"),
         }
         for name, figure in rows.items():
             say(f"{name:<20} {figure}")

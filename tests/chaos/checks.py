@@ -13,16 +13,12 @@ import msgspec
 import psycopg
 import redis
 
-from matching.messages.codec import UndecodableMessage, decode_command
-from matching.messages.events import Trade
 from matching.messages.streams import Depth, depth_key, output_stream, snapshots_key
 from tests.chaos.exchange import Exchange
-from tests.chaos.load import Request
-from tests.chaos.streams import Recorder
-from tests.matching.naive_money import NaiveExchange
+from tests.chaos.load import MARKETS, Request
 
 QUIET_WITHIN_S = 180.0
-LIVE = ("pending", "open")
+LIVE = ("pending", "waiting", "open")
 
 
 def wait_until_quiet(exchange: Exchange) -> list[str]:
@@ -95,6 +91,19 @@ class Books:
             deposits = cursor.execute(
                 "SELECT idempotency_key, amount_units, status, entry_id FROM ledger_deposit"
             ).fetchall()
+            self.commands = cursor.execute(
+                "SELECT c.*, u.username FROM trading_outboxcommand c "
+                "LEFT JOIN accounts_user u ON u.id = c.created_by_id ORDER BY c.id"
+            ).fetchall()
+            self.leverages = cursor.execute(
+                "SELECT l.*, u.username FROM trading_traderleverage l "
+                "JOIN accounts_user u ON u.id = l.user_id"
+            ).fetchall()
+            self.liquidations = cursor.execute("SELECT * FROM trading_liquidation").fetchall()
+            self.fundings = cursor.execute("SELECT * FROM trading_fundingsettlement").fetchall()
+            self.positions = cursor.execute("SELECT * FROM trading_position").fetchall()
+            self.settlements = cursor.execute("SELECT * FROM trading_settlement").fetchall()
+            self.wallets = cursor.execute("SELECT * FROM ledger_wallet").fetchall()
         self.deposits: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for deposit in deposits:
             self.deposits[deposit["idempotency_key"]].append(deposit)
@@ -115,6 +124,8 @@ def lost_orders(books: Books) -> list[str]:
             lost.append(f"order {request.key}: acknowledged as {acknowledged.body}, row {order}")
         elif order["status"] == "pending":
             lost.append(f"order {request.key}: still pending, id {order['id']}")
+        elif order["status"] == "waiting" and order["triggered_at"]:
+            lost.append(f"order {request.key}: fired and got stuck, id {order['id']}")
         elif order["username"] != request.trader or order["side"] != request.sent["side"]:
             lost.append(f"order {request.key}: row {order} differs from {request.sent}")
     return lost
@@ -152,6 +163,7 @@ def wrong_orders(books: Books) -> list[str]:
         fits = {
             "filled": left == 0 and order["filled_lots"] > 0,
             "open": left > 0,
+            "waiting": order["filled_lots"] == order["cancelled_lots"] == order["held_units"] == 0,
             "rejected": order["filled_lots"] == 0,
             "cancelled": left == 0,
             "expired": left == 0,
@@ -165,13 +177,14 @@ def wrong_orders(books: Books) -> list[str]:
 def uncancelled(books: Books) -> list[str]:
     """Acknowledged cancels whose orders, acknowledged before, are still open."""
     wrong = []
-    placed: dict[str, list[tuple[float, int, str]]] = defaultdict(list)
+    placed: dict[str, list[tuple[float, int, str, str]]] = defaultdict(list)
     for request in books.of("order"):
         if request.acknowledged:
             # When the answer was there isn't recorded; the next request of the thread is later.
             order_id = request.acknowledged.body["orderId"]
             at_s = request.acknowledged.sent_s
-            placed[request.trader].append((at_s, order_id, request.sent["marketId"]))
+            sent = request.sent
+            placed[request.trader].append((at_s, order_id, sent["marketId"], sent["side"]))
     for request in books.of("cancel"):
         order = books.orders[int(request.key)]
         if request.acknowledged and order["status"] in LIVE:
@@ -179,8 +192,9 @@ def uncancelled(books: Books) -> list[str]:
     for request in books.of("cancel_all"):
         if not request.acknowledged:
             continue
-        for at_s, order_id, market in placed[request.trader]:
+        for at_s, order_id, market, side in placed[request.trader]:
             meant = at_s < request.acknowledged.sent_s and request.key in ("", market)
+            meant = meant and request.note in ("", side)
             if meant and books.orders[order_id]["status"] in LIVE:
                 wrong.append(f"order {order_id}: cancel all {request.key!r} acknowledged, open")
     return wrong
@@ -201,12 +215,46 @@ def wrong_deposits(books: Books) -> list[str]:
     return wrong
 
 
+def money_created_or_destroyed(books: Books) -> list[str]:
+    """Wallets + margin + fees + insurance − entry cost = all that came in, from rows alone: fees
+    and insurance from fills and settlements, what operators put in from their commands."""
+    topped_up = sum(
+        c["payload"]["amount_units"] for c in books.commands if c["command_type"] == "FundInsurance"
+    )
+    came_in = topped_up + sum(
+        d["amount_units"] for rows in books.deposits.values() for d in rows if d["entry_id"]
+    )
+    there = {
+        "wallets": sum(w["available_units"] + w["held_units"] for w in books.wallets),
+        "margin": sum(p["margin_units"] for p in books.positions),
+        "entry cost": -sum(p["entry_cost_units"] for p in books.positions),
+        "fees": sum(f["fee_units"] for f in books.fills),
+        "insurance": topped_up
+        + sum(row["insurance_units"] for row in (*books.fills, *books.settlements)),
+    }
+    held = {row["user_id"]: row["held_units"] for row in books.wallets}
+    reserved: Counter[int] = Counter()
+    for order in books.orders.values():
+        reserved[order["user_id"]] += order["held_units"]
+    wrong = [
+        f"user {user}: the wallet holds {units}, its orders {reserved[user]}"
+        for user, units in held.items()
+        if units != reserved[user]
+    ]
+    if sum(there.values()) != came_in:
+        wrong.append(f"{there} sum to {sum(there.values())}, {came_in} came in")
+    lots: Counter[str] = Counter()
+    for position in books.positions:
+        lots[position["market_id"]] += position["position_lots"]
+    return wrong + [f"{market}: positions sum to {net}" for market, net in lots.items() if net]
+
+
 def unexpected_answers(books: Books) -> list[str]:
     """500s, and refusals that only an exchange at odds with itself gives."""
     wrong = []
     for request in books.requests:
         for attempt in request.attempts:
-            code = attempt.body.get("code", "") if isinstance(attempt.body, dict) else ""
+            code = (isinstance(attempt.body, dict) and attempt.body.get("code")) or ""
             if attempt.status in (500, 403, 404) or code.endswith("_REUSED"):
                 wrong.append(f"{request.kind} {request.key}: {attempt.status} {attempt.body}")
     return wrong
@@ -249,75 +297,14 @@ def _market_book_differences(
     ]
 
 
-def naive_differences(books: Books, recorder: Recorder) -> tuple[list[str], list[str]]:
-    """Fills against a naive replay of the recorded input: differences, and remarks."""
-    differences, remarks = [], []
-    for market, record in recorder.records.items():
-        history, missing = record.history(books.cursors[market])
-        if missing:
-            remarks.append(f"{market}: input of {len(missing)} sequences was lost with Redis")
-            continue
-        expected, followed, why = _naive_fills(history)
-        found = {
-            (f["trade_id"], f["role"]): (
-                f["order_id"], f["price_ticks"], f["size_lots"], f["fee_units"],
-                f["realized_pnl_units"],
-            )
-            for f in books.fills if f["market_id"] == market and f["seq"] <= followed
-        }  # fmt: skip
-        for key in sorted(set(expected) | set(found)):
-            if expected.get(key) != found.get(key):
-                differences.append(
-                    f"{market} trade {key}: naive {expected.get(key)}, row {found.get(key)}"
-                )
-        compared = f"{market}: {followed} of {len(history)} commands, {len(found)} fills compared"
-        remarks.append(f"{compared}; then {why}" if why else compared)
-    return differences, remarks
-
-
-def _naive_fills(
-    history: list[tuple[int, bytes]],
-) -> tuple[dict[tuple[int, str], tuple[int, ...]], int, str]:
-    """Fills, as far as the naive exchange can follow: the last sequence, and what came then."""
-    naive = NaiveExchange()
-    fills: dict[tuple[int, str], tuple[int, ...]] = {}
-    now_ms = 0
-    for seq, (command_ms, data) in enumerate(history, 1):
-        now_ms = max(now_ms, command_ms)
-        try:
-            command = decode_command(data)
-        except UndecodableMessage:
-            continue
-        if why := naive.beyond(command, now_ms):
-            return fills, seq - 1, why
-        for event in naive.apply(command, now_ms):
-            if isinstance(event, Trade):
-                for role, leg in (("TAKER", event.taker), ("MAKER", event.maker)):
-                    fills[event.trade_id, role] = (
-                        leg.order_id, event.price_ticks, event.size_lots, leg.fee_units,
-                        leg.realized_pnl_units,
-                    )  # fmt: skip
-    return fills, len(history), ""
-
-
-_WALLETS = """
-from ledger.reconciliation import wallet_differences
-found = wallet_differences()
-print(found)
-raise SystemExit(bool(found))
-"""
-
-
 def unclean(exchange: Exchange) -> list[str]:
     """`manage.py reconcile`, and `verifyreplay` from the oldest snapshot kept."""
     found = []
     status, said = exchange.manage("reconcile")
-    if "Unknown command" in said:
-        status, said = exchange.manage("shell", "-c", _WALLETS)
     if status:
         found.append(f"reconcile: {said.strip()}")
     with exchange.store() as client:
-        starts = {market: _oldest_start(client, market) for market in ("BTC-PERP", "ETH-PERP")}
+        starts = {market: _oldest_start(client, market) for market in MARKETS}
     for market, seq in starts.items():
         status, said = exchange.manage("verifyreplay", "--market", market, "--from", str(seq + 1))
         if status:
@@ -336,5 +323,6 @@ BOOK_CHECKS: dict[str, Callable[[Books], list[str]]] = {
     "orders in a wrong state": wrong_orders,
     "cancels without effect": uncancelled,
     "deposits lost or doubled": wrong_deposits,
+    "money created or destroyed": money_created_or_destroyed,
     "answers that can't be": unexpected_answers,
 }

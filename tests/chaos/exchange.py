@@ -1,10 +1,14 @@
-"""One exchange under test, started by `manage.py runexchange` on a data folder of its own."""
+"""One exchange under test, started by `manage.py runexchange` on a data folder of its own; with it
+what the run adds: stormy prices in place of its own, an operator, a second engine."""
 
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -24,9 +28,8 @@ _MARKS: dict[str, tuple[str, ...]] = {
     "engine": ("manage.py", "runengine"),
     "worker": ("celery", "worker"),
     "beat": ("celery", "beat"),
-    "api": ("granian", "wsgi"),
-    "feeds": ("granian", "asgi"),
-    "prices": ("manage.py", "runprices"),
+    "api": ("granian", "exchange_site.api_server"),
+    "feeds": ("granian", "exchange_site.asgi"),
 }
 
 
@@ -46,6 +49,10 @@ class Exchange:
         self.process: subprocess.Popen[bytes] | None = None
         self.services: dict[str, str] = {}
         self._standbys: list[subprocess.Popen[bytes]] = []
+        self._storm: subprocess.Popen[bytes] | None = None
+        self._storm_lock = threading.Lock()
+        self._storm_command: list[str] = []
+        self._operator: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("wb") as log:
@@ -68,9 +75,10 @@ class Exchange:
 
     def stop(self) -> None:
         """Everything, in order; what a killed run would leave, too."""
-        for standby in self._standbys:
-            standby.kill()
-            standby.wait()
+        for extra in (*self._standbys, self._storm, self._operator):
+            if extra is not None:
+                extra.kill()
+                extra.wait()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -142,20 +150,21 @@ class Exchange:
         except psutil.Error:
             return []
 
-    # -- a second engine
+    # -- beside it
+
+    def _beside(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        with (self.data / "logs" / f"{name}.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.environment | self.services | {RUN_MARKER: str(self.data)},
+                stdout=output,
+                stderr=output,
+            )
 
     def start_standby(self) -> None:
-        log = self.data / "logs" / "standby.log"
-        with log.open("ab") as output:
-            self._standbys.append(
-                subprocess.Popen(
-                    [sys.executable, "manage.py", "runengine", "--name", "standby"],
-                    cwd=ROOT,
-                    env=self.environment | self.services | {RUN_MARKER: str(self.data)},
-                    stdout=output,
-                    stderr=output,
-                )
-            )
+        command = ("manage.py", "runengine", "--name", "standby")
+        self._standbys.append(self._beside("standby", *command))
 
     def kill_standby(self) -> int | None:
         """The process id of what was killed; None if no standby runs."""
@@ -165,3 +174,69 @@ class Exchange:
                 standby.wait()
                 return standby.pid
         return None
+
+    def _own_prices(self, word: str) -> None:
+        """Start or stop `runprices`."""
+        configuration = str(self.data / "supervisord.conf")
+        supervisorctl = [sys.executable, "-m", "supervisor.supervisorctl", "-c", configuration]
+        subprocess.run([*supervisorctl, word, "edge:prices"], stdout=subprocess.DEVNULL, check=True)
+
+    def start_storm(self, seed: int) -> None:
+        """From now on prices are `tests.chaos.prices`."""
+        self._own_prices("stop")
+        began_ms = time.time_ns() // 1_000_000
+        self._storm_command = ["-m", "tests.chaos.prices", str(seed), str(began_ms)]
+        self._restart_storm()
+
+    def _restart_storm(self) -> None:
+        with self._storm_lock:
+            if self._storm_command and (self._storm is None or self._storm.poll() is not None):
+                self._storm = self._beside("storm", *self._storm_command)
+
+    def kill_storm(self, silence_s: float) -> int | None:
+        """The process id of what was killed; it starts again after a silence."""
+        with self._storm_lock:
+            storm = self._storm
+            if storm is None or storm.poll() is not None:
+                return None
+            storm.kill()
+            storm.wait()
+        threading.Timer(silence_s, self._restart_storm).start()
+        return storm.pid
+
+    def end_storm(self) -> None:
+        """The exchange's own prices go on from the last one."""
+        with self._storm_lock:
+            self._storm_command = []
+            if self._storm is not None:
+                self._storm.kill()
+                self._storm.wait()
+        self._own_prices("start")
+
+    def start_operator(self, seed: int) -> None:
+        """Returns when the third market is made."""
+        code = f"from tests.chaos.operator import run; run({seed})"
+        self._operator = self._beside("operator", "manage.py", "shell", "-v", "0", "-c", code)
+        self._wait_for_operator("ready", within_s=UP_WITHIN_S)
+
+    def end_operator(self) -> None:
+        """It opens every market that is not before it leaves."""
+        if self._operator is not None and self._operator.poll() is None:
+            self._operator.terminate()
+            self._wait_for_operator("left", within_s=60)
+            self._operator.wait()
+
+    def _wait_for_operator(self, done: str, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while True:
+            over = self._operator is None or self._operator.poll() is not None
+            if any(line.get("done") == done for line in self.operator_lines()):
+                return
+            if over or time.monotonic() > deadline:
+                raise RuntimeError(f"the operator is not {done}, see {self.data}/logs/operator.log")
+            time.sleep(0.1)
+
+    def operator_lines(self) -> list[dict[str, Any]]:
+        log = self.data / "logs" / "operator.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return [json.loads(line) for line in lines if line.startswith("{")]

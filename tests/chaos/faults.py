@@ -90,7 +90,9 @@ class Damage:
             self.others[fault] += 1
             self._note(fault)
             return False
-        if fault == "standby":
+        if fault == "prices":
+            pid = self._kill_prices()
+        elif fault == "standby":
             pid = self._exchange.kill_standby()
             if pid is None:
                 self.do("standby start")
@@ -104,6 +106,11 @@ class Damage:
         self.kills[fault] += 1
         self._note(f"SIGKILL {fault} (pid {pid})")
         return True
+
+    def _kill_prices(self) -> int | None:
+        """The silence after it is sometimes long enough for the index to become stale."""
+        silence_s = self._rng.choice((0.1, 3.0, 13.0))
+        return self._exchange.kill_storm(silence_s)
 
     def _kill(self, fault: str) -> int | None:
         deadline = time.monotonic() + 20

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 
 from matching.messages.codec import decode_entry
+from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     COMMAND_FIELD,
     ENTRY_FIELD,
@@ -24,12 +25,12 @@ PAGE = 5_000
 
 
 class MarketRecord:
-    """Of one market: commands by input id, and the input id of each sequence."""
+    """Of one market: commands by input id, and the output entry of each sequence."""
 
     def __init__(self, market_id: str) -> None:
         self.market_id = market_id
         self.commands: dict[str, bytes] = {}
-        self.inputs: dict[int, str] = {}
+        self.entries: dict[int, OutputEntry] = {}
         self.epochs: list[bytes] = []
         self._last_input = "0-0"
         self._last_seq = 0
@@ -58,16 +59,20 @@ class MarketRecord:
             self.commands[self._last_input] = fields.get(COMMAND_FIELD, b"")
         for raw_id, fields in entries:
             self._last_seq = id_order(raw_id.decode())[0]
-            self.inputs[self._last_seq] = decode_entry(fields[ENTRY_FIELD]).input_id
+            self.entries[self._last_seq] = decode_entry(fields[ENTRY_FIELD])
 
-    def history(self, to_seq: int) -> tuple[list[tuple[int, bytes]], list[int]]:
-        """The commands that took effect, in their order, each with its time in milliseconds; and
+    def history(self, to_seq: int) -> tuple[list[tuple[bytes, OutputEntry]], list[int]]:
+        """The commands that took effect, in their order, each with what the engine said to it; and
         the sequences nobody recorded."""
-        missing = [seq for seq in range(1, to_seq + 1) if self.inputs.get(seq) not in self.commands]
+        missing = [
+            seq
+            for seq in range(1, to_seq + 1)
+            if seq not in self.entries or self.entries[seq].input_id not in self.commands
+        ]
         if missing:
             return [], missing
-        ids = [self.inputs[seq] for seq in range(1, to_seq + 1)]
-        return [(id_order(one)[0], self.commands[one]) for one in ids], []
+        entries = [self.entries[seq] for seq in range(1, to_seq + 1)]
+        return [(self.commands[entry.input_id], entry) for entry in entries], []
 
 
 class Recorder(threading.Thread):

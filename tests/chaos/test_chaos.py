@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 
 from exchange_site.embedded.bootstrap import ROOT
 from tests.chaos.faults import WEIGHTS, plan
+from tests.chaos.prices import HOME_TICKS, prices
 
 WITHIN_S = 900
 
@@ -45,3 +47,14 @@ def test_a_plan_is_of_its_seed_and_kills_every_part() -> None:
     assert times == sorted(times)
     assert times[0] >= 0
     assert times[-1] <= 1
+
+
+def test_prices_are_of_their_seed_and_stormy() -> None:
+    walk = list(islice(prices(3, "BTC-PERP"), 2_000))
+    assert walk == list(islice(prices(3, "BTC-PERP"), 2_000))
+    assert walk != list(islice(prices(4, "BTC-PERP"), 2_000))
+    assert walk[0] == HOME_TICKS["BTC-PERP"]
+    steps = [abs(after / before - 1) for before, after in pairwise(walk)]
+    assert sum(step > 0.02 for step in steps) > 10  # gaps
+    assert sum(step < 0.002 for step in steps) > 1_000  # calm
+    assert HOME_TICKS["BTC-PERP"] / 2 < min(walk) <= max(walk) < HOME_TICKS["BTC-PERP"] * 2

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import httpx
 from django.conf import settings
 
+from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
 from matching.messages.commands import UpdateIndexPrice
 from tests.feeds.conftest import database_url
@@ -55,11 +56,9 @@ class Exchange:
 
     def start(self) -> None:
         celery = [sys.executable, "-m", "celery", "-A", "exchange_site", "worker", "-c", "1"]
-        granian = str(Path(sys.executable).with_name("granian"))
-        api = [granian, "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
         self.start_engine()
         self._start("worker", celery)
-        self._start("api", [*api, "--blocking-threads", "4", "exchange_site.wsgi:application"])
+        self._start("api", api_command(self.port))
         wait_for(self._answers, "the API")
 
     def start_engine(self) -> None:

@@ -146,6 +146,10 @@ class NaiveExchange(NaivePrices):
                 released_units=c.hold_units % c.size_lots,
             )
         )
+        self.meet(order, c)
+
+    def meet(self, order: Resting, c: PlaceOrder) -> None:
+        """The order comes to the book; what is left of it rests or goes."""
         if c.reduce_only:
             excess = order.left - self.holding(c.account_id).closable(order.sign)
             if excess > 0:

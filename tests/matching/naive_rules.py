@@ -84,7 +84,10 @@ class NaiveRules:
             ),
             (
                 RejectCode.INVALID_SIZE,
-                lambda: not config.min_size_lots <= c.size_lots <= config.max_size_lots,
+                lambda: (
+                    not c.close_position
+                    and not config.min_size_lots <= c.size_lots <= config.max_size_lots
+                ),
             ),
             (
                 RejectCode.INVALID_TIME_IN_FORCE,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from trading.simulator import client as client_module
+from trading.simulator.actions import Place, PlaceMany
 from trading.simulator.client import Api, Pace, Session, SignInRefused
 from trading.simulator.identity import Identity, Kind
 from trading.simulator.stats import Stats
@@ -139,3 +140,13 @@ def test_an_answer_that_is_no_json_is_an_error_with_its_status() -> None:
     answer, stats = run(script, lambda s: s.call("POST", "/order", {}))
     assert answer.code == "HTTP_404"
     assert stats.rejected == {"HTTP_404": 1}
+
+
+def test_what_a_batch_refuses_is_counted() -> None:
+    results = [{"ok": True, "orderId": 7}, {"ok": False, "code": "INSUFFICIENT_BALANCE"}]
+    script = Script(orders_batch=[ok(results=results)])
+    order = Place("BTC-PERP", "LONG", Decimal("0.01"), "market", "IOC", leverage=5)
+    answer, stats = run(script, lambda s: s.perform(PlaceMany((order, order))))
+    assert answer.refusals == ["INSUFFICIENT_BALANCE"]
+    assert stats.rejected == {"INSUFFICIENT_BALANCE": 1}
+    assert script.requests[0].content.count(b"clientOrderId") == 2

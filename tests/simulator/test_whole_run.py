@@ -19,7 +19,7 @@ from django.core.management import call_command
 from accounts.models import User
 from exchange_site.embedded.ports import free_port
 from tests.feeds.conftest import database_url
-from trading.models import Fill, Position
+from trading.models import Fill, Order, OutboxCommand, Position
 from trading.simulator.identity import identities
 from trading.simulator.runner import Plan, Simulation
 from trading.simulator.stats import Stats
@@ -27,6 +27,11 @@ from trading.simulator.stats import Stats
 DEADLINE_S = 120
 TRADERS = 10
 SECRET = "the same on every start"
+# The market moved between a look and the act.
+RACES = {
+    "ORDER_NOT_OPEN", "NOT_AMENDABLE", "NOTHING_TO_AMEND", "TRIGGER_ALREADY_TRUE", "NO_POSITION",
+    "INSUFFICIENT_MARGIN", "INSUFFICIENT_BALANCE", "LEVERAGE_IN_USE", "MAX_POSITION",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -117,12 +122,18 @@ def test_a_new_installation_comes_to_life_and_a_second_start_finds_its_traders(
     exchange: str,
 ) -> None:
     first = simulate_until_alive(exchange, trades=3)
-    assert first.rejected == {}
-    assert set(first.errors) <= {"ConnectError"}  # while the API was starting
+    # While the API was starting; a sign-up that took too long on a busy machine is taken then.
+    assert set(first.errors) <= {"ConnectError", "ReadTimeout"}
+    assert set(first.rejected) <= RACES | {"USERNAME_TAKEN"}
     assert Position.objects.filter(position_lots__gt=0).exists()
     assert Position.objects.filter(position_lots__lt=0).exists()
     newest = max(Fill.objects.values_list("trade_id", flat=True))
     second = simulate_until_alive(exchange, trades=newest + 3)
-    assert second.rejected == {"USERNAME_TAKEN": 1}
+    assert set(second.rejected) <= RACES | {"USERNAME_TAKEN"}
+    assert second.rejected["USERNAME_TAKEN"] == 1
     assert second.errors == {}
     assert User.objects.filter(username__startswith="sim7-").count() == TRADERS
+    assert Order.objects.filter(expires_at__isnull=False).exists()
+    assert len(set(Order.objects.filter(reduce_only=False).values_list("leverage"))) > 3
+    asked = set(OutboxCommand.objects.values_list("command_type", flat=True))
+    assert {"SetCountdown", "CancelOrder", "AmendOrder"} & asked

@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from tests.trading.client import Trader, forget_caches, make_market, make_trader, set_ticker
+from tests.trading.intake_server import IntakeApi
 from trading.models import Market
 
 
@@ -25,6 +26,15 @@ def market(db: None, redis_db: redis.Redis) -> Market:
 
 
 @pytest.fixture
-def trader(market: Market) -> Trader:
+def server() -> str:
+    """What answers the trader; modules that try both override it."""
+    return "django"
+
+
+@pytest.fixture
+def trader(market: Market, server: str) -> Trader:
     """With 10,000 available."""
-    return make_trader()
+    trader = make_trader()
+    if server == "intake":
+        trader.api = IntakeApi(trader.api.token)
+    return trader

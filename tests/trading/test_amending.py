@@ -115,3 +115,15 @@ def test_only_an_open_order_can_be_amended(trader: Trader, order: Order, status:
 def test_an_order_of_another_is_not_amended(trader: Trader, order: Order) -> None:
     answer = amend(make_trader(), order, price="25010")
     assert (answer.status, answer.code) == (403, "NOT_ORDER_OWNER")
+
+
+def test_a_repeat_of_an_order_that_was_amended_is_answered_with_it(trader: Trader) -> None:
+    first = trader.place(clientOrderId="once")
+    Order.objects.update(status="open")
+    amend(trader, Order.objects.get(), price="24950", qty="0.4")
+    # As the ledger records it, the margin staying the same per lot.
+    Order.objects.update(price_ticks=249_500, size_lots=400, margin_units=2_000_000_000)
+    again = trader.place(clientOrderId="once")
+    assert (again.status, again.body["orderId"]) == (200, first.body["orderId"])
+    other = trader.place(clientOrderId="once", side="SHORT")
+    assert (other.status, other.code) == (409, "CLIENT_ORDER_ID_REUSED")

@@ -16,6 +16,11 @@ THREADS = 50
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(params=["django", "intake"])
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def test_fifty_threads_on_one_wallet(trader: Trader) -> None:
     """10,000 available and each order needs 1,256.25: seven fit."""
     barrier = threading.Barrier(THREADS)

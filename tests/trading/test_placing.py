@@ -24,6 +24,11 @@ from trading.models import Market, Order
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(params=["django", "intake"])
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def sent(client: redis.Redis) -> list[PlaceOrder]:
     entries: Any = client.xrange(input_stream("BTC-PERP"))
     commands = [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
@@ -265,6 +270,15 @@ def test_a_repeat_is_answered_when_the_market_would_refuse_it_now(
     set_ticker(redis_db, state=MarketState.HALTED)
     assert trader.place(clientOrderId="once").body["orderId"] == first.body["orderId"]
     assert trader.place(clientOrderId="other").code == "MARKET_NOT_OPEN"
+
+
+def test_a_repeat_is_answered_when_the_order_has_expired_since(trader: Trader) -> None:
+    first = trader.place(clientOrderId="once", expiresAt="2126-01-01T00:00:00Z")
+    Order.objects.update(expires_at="2026-01-01T00:00:00Z", status="expired", held_units=0)
+    again = trader.place(clientOrderId="once", expiresAt="2026-01-01T00:00:00Z")
+    assert (again.status, again.body["orderId"]) == (200, first.body["orderId"])
+    other = trader.place(clientOrderId="other", expiresAt="2026-01-01T00:00:00Z")
+    assert (other.status, other.code) == (400, "INVALID_EXPIRY")
 
 
 def test_an_order_is_safe_while_redis_is_away(

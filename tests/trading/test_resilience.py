@@ -33,6 +33,12 @@ from trading.tasks import resend_unseen_commands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+
+@pytest.fixture(params=["django", "intake"])
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 STREAM = input_stream("BTC-PERP")
 
 
@@ -229,7 +235,7 @@ def test_a_backend_killed_in_the_middle_of_an_order(trader: Trader, redis_db: re
         while killed is None:
             killed = killer.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE wait_event_type = 'Lock' AND query LIKE '%INSERT INTO trading_order%' "
+                "WHERE wait_event_type = 'Lock' AND query LIKE '%FROM ledger_wallet%' "
                 "AND datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchone()
             killer.rollback()
@@ -249,7 +255,7 @@ def test_an_answer_lost_after_the_commit_and_the_traders_retry(
     try:
         with database_at(proxy.port):
             assert trader.api.get("/user/orders").status == 200  # what comes before is not lost
-            proxy.lose_answer_to(b"INSERT INTO trading_order")
+            proxy.lose_answer_to(b'"once"')
             first = trader.place(clientOrderId="once")
             assert proxy.lost.is_set()
             assert (first.status, first.code) == (503, "DATABASE_UNAVAILABLE")

@@ -1,41 +1,61 @@
-"""Many orders in one call and one transaction. Each fares on its own: a bad one never fails
-another."""
+"""Many orders in one call. Each fares on its own: a bad one never fails another."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from django.db import transaction
 
-from exchange_site.api import ApiError, invalid, to_struct
-from matching.messages.commands import Command
+from exchange_site.api import ApiError, internal_error, invalid, to_api_error, to_struct
 from trading.models import Order
-from trading.publisher import publish_all_committed
 from trading.services.cancelling import cancel_order
-from trading.services.placing import PlacedOrder, insert_order
+from trading.services.placing import PlacedOrder, Result, place_together
 from trading.services.terms import NewOrder
+
+log = structlog.get_logger(__name__)
 
 BATCH_MAX = 100
 
 
-@transaction.atomic
 def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | ApiError]:
     """Decoded JSON of `NewOrder`, up to `BATCH_MAX`. Results in the order of the orders. Raises
-    ApiError for too many or none."""
+    ApiError for too many or none, and what Postgres raised if that became of all."""
+    bodies = read_batch(orders)
+    news = [new for new in bodies if isinstance(new, NewOrder)]
+    return batch_results(bodies, place_together([(user_id, new) for new in news]))
+
+
+def read_batch(orders: Sequence[Any]) -> list[NewOrder | ApiError]:
+    """Each as far as it can be read. Raises ApiError for too many or none."""
     _check_size("orders", len(orders))
-    results: list[PlacedOrder | ApiError] = []
-    commands: list[tuple[str, Command]] = []
+    bodies: list[NewOrder | ApiError] = []
     for body in orders:
         try:
-            new = to_struct(body, NewOrder)
-            placed, command = insert_order(user_id, new)
+            bodies.append(to_struct(body, NewOrder))
         except ApiError as error:
-            results.append(error)
-            continue
-        results.append(placed)
-        if command is not None:
-            commands.append((new.market_id, command))
-    transaction.on_commit(lambda: publish_all_committed(commands))
-    return results
+            bodies.append(error)
+    return bodies
+
+
+def batch_results(
+    bodies: Sequence[NewOrder | ApiError], placed: Sequence[Result]
+) -> list[PlacedOrder | ApiError]:
+    """Of all bodies, from the results of those that could be read. Raises as `place_orders`."""
+    faults = [r for r in placed if not isinstance(r, PlacedOrder | ApiError)]
+    if faults and len(faults) == len(placed):
+        raise faults[0]
+    results = iter(placed)
+    return [_told(next(results)) if isinstance(new, NewOrder) else new for new in bodies]
+
+
+def _told(result: Result) -> PlacedOrder | ApiError:
+    if isinstance(result, PlacedOrder | ApiError):
+        return result
+    error = to_api_error(result)
+    if error is None:
+        log.error("order_not_placed", exc_info=result)
+        error = internal_error()
+    return error
 
 
 @transaction.atomic

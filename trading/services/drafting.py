@@ -4,6 +4,7 @@ The engine checks again by the market as it is then; what is refused here saves 
 and says in words what to change.
 """
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -30,7 +31,7 @@ from matching.messages.vocabulary import (
 from trading.conversions import ticks_text, units_text
 from trading.market_rules import MarketRules
 from trading.selectors import TraderStanding
-from trading.services.terms import OrderTerms
+from trading.services.terms import OrderTerms, expiry_is_past
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def draft_order(
     Of an order that is not new the terms are of its rest, which may be smaller than an order.
     """
     mark_ticks = ticker.mark_price_ticks
+    if is_new and terms.expires_ms and terms.expires_ms <= time.time_ns() // 1_000_000:
+        raise expiry_is_past()
     if terms.trigger is not None:
         return _draft_conditional(rules, ticker, standing, terms, terms.trigger)
     _check_state(rules, ticker.state, terms)

@@ -1,7 +1,7 @@
 """Money held for a command: from available to held, in the transaction that promises it.
 
-With `placing`, the only places outside `ledger` that name its tables. The wallet's CHECK constraint
-refuses what would overdraw it, and with it the whole statement.
+With `inserting`, the only places outside `ledger` that name its tables. The wallet's CHECK
+constraint refuses what would overdraw it, and with it the whole statement.
 """
 
 from http import HTTPStatus
@@ -52,25 +52,27 @@ def hold_money(
             cursor.execute(_HOLD, values)
             moved = cursor.rowcount
     except IntegrityError as error:
-        explain_refusal(error, user_id, amount_units)
+        _explain_refusal(error, user_id, amount_units)
     if not moved:
-        raise _account_not_found()
+        raise account_not_found()
 
 
-def explain_refusal(error: IntegrityError, user_id: int, needed_units: int) -> NoReturn:
+def _explain_refusal(error: IntegrityError, user_id: int, needed_units: int) -> NoReturn:
     """Why Postgres refused to hold this much, as an ApiError; the error itself if it can't say."""
     cause = error.__cause__
-    if isinstance(cause, psycopg.errors.ForeignKeyViolation):
-        raise _account_not_found() from error
     constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
     if constraint != "wallet_available_not_negative":
         raise error
-    needed, available = units_text(needed_units), units_text(_available_units(user_id))
+    raise insufficient_balance(needed_units, _available_units(user_id)) from error
+
+
+def insufficient_balance(needed_units: int, available_units: int) -> ApiError:
+    needed, available = units_text(needed_units), units_text(available_units)
     message = f"This needs {needed}; {available} is available."
-    raise ApiError(HTTPStatus.BAD_REQUEST, "INSUFFICIENT_BALANCE", message) from error
+    return ApiError(HTTPStatus.BAD_REQUEST, "INSUFFICIENT_BALANCE", message)
 
 
-def _account_not_found() -> ApiError:
+def account_not_found() -> ApiError:
     message = "The account or the market of this order does not exist any more."
     return ApiError(HTTPStatus.FORBIDDEN, "ACCOUNT_NOT_FOUND", message)
 

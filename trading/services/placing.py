@@ -1,21 +1,27 @@
-"""① An order's first step: its money held and its row inserted in one statement, then published."""
+"""① An order's first step: its money held and its row inserted in one statement, then published.
 
-from contextlib import nullcontext
+Orders that arrive together take these steps together: one query for what they are judged by, one
+statement, one round trip to Redis. Each has its own result, whatever becomes of the others.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from exchange_site.api import ApiError
-from matching.messages.commands import PlaceOrder
+from exchange_site.statements import is_lost
+from matching.messages.commands import Command, PlaceOrder
 from matching.messages.vocabulary import OrderStatus, OrderType
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
-from trading.publisher import publish_committed
-from trading.selectors import trader_standing
+from trading.publisher import publish_all_committed
+from trading.selectors import TraderStanding, has_amendments, trader_standings
 from trading.services.drafting import OrderDraft, draft_order
-from trading.services.holding import explain_refusal
+from trading.services.holding import account_not_found, insufficient_balance
+from trading.services.inserting import Inserted, NotEnough, NoWallet, Outcome, insert_orders
 from trading.services.terms import NewOrder, OrderTerms, read_terms
 
 
@@ -28,47 +34,10 @@ class PlacedOrder:
     repeated: bool = False
 
 
-# With `holding`, the only places outside `ledger` that name its tables. The wallet's CHECK
-# constraint refuses what would overdraw it, and with it the whole statement; a client order id that
-# is taken inserts nothing and moves nothing.
-_INSERT_WITH_HOLD = """
-WITH placed AS (
-    INSERT INTO trading_order (
-        user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
-        size_lots, margin_units, leverage, reduce_only, close_position, maker_fee_ppm,
-        taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
-        trigger_callback_ppm, self_trade_prevention, hold_units, held_units, status, created_at,
-        updated_at
-    ) VALUES (
-        %(user_id)s, %(market_id)s, %(client_order_id)s, %(side)s, %(order_type)s,
-        %(time_in_force)s, %(price_ticks)s, %(size_lots)s, %(margin_units)s, %(leverage)s,
-        %(reduce_only)s, %(close_position)s, %(maker_fee_ppm)s, %(taker_fee_ppm)s,
-        %(expires_at)s::timestamptz, %(trigger_kind)s, %(trigger_by)s, %(trigger_price_ticks)s,
-        %(trigger_callback_ppm)s, %(self_trade_prevention)s, %(hold_units)s, %(hold_units)s,
-        'pending', now(), now()
-    )
-    ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
-    RETURNING id, user_id, market_id, hold_units, created_at
-), wallet AS (
-    UPDATE ledger_wallet
-       SET available_units = available_units - placed.hold_units,
-           held_units = ledger_wallet.held_units + placed.hold_units
-      FROM placed
-     WHERE ledger_wallet.user_id = placed.user_id AND placed.hold_units > 0
-), entry AS (
-    INSERT INTO ledger_journalentry (kind, market_id, order_id, created_at)
-    SELECT 'order_hold', market_id, id, created_at FROM placed WHERE hold_units > 0
-    RETURNING id
-), posted AS (
-    INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-    SELECT entry.id, account.id,
-           CASE account.kind WHEN 'held' THEN placed.hold_units ELSE -placed.hold_units END
-      FROM entry, placed
-      JOIN ledger_account account ON account.user_id = placed.user_id
-       AND account.kind IN ('available', 'held')
-)
-SELECT id FROM placed
-"""
+Result = PlacedOrder | Exception
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
+# Of an order that was amended they are no longer what it was placed with.
+AMENDABLE = frozenset({"price_ticks", "size_lots", "margin_units"})
 
 
 def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
@@ -76,79 +45,172 @@ def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
 
     A client order id used before answers the first order under it, and places nothing.
     """
-    placed, command = insert_order(user_id, new)
-    if command is not None:
-        transaction.on_commit(lambda: publish_committed(new.market_id, command))
-    return placed
+    (result,) = place_together([(user_id, new)])
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
-def insert_order(user_id: int, new: NewOrder) -> tuple[PlacedOrder, PlaceOrder | None]:
-    """All but the sending: the command is to be published once the transaction commits. None if
-    there is nothing to send. Raises ApiError, and has changed nothing then."""
-    rules = market_rules(new.market_id)
-    standing = trader_standing(user_id, rules)
-    terms = read_terms(rules, new, standing.leverage)
+def place_together(orders: Sequence[tuple[int, NewOrder]]) -> list[Result]:
+    """What `place_order` would answer or raise for each of them, users and markets mixed.
+
+    Those of a user are placed in their order, as many as the wallet pays for.
+    """
+    group = _Group([_Asked(user_id, new) for user_id, new in orders])
     try:
-        draft = draft_order(rules, market_ticker(rules.id), standing, terms)
-    except ApiError:
-        first = _order_of_client_id(user_id, terms.client_order_id)
-        if first is None:
-            raise
-        return _repeated(first, rules, terms), None
-    order_id = _insert_with_hold(user_id, rules.id, draft)
-    if order_id is None:
-        first = _order_of_client_id(user_id, terms.client_order_id)
-        if first is None:  # its transaction is not visible to ours
-            message = "An order with this clientOrderId is being placed. Try again."
-            raise ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_IN_USE", message, "clientOrderId")
-        return _repeated(first, rules, terms), None
-    return PlacedOrder(order_id, OrderStatus.PENDING), _command(order_id, user_id, draft)
+        group.draft()
+        group.insert(group.drafted)
+        group.answer_refused()
+    except DATABASE_ERRORS as error:
+        group.fail(error)
+    if connection.in_atomic_block:
+        transaction.on_commit(lambda: publish_all_committed(group.commands))
+    else:
+        publish_all_committed(group.commands)
+    return group.results
 
 
-def _insert_with_hold(user_id: int, market_id: str, draft: OrderDraft) -> int | None:
-    """The new order's id; None if the client order id was taken. Raises ApiError."""
-    terms, trigger = draft.terms, draft.terms.trigger
-    values: dict[str, str | int | datetime | None] = {
-        "user_id": user_id,
-        "market_id": market_id,
-        "client_order_id": terms.client_order_id,
-        "side": terms.side.value,
-        "order_type": terms.order_type.value,
-        "time_in_force": terms.time_in_force.value,
-        "price_ticks": draft.price_ticks,
-        "size_lots": terms.size_lots,
-        "margin_units": terms.margin_units,
-        "leverage": terms.leverage,
-        "reduce_only": terms.reduce_only,
-        "close_position": terms.close_position,
-        "maker_fee_ppm": draft.maker_fee_ppm,
-        "taker_fee_ppm": draft.taker_fee_ppm,
-        "expires_at": terms.expires_at,
-        "trigger_kind": trigger.kind.value if trigger else None,
-        "trigger_by": trigger.by.value if trigger else None,
-        "trigger_price_ticks": trigger.price_ticks if trigger else 0,
-        "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
-        "self_trade_prevention": terms.self_trade_prevention.value,
-        "hold_units": draft.hold_units,
-    }
-    try:
-        # A statement is its own transaction; inside another it needs a savepoint to fail alone.
-        savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-        with savepoint, connection.cursor() as cursor:
-            cursor.execute(_INSERT_WITH_HOLD, values)
-            row = cursor.fetchone()
-    except IntegrityError as error:
-        explain_refusal(error, user_id, draft.hold_units)
-    return int(row[0]) if row else None
+@dataclass(slots=True, eq=False)
+class _Asked:
+    user_id: int
+    new: NewOrder
+    result: Result | None = None
 
 
-def _order_of_client_id(user_id: int, client_order_id: str | None) -> Order | None:
-    if client_order_id is None:
-        return None
-    return Order.objects.filter(user_id=user_id, client_order_id=client_order_id).first()
+@dataclass(slots=True, eq=False)
+class _Drafted:
+    """Ready to be inserted."""
+
+    asked: _Asked
+    rules: MarketRules
+    draft: OrderDraft
 
 
-def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> PlacedOrder:
+@dataclass(slots=True, eq=False)
+class _Refused:
+    """That is its answer unless it was placed before."""
+
+    asked: _Asked
+    rules: MarketRules
+    terms: OrderTerms
+    refusal: ApiError
+
+
+class _Group:
+    """Orders on their way through the steps."""
+
+    def __init__(self, orders: list[_Asked]) -> None:
+        self.orders = orders
+        self.drafted: list[_Drafted] = []
+        self.refused: list[_Refused] = []
+        self.commands: list[tuple[str, Command]] = []
+
+    @property
+    def results(self) -> list[Result]:
+        return [asked.result or RuntimeError("an order got no answer") for asked in self.orders]
+
+    def draft(self) -> None:
+        known: list[tuple[_Asked, MarketRules]] = []
+        for asked in self.orders:
+            try:
+                known.append((asked, market_rules(asked.new.market_id)))
+            except ApiError as error:
+                asked.result = error
+        if not known:
+            return
+        standings = trader_standings([(asked.user_id, rules) for asked, rules in known])
+        for asked, rules in known:
+            self._draft_one(asked, rules, standings[asked.user_id, rules.id])
+
+    def _draft_one(self, asked: _Asked, rules: MarketRules, standing: TraderStanding) -> None:
+        try:
+            terms = read_terms(rules, asked.new, standing.leverage)
+        except ApiError as error:
+            asked.result = error
+            return
+        try:
+            draft = draft_order(rules, market_ticker(rules.id), standing, terms)
+        except ApiError as error:
+            self.refused.append(_Refused(asked, rules, terms, error))
+            return
+        self.drafted.append(_Drafted(asked, rules, draft))
+
+    def insert(self, orders: list[_Drafted]) -> None:
+        """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
+        Postgres refused the whole statement, so that none fails for another's sake."""
+        if not orders:
+            return
+        try:
+            outcomes = insert_orders([(o.asked.user_id, o.rules.id, o.draft) for o in orders])
+        except DATABASE_ERRORS:
+            if len(orders) == 1 or is_lost():
+                raise
+            self._insert_one_by_one(orders)
+            return
+        counts = Counter(order.asked.user_id for order in orders)
+        short = []
+        for order, outcome in zip(orders, outcomes, strict=True):
+            if isinstance(outcome, NotEnough) and counts[order.asked.user_id] > 1:
+                short.append(order)
+            else:
+                self._settle(order, outcome)
+        self._insert_one_by_one(short)
+
+    def _insert_one_by_one(self, orders: list[_Drafted]) -> None:
+        stuck: dict[int, Exception] = {}
+        for order in orders:
+            user_id = order.asked.user_id
+            if user_id in stuck:  # the wallet stays locked: don't wait for it again
+                order.asked.result = stuck[user_id]
+                continue
+            try:
+                self.insert([order])
+            except DATABASE_ERRORS as error:
+                if is_lost():
+                    raise
+                order.asked.result = error
+                if isinstance(error, OperationalError):
+                    stuck[user_id] = error
+
+    def _settle(self, order: _Drafted, outcome: Outcome) -> None:
+        asked, rules, draft = order.asked, order.rules, order.draft
+        match outcome:
+            case Inserted(order_id):
+                asked.result = PlacedOrder(order_id, OrderStatus.PENDING)
+                self.commands.append((rules.id, _command(order_id, asked.user_id, draft)))
+            case NotEnough(available_units):
+                asked.result = insufficient_balance(draft.hold_units, available_units)
+            case NoWallet():
+                asked.result = account_not_found()
+            case _:  # if the first one is not found either, its transaction is not visible to ours
+                message = "An order with this clientOrderId is being placed. Try again."
+                code = "CLIENT_ORDER_ID_IN_USE"
+                refusal = ApiError(HTTPStatus.CONFLICT, code, message, "clientOrderId")
+                self.refused.append(_Refused(asked, rules, draft.terms, refusal))
+
+    def answer_refused(self) -> None:
+        """By the first order under their client order ids where there is one, also if the market
+        would refuse it now."""
+        ids = [r.terms.client_order_id for r in self.refused if r.terms.client_order_id is not None]
+        firsts: dict[tuple[int, str | None], Order] = {}
+        if ids:
+            users = {refused.asked.user_id for refused in self.refused}
+            known = Order.objects.filter(user_id__in=users, client_order_id__in=ids)
+            firsts = {(order.user_id, order.client_order_id): order for order in known}
+        for refused in self.refused:
+            first = firsts.get((refused.asked.user_id, refused.terms.client_order_id))
+            refused.asked.result = (
+                refused.refusal if first is None else _repeated(first, refused.rules, refused.terms)
+            )
+
+    def fail(self, error: Exception) -> None:
+        """What has no result yet gets this one: what was placed stays placed."""
+        for asked in self.orders:
+            if asked.result is None:
+                asked.result = error
+
+
+def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> Result:
     is_limit, trigger = terms.order_type is OrderType.LIMIT, terms.trigger
     asked = {
         "market_id": rules.id,
@@ -168,9 +230,11 @@ def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> PlacedOrde
         "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
         "price_ticks": terms.limit_ticks if is_limit else first.price_ticks,
     }
-    if any(getattr(first, name) != value for name, value in asked.items()):
+    differs = {name for name, value in asked.items() if getattr(first, name) != value}
+    if differs and not (differs <= AMENDABLE and has_amendments(first)):
         message = f"clientOrderId names order {first.pk}, which differs. Use another."
-        raise ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_REUSED", message, "clientOrderId")
+        code = "CLIENT_ORDER_ID_REUSED"
+        return ApiError(HTTPStatus.CONFLICT, code, message, "clientOrderId")
     return PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
 
 

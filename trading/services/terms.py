@@ -1,6 +1,5 @@
 """What a trader sent, as exact terms: whole ticks, lots and units, whatever the market does."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from exchange_site.api import invalid
+from exchange_site.api import ApiError, invalid
 from matching.messages.commands import Trigger
 from matching.messages.limits import PPM
 from matching.messages.vocabulary import (
@@ -213,9 +212,13 @@ def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
         message = f"A {time_in_force} order does not stay: leave expiresAt out."
         raise invalid("expiresAt", message, "INVALID_EXPIRY")
     expires_ms = to_ms(new.expires_at)
-    if expires_ms <= time.time_ns() // 1_000_000:
-        raise invalid("expiresAt", "expiresAt must be in the future.", "INVALID_EXPIRY")
+    if expires_ms <= 0:
+        raise expiry_is_past()
     return expires_ms
+
+
+def expiry_is_past() -> ApiError:
+    return invalid("expiresAt", "expiresAt must be in the future.", "INVALID_EXPIRY")
 
 
 def _read_trigger(rules: MarketRules, new: NewTrigger) -> Trigger:

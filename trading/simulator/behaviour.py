@@ -3,8 +3,20 @@ out.
 """
 
 import random
-from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
+
+from trading.simulator.actions import (
+    Action,
+    Amend,
+    Cancel,
+    MarketView,
+    OpenOrder,
+    Place,
+    SetCountdown,
+    Trigger,
+    ceil_to,
+    floor_to,
+)
 
 QUOTES_PER_SIDE = 3
 # Distance of quotes from the index price, and how far off its place a quote may sit.
@@ -12,70 +24,21 @@ NEAREST_QUOTE = Decimal("0.0002")
 FARTHEST_QUOTE = Decimal("0.004")
 TOLERATED_DRIFT = Decimal("0.0006")
 ACTIONS_PER_TURN = 4
-LIMIT_TAKER_SHARE = 0.4  # of taker orders are limit IOC, the rest market orders
+AMENDED_SHARE = 0.5  # of quotes the price ran away from move, the others are cancelled
+GOOD_TILL_DATE_SHARE = 0.2  # of quotes
+QUOTE_EXPIRES_IN_S = 120
+COUNTDOWN_SHARE = 0.2  # of a maker's turns set its countdown anew
+COUNTDOWN_MS = 120_000
+LIMIT_TAKER_SHARE = 0.4  # of taker orders are limit, the rest market orders
+FILL_OR_KILL_SHARE = 0.2  # of those limits
+STOP_ENTRY_SHARE = 0.1  # of a taker's turns wait for the price to move their way
+STOP_ENTRY_AWAY = (0.0002, 0.002)
+STOP_ENTRY_EXPIRES_IN_S = 600
 TAKER_SLIPPAGE = Decimal("0.003")
 MAKER_NOTIONAL = (2_000, 20_000)  # quote currency, per quote
 TAKER_NOTIONAL = (200, 8_000)
 POSITION_NOTIONAL_MAX = 60_000  # beyond this a trader trades back towards flat
-LEVERAGE = 10
-
-
-@dataclass(frozen=True)
-class MarketView:
-    """A market as the public API shows it. Prices are zero where there is none."""
-
-    market_id: str
-    tick_size: Decimal
-    lot_size: Decimal
-    min_size: Decimal
-    min_notional: Decimal
-    max_leverage: int
-    index_price: Decimal
-    best_bid: Decimal
-    best_ask: Decimal
-    is_active: bool
-
-    @property
-    def is_tradable(self) -> bool:
-        return self.is_active and self.index_price > 0
-
-
-@dataclass(frozen=True)
-class OpenOrder:
-    order_id: int
-    side: str
-    price: Decimal
-
-
-@dataclass(frozen=True)
-class Place:
-    """Body of POST /order, save for the client order id."""
-
-    market_id: str
-    side: str
-    qty: Decimal
-    order_type: str
-    time_in_force: str
-    price: Decimal | None = None
-    leverage: int | None = None
-    post_only: bool = False
-    reduce_only: bool = False
-
-
-@dataclass(frozen=True)
-class Cancel:
-    order_id: int
-
-
-Action = Place | Cancel
-
-
-def floor_to(value: Decimal, step: Decimal) -> Decimal:
-    return (value / step).to_integral_value(ROUND_FLOOR) * step
-
-
-def ceil_to(value: Decimal, step: Decimal) -> Decimal:
-    return (value / step).to_integral_value(ROUND_CEILING) * step
+MAKER_LEVERAGE = 10
 
 
 def size_for(rng: random.Random, market: MarketView, notional: tuple[int, int]) -> Decimal:
@@ -94,14 +57,24 @@ def maker_actions(
     if not market.is_tradable:
         return []
     stale = [order for order in orders if _is_misplaced(market, order)]
-    actions: list[Action] = [Cancel(order.order_id) for order in stale]
+    actions: list[Action] = []
+    for order in stale:
+        if rng.random() < AMENDED_SHARE:
+            price = _quote(rng, market, order.side, position).price
+            actions += [Amend(order.order_id, price)] if price else []
+        else:
+            actions.append(Cancel(order.order_id))
     missing: list[Action] = []
     for side in ("LONG", "SHORT"):
-        kept = sum(1 for order in orders if order.side == side and order not in stale)
+        cancelled = {action.order_id for action in actions if isinstance(action, Cancel)}
+        kept = sum(1 for o in orders if o.side == side and o.order_id not in cancelled)
         missing += [_quote(rng, market, side, position) for _ in range(QUOTES_PER_SIDE - kept)]
     rng.shuffle(missing)
     # A cancel and its replacement in the same turn; what is left over comes next turn.
-    return (actions[: ACTIONS_PER_TURN // 2] + missing)[:ACTIONS_PER_TURN]
+    actions = (actions[: ACTIONS_PER_TURN // 2] + missing)[:ACTIONS_PER_TURN]
+    if rng.random() < COUNTDOWN_SHARE:
+        actions.append(SetCountdown(market.market_id, COUNTDOWN_MS))
+    return actions
 
 
 def _is_misplaced(market: MarketView, order: OpenOrder) -> bool:
@@ -128,8 +101,9 @@ def _quote(rng: random.Random, market: MarketView, side: str, position: Decimal)
         order_type="limit",
         time_in_force="GTC",
         price=max(price, market.tick_size),
-        leverage=min(LEVERAGE, market.max_leverage),
+        leverage=min(MAKER_LEVERAGE, market.max_leverage),
         post_only=True,
+        expires_in_s=QUOTE_EXPIRES_IN_S if rng.random() < GOOD_TILL_DATE_SHARE else None,
     )
 
 
@@ -143,53 +117,51 @@ def taker_actions(rng: random.Random, market: MarketView, position: Decimal) -> 
     opposite = market.best_ask if side == "LONG" else market.best_bid
     if not opposite:
         return []
-    order = Place(
-        market_id=market.market_id,
-        side=side,
-        qty=size_for(rng, market, TAKER_NOTIONAL),
-        order_type="market",
-        time_in_force="IOC",
-        leverage=min(LEVERAGE, market.max_leverage),
-    )
-    if rng.random() >= LIMIT_TAKER_SHARE:
-        return [order]
-    return [_as_limit(order, market, opposite)]
-
-
-def _as_limit(order: Place, market: MarketView, opposite: Decimal) -> Place:
-    if order.side == "LONG":
-        price = floor_to(opposite * (1 + TAKER_SLIPPAGE), market.tick_size)
-    else:
-        price = ceil_to(opposite * (1 - TAKER_SLIPPAGE), market.tick_size)
-    return Place(
-        market_id=order.market_id,
-        side=order.side,
-        qty=order.qty,
-        order_type="limit",
-        time_in_force="IOC",
-        price=price,
-        leverage=order.leverage,
-    )
-
-
-def closer_actions(rng: random.Random, market: MarketView, position: Decimal) -> list[Action]:
-    """Open when flat; otherwise close all or half of the position, reduce-only."""
-    if not market.is_tradable:
-        return []
-    if not position:
-        return taker_actions(rng, market, position)
-    part = Decimal(1) if rng.random() < 0.5 else Decimal("0.5")
-    qty = max(floor_to(abs(position) * part, market.lot_size), market.lot_size)
-    if qty < market.min_size or qty * market.index_price < market.min_notional * 2:
-        qty = abs(position)
+    qty = size_for(rng, market, TAKER_NOTIONAL)
+    leverage = leverage_for(rng, market, position, qty)
+    if rng.random() < STOP_ENTRY_SHARE:
+        return [_stop_entry(rng, market, side, qty, leverage)]
+    is_limit = rng.random() < LIMIT_TAKER_SHARE
     return [
         Place(
             market_id=market.market_id,
-            side="SHORT" if position > 0 else "LONG",
+            side=side,
             qty=qty,
-            order_type="market",
-            time_in_force="IOC",
-            leverage=min(LEVERAGE, market.max_leverage),
-            reduce_only=True,
+            order_type="limit" if is_limit else "market",
+            time_in_force="FOK" if is_limit and rng.random() < FILL_OR_KILL_SHARE else "IOC",
+            price=crossing_price(market, side, opposite) if is_limit else None,
+            leverage=leverage,
         )
     ]
+
+
+def leverage_for(rng: random.Random, market: MarketView, position: Decimal, qty: Decimal) -> int:
+    """From 1 to what the market allows for the position this may make, low ones more often."""
+    notional = (abs(position) + qty) * market.index_price * (1 + TAKER_SLIPPAGE * 10)
+    return max(1, int(market.leverage_for(notional) ** rng.random()))
+
+
+def crossing_price(market: MarketView, side: str, opposite: Decimal) -> Decimal:
+    """A limit that takes what the book has near its best price."""
+    if side == "LONG":
+        return floor_to(opposite * (1 + TAKER_SLIPPAGE), market.tick_size)
+    return ceil_to(opposite * (1 - TAKER_SLIPPAGE), market.tick_size)
+
+
+def _stop_entry(
+    rng: random.Random, market: MarketView, side: str, qty: Decimal, leverage: int
+) -> Place:
+    """Joins a move once it has begun."""
+    away = Decimal(rng.uniform(*STOP_ENTRY_AWAY))
+    price = market.index_price * (1 + away if side == "LONG" else 1 - away)
+    trigger = Trigger("STOP", rng.choice(("MARK", "LAST")), floor_to(price, market.tick_size))
+    return Place(
+        market_id=market.market_id,
+        side=side,
+        qty=qty,
+        order_type="market",
+        time_in_force="IOC",
+        leverage=leverage,
+        trigger=trigger,
+        expires_in_s=STOP_ENTRY_EXPIRES_IN_S,
+    )

@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from trading.simulator.behaviour import Action, Cancel, Place
+from trading.simulator.actions import Action
 from trading.simulator.identity import Identity
+from trading.simulator.requests import call_of
 from trading.simulator.stats import Stats
 
 BACKOFF_FIRST_S = 0.5
@@ -58,6 +59,14 @@ class Answer:
         body = self.body if isinstance(self.body, dict) else {}
         return str(body.get("code") or f"HTTP_{self.status}")
 
+    @property
+    def refusals(self) -> list[str]:
+        """The error's code; of a batch, which succeeds whatever becomes of its items, theirs."""
+        if not self.ok:
+            return [self.code]
+        results = self.body.get("results", []) if isinstance(self.body, dict) else []
+        return [str(result["code"]) for result in results if not result["ok"]]
+
 
 class Api:
     """One HTTP connection pool for all traders."""
@@ -88,6 +97,9 @@ class Api:
         else:
             stats.rejected[answer.code] += 1
         return answer
+
+    def count_refusals(self, codes: list[str]) -> None:
+        self._stats().rejected.update(codes)
 
     async def call_patiently(
         self, method: str, path: str, body: dict[str, Any] | None = None, token: str = ""
@@ -180,27 +192,8 @@ class Session:
         return await self.call("POST", "/user/onramp", body, patiently=True)
 
     async def perform(self, action: Action) -> Answer:
-        if isinstance(action, Cancel):
-            return await self.call("DELETE", f"/order/{action.order_id}")
-        return await self.call("POST", "/order", order_body(action))
-
-
-def order_body(place: Place) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "marketId": place.market_id,
-        "side": place.side,
-        "qty": format(place.qty, "f"),
-        "orderType": place.order_type,
-        "timeInForce": place.time_in_force,
-        "clientOrderId": str(uuid.uuid4()),
-    }
-    if place.price is not None:
-        body["price"] = format(place.price, "f")
-    if place.leverage is not None:
-        body["leverage"] = place.leverage
-    if place.post_only:
-        del body["timeInForce"]
-        body["postOnly"] = True
-    if place.reduce_only:
-        body["reduceOnly"] = True
-    return body
+        call = call_of(action)
+        answer = await self.call(call.method, call.path, call.body)
+        if answer.ok:
+            self._api.count_refusals(answer.refusals)
+        return answer

@@ -11,10 +11,11 @@ class Kind(StrEnum):
     MAKER = "maker"
     TAKER = "taker"
     CLOSER = "closer"
+    GAMBLER = "gambler"
 
 
 # A cycle, so that any number of traders has every kind, makers first.
-_CYCLE = (Kind.MAKER, Kind.TAKER, Kind.MAKER, Kind.TAKER, Kind.CLOSER)
+_CYCLE = (Kind.MAKER, Kind.TAKER, Kind.MAKER, Kind.GAMBLER, Kind.CLOSER, Kind.GAMBLER)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import httpx
 import structlog
 
 from trading.simulator import views
-from trading.simulator.behaviour import MarketView
+from trading.simulator.actions import MarketView
 from trading.simulator.client import (
     BACKOFF_FIRST_S,
     BACKOFF_MAX_S,
@@ -28,8 +28,8 @@ MARKETS_INTERVAL_S = 1.0
 MARKET_RULES_EVERY = 30  # refreshes of the tickers per refresh of the markets' rules
 # Shares of the request rate. A maker's turn takes more requests than a taker's, and the book must
 # refill faster than it is eaten.
-REQUESTS_PER_TURN = {Kind.MAKER: 3, Kind.TAKER: 2, Kind.CLOSER: 2}
-SHARE = {Kind.MAKER: 0.6, Kind.TAKER: 0.2, Kind.CLOSER: 0.1}
+REQUESTS_PER_TURN = {Kind.MAKER: 4, Kind.TAKER: 2, Kind.CLOSER: 2, Kind.GAMBLER: 2}
+SHARE = {Kind.MAKER: 0.55, Kind.TAKER: 0.12, Kind.CLOSER: 0.12, Kind.GAMBLER: 0.15}
 REJOIN_AFTER_S = 30.0
 
 

@@ -6,14 +6,15 @@ from decimal import Decimal
 
 import structlog
 
-from trading.simulator import behaviour, views
-from trading.simulator.behaviour import Action, MarketView
+from trading.simulator import behaviour, holders, views
+from trading.simulator.actions import Action, Holding, MarketView, in_batches
 from trading.simulator.client import Session
 from trading.simulator.identity import Identity, Kind
 
 log = structlog.get_logger(__name__)
 
 TOP_UP = Decimal(100_000)
+GAMBLERS_TOP_UP = Decimal(1_000)  # so that its bets are most of what it has
 POOR_CODE = "INSUFFICIENT_BALANCE"
 
 
@@ -34,11 +35,11 @@ class Trader:
         """False if the API did not answer."""
         market = markets[self._rng.choice(sorted(markets))]
         actions = await self._decide(market)
-        for action in actions or ():
+        for action in in_batches(actions or []):
             answer = await self._session.perform(action)
             if answer.is_outage:
                 return False
-            if answer.code == POOR_CODE:
+            if POOR_CODE in answer.refusals:
                 await self._top_up()
                 break
         return actions is not None
@@ -49,27 +50,34 @@ class Trader:
 
     async def _decide(self, market: MarketView) -> list[Action] | None:
         """None if the API did not say how the trader stands."""
-        position = await self._position(market.market_id)
-        if position is None:
+        holding = await self._holding(market.market_id)
+        if holding is None:
             return None
         if self.identity.kind is Kind.TAKER:
-            return behaviour.taker_actions(self._rng, market, position)
+            return behaviour.taker_actions(self._rng, market, holding.size)
         if self.identity.kind is Kind.CLOSER:
-            return behaviour.closer_actions(self._rng, market, position)
+            return holders.closer_actions(self._rng, market, holding)
+        if self.identity.kind is Kind.GAMBLER:
+            answer = await self._session.call("GET", "/user/equity")
+            if not answer.ok:
+                return None
+            wallet = views.available(answer.body)
+            return holders.gambler_actions(self._rng, market, holding, wallet)
         answer = await self._session.call(
             "GET", f"/user/orders?status=open&marketId={market.market_id}&limit=100"
         )
         if not answer.ok:
             return None
         orders = views.open_orders(answer.body)
-        return behaviour.maker_actions(self._rng, market, orders, position)
+        return behaviour.maker_actions(self._rng, market, orders, holding.size)
 
-    async def _position(self, market_id: str) -> Decimal | None:
+    async def _holding(self, market_id: str) -> Holding | None:
         """None if the API did not say."""
         answer = await self._session.call("GET", f"/user/positions?marketId={market_id}")
-        return views.signed_position(answer.body, market_id) if answer.ok else None
+        return views.holding(answer.body, market_id) if answer.ok else None
 
     async def _top_up(self) -> None:
-        answer = await self._session.top_up(TOP_UP)
+        amount = GAMBLERS_TOP_UP if self.identity.kind is Kind.GAMBLER else TOP_UP
+        answer = await self._session.top_up(amount)
         if not answer.ok:
             log.warning("top_up_refused", trader=self.identity.username, code=answer.code)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from trading.simulator.behaviour import MarketView, OpenOrder
+from trading.simulator.actions import Holding, MarketView, OpenOrder
 
 
 def market_view(market: dict[str, Any], ticker: dict[str, Any]) -> MarketView:
@@ -17,6 +17,9 @@ def market_view(market: dict[str, Any], ticker: dict[str, Any]) -> MarketView:
         index_price=_price(ticker["indexPrice"]),
         best_bid=_price(ticker["bestBid"]),
         best_ask=_price(ticker["bestAsk"]),
+        tiers=tuple(
+            (Decimal(tier["floor"]), int(tier["maxLeverage"])) for tier in market["leverageTiers"]
+        ),
         is_active=ticker["state"] == "ACTIVE" and _price(ticker["markPrice"]) > 0,
     )
 
@@ -29,10 +32,13 @@ def open_orders(body: dict[str, Any]) -> list[OpenOrder]:
     return [OpenOrder(int(row["id"]), row["type"], Decimal(row["price"])) for row in body["orders"]]
 
 
-def signed_position(body: dict[str, Any], market_id: str) -> Decimal:
-    """Above zero for a long, below for a short."""
+def holding(body: dict[str, Any], market_id: str) -> Holding:
     for row in body["positions"]:
         if row["marketId"] == market_id:
             size = Decimal(row["qty"])
-            return -size if row["type"] == "SHORT" else size
-    return Decimal(0)
+            return Holding(-size if row["type"] == "SHORT" else size, Decimal(row["margin"]))
+    return Holding()
+
+
+def available(body: dict[str, Any]) -> Decimal:
+    return Decimal(body["available"])

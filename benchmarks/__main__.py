@@ -1,0 +1,25 @@
+"""All stages with short settings, one table: `make bench`."""
+
+import importlib
+import sys
+import time
+
+from benchmarks.report import Row, keep, table
+
+# In the life of an order, then what is kept and what is read. Each a module with `run`.
+STAGES = ("book", "engine_apply", "memory")
+
+
+def main() -> None:
+    rows: list[Row] = []
+    for stage in STAGES:
+        started = time.monotonic()
+        rows += importlib.import_module(f"benchmarks.{stage}").run(True)
+        print(f"{stage}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    print(table(rows))
+    print(f"\nwritten to {keep(rows, 'all')}")
+    sys.exit(any(row.passed is False for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The order book against what one writes first, from a still market to a flash crash.
+
+One million messages (`flow`), matched without money by the engine's book (`book_loop`) and by the
+baseline (`book_baseline`), which must do the same fills. The same source runs twice: as pure Python
+and compiled. Then the places where a book may fall off a cliff: long queues and many levels.
+"""
+
+import math
+import os
+import subprocess
+import sys
+
+import msgspec
+
+from benchmarks.book_child import Measured
+from benchmarks.report import Row, at_most, compared, main
+from matching.compiling import CannotCompile, build
+
+STAGE = "book"
+FLOORS = {"pure": 3.0, "compiled": 4.5}
+SOURCES = ("matching/core/book.py", "benchmarks/book_loop.py")
+
+# How much more a large book may cost than a small one. Time is flat in theory; what is allowed
+# beyond 1 is the memory's: a hundred thousand orders don't fit in a core's own cache.
+CLIFFS = {
+    "cancel, queue of 100,000 to 10": 2.0,
+    "fill, queue of 50,000 to 50": 2.0,
+    "level comes and goes, 100,000 levels to 100": math.log(100_000) / math.log(100),
+}
+
+
+def run(short: bool) -> list[Row]:
+    rows: list[Row] = []
+    count, rounds = (150_000, 3) if short else (1_000_000, 5)
+    for name, folder in _builds().items():
+        measured = _measure(count, rounds, folder)
+        ratios = {scenario: base / ours for scenario, (ours, base) in measured.scenarios.items()}
+        worst = min(ratios, key=lambda scenario: ratios[scenario])
+        for scenario, (ours, base) in measured.scenarios.items():
+            floor = FLOORS[name] if scenario == worst else None
+            rows.append(compared(STAGE, f"{name}: {scenario}", ours, "ns/message", base, floor))
+        for figure, (small, large) in measured.cliffs.items():
+            rows.append(at_most(STAGE, f"{name}: {figure}", large / small, "times", CLIFFS[figure]))
+    return rows
+
+
+def _builds() -> dict[str, str]:
+    """Name → folder of extension modules, empty for none."""
+    try:
+        return {"pure": "", "compiled": str(build(SOURCES))}
+    except CannotCompile as reason:
+        print(f"book: not compiled: {reason}", file=sys.stderr)
+        return {"pure": ""}
+
+
+def _measure(count: int, rounds: int, folder: str) -> Measured:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.book_child", str(count), str(rounds), folder],
+        env={**os.environ, "MATCHING_PURE": "1"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return msgspec.json.decode(done.stdout, type=Measured)
+
+
+if __name__ == "__main__":
+    main(run, "book")

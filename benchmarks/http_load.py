@@ -1,0 +1,140 @@
+"""A closed loop of keep-alive HTTP connections, in a process of its own.
+
+Reads a `Plan` as JSON from stdin and answers `Measured` on stdout. Every connection sends its next
+request when its last one is answered. Plain sockets and one poll: a request costs this process
+some tens of microseconds, so that the servers are what is measured; `cpu_share` says how much of a
+core it took. A request is one of the plan's templates with a client order id of its own.
+"""
+
+import itertools
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import msgspec
+
+PLACEHOLDER = b"clientOrderId-------"  # replaced by as many bytes
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """``requests`` are taken in turn by connection; ``prefix`` of eight letters is this run's."""
+
+    port: int
+    connections: int
+    seconds: float
+    warm_up_s: float
+    prefix: str
+    requests: list[bytes]
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Of the requests answered after the warm-up, latencies in ascending order."""
+
+    seconds: float
+    latencies_ms: list[float]
+    statuses: dict[str, int]
+    cpu_share: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.latencies_ms) / self.seconds
+
+    def percentile_ms(self, percent: int) -> float:
+        at = min(len(self.latencies_ms) - 1, len(self.latencies_ms) * percent // 100)
+        return self.latencies_ms[at]
+
+
+class _Client:
+    """One connection and the request that is on its way."""
+
+    def __init__(self, port: int, template: bytes, prefix: bytes, numbers: "itertools.count[int]"):
+        self.parts = template.split(PLACEHOLDER)
+        self.prefix = prefix
+        self.numbers = numbers
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sent_at = 0.0
+        self.received = b""
+
+    def send(self) -> None:
+        request = self.parts[0]
+        for part in self.parts[1:]:
+            request += b"%s%012d%s" % (self.prefix, next(self.numbers), part)
+        self.sent_at = time.perf_counter()
+        self.socket.sendall(request)
+
+    def receive(self) -> str | None:
+        """The status, once the answer is whole."""
+        data = self.socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the server closed a connection")
+        self.received += data
+        head, separator, body = self.received.partition(b"\r\n\r\n")
+        if not separator:
+            return None
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < length:
+            return None
+        self.received = b""
+        status = str(head[9:12], "ascii")
+        return status if status == "202" else f"{status} {body[:300]!r}"
+
+
+def measure(plan: Plan) -> Measured:
+    """Run the plan in a process of its own. Raises RuntimeError unless every answer was 202."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.http_load"],
+        input=msgspec.json.encode(plan),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    measured = msgspec.json.decode(done.stdout, type=Measured)
+    if set(measured.statuses) != {"202"}:
+        raise RuntimeError(f"the server refused orders: {measured.statuses}")
+    return measured
+
+
+def _run(plan: Plan) -> Measured:
+    numbers = itertools.count()
+    prefix = plan.prefix.encode()
+    clients: dict[int, _Client] = {}
+    poll = select.epoll()
+    for number in range(plan.connections):
+        template = plan.requests[number % len(plan.requests)]
+        client = _Client(plan.port, template, prefix, numbers)
+        clients[client.socket.fileno()] = client
+        poll.register(client.socket, select.EPOLLIN)
+    for client in clients.values():
+        client.send()
+    on_their_way = len(clients)
+    started = time.perf_counter() + plan.warm_up_s
+    ends = started + plan.seconds
+    cpu_started = cpu_ended = 0.0
+    latencies, statuses = [], Counter[str]()
+    while on_their_way:  # to the last answer: the next measurement must not pay for this one
+        for descriptor, _ in poll.poll(10):
+            client = clients[descriptor]
+            status = client.receive()
+            if status is None:
+                continue
+            now = time.perf_counter()
+            statuses[status] += 1
+            if now < started:
+                cpu_started = time.process_time()
+            elif now < ends:
+                latencies.append((now - client.sent_at) * 1_000)
+                cpu_ended = time.process_time()
+            if now < ends:
+                client.send()
+            else:
+                on_their_way -= 1
+    share = max(0.0, cpu_ended - cpu_started) / plan.seconds
+    return Measured(plan.seconds, sorted(latencies), dict(statuses), share)
+
+
+if __name__ == "__main__":
+    result = _run(msgspec.json.decode(sys.stdin.buffer.read(), type=Plan))
+    sys.stdout.buffer.write(msgspec.json.encode(result))

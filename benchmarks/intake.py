@@ -1,0 +1,244 @@
+"""① Order intake over real HTTP: how many orders a second, how long each waits, against a baseline.
+
+Several traders with tokens send limit orders over 1, 16 and 64 keep-alive connections, each with a
+client order id of its own, to a durable Postgres and Redis. Compared, in turn, round by round:
+
+    baseline  an idiomatic DRF and ORM view (`benchmarks.intake_baseline`), granian WSGI
+    lean      POST /order as Django serves it, on the same server
+    intake    POST /order as `make run` serves it: orders that arrive together are one statement
+    batch     POST /orders/batch on that server, 50 orders a request
+
+Floors: lean 4 times the baseline's rate; intake 8 times at 16 connections and 12 at 64, its 99th
+percentile below the baseline's median; batches 12,000 orders/s or 6 times single orders.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+from benchmarks.http_load import PLACEHOLDER, Measured, Plan, measure
+from benchmarks.report import Row, at_least, compared, main
+from benchmarks.servers import start_servers
+
+STAGE = "intake"
+MARKET = "BTC-PERP"
+TRADERS = 20
+BATCH = 50
+CONNECTIONS = (1, 16, 64)
+LEAN_FLOOR = 4.0
+INTAKE_FLOORS = {1: None, 16: 8.0, 64: 12.0}
+BATCH_FLOOR_RATE, BATCH_FLOOR_RATIO = 12_000.0, 6.0
+
+
+def run(short: bool) -> list[Row]:
+    rounds, seconds = (2, 1.0) if short else (5, 4.0)
+    start_servers()
+    tokens = _make_exchange()
+    with _django() as django_port, _intake() as intake_port:
+        targets = {
+            "baseline": (django_port, _order_requests("/baseline/order", tokens)),
+            "lean": (django_port, _order_requests("/order", tokens)),
+            "intake": (intake_port, _order_requests("/order", tokens)),
+        }
+        rows = []
+        best_single = 0.0
+        for connections in CONNECTIONS:
+            found = _in_turn(targets, connections, rounds, seconds)
+            rows += _rows(connections, found)
+            best_single = max(best_single, _rate(found["intake"]))
+        batches = {"batch": (intake_port, _batch_requests(tokens))}
+        rows += _batch_rows(_in_turn(batches, 4, rounds, seconds)["batch"], best_single)
+    return rows
+
+
+def _in_turn(
+    targets: dict[str, tuple[int, list[bytes]]], connections: int, rounds: int, seconds: float
+) -> dict[str, list[Measured]]:
+    """Every target once a round, so that what else the machine does hits all of them."""
+    found: dict[str, list[Measured]] = {name: [] for name in targets}
+    for number in range(rounds):
+        for letter, (name, (port, requests)) in zip("abcd", targets.items(), strict=False):
+            prefix = f"{letter}{connections:03d}{number:04d}"
+            plan = Plan(port, connections, seconds, 0.3, prefix, requests)
+            found[name].append(measure(plan))
+            _forget_streams()
+    return found
+
+
+def _rate(found: list[Measured]) -> float:
+    return median(measured.rate for measured in found)
+
+
+def _ms(found: list[Measured], percent: int) -> float:
+    return median(measured.percentile_ms(percent) for measured in found)
+
+
+def _rows(connections: int, found: dict[str, list[Measured]]) -> list[Row]:
+    baseline_ms, baseline_rate = _ms(found["baseline"], 50), _rate(found["baseline"])
+    rows = []
+    for name, floor in (("lean", LEAN_FLOOR), ("intake", INTAKE_FLOORS[connections])):
+        figure, rate = f"{name}, {connections} connections", _rate(found[name])
+        ratio = rate / baseline_rate
+        passed = None if floor is None else ratio >= floor
+        rows.append(
+            Row(STAGE, figure, rate, "orders/s", baseline_rate, ratio, floor, passed),
+        )
+    p99_floor = None if INTAKE_FLOORS[connections] is None else 1.0
+    figure = f"intake, {connections} connections: p99, baseline median"
+    rows.append(compared(STAGE, figure, _ms(found["intake"], 99), "ms", baseline_ms, p99_floor))
+    for name, measured in found.items():
+        figure = f"{name}, {connections} connections: median"
+        rows.append(Row(STAGE, figure, _ms(measured, 50), "ms"))
+    share = max(measured.cpu_share for measured in found["intake"])
+    figure = f"load generator, {connections} connections: share of a core"
+    rows.append(Row(STAGE, figure, share * 100, "%"))
+    return rows
+
+
+def _batch_rows(found: list[Measured], best_single: float) -> list[Row]:
+    rate = _rate(found) * BATCH
+    floor = min(BATCH_FLOOR_RATE, BATCH_FLOOR_RATIO * best_single)
+    return [
+        at_least(STAGE, f"batches of {BATCH}", rate, "orders/s", floor),
+        Row(STAGE, f"batches of {BATCH}: p99", _ms(found, 99), "ms"),
+    ]
+
+
+# --- the exchange ---------------------------------------------------------------------------------
+
+
+def _make_exchange() -> list[str]:
+    """A market that is open and marked at 25,000, and traders with money; answers their tokens."""
+    from django.core.management import call_command
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    from accounts.models import User
+    from ledger.services import deposit
+    from matching.messages.limits import MAX_MONEY_UNITS
+    from trading import services
+    from trading.models import LeverageTier, Market, MarketStatus
+
+    call_command("migrate", verbosity=0)
+    market = Market(
+        id=MARKET,
+        base_asset="BTC",
+        tick_size=Decimal("0.1"),
+        lot_size=Decimal("0.001"),
+        min_size_lots=2,
+        max_size_lots=100_000,
+        min_notional_units=60_000_000,
+        max_open_interest_lots=1_000_000_000,
+        liquidation_fee_ppm=1_000,
+    )
+    tiers = [
+        LeverageTier(floor_units=0, max_leverage=50, maintenance_ppm=10_000),
+        LeverageTier(floor_units=1_000_000_000_000, max_leverage=10, maintenance_ppm=50_000),
+    ]
+    services.configure_market(market, by=None, tiers=tiers)
+    MarketStatus.objects.filter(pk=MARKET).update(state="ACTIVE", mark_price_ticks=250_000)
+    tokens = []
+    for number in range(TRADERS):
+        user = User.objects.create(username=f"bench{time.time_ns()}-{number}")
+        deposit(user.pk, MAX_MONEY_UNITS // 2, approved=True)
+        tokens.append(str(_long_lived(AccessToken.for_user(user))))
+    return tokens
+
+
+def _long_lived(token: Any) -> Any:
+    from datetime import timedelta
+
+    token.set_exp(lifetime=timedelta(hours=2))
+    return token
+
+
+def _forget_streams() -> None:
+    """No engine reads them here, and what Redis keeps would grow for hours."""
+    from exchange_site.redis_client import redis_client
+    from matching.messages.streams import input_stream
+
+    redis_client().xtrim(input_stream(MARKET), maxlen=0)
+
+
+def _order() -> bytes:
+    return (
+        b'{"marketId":"BTC-PERP","side":"LONG","orderType":"limit","qty":"0.01","price":"24990.5",'
+        b'"margin":"50","clientOrderId":"%s"}' % PLACEHOLDER
+    )
+
+
+def _order_requests(path: str, tokens: list[str]) -> list[bytes]:
+    return [_request(path, token, _order()) for token in tokens]
+
+
+def _batch_requests(tokens: list[str]) -> list[bytes]:
+    body = b'{"orders":[' + b",".join([_order()] * BATCH) + b"]}"
+    return [_request("/orders/batch", token, body) for token in tokens]
+
+
+def _request(path: str, token: str, body: bytes) -> bytes:
+    length = len(body)
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    ).encode() + body
+
+
+# As an operator would serve Django alone: a process per core, threads that wait for Postgres.
+_WSGI = "--interface wsgi --workers 2 --blocking-threads 4 --blocking-threads-idle-timeout 600"
+
+
+@contextmanager
+def _django() -> Iterator[int]:
+    """Django under granian's WSGI, with the baseline beside it; its port."""
+    from exchange_site.embedded.ports import free_port
+
+    port = free_port()
+    command = [sys.executable, "-m", "granian", *_WSGI.split(), "--port", str(port)]
+    environment = {"DJANGO_SETTINGS_MODULE": "benchmarks.baseline_settings"}
+    with _serving([*command, "exchange_site.wsgi:application"], port, environment):
+        yield port
+
+
+@contextmanager
+def _intake() -> Iterator[int]:
+    """The API as `make run` serves it; its port."""
+    from exchange_site.embedded.parts import api_command
+    from exchange_site.embedded.ports import free_port
+
+    port = free_port()
+    with _serving(api_command(port), port, {}):
+        yield port
+
+
+@contextmanager
+def _serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | environment)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/markets")
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main(run, "intake")

@@ -1,0 +1,21 @@
+"""① The API's entry point: order intake in front, everything else to Django.
+
+Django's views are sync; they run in a few threads of the process, as under a WSGI server, and
+cost about the same. Under Django's own ASGI handler they would cost twice as much. Django alone is
+served by `exchange_site.wsgi`.
+"""
+
+import os
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+django_application: Any = get_wsgi_application()
+
+from trading.intake.app import Intake  # noqa: E402  Django must be set up first
+
+THREADS = 4  # they wait for Postgres while others compute; each keeps a connection
+
+application = Intake(WSGIMiddleware(django_application, workers=THREADS))

@@ -1,0 +1,227 @@
+"""Order intake: calls that arrive together, and what becomes of them when something goes wrong."""
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.services import suspend_user
+from ledger.models import Wallet
+from tests.trading.client import Answer, Trader, make_trader, order_body
+from tests.trading.intake_server import IntakeApi, IntakeServer
+from trading.intake import app, lane
+from trading.models import Market, Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def intake(market: Market) -> Iterator[IntakeServer]:
+    server = IntakeServer()
+    yield server
+    server.stop()
+
+
+class Gate:
+    """Holds the lane inside a group until `open`; notes how many orders each group had."""
+
+    def __init__(self) -> None:
+        self.groups: list[int] = []
+        self.reached, self._opened = threading.Event(), threading.Event()
+        self._place = lane.place_together
+
+    def place(self, orders: Any) -> Any:
+        self.groups.append(len(orders))
+        self.reached.set()
+        assert self._opened.wait(60)
+        return self._place(orders)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    gate = Gate()
+    monkeypatch.setattr(lane, "place_together", gate.place)
+    yield gate
+    gate.open()
+
+
+class Crowd:
+    """Requests that are sent while the lane is held, so that they arrive together."""
+
+    def __init__(self, server: IntakeServer) -> None:
+        self.server = server
+        self.pool = ThreadPoolExecutor(40)
+        self.answers: list[Future[Answer]] = []
+
+    def send(self, token: str | None, data: bytes, path: str = "/order", **headers: str) -> None:
+        api = IntakeApi(token, self.server)
+        before = len(self.server.intake._waiting)
+        self.answers.append(self.pool.submit(api.send, "POST", path, data, **headers))
+        while len(self.server.intake._waiting) == before and not self.answers[-1].done():
+            pass  # until it waits in the lane
+
+    def order(self, trader: Trader, **fields: Any) -> None:
+        self.send(trader.api.token, json.dumps(order_body(**fields)).encode())
+
+    def results(self) -> list[tuple[int, str]]:
+        answers = [answer.result() for answer in self.answers]
+        self.pool.shutdown()
+        return [(answer.status, answer.body.get("code", "")) for answer in answers]
+
+
+@pytest.fixture
+def crowd(intake: IntakeServer) -> Crowd:
+    return Crowd(intake)
+
+
+def expired_token(trader: Trader) -> str:
+    token = AccessToken.for_user(trader.user)
+    token.set_exp(lifetime=-token.lifetime)
+    return str(token)
+
+
+def test_calls_that_arrive_together_are_one_group(trader: Trader, crowd: Crowd, gate: Gate) -> None:
+    bob, mallory = make_trader(), make_trader()
+    suspend_user(mallory.user)
+    crowd.order(trader)
+    assert gate.reached.wait(60)
+    crowd.order(bob, clientOrderId="b")
+    crowd.order(bob, price="25000.05")
+    crowd.order(mallory)
+    crowd.send(trader.api.token, b'{"marketId": "BTC')
+    crowd.send(None, b"{}")
+    crowd.send("forged", b"{}")
+    crowd.send(expired_token(trader), json.dumps(order_body()).encode())
+    batch = {"orders": [order_body(), order_body(qty="x"), "rubbish", order_body(margin="9000")]}
+    crowd.send(trader.api.token, json.dumps(batch).encode(), "/orders/batch")
+    crowd.order(trader, marketId="NONE")
+    crowd.order(bob, clientOrderId="b")
+    gate.open()
+    assert crowd.results() == [
+        (202, ""),
+        (202, ""),
+        (400, "INVALID_PRICE"),
+        (403, "ACCOUNT_SUSPENDED"),
+        (400, "MALFORMED_JSON"),
+        (401, "NOT_AUTHENTICATED"),
+        (401, "TOKEN_INVALID"),
+        (401, "TOKEN_EXPIRED"),
+        (202, ""),
+        (404, "MARKET_NOT_FOUND"),
+        (200, ""),
+    ]
+    items = crowd.answers[8].result().body["results"]
+    assert [item["code"] or item["ok"] for item in items] == [
+        *(True, "INVALID_NUMBER", "MALFORMED_JSON", "INSUFFICIENT_BALANCE"),
+    ]
+    assert gate.groups == [1, 7]  # the calls that could be read, the batch's three and four
+    held = sum(Order.objects.filter(user=trader.user).values_list("held_units", flat=True))
+    assert Order.objects.count() == 3
+    assert Wallet.objects.get(user=trader.user).held_units == held
+
+
+def test_a_full_queue_is_said_at_once(
+    trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd.order(trader)
+    assert gate.reached.wait(60)
+    monkeypatch.setattr(app, "WAITING_MAX", 1)
+    api = IntakeApi(trader.api.token, crowd.server)
+    refused = api.post("/order", order_body())
+    assert (refused.status, refused.code) == (503, "INTAKE_FULL")
+    assert api.headers["retry-after"] == "1"
+    gate.open()
+    assert crowd.results() == [(202, "")]
+    assert Order.objects.count() == 1
+
+
+def test_a_lane_that_hangs_keeps_nobody_waiting(
+    trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "ANSWER_WITHIN_S", 0.3)
+    crowd.order(trader, clientOrderId="begun")
+    assert gate.reached.wait(60)
+    crowd.order(trader, clientOrderId="not begun")
+    assert crowd.results() == [(503, "INTAKE_TIMEOUT")] * 2
+    monkeypatch.setattr(app, "ANSWER_WITHIN_S", 30.0)
+    gate.open()
+    api = IntakeApi(trader.api.token, crowd.server)
+    assert api.post("/order", order_body(clientOrderId="begun")).status == 200  # it was placed
+    assert [order.client_order_id for order in Order.objects.all()] == ["begun"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_lane_that_dies_is_replaced(
+    trader: Trader, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = lane.place_together
+
+    def die_once(orders: Any) -> Any:
+        monkeypatch.setattr(lane, "place_together", place)
+        raise SystemExit
+
+    monkeypatch.setattr(lane, "place_together", die_once)
+    monkeypatch.setattr(app, "ANSWER_WITHIN_S", 1.0)
+    crowd.order(trader, clientOrderId="lost")
+    assert crowd.results() == [(503, "INTAKE_TIMEOUT")]
+    api = IntakeApi(trader.api.token, crowd.server)
+    monkeypatch.setattr(app, "ANSWER_WITHIN_S", 30.0)
+    assert api.post("/order", order_body(clientOrderId="lost")).status == 202
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_calls_that_wait_survive_the_death_of_the_lane(
+    trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody sends anything more: the watch finds the lane dead."""
+    held = gate.place
+
+    def die_first(orders: Any) -> Any:
+        if not gate.groups:
+            held([])
+            raise SystemExit
+        return held(orders)
+
+    monkeypatch.setattr(lane, "place_together", die_first)
+    crowd.order(trader)
+    assert gate.reached.wait(60)
+    crowd.order(trader)
+    gate.open()
+    assert crowd.results()[1] == (202, "")
+    assert Order.objects.count() == 1
+
+
+def test_a_fault_of_ours_is_everyones_answer_and_the_lane_lives(
+    trader: Trader, intake: IntakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(orders: Any) -> Any:
+        raise RuntimeError("planted")
+
+    api = IntakeApi(trader.api.token, intake)
+    with monkeypatch.context() as patched:
+        patched.setattr(lane, "place_together", fault)
+        answer = api.post("/order", order_body())
+    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+    assert api.post("/order", order_body()).status == 202
+
+
+def test_what_was_taken_is_answered_before_the_server_stops(
+    trader: Trader, market: Market, gate: Gate
+) -> None:
+    crowd = Crowd(IntakeServer())
+    crowd.order(trader)
+    assert gate.reached.wait(60)
+    crowd.order(trader)
+    stopping = threading.Thread(target=crowd.server.stop)
+    stopping.start()
+    gate.open()
+    assert crowd.results() == [(202, "")] * 2
+    stopping.join()
+    assert Order.objects.count() == 2

@@ -1,0 +1,121 @@
+"""The API as `make run` serves it: one port for order intake and for all of Django."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from exchange_site.embedded.parts import api_command
+from exchange_site.embedded.ports import free_port
+from tests.feeds.conftest import database_url
+from tests.trading.client import Trader, order_body
+from tests.trading.test_resilience import _direct
+from trading.models import Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+UP_WITHIN_S = 60.0
+
+
+class Served:
+    def __init__(self, log: Path) -> None:
+        self.port = free_port()
+        environment = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                api_command(self.port), env=os.environ | environment, stdout=output, stderr=output
+            )
+        deadline = time.monotonic() + UP_WITHIN_S
+        while True:
+            try:
+                self.connect().request("GET", "/markets")
+                return
+            except OSError:
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+
+@pytest.fixture
+def served(market: Any, tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path / "api.log")
+    yield served
+    served.process.terminate()
+    served.process.wait()
+
+
+def ask(
+    to: http.client.HTTPConnection, trader: Trader, method: str, path: str, body: bytes = b""
+) -> tuple[int, Any]:
+    headers = {
+        "Authorization": f"Bearer {trader.api.token}",
+        "Content-Type": "application/json",
+    }
+    to.request(method, path, body, headers)
+    answer = to.getresponse()
+    data = answer.read()
+    return answer.status, json.loads(data) if data.startswith(b"{") else data
+
+
+def test_one_connection_for_everything(trader: Trader, served: Served) -> None:
+    to = served.connect()
+    order = json.dumps(order_body(clientOrderId="mine")).encode()
+    status, placed = ask(to, trader, "POST", "/order", order)
+    assert status == 202
+    assert ask(to, trader, "POST", "/order", order)[0] == 200
+    path = f"/order/{placed['orderId']}"
+    assert ask(to, trader, "GET", path)[1]["clientOrderId"] == "mine"
+    assert ask(to, trader, "GET", "/order")[0] == 405
+    batch = json.dumps({"orders": [order_body(), order_body(qty="x")]}).encode()
+    status, answer = ask(to, trader, "POST", "/orders/batch", batch)
+    assert (status, [item["ok"] for item in answer["results"]]) == (202, [True, False])
+    assert ask(to, trader, "DELETE", path)[0] == 202
+    assert ask(to, trader, "GET", "/docs")[0] == 200
+    to = served.connect()  # a server may close on a body that it won't read
+    status, answer = ask(to, trader, "POST", "/order", b" " * 1_000_001)
+    assert (status, answer["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_what_was_taken_is_answered_after_the_signal_to_stop(
+    trader: Trader, served: Served, redis_db: redis.Redis
+) -> None:
+    answers: list[Any] = []
+
+    def place() -> None:
+        order = json.dumps(order_body()).encode()
+        answers.append(ask(served.connect(), trader, "POST", "/order", order))
+
+    with _direct() as blocker:
+        blocker.execute(
+            "SELECT 1 FROM ledger_wallet WHERE user_id = %s FOR UPDATE", [trader.user.pk]
+        )
+        placing = threading.Thread(target=place)
+        placing.start()
+        with _direct() as watcher:
+            while not watcher.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            ).fetchone():
+                watcher.rollback()
+        served.process.send_signal(signal.SIGTERM)
+        blocker.rollback()
+    placing.join()
+    served.process.wait()
+    ((status, body),) = answers
+    assert status == 202
+    assert [order.pk for order in Order.objects.all()] == [body["orderId"]]
+    assert redis_db.xlen("orders:input:{BTC-PERP}") == 1
+    connection.close()
