@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from exchange_site.paging import key_after, newest_keys
 from matching.messages.limits import MAX_ID
 
-LOOK_BACK_ROWS = 50_000
+LOOK_BACK_ROWS = 20_000
 
 
 class _Admin(Protocol):
