@@ -54,7 +54,7 @@ def run(short: bool) -> list[Row]:
             rows += _rows(connections, found)
             best_single = max(best_single, _rate(found["intake"]))
         batches = {"batch": (intake_port, _batch_requests(tokens))}
-        rows += _batch_rows(_in_turn(batches, 4, rounds, seconds)["batch"], best_single)
+        rows += _batch_rows(_in_turn(batches, 8, rounds, seconds)["batch"], best_single)
     return rows
 
 

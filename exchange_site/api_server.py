@@ -18,4 +18,14 @@ from trading.intake.app import Intake  # noqa: E402  Django must be set up first
 
 THREADS = 4  # they wait for Postgres while others compute; each keeps a connection
 
-application = Intake(WSGIMiddleware(django_application, workers=THREADS))
+_threads = WSGIMiddleware(django_application, workers=THREADS)
+
+
+async def _django(scope: Any, receive: Any, send: Any) -> None:
+    async def read() -> Any:  # granian's own answers a future; the bridge wants a coroutine
+        return await receive()
+
+    await _threads(scope, read, send)
+
+
+application = Intake(_django)

@@ -83,6 +83,8 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # A server that vanished without a word is noticed in seconds, not when TCP gives up.
 DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, tcp_user_timeout=10_000)
+# Django forbids prepared statements; so, those that ask for it are prepared and no others.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 2**31
 REDIS_URL = env.str("REDIS_URL")
 
 CACHES = {

@@ -83,6 +83,8 @@ def test_one_connection_for_everything(trader: Trader, served: Served) -> None:
     status, answer = ask(to, trader, "POST", "/orders/batch", batch)
     assert (status, [item["ok"] for item in answer["results"]]) == (202, [True, False])
     assert ask(to, trader, "DELETE", path)[0] == 202
+    refresh = json.dumps({"refresh": trader.refresh}).encode()
+    assert "token" in ask(to, trader, "POST", "/auth/refresh", refresh)[1]  # a body for Django
     assert ask(to, trader, "GET", "/docs")[0] == 200
     to = served.connect()  # a server may close on a body that it won't read
     status, answer = ask(to, trader, "POST", "/order", b" " * 1_000_001)
