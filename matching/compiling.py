@@ -38,9 +38,9 @@ def build(sources: Sequence[str]) -> Path:
     folder = BUILDS / build_key(sources)
     if folder.is_dir():
         return folder
-    lacking = _lacking()
-    if lacking:
-        raise CannotCompile(lacking)
+    missing = lacking()
+    if missing:
+        raise CannotCompile(missing)
     BUILDS.mkdir(parents=True, exist_ok=True)
     with (BUILDS.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,7 +87,7 @@ setup(
 """
 
 
-def _lacking() -> str:
+def lacking() -> str:
     """What a compilation needs and this machine doesn't have; empty if nothing."""
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(compiler) is None:

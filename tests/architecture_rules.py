@@ -20,7 +20,7 @@ def words(text: str) -> frozenset[str]:
 
 PURE_STDLIB = words(
     "__future__ abc bisect collections copy dataclasses enum fractions functools hashlib heapq"
-    " itertools operator types typing"
+    " itertools operator types typing zlib"
 )
 
 MAX_MODULE_LINES = 400

@@ -20,7 +20,7 @@ from matching.messages.snapshot import (
     PositionRow,
     SnapshotUnusable,
     WaitingRow,
-    encode_snapshot,
+    encode_body,
 )
 
 # Fields that are the same in the state and in its snapshot.
@@ -46,13 +46,12 @@ _PLAIN = (
     "insurance_units",
     "wallets_units",
 )
-_ORDER_FIELDS = OrderRow.__struct_fields__
 
 
 def take(state: State, input_id: str) -> EngineSnapshot:
     """The whole state, between two commands; ``input_id`` is that of the last one."""
     orders = [
-        OrderRow(*[getattr(order, name) for name in _ORDER_FIELDS])
+        _row(order)
         for side in (state.book.bids, state.book.asks)
         for level in side.levels()
         for order in level
@@ -83,6 +82,46 @@ def take(state: State, input_id: str) -> EngineSnapshot:
         stuck=sorted(state.stuck),
         basis=list(state.basis),
         **{name: getattr(state, name) for name in _PLAIN},
+    )
+
+
+def _row(order: Order) -> OrderRow:
+    return OrderRow(
+        order.order_id,
+        order.account_id,
+        order.is_long,
+        order.price_ticks,
+        order.remaining_lots,
+        order.reserve_per_lot_units,
+        order.named_margin_per_lot_units,
+        order.leverage,
+        order.maker_fee_ppm,
+        order.taker_fee_ppm,
+        order.reduce_only,
+        order.post_only,
+        order.expires_ms,
+        order.filled_lots,
+        order.arrival,
+    )
+
+
+def _order(row: OrderRow) -> Order:
+    return Order(
+        order_id=row.order_id,
+        account_id=row.account_id,
+        is_long=row.is_long,
+        price_ticks=row.price_ticks,
+        remaining_lots=row.remaining_lots,
+        reserve_per_lot_units=row.reserve_per_lot_units,
+        named_margin_per_lot_units=row.named_margin_per_lot_units,
+        leverage=row.leverage,
+        maker_fee_ppm=row.maker_fee_ppm,
+        taker_fee_ppm=row.taker_fee_ppm,
+        reduce_only=row.reduce_only,
+        post_only=row.post_only,
+        expires_ms=row.expires_ms,
+        filled_lots=row.filled_lots,
+        arrival=row.arrival,
     )
 
 
@@ -125,10 +164,7 @@ def _restore_position(state: State, position: PositionRow) -> None:
 
 def _restore_orders(state: State, snapshot: EngineSnapshot) -> None:
     """Queues come from the snapshot's order; an account's orders, oldest first, from arrivals."""
-    orders = [
-        Order(**{name: getattr(frozen, name) for name in _ORDER_FIELDS})
-        for frozen in snapshot.orders
-    ]
+    orders = [_order(row) for row in snapshot.orders]
     for order in orders:
         state.book.append(order)
         state.held_units += order.remaining_lots * order.reserve_per_lot_units
@@ -152,9 +188,12 @@ def _restore_orders(state: State, snapshot: EngineSnapshot) -> None:
 
 
 def _account(state: State, account_id: int) -> Account:
-    return state.accounts.setdefault(account_id, Account(account_id))
+    account = state.accounts.get(account_id)
+    if account is None:
+        account = state.accounts[account_id] = Account(account_id)
+    return account
 
 
 def digest(state: State) -> str:
     """SHA-256 of the state, hexadecimal: equal digests mean equal states."""
-    return hashlib.sha256(encode_snapshot(take(state, ""))).hexdigest()
+    return hashlib.sha256(encode_body(take(state, ""))).hexdigest()

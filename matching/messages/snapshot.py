@@ -2,10 +2,12 @@
 snapshots and starts from them, and whoever keeps or rebuilds them.
 
 A frame is magic, SHA-256 of the body, body (MessagePack of `EngineSnapshot`), so that a damaged or
-half-written one is told from a good one before anything is believed.
+half-written one is told from a good one before anything is believed. A large body is compressed,
+which its magic says: Redis answers nobody while it takes in a value and writes it to its log.
 """
 
 import hashlib
+import zlib
 
 import msgspec
 
@@ -13,6 +15,8 @@ from matching.messages.commands import MarketConfig, PlaceOrder
 from matching.messages.vocabulary import MarketState
 
 MAGIC = b"EXSNAP02"
+MAGIC_COMPRESSED = b"EXSNAP03"  # the same, the body deflated; the checksum is of the body itself
+COMPRESSED_FROM_BYTES = 262_144
 
 
 class SnapshotUnusable(ValueError):
@@ -109,17 +113,30 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(EngineSnapshot)
 
 
+def encode_body(snapshot: EngineSnapshot) -> bytes:
+    """The same bytes for the same state, whatever library compresses them."""
+    return _encoder.encode(snapshot)
+
+
 def encode_snapshot(snapshot: EngineSnapshot) -> bytes:
-    body = _encoder.encode(snapshot)
-    return MAGIC + hashlib.sha256(body).digest() + body
+    body = encode_body(snapshot)
+    checksum = hashlib.sha256(body).digest()
+    if len(body) < COMPRESSED_FROM_BYTES:
+        return MAGIC + checksum + body
+    return MAGIC_COMPRESSED + checksum + zlib.compress(body, level=6)
 
 
 def decode_snapshot(frame: bytes) -> EngineSnapshot:
     """Raises SnapshotUnusable."""
     checksum_end = len(MAGIC) + hashlib.sha256().digest_size
-    if frame[: len(MAGIC)] != MAGIC:
+    magic, body = frame[: len(MAGIC)], frame[checksum_end:]
+    if magic not in (MAGIC, MAGIC_COMPRESSED):
         raise SnapshotUnusable("not a snapshot of a format this engine reads")
-    body = frame[checksum_end:]
+    if magic == MAGIC_COMPRESSED:
+        try:
+            body = zlib.decompress(body)
+        except zlib.error as error:
+            raise SnapshotUnusable(f"damaged or half written: {error}") from error
     if hashlib.sha256(body).digest() != frame[len(MAGIC) : checksum_end]:
         raise SnapshotUnusable("checksum does not match: damaged or half written")
     try:

@@ -36,7 +36,8 @@ from matching.messages.streams import (
 )
 from matching.runtime.publish import MissingOutput, OtherEpoch, OtherOutput, Publisher
 from matching.runtime.reader import InputEntry
-from matching.runtime.snapshots import newest_state, save_snapshot
+from matching.runtime.snapshots import newest_state
+from matching.runtime.snapshotter import Snapshotter
 
 REPLAY_PAGE = 1_000
 PUBLISH_EVERY = 128  # entries: Redis appends them while the engine works on the next
@@ -95,13 +96,12 @@ class MarketRunner:
         self.client = client
         self.market_id = market_id
         self.engine_name = engine_name
-        self.snapshot_every = snapshot_every
         self.input_key = input_stream(market_id)
         self.output_key = output_stream(market_id)
         self.publisher = Publisher(client, market_id, engine_name)
         self.applier = Applier(Engine(), "0-0")
         self.epoch = b""
-        self.snapshot_seq = 0
+        self.snapshotter = Snapshotter(client, market_id, snapshot_every)
 
     @property
     def seq(self) -> int:
@@ -122,7 +122,7 @@ class MarketRunner:
     def recover(self) -> None:
         """Be where the streams are. Afterwards new commands come through `process`."""
         self.applier, self.epoch = self._starting_point()
-        self.snapshot_seq = self.seq
+        self.snapshotter.start_over(self.seq)
         self._make_group()
         # Looked up before the last look at the input: another engine may be publishing meanwhile.
         published_seq = self._published_seq()
@@ -200,8 +200,7 @@ class MarketRunner:
             while missed := self._input_after(self.applier.input_id):
                 self._apply_and_publish(missed, acknowledge=False)
             self.client.xack(self.input_key, self.engine_name, *delivered)
-        if self.seq - self.snapshot_seq >= self.snapshot_every:
-            self.snapshot()
+        self.snapshotter.save_if_due(self.epoch, self.applier.engine.state, self.applier.input_id)
 
     def _stands_before(self, input_id: str) -> bool:
         """Nothing in the stream lies between what was applied last and this entry."""
@@ -211,12 +210,9 @@ class MarketRunner:
         return not before or id_order(before[0][0].decode()) <= id_order(self.applier.input_id)
 
     def snapshot(self) -> None:
-        engine = self.applier.engine
-        if engine.seq > self.snapshot_seq:
-            save_snapshot(
-                self.client, self.market_id, self.epoch, engine.state, self.applier.input_id
-            )
-            self.snapshot_seq = engine.seq
+        """The last one of this process."""
+        state = self.applier.engine.state
+        self.snapshotter.save_now(self.epoch, state, self.applier.input_id)
 
     def _apply_and_publish(self, entries: Sequence[InputEntry], *, acknowledge: bool) -> None:
         try:

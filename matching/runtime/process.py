@@ -110,6 +110,7 @@ class EngineProcess:
         """An idle market would not find out by publishing, and for a halted one it is a new
         beginning."""
         for hosted in self.hosted.values():
+            hosted.runner.snapshotter.look_after_child()
             if hosted.phase is not Phase.RECOVERING and not hosted.runner.epoch_holds():
                 self._set_back(hosted, "the market has another starting point, or Redis lost it")
 

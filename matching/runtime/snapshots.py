@@ -15,20 +15,27 @@ SNAPSHOTS_KEPT = 3
 log = structlog.get_logger(__name__)
 
 
-# A starting point made meanwhile must not be buried under a state from before it.
-_SAVE = """
--- KEYS epoch, snapshots; ARGV epoch, seq, frame
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
-"""
-
-
 def save_snapshot(
     client: redis.Redis, market_id: str, epoch: bytes, state: State, input_id: str
 ) -> None:
-    """Keep the state, and of older ones the newest few. Raises redis.RedisError."""
+    """Keep the state, and of older ones the newest few. Raises redis.RedisError.
+
+    A starting point made meanwhile must not be buried under a state from before it: with another
+    epoch nothing is kept. (A transaction rather than a script: a script would copy the frame, tens
+    of megabytes in a deep market, several times while Redis answers nobody.)
+    """
     key = snapshots_key(market_id)
     frame = encode_snapshot(snapshot.take(state, input_id))
-    client.eval(_SAVE, 2, epoch_key(market_id), key, epoch, state.seq, frame)
+    with client.pipeline() as pipe:
+        pipe.watch(epoch_key(market_id))  # type: ignore[no-untyped-call]
+        if pipe.get(epoch_key(market_id)) != epoch:
+            return
+        pipe.multi()
+        pipe.hset(key, str(state.seq), frame)
+        try:
+            pipe.execute()
+        except redis.WatchError:
+            return
     for seq in _seqs(client, market_id)[SNAPSHOTS_KEPT:]:
         client.hdel(key, str(seq))
 
