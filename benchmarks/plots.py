@@ -9,7 +9,7 @@ import msgspec
 from benchmarks.report import RESULTS, Row
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402 - the backend must be chosen first
+from matplotlib import pyplot
 
 PLOTS = Path(__file__).resolve().parent.parent / "docs" / "plots"
 
