@@ -7,7 +7,16 @@ import time
 from benchmarks.report import Row, keep, table
 
 # In the life of an order, then what is kept and what is read. Each a module with `run`.
-STAGES = ("book", "engine_apply", "memory")
+STAGES = (
+    "book",
+    "engine_apply",
+    "engine_loop",
+    "persist",
+    "intake",
+    "exchange",
+    "memory",
+    "reads",
+)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Final
 
 LOWEST_RANK: Final = -(2**61)  # below every rank: prices are far smaller
-CHUNK_RANKS_MAX: Final = 1_024
+CHUNK_RANKS_MAX: Final = 512
 
 
 class Order:
@@ -125,9 +125,6 @@ class _Ranks:
         self._chunks: list[list[int]] = [[]]
         self._bounds = [LOWEST_RANK]
 
-    def __len__(self) -> int:
-        return sum([len(chunk) for chunk in self._chunks])
-
     def __reversed__(self) -> Iterator[int]:
         for chunk in reversed(self._chunks):
             yield from reversed(chunk)
@@ -138,7 +135,8 @@ class _Ranks:
         return chunk[-1] if chunk else LOWEST_RANK
 
     def add(self, rank: int) -> None:
-        at = self._chunk_of(rank)
+        bounds = self._bounds
+        at = len(bounds) - 1 if rank >= bounds[-1] else bisect_right(bounds, rank) - 1
         chunk = self._chunks[at]
         if not chunk or rank > chunk[-1]:
             chunk.append(rank)
@@ -147,26 +145,21 @@ class _Ranks:
         if len(chunk) > CHUNK_RANKS_MAX:
             half = len(chunk) // 2
             self._chunks.insert(at + 1, chunk[half:])
-            self._bounds.insert(at + 1, chunk[half])
+            bounds.insert(at + 1, chunk[half])
             del chunk[half:]
 
     def discard(self, rank: int) -> None:
         """The rank must be there."""
-        at = self._chunk_of(rank)
+        bounds = self._bounds
+        at = len(bounds) - 1 if rank >= bounds[-1] else bisect_right(bounds, rank) - 1
         chunk = self._chunks[at]
         if rank == chunk[-1]:
             chunk.pop()
         else:
             del chunk[bisect_left(chunk, rank)]
-        if not chunk and len(self._chunks) > 1:
-            del self._chunks[at], self._bounds[at]
-            self._bounds[0] = LOWEST_RANK
-
-    def _chunk_of(self, rank: int) -> int:
-        bounds = self._bounds
-        if rank >= bounds[-1]:
-            return len(bounds) - 1
-        return bisect_right(bounds, rank) - 1
+        if not chunk and len(bounds) > 1:
+            del self._chunks[at], bounds[at]
+            bounds[0] = LOWEST_RANK
 
 
 class BookSide:

@@ -123,7 +123,7 @@ def encode_snapshot(snapshot: EngineSnapshot) -> bytes:
     checksum = hashlib.sha256(body).digest()
     if len(body) < COMPRESSED_FROM_BYTES:
         return MAGIC + checksum + body
-    return MAGIC_COMPRESSED + checksum + zlib.compress(body, level=6)
+    return MAGIC_COMPRESSED + checksum + zlib.compress(body, level=1)
 
 
 def decode_snapshot(frame: bytes) -> EngineSnapshot:

@@ -86,7 +86,7 @@ def test_ledger_takes_as_many_queries_for_many_rows_as_for_few(
     world.publish()
     persist_market(world.market_id)
     get(world.alice, "/user/ledger")
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         get(world.alice, "/user/ledger")
 
 
