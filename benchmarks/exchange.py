@@ -26,6 +26,7 @@ import httpx
 import msgspec
 import psutil
 
+from benchmarks.held import HOLD_OF_ORDERS
 from benchmarks.order_load import Plan, Seen
 from benchmarks.report import Row, main
 from exchange_site.embedded.ports import free_port
@@ -241,31 +242,8 @@ class Stage:
         with transaction.atomic():
             Order.objects.bulk_create(orders)
             with connection.cursor() as cursor:
-                cursor.execute(_HOLD, [[order.pk for order in orders]])
+                cursor.execute(HOLD_OF_ORDERS, [[order.pk for order in orders]])
         publish_commands((market_id, command_of_order(order)) for order in orders)
-
-
-_HOLD = """
-WITH placed AS (
-    SELECT id, user_id, market_id, hold_units, created_at FROM trading_order WHERE id = ANY(%s)
-), wallet AS (
-    UPDATE ledger_wallet
-       SET available_units = available_units - held.units, held_units = held_units + held.units
-      FROM (SELECT user_id, sum(hold_units) AS units FROM placed GROUP BY user_id) AS held
-     WHERE ledger_wallet.user_id = held.user_id
-), entry AS (
-    INSERT INTO ledger_journalentry (kind, market_id, order_id, created_at)
-    SELECT 'order_hold', market_id, id, created_at FROM placed
-    RETURNING id, order_id
-)
-INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-SELECT entry.id, account.id,
-       CASE account.kind WHEN 'held' THEN placed.hold_units ELSE -placed.hold_units END
-  FROM entry
-  JOIN placed ON placed.id = entry.order_id
-  JOIN ledger_account account ON account.user_id = placed.user_id
-   AND account.kind IN ('available', 'held')
-"""
 
 
 @dataclass(frozen=True)

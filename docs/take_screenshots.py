@@ -2,8 +2,8 @@
 
     python docs/take_screenshots.py http://127.0.0.1:8000 operator PASSWORD
 
-Needs the packages of requirements-dev.txt and a Chromium. Let the simulator trade for a minute
-before, so that there is something to see.
+Needs the packages of requirements-dev.txt and a Chromium. Let the simulator trade until its first
+liquidation before, so that there is something to see.
 """
 
 import shutil
@@ -33,6 +33,7 @@ def main(site: str, username: str, password: str) -> None:
         _take_first(page, f"{site}/admin/trading/order/?status__exact=filled", "order")
         _take_first(page, f"{site}/admin/trading/market/", "market")
         _take_first(page, f"{site}/admin/trading/position/", "position")
+        _take_first(page, f"{site}/admin/trading/liquidation/", "liquidation")
         page.goto(f"{site}/docs")
         page.wait_for_selector(".opblock")
         _take(page, "api")

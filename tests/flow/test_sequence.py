@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Sum
 from pytest_django.plugin import DjangoDbBlocker
 
+from benchmarks.held import HOLD_OF_ORDERS
 from ledger.models import AccountKind, MarketCursor, Posting
 from ledger.reconciliation import wallet_differences
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, PlaceOrder
@@ -42,28 +43,6 @@ MARK_TICKS = 500_000
 BAND_PPM = 100_000
 HOLD_PER_LOT = 20_000_000  # money units, twice the margin: never what decides
 LEVERAGE = 5
-
-_HOLD = """
-WITH placed AS (
-    SELECT id, user_id, market_id, hold_units, created_at FROM trading_order WHERE id = ANY(%s)
-), wallet AS (
-    UPDATE ledger_wallet
-       SET available_units = available_units - held.units, held_units = held_units + held.units
-      FROM (SELECT user_id, sum(hold_units) AS units FROM placed GROUP BY user_id) AS held
-     WHERE ledger_wallet.user_id = held.user_id
-), entry AS (
-    INSERT INTO ledger_journalentry (kind, market_id, order_id, created_at)
-    SELECT 'order_hold', market_id, id, created_at FROM placed
-    RETURNING id, order_id
-)
-INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-SELECT entry.id, account.id,
-       CASE account.kind WHEN 'held' THEN placed.hold_units ELSE -placed.hold_units END
-  FROM entry
-  JOIN placed ON placed.id = entry.order_id
-  JOIN ledger_account account ON account.user_id = placed.user_id
-   AND account.kind IN ('available', 'held')
-"""
 
 
 class Sequence20k:
@@ -165,7 +144,7 @@ class Sequence20k:
             for place, order in zip(places, orders, strict=True):
                 self.ids[place.order_id] = order.pk
             with connection.cursor() as cursor:
-                cursor.execute(_HOLD, [[order.pk for order in orders]])
+                cursor.execute(HOLD_OF_ORDERS, [[order.pk for order in orders]])
             cancels = OutboxCommand.objects.bulk_create(
                 self._cancel(request) for request in requests if not isinstance(request, PlaceOrder)
             )
