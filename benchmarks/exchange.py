@@ -35,8 +35,22 @@ ROOT = Path(__file__).parents[1]
 READY_WITHIN_S = 180.0
 INDEX_TICKS = 500_000  # 50,000.0
 RATE = 25.0
-PARTS = ("postgres", "redis-server", "wsgi", "asgi", "runengine", "worker", "beat", "runprices")
-NAMES = {"redis-server": "redis", "wsgi": "api", "asgi": "feeds", "runengine": "engine"}
+PARTS = (
+    "postgres",
+    "redis-server",
+    "exchange_site.api_server",
+    "exchange_site.asgi",
+    "runengine",
+    "worker",
+    "beat",
+    "runprices",
+)
+NAMES = {
+    "redis-server": "redis",
+    "exchange_site.api_server": "api",
+    "exchange_site.asgi": "feeds",
+    "runengine": "engine",
+}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Figures of a benchmark as rows: a table to read, JSON lines to keep."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -83,6 +84,12 @@ def keep(rows: Sequence[Row], name: str) -> Path:
     path = RESULTS / f"{name}.txt"
     path.write_text(table(rows) + "\n")
     return path
+
+
+def run_stage(name: str) -> list[Row]:
+    """The rows of a stage with short settings."""
+    rows: list[Row] = importlib.import_module(f"benchmarks.{name}").run(True)
+    return rows
 
 
 def main(run: Callable[[bool], list[Row]], name: str) -> None:
