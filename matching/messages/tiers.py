@@ -136,11 +136,6 @@ class TierTable:
         return max(1, debt * PPM // (n * (PPM + self.fee_ppm)))
 
 
-def initial_margin_units(notional_units: int, leverage: int, tier: LeverageTier) -> int:
-    """⌈N·max(1/leverage, 1/tier's largest leverage)⌉."""
-    return ceil_div(notional_units, min(leverage, tier.max_leverage))
-
-
 def tiers_are_sound(config: MarketConfig) -> bool:
     """Floors rise from 0, leverage falls, maintenance rises and stays below initial margin."""
     previous: LeverageTier | None = None

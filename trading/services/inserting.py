@@ -141,28 +141,16 @@ def insert_orders(drafts: Sequence[tuple[int, str, OrderDraft]]) -> list[Outcome
 
 
 def _row(position: int, user_id: int, market_id: str, draft: OrderDraft) -> dict[str, Any]:
-    terms, trigger = draft.terms, draft.terms.trigger
+    terms = draft.terms
     return {
         "position": position,
         "user_id": user_id,
         "market_id": market_id,
         "client_order_id": terms.client_order_id,
-        "side": terms.side,
-        "order_type": terms.order_type,
-        "time_in_force": terms.time_in_force,
+        **terms.columns(),
         "price_ticks": draft.price_ticks,
-        "size_lots": terms.size_lots,
-        "margin_units": terms.margin_units,
-        "leverage": terms.leverage,
-        "reduce_only": terms.reduce_only,
-        "close_position": terms.close_position,
         "maker_fee_ppm": draft.maker_fee_ppm,
         "taker_fee_ppm": draft.taker_fee_ppm,
-        "expires_at": terms.expires_at,
-        "trigger_kind": trigger.kind if trigger else None,
-        "trigger_by": trigger.by if trigger else None,
-        "trigger_price_ticks": trigger.price_ticks if trigger else 0,
-        "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
         "self_trade_prevention": terms.self_trade_prevention,
         "hold_units": draft.hold_units,
     }

@@ -211,23 +211,12 @@ class _Group:
 
 
 def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> Result:
-    is_limit, trigger = terms.order_type is OrderType.LIMIT, terms.trigger
-    asked = {
+    is_limit = terms.order_type is OrderType.LIMIT
+    asked = terms.columns() | {
         "market_id": rules.id,
-        "side": terms.side,
-        "order_type": terms.order_type,
-        "time_in_force": terms.time_in_force,
         # Unknown at first, the engine's later; and the leverage set may have changed since.
         "size_lots": first.size_lots if terms.close_position else terms.size_lots,
         "leverage": terms.leverage if terms.leverage_named else first.leverage,
-        "margin_units": terms.margin_units,
-        "reduce_only": terms.reduce_only,
-        "close_position": terms.close_position,
-        "expires_at": terms.expires_at,
-        "trigger_kind": trigger.kind if trigger else None,
-        "trigger_by": trigger.by if trigger else None,
-        "trigger_price_ticks": trigger.price_ticks if trigger else 0,
-        "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
         "price_ticks": terms.limit_ticks if is_limit else first.price_ticks,
     }
     differs = {name for name, value in asked.items() if getattr(first, name) != value}

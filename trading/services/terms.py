@@ -100,6 +100,25 @@ class OrderTerms:
     def expires_at(self) -> datetime | None:
         return from_ms(self.expires_ms)
 
+    def columns(self) -> dict[str, Any]:
+        """What was asked, by the columns of an order's row that take it as it is."""
+        trigger = self.trigger
+        return {
+            "side": self.side,
+            "order_type": self.order_type,
+            "time_in_force": self.time_in_force,
+            "size_lots": self.size_lots,
+            "margin_units": self.margin_units,
+            "leverage": self.leverage,
+            "reduce_only": self.reduce_only,
+            "close_position": self.close_position,
+            "expires_at": self.expires_at,
+            "trigger_kind": trigger.kind if trigger else None,
+            "trigger_by": trigger.by if trigger else None,
+            "trigger_price_ticks": trigger.price_ticks if trigger else 0,
+            "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
+        }
+
 
 def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> OrderTerms:
     """``leverage_set``: the trader's for this market. Raises ApiError naming the field."""
