@@ -26,6 +26,7 @@ CLIFFS = {
     "cancel, queue of 100,000 to 10": 2.0,
     "fill, queue of 50,000 to 50": 2.0,
     "level comes and goes, 100,000 levels to 100": math.log(100_000) / math.log(100),
+    "the same, levels far apart": math.log(100_000) / math.log(100),
 }
 
 

@@ -100,16 +100,16 @@ def eat_queues_of(length: int, total: int) -> float:
     return timed(eat)[0] / (2 * total)
 
 
-def churn_among_levels(levels: int, total: int) -> float:
+def churn_among_levels(levels: int, total: int, *, apart_ticks: int = 2) -> float:
     """An order alone at a price anywhere among so many levels comes and goes."""
     from benchmarks.book_loop import new_order
     from matching.core.book import OrderBook
 
     book = OrderBook()
     for n in range(levels):
-        book.append(new_order(n + 1, True, START_TICKS + 2 * n, 1))
+        book.append(new_order(n + 1, True, START_TICKS + apart_ticks * n, 1))
     rng = random.Random(SEED)
-    prices = [START_TICKS + 2 * rng.randrange(levels) + 1 for _ in range(total)]
+    prices = [START_TICKS + apart_ticks * rng.randrange(levels) + 1 for _ in range(total)]
     orders = [new_order(levels + n + 1, True, price, 1) for n, price in enumerate(prices)]
 
     def churn() -> None:
@@ -120,11 +120,16 @@ def churn_among_levels(levels: int, total: int) -> float:
     return timed(churn)[0] / total
 
 
+def churn_far_apart(levels: int, total: int) -> float:
+    return churn_among_levels(levels, total, apart_ticks=5_000)
+
+
 def measure_cliffs(rounds: int) -> dict[str, tuple[float, float]]:
     figures: dict[str, tuple[Callable[[int, int], float], int, int, int]] = {
         "cancel, queue of 100,000 to 10": (cancel_in_queues_of, 10, 100_000, 100_000),
         "fill, queue of 50,000 to 50": (eat_queues_of, 50, 50_000, 50_000),
         "level comes and goes, 100,000 levels to 100": (churn_among_levels, 100, 100_000, 50_000),
+        "the same, levels far apart": (churn_far_apart, 100, 100_000, 50_000),
     }
     return {
         name: (

@@ -1,10 +1,14 @@
 """The order book: price–time priority.
 
-Theory of operation. Each side keeps a dict of price → level, the best level, and the prices that
-have one as a sorted list in chunks, the best price last. Trading happens near the best price, so a
-new or emptied level mostly touches the last chunk's end; elsewhere `bisect` finds the place. Of a
-hundred messages some forty open or close a level: a tree or a `SortedDict` would spend most of its
-time on that, and one plain list moves too much memory once there are tens of thousands of levels.
+Theory of operation. Each side keeps a dict of price → level, the best level, and which prices have
+one as a map of bits: a page for 32 neighbouring prices, a word for 1,024 neighbouring pages, and so
+on up. To open or close a level is to set or clear a bit; the word above changes only with the first
+and the last of a page. When the best level goes, the next one is the highest bit left, mostly of
+the same page. Of a hundred messages some forty open or close a level. A tree, a heap or a
+`SortedDict` would spend most of its time on that, and a sorted list, in one piece or in chunks,
+costs more the more levels there are: finding a place in it reads memory all over. Here only the
+range of the prices counts, by its logarithm. Pages are small because Python is quick with small
+integers, words are large so that prices far apart share them.
 
 A level is a linked list threaded through the orders themselves (arrivals at the tail, fills at the
 head), so joining, leaving from anywhere and filling cost the same in a queue of ten and of a
@@ -12,12 +16,14 @@ hundred thousand. The book knows nothing of money; an order carries what the res
 needs to know about it.
 """
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import Final
 
-LOWEST_RANK: Final = -(2**61)  # below every rank: prices are far smaller
-CHUNK_RANKS_MAX: Final = 512
+PAGE_BITS: Final = 5
+PAGE_MASK: Final = 31
+WORD_BITS: Final = 10
+WORD_MASK: Final = 1_023
+TIERS: Final = 4  # 5 bits and 4 times 10 are more than the highest price has
 
 
 class Order:
@@ -112,66 +118,66 @@ class Level:
             order = order.newer
 
 
-class _Ranks:
-    """Distinct integers in order, in chunks, so that a change moves at most a chunk in memory.
+class _Pages:
+    """Which pages of prices hold a level.
 
-    ``_bounds[i]`` is a lower bound of chunk i and above all of chunk i − 1. No chunk is empty but
-    the only one.
+    ``_tiers[0]``: number // 1024 → a word with a bit for each of those 1,024 pages that does. Each
+    further tier says the same of the words before it, which are left out where they would be 0.
     """
 
-    __slots__ = ("_bounds", "_chunks")
+    __slots__ = ("_tiers",)
 
     def __init__(self) -> None:
-        self._chunks: list[list[int]] = [[]]
-        self._bounds = [LOWEST_RANK]
+        self._tiers: list[dict[int, int]] = [{} for _ in range(TIERS)]
 
-    def __reversed__(self) -> Iterator[int]:
-        for chunk in reversed(self._chunks):
-            yield from reversed(chunk)
+    def add(self, number: int) -> None:
+        for words in self._tiers:
+            bit = 1 << (number & WORD_MASK)
+            number >>= WORD_BITS
+            word = words.get(number)
+            if word is not None:
+                words[number] = word | bit
+                return
+            words[number] = bit
 
-    def last(self) -> int:
-        """LOWEST_RANK if there is none."""
-        chunk = self._chunks[-1]
-        return chunk[-1] if chunk else LOWEST_RANK
+    def discard(self, number: int) -> None:
+        """The page must be there."""
+        for words in self._tiers:
+            bit = 1 << (number & WORD_MASK)
+            number >>= WORD_BITS
+            word = words[number] ^ bit
+            if word:
+                words[number] = word
+                return
+            del words[number]
 
-    def add(self, rank: int) -> None:
-        bounds = self._bounds
-        at = len(bounds) - 1 if rank >= bounds[-1] else bisect_right(bounds, rank) - 1
-        chunk = self._chunks[at]
-        if not chunk or rank > chunk[-1]:
-            chunk.append(rank)
-        else:
-            insort(chunk, rank)
-        if len(chunk) > CHUNK_RANKS_MAX:
-            half = len(chunk) // 2
-            self._chunks.insert(at + 1, chunk[half:])
-            bounds.insert(at + 1, chunk[half])
-            del chunk[half:]
-
-    def discard(self, rank: int) -> None:
-        """The rank must be there."""
-        bounds = self._bounds
-        at = len(bounds) - 1 if rank >= bounds[-1] else bisect_right(bounds, rank) - 1
-        chunk = self._chunks[at]
-        if rank == chunk[-1]:
-            chunk.pop()
-        else:
-            del chunk[bisect_left(chunk, rank)]
-        if not chunk and len(bounds) > 1:
-            del self._chunks[at], bounds[at]
-            bounds[0] = LOWEST_RANK
+    def below(self, number: int) -> int:
+        """The highest page below this one. There must be one."""
+        lower = tier = 0
+        for words in self._tiers:
+            below = (1 << (number & WORD_MASK)) - 1
+            number >>= WORD_BITS
+            lower = words.get(number, 0) & below
+            if lower:
+                break
+            tier += 1
+        number = (number << WORD_BITS) + lower.bit_length() - 1
+        for words in reversed(self._tiers[:tier]):
+            number = (number << WORD_BITS) + words[number].bit_length() - 1
+        return number
 
 
 class BookSide:
-    """Bids or asks. A price's rank is the price for bids, −price for asks: the last is the best."""
+    """Bids or asks. A price's rank is the price for bids, −price for asks: the highest is best."""
 
-    __slots__ = ("_ranks", "best", "by_price", "is_bids")
+    __slots__ = ("_numbers", "_pages", "best", "by_price", "is_bids")
 
     def __init__(self, is_bids: bool) -> None:
         self.is_bids = is_bids
         self.best: Level | None = None
         self.by_price: dict[int, Level] = {}
-        self._ranks = _Ranks()
+        self._pages: dict[int, int] = {}  # rank // 32 → a bit for each of these that has a level
+        self._numbers = _Pages()
 
     def __len__(self) -> int:
         """Number of price levels."""
@@ -179,8 +185,21 @@ class BookSide:
 
     def levels(self) -> Iterator[Level]:
         """Best first. The side must not change meanwhile."""
-        for rank in reversed(self._ranks):
-            yield self.by_price[abs(rank)]
+        if self.best is None:
+            return
+        left = len(self.by_price)
+        price = self.best.price_ticks
+        number = (price if self.is_bids else -price) >> PAGE_BITS
+        while True:
+            page = self._pages[number]
+            while page:
+                highest = page.bit_length() - 1
+                page ^= 1 << highest
+                left -= 1
+                yield self.by_price[abs((number << PAGE_BITS) + highest)]
+            if not left:
+                return
+            number = self._numbers.below(number)
 
     def open_level(self, order: Order) -> None:
         """The order is the first at its price."""
@@ -191,16 +210,36 @@ class BookSide:
         best = self.best
         if best is None or (price > best.price_ticks if self.is_bids else price < best.price_ticks):
             self.best = level
-        self._ranks.add(price if self.is_bids else -price)
+        rank = price if self.is_bids else -price
+        number = rank >> PAGE_BITS
+        page = self._pages.get(number)
+        if page is None:
+            self._pages[number] = 1 << (rank & PAGE_MASK)
+            self._numbers.add(number)
+        else:
+            self._pages[number] = page | 1 << (rank & PAGE_MASK)
 
     def close_level(self, level: Level) -> None:
         """Its last order has left."""
         price = level.price_ticks
         del self.by_price[price]
-        self._ranks.discard(price if self.is_bids else -price)
+        rank = price if self.is_bids else -price
+        number = rank >> PAGE_BITS
+        page = self._pages[number] ^ 1 << (rank & PAGE_MASK)
+        if page:
+            self._pages[number] = page
+        else:
+            del self._pages[number]
+            self._numbers.discard(number)
         if level is self.best:
-            rank = self._ranks.last()
-            self.best = None if rank == LOWEST_RANK else self.by_price[abs(rank)]
+            self.best = self._highest(number, page) if self.by_price else None
+
+    def _highest(self, number: int, page: int) -> Level:
+        """Of the levels on this page, and below it if there are none."""
+        if not page:
+            number = self._numbers.below(number)
+            page = self._pages[number]
+        return self.by_price[abs((number << PAGE_BITS) + page.bit_length() - 1)]
 
 
 class OrderBook:
