@@ -9,6 +9,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
@@ -33,7 +34,7 @@ CLIFFS = {
 def run(short: bool) -> list[Row]:
     rows: list[Row] = []
     count, rounds = (150_000, 3) if short else (1_000_000, 5)
-    for name, folder in _builds().items():
+    for name, folder in builds(SOURCES).items():
         measured = _measure(count, rounds, folder)
         ratios = {scenario: base / ours for scenario, (ours, base) in measured.scenarios.items()}
         worst = min(ratios, key=lambda scenario: ratios[scenario])
@@ -45,10 +46,10 @@ def run(short: bool) -> list[Row]:
     return rows
 
 
-def _builds() -> dict[str, str]:
+def builds(sources: Sequence[str]) -> dict[str, str]:
     """Name → folder of extension modules, empty for none."""
     try:
-        return {"pure": "", "compiled": str(build(SOURCES))}
+        return {"pure": "", "compiled": str(build(sources))}
     except CannotCompile as reason:
         print(f"book: not compiled: {reason}", file=sys.stderr)
         return {"pure": ""}

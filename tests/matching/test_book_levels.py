@@ -64,5 +64,7 @@ def test_the_lowest_and_the_highest_price_are_levels_of_one_side():
         for number, price in enumerate((1, MAX_PRICE_TICKS)):
             book.append(order_at(price, number + 1, is_long=is_long))
         assert prices_of(book, is_long=is_long) == sorted((1, MAX_PRICE_TICKS), reverse=is_long)
-        book.remove(book.side(is_long).best.oldest)
+        best = book.side(is_long).best
+        assert best is not None
+        book.remove(best.oldest)
         assert len(prices_of(book, is_long=is_long)) == 1
