@@ -32,7 +32,12 @@ def by_build(rows: list[Row], unit: str) -> dict[str, dict[str, Row]]:
 
 
 def draw(
-    name: str, title: str, bars: dict[str, dict[str, float]], floors: dict[str, float]
+    name: str,
+    title: str,
+    bars: dict[str, dict[str, float]],
+    floors: dict[str, float] | None = None,
+    *,
+    is_log: bool = False,
 ) -> None:
     """Bars side by side: series → group → height; a dashed line per floor."""
     groups = list(next(iter(bars.values())))
@@ -41,10 +46,12 @@ def draw(
     for number, (series, heights) in enumerate(bars.items()):
         places = [index + number * width for index in range(len(groups))]
         drawn = axes.bar(places, [heights[group] for group in groups], width, label=series)
-        if series in floors:
+        if floors and series in floors:
             color = drawn.patches[0].get_facecolor()
             axes.axhline(floors[series], color=color, linestyle="--", linewidth=1)
     axes.set_xticks([index + width * (len(bars) - 1) / 2 for index in range(len(groups))], groups)
+    if is_log:
+        axes.set_yscale("log")
     axes.set_title(title)
     axes.legend()
     figure.tight_layout()
@@ -52,25 +59,68 @@ def draw(
     figure.savefig(PLOTS / f"{name}.png", dpi=100, metadata={"Software": None})
 
 
-def main() -> None:
-    book = by_build(rows_of("book"), "ns/message")
+def draw_book() -> None:
+    builds = by_build(rows_of("book"), "ns/message")
     ratios = {
         build: {scenario: row.ratio or 0.0 for scenario, row in rows.items()}
-        for build, rows in book.items()
+        for build, rows in builds.items()
     }
-    floors = {
-        build: row.floor for build, rows in book.items() for row in rows.values() if row.floor
-    }
-    draw("book", "Order book: times the baseline's speed (dashed: floor)", ratios, floors)
-    applied = by_build(rows_of("engine_apply"), "commands/s")
+    title = "Order book: times the baseline's speed (dashed: floor)"
+    draw("book", title, ratios, floors_of(builds))
+
+
+def draw_engine_apply() -> None:
+    builds = by_build(rows_of("engine_apply"), "commands/s")
     speeds = {
         build: {scenario: row.measured for scenario, row in rows.items()}
-        for build, rows in applied.items()
+        for build, rows in builds.items()
     }
-    floors = {
-        build: row.floor for build, rows in applied.items() for row in rows.values() if row.floor
+    title = "Engine without I/O: commands a second (dashed: floor)"
+    draw("engine_apply", title, speeds, floors_of(builds))
+
+
+def floors_of(builds: dict[str, dict[str, Row]]) -> dict[str, float]:
+    return {
+        build: row.floor for build, rows in builds.items() for row in rows.values() if row.floor
     }
-    draw("engine_apply", "Engine without I/O: commands a second (dashed: floor)", speeds, floors)
+
+
+def draw_intake() -> None:
+    """Figures are ``<who>, <connections>: <which latency>[, what it is held against]``."""
+    bars: dict[str, dict[str, float]] = {}
+    for row in rows_of("intake"):
+        who, _, rest = row.figure.partition(", ")
+        connections, _, latency = rest.partition(": ")
+        if row.unit == "ms" and connections.endswith("connections"):
+            series = bars.setdefault(f"{who}, {latency.partition(',')[0]}", {})
+            series[connections] = row.measured
+    draw("intake", "An order answered after, in ms", dict(sorted(bars.items())), is_log=True)
+
+
+def draw_exchange() -> None:
+    """Figures are ``<traders>, <resting>, <markets>: <what>``, the first the one that grows."""
+    latencies: dict[str, dict[str, float]] = {}
+    rates: dict[str, dict[str, float]] = {}
+    rows = rows_of("exchange")
+    first = rows[0].figure.partition(": ")[0].split(", ")
+    for row in rows:
+        point, _, what = row.figure.partition(": ")
+        changed = [part for part, as_first in zip(point.split(", "), first, strict=True)
+                   if part != as_first]  # fmt: skip
+        group = "\n".join(changed or first).replace(" ", "\n", 1)
+        if row.unit == "ms":
+            latencies.setdefault(what, {})[group] = row.measured
+        elif row.unit == "orders/s":
+            rates.setdefault(what, {})[group] = row.measured
+    draw("exchange_latency", "From an order being due, in ms, as one thing grows", latencies)
+    draw("exchange_rate", "Orders a second, as one thing grows", rates)
+
+
+def main() -> None:
+    draw_book()
+    draw_engine_apply()
+    draw_intake()
+    draw_exchange()
 
 
 if __name__ == "__main__":

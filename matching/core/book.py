@@ -267,6 +267,7 @@ class OrderBook:
         newest = level.newest
         newest.newer = order
         order.older = newest
+        order.price_ticks = level.price_ticks  # one number for all of them, where it is an object
         order.level = level
         level.newest = order
         level.size_lots += order.remaining_lots
