@@ -196,9 +196,9 @@ class Stage:
         return user
 
     def _trader(self, name: str) -> None:
-        from rest_framework_simplejwt.tokens import AccessToken
+        from benchmarks.tokens import token_of
 
-        self.tokens.append(str(AccessToken.for_user(self._user(name, 10**12))))
+        self.tokens.append(token_of(self._user(name, 10**12)))
 
     def _open_market(self, market_id: str) -> None:
         """With a spread of one dollar and more at its best prices than anyone will take."""

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from statistics import median
-from typing import Any
 
 from benchmarks.http_load import PLACEHOLDER, Measured, Plan, measure
 from benchmarks.report import Row, at_least, compared, main
@@ -117,9 +116,9 @@ def _batch_rows(found: list[Measured], best_single: float) -> list[Row]:
 def _make_exchange() -> list[str]:
     """A market that is open and marked at 25,000, and traders with money; answers their tokens."""
     from django.core.management import call_command
-    from rest_framework_simplejwt.tokens import AccessToken
 
     from accounts.models import User
+    from benchmarks.tokens import token_of
     from ledger.services import deposit
     from matching.messages.limits import MAX_MONEY_UNITS
     from trading import services
@@ -147,15 +146,8 @@ def _make_exchange() -> list[str]:
     for number in range(TRADERS):
         user = User.objects.create(username=f"bench{time.time_ns()}-{number}")
         deposit(user.pk, MAX_MONEY_UNITS // 2, approved=True)
-        tokens.append(str(_long_lived(AccessToken.for_user(user))))
+        tokens.append(token_of(user))
     return tokens
-
-
-def _long_lived(token: Any) -> Any:
-    from datetime import timedelta
-
-    token.set_exp(lifetime=timedelta(hours=2))
-    return token
 
 
 def _forget_streams() -> None:
