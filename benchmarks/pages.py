@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
-from exchange_site.admin_base import list_url, url_of
+from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
 from trading.models import Position
