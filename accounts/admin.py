@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Q, QuerySet
+from django.db.models import ManyToManyField, Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.db.models.lookups import StartsWith
 from django.http import HttpRequest
@@ -30,11 +30,14 @@ from exchange_site.admin_base import (
     user_column,
     words,
 )
+from exchange_site.admin_widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _UserAdmin = DjangoUserAdmin[User]
+    AnyManyToMany = ManyToManyField[Any, Any]
 else:
     _UserAdmin = DjangoUserAdmin
+    AnyManyToMany = ManyToManyField
 
 admin.site.unregister((Group, OutstandingToken, BlacklistedToken))
 
@@ -44,8 +47,17 @@ def _status(user: User) -> Cell:
     return words(state, badge("operator")) if user.is_staff else state
 
 
+class _QuickChoices(BaseAdmin):
+    def formfield_for_manytomany(
+        self, db_field: AnyManyToMany, request: HttpRequest | None = None, **kwargs: Any
+    ) -> Any:
+        kwargs["widget"] = ManyOfMany(db_field.verbose_name, is_stacked=False)
+        # The stubs of Django's two admin classes contradict each other about the request.
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
+
+
 @admin.register(User)
-class UserAdmin(BaseAdmin, _UserAdmin):
+class UserAdmin(_QuickChoices, _UserAdmin):
     """Suspending goes through its action, which also ends what the user is signed in to."""
 
     list_display = ("id", "username", "status", "joined", "last_seen")
@@ -132,7 +144,7 @@ class UserAdmin(BaseAdmin, _UserAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(BaseAdmin, DjangoGroupAdmin):
+class GroupAdmin(_QuickChoices, DjangoGroupAdmin):
     ordering = ("name",)
     search_fields = ("name",)
     search_texts = ("name",)

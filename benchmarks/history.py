@@ -73,7 +73,7 @@ def _statements(size: Size) -> Iterator[str]:
         "pairs": size.orders // 2,
         "users": size.users,
         "old": max(20, size.orders // 1_000),  # what happened only so long ago
-        "settlements": 200,
+        "settlements": min(200, size.orders // 2_000),  # of thousands of positions each
     }
     for statement in _SQL.split(";\n"):
         yield re.sub(r"\$(\w+)", lambda found: str(numbers[found.group(1)]), statement)

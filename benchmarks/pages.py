@@ -1,8 +1,10 @@
-"""Every list, filter, search and record of the admin and every read of the API, as requests on the
-rows of `benchmarks.history`."""
+"""Every list, filter, search and record of the admin, every list that records link to, and every
+read of the API, as requests on the rows of `benchmarks.history`."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from django.contrib import admin
@@ -13,13 +15,14 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
-from exchange_site.admin_base import list_url, url_of
+from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
 from trading.models import Position
 
 SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
+LIST_LINK = re.compile(r'href="(/admin/\w+/\w+/\?[^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,14 @@ class Visitor:
 
 
 def all_pages(visitor: Visitor) -> Iterator[Page]:
+    """Each once, however many records link to it."""
+    yield from dict.fromkeys(_all_pages(visitor))
+
+
+def _all_pages(visitor: Visitor) -> Iterator[Page]:
     for model in sorted(admin.site._registry, key=lambda model: model._meta.label):
         yield from _lists(visitor, model)
-        yield from _records(model)
+        yield from _records(visitor, model)
     yield from _calls()
 
 
@@ -75,7 +83,7 @@ def _lists(visitor: Visitor, model: type[Model]) -> Iterator[Page]:
     yield Page("admin list", list_url(model, f"{PAGE_VAR}=1000"))
 
 
-def _records(model: type[Model]) -> Iterator[Page]:
+def _records(visitor: Visitor, model: type[Model]) -> Iterator[Page]:
     rows = model._default_manager
     keys = {row.pk for row in (rows.order_by("pk").first(), rows.order_by("-pk").first()) if row}
     if model is Account:  # those with the most postings: the whale's, and the fees'
@@ -84,7 +92,10 @@ def _records(model: type[Model]) -> Iterator[Page]:
     if model is Position:
         keys |= set(rows.filter(user=WHALE).values_list("pk", flat=True))
     for key in sorted(keys, key=str):
-        yield Page("admin record", url_of(model, key))
+        record = Page("admin record", url_of(model, key))
+        yield record
+        for address in LIST_LINK.findall(visitor.get(record).content.decode()):
+            yield Page("admin link", unescape(address))
 
 
 def _calls() -> Iterator[Page]:

@@ -11,16 +11,36 @@ from there. So a page costs the same however long the table is, and hides nothin
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
+from exchange_site.admin_rows import QuickRows
 from exchange_site.paging import key_after, newest_keys
+from exchange_site.record_urls import url_of
 from matching.messages.limits import MAX_ID
 
+if TYPE_CHECKING:  # generic to the type checker alone
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
 LOOK_BACK_ROWS = 20_000
+COUNT_MAX = 10_000
+
+
+class CappedPaginator(_Paginator):
+    """Counts so far and no further, where Django itself asks: as a name is completed."""
+
+    @cached_property
+    def count(self) -> int:
+        if not isinstance(self.object_list, QuerySet):
+            return len(self.object_list)
+        return self.object_list.order_by()[: COUNT_MAX + 1].count()
 
 
 class _Admin(Protocol):
@@ -30,7 +50,7 @@ class _Admin(Protocol):
     def search_walks(self, term: str) -> list[Q]: ...
 
 
-class RecordsList(ChangeList):
+class RecordsList(QuickRows):
     """What the template reads beside Django's own:
 
     older_query    link to the page after this one; empty at the end
@@ -64,6 +84,9 @@ class RecordsList(ChangeList):
         self.show_full_result_count = self.can_show_all = self.multi_page = False
         self.show_admin_actions = bool(self.result_list)
         self.look_back_rows = LOOK_BACK_ROWS
+
+    def url_for_result(self, result: Any) -> str:
+        return url_of(self.model, result.pk)
 
     def _walks(self) -> list[Q]:
         if self.query.strip():

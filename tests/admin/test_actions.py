@@ -11,8 +11,8 @@ from django.db.models import Model
 from django.test import Client
 
 from accounts.models import User
-from exchange_site.admin_base import list_url, url_of
 from exchange_site.groups import ACTIONS
+from exchange_site.record_urls import list_url, url_of
 from ledger.models import Deposit, DepositStatus, Wallet
 from matching.messages.vocabulary import MarketState, OrderStatus
 from tests.admin.factories import make_deposit, make_order, make_user

@@ -12,7 +12,7 @@ from django.test import Client
 from playwright.sync_api import Page, Response, sync_playwright
 
 from accounts.models import User
-from exchange_site.admin_base import list_url, url_of
+from exchange_site.record_urls import list_url, url_of
 from ledger.models import Deposit, JournalEntry, Posting, Wallet
 from tests.admin.factories import make_user, make_world
 from trading.models import (

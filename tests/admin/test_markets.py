@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from exchange_site.admin_base import url_of
+from exchange_site.record_urls import url_of
 from trading.models import LeverageTier, Market, OutboxCommand
 
 ClientOf = Callable[[str], Client]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.templatetags.admin_list import results
+from django.contrib.admin.utils import quote
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
@@ -13,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
-from exchange_site.admin_base import list_url, url_of
+from exchange_site.admin_lists import RecordsList
+from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account, JournalEntry, Posting, Wallet
 from tests.admin.factories import NOW, make_order, make_trade, make_user, make_world
 from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
@@ -60,6 +63,23 @@ def test_lists_and_records_render(
     get(client, list_url(model, ""))
     for row in model._default_manager.all()[:30]:
         get(client, url_of(model, row.pk))
+
+
+@pytest.mark.parametrize("query", ["", "p=1000000", "q=1"])
+@by_label
+def test_rows_of_lists_are_those_of_django_s_own_tag(
+    client_of: ClientOf, world: Market, model: type[Model], query: str
+) -> None:
+    response: Any = client_of("superuser").get(list_url(model, query))
+    shown = response.context_data["cl"]
+    rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in results(shown))
+    if isinstance(shown, RecordsList) and rows:
+        assert shown.rows_in_html() == rows
+
+
+@pytest.mark.parametrize("key", [7, "BTC-PERP", "a_b/c?d&e=f'g", "ä ö", '"<b>%'])
+def test_addresses_of_records_are_those_of_django(key: int | str) -> None:
+    assert url_of(Market, key) == reverse("admin:trading_market_change", args=[quote(key)])
 
 
 @by_label

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from exchange_site.admin_base import list_url, url_of
+from exchange_site.record_urls import list_url, url_of
 from ledger.models import JournalEntry
 from matching.messages.vocabulary import ExecutionType, OrderStatus, OrderType, Role, Side
 from tests.admin.factories import make_funding, make_liquidation, make_order, make_user

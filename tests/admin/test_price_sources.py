@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from exchange_site import redis_client as clients
-from exchange_site.admin_base import list_url, url_of
 from exchange_site.groups import ACTIONS
+from exchange_site.record_urls import list_url, url_of
 from tests.admin.factories import make_market
 from tests.admin.price_reports import make_price_report
 from tests.admin.test_actions import act

@@ -7,9 +7,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
-from exchange_site.admin_base import list_url, url_of
 from exchange_site.api import ApiError
 from exchange_site.groups import create_groups
+from exchange_site.record_urls import list_url, url_of
 from ledger import faults, tasks
 from ledger.models import FaultResolution, PersistenceFault, QuarantinedEntry
 from matching.messages.codec import encode_entry

@@ -5,6 +5,7 @@ explained as it ran: none may read a long table whole, or more rows than a page 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts.models import User
 from benchmarks.history import (
     BUSY_MARKET,
     DORMANT_MARKET,
@@ -25,6 +27,7 @@ from benchmarks.history import (
 )
 from benchmarks.pages import SMALL_TRADER, Page, Visitor, all_pages
 from exchange_site import admin_lists, paging
+from exchange_site.record_urls import url_of
 from exchange_site.redis_client import redis_client
 from tests.trading.client import set_ticker
 from trading.market_rules import forget_markets
@@ -35,6 +38,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LONG_TABLE_ROWS = 20_000  # of shorter ones Postgres may rightly read all
 LOOK_BACK_ROWS = 1_000
 ROWS_READ_MAX = 9_000
+_SERVER_CURSOR = re.compile(r"DECLARE .*? CURSOR .*?FOR (?=SELECT)")
 
 
 def _empty() -> None:
@@ -102,8 +106,8 @@ def complaints(sql: str, long: set[str]) -> Iterator[str]:
 def statements(visitor: Visitor, page: Page) -> list[str]:
     with CaptureQueriesContext(connection) as captured:
         visitor.get(page)
-    queries = [query["sql"] for query in captured.captured_queries]
-    return [sql for sql in queries if sql.startswith("SELECT")]
+    queries = [_SERVER_CURSOR.sub("", query["sql"]) for query in captured.captured_queries]
+    return [sql for sql in queries if sql.lstrip("(").startswith("SELECT")]
 
 
 def test_no_page_reads_a_long_table(visitor: Visitor) -> None:
@@ -124,6 +128,17 @@ def test_a_statement_that_reads_a_long_table_is_seen(visitor: Visitor) -> None:
     assert "reads trading_order whole" in seen
     (seen,) = complaints("SELECT id FROM trading_order WHERE id > 30000 AND reduce_only", long)
     assert "rows:" in seen
+
+
+def test_statements_in_parts_and_through_cursors_are_seen(visitor: Visitor) -> None:
+    (union,) = (
+        sql
+        for sql in statements(visitor, Page("", "/admin/trading/fundingpayment/?q=30000"))
+        if sql.startswith("(")
+    )
+    assert '"settlement_id" = 30000' in union
+    choices = statements(visitor, Page("", url_of(User, WHALE)))
+    assert any('FROM "auth_permission"' in sql for sql in choices)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def order_part(order: Order, size_lots: int) -> str:
 
 
 def orders_table(title: str, orders: QuerySet[Order], more: str) -> Table:
-    rows = orders.select_related("market")[:TABLE_ROWS_MAX]
+    # Joined, each row would bring all columns of the same few markets again.
+    rows = orders.prefetch_related("market")[:TABLE_ROWS_MAX]
     return Table(
         title,
         Order,
@@ -119,7 +120,7 @@ def _order_cells(order: Order) -> Iterable[Cell]:
 
 def fills_table(title: str, fills: QuerySet[Fill], more: str) -> Table:
     """With the other side of each trade: one query more per market, however many fills."""
-    rows = list(fills.select_related("market", "user")[:TABLE_ROWS_MAX])
+    rows = list(fills.prefetch_related("market")[:TABLE_ROWS_MAX])
     others = counterparts(rows)
     return Table(
         title,

@@ -150,7 +150,10 @@ class FundingPayment(models.Model):
                 fields=["settlement", "user"], name="funding_payment_once_per_settlement"
             ),
         ]
-        indexes = [models.Index(fields=["user", "-id"], name="funding_payment_of_user")]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="funding_payment_of_user"),
+            models.Index(fields=["settlement", "-id"], name="funding_payment_of_settlement"),
+        ]
 
     def __str__(self) -> str:
         return f"Funding payment {self.pk}"
