@@ -7,6 +7,7 @@ wrong on the way to a view is translated here.
 
 import re
 import sys
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from http import HTTPStatus
@@ -235,7 +236,9 @@ def decode_json(body: bytes) -> Any:
         raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.") from error
     except (msgspec.DecodeError, InvalidOperation) as error:
         raise malformed(f"The body is not valid JSON: {_short(error)}.") from error
-    _check_nesting_and_text(data, 1)
+    _check_nesting(data)
+    if rb"\u0000" in body:  # NUL can't be written otherwise
+        _check_text(data)
     return data
 
 
@@ -245,15 +248,26 @@ def _short(error: Exception) -> str:
     return str(error).removeprefix("JSON is malformed: ").split(" - at ", maxsplit=1)[0][:200]
 
 
-def _check_nesting_and_text(data: Any, depth: int) -> None:
+def _check_nesting(data: Any) -> None:
+    level = [data] if isinstance(data, (dict, list)) else []
+    for _ in range(DEPTH_MAX):
+        level = [item for held in level for item in _items(held) if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.")
+
+
+def _items(data: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return data.values() if isinstance(data, dict) else data
+
+
+def _check_text(data: Any) -> None:
     if isinstance(data, str):
         if "\0" in data:
             raise malformed("Text may not contain the NUL character.")
     elif isinstance(data, dict | list):
-        if depth > DEPTH_MAX:
-            raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.")
         for item in data if isinstance(data, list) else (*data, *data.values()):
-            _check_nesting_and_text(item, depth + 1)
+            _check_text(item)
 
 
 class StrictJSONParser(BaseParser):

@@ -37,9 +37,14 @@ def to_decimal(value: object, field: str) -> Decimal:
     if not isinstance(number, Decimal) or not number.is_finite():
         raise invalid(field, f"{field} must be a number, such as 12.5.", "INVALID_NUMBER")
     # Looks only at the exponent and the count of digits: 1e9999 costs nothing.
-    if number and (abs(number.adjusted()) > 30 or len(number.as_tuple().digits) > TEXT_LENGTH_MAX):
+    if number and (not -30 <= number.adjusted() <= 30 or _is_long(value)):
         raise invalid(field, f"{field} is out of any sane range.", "NUMBER_OUT_OF_RANGE")
     return number
+
+
+def _is_long(value: object) -> bool:
+    """Text is bounded by its length, a whole number by its size."""
+    return isinstance(value, Decimal) and len(value.as_tuple().digits) > TEXT_LENGTH_MAX
 
 
 def _readable(value: object) -> bool:
@@ -55,15 +60,14 @@ def to_steps(
     number = to_decimal(value, field)
     if number <= 0:
         raise invalid(field, f"{field} must be above zero.", code)
-    steps = _EXACT.divide(number, step)
+    steps, rest = _EXACT.divmod(number, step)
     if steps > maximum:
         largest = text(_EXACT.multiply(Decimal(maximum), step))
         raise invalid(field, f"{field} must be at most {largest}.", code)
-    whole = int(steps)
-    if _EXACT.multiply(Decimal(whole), step) != number:
+    if rest:
         message = f"{field} must be a multiple of the {step_name} {text(step)}."
         raise invalid(field, message, code)
-    return whole
+    return int(steps)
 
 
 def to_ticks(price: object, tick_size: Decimal, field: str = "price") -> int:

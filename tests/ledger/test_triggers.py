@@ -109,6 +109,16 @@ def fill_of(order_id: int, user_id: int) -> str:
     )
 
 
+def order_of(user_id: int, market_id: str) -> str:
+    return (
+        "INSERT INTO trading_order (user_id, market_id, side, order_type, time_in_force,"
+        " price_ticks, size_lots, margin_units, leverage, reduce_only, self_trade_prevention,"
+        " hold_units, held_units, created_at, updated_at) VALUES"
+        f" ({user_id}, '{market_id}', 'LONG', 'limit', 'GTC', 1, 1, 0, 1, false, 'EXPIRE_MAKER',"
+        " 0, 0, now(), now())"
+    )
+
+
 def test_references_are_checked_though_no_foreign_key_does_it():
     alice = make_user("alice", 0)
     order_id = make_order(alice, make_market(), Side.LONG, 1, 100, 0)
@@ -119,6 +129,8 @@ def test_references_are_checked_though_no_foreign_key_does_it():
         f"{posting} ({entry.pk}, {NOBODY}, 5), ({entry.pk}, {fees.pk}, -5)": f"account {NOBODY}",
         "INSERT INTO ledger_journalentry (kind, market_id, created_at)"
         " VALUES ('fill', 'NO-PERP', now())": "market NO-PERP",
+        order_of(NOBODY, "BTC-PERP"): f"user {NOBODY}",
+        order_of(alice.pk, "NO-PERP"): "market NO-PERP",
         fill_of(NOBODY, alice.pk): f"order {NOBODY}",
         fill_of(order_id, NOBODY): f"user {NOBODY}",
         fill_of(order_id, alice.pk).replace("BTC-PERP", "NO-PERP"): "market NO-PERP",
@@ -142,6 +154,8 @@ def test_what_they_refer_to_stays():
         "UPDATE ledger_account SET id = id + 1",
         "DELETE FROM trading_order",
         "UPDATE trading_order SET id = id + 1",
+        f"UPDATE trading_order SET user_id = {NOBODY}",
+        "UPDATE trading_order SET market_id = 'NO-PERP'",
         "DELETE FROM accounts_user",
         "DELETE FROM trading_market",
     ):

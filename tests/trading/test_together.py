@@ -19,7 +19,7 @@ from ledger.services import deposit
 from matching.messages.codec import decode_command
 from matching.messages.commands import PlaceOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
-from tests.trading.client import Trader, make_trader, order_body
+from tests.trading.client import Trader, make_market, make_trader, order_body, set_ticker
 from trading.models import Order
 from trading.services import placing
 from trading.services.drafting import OrderDraft
@@ -127,6 +127,25 @@ def test_what_postgres_refuses_fails_alone(trader: Trader, monkeypatch: pytest.M
     with pytest.raises(IntegrityError, match="order_positive"):
         placing.place_order(trader.user.pk, news[1])
     assert_money_agrees()
+
+
+def test_a_stream_that_redis_refuses_holds_up_its_own_orders_alone(
+    trader: Trader, redis_db: redis.Redis
+) -> None:
+    make_market("ETH-PERP")
+    set_ticker(redis_db, "ETH-PERP")
+    redis_db.set(input_stream("ETH-PERP"), "no stream")
+    bob = make_trader()
+    results = place_together(
+        [
+            (bob.user.pk, new_order(marketId="ETH-PERP")),
+            (trader.user.pk, new_order()),
+            (bob.user.pk, new_order()),
+        ]
+    )
+    assert words(results) == ["placed", "placed", "placed"]  # Bob's first is sent later
+    mine = Order.objects.filter(market_id="BTC-PERP").order_by("pk")
+    assert sent(redis_db) == [order.pk for order in mine]
 
 
 def test_a_locked_wallet_holds_up_its_own_orders_alone(trader: Trader) -> None:

@@ -40,11 +40,20 @@ class Order(models.Model):
     the engine gives it back.
     """
 
+    # References are checked per statement: see migration 0012.
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,
+        db_constraint=False,
     )
     market = models.ForeignKey(
-        Market, on_delete=models.PROTECT, related_name="orders", db_index=False
+        Market,
+        on_delete=models.PROTECT,
+        related_name="orders",
+        db_index=False,
+        db_constraint=False,
     )
     client_order_id = models.CharField(max_length=64, null=True, blank=True)
     side = models.CharField(max_length=5, choices=choices(Side))

@@ -5,8 +5,9 @@ and says in words what to change.
 """
 
 import time
-from dataclasses import dataclass
 from http import HTTPStatus
+
+from msgspec import Struct
 
 from exchange_site.api import ApiError, invalid
 from matching.messages.commands import Trigger
@@ -34,8 +35,7 @@ from trading.selectors import TraderStanding
 from trading.services.terms import OrderTerms, expiry_is_past
 
 
-@dataclass(frozen=True, slots=True)
-class OrderDraft:
+class OrderDraft(Struct, frozen=True):
     """Terms that the market as it stands would take, with the price, hold and fees they go out
     with."""
 

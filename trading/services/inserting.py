@@ -50,6 +50,8 @@ Outcome = Inserted | ClientOrderIdTaken | NotEnough | NoWallet
 
 # One parameter however many orders: JSON is cheaper to write here than thirty arrays, and the
 # statement, prepared once per connection, is planned once. `nextval` runs in the order asked for.
+# Ids of journal entries are drawn before both they and their postings are inserted: postings that
+# look for the id of their entry compare each with each.
 _INSERT_WITH_HOLDS = """
 WITH asked AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s::json) AS o (
@@ -67,7 +69,7 @@ WITH asked AS MATERIALIZED (
 ), needed AS (
     SELECT user_id, sum(hold_units) AS total_units FROM asked GROUP BY user_id
 ), fitting AS MATERIALIZED (
-    SELECT nextval(pg_get_serial_sequence('trading_order', 'id')) AS id, sorted.*
+    SELECT nextval('trading_order_id_seq') AS id, sorted.*
       FROM (SELECT asked.* FROM asked JOIN wallet USING (user_id) JOIN needed USING (user_id)
              WHERE wallet.available_units >= needed.total_units OR needed.total_units = 0
              ORDER BY asked.position) AS sorted
@@ -87,24 +89,25 @@ WITH asked AS MATERIALIZED (
       FROM fitting
     ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
     RETURNING id, user_id, market_id, hold_units, created_at
+), holding AS MATERIALIZED (
+    SELECT nextval('ledger_journalentry_id_seq') AS entry_id, placed.*
+      FROM placed WHERE hold_units > 0
 ), moved AS (
     UPDATE ledger_wallet
        SET available_units = available_units - held.total_units,
            held_units = held_units + held.total_units
       FROM (SELECT user_id, sum(hold_units)::bigint AS total_units
-              FROM placed WHERE hold_units > 0 GROUP BY user_id) AS held
+              FROM holding GROUP BY user_id) AS held
      WHERE ledger_wallet.user_id = held.user_id
 ), entry AS (
-    INSERT INTO ledger_journalentry (kind, market_id, order_id, created_at)
-    SELECT 'order_hold', market_id, id, created_at FROM placed WHERE hold_units > 0
-    RETURNING id, order_id
+    INSERT INTO ledger_journalentry (id, kind, market_id, order_id, created_at)
+    SELECT entry_id, 'order_hold', market_id, id, created_at FROM holding
 ), posted AS (
     INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-    SELECT entry.id, account.id,
-           CASE account.kind WHEN 'held' THEN placed.hold_units ELSE -placed.hold_units END
-      FROM entry
-      JOIN placed ON placed.id = entry.order_id
-      JOIN ledger_account account ON account.user_id = placed.user_id
+    SELECT holding.entry_id, account.id,
+           CASE account.kind WHEN 'held' THEN holding.hold_units ELSE -holding.hold_units END
+      FROM holding
+      JOIN ledger_account account ON account.user_id = holding.user_id
        AND account.kind IN ('available', 'held')
 )
 SELECT asked.position, placed.id, fitting.id IS NOT NULL, wallet.available_units

@@ -1,6 +1,5 @@
 """What a trader sent, as exact terms: whole ticks, lots and units, whatever the market does."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -73,8 +72,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
 
-@dataclass(frozen=True, slots=True)
-class OrderTerms:
+class OrderTerms(Struct, frozen=True):
     """What the trader asked for.
 
     ``limit_ticks`` is 0 for a market order, ``margin_units`` 0 where ``leverage`` decides,
