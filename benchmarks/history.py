@@ -126,6 +126,12 @@ SELECT market_id, 4 * pair + half, CASE WHEN id % 2 = 0 THEN 'TAKER' ELSE 'MAKER
   FROM (SELECT *, (id + 1) / 2 AS pair FROM trading_order WHERE filled_lots > 0) orders,
        generate_series(0, 1) half
  ORDER BY id, half;
+INSERT INTO trading_candle (market_id, interval_ms, start_ms, open_ticks, high_ticks, low_ticks,
+                            close_ticks, volume_lots, quote_units, trade_count)
+SELECT CASE WHEN n < $orders / 10 - 20 THEN 'BTC-PERP' ELSE 'OLD-PERP' END, ms,
+       (1760000000000 / ms - n) * ms, 500000, 500100, 499900, 500000, 100, 5000000000, 2
+  FROM generate_series(1, $orders / 10) n,
+       unnest('{60000,300000,900000,3600000,14400000,86400000}'::integer[]) ms;
 INSERT INTO trading_position (user_id, market_id, position_lots, entry_cost_units, margin_units,
                               realized_pnl_units, seq, updated_at)
 SELECT user_id, market_id, CASE WHEN user_id % 3 = 0 THEN 0 ELSE 10 END,

@@ -18,7 +18,7 @@ from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
-from trading.models import Position
+from trading.models import CANDLE_INTERVALS_MS, Position
 
 SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
@@ -113,3 +113,7 @@ def _calls() -> Iterator[Page]:
     for market_id in (BUSY_MARKET, DORMANT_MARKET):
         for path in ("", "/trades", "/trades?cursor=1000", "/funding", "/liquidations"):
             yield Page("API, public", f"/markets/{market_id}{path}")
+        for interval in CANDLE_INTERVALS_MS:
+            for page in ("", "&limit=500", "&cursor=1700000000000"):
+                path = f"/markets/{market_id}/candles?interval={interval}{page}"
+                yield Page("API, public", path)

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.status import ExchangeStatus, Level, MarketReport, exchange_status
+from exchange_site.status import EngineStatus, ExchangeStatus, Level, MarketReport, exchange_status
 
 FRESH_FOR_S = 1.0
 
@@ -76,12 +76,21 @@ def _body(status: ExchangeStatus) -> dict[str, Any]:
     }
 
 
+def _engine(engine: EngineStatus) -> dict[str, Any]:
+    return {
+        "status": engine.level.word,
+        "heartbeatAgeMs": engine.age_ms,
+        "build": engine.build or None,
+    }
+
+
 def _market(market: MarketReport) -> dict[str, Any]:
     streams = market.streams
     return {
         "status": market.level.word,
         "state": market.rows.state,
         "engineHeartbeatAgeMs": market.engine_age_ms,
+        "engines": {engine.name: _engine(engine) for engine in market.engines},
         "engineLagEntries": streams.input_lag_entries if streams else None,
         "engineLagMs": streams.input_lag_ms if streams else None,
         "persistenceLagEntries": market.persistence_lag_entries,

@@ -69,10 +69,8 @@ def query(name: str, description: str, kind: type = str) -> OpenApiParameter:
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description)
 
 
-PAGING = [
-    query("cursor", "Continue after this: nextCursor of the page before."),
-    query("limit", "Rows per page, 1 to 500; 50 if not given.", int),
-]
+PAGE_LIMIT = query("limit", "Rows per page, 1 to 500; 50 if not given.", int)
+PAGING = [query("cursor", "Continue after this: nextCursor of the page before."), PAGE_LIMIT]
 
 
 def documented(

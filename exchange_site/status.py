@@ -93,6 +93,7 @@ class EngineStatus:
     pid: int
     age_ms: int
     seq: int
+    build: str
     halted: str
     level: Level
 
@@ -263,7 +264,7 @@ def _forgotten(beat: EngineBeat, now_ms: int) -> bool:
 def _engine(beat: EngineBeat, now_ms: int) -> EngineStatus:
     age_ms = max(0, now_ms - beat.beat_ms)
     level = Level.BAD if beat.halted else _by_age(age_ms, ENGINE_BEAT_WARN_MS, ENGINE_BEAT_BAD_MS)
-    return EngineStatus(beat.engine, beat.pid, age_ms, beat.seq, beat.halted, level)
+    return EngineStatus(beat.engine, beat.pid, age_ms, beat.seq, beat.build, beat.halted, level)
 
 
 def _by_age(age_ms: int, warn_ms: int, bad_ms: int) -> Level:

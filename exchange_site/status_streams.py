@@ -33,6 +33,7 @@ class EngineBeat:
     beat_ms: int
     seq: int
     input_id: str
+    build: str
     halted: str
 
 
@@ -147,12 +148,25 @@ def _beats(raw: dict[bytes, bytes]) -> list[EngineBeat]:
         try:
             beat = _heartbeat_decoder.decode(data)
         except msgspec.DecodeError as error:
-            beats.append(EngineBeat(name.decode(), 0, 0, 0, "", f"unreadable heartbeat: {error}"))
+            beats.append(_unreadable(name.decode(), error))
             continue
         beats.append(
-            EngineBeat(beat.engine, beat.pid, beat.beat_ms, beat.seq, beat.input_id, beat.halted)
+            EngineBeat(
+                engine=beat.engine,
+                pid=beat.pid,
+                beat_ms=beat.beat_ms,
+                seq=beat.seq,
+                input_id=beat.input_id,
+                build=beat.build,
+                halted=beat.halted,
+            )
         )
     return beats
+
+
+def _unreadable(engine: str, error: Exception) -> EngineBeat:
+    why = f"unreadable heartbeat: {error}"
+    return EngineBeat(engine, pid=0, beat_ms=0, seq=0, input_id="", build="", halted=why)
 
 
 def _age_of_entry(entry: StreamEntry, now_ms: int) -> int:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ledger.batch_perps import PerpetualChanges
+from ledger.candles import TradeFigures, figures_of_trade
 from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES, Movement, Owner
 from matching.messages.events import Event, OutputEntry
@@ -177,6 +178,7 @@ class Batch:
     units_per_tick_lot: int
     orders: dict[int, OrderRow]
     fills: list[FillRow] = field(default_factory=list)
+    trade_figures: list[TradeFigures] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
     wallets: dict[int, Delta] = field(default_factory=dict)
     positions: dict[int, PositionRow] = field(default_factory=dict)
@@ -222,6 +224,10 @@ class Batch:
         if row is None:
             row = self.positions[account_id] = PositionRow()
         return row
+
+    def count_trade(self, price_ticks: int, size_lots: int) -> None:
+        figures = figures_of_trade(self.time_ms, price_ticks, size_lots, self.units_per_tick_lot)
+        self.trade_figures.append(figures)
 
     def market_status(self) -> StatusChange:
         if self.status is None:

@@ -13,6 +13,7 @@ from django.db import connection
 from ledger.arrays import numbers, numbers_or_nulls, words
 from ledger.batch import Batch, OrderRow
 from ledger.bulk_perps import update_amended_orders, write_perpetual_rows
+from ledger.candles import upsert_candles
 from ledger.posting_rules import Owner
 from ledger.statements import Cursor, RowsMissing, Statements
 from ledger.trigger_holds import grant_holds
@@ -211,6 +212,7 @@ def write(
     keys = _load_keys(cursor, batch)
     statements = Statements()
     _insert_fills(statements, batch)
+    upsert_candles(statements, batch.market_id, batch.trade_figures)
     _insert_journal(statements, batch, keys)
     _update_orders(statements, batch)
     _upsert_positions(statements, batch)

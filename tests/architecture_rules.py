@@ -95,7 +95,7 @@ IMPORT_RULES = (
     ),
     ImportRule(
         "matching.runtime",
-        ("matching.core", "matching.messages"),
+        ("matching.core", "matching.messages", "matching.RUNNING_BUILD"),
         frozenset({"msgspec", "redis", "structlog"}),
     ),
     # The command is where the pure part meets the site: it asks the one factory for its client.

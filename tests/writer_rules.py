@@ -11,6 +11,7 @@ from tests.architecture_rules import Module, words
 LEDGER_ROWS = (
     "Order",
     "Fill",
+    "Candle",
     "Position",
     "MarketStatus",
     "Liquidation",

@@ -188,6 +188,23 @@ TRADES = {
     ],
     "nextCursor": None,
 }
+CANDLES = {
+    "marketId": "BTC-PERP",
+    "interval": "1m",
+    "candles": [
+        {
+            "openTime": "2026-11-22T12:00:00Z",
+            "open": "25000",
+            "high": "25010",
+            "low": "24999.5",
+            "close": "24999.5",
+            "volume": "1.2",
+            "quoteVolume": "30006.4",
+            "tradeCount": 3,
+        }
+    ],
+    "nextCursor": None,
+}
 TICKER = {
     "marketId": "BTC-PERP",
     "seq": 1234,

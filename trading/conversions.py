@@ -177,6 +177,10 @@ def to_ms(at: datetime | None) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1) if at is not None else 0
 
 
+def at_ms(time_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=time_ms)
+
+
 def from_ms(time_ms: int) -> datetime | None:
     """None for 0."""
-    return _EPOCH + timedelta(milliseconds=time_ms) if time_ms else None
+    return at_ms(time_ms) if time_ms else None

@@ -6,9 +6,9 @@ from matching.messages.funding import funding_rate_ppb
 from matching.messages.streams import Depth, Ticker
 from matching.messages.vocabulary import Side
 from trading.answers import Answer, price_or_none
-from trading.conversions import from_ms, lots_text, ppb_text, ticks_text, units_text
+from trading.conversions import at_ms, from_ms, lots_text, ppb_text, ticks_text, units_text
 from trading.market_rules import MarketRules
-from trading.models import Fill, FundingSettlement, Liquidation, MarketStatus
+from trading.models import Candle, Fill, FundingSettlement, Liquidation, MarketStatus
 
 
 class TierAnswer(Answer, frozen=True):
@@ -81,6 +81,27 @@ class TradesPage(Answer, frozen=True):
     next_cursor: str | None
 
 
+class CandleAnswer(Answer, frozen=True):
+    """What traded from `openTime` on. `volume` is in the base asset, `quoteVolume` in the quote
+    asset."""
+
+    open_time: datetime
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    quote_volume: str
+    trade_count: int
+
+
+class CandlesPage(Answer, frozen=True):
+    market_id: str
+    interval: str
+    candles: list[CandleAnswer]
+    next_cursor: str | None
+
+
 class FundingAnswer(Answer, frozen=True):
     """Longs pay shorts where the rate is above zero. `paid` is what all
     payers paid together."""
@@ -148,6 +169,19 @@ def trade_answer(fill: Fill, rules: MarketRules) -> TradeAnswer:
         qty=lots_text(fill.size_lots, rules.lot_size),
         execution=fill.execution,
         executed_at=fill.executed_at,
+    )
+
+
+def candle_answer(candle: Candle, rules: MarketRules) -> CandleAnswer:
+    return CandleAnswer(
+        open_time=at_ms(candle.start_ms),
+        open=ticks_text(candle.open_ticks, rules.tick_size),
+        high=ticks_text(candle.high_ticks, rules.tick_size),
+        low=ticks_text(candle.low_ticks, rules.tick_size),
+        close=ticks_text(candle.close_ticks, rules.tick_size),
+        volume=lots_text(int(candle.volume_lots), rules.lot_size),
+        quote_volume=units_text(int(candle.quote_units)),
+        trade_count=candle.trade_count,
     )
 
 

@@ -4,14 +4,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from exchange_site.api import invalid
 from exchange_site.paging import keyset_page, query_int
-from exchange_site.schema import PAGING, documented, query
+from exchange_site.schema import PAGE_LIMIT, PAGING, documented, query
 from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
 from matching.messages.vocabulary import MarketState
 from trading import api_examples as examples
 from trading import selectors
 from trading.conversions import ppb_text, units_text
 from trading.market_answers import (
+    CandlesPage,
     DepthAnswer,
     FundingPage,
     LiquidationsPage,
@@ -19,6 +21,7 @@ from trading.market_answers import (
     MarketsList,
     TickerAnswer,
     TradesPage,
+    candle_answer,
     depth_answer,
     funding_answer,
     funding_estimate,
@@ -28,8 +31,11 @@ from trading.market_answers import (
     trade_answer,
 )
 from trading.market_rules import all_market_rules, live_ticker, market_rules, market_ticker
+from trading.models import CANDLE_INTERVALS_MS
 
 DEPTH_LEVELS_DEFAULT = 50
+INTERVAL_DEFAULT = "1m"
+_INTERVALS = ", ".join(CANDLE_INTERVALS_MS)
 
 
 class _PublicView(APIView):
@@ -102,6 +108,42 @@ class TradesView(_PublicView):
         page, next_cursor = keyset_page(request, rows, key="trade_id")
         trades = [trade_answer(row, rules) for row in page]
         return Response(TradesPage(trades=trades, next_cursor=next_cursor))
+
+
+class CandlesView(_PublicView):
+    @documented(
+        "Candles",
+        answer=CandlesPage,
+        example=examples.CANDLES,
+        parameters=[
+            query("interval", f"{_INTERVALS}; {INTERVAL_DEFAULT} if not given."),
+            query(
+                "cursor",
+                "Only what opened before this time, in milliseconds since 1970: nextCursor of the "
+                "page before, or any other.",
+            ),
+            PAGE_LIMIT,
+        ],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Newest first; the newest one grows until its interval is over. All trades count, forced
+        ones too. Where nothing traded there is no candle. Hours and days are UTC's.
+        """
+        rules = market_rules(market_id)
+        interval = request.query_params.get("interval", INTERVAL_DEFAULT)
+        if interval not in CANDLE_INTERVALS_MS:
+            raise invalid("interval", f"interval must be one of {_INTERVALS}.")
+        rows = selectors.candles_of_market(market_id, interval)
+        page, next_cursor = keyset_page(request, rows, key="start_ms")
+        answer = CandlesPage(
+            market_id=market_id,
+            interval=interval,
+            candles=[candle_answer(row, rules) for row in page],
+            next_cursor=next_cursor,
+        )
+        return Response(answer)
 
 
 class TickerView(_PublicView):

@@ -14,7 +14,9 @@ from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
 from trading.market_rules import MarketRules
 from trading.models import (
+    CANDLE_INTERVALS_MS,
     LIVE_STATUSES,
+    Candle,
     Fill,
     FundingSettlement,
     Liquidation,
@@ -127,6 +129,11 @@ def fills_of_user(user_id: int, market_id: str | None = None) -> QuerySet[Fill]:
 def trades_of_market(market_id: str) -> QuerySet[Fill]:
     """A trade is told by its taker's side."""
     return Fill.objects.filter(market_id=market_id, role=Role.TAKER)
+
+
+def candles_of_market(market_id: str, interval: str) -> QuerySet[Candle]:
+    interval_ms = CANDLE_INTERVALS_MS[interval]
+    return Candle.objects.filter(market_id=market_id, interval_ms=interval_ms)
 
 
 def pending_orders(user_id: int, market_id: str) -> QuerySet[Order]:

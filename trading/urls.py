@@ -17,6 +17,7 @@ urlpatterns = [
     path("markets/<str:market_id>", market_api.MarketView.as_view()),
     path("markets/<str:market_id>/depth", market_api.DepthView.as_view()),
     path("markets/<str:market_id>/trades", market_api.TradesView.as_view()),
+    path("markets/<str:market_id>/candles", market_api.CandlesView.as_view()),
     path("markets/<str:market_id>/ticker", market_api.TickerView.as_view()),
     path("markets/<str:market_id>/funding", market_api.FundingView.as_view()),
     path("markets/<str:market_id>/liquidations", market_api.LiquidationsView.as_view()),

@@ -99,7 +99,8 @@ class Depth(Struct, frozen=True, kw_only=True):
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
-    """One engine process's word on one market. ``beat_ms`` is the host's wall clock."""
+    """One engine process's word on one market. ``beat_ms`` is the host's wall clock, ``build`` the
+    matching core's: "compiled", "pure", or empty where an older engine doesn't say."""
 
     engine: str
     pid: int
@@ -107,4 +108,5 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     started_ms: int
     seq: int
     input_id: str
+    build: str = ""
     halted: str = ""  # why the engine stopped applying this market; empty while it runs

@@ -17,6 +17,7 @@ from threading import Event as StopFlag
 import redis
 import structlog
 
+from matching import RUNNING_BUILD
 from matching.messages.snapshot import SnapshotUnusable
 from matching.messages.streams import Heartbeat
 from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
@@ -209,6 +210,7 @@ class EngineProcess:
             started_ms=self.started_ms,
             seq=hosted.runner.seq,
             input_id=hosted.runner.input_id,
+            build=RUNNING_BUILD,
             halted=hosted.reason,
         )
 

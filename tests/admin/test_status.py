@@ -154,6 +154,37 @@ def test_a_silent_standby_is_a_warning(running: redis.Redis) -> None:
     assert text.startswith("two silent")
 
 
+def test_each_engine_says_which_build_of_the_core_it_runs(
+    running: redis.Redis, client_of: Callable[[str], Client]
+) -> None:
+    standing = _entry_id(running.xrevrange(input_stream(MARKET), count=1))
+    _beat(running, "one", build="compiled", input_id=standing)
+    _beat(running, "two", build="pure", input_id=standing)
+    page = client_of("viewer").get("/admin/status/").content.decode()
+    for shown in ("<td>compiled</td>", "<td>pure</td>"):
+        assert shown in page, shown
+    engines = health()[1]["markets"][MARKET]["engines"]
+    assert {name: engine["build"] for name, engine in engines.items()} == {
+        "one": "compiled",
+        "two": "pure",
+    }
+    assert engines["one"]["status"] == "ok"
+    assert engines["one"]["heartbeatAgeMs"] >= 0
+
+
+def test_an_older_engine_does_not_say_its_build_and_is_alive(
+    running: redis.Redis, client_of: Callable[[str], Client]
+) -> None:
+    data: Any = running.hget(heartbeat_key(MARKET), "one")
+    fields = msgspec.json.decode(data)
+    del fields["build"]
+    running.hset(heartbeat_key(MARKET), "one", msgspec.json.encode(fields))
+    code, body = health()
+    assert (code, body["problems"]) == (HTTPStatus.OK, [])
+    assert body["markets"][MARKET]["engines"]["one"]["build"] is None
+    assert "alive" in client_of("viewer").get("/admin/status/").content.decode()
+
+
 def test_an_engine_taken_away_long_ago_is_not_missed(running: redis.Redis) -> None:
     _beat(running, "two", beat_ms=now_ms() - 7_200_000, seq=3)
     assert found(exchange_status(), "engine")[0] is Level.OK

@@ -13,9 +13,11 @@ import msgspec
 import psycopg
 import redis
 
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.streams import Depth, depth_key, output_stream, snapshots_key
 from tests.chaos.exchange import Exchange
 from tests.chaos.load import MARKETS, Request
+from tests.ledger.naive_candles import candle_differences
 
 QUIET_WITHIN_S = 180.0
 LIVE = ("pending", "waiting", "open")
@@ -103,6 +105,11 @@ class Books:
             self.fundings = cursor.execute("SELECT * FROM trading_fundingsettlement").fetchall()
             self.positions = cursor.execute("SELECT * FROM trading_position").fetchall()
             self.settlements = cursor.execute("SELECT * FROM trading_settlement").fetchall()
+            self.candles = cursor.execute("SELECT * FROM trading_candle").fetchall()
+            self.units_per_tick_lot: dict[str, int] = {
+                row["id"]: int(row["tick_size"] * row["lot_size"] * MONEY_UNITS_PER_CURRENCY)
+                for row in cursor.execute("SELECT id, tick_size, lot_size FROM trading_market")
+            }
             self.wallets = cursor.execute("SELECT * FROM ledger_wallet").fetchall()
         self.deposits: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for deposit in deposits:
@@ -249,6 +256,11 @@ def money_created_or_destroyed(books: Books) -> list[str]:
     return wrong + [f"{market}: positions sum to {net}" for market, net in lots.items() if net]
 
 
+def wrong_candles(books: Books) -> list[str]:
+    """Candles against all fills: a batch that was written again would show."""
+    return candle_differences(books.fills, books.candles, books.units_per_tick_lot)
+
+
 def unexpected_answers(books: Books) -> list[str]:
     """500s, and refusals that only an exchange at odds with itself gives."""
     wrong = []
@@ -324,5 +336,6 @@ BOOK_CHECKS: dict[str, Callable[[Books], list[str]]] = {
     "cancels without effect": uncancelled,
     "deposits lost or doubled": wrong_deposits,
     "money created or destroyed": money_created_or_destroyed,
+    "candles that differ from fills": wrong_candles,
     "answers that can't be": unexpected_answers,
 }

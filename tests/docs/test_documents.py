@@ -76,7 +76,7 @@ def test_every_call_in_the_table_of_calls_is_served() -> None:
     calls = [call for row in rows for call in re.findall(r"/[a-z/:]+", row)]
     assert len(calls) > 15
     for call in calls:
-        of_market = call in {"/depth", "/trades", "/ticker"}
+        of_market = call in {"/depth", "/trades", "/candles", "/ticker"}
         path = f"/markets/BTC-PERP{call}" if of_market else call.replace(":id", "1")
         try:
             resolve(path)

@@ -12,6 +12,7 @@ from ledger.reconciliation import wallet_differences
 from matching.core import snapshot
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import OrderStatus
+from tests.ledger.candle_rows import differences_of_candles
 from tests.ledger.miniature import Miniature
 from trading.models import (
     Countdown,
@@ -99,6 +100,7 @@ def require_history_adds_up(mini: Miniature) -> None:
         received = total(payments.filter(amount_units__gt=0), "amount_units")
         assert received == settlement.paid_units
     assert not OutboxCommand.objects.filter(applied_seq__isnull=True).exists()
+    assert differences_of_candles() == []
 
 
 @pytest.mark.slow

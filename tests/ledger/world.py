@@ -53,7 +53,7 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from tests.ledger.prices import FIRST_TIME_MS
-from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
+from trading.models import Candle, Fill, Market, MarketStatus, Order, OutboxCommand, Position
 from trading.publisher import last_published_id
 
 DEPOSIT_UNITS = 10_000_000
@@ -161,13 +161,16 @@ class World:
     def market_id(self) -> str:
         return self.market.pk
 
-    def say(self, *events: Event, command_id: int = 0) -> OutputEntry:
-        """The next entry of the market; not yet in the stream."""
+    def say(self, *events: Event, command_id: int = 0, time_ms: int | None = None) -> OutputEntry:
+        """The next entry of the market; not yet in the stream. A millisecond after the one before,
+        if no time is given."""
         seq = len(self.entries) + 1
+        if time_ms is None:
+            time_ms = FIRST_TIME_MS + seq
         entry = OutputEntry(
             seq=seq,
-            input_id=f"{FIRST_TIME_MS + seq}-0",
-            time_ms=FIRST_TIME_MS + seq,
+            input_id=f"{time_ms}-0",
+            time_ms=time_ms,
             command_id=command_id,
             events=events,
         )
@@ -281,6 +284,7 @@ def rows(world: World) -> dict[str, Any]:
             )
             for f in Fill.objects.order_by("id")
         ],
+        "candles": list(Candle.objects.order_by("interval_ms", "start_ms").values()),
         "positions": {
             users[p.user_id]: (
                 p.position_lots, p.entry_cost_units, p.margin_units, p.realized_pnl_units, p.seq,

@@ -31,7 +31,7 @@ from exchange_site.record_urls import url_of
 from exchange_site.redis_client import redis_client
 from tests.trading.client import set_ticker
 from trading.market_rules import forget_markets
-from trading.models import Order
+from trading.models import CANDLE_INTERVALS_MS, Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -112,7 +112,8 @@ def statements(visitor: Visitor, page: Page) -> list[str]:
 
 def test_no_page_reads_a_long_table(visitor: Visitor) -> None:
     long = long_tables()
-    assert {"trading_order", "trading_fill", "ledger_posting", "accounts_user"} <= long
+    expected = {"trading_order", "trading_fill", "trading_candle", "ledger_posting"}
+    assert expected | {"accounts_user"} <= long
     wrong = [
         f"{page.path}: {complaint}"
         for page in all_pages(visitor)
@@ -148,6 +149,15 @@ def test_reads_take_no_more_queries_with_more_rows(visitor: Visitor, path: str) 
     few, many = (Page("", f"{path}?limit={limit}", WHALE) for limit in (1, 50))
     visitor.get(few)  # rules of the markets are remembered from here on
     assert len(statements(visitor, few)) == len(statements(visitor, many))
+
+
+@pytest.mark.parametrize("interval", CANDLE_INTERVALS_MS)
+def test_a_page_of_candles_reads_as_many_rows_as_it_shows(visitor: Visitor, interval: str) -> None:
+    """And one more, which tells whether there is a next page."""
+    page = Page("", f"/markets/{BUSY_MARKET}/candles?interval={interval}&limit=100")
+    visitor.get(page)  # rules of the markets are remembered from here on
+    (sql,) = statements(visitor, page)
+    assert [node["Actual Rows"] for node in plan_nodes(sql) if "Relation Name" in node] == [101]
 
 
 def test_orders_that_are_far_back_are_reached_page_by_page(visitor: Visitor) -> None:

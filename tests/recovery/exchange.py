@@ -42,6 +42,7 @@ from matching.messages.streams import (
 from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Side
 from matching.runtime.process import EngineProcess
 from matching.runtime.replay import state_at
+from tests.ledger.candle_rows import differences_of_candles
 from trading.market_rules import forget_markets
 from trading.models import Market, Order, OutboxCommand
 from trading.publisher import publish_command
@@ -209,12 +210,13 @@ class Exchange:
             self.client.restore(key, 0, data)
 
     def assert_sound(self) -> None:
-        """Engine and rows say the same at the cursor, and the money adds up."""
+        """Engine and rows say the same at the cursor, the money adds up, and so do candles."""
         cursor = self.cursor()
         assert meaning(state_at(self.client, MARKET, cursor.seq)) == meaning(
             engine_snapshot_of_rows(cursor)
         )
         assert wallet_differences() == []
+        assert differences_of_candles() == []
         assert sum(Posting.objects.values_list("amount_units", flat=True)) == 0
 
 

@@ -14,6 +14,7 @@ from ledger.faults import handle_fault
 from ledger.models import DeadLetter
 from ledger.persistence import persist_market
 from ledger.starting_points import missing_starting_point
+from matching import RUNNING_BUILD
 from matching.messages.codec import encode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.streams import (
@@ -278,3 +279,10 @@ def test_rubbish_is_set_aside_and_nothing_stops(exchange: Exchange) -> None:
     assert bytes(letters[0].payload) == b"\xff\xfe\0"
     assert b"other" in bytes(letters[3].payload)
     assert not exchange.unanswered()
+
+
+def test_an_engine_says_which_build_of_the_core_it_runs(exchange: Exchange) -> None:
+    exchange.start()
+    beat = exchange.heartbeat()
+    assert beat is not None
+    assert beat.build == RUNNING_BUILD

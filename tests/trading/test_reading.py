@@ -268,7 +268,7 @@ def test_markets_and_their_prices(market: Market, redis_db: redis.Redis) -> None
     }
 
 
-@pytest.mark.parametrize("path", ["", "/depth", "/trades", "/ticker"])
+@pytest.mark.parametrize("path", ["", "/depth", "/trades", "/candles", "/ticker"])
 def test_an_unknown_market_is_not_found(market: Market, path: str) -> None:
     for market_id in ("NONE", "btc-perp", "%00", "%FF", "x" * 3_000):
         answer = Api().get(f"/markets/{market_id}{path}")

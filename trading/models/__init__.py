@@ -5,6 +5,7 @@ by `ledger` alone.
 Units as in `matching.messages`: ticks, lots, money in millionths.
 """
 
+from trading.models.candle import CANDLE_INTERVALS_MS, Candle
 from trading.models.market import LeverageTier, Market, MarketStatus
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
@@ -19,8 +20,10 @@ from trading.models.price_source import PriceSource, PriceSourceKind
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 __all__ = [
+    "CANDLE_INTERVALS_MS",
     "LIVE_STATUSES",
     "MARKET_COMMANDS",
+    "Candle",
     "Countdown",
     "FeeTier",
     "Fill",
