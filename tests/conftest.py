@@ -20,6 +20,7 @@ import redis
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.child import Child
 from exchange_site.embedded.ports import free_port
+from tests.cheaper import use_cheap_flush, use_cheap_passwords
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
@@ -60,6 +61,8 @@ os.environ.setdefault("DJANGO_SECRET_KEY", "for tests, where nothing is secret: 
 # Not in pyproject.toml: pytest-django would read the settings before this file could run.
 os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
 django.setup()
+use_cheap_passwords()
+use_cheap_flush()
 
 
 @pytest.hookimpl(optionalhook=True)

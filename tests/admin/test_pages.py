@@ -1,6 +1,8 @@
 """Every list and every record page shows, in human units, to those who may and to nobody else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -8,11 +10,12 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin.templatetags.admin_list import results
 from django.contrib.admin.utils import quote
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import User
 from exchange_site.admin_lists import RecordsList
@@ -22,6 +25,7 @@ from tests.admin.factories import NOW, make_order, make_trade, make_user, make_w
 from trading.models import Fill, Market, MarketStatus, Order, OutboxCommand, Position
 
 ClientOf = Callable[[str], Client]
+Rows = Callable[[], AbstractContextManager[Market]]
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OURS = [m for m in MODELS if m._meta.app_label in {"accounts", "trading", "ledger"}]
@@ -110,30 +114,71 @@ def test_rows_of_the_exchange_are_read_only_even_to_a_superuser(
     assert model._default_manager.filter(pk=row.pk).values().get() == before
 
 
-@by_label
-def test_lists_take_no_more_queries_with_more_rows(
-    client_of: ClientOf, world: Market, model: type[Model]
-) -> None:
-    client = client_of("superuser")
-    few = _queries(client, list_url(model, ""))
-    make_world(traders=30)
-    if model is Market:
+@dataclass(frozen=True)
+class Queries:
+    """What each page took with few rows, and again with many."""
+
+    few: dict[type[Model], int]
+    many: dict[type[Model], int]
+
+
+@pytest.fixture(scope="module")
+def rolled_back(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Rows:
+    """Rows for one look at all pages, as making them takes far longer than looking."""
+
+    @contextmanager
+    def rows() -> Iterator[Market]:
+        with django_db_blocker.unblock(), transaction.atomic():
+            try:
+                yield make_world()
+            finally:
+                transaction.set_rollback(True)
+
+    return rows
+
+
+@pytest.fixture(scope="module")
+def queries_of_lists(rolled_back: Rows) -> Queries:
+    with rolled_back():
+        client = _superuser()
+        few = {model: _queries(client, list_url(model, "")) for model in MODELS}
+        make_world(traders=30)
         for name in range(30):
             make_world(0, f"M{name}-PERP")
-    many = _queries(client, list_url(model, ""))
-    assert many == few
+        many = {model: _queries(client, list_url(model, "")) for model in MODELS}
+    return Queries(few, many)
+
+
+@by_label
+def test_lists_take_no_more_queries_with_more_rows(
+    queries_of_lists: Queries, model: type[Model]
+) -> None:
+    assert queries_of_lists.many[model] == queries_of_lists.few[model]
+
+
+@pytest.fixture(scope="module")
+def queries_of_records(rolled_back: Rows) -> Queries:
+    with rolled_back() as market:
+        client = _superuser()
+        owner = Order.objects.earliest("pk").user
+        urls = {model: url_of(model, _row_of(model, owner)) for model in OURS}
+        few = {model: _queries(client, url) for model, url in urls.items()}
+        _busy(owner, market)
+        many = {model: _queries(client, url) for model, url in urls.items()}
+    return Queries(few, many)
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
 def test_records_take_no_more_queries_with_more_rows(
-    client_of: ClientOf, world: Market, model: type[Model]
+    queries_of_records: Queries, model: type[Model]
 ) -> None:
-    client = client_of("superuser")
-    owner = Order.objects.earliest("pk").user
-    pk = _row_of(model, owner)
-    few = _queries(client, url_of(model, pk))
-    _busy(owner, world)
-    assert _queries(client, url_of(model, pk)) == few
+    assert queries_of_records.many[model] == queries_of_records.few[model]
+
+
+def _superuser() -> Client:
+    client = Client()
+    client.force_login(make_user("superuser-op", is_staff=True, is_superuser=True))
+    return client
 
 
 def _row_of(model: type[Model], owner: User) -> Any:

@@ -90,11 +90,11 @@ def test_a_solvent_liquidation_names_its_bankruptcy_price(
 
 
 def make_trades(market: Market, user: User, count: int) -> None:
-    """Taken by the user, one an entry, and known to the planner."""
+    """Taken by the user, one an entry, after all others, and known to the planner."""
     Fill.objects.bulk_create(
         Fill(
             market=market,
-            trade_id=1_000 + number,
+            trade_id=1_000_000 + number,
             role=Role.TAKER,
             user=user,
             side=Side.LONG,
@@ -102,7 +102,7 @@ def make_trades(market: Market, user: User, count: int) -> None:
             size_lots=1,
             fee_units=0,
             realized_pnl_units=0,
-            seq=1_000 + number,
+            seq=1_000_000 + number,
             executed_at=timezone.now(),
         )
         for number in range(count)

@@ -60,7 +60,7 @@ def test_workers_share_nothing(folder: Path) -> None:
         for name, value in os.environ.items()
         if not name.startswith(("PYTEST_", "DJANGO_SETTINGS", "DATABASE_URL", "REDIS_URL"))
     }
-    options = ["-q", "-n", "2", "-p", "no:cacheprovider", "-c", "pyproject.toml"]
+    options = ["-q", "-n", "2", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--no-migrations"]
     subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(probe)],
         env=environment | {"SEEN": str(seen)},

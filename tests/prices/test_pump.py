@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import redis
 from django.db import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from structlog.testing import capture_logs
 
 from matching.messages.vocabulary import MarketState
@@ -279,7 +281,8 @@ def test_redis_outage_is_one_line_and_prices_go_on_after_it(
     redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_market(BITCOIN)
-    away = redis.Redis(host="127.0.0.1", port=1)  # nobody listens there: a true connection error
+    # Nobody listens there: a true connection error.
+    away = redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
 
     def before(at: int) -> None:
         client = redis_db if at > 2 else away

@@ -4,16 +4,29 @@ import pytest
 import redis
 
 from accounts.authentication import suspended_users
+from tests.reconcile.keeping import Kept, keep, put_back
 from tests.reconcile.session import make_session
 from trading.market_rules import forget_markets
 
 
+@pytest.fixture(scope="package")
+def kept() -> list[Kept]:
+    """The session below, once a test has made it: that takes a second, putting it back a moment."""
+    return []
+
+
 @pytest.fixture
-def session(transactional_db: None, redis_db: redis.Redis) -> Iterator[redis.Redis]:
+def session(
+    transactional_db: None, redis_db: redis.Redis, kept: list[Kept]
+) -> Iterator[redis.Redis]:
     """The rows and streams of a trading session at rest."""
     forget_markets()
     suspended_users.forget()
-    make_session(redis_db, seed=7, orders=40)
+    if kept:
+        put_back(redis_db, kept[0])
+    else:
+        make_session(redis_db, seed=7, orders=40)
+        kept.append(keep(redis_db))
     yield redis_db
     forget_markets()
     suspended_users.forget()

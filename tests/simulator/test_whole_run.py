@@ -50,6 +50,8 @@ def exchange(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> I
             "wsgi",
             "--port",
             str(port),
+            "--workers-kill-timeout",  # as in production: it may wait for a client for ever
+            "2",
             "exchange_site.wsgi:application",
         ],
     }

@@ -1,0 +1,70 @@
+"""The flush after a test that committed, which is not Django's own (see `tests.cheaper`)."""
+
+import threading
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from accounts.models import User
+from ledger.models import Account, Posting
+from ledger.services import deposit
+from tests import cheaper
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def flush() -> None:
+    """As `TransactionTestCase` does; a reset of sequences is left to Django's own."""
+    call_command(
+        "flush",
+        verbosity=0,
+        interactive=False,
+        reset_sequences=False,
+        inhibit_post_migrate=False,
+    )
+
+
+def rows() -> dict[str, int]:
+    """How many each table has."""
+    counts = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.django_table_names(only_existing=True):
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+@pytest.mark.parametrize("large_bytes", [cheaper.LARGE_BYTES, -1], ids=["delete", "truncate"])
+def test_what_migrate_makes_is_left(monkeypatch: pytest.MonkeyPatch, large_bytes: int) -> None:
+    monkeypatch.setattr(cheaper, "LARGE_BYTES", large_bytes)
+    flush()
+    before = rows()
+    assert Account.objects.exists()
+    alice = User.objects.create_user("alice", password="a long enough secret")
+    deposit(alice.pk, 1_000_000, approved=True)
+    assert Posting.objects.exists()  # whose rows nobody may delete
+    flush()
+    assert rows() == before
+    assert User.objects.create_user("bob", password="a long enough secret").pk > alice.pk
+
+
+def test_rows_not_yet_committed_are_waited_for() -> None:
+    parameters = connection.get_connection_params()
+    names = ("dbname", "user", "password", "host", "port")
+    with psycopg.connect(**{name: parameters[name] for name in names}) as late:
+        late.execute("INSERT INTO auth_group (name) VALUES ('late')")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (ours,) = cursor.fetchone()
+        threading.Thread(target=_commit_once_waited_for, args=(late, ours)).start()
+        flush()
+    assert rows()["auth_group"] == 0
+
+
+def _commit_once_waited_for(late: psycopg.Connection, waiting_pid: int) -> None:
+    waits = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+    while not late.execute(waits, [waiting_pid]).fetchone()[0]:  # type: ignore[index]
+        pass
+    late.commit()
