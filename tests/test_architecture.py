@@ -311,6 +311,7 @@ def test_planted_writer_of_streams_is_found(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("trading/publisher.py", "pipe.xadd(input_stream(m), {b'command': data})"),
+        ("trading/publisher.py", "SCRIPT = \"redis.pcall('XADD', stream, '*')\""),
         ("matching/runtime/loop.py", "pipe.xadd(output_stream(m), {b'entry': data}, id='1-0')"),
         ("ledger/tasks.py", "client.xrange(output_stream(m))"),
     ],
