@@ -56,13 +56,21 @@ def builds(sources: Sequence[str]) -> dict[str, str]:
 
 
 def _measure(count: int, rounds: int, folder: str) -> Measured:
+    return msgspec.json.decode(child("benchmarks.book_child", count, rounds, folder), type=Measured)
+
+
+def child(module: str, *arguments: object) -> bytes:
+    """What the module prints, in a process of its own that has no build but the one it is told.
+    Ends this one, too, if it fails: it has said why."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.book_child", str(count), str(rounds), folder],
+        [sys.executable, "-m", module, *map(str, arguments)],
         env={**os.environ, "MATCHING_PURE": "1"},
         stdout=subprocess.PIPE,
-        check=True,
+        check=False,
     )
-    return msgspec.json.decode(done.stdout, type=Measured)
+    if done.returncode:
+        sys.exit(done.returncode)
+    return done.stdout
 
 
 if __name__ == "__main__":

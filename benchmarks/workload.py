@@ -7,15 +7,13 @@ With ``--expected correctness_hash.txt`` (its published hashes) a difference is 
 """
 
 import argparse
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 
-from benchmarks.book import builds
+from benchmarks.book import builds, child
 from benchmarks.workload_child import Replayed
 
 SOURCES = ("matching/core/book.py", "benchmarks/book_loop.py", "benchmarks/reported_book.py")
@@ -33,15 +31,8 @@ def expected_digest(hashes: str, workload: str) -> str | None:
 
 
 def _replay(path: Path, rounds: int, folder: str) -> Replayed:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.workload_child", str(path), str(rounds), folder],
-        env={**os.environ, "MATCHING_PURE": "1"},
-        stdout=subprocess.PIPE,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
-    return msgspec.json.decode(done.stdout, type=Replayed)
+    printed = child("benchmarks.workload_child", path, rounds, folder)
+    return msgspec.json.decode(printed, type=Replayed)
 
 
 def main() -> None:

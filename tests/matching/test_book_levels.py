@@ -3,27 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.core.book import Order, OrderBook
+from benchmarks.book_loop import new_order
+from matching.core.book import OrderBook
 from matching.messages.limits import MAX_PRICE_TICKS
-
-
-def order_at(price_ticks: int, order_id: int, *, is_long: bool) -> Order:
-    return Order(
-        order_id=order_id,
-        account_id=1,
-        is_long=is_long,
-        price_ticks=price_ticks,
-        remaining_lots=1,
-        reserve_per_lot_units=0,
-        named_margin_per_lot_units=0,
-        leverage=1,
-        maker_fee_ppm=0,
-        taker_fee_ppm=0,
-        reduce_only=False,
-        post_only=False,
-        expires_ms=0,
-        arrival=order_id,
-    )
 
 
 def prices_of(book: OrderBook, *, is_long: bool) -> list[int]:
@@ -48,7 +30,7 @@ PRICES = st.one_of(
 def test_levels_are_in_order_while_they_come_and_go(prices, is_long, random):
     book = OrderBook()
     for number, price in enumerate(prices):
-        book.append(order_at(price, number + 1, is_long=is_long))
+        book.append(new_order(number + 1, is_long, price, 1))
     assert prices_of(book, is_long=is_long) == sorted(prices, reverse=is_long)
 
     left = set(prices)
@@ -62,7 +44,7 @@ def test_the_lowest_and_the_highest_price_are_levels_of_one_side():
     for is_long in (True, False):
         book = OrderBook()
         for number, price in enumerate((1, MAX_PRICE_TICKS)):
-            book.append(order_at(price, number + 1, is_long=is_long))
+            book.append(new_order(number + 1, is_long, price, 1))
         assert prices_of(book, is_long=is_long) == sorted((1, MAX_PRICE_TICKS), reverse=is_long)
         best = book.side(is_long).best
         assert best is not None
