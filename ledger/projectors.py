@@ -123,8 +123,8 @@ def project_trade(batch: Batch, _entry: OutputEntry, event: Trade) -> None:
     taker_side = event.taker_side
     _project_leg(batch, event, event.taker, Role.TAKER.value, taker_side)
     _project_leg(batch, event, event.maker, Role.MAKER.value, OPPOSITE[taker_side])
-    batch.count_trade(event.price_ticks, event.size_lots)
     if event.execution is not ExecutionType.ADL:  # whose price is made, not agreed
+        batch.count_trade(event.price_ticks, event.size_lots)
         batch.market_status().last_price_ticks = event.price_ticks
     batch.post(event)
 

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 def candle_differences(
     fills: Iterable[Row], candles: Iterable[Row], units_per_tick_lot: Mapping[str, int]
 ) -> list[str]:
-    """Where the candles are not what the fills of all makers add up to."""
+    """Where the candles are not what the fills of all makers add up to, but for deleveragings."""
     wanted = _candles_of_fills(fills, units_per_tick_lot)
     there = {_key(row): _values(row) for row in candles}
     return [
@@ -33,7 +33,7 @@ def _candles_of_fills(
 ) -> dict[Key, Values]:
     trades: dict[Key, list[Row]] = defaultdict(list)
     for fill in sorted(fills, key=lambda fill: int(fill["trade_id"])):
-        if fill["role"] == "MAKER":
+        if fill["role"] == "MAKER" and fill["execution"] != "ADL":
             for minutes in INTERVALS_MINUTES:
                 start = fill["executed_at"] - (fill["executed_at"] - _EPOCH) % timedelta(
                     minutes=minutes

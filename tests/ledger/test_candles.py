@@ -162,6 +162,16 @@ def test_a_candle_grows_batch_by_batch(world: World) -> None:
     assert candles("?interval=1d") == [DAY]
 
 
+def test_a_deleveraging_counts_in_no_candle(world: World) -> None:
+    trade(world, MINUTE_MS, 1_000, 2)
+    trade(world, MINUTE_MS + 1, 1_700, 1, ExecutionType.ADL)
+    world.publish()
+    persist_market(world.market_id)
+    (only,) = candles()
+    assert (only["high"], only["close"], only["volume"]) == ("500", "500", "0.002")
+    assert differences_of_candles() == []
+
+
 def test_pages_of_candles_skip_where_nothing_traded(world: World) -> None:
     hours = (0, 1, 5, 30, 31)
     for number in hours:

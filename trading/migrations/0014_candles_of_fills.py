@@ -14,7 +14,7 @@ SELECT %(market_id)s, 60000, start_ms,
        sum(size_lots), sum(price_ticks::numeric * size_lots) * %(units_per_tick_lot)s, count(*)
   FROM (SELECT trade_id, price_ticks, size_lots,
                (extract(epoch FROM executed_at) * 1000)::bigint / 60000 * 60000 AS start_ms
-          FROM trading_fill WHERE market_id = %(market_id)s AND role = 'TAKER') AS trade
+          FROM trading_fill WHERE market_id = %(market_id)s AND role = 'TAKER' AND execution <> 'ADL') AS trade
  GROUP BY start_ms
 """
 LARGER_INTERVALS = """
