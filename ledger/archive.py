@@ -14,7 +14,6 @@ Cutting is one script that does nothing if the market got another starting point
 up to where it cut before it cuts, so that an engine never takes a gap for the beginning.
 """
 
-import hashlib
 from typing import Any
 
 import redis
@@ -25,22 +24,19 @@ from django.utils import timezone
 from exchange_site.redis_client import redis_client
 from ledger.engines import live_engines
 from ledger.history import read_output
+from ledger.kept_snapshots import KeptSnapshot, frame_of, kept_snapshots, sha256_of
 from ledger.models import EngineSnapshotArchive, MarketCursor
-from matching.messages.snapshot import EngineSnapshot, SnapshotUnusable, decode_snapshot
 from matching.messages.streams import (
     dead_letter_stream,
     epoch_key,
     id_order,
     input_stream,
     output_stream,
-    snapshots_key,
     trimmed_key,
 )
 
 SNAPSHOTS_ARCHIVED = 5
 OUTPUT_ENTRIES_KEPT = 10_000
-
-Kept = list[tuple[EngineSnapshot, bytes]]  # oldest first
 
 log = structlog.get_logger(__name__)
 
@@ -61,50 +57,41 @@ def archive_and_trim(market_id: str) -> int:
     client = redis_client()
     epoch: Any = client.get(epoch_key(market_id))
     cursor = MarketCursor.objects.get(pk=market_id)
-    kept = _kept_snapshots(client, market_id)
+    kept = list(kept_snapshots(client, market_id))
     if epoch is None or not kept:
         return 0  # a starting point is to be made first
-    _archive(cursor, kept)
-    oldest = kept[0][0]
-    if not _behind(oldest, cursor):
+    behind = [snapshot for snapshot in kept if _behind(snapshot, cursor)]
+    oldest = kept[-1]
+    if not _archive(client, cursor, behind) or oldest not in behind:
         return 0
     return _trim(client, cursor, oldest, epoch)
 
 
-def _kept_snapshots(client: redis.Redis, market_id: str) -> Kept:
-    frames: Any = client.hgetall(snapshots_key(market_id))
-    kept: Kept = []
-    for seq in sorted(frames, key=int):
-        try:
-            kept.append((decode_snapshot(frames[seq]), frames[seq]))
-        except SnapshotUnusable as error:
-            log.warning("snapshot_unusable", market=market_id, seq=int(seq), reason=str(error))
-    return kept
-
-
-def _behind(snapshot: EngineSnapshot, cursor: MarketCursor) -> bool:
+def _behind(snapshot: KeptSnapshot, cursor: MarketCursor) -> bool:
     """What Postgres has not recorded yet is not history: another engine state may replace it."""
     return snapshot.seq <= cursor.seq and id_order(snapshot.input_id) <= id_order(cursor.input_id)
 
 
 @transaction.atomic
-def _archive(cursor: MarketCursor, kept: Kept) -> None:
-    archived = EngineSnapshotArchive.objects.filter(market_id=cursor.market_id)
+def _archive(client: redis.Redis, cursor: MarketCursor, kept: list[KeptSnapshot]) -> bool:
+    """False if one was replaced since it was looked at: the next run sees to that."""
+    market_id = cursor.market_id
+    archived = EngineSnapshotArchive.objects.filter(market_id=market_id)
     known = set(archived.values_list("sha256", flat=True))
     now = timezone.now()
-    rows = [
+    missing = [snapshot for snapshot in kept if snapshot.sha256 not in known]
+    new = [
         EngineSnapshotArchive(
-            market_id=cursor.market_id,
+            market_id=market_id,
             seq=snapshot.seq,
             input_id=snapshot.input_id,
             frame=frame,
-            sha256=hashlib.sha256(frame).hexdigest(),
+            sha256=snapshot.sha256,
             archived_at=now,
         )
-        for snapshot, frame in kept
-        if _behind(snapshot, cursor)
+        for snapshot in missing
+        if sha256_of(frame := frame_of(client, market_id, snapshot.seq)) == snapshot.sha256
     ]
-    new = [row for row in rows if row.sha256 not in known]
     EngineSnapshotArchive.objects.bulk_create(
         new,
         update_conflicts=True,  # a starting point may be a second snapshot of its sequence
@@ -115,9 +102,10 @@ def _archive(cursor: MarketCursor, kept: Kept) -> None:
     archived.exclude(pk__in=list(newest)).delete()
     for row in new:
         log.info("snapshot_archived", market=row.market_id, seq=row.seq)
+    return len(new) == len(missing)
 
 
-def _trim(client: redis.Redis, cursor: MarketCursor, oldest: EngineSnapshot, epoch: bytes) -> int:
+def _trim(client: redis.Redis, cursor: MarketCursor, oldest: KeptSnapshot, epoch: bytes) -> int:
     market_id = cursor.market_id
     applied = [beat.input_id for beat in live_engines(client, market_id) if not beat.halted]
     # One that waits or halted starts from a kept snapshot, if ever again.

@@ -22,13 +22,9 @@ from django.db import transaction
 from exchange_site.redis_client import redis_client
 from ledger.engine_rows import engine_snapshot_of_rows
 from ledger.history import history_fault, read_output
+from ledger.kept_snapshots import KeptSnapshot, kept_snapshots
 from ledger.models import MarketCursor
-from matching.messages.snapshot import (
-    EngineSnapshot,
-    SnapshotUnusable,
-    decode_snapshot,
-    encode_snapshot,
-)
+from matching.messages.snapshot import encode_snapshot
 from matching.messages.streams import (
     dead_letter_stream,
     epoch_key,
@@ -105,22 +101,16 @@ def make_starting_point(market_id: str, reason: str = "") -> int:
     return snapshot.seq
 
 
-def _newest_usable_snapshot(client: redis.Redis, market_id: str) -> EngineSnapshot | None:
+def _newest_usable_snapshot(client: redis.Redis, market_id: str) -> KeptSnapshot | None:
     """The one an engine would start from: whole, and with all input after it."""
-    kept: Any = client.hkeys(snapshots_key(market_id))
     trimmed: Any = client.get(trimmed_key(market_id))
-    for seq in sorted(kept, key=int, reverse=True):
-        frame: Any = client.hget(snapshots_key(market_id), seq)
-        try:
-            snapshot = decode_snapshot(frame or b"")
-        except SnapshotUnusable:
-            continue
+    for snapshot in kept_snapshots(client, market_id):
         if trimmed is None or id_order(snapshot.input_id) >= id_order(trimmed.decode()):
             return snapshot
     return None
 
 
-def _input_fault(client: redis.Redis, snapshot: EngineSnapshot, cursor: MarketCursor) -> str:
+def _input_fault(client: redis.Redis, snapshot: KeptSnapshot, cursor: MarketCursor) -> str:
     """Why the input stream does not lead from the snapshot to the cursor; empty if it does.
 
     The command at the cursor is never trimmed before a snapshot after it is archived, so where an

@@ -109,8 +109,16 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     stuck: list[int]
 
 
+class SnapshotHead(msgspec.Struct, frozen=True):
+    """Where a snapshot stands, for whoever needs none of its rows."""
+
+    seq: int
+    input_id: str
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(EngineSnapshot)
+_head_decoder = msgspec.msgpack.Decoder(SnapshotHead)
 
 
 def encode_body(snapshot: EngineSnapshot) -> bytes:
@@ -128,6 +136,22 @@ def encode_snapshot(snapshot: EngineSnapshot) -> bytes:
 
 def decode_snapshot(frame: bytes) -> EngineSnapshot:
     """Raises SnapshotUnusable."""
+    try:
+        return _decoder.decode(_body_of(frame))
+    except msgspec.DecodeError as error:
+        raise SnapshotUnusable(str(error)) from error
+
+
+def decode_head(frame: bytes) -> SnapshotHead:
+    """Of a frame that is whole, without its rows: a tenth of the work. Raises SnapshotUnusable."""
+    try:
+        return _head_decoder.decode(_body_of(frame))
+    except msgspec.DecodeError as error:
+        raise SnapshotUnusable(str(error)) from error
+
+
+def _body_of(frame: bytes) -> bytes:
+    """Raises SnapshotUnusable for one that is not whole."""
     checksum_end = len(MAGIC) + hashlib.sha256().digest_size
     magic, body = frame[: len(MAGIC)], frame[checksum_end:]
     if magic not in (MAGIC, MAGIC_COMPRESSED):
@@ -139,7 +163,4 @@ def decode_snapshot(frame: bytes) -> EngineSnapshot:
             raise SnapshotUnusable(f"damaged or half written: {error}") from error
     if hashlib.sha256(body).digest() != frame[len(MAGIC) : checksum_end]:
         raise SnapshotUnusable("checksum does not match: damaged or half written")
-    try:
-        return _decoder.decode(body)
-    except msgspec.DecodeError as error:
-        raise SnapshotUnusable(str(error)) from error
+    return body
