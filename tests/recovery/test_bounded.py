@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger import archive
+from ledger import archive, kept_snapshots
 from ledger.archive import SNAPSHOTS_ARCHIVED, archive_and_trim
 from ledger.models import DeadLetter, EngineSnapshotArchive
-from matching.messages.snapshot import decode_snapshot
+from ledger.starting_points import missing_starting_point
+from matching.messages.snapshot import SnapshotHead, decode_head, decode_snapshot
 from matching.messages.streams import (
     COMMAND_FIELD,
     Heartbeat,
@@ -17,6 +18,7 @@ from matching.messages.streams import (
     heartbeat_key,
     input_stream,
     output_stream,
+    snapshots_key,
     trimmed_key,
 )
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
@@ -75,6 +77,25 @@ def test_streams_stay_short_and_engines_restart_from_them(busy: Exchange) -> Non
     busy.trade(1)
     busy.settle()
     busy.assert_sound()
+
+
+def test_a_kept_snapshot_is_decoded_once(busy: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is looked at: a large one takes long, and the listener waits for it."""
+    chunk(busy)
+    chunk(busy)
+    busy.engines[0].crash()  # no more snapshots
+    decoded: list[bytes] = []
+
+    def decode(frame: bytes) -> SnapshotHead:
+        decoded.append(frame)
+        return decode_head(frame)
+
+    monkeypatch.setattr(kept_snapshots, "decode_head", decode)
+    monkeypatch.setattr(kept_snapshots, "_known", {})
+    for _ in range(3):
+        assert missing_starting_point(MARKET) == ""
+        archive_and_trim(MARKET)
+    assert sorted(decoded) == sorted(busy.client.hvals(snapshots_key(MARKET)))
 
 
 def test_nothing_is_cut_before_it_is_persisted(busy: Exchange) -> None:
