@@ -112,7 +112,8 @@ def draw_exchange() -> None:
             latencies.setdefault(what, {})[group] = row.measured
         elif row.unit == "orders/s":
             rates.setdefault(what, {})[group] = row.measured
-    draw("exchange_latency", "From an order being due, in ms, as one thing grows", latencies)
+    title = "From an order being due, in ms, as one thing grows"
+    draw("exchange_latency", title, latencies, is_log=True)
     draw("exchange_rate", "Orders a second, as one thing grows", rates)
 
 

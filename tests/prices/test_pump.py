@@ -165,6 +165,7 @@ def test_a_market_without_sources_has_a_stale_index(redis_db: redis.Redis) -> No
     make_market(BITCOIN, synthetic=False)
     with Pump() as pump:
         pump.wait_for_price(0)
+        wait_for(pump.report)  # which follows the price
         report = pump.report()
         assert report is not None
         assert (report.index_price, report.sources) == (None, ())
