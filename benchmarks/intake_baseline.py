@@ -106,7 +106,7 @@ def place(user: Any, marketId: Market, **values: Any) -> Order:
             Posting(entry=entry, account=accounts["held"], amount_units=draft.hold_units),
         ]
     )
-    transaction.on_commit(lambda: publish_committed(marketId.pk, command_of_order(order)))
+    transaction.on_commit(lambda: publish_committed([(marketId.pk, command_of_order(order))]))
     return order
 
 

@@ -1,6 +1,7 @@
 """Commands that are promised in Postgres before they are published. See `OutboxCommand`."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 from django.db import transaction
@@ -48,29 +49,50 @@ PromisedCommand = (
 NOT_YET = 1  # stands for the row's id until the row has one
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A command and who asked for it. ``behind`` are orders of its market that it must not
+    overtake: they are published before it, once more if they were."""
+
+    market_id: str
+    command: PromisedCommand
+    by_id: int | None
+    behind: Sequence[Order] = ()
+
+
 def promise_command(
     market_id: str,
     command: PromisedCommand,
     by_id: int | None,
     *,
-    behind: Iterable[Order] = (),
+    behind: Sequence[Order] = (),
 ) -> OutboxCommand:
-    """Insert the command's outbox row and publish it once the transaction commits.
-
-    Its ``command_id`` is set here; callers pass `NOT_YET`. ``behind`` are orders it must not
-    overtake: they are published before it, once more if they were.
-    """
-    payload = msgspec.to_builtins(command)
-    del payload["command_id"]
-    row = OutboxCommand.objects.create(
-        market_id=market_id,
-        command_type=type(command).__name__,
-        payload=payload,
-        created_by_id=by_id,
-    )
-    commands = [*map(command_of_order, behind), command_of_row(row)]
-    transaction.on_commit(lambda: publish_committed(market_id, *commands))
+    (row,) = promise_commands([Promise(market_id, command, by_id, behind)])
     return row
+
+
+def promise_commands(promises: Sequence[Promise]) -> list[OutboxCommand]:
+    """Insert the commands' outbox rows in one statement; publish them, in their order, once the
+    transaction commits. Their ``command_id`` is set here; callers pass `NOT_YET`."""
+    rows = OutboxCommand.objects.bulk_create(map(_row_of, promises))
+    commands = [
+        (promise.market_id, command)
+        for promise, row in zip(promises, rows, strict=True)
+        for command in (*map(command_of_order, promise.behind), command_of_row(row))
+    ]
+    transaction.on_commit(lambda: publish_committed(commands))
+    return rows
+
+
+def _row_of(promise: Promise) -> OutboxCommand:
+    payload = msgspec.to_builtins(promise.command)
+    del payload["command_id"]
+    return OutboxCommand(
+        market_id=promise.market_id,
+        command_type=type(promise.command).__name__,
+        payload=payload,
+        created_by_id=promise.by_id,
+    )
 
 
 def command_of_row(row: OutboxCommand) -> Command:

@@ -58,26 +58,21 @@ def last_published_id(market_id: str) -> str:
     return newest_id(info) or "0-0"
 
 
-def publish_committed(market_id: str, *commands: Command) -> None:
+def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
     """Append commands that are committed in Postgres; when Redis refuses, leave them to re-sending.
 
     For `transaction.on_commit`: the sender has its answer already and must not see an error, nor
     wait for a Redis that is away.
     """
     try:
-        _append(request_redis_client(), ((market_id, command) for command in commands))
-    except redis.RedisError as error:
-        log.warning(
-            "commands_not_published",
-            market=market_id,
-            commands=[type(command).__name__ for command in commands],
-            error=str(error),
-        )
-
-
-def publish_all_committed(commands: Sequence[tuple[str, Command]]) -> None:
-    """As `publish_committed`, many in their order."""
-    try:
         _append(request_redis_client(), commands)
     except redis.RedisError as error:
-        log.warning("commands_not_published", commands=len(commands), error=str(error))
+        kinds = sorted({type(command).__name__ for _, command in commands})
+        markets = sorted({market_id for market_id, _ in commands})
+        log.warning(
+            "commands_not_published",
+            markets=markets,
+            kinds=kinds,
+            commands=len(commands),
+            error=str(error),
+        )

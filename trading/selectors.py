@@ -1,6 +1,6 @@
 """What reads trading's rows and the engine's published state. Nothing here changes anything."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from exchange_site.api import ApiError
 from exchange_site.redis_client import request_redis_client
 from exchange_site.statements import read_all
+from matching.messages.limits import MAX_ID
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
 from trading.market_rules import MarketRules
@@ -80,11 +81,23 @@ def _standing(
 
 def order_of_user(user_id: int, order_id: int) -> Order:
     """Raises ApiError: 404 for no order, 403 for another trader's."""
-    order = Order.objects.filter(pk=order_id).first()
+    (result,) = own_orders([(user_id, order_id)])
+    if isinstance(result, ApiError):
+        raise result
+    return result
+
+
+def own_orders(asked: Sequence[tuple[int, int]]) -> list[Order | ApiError]:
+    """What `order_of_user` would answer or raise for each user and order id, in one query."""
+    orders = Order.objects.in_bulk({order_id for _, order_id in asked if order_id <= MAX_ID})
+    return [_own(orders.get(order_id), user_id) for user_id, order_id in asked]
+
+
+def _own(order: Order | None, user_id: int) -> Order | ApiError:
     if order is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "There is no such order.")
+        return ApiError(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "There is no such order.")
     if order.user_id != user_id:
-        raise ApiError(HTTPStatus.FORBIDDEN, "NOT_ORDER_OWNER", "This order is not yours.")
+        return ApiError(HTTPStatus.FORBIDDEN, "NOT_ORDER_OWNER", "This order is not yours.")
     return order
 
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from django.db import transaction
 
 from exchange_site.api import ApiError, internal_error, invalid, to_api_error, to_struct
 from trading.models import Order
-from trading.services.cancelling import cancel_order
+from trading.services.cancelling import cancel_together
 from trading.services.placing import PlacedOrder, Result, place_together
 from trading.services.terms import NewOrder
 
@@ -58,17 +57,10 @@ def _told(result: Result) -> PlacedOrder | ApiError:
     return error
 
 
-@transaction.atomic
 def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[Order | ApiError]:
-    """Raises ApiError for too many or none."""
+    """Up to `BATCH_MAX`. Raises ApiError for too many or none."""
     _check_size("orderIds", len(order_ids))
-    results: list[Order | ApiError] = []
-    for order_id in order_ids:
-        try:
-            results.append(cancel_order(user_id, order_id))
-        except ApiError as error:
-            results.append(error)
-    return results
+    return cancel_together([(user_id, order_id) for order_id in order_ids])
 
 
 def _check_size(field: str, count: int) -> None:

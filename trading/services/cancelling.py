@@ -6,6 +6,7 @@ when it is sent again. So orders that may be on their way are published again be
 an engine takes each order once.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from django.db import transaction
@@ -17,33 +18,53 @@ from matching.messages.vocabulary import CancelReason, OrderStatus, Side
 from trading import selectors
 from trading.market_rules import market_rules
 from trading.models import LIVE_STATUSES, Order, OutboxCommand
-from trading.outbox import NOT_YET, promise_command
+from trading.outbox import NOT_YET, Promise, promise_command, promise_commands
 
 COUNTDOWN_MAX_MS = 86_400_000
 
 
 def cancel_order(user_id: int, order_id: int) -> Order:
     """A trader's own order. Raises ApiError: 403, 404, or 409 for an order that has ended."""
-    order = selectors.order_of_user(user_id, order_id)
-    _promise_cancel(order, CancelReason.USER, user_id)
-    return order
-
-
-def cancel_order_as_operator(order: Order, by: User) -> OutboxCommand:
-    """Raises ApiError 409 for an order that has ended."""
-    return _promise_cancel(order, CancelReason.OPERATOR, by.pk)
+    (result,) = cancel_together([(user_id, order_id)])
+    if isinstance(result, ApiError):
+        raise result
+    return result
 
 
 @transaction.atomic
-def _promise_cancel(order: Order, reason: CancelReason, by_id: int) -> OutboxCommand:
-    if order.status not in LIVE_STATUSES:
-        message = f"Order {order.pk} is {order.status}: there is nothing left to cancel."
-        raise ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
+def cancel_together(asked: Sequence[tuple[int, int]]) -> list[Order | ApiError]:
+    """What `cancel_order` would answer or raise for each user and order id, in one transaction."""
+    results = [
+        result if isinstance(result, ApiError) else _ended(result) or result
+        for result in selectors.own_orders(asked)
+    ]
+    orders = [result for result in results if isinstance(result, Order)]
+    promise_commands([_cancel(order, CancelReason.USER, order.user_id) for order in orders])
+    return results
+
+
+@transaction.atomic
+def cancel_order_as_operator(order: Order, by: User) -> OutboxCommand:
+    """Raises ApiError 409 for an order that has ended."""
+    if refusal := _ended(order):
+        raise refusal
+    (row,) = promise_commands([_cancel(order, CancelReason.OPERATOR, by.pk)])
+    return row
+
+
+def _ended(order: Order) -> ApiError | None:
+    if order.status in LIVE_STATUSES:
+        return None
+    message = f"Order {order.pk} is {order.status}: there is nothing left to cancel."
+    return ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
+
+
+def _cancel(order: Order, reason: CancelReason, by_id: int) -> Promise:
     command = CancelOrder(
         command_id=NOT_YET, order_id=order.pk, account_id=order.user_id, reason=reason
     )
     behind = [order] if order.status == OrderStatus.PENDING else []
-    return promise_command(order.market_id, command, by_id, behind=behind)
+    return Promise(order.market_id, command, by_id, behind)
 
 
 @transaction.atomic

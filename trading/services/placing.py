@@ -17,7 +17,7 @@ from matching.messages.commands import Command, PlaceOrder
 from matching.messages.vocabulary import OrderStatus, OrderType
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
-from trading.publisher import publish_all_committed
+from trading.publisher import publish_committed
 from trading.selectors import TraderStanding, has_amendments, trader_standings
 from trading.services.drafting import OrderDraft, draft_order
 from trading.services.holding import account_not_found, insufficient_balance
@@ -64,9 +64,9 @@ def place_together(orders: Sequence[tuple[int, NewOrder]]) -> list[Result]:
     except DATABASE_ERRORS as error:
         group.fail(error)
     if connection.in_atomic_block:
-        transaction.on_commit(lambda: publish_all_committed(group.commands))
+        transaction.on_commit(lambda: publish_committed(group.commands))
     else:
-        publish_all_committed(group.commands)
+        publish_committed(group.commands)
     return group.results
 
 
