@@ -22,6 +22,8 @@ from trading.models import (
 )
 from trading.services.placing import PlacedOrder
 
+CANCEL_RECEIVED = "Cancel received."
+
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     pass
@@ -191,13 +193,15 @@ def _placed_message(placed: PlacedOrder) -> str:
     return "This order was placed before." if placed.repeated else "Order received."
 
 
+def cancelling_answer(order: Order) -> OrderPlaced:
+    return OrderPlaced(message=CANCEL_RECEIVED, order_id=order.pk, status=order.status)
+
+
 def batch_item(result: PlacedOrder | Order | ApiError) -> BatchItem:
     if isinstance(result, ApiError):
         return BatchItem(ok=False, message=result.message, code=result.code, field=result.field)
     if isinstance(result, Order):
-        return BatchItem(
-            ok=True, message="Cancel received.", order_id=result.pk, status=result.status
-        )
+        return BatchItem(ok=True, message=CANCEL_RECEIVED, order_id=result.pk, status=result.status)
     message = _placed_message(result)
     return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
 

@@ -18,6 +18,7 @@ from trading.answers import (
     OrdersCancelling,
     OrdersPage,
     PositionsPage,
+    cancelling_answer,
     fill_answer,
     order_answer,
     placed_answer,
@@ -99,8 +100,7 @@ class OrderView(APIView):
     def delete(self, request: Request, order_id: int) -> Response:
         """Asks the engine to cancel what is left of it. A fill may still be faster."""
         order = services.cancel_order(user_id_of(request), order_id)
-        answer = OrderPlaced(message="Cancel received.", order_id=order.pk, status=order.status)
-        return Response(answer, status=202)
+        return Response(cancelling_answer(order), status=202)
 
 
 class OrdersCancellingView(APIView):

@@ -149,10 +149,10 @@ def candles_of_market(market_id: str, interval: str) -> QuerySet[Candle]:
     return Candle.objects.filter(market_id=market_id, interval_ms=interval_ms)
 
 
-def pending_orders(user_id: int, market_id: str) -> QuerySet[Order]:
+def pending_orders(user_id: int, market_id: str) -> list[Order]:
     """Accepted, and as far as Postgres knows not yet with their engine; oldest first."""
     pending = Order.objects.filter(user_id=user_id, market_id=market_id, status=OrderStatus.PENDING)
-    return pending.order_by("pk")
+    return list(pending.order_by("pk"))
 
 
 def has_amendments(order: Order) -> bool:

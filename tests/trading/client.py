@@ -13,7 +13,9 @@ from django.test import Client
 from accounts.authentication import suspended_users
 from accounts.models import User
 from ledger.services import deposit
-from matching.messages.streams import Ticker, ticker_key
+from matching.messages.codec import decode_command
+from matching.messages.commands import Command
+from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading import services
 from trading.market_rules import forget_markets
@@ -137,3 +139,9 @@ def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) 
 def forget_caches() -> None:
     forget_markets()
     suspended_users.forget()
+
+
+def sent_commands(client: redis.Redis, market_id: str = "BTC-PERP") -> list[Command]:
+    """All that the market's input stream has, oldest first."""
+    entries: Any = client.xrange(input_stream(market_id))
+    return [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]

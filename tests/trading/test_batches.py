@@ -7,11 +7,9 @@ import pytest
 import redis
 
 from exchange_site.api import ApiError
-from matching.messages.codec import decode_command
 from matching.messages.commands import CancelAllOrders, PlaceOrder, SetCountdown
-from matching.messages.streams import COMMAND_FIELD, input_stream
 from matching.messages.vocabulary import Side
-from tests.trading.client import Api, Trader, make_trader, order_body
+from tests.trading.client import Api, Trader, make_trader, order_body, sent_commands
 from tests.trading.test_reading import same_shape
 from trading import api_examples as examples
 from trading import services
@@ -63,8 +61,7 @@ def test_a_bad_order_never_fails_another(trader: Trader, redis_db: redis.Redis) 
     ]
     assert results[1]["field"] == "price"
     assert results[5]["orderId"] == results[0]["orderId"]  # the same client order id
-    entries: Any = redis_db.xrange(input_stream("BTC-PERP"))
-    sent = [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
+    sent = sent_commands(redis_db)
     assert all(isinstance(command, PlaceOrder) for command in sent)
     ids = [command.order_id for command in sent if isinstance(command, PlaceOrder)]
     assert ids == [results[0]["orderId"], results[6]["orderId"]]

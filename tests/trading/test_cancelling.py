@@ -6,11 +6,9 @@ import pytest
 import redis
 
 from exchange_site.api import ApiError
-from matching.messages.codec import decode_command
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, SetMarketState
-from matching.messages.streams import COMMAND_FIELD, input_stream
 from matching.messages.vocabulary import CancelReason, MarketState
-from tests.trading.client import Api, Trader, make_market, make_trader, set_ticker
+from tests.trading.client import Api, Trader, make_market, make_trader, sent_commands, set_ticker
 from trading import services
 from trading.models import Market, MarketStatus, Order, OutboxCommand
 
@@ -18,9 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def last_sent(client: redis.Redis, market_id: str = "BTC-PERP") -> Command:
-    entries: Any = client.xrevrange(input_stream(market_id), count=1)
-    ((_, fields),) = entries
-    return decode_command(fields[COMMAND_FIELD])
+    return sent_commands(client, market_id)[-1]
 
 
 def test_a_cancel_is_promised_and_sent(trader: Trader, redis_db: redis.Redis) -> None:

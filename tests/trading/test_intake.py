@@ -7,14 +7,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
+from django.db import OperationalError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.services import suspend_user
 from ledger.models import Wallet
-from tests.trading.client import Answer, Trader, make_trader, order_body
+from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands
 from tests.trading.intake_server import IntakeApi, IntakeServer
-from trading.intake import app, lane
-from trading.models import Market, Order
+from trading.intake import app, group
+from trading.models import Market, Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +34,7 @@ class Gate:
     def __init__(self) -> None:
         self.groups: list[int] = []
         self.reached, self._opened = threading.Event(), threading.Event()
-        self._place = lane.place_together
+        self._place = group.place_together
 
     def place(self, orders: Any) -> Any:
         self.groups.append(len(orders))
@@ -47,7 +49,7 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
-    monkeypatch.setattr(lane, "place_together", gate.place)
+    monkeypatch.setattr(group, "place_together", gate.place)
     yield gate
     gate.open()
 
@@ -60,10 +62,16 @@ class Crowd:
         self.pool = ThreadPoolExecutor(40)
         self.answers: list[Future[Answer]] = []
 
-    def send(self, token: str | None, data: bytes, path: str = "/order", **headers: str) -> None:
+    def send(self, token: str | None, data: bytes, path: str = "/order") -> None:
+        self._send("POST", token, data, path)
+
+    def cancel(self, trader: Trader, path: str) -> None:
+        self._send("DELETE", trader.api.token, b"", path)
+
+    def _send(self, method: str, token: str | None, data: bytes, path: str) -> None:
         api = IntakeApi(token, self.server)
         before = len(self.server.intake._waiting)
-        self.answers.append(self.pool.submit(api.send, "POST", path, data, **headers))
+        self.answers.append(self.pool.submit(api.send, method, path, data))
         while len(self.server.intake._waiting) == before and not self.answers[-1].done():
             pass  # until it waits in the lane
 
@@ -127,6 +135,73 @@ def test_calls_that_arrive_together_are_one_group(trader: Trader, crowd: Crowd, 
     assert Wallet.objects.get(user=trader.user).held_units == held
 
 
+def test_cancels_that_arrive_together_are_one_group(
+    trader: Trader,
+    crowd: Crowd,
+    gate: Gate,
+    redis_db: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the very orders they name, published behind them, each with its own answer."""
+    bob = make_trader()
+    mine, filled = (trader.place().body["orderId"] for _ in range(2))
+    bobs = bob.place().body["orderId"]
+    Order.objects.filter(pk=filled).update(status="filled", held_units=0)
+    crowd.order(trader)
+    assert gate.reached.wait(60)
+    crowd.cancel(trader, f"/order/{mine}")
+    crowd.cancel(trader, f"/order/{bobs}")
+    crowd.cancel(bob, f"/orders/batch?orderIds={bobs},{mine},{bobs}")
+    crowd.cancel(trader, f"/order/{filled}")
+    crowd.cancel(bob, f"/order/{2**62}")
+    crowd.order(bob)
+    together: list[int] = []
+    cancel = group.cancel_together
+
+    def spy(asked: Any) -> Any:
+        together.append(len(asked))
+        return cancel(asked)
+
+    monkeypatch.setattr(group, "cancel_together", spy)
+    gate.open()
+    assert crowd.results() == [
+        (202, ""),
+        (202, ""),
+        (403, "NOT_ORDER_OWNER"),
+        (202, ""),
+        (409, "ORDER_NOT_OPEN"),
+        (404, "ORDER_NOT_FOUND"),
+        (202, ""),
+    ]
+    assert together == [7]
+    items = crowd.answers[3].result().body["results"]
+    assert [item["code"] or item["ok"] for item in items] == [True, "NOT_ORDER_OWNER", True]
+    rows = OutboxCommand.objects.filter(command_type="CancelOrder").order_by("pk")
+    assert [row.payload["order_id"] for row in rows] == [mine, bobs, bobs]
+    assert [row.created_by_id for row in rows] == [trader.user.pk, bob.user.pk, bob.user.pk]
+    sent: Any = sent_commands(redis_db)[-6:]
+    assert [type(command).__name__ for command in sent] == ["PlaceOrder", "CancelOrder"] * 3
+    assert [command.order_id for command in sent] == [mine, mine, bobs, bobs, bobs, bobs]
+
+
+def test_a_cancel_that_fails_leaves_orders_placed(
+    trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = trader.place().body["orderId"]
+
+    def fault(asked: Any) -> Any:
+        raise OperationalError("planted")
+
+    monkeypatch.setattr(group, "cancel_together", fault)
+    crowd.order(trader)
+    assert gate.reached.wait(60)
+    crowd.cancel(trader, f"/order/{order_id}")
+    crowd.order(trader)
+    gate.open()
+    assert crowd.results() == [(202, ""), (503, "DATABASE_UNAVAILABLE"), (202, "")]
+    assert Order.objects.count() == 3
+
+
 def test_a_full_queue_is_said_at_once(
     trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,13 +236,13 @@ def test_a_lane_that_hangs_keeps_nobody_waiting(
 def test_a_lane_that_dies_is_replaced(
     trader: Trader, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = lane.place_together
+    place = group.place_together
 
     def die_once(orders: Any) -> Any:
-        monkeypatch.setattr(lane, "place_together", place)
+        monkeypatch.setattr(group, "place_together", place)
         raise SystemExit
 
-    monkeypatch.setattr(lane, "place_together", die_once)
+    monkeypatch.setattr(group, "place_together", die_once)
     monkeypatch.setattr(app, "ANSWER_WITHIN_S", 1.0)
     crowd.order(trader, clientOrderId="lost")
     assert crowd.results() == [(503, "INTAKE_TIMEOUT")]
@@ -189,7 +264,7 @@ def test_calls_that_wait_survive_the_death_of_the_lane(
             raise SystemExit
         return held(orders)
 
-    monkeypatch.setattr(lane, "place_together", die_first)
+    monkeypatch.setattr(group, "place_together", die_first)
     crowd.order(trader)
     assert gate.reached.wait(60)
     crowd.order(trader)
@@ -206,7 +281,7 @@ def test_a_fault_of_ours_is_everyones_answer_and_the_lane_lives(
 
     api = IntakeApi(trader.api.token, intake)
     with monkeypatch.context() as patched:
-        patched.setattr(lane, "place_together", fault)
+        patched.setattr(group, "place_together", fault)
         answer = api.post("/order", order_body())
     assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
     assert api.post("/order", order_body()).status == 202

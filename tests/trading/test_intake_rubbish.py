@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.trading.client import Api, Trader, make_trader, order_body
+from tests.trading.client import Answer, Api, Trader, make_trader, order_body
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from tests.trading.test_rubbish import BODIES, mangled, random_order
-from trading.models import Market
+from trading.models import Market, Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,20 +42,29 @@ class Pair:
 
     def check(self, path: str, data: bytes, **headers: str) -> int:
         expected = self.django.send("POST", path, data, **headers)
-        found = self.intake.send("POST", path, data, **headers)
-        assert (found.status, _without_ids(found.body)) == (
-            expected.status,
-            _without_ids(expected.body),
-        ), (path, data[:300], headers)
+        return self._same(expected, self.intake.send("POST", path, data, **headers))
+
+    def check_cancel(self, paths: tuple[str, str], data: bytes = b"", **headers: str) -> int:
+        """Each has a path of its own, for the orders have."""
+        expected = self.django.send("DELETE", paths[0], data, **headers)
+        return self._same(expected, self.intake.send("DELETE", paths[1], data, **headers))
+
+    def _same(self, expected: Answer, found: Answer) -> int:
+        assert found.status == expected.status
+        assert _without_ids(found.body) == _without_ids(expected.body)
         asks = "Bearer" if found.status == 401 else None
         assert self.intake.headers.get("www-authenticate") == asks
         return found.status
+
+    def place(self) -> tuple[int, int]:
+        django, intake = (api.post("/order", order_body()) for api in (self.django, self.intake))
+        return django.body["orderId"], intake.body["orderId"]
 
 
 def _without_ids(body: Any) -> Any:
     """Orders that were placed have ids of their own."""
     if isinstance(body, str):
-        return re.sub(r"names order [0-9]+", "names order 1", body)
+        return re.sub(r"(Order|names order) [0-9]+", r"\1 1", body)
     if isinstance(body, dict):
         return {name: _without_ids(value) for name, value in body.items() if name != "orderId"}
     return [_without_ids(item) for item in body] if isinstance(body, list) else body
@@ -84,6 +93,8 @@ def test_tokens(market: Market, token: str | None) -> None:
     try:
         for path in PATHS:
             assert Pair((token, token), server).check(path, b"{}") == 401
+        for path in ("/order/1", "/orders/batch?orderIds=1,2"):
+            assert Pair((token, token), server).check_cancel((path, path)) == 401
     finally:
         server.stop()
 
@@ -97,3 +108,47 @@ def test_a_seeded_storm(pair: Pair) -> None:
         statuses.append(pair.check("/orders/batch", mangled(rng, b'{"orders": [' + batch + b"]}")))
     assert set(statuses) <= {200, 202, 400, 404, 409}
     assert statuses.count(202) > 50
+
+
+def test_cancels_of_orders(pair: Pair) -> None:
+    theirs = pair.place()
+    one, two = (f"/order/{order_id}" for order_id in theirs)
+    assert pair.check_cancel((one, two)) == 202
+    assert pair.check_cancel((one, two), b"{}") == 202  # a body that nobody asked for
+    assert pair.check_cancel((f"{one}?x=1", f"{two}?x=1")) == 202
+    assert pair.check_cancel((two, one)) == 403
+    statuses = {pair.check_cancel((one, two), b"", **headers) for headers in HEADERS}
+    assert statuses == {202, 400, 401, 406}
+    Order.objects.update(status="filled", held_units=0)
+    assert pair.check_cancel((one, two)) == 409
+
+
+@pytest.mark.parametrize("order_id", ["0", "007", "9" * 18, "9" * 19, "9" * 30, "-1", "x", "²", ""])
+def test_cancels_of_ids_that_are_none(pair: Pair, order_id: str) -> None:
+    path = f"/order/{order_id}"
+    assert pair.check_cancel((path, path)) == 404
+
+
+def test_batches_of_cancels(pair: Pair) -> None:
+    first, second = pair.place(), pair.place()
+    for separator in (",", "%2C", "%2c"):
+        ids = [separator.join(map(str, both)) for both in zip(first, second, strict=True)]
+        paths = (f"/orders/batch?orderIds={ids[0]}", f"/orders/batch?orderIds={ids[1]}")
+        assert pair.check_cancel(paths) == 202
+    queries = (f"{own},{other},{own},{10**18},0" for own, other in (first, first[::-1]))
+    own, other = (f"/orders/batch?orderIds={ids}" for ids in queries)
+    assert pair.check_cancel((own, other)) == 202
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "?", "?orderIds", "?orderIds=", "?orderIds=1,,2", "?orderIds=1;2", "?orderIds=x"),
+        *("?orderIds=1&orderIds=2", "?orderIds=1&x=2", "?orderids=1", "?orderIds=1+2"),
+        *(f"?orderIds={2**63}", f"?orderIds={'9' * 30}", "?orderIds=" + ",".join("1" * 101)),
+        "?orderIds=" + ",".join("1" * 100),
+    ],
+)
+def test_batches_of_cancels_that_are_none(pair: Pair, query: str) -> None:
+    path = f"/orders/batch{query}"
+    pair.check_cancel((path, path))

@@ -7,10 +7,8 @@ import pytest
 import redis
 from django.core.exceptions import ValidationError
 
-from matching.messages.codec import decode_command
 from matching.messages.commands import ConfigureMarket
-from matching.messages.streams import COMMAND_FIELD, input_stream
-from tests.trading.client import make_market
+from tests.trading.client import make_market, sent_commands
 from trading import services
 from trading.models import Market, OutboxCommand
 
@@ -21,8 +19,7 @@ def test_each_edit_is_a_version_the_engine_is_told_of(redis_db: redis.Redis) -> 
     market = make_market()
     market.price_band_ppm = 70_000
     services.configure_market(market, by=None)
-    entries: Any = redis_db.xrange(input_stream("BTC-PERP"))
-    first, second = (decode_command(fields[COMMAND_FIELD]) for _, fields in entries)
+    first, second = sent_commands(redis_db)
     assert isinstance(first, ConfigureMarket)
     assert isinstance(second, ConfigureMarket)
     assert (first.config.config_version, second.config.config_version) == (1, 2)

@@ -13,11 +13,9 @@ from redis.retry import Retry
 from rest_framework_simplejwt.tokens import AccessToken
 
 from ledger.models import JournalEntry, Posting, Wallet
-from matching.messages.codec import decode_command
 from matching.messages.commands import PlaceOrder
-from matching.messages.streams import COMMAND_FIELD, input_stream
 from matching.messages.vocabulary import MarketState, OrderType, Side, TimeInForce
-from tests.trading.client import Trader, make_trader, order_body, set_ticker
+from tests.trading.client import Trader, make_trader, order_body, sent_commands, set_ticker
 from trading import publisher
 from trading.models import Market, Order
 
@@ -30,9 +28,7 @@ def server(request: pytest.FixtureRequest) -> str:
 
 
 def sent(client: redis.Redis) -> list[PlaceOrder]:
-    entries: Any = client.xrange(input_stream("BTC-PERP"))
-    commands = [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
-    return [command for command in commands if isinstance(command, PlaceOrder)]
+    return [command for command in sent_commands(client) if isinstance(command, PlaceOrder)]
 
 
 def test_an_order_is_held_written_journalled_and_sent(

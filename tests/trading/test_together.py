@@ -16,10 +16,16 @@ from django.db.models import Sum
 from exchange_site.api import ApiError, to_struct
 from ledger.models import JournalEntry, Posting, Wallet
 from ledger.services import deposit
-from matching.messages.codec import decode_command
 from matching.messages.commands import PlaceOrder
-from matching.messages.streams import COMMAND_FIELD, input_stream
-from tests.trading.client import Trader, make_market, make_trader, order_body, set_ticker
+from matching.messages.streams import input_stream
+from tests.trading.client import (
+    Trader,
+    make_market,
+    make_trader,
+    order_body,
+    sent_commands,
+    set_ticker,
+)
 from trading.models import Order
 from trading.services import placing
 from trading.services.drafting import OrderDraft
@@ -45,9 +51,9 @@ def words(results: list[Any]) -> list[str]:
 
 
 def sent(client: redis.Redis) -> list[int]:
-    entries: Any = client.xrange(input_stream("BTC-PERP"))
-    commands = [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
-    return [command.order_id for command in commands if isinstance(command, PlaceOrder)]
+    return [
+        command.order_id for command in sent_commands(client) if isinstance(command, PlaceOrder)
+    ]
 
 
 def assert_money_agrees() -> None:

@@ -1,17 +1,20 @@
-"""① Order intake: POST /order and POST /orders/batch, many requests at a time.
+"""① Order intake: orders placed and cancelled, one by one or in batches, many requests at a time.
 
 Theory of operation. Placing an order costs a statement, a commit and an append to Redis, whoever
-sends it. Orders of different traders can share all three, and under load that is most of the work.
-So one ASGI callable stands before Django (`app`). It takes these two calls where they arrive in
-their plain form and hands everything else, also the same calls with odd headers, to Django, whose
-answers are the rule. What it takes waits in a queue; one thread per process, the lane (`lane`),
-takes all that wait, runs the very services that the views run, and answers each with its own
-result. While a group is at Postgres the next one gathers: nobody waits for company, and the busier
-it gets the larger the groups.
+sends it, and so does a cancel. Those of different traders can share all three, and under load that
+is most of the work. So one ASGI callable stands before Django (`app`). It takes these calls where
+they arrive in their plain form (`plain`) and hands everything else, also the same calls with odd
+headers, to Django, whose answers are the rule. What it takes waits in a queue; one thread per
+process, the lane (`lane`), takes all that wait as a group (`group`), runs the very services that
+the views run, and answers each with its own result. While a group is at Postgres the next one
+gathers: nobody waits for company, and the busier it gets the larger the groups.
 
-An order is answered when it is committed and published, as by the views. A process that dies loses
-nothing it acknowledged: what was committed and not published is sent again by
+A call is answered when what it asks for is committed and published, as by the views. A process that
+dies loses nothing it acknowledged: what was committed and not published is sent again by
 `trading.services.resending`.
+
+In a group orders go before cancels. That is never seen: an order is cancelled by its id, which its
+trader knows once it is answered.
 
 What can go wrong, and then:
 
@@ -20,7 +23,8 @@ What can go wrong, and then:
   one, and only those of that wallet are refused.
 - Postgres or Redis away: 503, or accepted and sent later, as by the views.
 - The lane hangs: requests are answered 503 after `ANSWER_WITHIN_S`. Those it had not begun are
-  never placed; one it had may be, and its trader asks again with the same client order id.
+  never done; one it had may be: an order is asked for again with the same client order id, a cancel
+  just again.
 - The lane dies: the next request, or the watch within `WATCH_EVERY_S`, starts another.
 - More waits than `WAITING_MAX`: 503 at once.
 """

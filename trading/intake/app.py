@@ -1,4 +1,4 @@
-"""The ASGI callable: plain POST /order and POST /orders/batch to the lane, the rest to Django."""
+"""The ASGI callable: what is plain to the lane, the rest to Django."""
 
 import asyncio
 import time
@@ -8,11 +8,11 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from exchange_site.api import ApiError
-from trading.intake.lane import BATCH_PATH, ORDER_PATH, Answer, Call, Lane, refusal
+from trading.intake.group import Answer, Call, refusal
+from trading.intake.lane import Lane
+from trading.intake.plain import OurHosts, Plain, plain
 
 ANSWER_WITHIN_S = 5.0
 WATCH_EVERY_S = 0.25
@@ -25,12 +25,6 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
-_JSON_TYPES = (b"application/json", b"application/json; charset=utf-8")
-# Of a request in its plain form there is at most one of each, as is checked below.
-_READ = frozenset(
-    {b"host", b"authorization", b"content-type", b"content-length", b"accept", b"transfer-encoding"}
-)
-
 
 class Intake:
     """One per process and event loop."""
@@ -40,60 +34,26 @@ class Intake:
         self._waiting: dict[Call, tuple[asyncio.Future[Answer], float]] = {}
         self._lane: Lane | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._hosts: set[bytes] = set()
+        self._hosts = OurHosts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        if scope["type"] == "http" and scope["method"] == "POST":
-            path = scope["path"]
-            if path in (ORDER_PATH, BATCH_PATH) and not scope["query_string"]:
-                headers = self._plain_headers(scope["headers"])
-                if headers is not None:
-                    await self._take(path, headers, receive, send)
-                    return
-        await self._elsewhere(scope, receive, send)
+        request = plain(scope, self._hosts) if scope["type"] == "http" else None
+        if request is None:
+            await self._elsewhere(scope, receive, send)
+        else:
+            await self._take(request, receive, send)
 
-    def _plain_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
-        """None where what Django makes of them is not plain to see."""
-        found: dict[bytes, bytes] = {}
-        for name, value in headers:
-            if name in _READ:
-                if name in found:
-                    return None
-                found[name] = value
-        length = found.get(b"content-length", b"")
-        is_plain = (
-            length.isdigit()
-            and 0 < int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            and b"transfer-encoding" not in found
-            and found.get(b"content-type", b"").lower() in _JSON_TYPES
-            and found.get(b"accept", b"*/*") in (b"*/*", b"application/json")
-            and self._is_host_ours(found.get(b"host", b""))
-        )
-        return found if is_plain else None
-
-    def _is_host_ours(self, host: bytes) -> bool:
-        if host not in self._hosts:
-            domain, _ = split_domain_port(host.decode("latin-1"))
-            if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
-                return False
-            if len(self._hosts) < WAITING_MAX:  # a pattern may allow any number of names
-                self._hosts.add(host)
-        return True
-
-    async def _take(
-        self, path: str, headers: dict[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
+    async def _take(self, request: Plain, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
         if body is None:  # the client went away
             return
         if len(self._waiting) >= WAITING_MAX:
-            answer = refusal(path, _too_much(), {"Retry-After": "1"})
+            answer = refusal(request, _too_much(), {"Retry-After": "1"})
         else:
-            call = Call(path, headers.get(b"authorization", b"").decode("latin-1"), body)
-            answer = await self._answer_of(call)
+            answer = await self._answer_of(Call(request, body))
         head = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(answer.body)),
@@ -141,7 +101,8 @@ class Intake:
             late = [call for call, (_, deadline) in self._waiting.items() if deadline <= now]
             for call in late:
                 call.given_up = True
-                self._settle(call, refusal(call.path, _too_late(), {"Retry-After": "1"}))
+                error = _too_late(call.request)
+                self._settle(call, refusal(call.request, error, {"Retry-After": "1"}))
 
     def _settle(self, call: Call, answer: Answer) -> None:
         future, _ = self._waiting[call]
@@ -194,13 +155,16 @@ async def _read_body(receive: Receive) -> bytes | None:
 
 
 def _too_much() -> ApiError:
-    message = "More orders arrive than can be taken. Try again shortly."
+    message = "More requests arrive than can be taken. Try again shortly."
     return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "INTAKE_FULL", message)
 
 
-def _too_late() -> ApiError:
-    message = (
-        "The order could not be confirmed in time and may have been placed. Send it again with the "
-        "same clientOrderId, or look at GET /user/orders."
-    )
+def _too_late(request: Plain) -> ApiError:
+    if request.order_ids:
+        message = "The cancel could not be confirmed in time and may be on its way. Send it again."
+    else:
+        message = (
+            "The order could not be confirmed in time and may have been placed. Send it again with "
+            "the same clientOrderId, or look at GET /user/orders."
+        )
     return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "INTAKE_TIMEOUT", message)

@@ -1,0 +1,176 @@
+"""What becomes of calls that arrived together: each is read, they are done, each is answered."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from itertools import islice
+from typing import Any
+
+import msgspec
+import structlog
+from rest_framework.exceptions import NotAuthenticated
+
+from accounts.authentication import token_user
+from exchange_site.api import (
+    ApiError,
+    decode_object,
+    error_headers,
+    internal_error,
+    to_api_error,
+    to_struct,
+)
+from trading.answers import BatchAnswer, batch_item, cancelling_answer, placed_answer
+from trading.intake.plain import Plain
+from trading.models import Order
+from trading.services.batching import batch_results, read_batch
+from trading.services.cancelling import cancel_together
+from trading.services.placing import PlacedOrder, Result, place_together
+from trading.services.terms import NewOrder
+from trading.trader_api import NewOrders
+
+ORDERS_MAX = 500  # of a statement, and what comes with the last call
+
+log = structlog.get_logger(__name__)
+_request_log = logging.getLogger("django.request")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A request, read whole. ``given_up``: nobody waits for it any more."""
+
+    request: Plain
+    body: bytes
+    given_up: bool = False
+    answer: Answer | None = None
+    user_id: int = 0
+    orders: list[NewOrder | ApiError] = field(default_factory=list)
+
+    @property
+    def news(self) -> list[tuple[int, NewOrder]]:
+        return [(self.user_id, new) for new in self.orders if isinstance(new, NewOrder)]
+
+    @property
+    def cancels(self) -> list[tuple[int, int]]:
+        return [(self.user_id, order_id) for order_id in self.request.order_ids]
+
+
+def answer_together(calls: Sequence[Call]) -> None:
+    for call in calls:
+        with refusing([call]):
+            _read(call)
+    read = [call for call in calls if call.answer is None]
+    placing = [call for call in read if not call.request.order_ids]
+    with refusing(placing):
+        _place(placing)
+    cancelling = [call for call in read if call.request.order_ids]
+    with refusing(cancelling):
+        _cancel(cancelling)
+
+
+@contextmanager
+def refusing(calls: Iterable[Call]) -> Iterator[None]:
+    """Whatever fails inside is the answer of those that have none."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  as it says
+        for call in calls:
+            if call.answer is None:
+                call.answer = _refusal(call, error)
+
+
+def _read(call: Call) -> None:
+    """The steps of a view, in their order: who sent it, then what."""
+    user = token_user(call.request.authorization)
+    if user is None:
+        raise NotAuthenticated
+    call.user_id = user.pk
+    if call.request.order_ids:
+        return
+    data = decode_object(call.body)
+    if call.request.is_batch:
+        call.orders = read_batch(to_struct(data, NewOrders).orders)
+    else:
+        call.orders = [to_struct(data, NewOrder)]
+
+
+def _place(calls: Sequence[Call]) -> None:
+    for part in _parts(calls):
+        results = iter(place_together([order for call in part for order in call.news]))
+        for call in part:
+            own = list(islice(results, len(call.news)))
+            with refusing([call]):
+                call.answer = _placed(call, own)
+
+
+def _cancel(calls: Sequence[Call]) -> None:
+    for part in _parts(calls):
+        results = iter(cancel_together([order for call in part for order in call.cancels]))
+        for call in part:
+            own = list(islice(results, len(call.cancels)))
+            with refusing([call]):
+                call.answer = _cancelling(call, own)
+
+
+def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
+    part: list[Call] = []
+    orders = 0
+    for call in calls:
+        part.append(call)
+        orders += len(call.orders) + len(call.request.order_ids)
+        if orders >= ORDERS_MAX:
+            yield part
+            part, orders = [], 0
+    if part:
+        yield part
+
+
+def _placed(call: Call, results: list[Result]) -> Answer:
+    if call.request.is_batch:
+        return _batch(batch_results(call.orders, results))
+    (result,) = results
+    if not isinstance(result, PlacedOrder):
+        raise result
+    return _json(*placed_answer(result))
+
+
+def _cancelling(call: Call, results: list[Order | ApiError]) -> Answer:
+    if call.request.is_batch:
+        return _batch(results)
+    (result,) = results
+    if isinstance(result, ApiError):
+        raise result
+    return _json(HTTPStatus.ACCEPTED, cancelling_answer(result))
+
+
+def _batch(results: Iterable[PlacedOrder | Order | ApiError]) -> Answer:
+    items = [batch_item(result) for result in results]
+    return _json(HTTPStatus.ACCEPTED, BatchAnswer(results=items))
+
+
+def _json(status: int, body: Any) -> Answer:
+    return Answer(int(status), msgspec.json.encode(body, enc_hook=str), {})
+
+
+def _refusal(call: Call, fault: Exception) -> Answer:
+    error = to_api_error(fault)
+    if error is None:
+        log.error("intake_failed", path=call.request.path, exc_info=fault)
+        error = internal_error()
+    return refusal(call.request, error, error_headers(fault, error))
+
+
+def refusal(request: Plain, error: ApiError, headers: dict[str, str]) -> Answer:
+    """Logged in Django's words, for whoever reads the logs."""
+    level = logging.ERROR if error.status >= 500 else logging.WARNING
+    phrase = HTTPStatus(error.status).phrase
+    _request_log.log(level, "%s: %s", phrase, request.path, extra={"status_code": error.status})
+    return Answer(error.status, msgspec.json.encode(error.body()), headers)
