@@ -1,15 +1,17 @@
-"""The baseline of `benchmarks.intake`: an order placed as one would write it with DRF and the ORM.
+"""The baseline of `benchmarks.intake`: orders placed and cancelled as with DRF and the ORM.
 
 A serializer, the user looked up behind the token, rows read and saved through models, the wallet
 locked with ``select_for_update``, one transaction; the command goes to Redis after the commit. It
-makes the same rows and the same command as POST /order, on the same server with the same settings:
-connections that stay, the same middleware. `benchmarks.baseline_settings`
+makes the same rows and the same command as POST /order or DELETE /order/:id, on the same server
+with the same settings: connections that stay, the same middleware. `benchmarks.baseline_settings`
 serves it beside the project's own paths.
 """
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.urls import include, path
 from django.utils import timezone
 from rest_framework import serializers
@@ -22,11 +24,19 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from ledger.models import Account, JournalEntry, Posting, Wallet
+from matching.messages.commands import CancelOrder
 from matching.messages.streams import Ticker
-from matching.messages.vocabulary import MarketState, OrderType, SelfTradePrevention, Side
+from matching.messages.vocabulary import (
+    CancelReason,
+    MarketState,
+    OrderStatus,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+)
 from trading.market_rules import MarketRules
 from trading.models import Market, Order, Position, TraderLeverage, UserFeeTier
-from trading.outbox import command_of_order
+from trading.outbox import NOT_YET, command_of_order, promise_command
 from trading.publisher import publish_committed
 from trading.selectors import TraderStanding
 from trading.services.drafting import OrderDraft, draft_order
@@ -60,6 +70,26 @@ class BaselineOrderView(APIView):
         order = place(request.user, **serializer.validated_data)
         body = {"message": "Order received.", "orderId": order.pk, "status": order.status}
         return Response(body, status=202)
+
+    def delete(self, request: Request, order_id: int) -> Response:
+        order = cancel(request.user, order_id)
+        body = {"message": "Cancel received.", "orderId": order.pk, "status": order.status}
+        return Response(body, status=202)
+
+
+@transaction.atomic
+def cancel(user: Any, order_id: int) -> Order:
+    """What DELETE /order/:id does for an open order, in models."""
+    order = get_object_or_404(Order.objects.select_for_update(), pk=order_id)
+    if order.user_id != user.pk:
+        raise PermissionDenied
+    if order.status != OrderStatus.OPEN:
+        raise serializers.ValidationError({"status": "There is nothing left to cancel."})
+    command = CancelOrder(
+        command_id=NOT_YET, order_id=order.pk, account_id=user.pk, reason=CancelReason.USER
+    )
+    promise_command(order.market_id, command, user.pk)
+    return order
 
 
 @transaction.atomic
@@ -152,5 +182,6 @@ def _draft(user: Any, market: Market, values: dict[str, Any]) -> OrderDraft:
 
 urlpatterns = [
     path("baseline/order", BaselineOrderView.as_view()),
+    path("baseline/order/<int:order_id>", BaselineOrderView.as_view()),
     path("", include("exchange_site.urls")),
 ]

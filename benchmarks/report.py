@@ -40,6 +40,15 @@ def compared(
     return Row(stage, figure, measured, unit, baseline, ratio, floor, passed)
 
 
+def faster(
+    stage: str, figure: str, measured: float, unit: str, baseline: float, floor: float | None = None
+) -> Row:
+    """A rate beside a baseline's rate: how many times as much, and whether that is enough."""
+    ratio = measured / baseline
+    passed = None if floor is None else ratio >= floor
+    return Row(stage, figure, measured, unit, baseline, ratio, floor, passed)
+
+
 def at_least(stage: str, figure: str, measured: float, unit: str, floor: float) -> Row:
     return Row(stage, figure, measured, unit, floor=floor, passed=measured >= floor)
 

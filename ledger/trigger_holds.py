@@ -19,7 +19,7 @@ from matching.messages.commands import ActivateOrder
 from matching.messages.holds import reserve_per_lot, worst_price_ticks
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import OrderType, Side
-from trading.outbox import NOT_YET, promise_command
+from trading.outbox import NOT_YET, Promise, promise_commands
 
 LOAD_TERMS = """
     SELECT id, order_type, leverage, taker_fee_ppm
@@ -51,12 +51,14 @@ def grant_holds(cursor: Cursor, batch: Batch) -> None:
         user_id: units + batch.wallet_of(user_id).available_units
         for user_id, units in cursor.execute(AVAILABLE, (numbers(users),)).fetchall()
     }
+    promises = []
     for request, needed_units in _holds(cursor, batch, requests):
         row = batch.orders[request.order_id]
         is_affordable = needed_units <= min(available[row.user_id], MAX_MONEY_UNITS)
         hold_units = needed_units if is_affordable else 0
         available[row.user_id] -= hold_units
-        _grant(batch, row, request, hold_units)
+        promises.append(_grant(batch, row, request, hold_units))
+    promise_commands(promises)
 
 
 def _holds(
@@ -88,7 +90,7 @@ def _holds(
         yield request, reserve * row.size_lots
 
 
-def _grant(batch: Batch, row: OrderRow, request: HoldRequest, hold_units: int) -> None:
+def _grant(batch: Batch, row: OrderRow, request: HoldRequest, hold_units: int) -> Promise:
     if hold_units:
         row.hold_units += hold_units
         row.held_units += hold_units
@@ -104,4 +106,4 @@ def _grant(batch: Batch, row: OrderRow, request: HoldRequest, hold_units: int) -
     command = ActivateOrder(
         command_id=NOT_YET, order_id=row.id, account_id=row.user_id, hold_units=hold_units
     )
-    promise_command(batch.market_id, command, by_id=None)
+    return Promise(batch.market_id, command, by_id=None)

@@ -20,6 +20,7 @@ from trading.models import (
     Order,
     Position,
 )
+from trading.selectors import OrderState
 from trading.services.placing import PlacedOrder
 
 CANCEL_RECEIVED = "Cancel received."
@@ -193,16 +194,14 @@ def _placed_message(placed: PlacedOrder) -> str:
     return "This order was placed before." if placed.repeated else "Order received."
 
 
-def cancelling_answer(order: Order) -> OrderPlaced:
-    return OrderPlaced(message=CANCEL_RECEIVED, order_id=order.pk, status=order.status)
+def cancelling_answer(order: OrderState) -> OrderPlaced:
+    return OrderPlaced(message=CANCEL_RECEIVED, order_id=order.order_id, status=order.status)
 
 
-def batch_item(result: PlacedOrder | Order | ApiError) -> BatchItem:
+def batch_item(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
     if isinstance(result, ApiError):
         return BatchItem(ok=False, message=result.message, code=result.code, field=result.field)
-    if isinstance(result, Order):
-        return BatchItem(ok=True, message=CANCEL_RECEIVED, order_id=result.pk, status=result.status)
-    message = _placed_message(result)
+    message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
     return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
 
 

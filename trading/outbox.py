@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from django.db import transaction
 
+from exchange_site.statements import fetch_all
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
@@ -60,39 +62,64 @@ class Promise:
     behind: Sequence[Order] = ()
 
 
+# Ids are drawn in the order asked for, so that each is known to be its command's.
+_INSERT = """
+WITH promised AS MATERIALIZED (
+    SELECT nextval('trading_outboxcommand_id_seq') AS id, sorted.*
+      FROM (SELECT * FROM json_to_recordset(%s::json) AS p (
+                position int, market_id text, command_type text, payload jsonb,
+                created_by_id bigint
+            ) ORDER BY position) AS sorted
+), inserted AS (
+    INSERT INTO trading_outboxcommand (id, market_id, command_type, payload, created_by_id)
+    SELECT id, market_id, command_type, payload, created_by_id FROM promised
+)
+SELECT id FROM promised ORDER BY position
+"""
+
+
 def promise_command(
     market_id: str,
     command: PromisedCommand,
     by_id: int | None,
     *,
     behind: Sequence[Order] = (),
-) -> OutboxCommand:
-    (row,) = promise_commands([Promise(market_id, command, by_id, behind)])
-    return row
+) -> int:
+    """`promise_commands` of one."""
+    (command_id,) = promise_commands([Promise(market_id, command, by_id, behind)])
+    return command_id
 
 
-def promise_commands(promises: Sequence[Promise]) -> list[OutboxCommand]:
+def promise_commands(promises: Sequence[Promise]) -> list[int]:
     """Insert the commands' outbox rows in one statement; publish them, in their order, once the
-    transaction commits. Their ``command_id`` is set here; callers pass `NOT_YET`."""
-    rows = OutboxCommand.objects.bulk_create(map(_row_of, promises))
+    transaction commits. Answers their ids, which are set here; callers pass `NOT_YET`."""
+    if not promises:
+        return []
+    rows = [_row_of(position, promise) for position, promise in enumerate(promises)]
+    found = fetch_all(_INSERT, (msgspec.json.encode(rows).decode(),))
+    command_ids = [command_id for (command_id,) in found]
     commands = [
         (promise.market_id, command)
-        for promise, row in zip(promises, rows, strict=True)
-        for command in (*map(command_of_order, promise.behind), command_of_row(row))
+        for promise, command_id in zip(promises, command_ids, strict=True)
+        for command in (
+            *map(command_of_order, promise.behind),
+            msgspec.structs.replace(promise.command, command_id=command_id),
+        )
     ]
     transaction.on_commit(lambda: publish_committed(commands))
-    return rows
+    return command_ids
 
 
-def _row_of(promise: Promise) -> OutboxCommand:
+def _row_of(position: int, promise: Promise) -> dict[str, Any]:
     payload = msgspec.to_builtins(promise.command)
     del payload["command_id"]
-    return OutboxCommand(
-        market_id=promise.market_id,
-        command_type=type(promise.command).__name__,
-        payload=payload,
-        created_by_id=promise.by_id,
-    )
+    return {
+        "position": position,
+        "market_id": promise.market_id,
+        "command_type": type(promise.command).__name__,
+        "payload": payload,
+        "created_by_id": promise.by_id,
+    }
 
 
 def command_of_row(row: OutboxCommand) -> Command:

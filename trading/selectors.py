@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 from django.db.models import QuerySet
@@ -26,6 +27,8 @@ from trading.models import (
     OutboxCommand,
     Position,
 )
+
+AnyOrder = TypeVar("AnyOrder", Order, "OrderState")
 
 _depth_decoder = msgspec.json.Decoder(Depth)
 _NO_DEPTH = Depth(seq=0, time_ms=0, bids=[], asks=[])
@@ -81,19 +84,40 @@ def _standing(
 
 def order_of_user(user_id: int, order_id: int) -> Order:
     """Raises ApiError: 404 for no order, 403 for another trader's."""
-    (result,) = own_orders([(user_id, order_id)])
+    result = _own(Order.objects.filter(pk=order_id).first(), user_id)
     if isinstance(result, ApiError):
         raise result
     return result
 
 
-def own_orders(asked: Sequence[tuple[int, int]]) -> list[Order | ApiError]:
-    """What `order_of_user` would answer or raise for each user and order id, in one query."""
-    orders = Order.objects.in_bulk({order_id for _, order_id in asked if order_id <= MAX_ID})
-    return [_own(orders.get(order_id), user_id) for user_id, order_id in asked]
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """As much of an order as its cancel needs."""
+
+    order_id: int
+    user_id: int
+    market_id: str
+    status: OrderStatus
 
 
-def _own(order: Order | None, user_id: int) -> Order | ApiError:
+_STATES = """
+SELECT id, user_id, market_id, status FROM trading_order WHERE id = ANY(%s::bigint[])
+"""
+
+
+def order_states(asked: Sequence[tuple[int, int]]) -> list[OrderState | ApiError]:
+    """What `order_of_user` would answer or raise for each user and order id. In one query: every
+    cancel asks."""
+    order_ids = {order_id for _, order_id in asked if order_id <= MAX_ID}
+    rows = read_all(_STATES, (list(order_ids),))
+    states = {
+        order_id: OrderState(order_id, owner_id, market_id, OrderStatus(status))
+        for order_id, owner_id, market_id, status in rows
+    }
+    return [_own(states.get(order_id), user_id) for user_id, order_id in asked]
+
+
+def _own(order: AnyOrder | None, user_id: int) -> AnyOrder | ApiError:
     if order is None:
         return ApiError(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "There is no such order.")
     if order.user_id != user_id:

@@ -98,9 +98,9 @@ class CountdownView(APIView):
     def post(self, request: Request) -> Response:
         """Send it again and again while all is well: if you stop, your orders in the market go."""
         body = parse_body(request, NewCountdown)
-        row = services.set_countdown(user_id_of(request), body.market_id, body.countdown_ms)
+        command_id = services.set_countdown(user_id_of(request), body.market_id, body.countdown_ms)
         answer = MarketCommandSent(
-            message="Countdown received.", market_id=body.market_id, command_id=row.pk
+            message="Countdown received.", market_id=body.market_id, command_id=command_id
         )
         return Response(answer, status=202)
 
@@ -118,9 +118,9 @@ class PositionMarginView(APIView):
     def post(self, request: Request, market_id: str) -> Response:
         """What is added is held at once and becomes margin when the engine takes it."""
         body = parse_body(request, MarginChange)
-        row = services.adjust_margin(user_id_of(request), market_id, body.amount)
+        command_id = services.adjust_margin(user_id_of(request), market_id, body.amount)
         answer = MarketCommandSent(
-            message="Margin change received.", market_id=market_id, command_id=row.pk
+            message="Margin change received.", market_id=market_id, command_id=command_id
         )
         return Response(answer, status=202)
 

@@ -136,7 +136,8 @@ def _fund(rng: random.Random, market: Market) -> None:
     _promised(services.fund_insurance(market, rng.randint(1, 300 * MILLION), by=None))
 
 
-def _promised(row: OutboxCommand) -> None:
+def _promised(command_id: int) -> None:
+    row = OutboxCommand.objects.get(pk=command_id)
     _say(commandId=row.pk, market=row.market_id, type=row.command_type)
 
 

@@ -198,10 +198,10 @@ def test_liquidations_are_public_without_a_name(trader: Trader, market: Market) 
 
 
 def test_operators_settle_and_fund(market: Market) -> None:
-    row = services.settle_market(market, "24999.5", by=None)
-    assert row.payload["price_ticks"] == 249_995
-    row = services.fund_insurance(market, 5_000_000, by=None)
-    assert row.payload["amount_units"] == 5_000_000
+    settling = services.settle_market(market, "24999.5", by=None)
+    assert OutboxCommand.objects.get(pk=settling).payload["price_ticks"] == 249_995
+    funding = services.fund_insurance(market, 5_000_000, by=None)
+    assert OutboxCommand.objects.get(pk=funding).payload["amount_units"] == 5_000_000
     for wrong in (0, -1, 10**17 + 1):
         with pytest.raises(ApiError, match="above zero"):
             services.fund_insurance(market, wrong, by=None)

@@ -78,8 +78,8 @@ def test_cancel_all_asks_the_markets_with_orders(trader: Trader, redis_db: redis
 
 
 def test_a_state_is_sent_and_settling_refused(market: Market, redis_db: redis.Redis) -> None:
-    row = services.set_market_state(market, MarketState.HALTED, by=None)
-    assert last_sent(redis_db) == SetMarketState(command_id=row.pk, state=MarketState.HALTED)
+    command_id = services.set_market_state(market, MarketState.HALTED, by=None)
+    assert last_sent(redis_db) == SetMarketState(command_id=command_id, state=MarketState.HALTED)
     with pytest.raises(ApiError, match="settled for good"):
         services.set_market_state(market, MarketState.SETTLED, by=None)
     with pytest.raises(ApiError, match="settle it before it is delisted"):
@@ -92,8 +92,8 @@ def test_a_settled_market_is_delisted_and_nothing_else(
     MarketStatus.objects.update(state=MarketState.SETTLED)
     with pytest.raises(ApiError, match="BTC-PERP is SETTLED, for good"):
         services.set_market_state(market, MarketState.ACTIVE, by=None)
-    row = services.set_market_state(market, MarketState.DELISTED, by=None)
-    assert last_sent(redis_db) == SetMarketState(command_id=row.pk, state=MarketState.DELISTED)
+    command_id = services.set_market_state(market, MarketState.DELISTED, by=None)
+    assert last_sent(redis_db) == SetMarketState(command_id=command_id, state=MarketState.DELISTED)
     MarketStatus.objects.update(state=MarketState.DELISTED)
     with pytest.raises(ApiError, match="BTC-PERP is DELISTED, for good"):
         services.set_market_state(market, MarketState.ACTIVE, by=None)

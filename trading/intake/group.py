@@ -23,7 +23,7 @@ from exchange_site.api import (
 )
 from trading.answers import BatchAnswer, batch_item, cancelling_answer, placed_answer
 from trading.intake.plain import Plain
-from trading.models import Order
+from trading.selectors import OrderState
 from trading.services.batching import batch_results, read_batch
 from trading.services.cancelling import cancel_together
 from trading.services.placing import PlacedOrder, Result, place_together
@@ -142,7 +142,7 @@ def _placed(call: Call, results: list[Result]) -> Answer:
     return _json(*placed_answer(result))
 
 
-def _cancelling(call: Call, results: list[Order | ApiError]) -> Answer:
+def _cancelling(call: Call, results: list[OrderState | ApiError]) -> Answer:
     if call.request.is_batch:
         return _batch(results)
     (result,) = results
@@ -151,7 +151,7 @@ def _cancelling(call: Call, results: list[Order | ApiError]) -> Answer:
     return _json(HTTPStatus.ACCEPTED, cancelling_answer(result))
 
 
-def _batch(results: Iterable[PlacedOrder | Order | ApiError]) -> Answer:
+def _batch(results: Iterable[PlacedOrder | OrderState | ApiError]) -> Answer:
     items = [batch_item(result) for result in results]
     return _json(HTTPStatus.ACCEPTED, BatchAnswer(results=items))
 

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from exchange_site.api import ApiError, internal_error, invalid, to_api_error, to_struct
-from trading.models import Order
+from trading.selectors import OrderState
 from trading.services.cancelling import cancel_together
 from trading.services.placing import PlacedOrder, Result, place_together
 from trading.services.terms import NewOrder
@@ -57,7 +57,7 @@ def _told(result: Result) -> PlacedOrder | ApiError:
     return error
 
 
-def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[Order | ApiError]:
+def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | ApiError]:
     """Up to `BATCH_MAX`. Raises ApiError for too many or none."""
     _check_size("orderIds", len(order_ids))
     return cancel_together([(user_id, order_id) for order_id in order_ids])

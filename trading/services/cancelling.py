@@ -17,13 +17,14 @@ from matching.messages.commands import CancelAllOrders, CancelOrder, SetCountdow
 from matching.messages.vocabulary import CancelReason, OrderStatus, Side
 from trading import selectors
 from trading.market_rules import market_rules
-from trading.models import LIVE_STATUSES, Order, OutboxCommand
+from trading.models import LIVE_STATUSES, Order
 from trading.outbox import NOT_YET, Promise, promise_command, promise_commands
+from trading.selectors import OrderState
 
 COUNTDOWN_MAX_MS = 86_400_000
 
 
-def cancel_order(user_id: int, order_id: int) -> Order:
+def cancel_order(user_id: int, order_id: int) -> OrderState:
     """A trader's own order. Raises ApiError: 403, 404, or 409 for an order that has ended."""
     (result,) = cancel_together([(user_id, order_id)])
     if isinstance(result, ApiError):
@@ -31,40 +32,49 @@ def cancel_order(user_id: int, order_id: int) -> Order:
     return result
 
 
-@transaction.atomic
-def cancel_together(asked: Sequence[tuple[int, int]]) -> list[Order | ApiError]:
-    """What `cancel_order` would answer or raise for each user and order id, in one transaction."""
+def cancel_together(asked: Sequence[tuple[int, int]]) -> list[OrderState | ApiError]:
+    """What `cancel_order` would answer or raise for each user and order id: all are promised in one
+    statement, in their order."""
     results = [
-        result if isinstance(result, ApiError) else _ended(result) or result
-        for result in selectors.own_orders(asked)
+        result if isinstance(result, ApiError) else _unless_ended(result)
+        for result in selectors.order_states(asked)
     ]
-    orders = [result for result in results if isinstance(result, Order)]
-    promise_commands([_cancel(order, CancelReason.USER, order.user_id) for order in orders])
+    live = [(state, state.user_id) for state in results if isinstance(state, OrderState)]
+    _promise_cancels(live, CancelReason.USER)
     return results
 
 
-@transaction.atomic
-def cancel_order_as_operator(order: Order, by: User) -> OutboxCommand:
+def cancel_order_as_operator(order: Order, by: User) -> int:
     """Raises ApiError 409 for an order that has ended."""
-    if refusal := _ended(order):
-        raise refusal
-    (row,) = promise_commands([_cancel(order, CancelReason.OPERATOR, by.pk)])
-    return row
+    state = _unless_ended(
+        OrderState(order.pk, order.user_id, order.market_id, OrderStatus(order.status))
+    )
+    if isinstance(state, ApiError):
+        raise state
+    (command_id,) = _promise_cancels([(state, by.pk)], CancelReason.OPERATOR)
+    return command_id
 
 
-def _ended(order: Order) -> ApiError | None:
+def _unless_ended(order: OrderState) -> OrderState | ApiError:
     if order.status in LIVE_STATUSES:
-        return None
-    message = f"Order {order.pk} is {order.status}: there is nothing left to cancel."
+        return order
+    message = f"Order {order.order_id} is {order.status}: there is nothing left to cancel."
     return ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
 
 
-def _cancel(order: Order, reason: CancelReason, by_id: int) -> Promise:
-    command = CancelOrder(
-        command_id=NOT_YET, order_id=order.pk, account_id=order.user_id, reason=reason
+def _promise_cancels(asked: Sequence[tuple[OrderState, int]], reason: CancelReason) -> list[int]:
+    """Of each order by that user."""
+    pending = Order.objects.in_bulk(
+        [order.order_id for order, _ in asked if order.status is OrderStatus.PENDING]
     )
-    behind = [order] if order.status == OrderStatus.PENDING else []
-    return Promise(order.market_id, command, by_id, behind)
+    promises = []
+    for order, by_id in asked:
+        command = CancelOrder(
+            command_id=NOT_YET, order_id=order.order_id, account_id=order.user_id, reason=reason
+        )
+        behind = [pending[order.order_id]] if order.order_id in pending else []
+        promises.append(Promise(order.market_id, command, by_id, behind))
+    return promise_commands(promises)
 
 
 @transaction.atomic
@@ -83,7 +93,7 @@ def cancel_all_orders(user_id: int, market_id: str | None, side: Side | None = N
 
 
 @transaction.atomic
-def set_countdown(user_id: int, market_id: str, countdown_ms: int) -> OutboxCommand:
+def set_countdown(user_id: int, market_id: str, countdown_ms: int) -> int:
     """Have all orders of the trader in the market cancelled this long after the engine hears of it,
     unless it is set anew before; 0 stops it. Raises ApiError."""
     market_rules(market_id)

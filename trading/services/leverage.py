@@ -10,14 +10,14 @@ from matching.messages.holds import ceil_div
 from trading import selectors
 from trading.conversions import to_decimal, to_units, units_text
 from trading.market_rules import MarketRules, market_rules, market_ticker
-from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position, TraderLeverage
+from trading.models import LIVE_STATUSES, Order, Position, TraderLeverage
 from trading.outbox import NOT_YET, promise_command
 from trading.services.holding import MARGIN_HOLD, hold_money
 from trading.services.terms import read_leverage
 
 
 @transaction.atomic
-def adjust_margin(user_id: int, market_id: str, amount: object) -> OutboxCommand:
+def adjust_margin(user_id: int, market_id: str, amount: object) -> int:
     """Ask the engine to add margin to the position, or below zero to take some out. What is added
     is held until it has. Raises ApiError."""
     rules = market_rules(market_id)

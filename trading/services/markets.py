@@ -17,7 +17,7 @@ from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import MarketState
 from trading.conversions import to_ticks, units_text
 from trading.market_config import market_config
-from trading.models import LeverageTier, Market, MarketStatus, OutboxCommand
+from trading.models import LeverageTier, Market, MarketStatus
 from trading.outbox import NOT_YET, promise_command
 
 # Of a market that is made without tiers: floor, leverage, maintenance margin.
@@ -27,7 +27,7 @@ DEFAULT_TIERS = ((0, 20, 20_000),)
 @transaction.atomic
 def configure_market(
     market: Market, by: User | None, tiers: Sequence[LeverageTier] | None = None
-) -> OutboxCommand:
+) -> int:
     """Save a new or edited market and send its rules to the engine.
 
     ``tiers`` replace the market's; without them it keeps what it has, and a new one gets
@@ -61,7 +61,7 @@ def _tier_values(tier: LeverageTier) -> dict[str, int]:
 
 
 @transaction.atomic
-def set_market_state(market: Market, state: MarketState, by: User | None) -> OutboxCommand:
+def set_market_state(market: Market, state: MarketState, by: User | None) -> int:
     """Pause, resume or restrict a market. Raises ApiError for a state no command leads to."""
     if state is MarketState.SETTLED:
         message = "A market is settled for good by a settlement, not by setting its state."
@@ -83,7 +83,7 @@ def _recorded_state(market: Market) -> MarketState:
 
 
 @transaction.atomic
-def settle_market(market: Market, price: object, by: User | None) -> OutboxCommand:
+def settle_market(market: Market, price: object, by: User | None) -> int:
     """Close every position at this price and the market for good. Raises ApiError.
 
     ``price`` is in the quote currency, a number or its text.
@@ -96,7 +96,7 @@ def settle_market(market: Market, price: object, by: User | None) -> OutboxComma
 
 
 @transaction.atomic
-def fund_insurance(market: Market, amount_units: int, by: User | None) -> OutboxCommand:
+def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
     """Put outside money into the market's insurance fund. Raises ApiError."""
     if not 1 <= amount_units <= MAX_MONEY_UNITS:
         message = f"amount must be above zero and at most {units_text(MAX_MONEY_UNITS)}."
