@@ -40,7 +40,7 @@ BATCH_FLOOR_RATE, BATCH_FLOOR_RATIO = 12_000.0, 6.0
 
 
 def run(short: bool) -> list[Row]:
-    rounds, seconds = (2, 1.0) if short else (5, 4.0)
+    rounds, seconds = (3, 1.0) if short else (5, 4.0)
     start_servers()
     tokens = _make_exchange()
     with _django() as django_port, _intake() as intake_port:
@@ -59,9 +59,9 @@ def run(short: bool) -> list[Row]:
         rows += _batch_rows(_in_turn(batches, 8, rounds, seconds)["batch"], best_single)
         orders = _open_orders(intake_port, tokens)
         targets = {
-            "cancel, baseline": (django_port, _cancel_requests("/baseline/order", orders)),
-            "cancel, lean": (django_port, _cancel_requests("/order", orders)),
-            "cancel, intake": (intake_port, _cancel_requests("/order", orders)),
+            "cancel baseline": (django_port, _cancel_requests("/baseline/order", orders)),
+            "cancel lean": (django_port, _cancel_requests("/order", orders)),
+            "cancel intake": (intake_port, _cancel_requests("/order", orders)),
         }
         for connections in (16,) if short else CONNECTIONS:
             rows += _cancel_rows(connections, _in_turn(targets, connections, rounds, seconds))
@@ -118,7 +118,7 @@ def _batch_rows(found: list[Measured], best_single: float) -> list[Row]:
 
 
 def _cancel_rows(connections: int, found: dict[str, list[Measured]]) -> list[Row]:
-    baseline = found.pop("cancel, baseline")
+    baseline = found.pop("cancel baseline")
     rows = []
     for name, measured in found.items():
         figure, rate = f"{name}, {connections} connections", _rate(measured)

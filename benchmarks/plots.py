@@ -91,7 +91,8 @@ def draw_intake() -> None:
     for row in rows_of("intake"):
         who, _, rest = row.figure.partition(", ")
         connections, _, latency = rest.partition(": ")
-        if row.unit == "ms" and connections.endswith("connections"):
+        is_order = connections.endswith("connections") and not who.startswith("cancel")
+        if row.unit == "ms" and is_order:
             series = bars.setdefault(f"{who}, {latency.partition(',')[0]}", {})
             series[connections] = row.measured
     draw("intake", "An order answered after, in ms", dict(sorted(bars.items())), is_log=True)

@@ -26,7 +26,7 @@ from exchange_site.status_streams import (
     read_redis_service,
 )
 from ledger.models import ReconcileRun
-from ledger.reconciliation import newest_run
+from ledger.reconciliation import RESTS, newest_run
 from matching.messages.vocabulary import MarketState, StateReason
 from trading.prices.reports import LiveSource
 
@@ -73,7 +73,7 @@ PERSISTENCE_LAG_BAD_MS = 15_000
 RESEND_BAD_MS = 60_000
 WORKER_BEAT_BAD_MS = 20_000
 FUNDING_LATE_MS = 60_000
-RECONCILE_WARN_MS = 300_000  # it runs every minute
+RECONCILE_WARN_MS = 300_000  # it runs every minute, or rests in proportion to what it took
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,8 @@ def _check_reconciliation(run: ReconcileRun) -> Check:
         kinds = ", ".join(sorted({difference[0] for difference in run.differences}))
         text = f"{run.difference_count:,} differences {ago} ({kinds}): see the newest run"
         return Check("Reconciliation", Level.BAD, text)
-    if age_ms >= RECONCILE_WARN_MS:
+    rest_ms = int(RESTS * run.took.total_seconds() * 1_000)
+    if age_ms >= RECONCILE_WARN_MS + rest_ms:
         return Check("Reconciliation", Level.WARN, f"clean {ago}, and has not run since")
     missing = [m["market"] for m in run.compared if m["notCompared"]]
     if missing:

@@ -6,6 +6,7 @@ append-only, enforced by another. A posting above zero raises its account's bala
 one account that goes below zero for good: minus everything that ever came in.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 from django.conf import settings
@@ -371,3 +372,8 @@ class ReconcileRun(models.Model):
 
     def __str__(self) -> str:
         return f"Reconciliation {self.pk}"
+
+    @property
+    def took(self) -> timedelta:
+        took: timedelta = self.finished_at - self.started_at
+        return took

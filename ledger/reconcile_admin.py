@@ -26,7 +26,7 @@ def _result(run: ReconcileRun) -> Cell:
 
 
 def _took(run: ReconcileRun) -> str:
-    return f"{(run.finished_at - run.started_at).total_seconds():.1f} s"
+    return f"{run.took.total_seconds():.1f} s"
 
 
 def _figure(name: str, value: int) -> tuple[str, Cell]:

@@ -8,7 +8,7 @@ from ledger import archive, persistence
 from ledger.batch import PersistenceStopped
 from ledger.faults import handle_fault
 from ledger.models import MarketCursor
-from ledger.reconciliation import run_unless_running
+from ledger.reconciliation import run_if_due
 
 # A sweep that waited this long is superseded by the next.
 SWEEP_EXPIRES_SECONDS = 5
@@ -42,7 +42,7 @@ def archive_and_trim() -> None:
 
 @shared_task
 def reconcile_all() -> None:
-    run_unless_running()
+    run_if_due()
 
 
 def _market_ids() -> list[str]:

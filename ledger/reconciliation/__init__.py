@@ -6,20 +6,22 @@ and each engine ③ is asked how it stood at that snapshot's cursor.
 
 from ledger.reconciliation.differences import Difference
 from ledger.reconciliation.runs import (
+    RESTS,
     Reconciled,
     newest_run,
     reconcile,
+    run_if_due,
     run_reconciliation,
-    run_unless_running,
     wallet_differences,
 )
 
 __all__ = [
+    "RESTS",
     "Difference",
     "Reconciled",
     "newest_run",
     "reconcile",
+    "run_if_due",
     "run_reconciliation",
-    "run_unless_running",
     "wallet_differences",
 ]

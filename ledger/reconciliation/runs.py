@@ -1,7 +1,7 @@
 """A run: all checks in one snapshot of the database, engines asked afterwards, the result kept."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
@@ -28,6 +28,7 @@ DIFFERENCES_KEPT = SHOWN_PER_CHECK_MAX  # of one run, in its row
 DIFFERENCES_LOGGED = 20
 CLEAN_RUNS_KEPT = 1_500  # a day, at one a minute
 OTHER_RUNS_KEPT = 500
+RESTS = 4  # times as long as it took, after each periodic run
 _LOCK = 0x7265636F  # "reco": the advisory lock of the periodic run
 
 # The planner's usual guesses fit orders, not a look at every row; compiling costs more than it
@@ -85,13 +86,18 @@ def run_reconciliation(market_id: str | None = None) -> tuple[ReconcileRun, Reco
     return _record(market_id, started_at, result), result
 
 
-def run_unless_running() -> ReconcileRun | None:
-    """The periodic run; None while another worker's is still on."""
+def run_if_due() -> ReconcileRun | None:
+    """The periodic run; None while another worker's is still on, or so soon after the last one that
+    runs would take more than their share of a core."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
         if cursor.fetchone() != (True,):
             return None
         try:
+            last = newest_run()
+            # A clock set back makes a run due, not one of tomorrow.
+            if last and timedelta(0) <= timezone.now() - last.finished_at < RESTS * last.took:
+                return None
             run, result = run_reconciliation()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

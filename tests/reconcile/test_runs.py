@@ -19,10 +19,15 @@ from accounts.models import User
 from exchange_site.health import latest
 from exchange_site.status import Level, exchange_status
 from ledger.models import ReconcileRun, Wallet
-from ledger.reconciliation import runs
+from ledger.reconciliation import RESTS, runs
 from ledger.tasks import reconcile_all
 from matching.messages.streams import snapshots_key
 from tests.ledger.world import in_threads
+
+
+@pytest.fixture(autouse=True)
+def runs_follow_at_once(monkeypatch):
+    monkeypatch.setattr(runs, "RESTS", 0)
 
 
 def add_a_unit() -> int:
@@ -34,8 +39,8 @@ def add_a_unit() -> int:
 
 
 def make_run(**fields) -> ReconcileRun:
-    now = timezone.now()
-    values = {"started_at": now, "finished_at": now, "difference_count": 0}
+    finished_at = fields.pop("finished_at", timezone.now())
+    values = {"started_at": finished_at, "finished_at": finished_at, "difference_count": 0}
     return ReconcileRun.objects.create(**(values | fields))
 
 
@@ -138,13 +143,34 @@ def test_a_run_still_on_is_not_joined_by_another(transactional_db, redis_db, mon
 
     def run_and_be_asked_meanwhile():
         started.append(1)
-        assert in_threads(2, runs.run_unless_running) == [None, None]
+        assert in_threads(2, runs.run_if_due) == [None, None]
         return run_reconciliation()
 
     monkeypatch.setattr(runs, "run_reconciliation", run_and_be_asked_meanwhile)
-    assert runs.run_unless_running() is not None
-    assert runs.run_unless_running() is not None  # and the lock was given back
+    assert runs.run_if_due() is not None
+    assert runs.run_if_due() is not None  # and the lock was given back
     assert len(started) == 2
+
+
+def test_long_runs_take_their_share_of_a_core_and_no_more(transactional_db, redis_db, monkeypatch):
+    """A minute of work is followed by four of rest, whose end the status waits for too."""
+    monkeypatch.setattr(runs, "RESTS", RESTS)
+
+    def ended(ago: timedelta, took: timedelta) -> None:
+        finished_at = timezone.now() - ago
+        make_run(started_at=finished_at - took, finished_at=finished_at)
+
+    minute = timedelta(minutes=1)
+    ended(ago=3.9 * minute, took=minute)
+    assert runs.run_if_due() is None
+    ended(ago=9 * minute - timedelta(seconds=1), took=minute)
+    assert reconciliation_check()[0] is Level.OK
+    ended(ago=9 * minute, took=minute)
+    assert reconciliation_check()[0] is Level.WARN
+    ended(ago=4.1 * minute, took=minute)
+    assert runs.run_if_due() is not None
+    ended(ago=-60 * minute, took=minute)
+    assert runs.run_if_due() is not None
 
 
 def test_a_run_that_fails_gives_the_lock_back(transactional_db, redis_db, monkeypatch):
@@ -154,10 +180,8 @@ def test_a_run_that_fails_gives_the_lock_back(transactional_db, redis_db, monkey
     with monkeypatch.context() as patch:
         patch.setattr(runs, "run_reconciliation", fail)
         with pytest.raises(LookupError):
-            runs.run_unless_running()
-    assert [isinstance(run, ReconcileRun) for run in in_threads(1, runs.run_unless_running)] == [
-        True
-    ]
+            runs.run_if_due()
+    assert [isinstance(run, ReconcileRun) for run in in_threads(1, runs.run_if_due)] == [True]
 
 
 def test_history_is_bounded(transactional_db, redis_db, monkeypatch):
