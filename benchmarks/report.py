@@ -35,18 +35,22 @@ def compared(
     stage: str, figure: str, measured: float, unit: str, baseline: float, floor: float | None = None
 ) -> Row:
     """A cost beside a baseline's cost: how many times cheaper, and whether that is enough."""
-    ratio = baseline / measured
-    passed = None if floor is None else ratio >= floor
-    return Row(stage, figure, measured, unit, baseline, ratio, floor, passed)
+    row = Row(stage, figure, measured, unit, baseline, baseline / measured, floor)
+    return _judged(row)
 
 
 def faster(
     stage: str, figure: str, measured: float, unit: str, baseline: float, floor: float | None = None
 ) -> Row:
     """A rate beside a baseline's rate: how many times as much, and whether that is enough."""
-    ratio = measured / baseline
-    passed = None if floor is None else ratio >= floor
-    return Row(stage, figure, measured, unit, baseline, ratio, floor, passed)
+    row = Row(stage, figure, measured, unit, baseline, measured / baseline, floor)
+    return _judged(row)
+
+
+def _judged(row: Row) -> Row:
+    if row.floor is None or row.ratio is None:
+        return row
+    return msgspec.structs.replace(row, passed=row.ratio >= row.floor)
 
 
 def at_least(stage: str, figure: str, measured: float, unit: str, floor: float) -> Row:

@@ -1,12 +1,12 @@
 """What becomes of calls that arrived together: each is read, they are done, each is answered."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -31,6 +31,9 @@ from trading.services.terms import NewOrder
 from trading.trader_api import NewOrders
 
 ORDERS_MAX = 500  # of a statement, and what comes with the last call
+
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
 
 log = structlog.get_logger(__name__)
 _request_log = logging.getLogger("django.request")
@@ -70,10 +73,10 @@ def answer_together(calls: Sequence[Call]) -> None:
     read = [call for call in calls if call.answer is None]
     placing = [call for call in read if not call.request.order_ids]
     with refusing(placing):
-        _place(placing)
+        _do(placing, lambda call: call.news, place_together, _placed)
     cancelling = [call for call in read if call.request.order_ids]
     with refusing(cancelling):
-        _cancel(cancelling)
+        _do(cancelling, lambda call: call.cancels, cancel_together, _cancelling)
 
 
 @contextmanager
@@ -102,22 +105,19 @@ def _read(call: Call) -> None:
         call.orders = [to_struct(data, NewOrder)]
 
 
-def _place(calls: Sequence[Call]) -> None:
+def _do(
+    calls: Sequence[Call],
+    asked_by: Callable[[Call], list[Asked]],
+    service: Callable[[list[Asked]], list[Found]],
+    answer: Callable[[Call, list[Found]], Answer],
+) -> None:
     for part in _parts(calls):
-        results = iter(place_together([order for call in part for order in call.news]))
-        for call in part:
-            own = list(islice(results, len(call.news)))
+        asked = [asked_by(call) for call in part]
+        results = iter(service(list(chain.from_iterable(asked))))
+        for call, own in zip(part, asked, strict=True):
+            found = list(islice(results, len(own)))
             with refusing([call]):
-                call.answer = _placed(call, own)
-
-
-def _cancel(calls: Sequence[Call]) -> None:
-    for part in _parts(calls):
-        results = iter(cancel_together([order for call in part for order in call.cancels]))
-        for call in part:
-            own = list(islice(results, len(call.cancels)))
-            with refusing([call]):
-                call.answer = _cancelling(call, own)
+                call.answer = answer(call, found)
 
 
 def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
