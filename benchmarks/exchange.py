@@ -1,8 +1,8 @@
 """The whole path: an exchange as `make run` starts it, and traders at its HTTP API.
 
 What counts is the time from an order being due to its fill being readable, at an offered rate the
-machine bears, and how many orders a second are taken and persisted when each connection posts as
-fast as it is answered. Both are taken as the exchange grows in one way at a time: traders, orders
+machine bears, and how many orders a second are taken and persisted when 64 connections post as fast
+as they are answered. Both are taken as the exchange grows in one way at a time: traders, orders
 resting in the book, markets. Figures are this machine's, with the load generator on the same cores;
 ratios say how the exchange scales. Nothing is asked of them.
 """
@@ -26,8 +26,9 @@ import httpx
 import msgspec
 import psutil
 
+from benchmarks import http_load
 from benchmarks.held import HOLD_OF_ORDERS
-from benchmarks.order_load import Plan, Seen
+from benchmarks.order_load import Plan, Seen, crossing_order
 from benchmarks.report import Row, main
 from exchange_site.embedded.ports import free_port
 
@@ -35,6 +36,7 @@ ROOT = Path(__file__).parents[1]
 READY_WITHIN_S = 180.0
 INDEX_TICKS = 500_000  # 50,000.0
 RATE = 25.0
+RUSHING = 64  # connections
 PARTS = (
     "postgres",
     "redis-server",
@@ -272,10 +274,10 @@ class Measured:
 
 def measure(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> Measured:
     stage.grow(point)
-    paced = load(exchange, stage, point, seconds, RATE)
+    paced = offer(exchange, stage, point, seconds)
     stage.wait_persisted()
     before, began = exchange.cpu_seconds(), time.monotonic()
-    rushed = load(exchange, stage, point, seconds, 0.0)
+    rushed = rush(exchange, stage, point, seconds)
     stage.wait_persisted()
     took = time.monotonic() - began
     used = {part: now - before.get(part, 0.0) for part, now in exchange.cpu_seconds().items()}
@@ -283,23 +285,38 @@ def measure(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> M
         point,
         paced.answered_ms,
         paced.readable_ms,
-        rushed.orders / seconds,
-        rushed.orders / max(took, seconds),
+        rushed.rate,
+        rushed.statuses["202"] / took,
         {part: seconds_used / took for part, seconds_used in used.items()},
     )
 
 
-def load(exchange: Exchange, stage: Stage, point: Point, seconds: float, rate: float) -> Seen:
+def rush(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> http_load.Measured:
+    """As fast as they are answered. Buys and sells of a trader come by different connections."""
+    requests = []
+    for number in range(RUSHING):
+        trader = number % point.traders
+        is_buy = (number // point.traders + number) % 2 == 0
+        order = crossing_order(stage.markets[trader % point.markets], is_buy)
+        body = msgspec.json.encode(order | {"clientOrderId": http_load.PLACEHOLDER.decode()})
+        head = (
+            "POST /order HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {stage.tokens[trader]}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        requests.append(head.encode() + body)
+    prefix = f"{time.monotonic_ns() // 1_000_000 % 10**8:08d}"
+    plan = http_load.Plan(exchange.port, RUSHING, seconds, 0.3, prefix, requests)
+    return http_load.measure(plan)
+
+
+def offer(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> Seen:
     plan = Plan(
         port=exchange.port,
         tokens=stage.tokens[: point.traders],
         markets=stage.markets[: point.markets],
-        buy_price="50001",
-        sell_price="49999",
-        qty="0.001",
         seconds=seconds,
         connections=8,
-        rate=rate,
+        rate=RATE,
     )
     command = [sys.executable, "-m", "benchmarks.order_load"]
     done = subprocess.run(
@@ -347,7 +364,7 @@ def run(short: bool) -> list[Row]:
         exchange.hold_prices(True)
         stage = Stage(exchange)
         stage.grow(SHORT[0])
-        load(exchange, stage, SHORT[0], 1.0, 0.0)  # the first requests of a process are slow
+        rush(exchange, stage, SHORT[0], 1.0)  # the first requests of a process are slow
         found = [
             measure(exchange, stage, point, 1.5 if short else 20.0)
             for point in (SHORT if short else FULL)

@@ -4,9 +4,9 @@ Reads a plan from standard input and writes what it saw to standard output, as J
 connection each, kept alive, that know nothing but the API. Every order crosses the spread of a
 market whose depth is plenty, so every order fills at once: buys and sells in turn.
 
-With a rate, orders are offered at fixed times whatever the exchange does, and each is asked for
-until its fill can be read; times count from when the order was due, so a stall shows in all orders
-that should have come meanwhile. Without a rate, each connection posts as fast as it is answered.
+Orders are offered at fixed times whatever the exchange does, and each is asked for until its fill
+can be read; times count from when the order was due, so a stall shows in all orders that should
+have come meanwhile.
 """
 
 import http.client
@@ -22,14 +22,11 @@ FILLED_WITHIN_S = 30.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """rate: orders a second of all connections together; 0 for as fast as they are answered."""
+    """rate: orders a second of all connections together."""
 
     port: int
     tokens: list[str]
     markets: list[str]
-    buy_price: str
-    sell_price: str
-    qty: str
     seconds: float
     connections: int
     rate: float
@@ -44,6 +41,18 @@ class Seen(msgspec.Struct):
     refused: dict[str, int] = {}
 
 
+def crossing_order(market_id: str, is_buy: bool) -> dict[str, Any]:
+    return {
+        "marketId": market_id,
+        "side": "LONG" if is_buy else "SHORT",
+        "qty": "0.001",
+        "orderType": "limit",
+        "price": "50001" if is_buy else "49999",  # the mark price is 50,000
+        "leverage": 10,
+        "timeInForce": "IOC",
+    }
+
+
 class Trader:
     def __init__(self, plan: Plan, number: int, seen: Seen, lock: threading.Lock) -> None:
         self.plan, self.number, self.seen, self.lock = plan, number, seen, lock
@@ -51,37 +60,26 @@ class Trader:
         self.sent = 0
 
     def run(self, begin: float) -> None:
-        if not self.plan.rate:
-            while time.monotonic() - begin < self.plan.seconds:
-                self._place(time.monotonic(), read=False)
-            return
         due = begin + self.number / self.plan.rate
         while due - begin < self.plan.seconds:
             time.sleep(max(0.0, due - time.monotonic()))
-            self._place(due, read=True)
+            self._place(due)
             due += self.plan.connections / self.plan.rate
 
-    def _place(self, due: float, read: bool) -> None:
+    def _place(self, due: float) -> None:
         turn = self.number + self.sent * self.plan.connections
         self.sent += 1
         token = self.plan.tokens[turn % len(self.plan.tokens)]
         # The same trader buys, then sells, in the same market: positions stay small.
         is_buy = (turn // len(self.plan.tokens)) % 2 == 0
-        body = {
-            "marketId": self.plan.markets[(turn % len(self.plan.tokens)) % len(self.plan.markets)],
-            "side": "LONG" if is_buy else "SHORT",
-            "qty": self.plan.qty,
-            "orderType": "limit",
-            "price": self.plan.buy_price if is_buy else self.plan.sell_price,
-            "leverage": 10,
-            "timeInForce": "IOC",
-        }
-        status, answer = self._call("POST", "/order", token, msgspec.json.encode(body))
+        market_id = self.plan.markets[(turn % len(self.plan.tokens)) % len(self.plan.markets)]
+        body = msgspec.json.encode(crossing_order(market_id, is_buy))
+        status, answer = self._call("POST", "/order", token, body)
         answered = time.monotonic()
         if status != 202:
             self._refused(f"{status} {answer.get('code')}")
             return
-        readable = self._when_readable(answer["orderId"], token) if read else None
+        readable = self._when_readable(answer["orderId"], token)
         with self.lock:
             self.seen.orders += 1
             self.seen.answered_ms.append(1_000 * (answered - due))
