@@ -222,7 +222,7 @@ class Stage:
         publish_command(market_id, UpdateIndexPrice(index_price_ticks=INDEX_TICKS))
         self.markets.append(market_id)
         wait_for(lambda: self._ticker(market_id).get("markPrice") == "50000", "a mark price")
-        self._rest(market_id, 2, 100_000, -1)
+        self._rest(market_id, 10, 100_000, -1)
         wait_for(lambda: self._ticker(market_id).get("bestAsk"), "a spread")
 
     def _ticker(self, market_id: str) -> dict[str, Any]:
@@ -292,12 +292,12 @@ def measure(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> M
 
 
 def rush(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> http_load.Measured:
-    """As fast as they are answered. Buys and sells of a trader come by different connections."""
+    """As fast as they are answered, all traders in turn; each connection buys, then sells."""
+    each_side = max(RUSHING, point.traders)
     requests = []
-    for number in range(RUSHING):
+    for number in range(2 * each_side):
         trader = number % point.traders
-        is_buy = (number // point.traders + number) % 2 == 0
-        order = crossing_order(stage.markets[trader % point.markets], is_buy)
+        order = crossing_order(stage.markets[trader % point.markets], number < each_side)
         body = msgspec.json.encode(order | {"clientOrderId": http_load.PLACEHOLDER.decode()})
         head = (
             "POST /order HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -20,7 +20,8 @@ PLACEHOLDER = b"clientOrderId-------"  # replaced by as many bytes
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """``requests`` are taken in turn by connection; ``prefix`` of eight letters is this run's."""
+    """``requests`` are dealt out to the connections; one that has several sends them in turn.
+    ``prefix`` of eight letters is this run's."""
 
     port: int
     connections: int
@@ -28,6 +29,10 @@ class Plan(msgspec.Struct, frozen=True):
     warm_up_s: float
     prefix: str
     requests: list[bytes]
+
+    def requests_of(self, connection: int) -> list[bytes]:
+        own = self.requests[connection :: self.connections]
+        return own or [self.requests[connection % len(self.requests)]]
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -50,8 +55,10 @@ class Measured(msgspec.Struct, frozen=True):
 class _Client:
     """One connection and the request that is on its way."""
 
-    def __init__(self, port: int, template: bytes, prefix: bytes, numbers: "itertools.count[int]"):
-        self.parts = template.split(PLACEHOLDER)
+    def __init__(
+        self, port: int, requests: list[bytes], prefix: bytes, numbers: "itertools.count[int]"
+    ) -> None:
+        self.parts = itertools.cycle([request.split(PLACEHOLDER) for request in requests])
         self.prefix = prefix
         self.numbers = numbers
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -60,8 +67,8 @@ class _Client:
         self.received = b""
 
     def send(self) -> None:
-        request = self.parts[0]
-        for part in self.parts[1:]:
+        request, *parts = next(self.parts)
+        for part in parts:
             request += b"%s%012d%s" % (self.prefix, next(self.numbers), part)
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
@@ -103,8 +110,7 @@ def _run(plan: Plan) -> Measured:
     clients: dict[int, _Client] = {}
     poll = select.epoll()
     for number in range(plan.connections):
-        template = plan.requests[number % len(plan.requests)]
-        client = _Client(plan.port, template, prefix, numbers)
+        client = _Client(plan.port, plan.requests_of(number), prefix, numbers)
         clients[client.socket.fileno()] = client
         poll.register(client.socket, select.EPOLLIN)
     for client in clients.values():
