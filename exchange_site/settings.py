@@ -154,6 +154,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# In kB: reconciling a million open orders takes 3 GB, which a child of the worker would keep.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Each stands behind something faster and is safe to miss; one that waited is superseded.
