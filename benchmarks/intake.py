@@ -40,7 +40,7 @@ BATCH_FLOOR_RATE, BATCH_FLOOR_RATIO = 12_000.0, 6.0
 
 
 def run(short: bool) -> list[Row]:
-    rounds, seconds = (3, 1.0) if short else (5, 4.0)
+    rounds, seconds = (3, 1.5) if short else (5, 4.0)
     start_servers()
     tokens = _make_exchange()
     with _django() as django_port, _intake() as intake_port:
