@@ -299,11 +299,7 @@ def rush(exchange: Exchange, stage: Stage, point: Point, seconds: float) -> http
         trader = number % point.traders
         order = crossing_order(stage.markets[trader % point.markets], number < each_side)
         body = msgspec.json.encode(order | {"clientOrderId": http_load.PLACEHOLDER.decode()})
-        head = (
-            "POST /order HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {stage.tokens[trader]}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        requests.append(head.encode() + body)
+        requests.append(http_load.posting("/order", stage.tokens[trader], body))
     prefix = f"{time.monotonic_ns() // 1_000_000 % 10**8:08d}"
     plan = http_load.Plan(exchange.port, RUSHING, seconds, 0.3, prefix, requests)
     return http_load.measure(plan)

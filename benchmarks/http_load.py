@@ -35,6 +35,20 @@ class Plan(msgspec.Struct, frozen=True):
         return own or [self.requests[connection % len(self.requests)]]
 
 
+def posting(path: str, token: str, body: bytes) -> bytes:
+    about = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return _head("POST", path, token, about) + body
+
+
+def deleting(path: str, token: str) -> bytes:
+    return _head("DELETE", path, token)
+
+
+def _head(method: str, path: str, token: str, about: str = "") -> bytes:
+    line = f"{method} {path} HTTP/1.1\r\n"
+    return f"{line}Host: localhost\r\nAuthorization: Bearer {token}\r\n{about}\r\n".encode()
+
+
 class Measured(msgspec.Struct, frozen=True):
     """Of the requests answered after the warm-up, latencies in ascending order."""
 

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from statistics import median
 
-from benchmarks.http_load import PLACEHOLDER, Measured, Plan, measure
+from benchmarks.http_load import PLACEHOLDER, Measured, Plan, deleting, measure, posting
 from benchmarks.report import Row, at_least, compared, faster, main
 from benchmarks.servers import start_servers
 
@@ -184,12 +184,12 @@ def _order() -> bytes:
 
 
 def _order_requests(path: str, tokens: list[str]) -> list[bytes]:
-    return [_request(path, token, _order()) for token in tokens]
+    return [posting(path, token, _order()) for token in tokens]
 
 
 def _batch_requests(tokens: list[str]) -> list[bytes]:
     body = b'{"orders":[' + b",".join([_order()] * BATCH) + b"]}"
-    return [_request("/orders/batch", token, body) for token in tokens]
+    return [posting("/orders/batch", token, body) for token in tokens]
 
 
 def _open_orders(port: int, tokens: list[str]) -> list[tuple[str, int]]:
@@ -209,17 +209,7 @@ def _open_orders(port: int, tokens: list[str]) -> list[tuple[str, int]]:
 
 
 def _cancel_requests(path: str, orders: list[tuple[str, int]]) -> list[bytes]:
-    return [_head("DELETE", f"{path}/{order_id}", token) + b"\r\n" for token, order_id in orders]
-
-
-def _request(path: str, token: str, body: bytes) -> bytes:
-    about = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return _head("POST", path, token) + about.encode() + body
-
-
-def _head(method: str, path: str, token: str) -> bytes:
-    line = f"{method} {path} HTTP/1.1\r\n"
-    return f"{line}Host: localhost\r\nAuthorization: Bearer {token}\r\n".encode()
+    return [deleting(f"{path}/{order_id}", token) for token, order_id in orders]
 
 
 # As an operator would serve Django alone: a process per core, threads that wait for Postgres.

@@ -79,7 +79,7 @@ class BaselineOrderView(APIView):
 
 @transaction.atomic
 def cancel(user: Any, order_id: int) -> Order:
-    """What DELETE /order/:id does for an open order, in models."""
+    """What DELETE /order/:id does for an open order; its command goes by the project's outbox."""
     order = get_object_or_404(Order.objects.select_for_update(), pk=order_id)
     if order.user_id != user.pk:
         raise PermissionDenied

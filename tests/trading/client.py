@@ -14,7 +14,6 @@ from accounts.authentication import suspended_users
 from accounts.models import User
 from ledger.services import deposit
 from matching.messages.codec import decode_command
-from matching.messages.commands import Command
 from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading import services
@@ -141,7 +140,7 @@ def forget_caches() -> None:
     suspended_users.forget()
 
 
-def sent_commands(client: redis.Redis, market_id: str = "BTC-PERP") -> list[Command]:
-    """All that the market's input stream has, oldest first."""
+def sent_commands(client: redis.Redis, market_id: str = "BTC-PERP") -> list[Any]:
+    """All commands that the market's input stream has, oldest first."""
     entries: Any = client.xrange(input_stream(market_id))
     return [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]

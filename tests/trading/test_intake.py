@@ -179,7 +179,7 @@ def test_cancels_that_arrive_together_are_one_group(
     rows = OutboxCommand.objects.filter(command_type="CancelOrder").order_by("pk")
     assert [row.payload["order_id"] for row in rows] == [mine, bobs, bobs]
     assert [row.created_by_id for row in rows] == [trader.user.pk, bob.user.pk, bob.user.pk]
-    sent: Any = sent_commands(redis_db)[-6:]
+    sent = sent_commands(redis_db)[-6:]
     assert [type(command).__name__ for command in sent] == ["PlaceOrder", "CancelOrder"] * 3
     assert [command.order_id for command in sent] == [mine, mine, bobs, bobs, bobs, bobs]
 

@@ -42,16 +42,20 @@ class Pair:
 
     def check(self, path: str, data: bytes, **headers: str) -> int:
         expected = self.django.send("POST", path, data, **headers)
-        return self._same(expected, self.intake.send("POST", path, data, **headers))
+        found = self.intake.send("POST", path, data, **headers)
+        return self._same(expected, found, (path, data[:300], headers))
 
     def check_cancel(self, paths: tuple[str, str], data: bytes = b"", **headers: str) -> int:
         """Each has a path of its own, for the orders have."""
         expected = self.django.send("DELETE", paths[0], data, **headers)
-        return self._same(expected, self.intake.send("DELETE", paths[1], data, **headers))
+        found = self.intake.send("DELETE", paths[1], data, **headers)
+        return self._same(expected, found, (paths, data, headers))
 
-    def _same(self, expected: Answer, found: Answer) -> int:
-        assert found.status == expected.status
-        assert _without_ids(found.body) == _without_ids(expected.body)
+    def _same(self, expected: Answer, found: Answer, asked: tuple[object, ...]) -> int:
+        assert (found.status, _without_ids(found.body)) == (
+            expected.status,
+            _without_ids(expected.body),
+        ), asked
         asks = "Bearer" if found.status == 401 else None
         assert self.intake.headers.get("www-authenticate") == asks
         return found.status

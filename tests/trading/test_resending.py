@@ -11,10 +11,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ledger.models import MarketCursor
-from matching.messages.codec import decode_command
 from matching.messages.commands import CancelOrder, PlaceOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
-from tests.trading.client import Trader
+from tests.trading.client import Trader, sent_commands
 from trading import publisher
 from trading.models import Order, OutboxCommand
 from trading.publisher import last_published_id
@@ -48,11 +47,6 @@ def age(seconds: float) -> None:
             )
 
 
-def sent(client: redis.Redis) -> list[Any]:
-    entries: Any = client.xrange(STREAM)
-    return [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
-
-
 def set_cursor(input_id: str, at: datetime | None = None) -> None:
     at_ms = int(at.timestamp() * 1_000) if at else 0
     MarketCursor.objects.filter(pk="BTC-PERP").update(input_id=input_id, entry_time_ms=at_ms)
@@ -62,7 +56,7 @@ def test_what_was_never_published_is_sent_in_its_order(
     unsent: Order, redis_db: redis.Redis
 ) -> None:
     resend_unseen_commands.apply(throw=True)
-    place, cancel = sent(redis_db)
+    place, cancel = sent_commands(redis_db)
     assert isinstance(place, PlaceOrder)
     assert (place.order_id, place.hold_units) == (unsent.pk, unsent.hold_units)
     assert isinstance(cancel, CancelOrder)
@@ -73,11 +67,11 @@ def test_what_was_never_published_is_sent_in_its_order(
 def test_a_resent_order_is_the_command_it_was(trader: Trader, redis_db: redis.Redis) -> None:
     OutboxCommand.objects.update(applied_seq=1)
     trader.place(side="SHORT", margin=None, leverage=7, postOnly=True, clientOrderId="x")
-    (first,) = sent(redis_db)
+    (first,) = sent_commands(redis_db)
     redis_db.delete(STREAM)  # Redis lost everything
     age(seconds=60)
     resend_unseen_commands.apply(throw=True)
-    assert sent(redis_db) == [first]
+    assert sent_commands(redis_db) == [first]
 
 
 def test_what_waits_in_the_stream_is_left_alone(unsent: Order, redis_db: redis.Redis) -> None:
@@ -132,7 +126,7 @@ def test_a_cancel_waits_for_the_batch_of_its_order(
     batches = []
     for _ in range(2):
         resend_unseen_commands.apply(throw=True)
-        batches.append(sent(redis_db))
+        batches.append(sent_commands(redis_db))
         placed = [command.order_id for command in batches[-1] if isinstance(command, PlaceOrder)]
         Order.objects.filter(pk__in=placed).update(status="open")
         redis_db.delete(STREAM)
@@ -141,7 +135,7 @@ def test_a_cancel_waits_for_the_batch_of_its_order(
         [PlaceOrder, PlaceOrder],
         [PlaceOrder, PlaceOrder],
     ]
-    assert [command.command_id for command in sent(redis_db)] == [cancel.pk]
+    assert [command.command_id for command in sent_commands(redis_db)] == [cancel.pk]
 
 
 def test_a_fault_is_one_line_and_the_next_run_goes_on(

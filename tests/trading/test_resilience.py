@@ -16,7 +16,6 @@ from exchange_site import redis_client as clients
 from exchange_site.embedded.ports import free_port
 from ledger.models import Wallet
 from matching.core.engine import Engine
-from matching.messages.codec import decode_command
 from matching.messages.commands import (
     CancelAllOrders,
     CancelOrder,
@@ -24,8 +23,8 @@ from matching.messages.commands import (
     UpdateIndexPrice,
 )
 from matching.messages.events import OrderCancelled
-from matching.messages.streams import COMMAND_FIELD, input_stream
-from tests.trading.client import Answer, Api, Trader, forget_caches, set_ticker
+from matching.messages.streams import input_stream
+from tests.trading.client import Answer, Api, Trader, forget_caches, sent_commands, set_ticker
 from tests.trading.servers import LosingProxy, Redis, SilentServer, database_at
 from trading.models import MarketStatus, Order, OutboxCommand
 from trading.outbox import command_of_row
@@ -64,8 +63,7 @@ def own_redis(trader: Trader, tmp_path: Path, settings: Settings) -> Iterator[Re
 
 
 def sent() -> list[Any]:
-    entries: Any = clients.redis_client().xrange(STREAM)
-    return [decode_command(fields[COMMAND_FIELD]) for _, fields in entries]
+    return sent_commands(clients.redis_client())
 
 
 def age(seconds: float) -> None:
