@@ -13,3 +13,4 @@ MAX_MONEY_UNITS = 10**17  # 100 billion of the settlement currency
 MAX_NOTIONAL_UNITS = 10**16
 MAX_LEVERAGE = 1_000
 MAX_ID = 2**63 - 1
+MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, the last a row can say

@@ -149,7 +149,7 @@ def test_a_part_under_another_epoch_sends_the_market_back(
 def test_nothing_is_written_beside_an_entry_that_differs(
     redis_db: redis.Redis, runner: MarketRunner
 ) -> None:
-    publisher = Publisher(redis_db, MARKET, "engine")
+    publisher = Publisher(Line(redis_db), MARKET, "engine")
     first = runner.seq + 1
     publisher.send(runner.epoch, first, [b"one", b"two"], [], [])
     publisher.settle()
