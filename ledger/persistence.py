@@ -145,13 +145,25 @@ def _project_prefix(
         too_old = too_old_commands_of(entries)
         batch.perps.applied_before = applied_before(cursor, market_id, too_old)
         try:
-            project(batch, entries)
+            _project(batch, entries)
         except PoisonEntry as poison:
             entries = entries[: poison.seq - entries[0].seq]
             if not entries:
                 raise
         else:
             return batch, entries
+
+
+def _project(batch: Batch, entries: list[OutputEntry]) -> None:
+    """Raises PoisonEntry, also for what nobody foresaw: it is this market's, and an operator sees
+    it where the others are seen."""
+    try:
+        project(batch, entries)
+    except PoisonEntry:
+        raise
+    except Exception as error:
+        log.exception("entry_not_projected", market=batch.market_id, seq=batch.seq)
+        raise batch.poison(f"{type(error).__name__}: {error}") from error
 
 
 def _dead_letters(batch: Batch) -> list[DeadLetterRow]:
