@@ -162,8 +162,9 @@ def _project(batch: Batch, entries: list[OutputEntry]) -> None:
     except PoisonEntry:
         raise
     except Exception as error:
-        log.exception("entry_not_projected", market=batch.market_id, seq=batch.seq)
-        raise batch.poison(f"{type(error).__name__}: {error}") from error
+        seq = min(max(batch.seq, entries[0].seq), entries[-1].seq)
+        why = f"{type(error).__name__}: {error}"
+        raise PoisonEntry(batch.market_id, seq, why, unforeseen=error) from error
 
 
 def _dead_letters(batch: Batch) -> list[DeadLetterRow]:
@@ -203,4 +204,5 @@ def report_fault(fault: PersistenceStopped) -> None:
             seq=fault.seq,
             fault=type(fault).__name__,
             why=fault.why,
+            exc_info=fault.unforeseen,
         )
