@@ -8,6 +8,7 @@ from ledger import archive, persistence, tasks
 from ledger import listener as listener_module
 from ledger.listener import OutputStreamListener
 from ledger.models import PersistenceFault
+from ledger.projectors import project
 from matching.messages.codec import encode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import OutputEntry
@@ -75,8 +76,6 @@ def test_a_surprise_of_one_market_rests_it_alone(world, neighbour, monkeypatch, 
 
 
 def test_an_entry_that_nobody_foresaw_is_poison_that_an_operator_sees(world, monkeypatch):
-    project = persistence.project
-
     def faulty(batch, entries):
         project(batch, [entry for entry in entries if entry.seq < 2])
         if entries[-1].seq >= 2:

@@ -13,7 +13,7 @@ from django.conf import settings
 from exchange_site.status import exchange_status
 from ledger.starting_points import ensure_starting_point, make_starting_point
 from matching.core.engine import Engine
-from matching.messages.codec import decode_entry
+from matching.messages.codec import decode_entry, encode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import (
     ENTRY_FIELD,
@@ -27,6 +27,7 @@ from matching.messages.streams import (
 from matching.runtime import applier, market, process, snapshotter
 from matching.runtime.process import EngineProcess
 from matching.runtime.publish import Publisher
+from matching.runtime.snapshots import save_snapshot
 from tests.trading.client import make_market
 from trading.publisher import publish_commands
 
@@ -142,7 +143,7 @@ def plant_in_apply(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
 
 
 def plant_in_encode(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
-    encode = applier.encode_entry
+    encode = encode_entry
 
     def faulty(entry: Any) -> bytes:
         prices = [getattr(event, "index_price_ticks", 0) for event in entry.events]
@@ -249,7 +250,7 @@ def test_a_state_that_no_child_can_write_halts_its_market(
 ) -> None:
     monkeypatch.setattr(snapshotter, "IN_PLACE_ROWS_MAX", -1)
     fault = OverflowError("too large")
-    faulty = _raising(fault, snapshotter.save_snapshot, _names(SICK))
+    faulty = _raising(fault, save_snapshot, _names(SICK))
     monkeypatch.setattr(snapshotter, "save_snapshot", faulty)
     engine = run(lambda: published(client, WELL) == commands(client, WELL), snapshot_every=1)
     for market_id in (SICK, WELL):
