@@ -92,9 +92,7 @@ def test_a_line_that_broke_is_opened_again(redis_db: redis.Redis) -> None:
     line = Line(redis_db)
     line.send("CLIENT", "ID")
     own_id = line.receive()
-    line.send("PING")
     redis_db.client_kill_filter(_id=own_id)
-    assert line.receive() == b"PONG"  # was on its way
     line.send("PING")
     with pytest.raises(redis.ConnectionError):
         line.receive()
