@@ -29,7 +29,15 @@ from exchange_site.admin_base import (
     user_column,
 )
 from trading.admin.rows import LIVE, fills_table, orders_table, position_size
+from trading.conversions import units_text
+from trading.market_rules import market_rules
 from trading.models import Fill, Order, Position
+from trading.position_figures import (
+    PositionFigures,
+    liquidation_price_ticks,
+    position_figures,
+)
+from trading.selectors import leverages_set
 
 
 def value_units(position: Position) -> int:
@@ -53,6 +61,34 @@ def _leverage(position: Position) -> Cell:
         return NOTHING
     tenths = 10 * abs(position.entry_cost_units) // position.margin_units
     return f"{tenths // 10}.{tenths % 10}×"
+
+
+def _figures(position: Position) -> PositionFigures | None:
+    leverage_set = leverages_set(position.user_id).get(position.market_id)
+    mark_ticks = position.market.status.mark_price_ticks
+    return position_figures(position, market_rules(position.market_id), mark_ticks, leverage_set)
+
+
+def _initial_margin(position: Position) -> Cell:
+    figures = _figures(position)
+    return money(figures.initial_margin_units) if figures else NOTHING
+
+
+def _removable_margin(position: Position) -> Cell:
+    figures = _figures(position)
+    return money(figures.removable_margin_units) if figures else NOTHING
+
+
+def _margin_ratio(position: Position) -> Cell:
+    figures = _figures(position)
+    if figures is None or figures.margin_ratio_ppm is None:
+        return NOTHING
+    return units_text(figures.margin_ratio_ppm)
+
+
+def _liquidation_price(position: Position) -> Cell:
+    ticks = liquidation_price_ticks(position, market_rules(position.market_id))
+    return price(ticks, position.market)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -108,7 +144,16 @@ class PositionAdmin(RecordAdmin):
                 )
             },
         ),
-        ("Margin", {"fields": (("margin", "leverage"),)}),
+        (
+            "Margin",
+            {
+                "fields": (
+                    ("margin", "leverage", "own_leverage"),
+                    ("initial_margin", "removable_margin"),
+                    ("margin_ratio", "liquidation_price"),
+                )
+            },
+        ),
         ("History", {"fields": ("realized_pnl", ("seq", "updated"))}),
     )
 
@@ -125,6 +170,13 @@ class PositionAdmin(RecordAdmin):
     unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
     margin = money_column("margin_units", "margin")
     leverage = shown("entry cost per margin", _leverage)
+    own_leverage = shown(
+        "leverage", lambda position: f"{position.leverage}×" if position.leverage else NOTHING
+    )
+    initial_margin = shown("initial margin", _initial_margin)
+    removable_margin = shown("removable margin", _removable_margin)
+    margin_ratio = shown("margin ratio", _margin_ratio)
+    liquidation_price = shown("liquidation price", _liquidation_price)
     realized_pnl = gain_column("realized_pnl_units", "realised PnL")
     updated = time_column("updated_at", "last change")
 
