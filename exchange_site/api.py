@@ -7,7 +7,7 @@ wrong on the way to a view is translated here.
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from http import HTTPStatus
@@ -41,26 +41,21 @@ class ApiError(Exception):
     """A request that can't be served, and what its sender should change."""
 
     def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        field: str | None = None,
-        details: Mapping[str, Any] | None = None,
+        self, status: int, code: str, message: str, field: str | None = None, **details: Any
     ) -> None:
-        """``details``: further members of the answer's body, as `exchange_site.schema.Error`."""
+        """``details``: further members of the body, as in `exchange_site.schema.Error`."""
         super().__init__(message)
         self.status = int(status)
         self.code = code
         self.message = message
         self.field = field
-        self.details = details or {}
+        self.details = details
 
     def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"message": self.message, "code": self.code}
+        body = {"message": self.message, "code": self.code, **self.details}
         if self.field is not None:
             body["field"] = self.field
-        return {**body, **self.details}
+        return body
 
 
 def invalid(field: str, message: str, code: str = "INVALID_FIELD") -> ApiError:

@@ -116,8 +116,13 @@ def insufficient_balance(needed: Needed, available_units: int) -> ApiError:
     )
     if "alreadyHeld" in required:
         message += f", of which the order holds {required['alreadyHeld']}"
-    details = {"required": required, "available": available}
-    return ApiError(HTTPStatus.BAD_REQUEST, "INSUFFICIENT_BALANCE", f"{message}.", details=details)
+    return ApiError(
+        HTTPStatus.BAD_REQUEST,
+        "INSUFFICIENT_BALANCE",
+        f"{message}.",
+        required=required,
+        available=available,
+    )
 
 
 def account_not_found() -> ApiError:
