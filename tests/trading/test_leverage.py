@@ -98,10 +98,10 @@ def test_a_positions_leverage_is_a_floor_and_its_tier_a_ceiling(trader: Trader) 
         # At 21,000: value 4,200, equity 1,000 − 800 = 200, maintenance 42 and the fee's 4.2.
         (200, "20222.4", "4.2", "0.231", 210_000, "-800"),
         # At the liquidation price it is above 1, a tick before it below, however near.
-        (200, "20222.4", "4.04448", "1.000202", 202_224, "-955.52"),
-        (200, "20222.4", "4.0445", "0.999752", 202_225, "-955.5"),
-        (-200, "29673.6", "5.93472", "1.000014", 296_736, "-934.72"),
-        (-200, "29673.6", "5.9347", "0.999704", 296_735, "-934.7"),
+        (200, "20222.4", "4.04448", "1.000209", 202_224, "-955.52"),
+        (200, "20222.4", "4.0445", "0.999764", 202_225, "-955.5"),
+        (-200, "29673.6", "5.93472", "1.00003", 296_736, "-934.72"),
+        (-200, "29673.6", "5.9347", "0.999719", 296_735, "-934.7"),
         # At 31,000: equity 1,000 − 1,200 is below zero.
         (-200, "29673.6", "6.2", None, 310_000, "-1200"),
     ],
@@ -250,6 +250,7 @@ def test_a_refusal_names_what_is_needed_by_part(trader: Trader) -> None:
 
 
 @pytest.mark.parametrize("side", ["LONG", "SHORT"])
+@pytest.mark.usefixtures("trader")
 def test_a_market_order_at_most_leverage_needs_little_more_than_its_margin(side: str) -> None:
     """A value of 4,000 at 50× with 200 in the wallet."""
     poor = make_trader(200_000_000)

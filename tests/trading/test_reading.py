@@ -78,6 +78,7 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
         "filledQty": "0",
         "remainingQty": "0.5",
         "price": "25000",
+        "maxSlippage": None,
         "averagePrice": None,
         "margin": "2500",
         "leverage": None,

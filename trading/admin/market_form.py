@@ -93,8 +93,11 @@ _ANY_TIER = LeverageTier(floor_units=0, max_leverage=1, maintenance_ppm=1)
 _FIELD_OF_COLUMN = {converted.column: name for name, converted in CONVERTED.items()}
 
 
-def _percent(label: str, smallest: str, largest: str, help_text: str = "") -> forms.DecimalField:
+def _percent(
+    label: str, smallest: str, largest: str, help_text: str = "", *, required: bool = True
+) -> forms.DecimalField:
     return forms.DecimalField(
+        required=required,
         label=label,
         help_text=help_text,
         min_value=Decimal(smallest),
@@ -133,7 +136,8 @@ class MarketForm(_ModelForm):
         "0.0001",
         "99.9999",
         "How far from the mark price a market order that names no other limit may fill; at most "
-        "the price band.",
+        "the price band. Left empty it stays, 1 % for a new market.",
+        required=False,
     )
     maker_fee_percent = _percent(
         "Maker fee, %", "-100", "100", "Of the value of a resting fill; below zero a rebate."

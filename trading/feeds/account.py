@@ -31,7 +31,7 @@ from matching.messages.events import (
 )
 from matching.messages.limits import PPM
 from matching.messages.tiers import margin_ratio_ppm
-from matching.messages.vocabulary import OrderStatus, Role, Side
+from matching.messages.vocabulary import OrderStatus, RejectCode, Role, Side
 from trading.conversions import average_price_text, ppb_text, units_text
 from trading.feeds.protocol import ACCOUNT_CHANNEL
 from trading.feeds.scale import Scale
@@ -157,7 +157,7 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= _order(event.order_id, OrderStatus.WAITING)
             shown |= {"referencePrice": scale.price(event.reference_ticks)}
             shown |= {"qty": scale.size(event.size_lots)}
-            shown |= {"price": scale.price(event.price_ticks) if event.price_ticks else None}
+            shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
         case OrderAmended():
             shown |= _order(event.order_id, OrderStatus.OPEN)
             shown |= {"price": scale.price(event.price_ticks), "qty": scale.size(event.size_lots)}
@@ -181,7 +181,8 @@ def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"margin": units_text(event.margin_units)}
         case MarginAdjustmentRejected():
             shown |= {"reason": event.code, "released": units_text(event.released_units)}
-            shown |= {"removable": units_text(event.removable_units)}
+            if event.code is RejectCode.INSUFFICIENT_MARGIN:
+                shown |= {"removable": units_text(event.removable_units)}
         case CountdownSet():
             shown |= {"dueMs": event.due_ms}
         case PositionLiquidated():
