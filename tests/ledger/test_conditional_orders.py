@@ -122,8 +122,9 @@ def test_a_market_order_holds_for_the_limit_it_fired_with(world):
     order = Order.objects.get(pk=stop)
     assert (order.price_ticks, order.held_units) == (999, 4 * (49_950 + 4_500 + 250))
     (row,) = engine_snapshot_of_rows(MarketCursor.objects.get()).waiting
-    assert row.command.price_ticks == 999
-    assert row.command.trigger.max_slippage_ppm == 10_000
+    trigger = row.command.trigger
+    assert trigger is not None
+    assert (row.command.price_ticks, trigger.max_slippage_ppm) == (999, 10_000)
 
 
 def test_the_mark_of_an_earlier_batch_serves_as_well(world):

@@ -56,7 +56,7 @@ def _unrealized_pnl(position: Position) -> Cell:
     return gain_or_loss(value_units(position) - position.entry_cost_units)
 
 
-def _leverage(position: Position) -> Cell:
+def _cost_per_margin(position: Position) -> Cell:
     if not position.margin_units:
         return NOTHING
     tenths = 10 * abs(position.entry_cost_units) // position.margin_units
@@ -148,7 +148,7 @@ class PositionAdmin(RecordAdmin):
             "Margin",
             {
                 "fields": (
-                    ("margin", "leverage", "own_leverage"),
+                    ("margin", "cost_per_margin", "own_leverage"),
                     ("initial_margin", "removable_margin"),
                     ("margin_ratio", "liquidation_price"),
                 )
@@ -169,7 +169,7 @@ class PositionAdmin(RecordAdmin):
     value = shown("value at the mark", lambda position: signed_money(value_units(position)))
     unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
     margin = money_column("margin_units", "margin")
-    leverage = shown("entry cost per margin", _leverage)
+    cost_per_margin = shown("entry cost per margin", _cost_per_margin)
     own_leverage = shown(
         "leverage", lambda position: f"{position.leverage}×" if position.leverage else NOTHING
     )
