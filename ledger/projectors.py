@@ -62,6 +62,7 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
+from matching.messages.limits import MAX_LEVERAGE
 from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
 
 FILLED = OrderStatus.FILLED.value
@@ -181,7 +182,8 @@ def _leverage_of(batch: Batch, row: OrderRow, price_ticks: int) -> int:
     named_units = row.margin_units // row.size_lots
     if not named_units:
         return row.leverage
-    return max(1, -(-batch.units_per_tick_lot * price_ticks // named_units))
+    worth_units = batch.units_per_tick_lot * price_ticks
+    return min(MAX_LEVERAGE, max(1, -(-worth_units // named_units)))
 
 
 def project_position_changed(batch: Batch, _entry: OutputEntry, event: PositionChanged) -> None:
