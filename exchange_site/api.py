@@ -40,15 +40,19 @@ AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)
 class ApiError(Exception):
     """A request that can't be served, and what its sender should change."""
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, **details: Any
+    ) -> None:
+        """``details``: further members of the body, as in `exchange_site.schema.Error`."""
         super().__init__(message)
         self.status = int(status)
         self.code = code
         self.message = message
         self.field = field
+        self.details = details
 
-    def body(self) -> dict[str, str]:
-        body = {"message": self.message, "code": self.code}
+    def body(self) -> dict[str, Any]:
+        body = {"message": self.message, "code": self.code, **self.details}
         if self.field is not None:
             body["field"] = self.field
         return body

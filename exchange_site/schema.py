@@ -20,12 +20,26 @@ ERRORS = {
 }
 
 
+class Required(msgspec.Struct, frozen=True, rename="camel"):
+    """What an order or a margin change must hold, by part. `total` is their sum, less what an order
+    that is amended holds already."""
+
+    margin: str
+    open_loss: str
+    fee: str
+    total: str
+    already_held: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class Error(msgspec.Struct, frozen=True):
-    """Any answer that is not a success."""
+    """Any answer that is not a success. `required` and `available` come with
+    INSUFFICIENT_BALANCE."""
 
     message: str
     code: str
     field: str | None = None
+    required: Required | msgspec.UnsetType = msgspec.UNSET
+    available: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _StructSchema(OpenApiSerializerExtension):

@@ -55,6 +55,7 @@ class OrderRow:
         "hold_units",
         "id",
         "is_amended",
+        "leverage",
         "margin_units",
         "price_ticks",
         "reason",
@@ -83,6 +84,7 @@ class OrderRow:
         margin_units: int,
         hold_units: int,
         triggered_ms: int | None,
+        leverage: int,
     ) -> None:
         self.id = id
         self.user_id = user_id
@@ -99,6 +101,7 @@ class OrderRow:
         self.margin_units = margin_units
         self.hold_units = hold_units
         self.triggered_ms = triggered_ms
+        self.leverage = leverage
         self.touched_ms = 0
         self.is_amended = False
 
@@ -130,12 +133,31 @@ class JournalRow(NamedTuple):
 
 
 @dataclass(slots=True)
+class Moved:
+    """What the fills of one entry did to an account's position: signed lots, and the highest
+    leverage of its orders by side."""
+
+    lots: int = 0
+    leverage_long: int = 0
+    leverage_short: int = 0
+
+
+NOT_MOVED = Moved()
+
+
+@dataclass(slots=True)
 class PositionRow:
-    """Resulting state; ``realized_pnl_units`` is what the batch adds."""
+    """Resulting state; ``realized_pnl_units`` is what the batch adds.
+
+    ``leverage`` is the highest of the batch's orders that opened or added to the position, and, if
+    ``is_new`` (it was flat or of the other side, as the batch saw), all there is to its leverage.
+    """
 
     position_lots: int = 0
     entry_cost_units: int = 0
     margin_units: int = 0
+    leverage: int = 0
+    is_new: bool = False
     seq: int = 0
     updated_ms: int = 0
     realized_pnl_units: int = 0
@@ -195,6 +217,7 @@ class Batch:
     time_ms: int = 0
     time_text: str = ""
     traded: set[int] = field(default_factory=set)
+    moved: dict[int, Moved] = field(default_factory=dict)
 
     def begin_entry(self, entry: OutputEntry) -> None:
         self.seq = entry.seq
@@ -209,6 +232,7 @@ class Batch:
     def end_entry(self) -> None:
         if self.traded:
             raise self.poison(f"positions of {sorted(self.traded)} moved, none was told changed")
+        self.moved.clear()
 
     def poison(self, why: str) -> PoisonEntry:
         return PoisonEntry(self.market_id, self.seq, why)

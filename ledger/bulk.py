@@ -29,7 +29,7 @@ CURSOR_EXISTS = "SELECT 1 FROM ledger_marketcursor WHERE market_id = %s"
 LOAD_ORDERS = """
     SELECT id, user_id, side, size_lots, held_units, filled_lots, cancelled_lots,
            filled_cost_units, status, reason, arrival, price_ticks, margin_units, hold_units,
-           (extract(epoch FROM triggered_at) * 1000)::bigint
+           (extract(epoch FROM triggered_at) * 1000)::bigint, leverage
       FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
 """
 LOAD_ACCOUNTS = """
@@ -80,17 +80,19 @@ UPDATE_ORDERS = """
 UPSERT_POSITIONS = """
     INSERT INTO trading_position AS p
            (market_id, user_id, position_lots, entry_cost_units, margin_units, seq,
-            realized_pnl_units, updated_at)
+            realized_pnl_units, updated_at, leverage)
     SELECT %s, v.user_id, v.lots, v.cost, v.margin, v.seq, v.pnl,
-           timestamptz 'epoch' + v.updated_ms * interval '1 millisecond'
+           timestamptz 'epoch' + v.updated_ms * interval '1 millisecond',
+           CASE WHEN v.is_new THEN v.leverage ELSE greatest(v.leverage, held.leverage, 0) END
       FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                  %s::bigint[], %s::bigint[])
-           AS v(user_id, lots, cost, margin, seq, pnl, updated_ms)
+                  %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[])
+           AS v(user_id, lots, cost, margin, seq, pnl, updated_ms, leverage, is_new)
+      LEFT JOIN trading_position held ON held.user_id = v.user_id AND held.market_id = %s
         ON CONFLICT (user_id, market_id) DO UPDATE
        SET position_lots = excluded.position_lots, entry_cost_units = excluded.entry_cost_units,
            margin_units = excluded.margin_units, seq = excluded.seq,
            realized_pnl_units = p.realized_pnl_units + excluded.realized_pnl_units,
-           updated_at = excluded.updated_at
+           leverage = excluded.leverage, updated_at = excluded.updated_at
 """
 UPSERT_STATUS = """
     INSERT INTO trading_marketstatus AS s
@@ -341,8 +343,10 @@ def _upsert_positions(statements: Statements, batch: Batch) -> None:
             numbers(row.seq for row in rows),
             numbers(row.realized_pnl_units for row in rows),
             numbers(row.updated_ms for row in rows),
+            numbers(row.leverage for row in rows),
+            words("t" if row.is_new else "f" for row in rows),
         )
-        statements.add(UPSERT_POSITIONS, (batch.market_id, *columns))
+        statements.add(UPSERT_POSITIONS, (batch.market_id, *columns, batch.market_id))
 
 
 def _upsert_status(statements: Statements, batch: Batch) -> None:

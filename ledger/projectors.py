@@ -7,7 +7,7 @@ contradict each other, the entry is poison and the market's persistence stops in
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
-from ledger.batch import Batch, FillRow, OrderRow
+from ledger.batch import NOT_MOVED, Batch, FillRow, Moved, OrderRow, PositionRow
 from ledger.order_changes import (
     OPEN,
     PENDING,
@@ -62,6 +62,7 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
+from matching.messages.limits import MAX_LEVERAGE
 from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
 
 FILLED = OrderStatus.FILLED.value
@@ -130,8 +131,12 @@ def project_trade(batch: Batch, _entry: OutputEntry, event: Trade) -> None:
 
 
 def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: str, side: Side) -> None:
+    moved = batch.moved.get(leg.account_id)
+    if moved is None:
+        moved = batch.moved[leg.account_id] = Moved()
+    moved.lots += trade.size_lots if side is Side.LONG else -trade.size_lots
     if leg.order_id:
-        _project_order_leg(batch, trade, leg, side)
+        _project_order_leg(batch, trade, leg, side, moved)
     batch.fills.append(
         FillRow(
             trade.trade_id,
@@ -153,10 +158,15 @@ def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: str, side: Sid
     batch.traded.add(leg.account_id)
 
 
-def _project_order_leg(batch: Batch, trade: Trade, leg: TradeLeg, side: Side) -> None:
+def _project_order_leg(batch: Batch, trade: Trade, leg: TradeLeg, side: Side, moved: Moved) -> None:
     row = open_order(batch, leg.order_id, leg.account_id)
     if row.side != side:
         raise batch.poison(f"order {row.id} is {row.side} and can't trade {side}")
+    leverage = _leverage_of(batch, row, trade.price_ticks)
+    if side is Side.LONG:
+        moved.leverage_long = max(moved.leverage_long, leverage)
+    else:
+        moved.leverage_short = max(moved.leverage_short, leverage)
     row.filled_lots += trade.size_lots
     row.filled_cost_units += batch.units_per_tick_lot * trade.price_ticks * trade.size_lots
     require_remaining(batch, row, leg.remaining_lots)
@@ -166,14 +176,35 @@ def _project_order_leg(batch: Batch, trade: Trade, leg: TradeLeg, side: Side) ->
         require_finished_holds_nothing(batch, row)
 
 
+def _leverage_of(batch: Batch, row: OrderRow, price_ticks: int) -> int:
+    """Of a margin named, what one lot at this price is worth over it, rounded up: initial margin
+    at that is never more than what was named."""
+    named_units = row.margin_units // row.size_lots
+    if not named_units:
+        return row.leverage
+    worth_units = batch.units_per_tick_lot * price_ticks
+    return min(MAX_LEVERAGE, max(1, -(-worth_units // named_units)))
+
+
 def project_position_changed(batch: Batch, _entry: OutputEntry, event: PositionChanged) -> None:
     row = batch.position_of(event.account_id)
+    _take_leverage(row, batch.moved.get(event.account_id, NOT_MOVED), event.position_lots)
     row.position_lots = event.position_lots
     row.entry_cost_units = event.entry_cost_units
     row.margin_units = event.margin_units
     row.seq = batch.seq
     row.updated_ms = batch.time_ms
     batch.traded.discard(event.account_id)
+
+
+def _take_leverage(row: PositionRow, moved: Moved, lots: int) -> None:
+    """Of the orders whose side the position is on now, if there is more of it than before."""
+    before = lots - moved.lots
+    if not lots or before * lots <= 0:
+        row.is_new, row.leverage = True, 0
+    if abs(lots) > abs(before) or before * lots < 0:
+        brought = moved.leverage_long if lots > 0 else moved.leverage_short
+        row.leverage = max(row.leverage, brought)
 
 
 def project_market_configured(batch: Batch, _entry: OutputEntry, event: MarketConfigured) -> None:

@@ -53,6 +53,7 @@ def project_order_triggered(batch: Batch, _entry: OutputEntry, event: OrderTrigg
         raise batch.poison(f"order {row.id} is {row.status} and can't be triggered")
     row.triggered_ms = batch.time_ms
     row.is_amended = True
+    row.price_ticks = event.price_ticks or row.price_ticks
     if event.needs_hold:
         mark = batch.status.mark_price_ticks if batch.status else None
         batch.perps.hold_requests.append(HoldRequest(row.id, mark or 0, batch.seq, batch.time_text))

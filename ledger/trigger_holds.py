@@ -16,7 +16,7 @@ from ledger.order_changes import WAITING
 from ledger.posting_rules import Line, Movement
 from ledger.statements import Cursor
 from matching.messages.commands import ActivateOrder
-from matching.messages.holds import reserve_per_lot, worst_price_ticks
+from matching.messages.holds import order_reserve
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import OrderType, Side
 from trading.outbox import NOT_YET, Promise, promise_commands
@@ -76,18 +76,18 @@ def _holds(
         row = batch.orders[request.order_id]
         mark_ticks = request.mark_price_ticks or (recorded[0] if recorded else 0)
         side = Side(row.side)
-        reserve = reserve_per_lot(
+        reserve = order_reserve(
             units_per_tick_lot=batch.units_per_tick_lot,
             taker_fee_ppm=taker_fee_ppm,
             side=side,
-            worst_ticks=worst_price_ticks(
-                side, OrderType(order_type), row.price_ticks, mark_ticks, best_bid_ticks=0
-            ),
+            order_type=OrderType(order_type),
+            price_ticks=row.price_ticks,
             mark_ticks=mark_ticks,
+            best_bid_ticks=0,
             named_margin_per_lot_units=row.margin_units // row.size_lots,
             leverage=leverage,
         )
-        yield request, reserve * row.size_lots
+        yield request, reserve.per_lot_units * row.size_lots
 
 
 def _grant(batch: Batch, row: OrderRow, request: HoldRequest, hold_units: int) -> Promise:

@@ -3,9 +3,10 @@
 from datetime import datetime
 from http import HTTPStatus
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, convert
 
 from exchange_site.api import ApiError
+from exchange_site.schema import Required
 from matching.messages.vocabulary import Side, TimeInForce
 from trading.conversions import (
     average_price_text,
@@ -20,6 +21,7 @@ from trading.models import (
     Order,
     Position,
 )
+from trading.position_figures import liquidation_price_ticks, position_figures
 from trading.selectors import OrderState
 from trading.services.placing import PlacedOrder
 
@@ -39,7 +41,8 @@ class OrderPlaced(Answer, frozen=True):
 
 
 class BatchItem(Answer, frozen=True):
-    """How one order of a batch fared: its id and status, or the code and field of what is wrong."""
+    """How one order of a batch fared: its id and status, or the code and field of what is wrong.
+    `required` and `available` come with INSUFFICIENT_BALANCE."""
 
     ok: bool
     message: str
@@ -47,6 +50,8 @@ class BatchItem(Answer, frozen=True):
     status: str | None = None
     code: str | None = None
     field: str | None = None
+    required: Required | UnsetType = UNSET
+    available: str | UnsetType = UNSET
 
 
 class BatchAnswer(Answer, frozen=True):
@@ -89,6 +94,9 @@ class OrderAnswer(Answer, frozen=True):
     `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
     whole position.
 
+    `maxSlippage` is how far from the mark price a market order may fill when it is placed or fires,
+    null where there is no limit but `price`.
+
     `margin` is what was named for the whole order, null where `leverage` decides; `held` is the
     money still reserved; `reason` says why it was rejected, cancelled or expired.
     """
@@ -104,6 +112,7 @@ class OrderAnswer(Answer, frozen=True):
     filled_qty: str
     remaining_qty: str | None
     price: str
+    max_slippage: str | None
     average_price: str | None
     margin: str | None
     leverage: int | None
@@ -125,8 +134,10 @@ class OrderAnswer(Answer, frozen=True):
 class PositionAnswer(Answer, frozen=True):
     """`type` is LONG, SHORT, or null when flat; `qty` has no sign.
 
-    At the mark price: `leverage` is value / margin, `marginRatio` maintenance margin / equity, null
-    when nothing is left; the position is liquidated at `liquidationPrice`, null if at no price.
+    At the mark price: `leverage` is value / margin. `marginRatio` is what the position must have,
+    maintenance margin and liquidation fee, over its equity: above 1 it is liquidated; null when
+    nothing is left. That happens at `liquidationPrice`, null if at no price. `removableMargin` can
+    be taken out, no unit more: what stays, less an unrealised loss, is at least `initialMargin`.
     """
 
     id: int
@@ -142,6 +153,8 @@ class PositionAnswer(Answer, frozen=True):
     liquidation_price: str | None
     leverage: str | None
     margin_ratio: str | None
+    initial_margin: str | None
+    removable_margin: str | None
     updated_at: datetime
 
 
@@ -200,7 +213,7 @@ def cancelling_answer(order: OrderState) -> OrderPlaced:
 
 def batch_item(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
     if isinstance(result, ApiError):
-        return BatchItem(ok=False, message=result.message, code=result.code, field=result.field)
+        return convert({"ok": False, **result.body()}, BatchItem)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
     return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
 
@@ -224,6 +237,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
         price=ticks_text(order.price_ticks, rules.tick_size),
+        max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
         average_price=_average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,
         leverage=None if by_margin or order.reduce_only else order.leverage,
@@ -262,18 +276,18 @@ def _average_price(cost_units: int, size_lots: int, rules: MarketRules) -> str |
     return average_price_text(cost_units, size_lots, rules.units_per_tick_lot, rules.tick_size)
 
 
-def position_answer(position: Position, rules: MarketRules, mark_ticks: int) -> PositionAnswer:
+def position_answer(
+    position: Position, rules: MarketRules, mark_ticks: int, leverage_set: int | None
+) -> PositionAnswer:
     lots, cost, margin = (
         position.position_lots,
         position.entry_cost_units,
         position.margin_units,
     )
-    value_units = rules.units_per_tick_lot * mark_ticks * lots
-    unrealized_units = value_units - cost if mark_ticks else None
-    liquidation_ticks = rules.tiers.liquidation_price_ticks(lots, cost, margin) if lots else 0
     side = (Side.LONG if lots > 0 else Side.SHORT).value if lots else None
-    judged = bool(lots and mark_ticks)
-    maintenance_units = rules.tiers.maintenance_units(abs(value_units)) if judged else 0
+    figures = position_figures(position, rules, mark_ticks, leverage_set)
+    flat_pnl = "0" if mark_ticks else None
+    ratio_ppm = figures.margin_ratio_ppm if figures else None
     return PositionAnswer(
         id=position.pk,
         user_id=position.user_id,
@@ -283,13 +297,13 @@ def position_answer(position: Position, rules: MarketRules, mark_ticks: int) -> 
         margin=units_text(margin),
         average_price=_average_price(cost, lots, rules),
         mark_price=price_or_none(mark_ticks, rules),
-        unrealized_pnl=None if unrealized_units is None else units_text(unrealized_units),
+        unrealized_pnl=units_text(figures.unrealized_pnl_units) if figures else flat_pnl,
         realized_pnl=units_text(position.realized_pnl_units),
-        liquidation_price=price_or_none(liquidation_ticks, rules),
-        leverage=ratio_text(abs(value_units), margin) if judged else None,
-        margin_ratio=(
-            ratio_text(maintenance_units, margin + value_units - cost) if judged else None
-        ),
+        liquidation_price=price_or_none(liquidation_price_ticks(position, rules), rules),
+        leverage=ratio_text(abs(figures.value_units), margin) if figures else None,
+        margin_ratio=None if ratio_ppm is None else units_text(ratio_ppm),
+        initial_margin=units_text(figures.initial_margin_units) if figures else None,
+        removable_margin=units_text(figures.removable_margin_units) if figures else None,
         updated_at=position.updated_at,
     )
 

@@ -158,9 +158,13 @@ class PositionsView(APIView):
         )
         page, next_cursor = keyset_page(request, rows)
         rules = all_market_rules()
+        leverages = selectors.leverages_set(user_id_of(request))
         positions = [
             position_answer(
-                row, rules[row.market_id], market_ticker(row.market_id).mark_price_ticks
+                row,
+                rules[row.market_id],
+                market_ticker(row.market_id).mark_price_ticks,
+                leverages.get(row.market_id),
             )
             for row in page
         ]

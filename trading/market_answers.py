@@ -20,7 +20,8 @@ class TierAnswer(Answer, frozen=True):
 
 
 class MarketAnswer(Answer, frozen=True):
-    """Rates are fractions: a fee of "0.0005" is five hundredths of a percent."""
+    """Rates are fractions: a fee of "0.0005" is five hundredths of a percent. `maxSlippage` is of
+    market orders that name none."""
 
     id: str
     base_asset: str
@@ -32,6 +33,7 @@ class MarketAnswer(Answer, frozen=True):
     max_qty: str
     min_notional: str
     price_band: str
+    max_slippage: str
     maker_fee: str
     taker_fee: str
     max_leverage: int
@@ -197,6 +199,7 @@ def market_answer(rules: MarketRules, ticker: Ticker) -> MarketAnswer:
         max_qty=lots_text(rules.max_size_lots, rules.lot_size),
         min_notional=units_text(rules.min_notional_units),
         price_band=units_text(rules.price_band_ppm),  # parts per million are millionths too
+        max_slippage=units_text(rules.max_slippage_ppm),
         maker_fee=units_text(rules.maker_fee_ppm),
         taker_fee=units_text(rules.taker_fee_ppm),
         max_leverage=rules.max_leverage,

@@ -41,6 +41,7 @@ class MarketRules:
     max_size_lots: int
     min_notional_units: int
     price_band_ppm: int
+    max_slippage_ppm: int
     maker_fee_ppm: int
     taker_fee_ppm: int
     liquidation_fee_ppm: int

@@ -159,4 +159,5 @@ def _trigger_of(order: Order) -> Trigger | None:
         by=TriggerBy(order.trigger_by),
         price_ticks=order.trigger_price_ticks,
         callback_ppm=order.trigger_callback_ppm,
+        max_slippage_ppm=order.max_slippage_ppm,
     )

@@ -26,6 +26,7 @@ from trading.models import (
     Order,
     OutboxCommand,
     Position,
+    TraderLeverage,
 )
 
 AnyOrder = TypeVar("AnyOrder", Order, "OrderState")
@@ -156,6 +157,12 @@ def positions_of_user(
 
 def open_position(user_id: int, market_id: str) -> Position | None:
     return positions_of_user(user_id, market_id).first()
+
+
+def leverages_set(user_id: int) -> dict[str, int]:
+    """By market: the leverage the trader set for it."""
+    rows = TraderLeverage.objects.filter(user_id=user_id)
+    return dict(rows.values_list("market_id", "leverage"))
 
 
 def fills_of_user(user_id: int, market_id: str | None = None) -> QuerySet[Fill]:

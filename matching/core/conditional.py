@@ -27,6 +27,7 @@ from matching.messages.events import (
     CountdownSet,
     OrderTriggered,
 )
+from matching.messages.holds import slippage_limit_ticks
 from matching.messages.vocabulary import CancelReason, MarketState, RejectCode, TriggerBy
 
 
@@ -57,6 +58,10 @@ def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
         if not size_lots:
             state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
             return
+    limit_ticks = _slippage_limit(state, waiting)
+    command = waiting.command = msgspec.structs.replace(
+        command, size_lots=size_lots, price_ticks=limit_ticks or command.price_ticks
+    )
     needs_hold = not command.reduce_only
     if needs_hold:
         state.triggers.fire(waiting)  # keeps its place among the account's orders
@@ -69,14 +74,24 @@ def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
             reference_ticks=reference,
             size_lots=size_lots,
             needs_hold=needs_hold,
+            price_ticks=limit_ticks,
         )
     )
     if not needs_hold:
-        place(
-            state,
-            msgspec.structs.replace(command, size_lots=size_lots, hold_units=0, trigger=None),
-            turn,
-        )
+        place(state, msgspec.structs.replace(command, hold_units=0, trigger=None), turn)
+
+
+def _slippage_limit(state: State, waiting: WaitingOrder) -> int:
+    """Of an order that fires at this mark; 0 for one without a slippage limit."""
+    max_slippage_ppm = waiting.trigger.max_slippage_ppm
+    if not max_slippage_ppm or state.config is None:
+        return 0
+    return slippage_limit_ticks(
+        waiting.command.side,
+        state.mark_price_ticks,
+        max_slippage_ppm,
+        state.config.price_band_ppm,
+    )
 
 
 def on_activate_order(state: State, command: ActivateOrder, turn: Turn) -> None:

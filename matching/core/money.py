@@ -1,8 +1,7 @@
 """Money that comes and goes without a fill: a position's margin, the insurance fund, settlement.
 
-Taking margin out keeps (a) margin at least the initial margin of the position at the mark, and (b)
-margin less the unrealised loss at least that and a tenth of the notional (Hyperliquid, "transfer
-requirements").
+What margin may be taken out is `TierTable.removable_margin_units`: what stays, less the unrealised
+loss, covers initial margin at the position's leverage.
 
 Settlement closes every position at one price and gives all margin back. Where a margin doesn't
 cover its loss the insurance fund pays; what the fund can't pay is taken from the profits of the
@@ -30,10 +29,12 @@ def on_adjust_margin(state: State, command: AdjustMargin, turn: Turn) -> None:
     account = state.accounts.get(command.account_id)
     amount = command.amount_units
     code = None
+    removable = 0
     if account is None or not account.position_lots or state.market_state.has_ended:
         code = RejectCode.NO_POSITION
     elif amount < 0:
-        code = _removal_refusal(state, account, -amount)
+        removable = _removable_units(state, account, command.leverage)
+        code = _removal_refusal(state, -amount, removable)
     elif not state.has_room_for(amount):
         code = RejectCode.MARKET_FULL
     if code is not None or account is None:
@@ -42,6 +43,7 @@ def on_adjust_margin(state: State, command: AdjustMargin, turn: Turn) -> None:
                 account_id=command.account_id,
                 code=code or RejectCode.NO_POSITION,
                 released_units=max(0, amount),
+                removable_units=removable,
             )
         )
         return
@@ -62,15 +64,22 @@ def on_adjust_margin(state: State, command: AdjustMargin, turn: Turn) -> None:
     )
 
 
-def _removal_refusal(state: State, account: Account, amount: int) -> RejectCode | None:
+def _removable_units(state: State, account: Account, leverage: int) -> int:
+    """0 while there is no mark to judge by."""
     if not is_pricing(state):
-        return RejectCode.INDEX_STALE
-    removable = state.tiers.removable_margin_units(
+        return 0
+    return state.tiers.removable_margin_units(
         account.position_lots,
         account.entry_cost_units,
         account.margin_units,
         state.mark_price_ticks,
+        leverage,
     )
+
+
+def _removal_refusal(state: State, amount: int, removable: int) -> RejectCode | None:
+    if not is_pricing(state):
+        return RejectCode.INDEX_STALE
     return RejectCode.INSUFFICIENT_MARGIN if amount > removable else None
 
 

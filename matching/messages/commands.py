@@ -117,18 +117,22 @@ class Trigger(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     price_ticks     fires there; of a trailing stop, its activation price, 0 to be active at once
     callback_ppm    of a trailing stop: how far back from the best price it fires; else 0
+    max_slippage_ppm  of a market order: how far from the mark when it fires it may fill at worst;
+                    0: the order's price stays as it was sent
     """
 
     kind: TriggerKind
     by: TriggerBy
     price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)]
     callback_ppm: Annotated[int, Meta(ge=0, lt=PPM)] = 0
+    max_slippage_ppm: Annotated[int, Meta(ge=0, lt=PPM)] = 0
 
 
 class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     """Place an order whose hold is already committed in the trader's wallet.
 
-    price_ticks      the limit; of a market order, the worst price the trader's hold was made for
+    price_ticks      the limit; of a market order, its slippage limit when it was sent, the worst
+                     price its hold was made for
     margin_units     margin the trader named for the whole order; 0 when ``leverage`` decides
     leverage         position notional per unit of margin, where ``margin_units`` is 0
     hold_units       what was moved from available to held for this order; the engine gives back
@@ -192,11 +196,17 @@ class AmendOrder(_Command, frozen=True, tag="AmendOrder"):
 
 
 class AdjustMargin(_Command, frozen=True, tag="AdjustMargin"):
-    """Add margin to a position (> 0, already held) or take some out (< 0)."""
+    """Add margin to a position (> 0, already held) or take some out (< 0).
+
+    leverage    the position's: what stays must cover initial margin at it. It is a term between the
+                trader and the exchange that only this command needs, so it comes along; the engine
+                caps it by the position's tier. 0: as much as the tier allows
+    """
 
     command_id: Id
     account_id: Id
     amount_units: Annotated[int, Meta(ge=-MAX_MONEY_UNITS, le=MAX_MONEY_UNITS)]
+    leverage: Annotated[int, Meta(ge=0, le=MAX_LEVERAGE)] = 0
 
 
 class FundInsurance(_Command, frozen=True, tag="FundInsurance"):

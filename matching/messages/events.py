@@ -113,6 +113,8 @@ class OrderTriggered(_Event, frozen=True, tag="OrderTriggered"):
     its hold first: ``needs_hold``.
 
     size_lots: what it will execute, of a close-position order known only now.
+    price_ticks: of a market order with a slippage limit, the worst price it may fill at, made from
+    the mark it fired at; 0: the price it was placed with stays.
     """
 
     order_id: int
@@ -120,6 +122,7 @@ class OrderTriggered(_Event, frozen=True, tag="OrderTriggered"):
     reference_ticks: int
     size_lots: int
     needs_hold: bool
+    price_ticks: int = 0
 
 
 class OrderAmended(_Event, frozen=True, tag="OrderAmended"):
@@ -283,11 +286,15 @@ class MarginAdjusted(_Event, frozen=True, tag="MarginAdjusted"):
 
 
 class MarginAdjustmentRejected(_Event, frozen=True, tag="MarginAdjustmentRejected"):
-    """Nothing changed; what was held for it goes back."""
+    """Nothing changed; what was held for it goes back.
+
+    removable_units: how much could have been taken out, at the mark as it was then.
+    """
 
     account_id: int
     code: RejectCode
     released_units: int
+    removable_units: int = 0
 
 
 class InsuranceFunded(_Event, frozen=True, tag="InsuranceFunded"):

@@ -12,9 +12,13 @@ trader, and per lot, so that any part of an order is covered by its share of the
 
 P of a long is its limit. A short fills at bids at or above its limit, so while it may take, P is
 what the best bid could be; once it rests, P is its limit. So a short at one tick holds its share.
+
+The limit of a market order is as far from the mark as its slippage allows. Its open loss is counted
+there on both sides, so a market order to sell reserves about what the same order to buy does:
+margin and fee where it would fill best, open loss where it would fill worst.
 """
 
-from matching.messages.limits import PPM
+from matching.messages.limits import MAX_PRICE_TICKS, PPM
 from matching.messages.vocabulary import OrderType, Side
 
 # How far bids may rise between the API's look at the book and the engine's, before a taking short
@@ -32,6 +36,13 @@ def band_edges(mark_ticks: int, band_ppm: int) -> tuple[int, int]:
     lower = ceil_div(mark_ticks * (PPM - band_ppm), PPM)
     upper = mark_ticks * (PPM + band_ppm) // PPM
     return max(1, lower), upper
+
+
+def slippage_limit_ticks(side: Side, mark_ticks: int, max_slippage_ppm: int, band_ppm: int) -> int:
+    """The worst price of a market order: mark·(1 ± slippage), rounded towards the mark, so never
+    further from it than was allowed; and never outside the price band."""
+    lower, upper = band_edges(mark_ticks, min(max_slippage_ppm, band_ppm))
+    return min(upper, MAX_PRICE_TICKS) if side is Side.LONG else lower
 
 
 def margin_per_lot(
@@ -61,7 +72,7 @@ def worst_price_ticks(
 ) -> int:
     """P: the highest price the order may fill at, as far as the API can know.
 
-    ``price_ticks`` of a market order is its band edge. ``best_bid_ticks`` is 0 for no bids.
+    ``price_ticks`` of a market order is its slippage limit. ``best_bid_ticks`` is 0 for no bids.
     """
     if side is Side.LONG:
         return price_ticks
@@ -85,3 +96,41 @@ def reserve_per_lot(
     margin = margin_per_lot(units_per_tick_lot, worst_ticks, named_margin_per_lot_units, leverage)
     loss = open_loss_per_lot(units_per_tick_lot, side, worst_ticks, mark_ticks)
     return margin + loss + fee_units(units_per_tick_lot, worst_ticks, 1, taker_fee_ppm)
+
+
+class Reserve:
+    """What one lot of an order reserves, by part, in money units."""
+
+    __slots__ = ("fee_units", "margin_units", "open_loss_units")
+
+    def __init__(self, margin_units: int, open_loss_units: int, fee_units: int) -> None:
+        self.margin_units = margin_units
+        self.open_loss_units = open_loss_units
+        self.fee_units = fee_units
+
+    @property
+    def per_lot_units(self) -> int:
+        return self.margin_units + self.open_loss_units + self.fee_units
+
+
+def order_reserve(
+    *,
+    units_per_tick_lot: int,
+    taker_fee_ppm: int,
+    side: Side,
+    order_type: OrderType,
+    price_ticks: int,
+    mark_ticks: int,
+    best_bid_ticks: int,
+    named_margin_per_lot_units: int,
+    leverage: int,
+) -> Reserve:
+    """What a lot of an order that arrives must reserve; arguments as of `worst_price_ticks`."""
+    k = units_per_tick_lot
+    worst = worst_price_ticks(side, order_type, price_ticks, mark_ticks, best_bid_ticks)
+    loss_at = price_ticks if order_type is OrderType.MARKET else worst
+    return Reserve(
+        margin_per_lot(k, worst, named_margin_per_lot_units, leverage),
+        open_loss_per_lot(k, side, loss_at, mark_ticks),
+        fee_units(k, worst, 1, taker_fee_ppm),
+    )

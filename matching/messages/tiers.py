@@ -18,6 +18,12 @@ exactly when Eq is below some line. Solved for m, each line gives a price, and t
 
     long   m < (V − M − a)/(n·(1 − r − φ))         short   m > (|V| + M + a)/(n·(1 + r + φ))
 
+The margin ratio tells how near that is: what the position must have, over what it has,
+
+    (MM(N) + φ·N) / Eq
+
+is above 1 exactly when the position is liquidatable, and 1 at the last price where it is not.
+
 Money here is in units times a million where a rate went in, so that nothing is rounded before the
 comparison; `a` is kept that way too.
 """
@@ -78,8 +84,11 @@ class TierTable:
         if not position_lots:
             return False
         equity = margin_units + self.k * position_lots * mark_ticks - entry_cost_units
-        notional = self.k * abs(position_lots) * mark_ticks
-        return equity * PPM < self.maintenance_ppm(notional) + self.fee_ppm * notional
+        return equity * PPM < self.required_ppm(self.k * abs(position_lots) * mark_ticks)
+
+    def required_ppm(self, notional_units: int) -> int:
+        """MM(N) + φ·N, in units × PPM: with less equity the position is liquidatable."""
+        return self.maintenance_ppm(notional_units) + self.fee_ppm * notional_units
 
     def liquidation_price_ticks(
         self, position_lots: int, entry_cost_units: int, margin_units: int
@@ -111,17 +120,31 @@ class TierTable:
         return prices
 
     def removable_margin_units(
-        self, position_lots: int, entry_cost_units: int, margin_units: int, mark_ticks: int
+        self,
+        position_lots: int,
+        entry_cost_units: int,
+        margin_units: int,
+        mark_ticks: int,
+        leverage: int,
     ) -> int:
-        """How much margin may be taken out: what stays is at least the initial margin at the mark,
-        and less the unrealised loss at least that and a tenth of the notional (Hyperliquid,
-        "transfer requirements")."""
+        """How much margin may be taken out; never negative. What stays, M', satisfies
+
+            M' + min(0, UPnL) ≥ staying_margin_units
+
+        An unrealised loss counts, a profit doesn't: it may be gone before the margin is missed
+        (Binance USDⓈ-M and Bybit, "maximum removable margin")."""
         value = self.k * position_lots * mark_ticks
-        notional = abs(value)
-        initial = ceil_div(notional, self.tier_of(notional).max_leverage)
         loss = max(0, entry_cost_units - value)
-        least = max(initial, loss + max(initial, ceil_div(notional, 10)))
-        return max(0, margin_units - least)
+        return max(0, margin_units - loss - self.staying_margin_units(abs(value), leverage))
+
+    def staying_margin_units(self, notional_units: int, leverage: int) -> int:
+        """Initial margin ⌈N/L⌉, of a position of this notional. L is the position's leverage, at
+        most what its tier allows; 0: as much as that. Where a tier asks more for maintenance and
+        the liquidation fee than for initial margin, it is that: what stays must not be
+        liquidatable."""
+        most = self.tier_of(notional_units).max_leverage
+        initial = ceil_div(notional_units, min(leverage or most, most))
+        return max(initial, ceil_div(self.required_ppm(notional_units), PPM))
 
     def bankruptcy_price_ticks(
         self, position_lots: int, entry_cost_units: int, margin_units: int
@@ -134,6 +157,17 @@ class TierTable:
             return max(1, ceil_div(debt * PPM, n * (PPM - self.fee_ppm)))
         debt = margin_units - entry_cost_units
         return max(1, debt * PPM // (n * (PPM + self.fee_ppm)))
+
+
+def margin_ratio_ppm(required_ppm: int, equity_units: int) -> int | None:
+    """What a position must have (units × PPM) over what it has, in millionths; None where it has
+    nothing left. Rounded away from 1, so that it is above 1 exactly when the position is
+    liquidatable, and 1 only where both are equal."""
+    if equity_units <= 0:
+        return None
+    if required_ppm > equity_units * PPM:
+        return ceil_div(required_ppm, equity_units)
+    return required_ppm // equity_units
 
 
 def tiers_are_sound(config: MarketConfig) -> bool:

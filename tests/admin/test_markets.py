@@ -143,6 +143,8 @@ def test_a_market_is_made_with_its_accounts(client_of: ClientOf) -> None:
         ({"taker_fee_percent": "0.00001"}, "no more than 4 decimal places"),
         ({"taker_fee_percent": "101"}, "less than or equal to 100"),
         ({"price_band_percent": "100"}, "less than or equal to 99.9999"),
+        ({"max_slippage_percent": "0"}, "greater than or equal to 0.0001"),
+        ({"max_slippage_percent": "7.5001"}, "The slippage must be at most the price band."),
         ({"min_size": "0"}, "must be above zero"),
         ({"min_size": "-1"}, "greater than or equal to 0"),
         ({"min_size": "NaN"}, "Enter a number."),

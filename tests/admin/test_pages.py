@@ -22,6 +22,8 @@ from exchange_site.admin_lists import RecordsList
 from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account, JournalEntry, Posting, Wallet
 from tests.admin.factories import NOW, make_order, make_trade, make_user, make_world
+from trading.answers import position_answer
+from trading.market_rules import forget_markets, market_rules
 from trading.models import Candle, Fill, Market, MarketStatus, Order, OutboxCommand, Position
 
 ClientOf = Callable[[str], Client]
@@ -244,6 +246,17 @@ def test_a_position_is_valued_at_the_mark(client_of: ClientOf, world: Market) ->
     for text in ("0.3 BTC", "2,500.00 USD", "2,510.00 USD", "+3.00 USD", "10.0×", "75.00 USD"):
         assert text in page, text
     assert "-3.00 USD" in get(client, url_of(Position, short.pk))
+    Position.objects.filter(pk=long.pk).update(leverage=25)
+    long.refresh_from_db()
+    forget_markets()
+    mark_ticks = long.market.status.mark_price_ticks
+    as_told = position_answer(long, market_rules(long.market_id), mark_ticks, None)
+    page = get(client, url_of(Position, long.pk))
+    # One figure for traders and staff.
+    for told in (as_told.margin_ratio, as_told.initial_margin, as_told.removable_margin):
+        assert told is not None
+        assert told in page
+    assert "25×" in page
     MarketStatus.objects.update(mark_price_ticks=0)
     assert "3.00 USD</span>" not in get(client, url_of(Position, long.pk)).replace("2.50", "")
 

@@ -175,7 +175,10 @@ class Trader(threading.Thread):
     def _market(self) -> None:
         market, side = self._market_and_side()
         tif = self.rng.choice((None, "IOC", "FOK"))
-        self._send(self._order(market, side, orderType="market", timeInForce=tif))
+        slippage = self.rng.choice((None, None, "0.0002", "0.002", "0.05"))
+        self._send(
+            self._order(market, side, orderType="market", timeInForce=tif, maxSlippage=slippage)
+        )
 
     def _immediate(self) -> None:
         market, side = self._market_and_side()
@@ -189,7 +192,7 @@ class Trader(threading.Thread):
 
     def _gamble(self) -> None:
         """Nearly all there is, at the most leverage, one way or the other. A limit near the mark,
-        since the hold of a market order is for the edge of the price band."""
+        since the hold of a market order is for all its slippage."""
         market, side = self._market_and_side()
         equity = self.caller.read("/user/equity")
         mark = self._ticker(market)

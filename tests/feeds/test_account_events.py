@@ -113,6 +113,24 @@ def test_each_hears_its_own_funding() -> None:
             },
         ),
         (
+            OrderTriggered(
+                order_id=5,
+                account_id=7,
+                reference_ticks=250_000,
+                size_lots=20,
+                needs_hold=True,
+                price_ticks=252_500,
+            ),
+            {
+                "event": "OrderTriggered",
+                "orderId": 5,
+                "status": "waiting",
+                "referencePrice": "25000",
+                "qty": "0.02",
+                "price": "25250",
+            },
+        ),
+        (
             MarginAdjusted(account_id=7, amount_units=-1_000_000, margin_units=2_000_000),
             {"event": "MarginAdjusted", "amount": "-1", "margin": "2"},
         ),
@@ -121,6 +139,20 @@ def test_each_hears_its_own_funding() -> None:
                 account_id=7, code=RejectCode.NO_POSITION, released_units=1_000_000
             ),
             {"event": "MarginAdjustmentRejected", "reason": "NO_POSITION", "released": "1"},
+        ),
+        (
+            MarginAdjustmentRejected(
+                account_id=7,
+                code=RejectCode.INSUFFICIENT_MARGIN,
+                released_units=0,
+                removable_units=1_500_000,
+            ),
+            {
+                "event": "MarginAdjustmentRejected",
+                "reason": "INSUFFICIENT_MARGIN",
+                "released": "0",
+                "removable": "1.5",
+            },
         ),
         (CountdownSet(account_id=7, due_ms=99), {"event": "CountdownSet", "dueMs": 99}),
         (

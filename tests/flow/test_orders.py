@@ -138,7 +138,9 @@ def test_what_the_api_refuses_it_explains_and_holds_nothing_for(new_trader: NewT
     assert "multiple of the tick 0.1" in messages["INVALID_PRICE"]
     assert "at most 55000" in messages["PRICE_OUTSIDE_BAND"]
     assert "minimum margin 98.00" in messages["INSUFFICIENT_MARGIN"]
-    assert messages["INSUFFICIENT_BALANCE"] == "This needs 492.45; 100 is available."
+    assert messages["INSUFFICIENT_BALANCE"] == (
+        "This needs 492.45; 100 is available. Needed are margin 490, open loss 0 and fee 2.45."
+    )
     assert alice.equity()["available"] == "100"
     assert alice.get("/user/orders")["orders"] == []
 

@@ -61,13 +61,14 @@ def place_stop(world: World, user, size: int, price: int, **changes) -> int:
     return order_id
 
 
-def triggered(order_id: int, user, size: int, needs_hold: bool) -> events.OrderTriggered:
+def triggered(order_id: int, user, size: int, needs_hold: bool, price=0) -> events.OrderTriggered:
     return events.OrderTriggered(
         order_id=order_id,
         account_id=user.pk,
         reference_ticks=1000,
         size_lots=size,
         needs_hold=needs_hold,
+        price_ticks=price,
     )
 
 
@@ -109,6 +110,21 @@ def test_a_triggered_order_gets_its_hold_with_the_event(world):
     ]
     (row,) = engine_snapshot_of_rows(MarketCursor.objects.get()).waiting
     assert (row.is_triggered, row.command.hold_units) == (True, 0)
+
+
+def test_a_market_order_holds_for_the_limit_it_fired_with(world):
+    """980 when it was placed, 999 by the mark of 990: margin 49,950, open loss 4,500, fee 250."""
+    stop = place_stop(world, world.alice, 4, 980)
+    Order.objects.filter(pk=stop).update(order_type="market", max_slippage_ppm=10_000)
+    fired = triggered(stop, world.alice, 4, needs_hold=True, price=999)
+    world.say(mark_price(990, 990), fired)
+    persist(world)
+    order = Order.objects.get(pk=stop)
+    assert (order.price_ticks, order.held_units) == (999, 4 * (49_950 + 4_500 + 250))
+    (row,) = engine_snapshot_of_rows(MarketCursor.objects.get()).waiting
+    trigger = row.command.trigger
+    assert trigger is not None
+    assert (row.command.price_ticks, trigger.max_slippage_ppm) == (999, 10_000)
 
 
 def test_the_mark_of_an_earlier_batch_serves_as_well(world):

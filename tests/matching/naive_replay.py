@@ -26,6 +26,7 @@ import msgspec
 
 from matching.messages.commands import (
     ActivateOrder,
+    AdjustMargin,
     AmendOrder,
     Command,
     ConfigureMarket,
@@ -36,6 +37,7 @@ from matching.messages.events import (
     FundingSettled,
     InsuranceFunded,
     MarginAdjusted,
+    MarginAdjustmentRejected,
     MarketConfigured,
     MarketStateChanged,
     MarkPriceChanged,
@@ -131,6 +133,10 @@ class NaiveReplay(NaiveForced):
                 self._take_liquidation(event)
             case PositionChanged():
                 self._compare_position(event)
+            case MarginAdjusted():
+                self._take_adjustment(event)
+            case MarginAdjustmentRejected():
+                self._take_refused_adjustment(event)
             case _:
                 self._take_given(event)
 
@@ -150,10 +156,6 @@ class NaiveReplay(NaiveForced):
                 self.waiting[command.order_id] = command
             case InsuranceFunded():
                 self.insurance += event.amount_units
-            case MarginAdjusted():
-                held = self.holding(event.account_id)
-                after = Holding(held.lots, held.cost, held.margin + event.amount_units)
-                self._hold(event.account_id, after)
             case PositionSettled():
                 self._hold(event.leg.account_id, Holding())
             case FundingSettled():
@@ -162,6 +164,31 @@ class NaiveReplay(NaiveForced):
                     self.holdings[payment.account_id] = Holding(
                         held.lots, payment.entry_cost_units, payment.margin_units
                     )
+
+    def _take_adjustment(self, event: MarginAdjusted) -> None:
+        self.at += 1
+        command = self.command
+        assert isinstance(command, AdjustMargin)
+        held = self.holding(event.account_id)
+        left = held.margin + event.amount_units
+        if event.amount_units < 0 and not self.may_keep(held, left, command.leverage):
+            raise Differs(f"{held} may not keep {left} alone at {command.leverage}×")
+        self._hold(event.account_id, Holding(held.lots, held.cost, left))
+
+    def _take_refused_adjustment(self, event: MarginAdjustmentRejected) -> None:
+        """What it says could be taken out could be, and not a unit more."""
+        self.at += 1
+        command = self.command
+        if event.code is not RejectCode.INSUFFICIENT_MARGIN:
+            return
+        assert isinstance(command, AdjustMargin)
+        held = self.holding(event.account_id)
+        least = held.margin - event.removable_units
+        enough = not event.removable_units or self.may_keep(held, least, command.leverage)
+        if not enough or self.may_keep(held, least - 1, command.leverage):
+            raise Differs(f"{held} at {command.leverage}×: {event}")
+        if -command.amount_units <= event.removable_units:
+            raise Differs(f"{command} asks no more than {event} says can be taken out")
 
     def _hold(self, account_id: int, after: Holding) -> None:
         self.holdings[account_id] = after
@@ -205,7 +232,22 @@ class NaiveReplay(NaiveForced):
     def _take_trigger(self, event: OrderTriggered) -> None:
         self.at += 1
         terms = self.waiting[event.order_id]
-        self.waiting[event.order_id] = msgspec.structs.replace(terms, size_lots=event.size_lots)
+        price = event.price_ticks or terms.price_ticks
+        if terms.trigger is not None and terms.trigger.max_slippage_ppm:
+            self._check_slippage_limit(terms, price)
+        self.waiting[event.order_id] = msgspec.structs.replace(
+            terms, size_lots=event.size_lots, price_ticks=price
+        )
+
+    def _check_slippage_limit(self, terms: PlaceOrder, price: int) -> None:
+        """The furthest tick from the mark that is allowed."""
+        assert self.config is not None
+        assert terms.trigger is not None
+        allowed = min(terms.trigger.max_slippage_ppm, self.config.price_band_ppm)
+        room = Fraction(self.mark * allowed, 1_000_000)
+        away = price - self.mark if terms.side is Side.LONG else self.mark - price
+        if not 0 <= away <= room or (away + 1 <= room and price > 1):
+            raise Differs(f"{terms} fired at {self.mark} with a limit of {price}")
 
     def _take_cancel(self, event: OrderCancelled) -> None:
         """Of an order that was in nobody's way: asked for, expired, or its account's time is up."""

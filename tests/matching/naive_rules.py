@@ -185,6 +185,18 @@ class NaiveRules:
         fee = Fraction(abs(value) * self.config.liquidation_fee_ppm, MILLION)
         return held.margin + value - held.cost < self.maintenance(abs(value)) + fee
 
+    def may_keep(self, held: Holding, margin: int, leverage: int) -> bool:
+        """Whether a trader may leave no more margin than this in the position: worth nothing for a
+        profit and all of it for a loss, it carries the position's value at its leverage, and would
+        not be liquidated."""
+        assert self.config is not None
+        value = self.config.units_per_tick_lot * self.mark * held.lots
+        worth = margin + min(0, value - held.cost)
+        most = self.tier(abs(value)).max_leverage
+        used = min(leverage, most) if leverage else most
+        bare = Holding(held.lots, value, worth)  # as if it had been opened at the mark
+        return worth >= Fraction(abs(value), used) and not self.liquidatable(bare, self.mark)
+
     def thin_hold(self, c: PlaceOrder) -> bool:
         assert self.config is not None
         if c.order_type is OrderType.MARKET:

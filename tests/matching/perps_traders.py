@@ -261,8 +261,12 @@ def undecodable(_world: World, _rng: random.Random) -> Undecodable:
 
 def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
     amount = rng.choice((1, CURRENCY, 1_000 * CURRENCY)) * rng.choice((1, -1, -1))
+    command_id = world.command_id()
     return AdjustMargin(
-        command_id=world.command_id(), account_id=rng.randint(1, ACCOUNTS), amount_units=amount
+        command_id=command_id,
+        account_id=rng.randint(1, ACCOUNTS),
+        amount_units=amount,
+        leverage=(0, 1, 3, 10, 50)[command_id % 5],
     )
 
 

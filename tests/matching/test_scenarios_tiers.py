@@ -17,12 +17,13 @@ def test_added_margin_moves_the_liquidation_price_and_may_be_taken_out_again() -
     assert alice.position == (10, 10_000_000, 1_500_000)
     assert exchange.mark(959)[1:] == ()
     exchange.mark(1_000)
-    # At 1,000 the tier asks 500,000, a tenth of the notional is 1,000,000: so much must stay.
-    refused = only(MarginAdjustmentRejected, alice.adds_margin(-500_001).events)
+    # At 1,000 the tier asks 500,000: so much must stay.
+    refused = only(MarginAdjustmentRejected, alice.adds_margin(-1_000_001).events)
     assert (str(refused.code), refused.released_units) == ("INSUFFICIENT_MARGIN", 0)
-    alice.adds_margin(-500_000)
-    assert alice.position == (10, 10_000_000, 1_000_000)
-    assert alice.available == FUNDS - 5_000 - 1_000_000
+    assert refused.removable_units == 1_000_000
+    alice.adds_margin(-1_000_000)
+    assert alice.position == (10, 10_000_000, 500_000)
+    assert alice.available == FUNDS - 5_000 - 500_000
     # Without a position there is nothing to add to; what was held for it comes back.
     carol = exchange.traders("alice", "bob", "carol")[2]
     refused = only(MarginAdjustmentRejected, carol.adds_margin(5).events)

@@ -35,12 +35,17 @@ def trailing(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("fields", "price_ticks", "size_lots", "trigger"),
     [
-        # Opening: the worst price is the band's edge at the trigger, 26,000 × 1.1.
+        # Opening: its slippage is counted from the trigger until it fires, 26,000 × 1.01.
         (
             MARKET_ORDER | LEVERAGE | stop("26000"),
-            286_000,
+            262_600,
             500,
-            Trigger(kind=TriggerKind.STOP, by=TriggerBy.MARK, price_ticks=260_000),
+            Trigger(
+                kind=TriggerKind.STOP,
+                by=TriggerBy.MARK,
+                price_ticks=260_000,
+                max_slippage_ppm=10_000,
+            ),
         ),
         # A stop-limit: its limit.
         (
@@ -56,6 +61,18 @@ def trailing(**fields: Any) -> dict[str, Any]:
             1,
             Trigger(kind=TriggerKind.STOP, by=TriggerBy.MARK, price_ticks=240_000),
         ),
+        # Unless its trader sets one: 24,000 × 0.95.
+        (
+            CLOSE | stop("24000") | {"side": "SHORT", "maxSlippage": "0.05"},
+            228_000,
+            1,
+            Trigger(
+                kind=TriggerKind.STOP,
+                by=TriggerBy.MARK,
+                price_ticks=240_000,
+                max_slippage_ppm=50_000,
+            ),
+        ),
         # Buying back: as much as the contract lets 1,000,000 lots cost, 10^16 / (100 × 10^6).
         (
             CLOSE | {"trigger": {"type": "TAKE_PROFIT", "price": "24000"}},
@@ -65,13 +82,14 @@ def trailing(**fields: Any) -> dict[str, Any]:
         ),
         (
             MARKET_ORDER | LEVERAGE | trailing(callback="0.02"),
-            280_500,  # 250,000 × 1.02 × 1.1
+            257_550,  # 250,000 × 1.02 × 1.01
             500,
             Trigger(
                 kind=TriggerKind.TRAILING_STOP,
                 by=TriggerBy.MARK,
                 price_ticks=0,
                 callback_ppm=20_000,
+                max_slippage_ppm=10_000,
             ),
         ),
     ],

@@ -21,6 +21,8 @@ from trading.models import Market, Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+MARKET: dict[str, Any] = {"orderType": "market", "price": None}
+
 
 @pytest.fixture(params=["django", "intake"])
 def server(request: pytest.FixtureRequest) -> str:
@@ -82,8 +84,11 @@ def test_an_order_is_held_written_journalled_and_sent(
         # a short below the mark loses as much
         ({"side": "SHORT", "price": "24950"}, 2_500_000_000 + 25_000_000 + 6_237_500),
         ({"side": "SHORT"}, 2_506_250_000),
-        # market: worst price is the band's edge, 27,500: loss of 25,000 ticks = 1,250, fee 6.875
-        ({"orderType": "market", "price": None}, 2_500_000_000 + 1_250_000_000 + 6_875_000),
+        # market: worst price is 1 % from the mark, 25,250: loss of 2,500 ticks = 125, fee 6.3125
+        (MARKET, 2_500_000_000 + 125_000_000 + 6_312_500),
+        # a short loses as much at 24,750; its fee is that of bids half a percent above the mark
+        (MARKET | {"side": "SHORT"}, 2_500_000_000 + 125_000_000 + 6_281_500),
+        (MARKET | {"maxSlippage": "0.0005"}, 2_500_000_000 + 6_250_000 + 6_253_500),
         # reduce-only brings and holds nothing, and needs neither margin nor leverage
         ({"margin": None, "reduceOnly": True}, 0),
     ],
@@ -115,9 +120,13 @@ def test_a_short_that_may_take_holds_for_what_bids_could_pay(
         ({"timeInForce": "GTX"}, "GTX", 250_000),
         ({"postOnly": True}, "GTX", 250_000),
         ({"postOnly": True, "timeInForce": "GTC"}, "GTX", 250_000),
-        ({"orderType": "market", "price": None}, "IOC", 275_000),
-        ({"orderType": "market", "price": None, "side": "SHORT"}, "IOC", 225_000),
-        ({"orderType": "market", "price": None, "timeInForce": "FOK"}, "FOK", 275_000),
+        (MARKET, "IOC", 252_500),
+        (MARKET | {"side": "SHORT"}, "IOC", 247_500),
+        (MARKET | {"timeInForce": "FOK"}, "FOK", 252_500),
+        (MARKET | {"maxSlippage": 0.1}, "IOC", 275_000),
+        (MARKET | {"maxSlippage": "0.1", "side": "SHORT"}, "IOC", 225_000),
+        (MARKET | {"maxSlippage": "0.000001"}, "IOC", 250_000),  # a quarter of a tick
+        (MARKET | {"reduceOnly": True, "side": "SHORT", "margin": None}, "IOC", 247_500),
     ],
 )
 def test_how_long_it_lives_and_at_which_price(
@@ -172,6 +181,12 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
         "timeInForce",
         "IOC or FOK",
     ),
+    ({"maxSlippage": "0.01"}, "INVALID_SLIPPAGE", "maxSlippage", "leave maxSlippage out"),
+    (MARKET | {"maxSlippage": 0}, "INVALID_SLIPPAGE", "maxSlippage", "above zero"),
+    (MARKET | {"maxSlippage": "-0.01"}, "INVALID_SLIPPAGE", "maxSlippage", "above zero"),
+    (MARKET | {"maxSlippage": "0.100001"}, "INVALID_SLIPPAGE", "maxSlippage", "at most 0.1."),
+    (MARKET | {"maxSlippage": "0.0000015"}, "INVALID_SLIPPAGE", "maxSlippage", "0.000001"),
+    (MARKET | {"maxSlippage": "1 %"}, "INVALID_NUMBER", "maxSlippage", "number"),
     ({"side": "BUY"}, "INVALID_FIELD", "side", "LONG, SHORT"),
     ({"side": 1}, "INVALID_FIELD", "side", "side"),
     ({"orderType": "stop"}, "INVALID_FIELD", "orderType", "limit, market"),

@@ -34,13 +34,16 @@ def add_fill(trader: Trader, order_id: int, trade_id: int, role: str = "TAKER") 
     )
 
 
-def add_position(trader: Trader, lots: int, cost_units: int, margin_units: int) -> Position:
+def add_position(
+    trader: Trader, lots: int, cost_units: int, margin_units: int, leverage: int = 0
+) -> Position:
     return Position.objects.create(
         user=trader.user,
         market_id="BTC-PERP",
         position_lots=lots,
         entry_cost_units=cost_units,
         margin_units=margin_units,
+        leverage=leverage,
         seq=5,
         updated_at=THEN,
     )
@@ -75,6 +78,7 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
         "filledQty": "0",
         "remainingQty": "0.5",
         "price": "25000",
+        "maxSlippage": None,
         "averagePrice": None,
         "margin": "2500",
         "leverage": None,
@@ -158,7 +162,9 @@ def test_positions_long_short_and_flat(trader: Trader) -> None:
         # (4,999.9 − 1,000) / (0.2 × 0.989) = 20,221.94
         "liquidationPrice": "20221.9",
         "leverage": "5",
-        "marginRatio": "0.049995",
+        "marginRatio": "0.054994",  # (50 + 5) / 1,000.1
+        "initialMargin": "100",
+        "removableMargin": "900",
     }
     position.delete()
     add_position(trader, -200, -249_995 * 200 * 100, 1_000_000_000)
@@ -242,6 +248,7 @@ def test_markets_and_their_prices(market: Market, redis_db: redis.Redis) -> None
         "maxQty": "100",
         "minNotional": "60",
         "priceBand": "0.1",
+        "maxSlippage": "0.01",
         "makerFee": "0.0002",
         "takerFee": "0.0005",
         "maxLeverage": 50,

@@ -124,7 +124,7 @@ def test_what_postgres_refuses_fails_alone(trader: Trader, monkeypatch: pytest.M
     def bad_draft(rules: Any, ticker: Any, standing: Any, terms: Any) -> OrderDraft:
         good = draft(rules, ticker, standing, terms)
         price_ticks = 0 if terms.client_order_id == "bad" else good.price_ticks
-        return OrderDraft(terms, price_ticks, good.hold_units, 200, 500)
+        return OrderDraft(terms, price_ticks, good.needed, 200, 500)
 
     monkeypatch.setattr(placing, "draft_order", bad_draft)
     news = [new_order(clientOrderId=name) for name in ("a", "bad", "b")]

@@ -31,6 +31,8 @@ from exchange_site.admin_base import (
     when,
     words,
 )
+from matching.messages.limits import PPM
+from matching.messages.tiers import margin_ratio_ppm
 from matching.messages.vocabulary import CancelReason, ExecutionType, Role
 from trading.admin.rows import (
     counterparts,
@@ -39,6 +41,7 @@ from trading.admin.rows import (
     orders_table,
     other_key,
 )
+from trading.conversions import units_text
 from trading.models import Fill, Liquidation, Market, Order, Position
 
 # The index over sequences has only these.
@@ -190,6 +193,9 @@ def _why(liquidation: Liquidation) -> Table:
         ),
     ]
     text = f"{money(equity)} < {sums} = {money(required)}: short of {money(required - equity)}"
+    ratio_ppm = margin_ratio_ppm(required * PPM, equity)
+    ratio = NOTHING if ratio_ppm is None else units_text(ratio_ppm)
+    rows.append(("Margin ratio", ratio, "maintenance margin + fee reserve, over equity"))
     foot = ("Liquidated because", "", words("equity < maintenance + fee reserve:", text))
     return Table("Why", Liquidation, ("what", "amount", "meaning"), rows, foot=foot)
 

@@ -76,6 +76,7 @@ CONVERTED = {
     "max_open_interest": _lots("Maximum open interest", "max_open_interest_lots"),
     "min_notional": _money("Minimum order value", "min_notional_units"),
     "price_band_percent": _rate("price_band_ppm"),
+    "max_slippage_percent": _rate("max_slippage_ppm"),
     "maker_fee_percent": _rate("maker_fee_ppm"),
     "taker_fee_percent": _rate("taker_fee_ppm"),
     "liquidation_fee_percent": _rate("liquidation_fee_ppm"),
@@ -92,8 +93,11 @@ _ANY_TIER = LeverageTier(floor_units=0, max_leverage=1, maintenance_ppm=1)
 _FIELD_OF_COLUMN = {converted.column: name for name, converted in CONVERTED.items()}
 
 
-def _percent(label: str, smallest: str, largest: str, help_text: str = "") -> forms.DecimalField:
+def _percent(
+    label: str, smallest: str, largest: str, help_text: str = "", *, required: bool = True
+) -> forms.DecimalField:
     return forms.DecimalField(
+        required=required,
         label=label,
         help_text=help_text,
         min_value=Decimal(smallest),
@@ -126,6 +130,14 @@ class MarketForm(_ModelForm):
     min_notional = _amount("Minimum order value", "Price × size, in the settlement currency.")
     price_band_percent = _percent(
         "Price band, %", "0.0001", "99.9999", "No fill further than this from the mark price."
+    )
+    max_slippage_percent = _percent(
+        "Slippage of market orders, %",
+        "0.0001",
+        "99.9999",
+        "How far from the mark price a market order that names no other limit may fill; at most "
+        "the price band. Left empty it stays, 1 % for a new market.",
+        required=False,
     )
     maker_fee_percent = _percent(
         "Maker fee, %", "-100", "100", "Of the value of a resting fill; below zero a rebate."
@@ -205,6 +217,8 @@ class MarketForm(_ModelForm):
         market = self.instance
         if market.min_size_lots > market.max_size_lots:
             self.add_error("max_size", "The maximum size must be at least the minimum size.")
+        if market.max_slippage_ppm > market.price_band_ppm:
+            self.add_error("max_slippage_percent", "The slippage must be at most the price band.")
         if market.maker_fee_ppm > market.taker_fee_ppm:
             self.add_error("taker_fee_percent", "The taker fee must be at least the maker fee.")
         if -market.maker_fee_ppm > market.taker_fee_ppm:

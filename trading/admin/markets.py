@@ -142,6 +142,7 @@ class MarketAdmin(BaseAdmin):
     maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
     taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
     price_band_percent = rate_column("price_band_ppm", "price band")
+    max_slippage_percent = rate_column("max_slippage_ppm", "slippage of market orders")
     liquidation_fee_percent = rate_column("liquidation_fee_ppm", "liquidation fee")
     mark_clamp_percent = rate_column("mark_clamp_ppm", "mark price within")
     circuit_breaker_percent = rate_column("circuit_breaker_ppm", "circuit breaker")
@@ -291,7 +292,7 @@ _LIMITS: tuple[Any, ...] = (
         "Risk",
         {
             "fields": (
-                ("price_band_percent", "mark_clamp_percent"),
+                ("price_band_percent", "max_slippage_percent", "mark_clamp_percent"),
                 ("circuit_breaker_percent", "index_stale_after"),
                 ("max_open_orders", "price_quorum"),
             )

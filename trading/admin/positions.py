@@ -29,7 +29,15 @@ from exchange_site.admin_base import (
     user_column,
 )
 from trading.admin.rows import LIVE, fills_table, orders_table, position_size
+from trading.conversions import units_text
+from trading.market_rules import market_rules
 from trading.models import Fill, Order, Position
+from trading.position_figures import (
+    PositionFigures,
+    liquidation_price_ticks,
+    position_figures,
+)
+from trading.selectors import leverages_set
 
 
 def value_units(position: Position) -> int:
@@ -48,11 +56,39 @@ def _unrealized_pnl(position: Position) -> Cell:
     return gain_or_loss(value_units(position) - position.entry_cost_units)
 
 
-def _leverage(position: Position) -> Cell:
+def _cost_per_margin(position: Position) -> Cell:
     if not position.margin_units:
         return NOTHING
     tenths = 10 * abs(position.entry_cost_units) // position.margin_units
     return f"{tenths // 10}.{tenths % 10}×"
+
+
+def _figures(position: Position) -> PositionFigures | None:
+    leverage_set = leverages_set(position.user_id).get(position.market_id)
+    mark_ticks = position.market.status.mark_price_ticks
+    return position_figures(position, market_rules(position.market_id), mark_ticks, leverage_set)
+
+
+def _initial_margin(position: Position) -> Cell:
+    figures = _figures(position)
+    return money(figures.initial_margin_units) if figures else NOTHING
+
+
+def _removable_margin(position: Position) -> Cell:
+    figures = _figures(position)
+    return money(figures.removable_margin_units) if figures else NOTHING
+
+
+def _margin_ratio(position: Position) -> Cell:
+    figures = _figures(position)
+    if figures is None or figures.margin_ratio_ppm is None:
+        return NOTHING
+    return units_text(figures.margin_ratio_ppm)
+
+
+def _liquidation_price(position: Position) -> Cell:
+    ticks = liquidation_price_ticks(position, market_rules(position.market_id))
+    return price(ticks, position.market)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -108,7 +144,16 @@ class PositionAdmin(RecordAdmin):
                 )
             },
         ),
-        ("Margin", {"fields": (("margin", "leverage"),)}),
+        (
+            "Margin",
+            {
+                "fields": (
+                    ("margin", "cost_per_margin", "own_leverage"),
+                    ("initial_margin", "removable_margin"),
+                    ("margin_ratio", "liquidation_price"),
+                )
+            },
+        ),
         ("History", {"fields": ("realized_pnl", ("seq", "updated"))}),
     )
 
@@ -124,7 +169,14 @@ class PositionAdmin(RecordAdmin):
     value = shown("value at the mark", lambda position: signed_money(value_units(position)))
     unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
     margin = money_column("margin_units", "margin")
-    leverage = shown("entry cost per margin", _leverage)
+    cost_per_margin = shown("entry cost per margin", _cost_per_margin)
+    own_leverage = shown(
+        "leverage", lambda position: f"{position.leverage}×" if position.leverage else NOTHING
+    )
+    initial_margin = shown("initial margin", _initial_margin)
+    removable_margin = shown("removable margin", _removable_margin)
+    margin_ratio = shown("margin ratio", _margin_ratio)
+    liquidation_price = shown("liquidation price", _liquidation_price)
     realized_pnl = gain_column("realized_pnl_units", "realised PnL")
     updated = time_column("updated_at", "last change")
 

@@ -29,7 +29,9 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import OrderStatus, Role, Side
+from matching.messages.limits import PPM
+from matching.messages.tiers import margin_ratio_ppm
+from matching.messages.vocabulary import OrderStatus, RejectCode, Role, Side
 from trading.conversions import average_price_text, ppb_text, units_text
 from trading.feeds.protocol import ACCOUNT_CHANNEL
 from trading.feeds.scale import Scale
@@ -155,6 +157,7 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= _order(event.order_id, OrderStatus.WAITING)
             shown |= {"referencePrice": scale.price(event.reference_ticks)}
             shown |= {"qty": scale.size(event.size_lots)}
+            shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
         case OrderAmended():
             shown |= _order(event.order_id, OrderStatus.OPEN)
             shown |= {"price": scale.price(event.price_ticks), "qty": scale.size(event.size_lots)}
@@ -178,6 +181,8 @@ def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"margin": units_text(event.margin_units)}
         case MarginAdjustmentRejected():
             shown |= {"reason": event.code, "released": units_text(event.released_units)}
+            if event.code is RejectCode.INSUFFICIENT_MARGIN:
+                shown |= {"removable": units_text(event.removable_units)}
         case CountdownSet():
             shown |= {"dueMs": event.due_ms}
         case PositionLiquidated():
@@ -186,11 +191,19 @@ def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"leftQty": scale.size(abs(event.left_lots))}
             shown |= {"equity": units_text(event.equity_units)}
             shown |= {"maintenance": units_text(event.maintenance_units)}
+            shown |= {"feeReserve": units_text(event.fee_reserve_units)}
+            shown |= {"marginRatio": _margin_ratio(event)}
             shown |= {"liquidationFee": units_text(event.fee_units)}
             shown |= {"returned": units_text(event.returned_units)}
         case _:
             return None
     return shown
+
+
+def _margin_ratio(event: PositionLiquidated) -> str | None:
+    required = event.maintenance_units + event.fee_reserve_units
+    ratio_ppm = margin_ratio_ppm(required * PPM, event.equity_units)
+    return None if ratio_ppm is None else units_text(ratio_ppm)
 
 
 def _order(order_id: int, status: OrderStatus) -> dict[str, Any]:

@@ -45,6 +45,12 @@ class Market(models.Model):
     price_band_ppm = models.IntegerField(
         default=100_000, validators=[MinValueValidator(1), MaxValueValidator(PPM - 1)]
     )
+    max_slippage_ppm = models.IntegerField(
+        default=10_000,
+        db_default=10_000,
+        validators=[MinValueValidator(1), MaxValueValidator(PPM - 1)],
+        help_text="Of market orders that name none; at most the price band.",
+    )
     maker_fee_ppm = models.IntegerField(
         default=200,
         validators=[MinValueValidator(-PPM), MaxValueValidator(PPM)],
@@ -111,6 +117,10 @@ class Market(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(min_size_lots__lte=F("max_size_lots")), name="market_sizes_in_order"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_slippage_ppm__gte=1) & Q(max_slippage_ppm__lte=F("price_band_ppm")),
+                name="market_max_slippage_within_price_band",
             ),
             models.CheckConstraint(
                 condition=Q(price_quorum__gte=1), name="market_price_quorum_positive"

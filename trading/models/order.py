@@ -24,7 +24,10 @@ LIVE_STATUSES = (OrderStatus.PENDING, OrderStatus.WAITING, OrderStatus.OPEN)
 class Order(models.Model):
     """An order from the API. After insertion only `ledger` changes it.
 
-    price_ticks        the limit; of a market order, the worst price its hold was made for
+    price_ticks        the limit; of a market order, its slippage limit, the worst price its hold
+                       was made for
+    max_slippage_ppm   of a market order: how far from the mark that is, when it is placed or fires;
+                       0 for none but the price band
     margin_units       what the trader named for the whole order, 0 where leverage decides
     hold_units         what placing the order moved from available to held
     held_units         what of that is still held: remaining lots × reserve per lot once open
@@ -61,6 +64,7 @@ class Order(models.Model):
     time_in_force = models.CharField(max_length=3, choices=choices(TimeInForce))
     price_ticks = models.BigIntegerField()
     size_lots = models.BigIntegerField()
+    max_slippage_ppm = models.IntegerField(default=0, db_default=0)
     margin_units = models.BigIntegerField()
     leverage = models.IntegerField()
     reduce_only = models.BooleanField()

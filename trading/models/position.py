@@ -12,6 +12,9 @@ class Position(models.Model):
 
     entry_cost_units    signed: what a long paid, minus what a short received
     margin_units        isolated margin of this position
+    leverage            highest of the orders that opened it or added to it, 0 when flat: margin can
+                        be taken out down to initial margin at it. A margin named for an order
+                        counts as the next whole leverage
     """
 
     user = models.ForeignKey(
@@ -23,6 +26,7 @@ class Position(models.Model):
     position_lots = models.BigIntegerField(help_text="Long above zero, short below.")
     entry_cost_units = models.BigIntegerField()
     margin_units = models.BigIntegerField()
+    leverage = models.IntegerField(default=0, db_default=0)
     realized_pnl_units = models.BigIntegerField(default=0, db_default=0)
     seq = models.BigIntegerField("sequence", help_text="Of the last entry that changed it.")
     updated_at = models.DateTimeField()

@@ -21,7 +21,7 @@ from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
 from trading.outbox import NOT_YET, promise_command
 from trading.services.drafting import check_notional, draft_order
-from trading.services.holding import AMEND_HOLD, hold_money
+from trading.services.holding import AMEND_HOLD, NOTHING_NEEDED, Needed, hold_money
 from trading.services.terms import OptionalNumber, OrderTerms, size_in_bounds
 
 
@@ -45,19 +45,19 @@ def amend_order(user_id: int, order_id: int, changes: OrderChanges) -> Order:
     rules = market_rules(order.market_id)
     price_ticks, size_lots = _read(rules, order, changes)
     remaining_lots = size_lots - order.filled_lots
-    extra_units = 0
+    extra = NOTHING_NEEDED
     if price_ticks != order.price_ticks or remaining_lots > order.remaining_lots:
         check_notional(rules, price_ticks, size_lots, order.reduce_only)
-        extra_units = _extra_hold(rules, order, price_ticks, remaining_lots)
-    if extra_units:
-        hold_money(user_id, rules.id, AMEND_HOLD, extra_units, order.pk)
+        extra = _extra_hold(rules, order, price_ticks, remaining_lots)
+    if extra.total_units:
+        hold_money(user_id, rules.id, AMEND_HOLD, extra, order.pk)
     command = AmendOrder(
         command_id=NOT_YET,
         order_id=order.pk,
         account_id=user_id,
         price_ticks=price_ticks,
         size_lots=size_lots,
-        hold_units=extra_units,
+        hold_units=extra.total_units,
     )
     promise_command(rules.id, command, user_id)
     return order
@@ -81,7 +81,7 @@ def _read(rules: MarketRules, order: Order, changes: OrderChanges) -> tuple[int,
     return price_ticks, size_lots
 
 
-def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lots: int) -> int:
+def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lots: int) -> Needed:
     """What the order would hold if it were placed now, beyond what it holds."""
     terms = OrderTerms(
         side=Side(order.side),
@@ -92,6 +92,8 @@ def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lo
         margin_units=order.margin_units // order.size_lots * remaining_lots,
         leverage=order.leverage,
         leverage_named=True,
+        max_slippage_ppm=0,
+        slippage_named=False,
         reduce_only=order.reduce_only,
         close_position=False,
         expires_ms=to_ms(order.expires_at),
@@ -105,4 +107,4 @@ def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lo
         taker_fee_ppm=order.taker_fee_ppm,
     )
     draft = draft_order(rules, market_ticker(rules.id), standing, terms, is_new=False)
-    return max(0, draft.hold_units - order.held_units)
+    return replace(draft.needed, already_held_units=order.held_units)

@@ -16,8 +16,8 @@ from matching.messages.holds import (
     ceil_div,
     margin_per_lot,
     open_loss_per_lot,
-    reserve_per_lot,
-    worst_price_ticks,
+    order_reserve,
+    slippage_limit_ticks,
 )
 from matching.messages.limits import (
     MAX_MONEY_UNITS,
@@ -37,6 +37,7 @@ from matching.messages.vocabulary import (
 from trading.conversions import ticks_text, units_text
 from trading.market_rules import MarketRules
 from trading.selectors import TraderStanding
+from trading.services.holding import NOTHING_NEEDED, Needed
 from trading.services.terms import OrderTerms, expiry_is_past
 
 
@@ -46,9 +47,13 @@ class OrderDraft(Struct, frozen=True):
 
     terms: OrderTerms
     price_ticks: int
-    hold_units: int
+    needed: Needed
     maker_fee_ppm: int
     taker_fee_ppm: int
+
+    @property
+    def hold_units(self) -> int:
+        return self.needed.total_units
 
 
 def draft_order(
@@ -74,7 +79,7 @@ def draft_order(
     if is_new:
         _check_notional(rules, price_ticks, terms)
     if terms.reduce_only:
-        return OrderDraft(terms, price_ticks, 0, standing.maker_fee_ppm, standing.taker_fee_ppm)
+        return _draft(terms, price_ticks, NOTHING_NEEDED, standing)
     if terms.order_type is OrderType.LIMIT:
         loss_units = open_loss_per_lot(
             rules.units_per_tick_lot, terms.side, price_ticks, mark_ticks
@@ -82,28 +87,28 @@ def draft_order(
         _check_margin(rules, price_ticks, loss_units, standing, terms)
     else:
         _check_margin(rules, mark_ticks, 0, standing, terms)
-    reserve_units = reserve_per_lot(
+    reserve = order_reserve(
         units_per_tick_lot=rules.units_per_tick_lot,
         taker_fee_ppm=standing.taker_fee_ppm,
         side=terms.side,
-        worst_ticks=worst_price_ticks(
-            terms.side, terms.order_type, price_ticks, mark_ticks, ticker.best_bid_ticks
-        ),
+        order_type=terms.order_type,
+        price_ticks=price_ticks,
         mark_ticks=mark_ticks,
+        best_bid_ticks=ticker.best_bid_ticks,
         named_margin_per_lot_units=terms.margin_units // terms.size_lots,
         leverage=terms.leverage,
     )
-    hold_units = reserve_units * terms.size_lots
-    if hold_units > MAX_MONEY_UNITS:
+    needed = Needed.of(reserve, terms.size_lots)
+    if needed.total_units > MAX_MONEY_UNITS:
         message = f"The order would hold more than {units_text(MAX_MONEY_UNITS)}: ask for less."
         raise invalid("qty", message, "INVALID_SIZE")
-    return OrderDraft(
-        terms,
-        price_ticks,
-        hold_units,
-        standing.maker_fee_ppm,
-        standing.taker_fee_ppm,
-    )
+    return _draft(terms, price_ticks, needed, standing)
+
+
+def _draft(
+    terms: OrderTerms, price_ticks: int, needed: Needed, standing: TraderStanding
+) -> OrderDraft:
+    return OrderDraft(terms, price_ticks, needed, standing.maker_fee_ppm, standing.taker_fee_ppm)
 
 
 def _check_marked(rules: MarketRules, ticker: Ticker) -> None:
@@ -148,7 +153,7 @@ def _draft_conditional(
     _check_notional(rules, price_ticks, terms)
     if not terms.reduce_only:
         _check_margin(rules, terms.limit_ticks or expected_ticks, 0, standing, terms)
-    return OrderDraft(terms, price_ticks, 0, standing.maker_fee_ppm, standing.taker_fee_ppm)
+    return _draft(terms, price_ticks, NOTHING_NEEDED, standing)
 
 
 def _check_not_true_already(
@@ -177,16 +182,19 @@ def _expected_ticks(ticker: Ticker, terms: OrderTerms, trigger: Trigger) -> int:
 
 
 def _conditional_price(rules: MarketRules, expected_ticks: int, terms: OrderTerms) -> int:
-    """The limit. Of a market order that only reduces, no limit but the band at its time: a gap must
-    not leave the position unprotected. Of another, the band's edge there, which its hold is for."""
+    """The limit. Of a market order with a slippage limit, what that is where it is expected to
+    fire; the engine makes it anew when it does. Of one without, which only reduces, no limit but
+    the band at its time: a gap must not leave the position unprotected."""
     lower, upper = band_edges(expected_ticks, rules.price_band_ppm)
     is_long = terms.side is Side.LONG
     if terms.limit_ticks:
         if not terms.trigger or terms.trigger.kind is not TriggerKind.TRAILING_STOP:
             _check_within(rules, terms.limit_ticks, upper if is_long else lower, is_long)
         return terms.limit_ticks
-    if not terms.reduce_only:
-        return min(upper, MAX_PRICE_TICKS) if is_long else lower
+    if terms.max_slippage_ppm:
+        return slippage_limit_ticks(
+            terms.side, expected_ticks, terms.max_slippage_ppm, rules.price_band_ppm
+        )
     if not is_long:
         return 1
     lots = rules.max_open_interest_lots if terms.close_position else terms.size_lots
@@ -198,13 +206,14 @@ def _conditional_price(rules: MarketRules, expected_ticks: int, terms: OrderTerm
 
 
 def _price_inside_band(rules: MarketRules, mark_ticks: int, terms: OrderTerms) -> int:
-    """The limit; of a market order, the edge of the band on its side."""
+    """The limit; of a market order, as far from the mark as its slippage allows."""
+    if terms.order_type is OrderType.MARKET:
+        return slippage_limit_ticks(
+            terms.side, mark_ticks, terms.max_slippage_ppm, rules.price_band_ppm
+        )
     lower, upper = band_edges(mark_ticks, rules.price_band_ppm)
     is_long = terms.side is Side.LONG
-    edge = upper if is_long else lower
-    if terms.order_type is OrderType.MARKET:
-        return edge
-    _check_within(rules, terms.limit_ticks, edge, is_long)
+    _check_within(rules, terms.limit_ticks, upper if is_long else lower, is_long)
     return terms.limit_ticks
 
 
@@ -258,6 +267,9 @@ def _check_margin(
         )
         raise invalid("leverage", message, "MAX_POSITION")
     if margin_per_lot(k, price_ticks, 0, terms.leverage) < open_loss_units:
-        most = max(1, k * price_ticks // open_loss_units)
+        most = k * price_ticks // open_loss_units
         message = f"At this price the leverage may be at most {most}."
+        if not most:
+            least = units_text(least_units * terms.size_lots, decimals=2)
+            message = f"At this price no leverage covers the open loss: name a margin of {least}."
         raise invalid("leverage", message, "INSUFFICIENT_MARGIN")

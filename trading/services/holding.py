@@ -4,6 +4,7 @@ With `inserting`, the only places outside `ledger` that name its tables. The wal
 constraint refuses what would overdraw it, and with it the whole statement.
 """
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -11,10 +12,49 @@ import psycopg
 from django.db import IntegrityError, connection, transaction
 
 from exchange_site.api import ApiError
+from matching.messages.holds import Reserve
 from trading.conversions import units_text
 
 MARGIN_HOLD = "margin_hold"
 AMEND_HOLD = "amend_hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a command must hold, by part. ``already_held_units`` is what its order holds before it
+    is amended, and counts against the rest."""
+
+    margin_units: int = 0
+    open_loss_units: int = 0
+    fee_units: int = 0
+    already_held_units: int = 0
+
+    @property
+    def total_units(self) -> int:
+        parts = self.margin_units + self.open_loss_units + self.fee_units
+        return max(0, parts - self.already_held_units)
+
+    @classmethod
+    def of(cls, reserve: Reserve, size_lots: int) -> "Needed":
+        return cls(
+            reserve.margin_units * size_lots,
+            reserve.open_loss_units * size_lots,
+            reserve.fee_units * size_lots,
+        )
+
+    def by_part(self) -> dict[str, str]:
+        """As `exchange_site.schema.Required`: in decimals, under the API's names."""
+        parts = {
+            "margin": units_text(self.margin_units),
+            "openLoss": units_text(self.open_loss_units),
+            "fee": units_text(self.fee_units),
+        }
+        if self.already_held_units:
+            parts["alreadyHeld"] = units_text(self.already_held_units)
+        return parts | {"total": units_text(self.total_units)}
+
+
+NOTHING_NEEDED = Needed()
 
 _HOLD = """
 WITH wallet AS (
@@ -37,39 +77,52 @@ SELECT entry.id, account.id,
 
 
 def hold_money(
-    user_id: int, market_id: str, kind: str, amount_units: int, order_id: int | None = None
+    user_id: int, market_id: str, kind: str, needed: Needed, order_id: int | None = None
 ) -> None:
-    """Move the amount, above zero, from available to held. Raises ApiError if it isn't there."""
+    """Move what is needed, above zero, from available to held. Raises ApiError if it isn't
+    there."""
     values: dict[str, str | int | None] = {
         "user_id": user_id,
         "market_id": market_id,
         "order_id": order_id,
         "kind": kind,
-        "amount_units": amount_units,
+        "amount_units": needed.total_units,
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_HOLD, values)
             moved = cursor.rowcount
     except IntegrityError as error:
-        _explain_refusal(error, user_id, amount_units)
+        _explain_refusal(error, user_id, needed)
     if not moved:
         raise account_not_found()
 
 
-def _explain_refusal(error: IntegrityError, user_id: int, needed_units: int) -> NoReturn:
+def _explain_refusal(error: IntegrityError, user_id: int, needed: Needed) -> NoReturn:
     """Why Postgres refused to hold this much, as an ApiError; the error itself if it can't say."""
     cause = error.__cause__
     constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
     if constraint != "wallet_available_not_negative":
         raise error
-    raise insufficient_balance(needed_units, _available_units(user_id)) from error
+    raise insufficient_balance(needed, _available_units(user_id)) from error
 
 
-def insufficient_balance(needed_units: int, available_units: int) -> ApiError:
-    needed, available = units_text(needed_units), units_text(available_units)
-    message = f"This needs {needed}; {available} is available."
-    return ApiError(HTTPStatus.BAD_REQUEST, "INSUFFICIENT_BALANCE", message)
+def insufficient_balance(needed: Needed, available_units: int) -> ApiError:
+    """With what is needed by part, in words and in the body."""
+    required, available = needed.by_part(), units_text(available_units)
+    message = (
+        f"This needs {required['total']}; {available} is available. Needed are margin "
+        f"{required['margin']}, open loss {required['openLoss']} and fee {required['fee']}"
+    )
+    if "alreadyHeld" in required:
+        message += f", of which the order holds {required['alreadyHeld']}"
+    return ApiError(
+        HTTPStatus.BAD_REQUEST,
+        "INSUFFICIENT_BALANCE",
+        f"{message}.",
+        required=required,
+        available=available,
+    )
 
 
 def account_not_found() -> ApiError:

@@ -57,9 +57,9 @@ WITH asked AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s::json) AS o (
         position int, user_id bigint, market_id text, client_order_id text, side text,
         order_type text, time_in_force text, price_ticks bigint, size_lots bigint,
-        margin_units bigint, leverage int, reduce_only boolean, close_position boolean,
-        maker_fee_ppm int, taker_fee_ppm int, expires_at timestamptz, trigger_kind text,
-        trigger_by text, trigger_price_ticks bigint, trigger_callback_ppm int,
+        max_slippage_ppm int, margin_units bigint, leverage int, reduce_only boolean,
+        close_position boolean, maker_fee_ppm int, taker_fee_ppm int, expires_at timestamptz,
+        trigger_kind text, trigger_by text, trigger_price_ticks bigint, trigger_callback_ppm int,
         self_trade_prevention text, hold_units bigint
     )
 ), wallet AS MATERIALIZED (
@@ -76,14 +76,14 @@ WITH asked AS MATERIALIZED (
 ), placed AS (
     INSERT INTO trading_order (
         id, user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
-        size_lots, margin_units, leverage, reduce_only, close_position, maker_fee_ppm,
-        taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
+        size_lots, max_slippage_ppm, margin_units, leverage, reduce_only, close_position,
+        maker_fee_ppm, taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
         trigger_callback_ppm, self_trade_prevention, hold_units, held_units, status, created_at,
         updated_at
     )
     SELECT id, user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
-           size_lots, margin_units, leverage, reduce_only, close_position, maker_fee_ppm,
-           taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
+           size_lots, max_slippage_ppm, margin_units, leverage, reduce_only, close_position,
+           maker_fee_ppm, taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
            trigger_callback_ppm, self_trade_prevention, hold_units, hold_units, 'pending', now(),
            now()
       FROM fitting

@@ -12,7 +12,8 @@ from trading.conversions import to_decimal, to_units, units_text
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import LIVE_STATUSES, Order, Position, TraderLeverage
 from trading.outbox import NOT_YET, promise_command
-from trading.services.holding import MARGIN_HOLD, hold_money
+from trading.position_figures import leverage_of
+from trading.services.holding import MARGIN_HOLD, Needed, hold_money
 from trading.services.terms import read_leverage
 
 
@@ -29,62 +30,90 @@ def adjust_margin(user_id: int, market_id: str, amount: object) -> int:
     if position is None:
         message = f"There is no position in {market_id} to give margin to or take it from."
         raise ApiError(HTTPStatus.BAD_REQUEST, "NO_POSITION", message)
+    leverage = leverage_of(position, selectors.leverages_set(user_id).get(market_id))
     if number > 0:
-        hold_money(user_id, market_id, MARGIN_HOLD, amount_units)
+        hold_money(user_id, market_id, MARGIN_HOLD, Needed(margin_units=amount_units))
     else:
-        _check_removal(rules, position, amount_units)
-    signed_units = amount_units if number > 0 else -amount_units
-    command = AdjustMargin(command_id=NOT_YET, account_id=user_id, amount_units=signed_units)
+        _check_removal(rules, position, leverage, amount_units)
+    command = AdjustMargin(
+        command_id=NOT_YET,
+        account_id=user_id,
+        amount_units=amount_units if number > 0 else -amount_units,
+        leverage=leverage,
+    )
     return promise_command(market_id, command, user_id)
 
 
-def _check_removal(rules: MarketRules, position: Position, amount_units: int) -> None:
+def _check_removal(
+    rules: MarketRules, position: Position, leverage: int, amount_units: int
+) -> None:
     mark_ticks = market_ticker(rules.id).mark_price_ticks
     if not mark_ticks:
         message = f"{rules.id} has no mark price yet. Try again shortly."
         raise ApiError(HTTPStatus.BAD_REQUEST, "NO_MARK_PRICE", message)
     most_units = rules.tiers.removable_margin_units(
-        position.position_lots, position.entry_cost_units, position.margin_units, mark_ticks
+        position.position_lots,
+        position.entry_cost_units,
+        position.margin_units,
+        mark_ticks,
+        leverage,
     )
     if amount_units > most_units:
         message = f"At most {units_text(most_units)} of the margin can be taken out now."
+        if not most_units:
+            message = "None of the margin can be taken out now: the position needs all of it."
         raise invalid("amount", message, "INSUFFICIENT_MARGIN")
 
 
 @transaction.atomic
 def set_leverage(user_id: int, market_id: str, value: object) -> TraderLeverage:
-    """The leverage of orders to come that name neither margin nor leverage. Raises ApiError: it may
-    not be lowered below what open orders and the position have, nor be above the position's
-    tier."""
+    """The leverage of orders to come that name neither margin nor leverage, and of the position as
+    far as it is more than its own. Raises ApiError: it may not be lowered below what open orders
+    and the position have, nor be raised above the position's tier. What is set already, and the
+    most that the position's tier allows, can always be set."""
     rules = market_rules(market_id)
     leverage = read_leverage(rules, value)
-    current = TraderLeverage.objects.filter(user_id=user_id, market_id=market_id).first()
-    position = selectors.open_position(user_id, market_id)
-    mark_ticks = market_ticker(market_id).mark_price_ticks
-    if position is not None:
-        notional_units = rules.units_per_tick_lot * abs(position.position_lots) * mark_ticks
-        most = rules.tiers.tier_of(notional_units).max_leverage
-        if leverage > most:
-            message = f"leverage must be at most {most} while the position is this large."
-            raise invalid("leverage", message, "MAX_POSITION")
-    if current is None or leverage < current.leverage:
-        used = max(_of_position(position), _of_orders(rules, user_id))
-        if leverage < used:
-            message = (
-                f"Open orders and the position have leverage {used}: cancel, close or add margin "
-                f"before setting less, or set at least {used}."
-            )
-            raise invalid("leverage", message, "LEVERAGE_IN_USE")
+    current = selectors.leverages_set(user_id).get(market_id)
+    if leverage != current:
+        _check_leverage(rules, user_id, current, leverage)
     row, _ = TraderLeverage.objects.update_or_create(
         user_id=user_id, market_id=market_id, defaults={"leverage": leverage}
     )
     return row
 
 
+def _check_leverage(rules: MarketRules, user_id: int, current: int | None, leverage: int) -> None:
+    position = selectors.open_position(user_id, rules.id)
+    most = _most_allowed(rules, position)
+    if leverage > most:
+        message = f"leverage must be at most {most} while the position is this large."
+        raise invalid("leverage", message, "MAX_POSITION")
+    if current is not None and leverage > current:
+        return
+    used = min(most, max(_of_position(position), _of_orders(rules, user_id)))
+    if leverage < used:
+        message = (
+            f"Open orders and the position have leverage {used}: cancel, close or add margin "
+            f"before setting less, or set at least {used}."
+        )
+        raise invalid("leverage", message, "LEVERAGE_IN_USE")
+
+
+def _most_allowed(rules: MarketRules, position: Position | None) -> int:
+    if position is None:
+        return rules.max_leverage
+    mark_ticks = market_ticker(rules.id).mark_price_ticks
+    notional_units = rules.units_per_tick_lot * abs(position.position_lots) * mark_ticks
+    return rules.tiers.tier_of(notional_units).max_leverage
+
+
 def _of_position(position: Position | None) -> int:
+    """What it cost over its margin, which is less after margin was added. Payments and losses make
+    it more, but not more than its orders had: nobody chose that."""
     if position is None:
         return 0
-    return ceil_div(abs(position.entry_cost_units), max(1, position.margin_units))
+    now = ceil_div(abs(position.entry_cost_units), max(1, position.margin_units))
+    return min(now, position.leverage) if position.leverage else now
 
 
 def _of_orders(rules: MarketRules, user_id: int) -> int:

@@ -179,7 +179,7 @@ class _Group:
                 asked.result = PlacedOrder(order_id, OrderStatus.PENDING)
                 self.commands.append((rules.id, _command(order_id, asked.user_id, draft)))
             case NotEnough(available_units):
-                asked.result = insufficient_balance(draft.hold_units, available_units)
+                asked.result = insufficient_balance(draft.needed, available_units)
             case NoWallet():
                 asked.result = account_not_found()
             case _:  # if the first one is not found either, its transaction is not visible to ours
@@ -214,9 +214,13 @@ def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> Result:
     is_limit = terms.order_type is OrderType.LIMIT
     asked = terms.columns() | {
         "market_id": rules.id,
-        # Unknown at first, the engine's later; and the leverage set may have changed since.
+        # Unknown at first, the engine's later; and leverage and slippage that were not named may
+        # have been set anew since.
         "size_lots": first.size_lots if terms.close_position else terms.size_lots,
         "leverage": terms.leverage if terms.leverage_named else first.leverage,
+        "max_slippage_ppm": (
+            terms.max_slippage_ppm if terms.slippage_named else first.max_slippage_ppm
+        ),
         "price_ticks": terms.limit_ticks if is_limit else first.price_ticks,
     }
     differs = {name for name, value in asked.items() if getattr(first, name) != value}

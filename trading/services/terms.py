@@ -53,7 +53,8 @@ class NewTrigger(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
 
 class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
-    the leverage set for the market."""
+    the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
+    fill, 0.005 for 0.5 %; the market's if it is left out."""
 
     market_id: str
     side: Side
@@ -62,6 +63,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     price: OptionalNumber = None
     margin: OptionalNumber = None
     leverage: OptionalNumber = None
+    max_slippage: OptionalNumber = None
     time_in_force: TimeInForce | None = None
     post_only: bool = False
     reduce_only: bool = False
@@ -77,6 +79,8 @@ class OrderTerms(Struct, frozen=True):
 
     ``limit_ticks`` is 0 for a market order, ``margin_units`` 0 where ``leverage`` decides,
     ``leverage_named`` False where that is the one set for the market, ``expires_ms`` 0 for never.
+    ``max_slippage_ppm`` is 0 where only the price band limits it, ``slippage_named`` False where it
+    is the market's.
     """
 
     side: Side
@@ -87,6 +91,8 @@ class OrderTerms(Struct, frozen=True):
     margin_units: int
     leverage: int
     leverage_named: bool
+    max_slippage_ppm: int
+    slippage_named: bool
     reduce_only: bool
     close_position: bool
     expires_ms: int
@@ -108,6 +114,7 @@ class OrderTerms(Struct, frozen=True):
             "size_lots": self.size_lots,
             "margin_units": self.margin_units,
             "leverage": self.leverage,
+            "max_slippage_ppm": self.max_slippage_ppm,
             "reduce_only": self.reduce_only,
             "close_position": self.close_position,
             "expires_at": self.expires_at,
@@ -124,6 +131,7 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
     reduce_only = new.reduce_only or new.close_position
     margin_units, leverage = _read_margin(rules, new, reduce_only, leverage_set)
     time_in_force = _read_time_in_force(new)
+    max_slippage_ppm = _read_slippage(rules, new, reduce_only)
     return OrderTerms(
         side=new.side,
         order_type=new.order_type,
@@ -133,10 +141,12 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
         margin_units=margin_units,
         leverage=leverage,
         leverage_named=new.leverage is not None,
+        max_slippage_ppm=max_slippage_ppm,
+        slippage_named=new.max_slippage is not None,
         reduce_only=reduce_only,
         close_position=new.close_position,
         expires_ms=_read_expiry(new, time_in_force),
-        trigger=_read_trigger(rules, new.trigger) if new.trigger else None,
+        trigger=_read_trigger(rules, new.trigger, max_slippage_ppm) if new.trigger else None,
         client_order_id=_read_client_order_id(new.client_order_id),
         self_trade_prevention=new.self_trade_prevention,
     )
@@ -176,6 +186,26 @@ def _read_limit(rules: MarketRules, new: NewOrder) -> int:
     if new.price is not None:
         raise invalid("price", "A market order has no price: leave it out.", "INVALID_PRICE")
     return 0
+
+
+def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
+    if new.order_type is OrderType.LIMIT:
+        if new.max_slippage is not None:
+            message = "The price of a limit order is its worst: leave maxSlippage out."
+            raise invalid("maxSlippage", message, "INVALID_SLIPPAGE")
+        return 0
+    if new.max_slippage is None:
+        # A stop must close the position whatever gap fired it, unless its trader says otherwise.
+        is_stop = reduce_only and new.trigger is not None
+        return 0 if is_stop else rules.max_slippage_ppm
+    return to_steps(
+        new.max_slippage,
+        _RATE_STEP,
+        "maxSlippage",
+        maximum=rules.price_band_ppm,
+        code="INVALID_SLIPPAGE",
+        step_name="smallest rate",
+    )
 
 
 def _read_margin(
@@ -238,7 +268,7 @@ def expiry_is_past() -> ApiError:
     return invalid("expiresAt", "expiresAt must be in the future.", "INVALID_EXPIRY")
 
 
-def _read_trigger(rules: MarketRules, new: NewTrigger) -> Trigger:
+def _read_trigger(rules: MarketRules, new: NewTrigger, max_slippage_ppm: int) -> Trigger:
     is_trailing = new.type is TriggerKind.TRAILING_STOP
     code = "INVALID_TRIGGER"
     if is_trailing and new.callback is None:
@@ -261,7 +291,13 @@ def _read_trigger(rules: MarketRules, new: NewTrigger) -> Trigger:
             code=code,
             step_name="smallest rate",
         )
-    return Trigger(kind=new.type, by=new.by, price_ticks=price_ticks, callback_ppm=callback_ppm)
+    return Trigger(
+        kind=new.type,
+        by=new.by,
+        price_ticks=price_ticks,
+        callback_ppm=callback_ppm,
+        max_slippage_ppm=max_slippage_ppm,
+    )
 
 
 def _read_client_order_id(text: str | None) -> str | None:
