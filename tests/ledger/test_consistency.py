@@ -9,7 +9,11 @@ from django.db.models import Sum
 from ledger.engine_rows import engine_snapshot_of_rows
 from ledger.models import Account, AccountKind, MarketCursor, Posting, Wallet
 from ledger.reconciliation import wallet_differences
+from ledger.reconciliation.differences import run_check
+from ledger.reconciliation.lives import POSITION_LIVES
+from ledger.reconciliation.market_checks import POSITIONS
 from matching.core import snapshot
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import OrderStatus
 from tests.ledger.candle_rows import differences_of_candles
@@ -101,6 +105,13 @@ def require_history_adds_up(mini: Miniature) -> None:
         assert received == settlement.paid_units
     assert not OutboxCommand.objects.filter(applied_seq__isnull=True).exists()
     assert differences_of_candles() == []
+    require_lives_add_up()
+
+
+def require_lives_add_up() -> None:
+    values = {"market": None, "units_per_currency": MONEY_UNITS_PER_CURRENCY}
+    assert run_check(POSITION_LIVES, values).shown == []
+    assert run_check(POSITIONS, values).shown == []
 
 
 @pytest.mark.slow
@@ -124,6 +135,7 @@ def test_postgres_holds_what_the_engine_holds(transactional_db, redis_db, seed):
     mini.persist()
     require_same_snapshot(mini)
     require_money_adds_up(mini)
+    require_lives_add_up()
     assert Settlement.objects.count() == mini.seen["PositionSettled"]
     assert not Countdown.objects.exists()
     assert not Position.objects.exclude(position_lots=0).exists()

@@ -16,6 +16,7 @@ from trading.models.position import (
     Position,
     Settlement,
 )
+from trading.models.position_life import LifeEnding, PositionLife
 from trading.models.price_source import PriceSource, PriceSourceKind
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
@@ -30,12 +31,14 @@ __all__ = [
     "FundingPayment",
     "FundingSettlement",
     "LeverageTier",
+    "LifeEnding",
     "Liquidation",
     "Market",
     "MarketStatus",
     "Order",
     "OutboxCommand",
     "Position",
+    "PositionLife",
     "PriceSource",
     "PriceSourceKind",
     "Settlement",

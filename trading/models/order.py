@@ -144,6 +144,7 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="order_of_user"),
+            models.Index(fields=["user", "-created_at", "-id"], name="order_of_user_by_time"),
             models.Index(fields=["market", "-id"], name="order_of_market"),
             models.Index(
                 fields=["market", "id"],
@@ -225,6 +226,7 @@ class Fill(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="fill_of_user"),
+            models.Index(fields=["user", "-executed_at", "-id"], name="fill_of_user_by_time"),
             models.Index(
                 fields=["market", "seq"],
                 condition=~Q(execution=ExecutionType.TRADE),
