@@ -27,12 +27,20 @@ def query_int(request: Request, name: str, default: int, minimum: int, maximum: 
     raise invalid(name, f"{name} must be a whole number from {minimum} to {maximum}.")
 
 
-def query_words(request: Request, name: str, known: Collection[str]) -> list[str]:
+def query_text(request: Request, name: str, length_max: int) -> str | None:
+    """Text that may be asked for in Postgres; None where it isn't given. Raises ApiError."""
+    text = request.query_params.get(name)
+    if text is not None and not (1 <= len(text) <= length_max and "\0" not in text):
+        raise invalid(name, f"{name} must have 1 to {length_max} characters, none of them NUL.")
+    return text
+
+
+def query_words(request: Request, name: str, known: Collection[str]) -> tuple[str, ...]:
     """Words separated by commas; none where the parameter isn't given. Raises ApiError."""
     text = request.query_params.get(name)
     if text is None:
-        return []
-    words = text.split(",")
+        return ()
+    words = tuple(text.split(","))
     if not set(words) <= set(known):
         raise invalid(
             name, f"{name} must be one of {', '.join(known)}, or several separated by commas."

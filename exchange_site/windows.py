@@ -141,9 +141,7 @@ SELECT halved.low FROM (
 """
 
 
-def key_since(
-    model: type[Model], key: str, field: str, at: datetime, **fixed: str
-) -> int | None:
+def key_since(model: type[Model], key: str, field: str, at: datetime, **fixed: str) -> int | None:
     """The smallest key that no row before this time has, among rows with these values, whose times
     rise with the key; None where there are no rows."""
     sql = _KEY_SINCE.format(

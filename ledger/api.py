@@ -9,17 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import invalid, parse_body
-from exchange_site.paging import page_of, query_int, query_words
+from exchange_site.api import ApiError, invalid, parse_body
+from exchange_site.paging import page_of, query_int, query_text, query_words
 from exchange_site.schema import PAGING, documented, query
 from exchange_site.windows import TIME_WINDOW, query_window
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet
 from matching.messages.limits import MAX_ID
 from trading.conversions import to_units, units_text
-from trading.market_rules import market_rules
+from trading.models import Market
 
 IDEMPOTENCY_KEY_LENGTH_MAX = 64
+MARKET_ID_LENGTH_MAX = 32
 
 
 # Any: a wrong type is answered by `to_units`, which names what it wants.
@@ -220,10 +221,18 @@ def _ledger_filter(request: Request) -> selectors.LedgerFilter:
     asked = request.query_params
     return selectors.LedgerFilter(
         kinds=query_words(request, "kind", selectors.LEDGER_KINDS),
-        market_id=market_rules(asked["marketId"]).id if "marketId" in asked else None,
+        market_id=_market_id(request),
         order_id=query_int(request, "orderId", 0, 1, MAX_ID) if "orderId" in asked else None,
         window=query_window(request),
     )
+
+
+def _market_id(request: Request) -> str | None:
+    market_id = query_text(request, "marketId", MARKET_ID_LENGTH_MAX)
+    if market_id is not None and not Market.objects.filter(pk=market_id).exists():
+        message = f"There is no market {market_id}."
+        raise ApiError(HTTPStatus.NOT_FOUND, "MARKET_NOT_FOUND", message, "marketId")
+    return market_id
 
 
 def _ledger_line(posting: Posting) -> LedgerLine:

@@ -1,4 +1,4 @@
-"""⑤ Positions from flat to flat, added up as their fills are recorded (`trading.models.PositionLife`).
+"""⑤ Positions from flat to flat, added up as fills are recorded (`trading.models.PositionLife`).
 
 A batch starts from the lives that are open in Postgres, adds what its entries say, and writes each
 life it touched as it stands then. The cursor's lock keeps anybody else from doing so meanwhile, and
@@ -20,7 +20,7 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import ExecutionType, Role
-from trading.models import LifeEnding
+from trading.models import LifeEnding, insurance_share
 
 # Written as they stand; the first is the key.
 _SUMS = (
@@ -84,12 +84,11 @@ class Life:
 
     def add_insurance(self, delta_units: int, ending: LifeEnding) -> None:
         """What went to the insurance fund, or came from it (below zero)."""
-        if delta_units < 0:
-            self.insurance_units -= delta_units
-        elif ending is LifeEnding.LIQUIDATED:
-            self.liquidation_fee_units += delta_units
-        else:
-            self.loss_share_units += delta_units
+        is_liquidation = ending is LifeEnding.LIQUIDATED
+        fund = insurance_share(delta_units, is_liquidation=is_liquidation)
+        self.liquidation_fee_units += fund.liquidation_fee_units
+        self.insurance_units += fund.cover_units
+        self.loss_share_units += fund.loss_share_units
 
 
 class Moment(NamedTuple):
@@ -211,4 +210,3 @@ def _ends(lives: list[Life]) -> tuple[str, str, str]:
         words_or_nulls(life.closed_at for life in lives),
         words(life.ending for life in lives),
     )
-

@@ -40,6 +40,7 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import ExecutionType
+from trading.models import insurance_share
 
 # Whose account: a user's id, a market's id, or None for the exchange's own.
 Owner = int | str | None
@@ -135,10 +136,14 @@ def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[Line, ...]:
     user_id = leg.account_id
     settled_on = AVAILABLE if leg.order_id else MARGIN
     from_hold = 0 < leg.fee_units <= leg.hold_released_units
+    is_liquidation = kind is EntryKind.LIQUIDATION
+    fund = insurance_share(leg.insurance_delta_units, is_liquidation=is_liquidation)
     gains = (
         Line(HELD if from_hold else settled_on, user_id, -leg.fee_units, LineKind.FEE),
         Line(settled_on, user_id, leg.realized_pnl_units, LineKind.REALIZED_PNL),
-        Line(settled_on, user_id, -leg.insurance_delta_units, _insurance_kind(leg, kind)),
+        Line(settled_on, user_id, -fund.liquidation_fee_units, LineKind.LIQUIDATION_FEE),
+        Line(settled_on, user_id, fund.cover_units, LineKind.INSURANCE_COVER),
+        Line(settled_on, user_id, -fund.loss_share_units, LineKind.LOSS_SHARE),
     )
     moved = {
         HELD: -leg.hold_released_units,
@@ -148,12 +153,6 @@ def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[Line, ...]:
     for gain in gains:
         moved[gain.kind] -= gain.amount_units
     return *(Line(account, user_id, amount) for account, amount in moved.items()), *gains
-
-
-def _insurance_kind(leg: TradeLeg, kind: EntryKind) -> LineKind:
-    if leg.insurance_delta_units < 0:
-        return LineKind.INSURANCE_COVER
-    return LineKind.LIQUIDATION_FEE if kind is EntryKind.LIQUIDATION else LineKind.LOSS_SHARE
 
 
 def _fills(market_id: str, trade: Trade) -> tuple[Movement, ...]:

@@ -141,9 +141,7 @@ def project_funding_settled(batch: Batch, _entry: OutputEntry, event: FundingSet
         row.realized_pnl_units += payment.from_profit_units
         batch.lives.fund(payment.account_id, payment.amount_units, payment.from_profit_units)
         payments.append(
-            PaymentRow(
-                payment.account_id, lots, payment.amount_units, payment.from_profit_units
-            )
+            PaymentRow(payment.account_id, lots, payment.amount_units, payment.from_profit_units)
         )
     paid_units = sum(p.amount_units for p in payments if p.amount_units > 0)
     batch.perps.fundings.append(

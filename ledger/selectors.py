@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from exchange_site.api import ApiError
 from exchange_site import paging
+from exchange_site.api import ApiError
 from exchange_site.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from msgspec import Struct
 
 from exchange_site.api import ApiError
-from matching.messages.vocabulary import Side, TimeInForce
+from matching.messages.vocabulary import ExecutionType, Side, TimeInForce
 from trading.conversions import (
     average_price_text,
     lots_text,
@@ -19,6 +19,7 @@ from trading.models import (
     Fill,
     Order,
     Position,
+    insurance_share,
 )
 from trading.selectors import OrderState
 from trading.services.placing import PlacedOrder
@@ -146,10 +147,11 @@ class PositionAnswer(Answer, frozen=True):
 
 
 class FillAnswer(Answer, frozen=True):
-    """The trader's own side of a trade. `realizedPnl` is before the fee.
+    """The trader's own side of a trade. `realizedPnl` is before the fees.
 
     `execution` is TRADE, or what closed the position by force: LIQUIDATION, ADL; then there is no
-    order.
+    order. `fee` is the exchange's; `liquidationFee` went to the insurance fund. `insuranceCover` is
+    what the fund paid of a loss, `lossShare` what was paid of the losses of others.
     """
 
     id: int
@@ -162,6 +164,9 @@ class FillAnswer(Answer, frozen=True):
     qty: str
     price: str
     fee: str
+    liquidation_fee: str
+    insurance_cover: str
+    loss_share: str
     realized_pnl: str
     executed_at: datetime
 
@@ -295,6 +300,8 @@ def position_answer(position: Position, rules: MarketRules, mark_ticks: int) -> 
 
 
 def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
+    is_liquidation = fill.execution == ExecutionType.LIQUIDATION
+    fund = insurance_share(fill.insurance_units, is_liquidation=is_liquidation)
     return FillAnswer(
         id=fill.pk,
         trade_id=fill.trade_id,
@@ -306,6 +313,9 @@ def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
         qty=lots_text(fill.size_lots, rules.lot_size),
         price=ticks_text(fill.price_ticks, rules.tick_size),
         fee=units_text(fill.fee_units),
+        liquidation_fee=units_text(fund.liquidation_fee_units),
+        insurance_cover=units_text(fund.cover_units),
+        loss_share=units_text(fund.loss_share_units),
         realized_pnl=units_text(fill.realized_pnl_units),
         executed_at=fill.executed_at,
     )

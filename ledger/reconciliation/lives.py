@@ -1,9 +1,9 @@
 """The statement that proves every position's life right: all of them, worked out again from fills,
 settlements and funding payments by other means than `ledger.lives` uses. See `money_checks`.
 
-What happened to each position is put in its order, funding before the trades of its entry. A running
-sum of lots tells where a step closes, opens, or does both; each opening out of flat, or across it,
-begins the next life.
+What happened to each position is put in its order, funding before the trades of its entry. A
+running sum of lots tells where a step closes, opens, or does both; each opening out of flat, or
+across it, begins the next life.
 """
 
 from ledger.reconciliation.differences import SqlCheck
@@ -82,7 +82,8 @@ POSITION_LIVES = SqlCheck(
     f"""
     WITH {LIVES_OF_ROWS}, expected AS (
         SELECT l.market_id, l.user_id, life,
-               side || ' from sequence ' || opened_seq || ' to ' || COALESCE(closed_seq::text, 'now')
+               side || ' from sequence ' || opened_seq
+               || ' to ' || COALESCE(closed_seq::text, 'now')
                || ' ' || ending || ', at most ' || max_lots || ', in ' || entry_lots || ' for '
                || trim_scale(entry_tick_lots * m.units) || ', out ' || exit_lots || ' for '
                || trim_scale(exit_tick_lots * m.units) || ', profit ' || realized_pnl_units
@@ -96,7 +97,8 @@ POSITION_LIVES = SqlCheck(
     ), found AS (
         SELECT market_id, user_id,
                row_number() OVER (PARTITION BY market_id, user_id ORDER BY id) AS life,
-               side || ' from sequence ' || opened_seq || ' to ' || COALESCE(closed_seq::text, 'now')
+               side || ' from sequence ' || opened_seq
+               || ' to ' || COALESCE(closed_seq::text, 'now')
                || ' ' || ending || ', at most ' || max_lots || ', in ' || entry_lots || ' for '
                || entry_units || ', out ' || exit_lots || ' for ' || exit_units
                || ', profit ' || realized_pnl_units

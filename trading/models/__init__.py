@@ -6,6 +6,7 @@ Units as in `matching.messages`: ticks, lots, money in millionths.
 """
 
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
+from trading.models.insurance import InsuranceShare, insurance_share
 from trading.models.market import LeverageTier, Market, MarketStatus
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
@@ -30,6 +31,7 @@ __all__ = [
     "Fill",
     "FundingPayment",
     "FundingSettlement",
+    "InsuranceShare",
     "LeverageTier",
     "LifeEnding",
     "Liquidation",
@@ -44,4 +46,5 @@ __all__ = [
     "Settlement",
     "TraderLeverage",
     "UserFeeTier",
+    "insurance_share",
 ]
