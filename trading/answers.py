@@ -86,7 +86,8 @@ class OrdersCancelling(Answer, frozen=True):
 
 
 class OrderAnswer(Answer, frozen=True):
-    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at.
+    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
+    null while it waits for its trigger, and for a conditional one that only reduces.
     `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
     whole position.
 
@@ -104,7 +105,7 @@ class OrderAnswer(Answer, frozen=True):
     qty: str | None
     filled_qty: str
     remaining_qty: str | None
-    price: str
+    price: str | None
     average_price: str | None
     margin: str | None
     leverage: int | None
@@ -228,7 +229,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         qty=lots_text(order.size_lots, rules.lot_size) if is_sized else None,
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
-        price=ticks_text(order.price_ticks, rules.tick_size),
+        price=price_or_none(order.shown_price_ticks, rules),
         average_price=_average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,
         leverage=None if by_margin or order.reduce_only else order.leverage,

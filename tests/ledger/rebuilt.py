@@ -3,21 +3,21 @@ fills, funding payments and closed positions say, and what its ledger says.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-
-from tests.ledger.test_deposits import client_of
 
 TRANSFERS = {
     "order_hold", "hold_release", "amend_hold", "margin_hold", "margin_added", "margin_removed",
     "fill", "liquidation", "adl", "settlement",
 }  # fmt: skip
 Row = dict[str, Any]
+Read = Callable[[str], Row]  # a path, answered to the trader
 
 
 class Rebuilt:
-    def __init__(self, user) -> None:
-        self.client = client_of(user)
+    def __init__(self, get: Read) -> None:
+        self.get = get
         self.ledger = self.all("/user/ledger", "ledger")
         self.fills = self.all("/user/fills", "fills")
         self.funding = self.all("/user/funding", "payments")
@@ -26,11 +26,6 @@ class Rebuilt:
         self.kinds: Counter[str] = Counter()
         for line in self.ledger:
             self.kinds[line["kind"]] += Decimal(line["amount"])
-
-    def get(self, path: str) -> Row:
-        answer = self.client.get(path)
-        assert answer.status_code == 200, answer.content
-        return answer.json()
 
     def all(self, path: str, name: str) -> list[Row]:
         """Every page of a list, oldest first."""

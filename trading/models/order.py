@@ -175,6 +175,16 @@ class Order(models.Model):
         """What its size will be is not known before it fires; ``size_lots`` says nothing."""
         return self.close_position and self.triggered_at is None
 
+    @property
+    def shown_price_ticks(self) -> int:
+        """The limit; of a market order, the worst price it may fill at. 0 where there is none: of a
+        conditional market order none is known before it fires, and one that only reduces never has
+        one; ``price_ticks`` is then out of any band's reach."""
+        is_conditional_market = self.order_type == OrderType.MARKET and self.trigger_kind
+        if is_conditional_market and (self.reduce_only or self.triggered_at is None):
+            return 0
+        return self.price_ticks
+
 
 class Fill(models.Model):
     """One side of a trade. A trade has two: its taker's and its maker's.
