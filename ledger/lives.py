@@ -8,7 +8,7 @@ settlements and payments alone: reconciliation works it out again (`ledger.recon
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.arrays import numbers, numbers_or_nulls, words, words_or_nulls
 from ledger.statements import Cursor, Statements
@@ -179,8 +179,11 @@ def owners_of(entries: Iterable[OutputEntry]) -> set[int]:
 def load_lives(cursor: Cursor, market_id: str, owners: set[int]) -> Lives:
     if not owners:
         return Lives()
-    rows = cursor.execute(LOAD_LIVES, (numbers(owners), market_id))
-    return Lives({row[0]: Life(row[0], row[1], *map(int, row[2:])) for row in rows})
+    lives = Lives()
+    for user_id, side, *sums in cursor.execute(LOAD_LIVES, (numbers(owners), market_id)):
+        values: dict[str, Any] = dict(zip(_SUMS, map(int, sums), strict=True))
+        lives.open[user_id] = Life(user_id, side, **values)
+    return lives
 
 
 def write_lives(statements: Statements, market_id: str, lives: Lives) -> None:

@@ -15,6 +15,7 @@ from matching.core.market_rules import take_config
 from matching.core.position import Leg, plan_leg
 from matching.core.state import State, Turn
 from matching.messages.commands import LeverageTier, MarketConfig
+from matching.messages.events import FundingSettled
 
 UNITS = 1_000_000
 PPM = 1_000_000
@@ -163,6 +164,7 @@ def test_funding_per_lot(state: State) -> None:
         turn = Turn(CONFIG.funding_interval_ms)
         settle_funding(state, CONFIG, turn)
         (event,) = turn.events
+        assert isinstance(event, FundingSettled)
         assert (event.rate_ppb, money(event.per_lot_units)) == (rate_ppb, per_lot)
         assert Decimal(event.carry) / 10**15 == rest
 

@@ -1,4 +1,4 @@
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -33,7 +33,7 @@ def movements(event):
 
 
 def releasing_events(released: int):
-    who = {"order_id": 5, "account_id": 9, "released_units": released}
+    who: Any = {"order_id": 5, "account_id": 9, "released_units": released}
     return [
         events.OrderAccepted(side=Side.LONG, price_ticks=1, size_lots=1, **who),
         events.OrderRejected(code=RejectCode.MIN_NOTIONAL, **who),
