@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NamedTuple
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from exchange_site import paging
@@ -119,21 +120,49 @@ def newest_postings_of_user(
         if before is not None:
             of_each = [postings.filter(pk__lt=before) for postings in of_each]
         if asked.is_open:
-            found = Posting.objects.filter(pk__in=paging.newest_keys(of_each, limit))
+            keys = paging.newest_keys(of_each, limit)
         else:
-            found, looked_to = _among_the_newest(of_each, asked, limit)
+            keys, looked_to = _among_the_newest(accounts, of_each, asked, limit)
+        found = Posting.objects.filter(pk__in=keys)
     postings = list(found.select_related("entry").order_by("-pk")[:limit])
     for posting in postings:
         posting.account = accounts[posting.account_id]
     return LedgerPage(postings, looked_to)
 
 
+# Each entry is looked up by its key, as OFFSET says: joined, Postgres would read all entries there
+# are once it takes the postings for more than a few.
+_ASKED_FOR = """
+SELECT p.id FROM ledger_posting p CROSS JOIN LATERAL (
+        SELECT kind, market_id, created_at FROM ledger_journalentry
+         WHERE id = p.entry_id OFFSET 0) e
+ WHERE p.account_id = ANY(%(accounts)s::bigint[]) AND p.id BETWEEN %(oldest)s AND %(newest)s
+   AND (%(kinds)s::text[] = '{}' OR COALESCE(p.kind, e.kind) = ANY(%(kinds)s::text[]))
+   AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
+   AND (%(start)s::timestamptz IS NULL OR e.created_at >= %(start)s)
+   AND (%(end)s::timestamptz IS NULL OR e.created_at < %(end)s)
+ ORDER BY p.id DESC LIMIT %(limit)s
+"""
+
+
 def _among_the_newest(
-    of_each: list[QuerySet[Posting]], asked: LedgerFilter, limit: int
-) -> tuple[QuerySet[Posting], int | None]:
+    accounts: Collection[int], of_each: list[QuerySet[Posting]], asked: LedgerFilter, limit: int
+) -> tuple[list[int], int | None]:
+    """Ids of those asked for, and down to which was looked."""
     newest = paging.newest_keys(of_each, paging.LOOK_BACK_ROWS)
-    looked_to = newest[-1] if len(newest) == paging.LOOK_BACK_ROWS else None
-    if newest:
-        of_each = [postings.filter(pk__gte=newest[-1]) for postings in of_each]
-    wanted = [postings.filter(asked.condition()) for postings in of_each]
-    return Posting.objects.filter(pk__in=paging.newest_keys(wanted, limit)), looked_to
+    if not newest:
+        return [], None
+    values = {
+        "accounts": list(accounts),
+        "oldest": newest[-1],
+        "newest": newest[0],
+        "kinds": [str(kind) for kind in asked.kinds],
+        "market": asked.market_id,
+        "start": asked.window.start,
+        "end": asked.window.end,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ASKED_FOR, values)
+        found = [key for (key,) in cursor.fetchall()]
+    return found, newest[-1] if len(newest) == paging.LOOK_BACK_ROWS else None

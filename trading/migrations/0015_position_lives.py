@@ -70,6 +70,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='positionlife',
+            index=models.Index(fields=['user', '-id'], name='position_life_of_user'),
+        ),
+        migrations.AddIndex(
+            model_name='positionlife',
             index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['user', '-closed_at', '-id'], name='position_life_closed_of_user'),
         ),
         migrations.AddConstraint(

@@ -79,6 +79,7 @@ class PositionLife(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["user", "-id"], name="position_life_of_user"),
             models.Index(
                 fields=["user", "-closed_at", "-id"],
                 condition=Q(closed_at__isnull=False),
