@@ -48,10 +48,10 @@ def test_all_that_happened_is_told(exchange: Exchange) -> None:
         "netPnl": "-8.003",
     }
     assert {name: flipped[name] for name in wanted} == wanted
-    # The other side of the index makes alice lose what she has there; bob's bid takes her lots.
-    buyer = bob.place("SHORT", "0.3", "51300", leverage=20)
-    bob.wait_until(buyer, "open")
-    exchange.set_mark(MARKET, 512_000, "51200")
+    # The price rises: the engine buys alice's lots back from bob.
+    offer = bob.place("SHORT", "0.3", "51050", leverage=20)
+    bob.wait_until(offer, "open")
+    exchange.set_mark(MARKET, 510_000, "51000")
 
     def is_liquidated() -> bool:
         return not alice.get("/user/positions")["positions"]
