@@ -138,6 +138,14 @@ SELECT user_id, market_id, CASE WHEN user_id % 3 = 0 THEN 0 ELSE 10 END,
        CASE WHEN user_id % 3 = 0 THEN 0 ELSE 500000000 END,
        CASE WHEN user_id % 3 = 0 THEN 0 ELSE 50000000 END, 0, max(seq), max(executed_at)
   FROM trading_fill GROUP BY user_id, market_id;
+INSERT INTO trading_positionlife (
+    user_id, market_id, side, opened_seq, opened_at, closed_seq, closed_at, ending, max_lots,
+    entry_lots, entry_units, exit_lots, exit_units, realized_pnl_units, fee_units,
+    liquidation_fee_units, insurance_units, loss_share_units, funding_units)
+SELECT user_id, market_id, side, seq, executed_at, seq + 1, executed_at,
+       CASE WHEN trade_id < $old THEN 'ADL' ELSE 'CLOSED' END, 50, 50, 2500000000, 50, 2500000000,
+       0, 2000, 0, 0, 0, 0
+  FROM trading_fill;
 INSERT INTO ledger_journalentry (id, kind, market_id, order_id, created_at)
 SELECT id, 'order_hold', market_id, id, created_at FROM trading_order;
 INSERT INTO ledger_journalentry (id, kind, market_id, seq, order_id, trade_id, created_at)

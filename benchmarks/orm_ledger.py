@@ -138,12 +138,14 @@ def _post(market_id: str, entry: OutputEntry, event: Event) -> None:
 
 def _post_lines(journal_entry: JournalEntry, movement: Movement) -> None:
     postings = []
-    for kind, owner, amount_units in movement.lines:
+    for kind, owner, amount_units, purpose in movement.lines:
         user_id = owner if isinstance(owner, int) else None
         market_id = owner if isinstance(owner, str) else None
         found: dict[str, Any] = {"kind": kind, "user_id": user_id, "market_id": market_id}
         account = Account.objects.get(**found)
-        postings.append(Posting(entry=journal_entry, account=account, amount_units=amount_units))
+        line = Posting(entry=journal_entry, account=account, amount_units=amount_units)
+        line.kind = purpose
+        postings.append(line)
         if kind in (AccountKind.AVAILABLE, AccountKind.HELD) and user_id is not None:
             wallet = Wallet.objects.select_for_update().get(user_id=user_id)
             if kind is AccountKind.AVAILABLE:

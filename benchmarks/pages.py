@@ -18,7 +18,7 @@ from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
-from trading.models import CANDLE_INTERVALS_MS, Position
+from trading.models import CANDLE_INTERVALS_MS, Order, Position
 
 SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
@@ -98,6 +98,27 @@ def _records(visitor: Visitor, model: type[Model]) -> Iterator[Page]:
             yield Page("admin link", unescape(address))
 
 
+def _long_ago_ms() -> int:
+    """Nearly as far back as the oldest orders are."""
+    placed = Order.objects.order_by("pk").values_list("created_at", flat=True)
+    return int(placed[100].timestamp() * 1_000)
+
+
+def _filtered() -> Iterator[str]:
+    """A trader's lists by what may be asked for, where it is and where it is not."""
+    long_ago = _long_ago_ms()
+    for path in ("orders", "fills", "ledger", "funding", "positions/history"):
+        for query in (f"to={long_ago}", f"from={long_ago}", f"from={long_ago}&to={long_ago + 1}"):
+            yield f"{path}?{query}"
+            yield f"{path}?{query}&marketId={DORMANT_MARKET}"
+        yield f"{path}?marketId={DORMANT_MARKET}"
+    yield f"orders?status=rejected,expired&to={long_ago}"
+    yield from ("orders?status=open,pending", "orders?clientOrderId=mine-8", "fills?orderId=8")
+    yield from ("fills?clientOrderId=mine-8", "ledger?orderId=8", "ledger?kind=deposit")
+    yield from ("ledger?kind=fee", f"ledger?kind=fill&to={long_ago}")
+    yield f"positions/history?ending=ADL&to={long_ago}"
+
+
 def _calls() -> Iterator[Page]:
     for user_id in (WHALE, SMALL_TRADER, IDLE_TRADER):
         orders = [f"?status={status}" for status in OrderStatus]
@@ -106,12 +127,14 @@ def _calls() -> Iterator[Page]:
         fills = ["", "?limit=500", "?cursor=5000", f"?marketId={DORMANT_MARKET}"]
         paths = [f"orders{query}" for query in orders] + [f"fills{query}" for query in fills]
         paths += ["ledger", "ledger?limit=500", "ledger?cursor=5000", "positions", "equity"]
-        paths += ["positions?status=all"]
+        paths += ["positions?status=all", "funding", "positions/history", *_filtered()]
         for path in paths:
             yield Page("API of a trader", f"/user/{path}", user_id)
     yield Page("API, public", "/markets")
     for market_id in (BUSY_MARKET, DORMANT_MARKET):
-        for path in ("", "/trades", "/trades?cursor=1000", "/funding", "/liquidations"):
+        lists = ("/trades", "/funding", "/liquidations")
+        windows = [f"{path}?{end}={_long_ago_ms()}" for path in lists for end in ("from", "to")]
+        for path in ("", *lists, "/trades?cursor=1000", *windows):
             yield Page("API, public", f"/markets/{market_id}{path}")
         for interval in CANDLE_INTERVALS_MS:
             for page in ("", "&limit=500", "&cursor=1700000000000"):

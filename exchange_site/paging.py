@@ -1,7 +1,7 @@
 """Lists in pages, and whole numbers from query strings."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -27,6 +27,31 @@ def query_int(request: Request, name: str, default: int, minimum: int, maximum: 
     raise invalid(name, f"{name} must be a whole number from {minimum} to {maximum}.")
 
 
+def query_text(request: Request, name: str, length_max: int) -> str | None:
+    """Text that may be asked for in Postgres; None where it isn't given. Raises ApiError."""
+    text = request.query_params.get(name)
+    if text is not None and not (1 <= len(text) <= length_max and "\0" not in text):
+        raise invalid(name, f"{name} must have 1 to {length_max} characters, none of them NUL.")
+    return text
+
+
+def query_words(request: Request, name: str, known: Collection[str]) -> tuple[str, ...]:
+    """Words separated by commas; none where the parameter isn't given. Raises ApiError."""
+    text = request.query_params.get(name)
+    if text is None:
+        return ()
+    words = tuple(text.split(","))
+    if not set(words) <= set(known):
+        raise invalid(
+            name, f"{name} must be one of {', '.join(known)}, or several separated by commas."
+        )
+    return words
+
+
+def page_limit(request: Request) -> int:
+    return query_int(request, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX)
+
+
 def page_of(
     request: Request, read: Callable[[int, int | None], list[AnyModel]], key: str = "pk"
 ) -> tuple[list[AnyModel], str | None]:
@@ -35,7 +60,7 @@ def page_of(
     ``read`` takes how many, and the key below which they begin. The cursor is the key of the last
     row shown: rows that arrive meanwhile don't shift the pages.
     """
-    limit = query_int(request, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX)
+    limit = page_limit(request)
     before = None
     if "cursor" in request.query_params:
         before = query_int(request, "cursor", 0, 1, MAX_ID)

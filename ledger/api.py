@@ -1,7 +1,6 @@
 """① A trader's money: funding, equity, and every movement."""
 
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,14 +9,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import invalid, parse_body
-from exchange_site.paging import page_of
-from exchange_site.schema import PAGING, documented
+from exchange_site.api import ApiError, invalid, parse_body
+from exchange_site.paging import page_of, query_int, query_text, query_words
+from exchange_site.schema import PAGING, documented, query
+from exchange_site.windows import TIME_WINDOW, query_window
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet
+from matching.messages.limits import MAX_ID
 from trading.conversions import to_units, units_text
+from trading.models import Market
 
 IDEMPOTENCY_KEY_LENGTH_MAX = 64
+MARKET_ID_LENGTH_MAX = 32
 
 
 # Any: a wrong type is answered by `to_units`, which names what it wants.
@@ -59,11 +62,16 @@ class EquityAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LedgerLine(msgspec.Struct, frozen=True, rename="camel"):
-    """One movement on one of the trader's accounts: available, held or margin."""
+    """One movement on one of the trader's accounts: available, held or margin. `cause` is why:
+    `fill`, `funding`, `deposit`, … `kind` is what was gained or lost by it: `realized_pnl`, `fee`,
+    `liquidation_fee`, `insurance_cover`, `loss_share`; lines of another kind are called as their
+    cause. Of these `deposit` and `funding` bring or take money, the others move it from one account
+    of the trader to another and sum to zero."""
 
     id: int
     entry_id: int
     kind: str
+    cause: str
     account: str
     amount: str
     market_id: str | None
@@ -171,6 +179,7 @@ class LedgerView(APIView):
                     "id": 1205,
                     "entryId": 604,
                     "kind": "fill",
+                    "cause": "fill",
                     "account": "margin",
                     "amount": "1000",
                     "marketId": "BTC-PERP",
@@ -181,14 +190,49 @@ class LedgerView(APIView):
             ],
             "nextCursor": "1205",
         },
-        parameters=PAGING,
-        errors=(400, 401, 403, 503),
+        parameters=[
+            query("kind", f"Of {', '.join(selectors.LEDGER_KINDS)}, or several with commas."),
+            query("marketId", "Only of this market."),
+            query("orderId", "Only of this order.", int),
+            *TIME_WINDOW,
+            *PAGING,
+        ],
+        errors=(400, 401, 403, 404, 503),
     )
     def get(self, request: Request) -> Response:
-        """Every posting on the trader's accounts, newest first."""
-        read = partial(selectors.newest_postings_of_user, _user_id(request))
+        """Every posting on the trader's accounts, newest first. Their sum is what is available,
+        held and in margin."""
+        asked = _ledger_filter(request)
+        looked_to: int | None = None
+
+        def read(limit: int, before: int | None) -> list[Posting]:
+            nonlocal looked_to
+            found = selectors.newest_postings_of_user(_user_id(request), asked, limit, before)
+            looked_to = found.looked_to
+            return found.postings
+
         page, next_cursor = page_of(request, read)
+        if next_cursor is None and looked_to is not None:
+            next_cursor = str(looked_to)
         return Response(LedgerAnswer([_ledger_line(posting) for posting in page], next_cursor))
+
+
+def _ledger_filter(request: Request) -> selectors.LedgerFilter:
+    asked = request.query_params
+    return selectors.LedgerFilter(
+        kinds=query_words(request, "kind", selectors.LEDGER_KINDS),
+        market_id=_market_id(request),
+        order_id=query_int(request, "orderId", 0, 1, MAX_ID) if "orderId" in asked else None,
+        window=query_window(request),
+    )
+
+
+def _market_id(request: Request) -> str | None:
+    market_id = query_text(request, "marketId", MARKET_ID_LENGTH_MAX)
+    if market_id is not None and not Market.objects.filter(pk=market_id).exists():
+        message = f"There is no market {market_id}."
+        raise ApiError(HTTPStatus.NOT_FOUND, "MARKET_NOT_FOUND", message, "marketId")
+    return market_id
 
 
 def _ledger_line(posting: Posting) -> LedgerLine:
@@ -196,7 +240,8 @@ def _ledger_line(posting: Posting) -> LedgerLine:
     return LedgerLine(
         id=posting.pk,
         entry_id=entry.pk,
-        kind=entry.kind,
+        kind=posting.kind or entry.kind,
+        cause=entry.kind,
         account=posting.account.kind,
         amount=units_text(posting.amount_units),
         market_id=entry.market_id,

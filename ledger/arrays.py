@@ -19,3 +19,7 @@ def numbers_or_nulls(values: Iterable[int | None]) -> str:
 def words(values: Iterable[str]) -> str:
     """Texts without quotes and backslashes; they may be empty."""
     return "{" + ",".join(f'"{value}"' for value in values) + "}"
+
+
+def words_or_nulls(values: Iterable[str | None]) -> str:
+    return "{" + ",".join("NULL" if value is None else f'"{value}"' for value in values) + "}"

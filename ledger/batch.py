@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ledger.batch_perps import PerpetualChanges
 from ledger.candles import TradeFigures, figures_of_trade
+from ledger.lives import Lives, Moment
 from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES, Movement, Owner
 from matching.messages.events import Event, OutputEntry
@@ -212,6 +213,7 @@ class Batch:
     applied_commands: dict[int, int] = field(default_factory=dict)
     malformed: list[OutputEntry] = field(default_factory=list)
     perps: PerpetualChanges = field(default_factory=PerpetualChanges)
+    lives: Lives = field(default_factory=Lives)
     # Of the entry being projected:
     seq: int = 0
     time_ms: int = 0
@@ -228,6 +230,10 @@ class Batch:
             raise self.poison(f"time {entry.time_ms} ms is beyond the calendar") from None
         if entry.command_id:
             self.applied_commands.setdefault(entry.command_id, entry.seq)
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.seq, self.time_text)
 
     def end_entry(self) -> None:
         if self.traded:
@@ -266,7 +272,7 @@ class Batch:
         """Put what the event moves into the journal and into the wallets."""
         for movement in POSTING_RULES[type(event)](self.market_id, event):
             total = 0
-            for kind, owner, amount_units in movement.lines:
+            for kind, owner, amount_units, _ in movement.lines:
                 total += amount_units
                 if kind is AccountKind.AVAILABLE:
                     self._wallet(owner).available_units += amount_units

@@ -32,6 +32,7 @@ class PaymentRow(NamedTuple):
     user_id: int
     position_lots: int
     amount_units: int
+    from_profit_units: int
 
 
 class FundingRow(NamedTuple):
@@ -42,6 +43,7 @@ class FundingRow(NamedTuple):
     mark_price_ticks: int
     per_lot_units: int
     paid_units: int
+    carry: int
     payments: list[PaymentRow]
 
 

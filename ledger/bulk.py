@@ -10,10 +10,11 @@ from typing import NamedTuple
 import psycopg
 from django.db import connection
 
-from ledger.arrays import numbers, numbers_or_nulls, words
+from ledger.arrays import numbers, numbers_or_nulls, words, words_or_nulls
 from ledger.batch import Batch, OrderRow
 from ledger.bulk_perps import update_amended_orders, write_perpetual_rows
 from ledger.candles import upsert_candles
+from ledger.lives import write_lives
 from ledger.posting_rules import Owner
 from ledger.statements import Cursor, RowsMissing, Statements
 from ledger.trigger_holds import grant_holds
@@ -63,8 +64,8 @@ INSERT_ENTRIES = """
         %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[]) AS v
 """
 INSERT_POSTINGS = """
-    INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-    SELECT v.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v
+    INSERT INTO ledger_posting (entry_id, account_id, amount_units, kind)
+    SELECT v.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) AS v
 """
 UPDATE_ORDERS = """
     UPDATE trading_order o
@@ -218,6 +219,7 @@ def write(
     _insert_journal(statements, batch, keys)
     _update_orders(statements, batch)
     _upsert_positions(statements, batch)
+    write_lives(statements, batch.market_id, batch.lives)
     _upsert_status(statements, batch)
     if batch.applied_commands:
         ids, seqs = numbers(batch.applied_commands), numbers(batch.applied_commands.values())
@@ -299,16 +301,18 @@ def _insert_journal(statements: Statements, batch: Batch, keys: JournalKeys) -> 
         words(row.created_at for row in journal),
     )
     statements.add(INSERT_ENTRIES, (batch.market_id, *entries))
-    entry_ids, account_ids, amounts = [], [], []
+    entry_ids, account_ids, amounts, kinds = [], [], [], []
     for entry_id, row in zip(keys.entry_ids, journal, strict=True):
-        for account_kind, owner, amount_units in row.movement.lines:
+        for account_kind, owner, amount_units, line_kind in row.movement.lines:
             account_id = keys.accounts.get((account_kind, owner))
             if account_id is None:
                 raise RowsMissing(f"{owner or 'the exchange'} has no {account_kind} account")
             entry_ids.append(entry_id)
             account_ids.append(account_id)
             amounts.append(amount_units)
-    statements.add(INSERT_POSTINGS, (numbers(entry_ids), numbers(account_ids), numbers(amounts)))
+            kinds.append(line_kind)
+    columns = numbers(entry_ids), numbers(account_ids), numbers(amounts), words_or_nulls(kinds)
+    statements.add(INSERT_POSTINGS, columns)
 
 
 def _update_orders(statements: Statements, batch: Batch) -> None:

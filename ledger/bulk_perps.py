@@ -41,13 +41,15 @@ COPY_SETTLEMENTS = """
 INSERT_FUNDING = """
     INSERT INTO trading_fundingsettlement
            (market_id, seq, funding_time, settled_at, rate_ppb, mark_price_ticks, per_lot_units,
-            paid_units)
+            paid_units, carry)
     VALUES (%s, %s, timestamptz 'epoch' + %s * interval '1 millisecond',
-            timestamptz 'epoch' + %s * interval '1 millisecond', %s, %s, %s, %s)
+            timestamptz 'epoch' + %s * interval '1 millisecond', %s, %s, %s, %s, %s)
     RETURNING id
 """
 COPY_PAYMENTS = """
-    COPY trading_fundingpayment (settlement_id, user_id, position_lots, amount_units) FROM STDIN
+    COPY trading_fundingpayment (
+        settlement_id, user_id, position_lots, amount_units, from_profit_units
+    ) FROM STDIN
 """
 END_ALL_COUNTDOWNS = "DELETE FROM trading_countdown WHERE market_id = %s"
 END_COUNTDOWNS = """

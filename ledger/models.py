@@ -52,6 +52,17 @@ class EntryKind(StrEnum):
     INSURANCE_TOPUP = "insurance_topup"
 
 
+class LineKind(StrEnum):
+    """What a user gained or lost by a posting on an own account. Other lines of an entry only move
+    money from one account of the user to another and are called as the entry is."""
+
+    REALIZED_PNL = "realized_pnl"
+    FEE = "fee"
+    LIQUIDATION_FEE = "liquidation_fee"
+    INSURANCE_COVER = "insurance_cover"  # of a loss, paid by the insurance fund
+    LOSS_SHARE = "loss_share"  # of the losses of others, where the fund could not pay
+
+
 class Account(models.Model):
     """A column of the journal. Made with its user or market, never changed."""
 
@@ -157,6 +168,12 @@ class Posting(models.Model):
         db_constraint=False,
     )
     amount_units = models.BigIntegerField()
+    kind = models.CharField(
+        max_length=16,
+        choices=[(k.value, k.value) for k in LineKind],
+        null=True,
+        help_text="What its owner gained or lost by it; empty: as its entry.",
+    )
 
     class Meta:
         ordering = ["-id"]

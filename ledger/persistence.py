@@ -16,6 +16,7 @@ from ledger.batch import Batch, HistoryDiverged, PersistenceStopped, PoisonEntry
 from ledger.bulk import DeadLetterRow
 from ledger.bulk_perps import applied_before
 from ledger.history import history_fault, read_output
+from ledger.lives import load_lives, owners_of
 from ledger.projectors import order_ids_of, project
 from ledger.projectors_perps import too_old_commands_of
 from ledger.statements import Cursor, RowsMissing
@@ -139,9 +140,11 @@ def _project_prefix(
 ) -> tuple[Batch, list[OutputEntry]]:
     """Project the entries; where one is poison, those before it. Raises when there are none."""
     order_ids = order_ids_of(entries)
+    owners = owners_of(entries)
     while True:
         orders = bulk.load_orders(cursor, market_id, order_ids)
         batch = Batch(market_id, units_per_tick_lot, orders)
+        batch.lives = load_lives(cursor, market_id, owners)
         too_old = too_old_commands_of(entries)
         batch.perps.applied_before = applied_before(cursor, market_id, too_old)
         try:

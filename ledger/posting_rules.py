@@ -2,12 +2,17 @@
 
 An event becomes movements; each is one journal entry, and its lines sum to zero. Lines of zero are
 left out, and so are movements without lines.
+
+What a user gains or loses is a line of its own on one of the user's accounts, with its kind: profit
+and loss, the fee, what the insurance fund takes or pays. The other lines on a user's accounts move
+money from one of them to another. So the sum of a user's lines of a kind is what that kind brought,
+and the sum of all is what the user has.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ledger.models import AccountKind, EntryKind
+from ledger.models import AccountKind, EntryKind, LineKind
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
@@ -35,17 +40,20 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import ExecutionType
+from trading.models import insurance_share
 
 # Whose account: a user's id, a market's id, or None for the exchange's own.
 Owner = int | str | None
 
 
 class Line(NamedTuple):
-    """One posting to be: above zero raises the account's balance."""
+    """One posting to be: above zero raises the account's balance. ``purpose`` is what its owner
+    gains or loses by it; None where that is as the entry's kind says."""
 
     kind: AccountKind
     owner: Owner
     amount_units: int
+    purpose: LineKind | None = None
 
 
 class Movement(NamedTuple):
@@ -110,22 +118,41 @@ def _release(user_id: int, released_units: int, order_id: int | None) -> tuple[M
 
 
 def _leg(market_id: str, execution: ExecutionType, trade_id: int | None, leg: TradeLeg) -> Movement:
-    user_id = leg.account_id
-    lines = []
-    if leg.hold_released_units:
-        lines.append(Line(HELD, user_id, -leg.hold_released_units))
-    if leg.margin_delta_units:
-        lines.append(Line(MARGIN, user_id, leg.margin_delta_units))
-    if leg.fee_units:
-        lines.append(Line(FEES, None, leg.fee_units))
-    if leg.realized_pnl_units:
-        lines.append(Line(CLEARING, market_id, -leg.realized_pnl_units))
-    if leg.insurance_delta_units:
-        lines.append(Line(INSURANCE, market_id, leg.insurance_delta_units))
-    if leg.available_delta_units:
-        lines.append(Line(AVAILABLE, user_id, leg.available_delta_units))
     kind = EntryKind.FILL if leg.order_id else FORCED_KINDS[execution]
-    return Movement(kind, leg.order_id or None, trade_id, tuple(lines))
+    lines = (
+        *_own_lines(leg, kind),
+        Line(FEES, None, leg.fee_units),
+        Line(CLEARING, market_id, -leg.realized_pnl_units),
+        Line(INSURANCE, market_id, leg.insurance_delta_units),
+    )
+    moving = tuple(line for line in lines if line.amount_units)
+    return Movement(kind, leg.order_id or None, trade_id, moving)
+
+
+def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[Line, ...]:
+    """Gains and losses pass through the account they are settled on: the margin of a position that
+    is closed by force, else what is available, save a fee that was held for. What then is left to
+    move between the accounts sums to zero."""
+    user_id = leg.account_id
+    settled_on = AVAILABLE if leg.order_id else MARGIN
+    from_hold = 0 < leg.fee_units <= leg.hold_released_units
+    is_liquidation = kind is EntryKind.LIQUIDATION
+    fund = insurance_share(leg.insurance_delta_units, is_liquidation=is_liquidation)
+    gains = (
+        Line(HELD if from_hold else settled_on, user_id, -leg.fee_units, LineKind.FEE),
+        Line(settled_on, user_id, leg.realized_pnl_units, LineKind.REALIZED_PNL),
+        Line(settled_on, user_id, -fund.liquidation_fee_units, LineKind.LIQUIDATION_FEE),
+        Line(settled_on, user_id, fund.cover_units, LineKind.INSURANCE_COVER),
+        Line(settled_on, user_id, -fund.loss_share_units, LineKind.LOSS_SHARE),
+    )
+    moved = {
+        HELD: -leg.hold_released_units,
+        MARGIN: leg.margin_delta_units,
+        AVAILABLE: leg.available_delta_units,
+    }
+    for gain in gains:
+        moved[gain.kind] -= gain.amount_units
+    return *(Line(account, user_id, amount) for account, amount in moved.items()), *gains
 
 
 def _fills(market_id: str, trade: Trade) -> tuple[Movement, ...]:
@@ -142,14 +169,17 @@ def _settlement(market_id: str, event: PositionSettled) -> tuple[Movement, ...]:
 
 
 def _funding(market_id: str, event: FundingSettled) -> tuple[Movement, ...]:
-    """One entry for all: what some pay is what others get."""
+    """One entry for all: what some pay is what others get. Profit that pays is realised first."""
     lines = []
     from_profit_units = 0
     for payment in event.payments:
-        from_profit_units += payment.from_profit_units
-        to_margin_units = payment.amount_units + payment.from_profit_units
-        if to_margin_units:
-            lines.append(Line(MARGIN, payment.account_id, to_margin_units))
+        user_id = payment.account_id
+        if payment.amount_units:
+            lines.append(Line(MARGIN, user_id, payment.amount_units))
+        if payment.from_profit_units:
+            from_profit_units += payment.from_profit_units
+            realized = payment.from_profit_units
+            lines.append(Line(MARGIN, user_id, realized, LineKind.REALIZED_PNL))
     if from_profit_units:
         lines.append(Line(CLEARING, market_id, -from_profit_units))
     return (Movement(EntryKind.FUNDING, None, None, tuple(lines)),) if lines else ()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 from ledger.batch import NOT_MOVED, Batch, FillRow, Moved, OrderRow, PositionRow
+from ledger.lives import ending_of
 from ledger.order_changes import (
     OPEN,
     PENDING,
@@ -122,15 +123,15 @@ def project_order_cancelled(batch: Batch, _entry: OutputEntry, event: OrderCance
 
 def project_trade(batch: Batch, _entry: OutputEntry, event: Trade) -> None:
     taker_side = event.taker_side
-    _project_leg(batch, event, event.taker, Role.TAKER.value, taker_side)
-    _project_leg(batch, event, event.maker, Role.MAKER.value, OPPOSITE[taker_side])
+    _project_leg(batch, event, event.taker, Role.TAKER, taker_side)
+    _project_leg(batch, event, event.maker, Role.MAKER, OPPOSITE[taker_side])
     if event.execution is not ExecutionType.ADL:  # whose price is made, not agreed
         batch.count_trade(event.price_ticks, event.size_lots)
         batch.market_status().last_price_ticks = event.price_ticks
     batch.post(event)
 
 
-def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: str, side: Side) -> None:
+def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: Role, side: Side) -> None:
     moved = batch.moved.get(leg.account_id)
     if moved is None:
         moved = batch.moved[leg.account_id] = Moved()
@@ -140,7 +141,7 @@ def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: str, side: Sid
     batch.fills.append(
         FillRow(
             trade.trade_id,
-            role,
+            role.value,
             trade.execution.value,
             leg.order_id or None,
             leg.account_id,
@@ -154,6 +155,9 @@ def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: str, side: Sid
             batch.time_text,
         )
     )
+    value_units = batch.units_per_tick_lot * trade.price_ticks
+    ending = ending_of(leg, trade.execution, role)
+    batch.lives.fill(batch.moment, leg, side.value, trade.size_lots, value_units, ending)
     batch.position_of(leg.account_id).realized_pnl_units += leg.realized_pnl_units
     batch.traded.add(leg.account_id)
 

@@ -9,6 +9,7 @@ from ledger.batch_perps import (
     PaymentRow,
     SettlementRow,
 )
+from ledger.lives import ending_of
 from ledger.order_changes import (
     PENDING,
     WAITING,
@@ -33,7 +34,7 @@ from matching.messages.events import (
     PositionLiquidated,
     PositionSettled,
 )
-from matching.messages.vocabulary import MarketState, RejectCode
+from matching.messages.vocabulary import ExecutionType, MarketState, RejectCode, Role, Side
 
 
 def project_order_waiting(batch: Batch, _entry: OutputEntry, event: OrderWaiting) -> None:
@@ -138,7 +139,11 @@ def project_funding_settled(batch: Batch, _entry: OutputEntry, event: FundingSet
         row = batch.position_of(payment.account_id)
         lots = -payment.amount_units // event.per_lot_units
         _set_position(batch, row, lots, payment.entry_cost_units, payment.margin_units)
-        payments.append(PaymentRow(payment.account_id, lots, payment.amount_units))
+        row.realized_pnl_units += payment.from_profit_units
+        batch.lives.fund(payment.account_id, payment.amount_units, payment.from_profit_units)
+        payments.append(
+            PaymentRow(payment.account_id, lots, payment.amount_units, payment.from_profit_units)
+        )
     paid_units = sum(p.amount_units for p in payments if p.amount_units > 0)
     batch.perps.fundings.append(
         FundingRow(
@@ -149,6 +154,7 @@ def project_funding_settled(batch: Batch, _entry: OutputEntry, event: FundingSet
             event.mark_price_ticks,
             event.per_lot_units,
             paid_units,
+            event.carry,
             payments,
         )
     )
@@ -211,6 +217,10 @@ def project_position_settled(batch: Batch, _entry: OutputEntry, event: PositionS
             leg.available_delta_units,
         )
     )
+    side = (Side.SHORT if event.position_lots > 0 else Side.LONG).value  # what closes it
+    value_units = batch.units_per_tick_lot * event.price_ticks
+    ending = ending_of(leg, ExecutionType.SETTLE, Role.TAKER)
+    batch.lives.fill(batch.moment, leg, side, abs(event.position_lots), value_units, ending)
     batch.position_of(leg.account_id).realized_pnl_units += leg.realized_pnl_units
     batch.traded.add(leg.account_id)
     batch.post(event)

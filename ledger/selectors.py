@@ -1,11 +1,17 @@
 """Reads of money. Each is one consistent look: one statement."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from exchange_site import paging
 from exchange_site.api import ApiError
-from exchange_site.paging import newest_keys
-from ledger.models import Account, Posting, Wallet
+from exchange_site.windows import Window
+from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 
 
@@ -60,15 +66,103 @@ def equity_of_user(user_id: int) -> Equity:
     return Equity(rows[0][0], rows[0][1], margin_units, pnl_units)
 
 
-def newest_postings_of_user(user_id: int, limit: int, before: int | None) -> list[Posting]:
+# What a line of a user's ledger can be called; top-ups of a fund are nobody's.
+LEDGER_KINDS = (*(kind for kind in EntryKind if kind is not EntryKind.INSURANCE_TOPUP), *LineKind)
+
+
+class LedgerFilter(NamedTuple):
+    """What of a user's ledger is asked for; empty for all of it."""
+
+    kinds: Collection[str] = ()
+    market_id: str | None = None
+    order_id: int | None = None
+    window: Window = Window(None, None)
+
+    @property
+    def is_open(self) -> bool:
+        return self == LedgerFilter()
+
+    def condition(self) -> Q:
+        """Of postings. A line without a kind of its own is called as its entry is."""
+        asked = self.window.within("entry__created_at")
+        if self.kinds:
+            asked &= Q(kind__in=self.kinds) | Q(kind=None, entry__kind__in=self.kinds)
+        if self.market_id is not None:
+            asked &= Q(entry__market_id=self.market_id)
+        if self.order_id is not None:
+            asked &= Q(entry__order_id=self.order_id)
+        return asked
+
+
+class LedgerPage(NamedTuple):
+    """``looked_to``: the id down to which was looked, where that is not the end of the ledger."""
+
+    postings: list[Posting]
+    looked_to: int | None
+
+
+def newest_postings_of_user(
+    user_id: int, asked: LedgerFilter, limit: int, before: int | None
+) -> LedgerPage:
     """What moved on the user's accounts, newest first, with entry and account; with ids below
-    ``before`` only."""
+    ``before`` only.
+
+    Postings of an order are found by it. Others are looked for among the newest
+    `paging.LOOK_BACK_ROWS` only: there may be more further back.
+    """
     accounts = {account.pk: account for account in Account.objects.filter(user_id=user_id)}
-    of_each = [Posting.objects.filter(account_id=account) for account in accounts]
-    if before is not None:
-        of_each = [postings.filter(pk__lt=before) for postings in of_each]
-    found = Posting.objects.filter(pk__in=newest_keys(of_each, limit))
-    postings = list(found.select_related("entry").order_by("-pk"))
+    looked_to = None
+    if asked.order_id is not None:
+        found = Posting.objects.filter(asked.condition(), account_id__in=accounts)
+        found = found if before is None else found.filter(pk__lt=before)
+    else:
+        of_each = [Posting.objects.filter(account_id=account) for account in accounts]
+        if before is not None:
+            of_each = [postings.filter(pk__lt=before) for postings in of_each]
+        if asked.is_open:
+            keys = paging.newest_keys(of_each, limit)
+        else:
+            keys, looked_to = _among_the_newest(accounts, of_each, asked, limit)
+        found = Posting.objects.filter(pk__in=keys)
+    postings = list(found.select_related("entry").order_by("-pk")[:limit])
     for posting in postings:
         posting.account = accounts[posting.account_id]
-    return postings
+    return LedgerPage(postings, looked_to)
+
+
+# Each entry is looked up by its key, as OFFSET says: joined, Postgres would read all entries there
+# are once it takes the postings for more than a few.
+_ASKED_FOR = """
+SELECT p.id FROM ledger_posting p CROSS JOIN LATERAL (
+        SELECT kind, market_id, created_at FROM ledger_journalentry
+         WHERE id = p.entry_id OFFSET 0) e
+ WHERE p.account_id = ANY(%(accounts)s::bigint[]) AND p.id BETWEEN %(oldest)s AND %(newest)s
+   AND (%(kinds)s::text[] = '{}' OR COALESCE(p.kind, e.kind) = ANY(%(kinds)s::text[]))
+   AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
+   AND (%(start)s::timestamptz IS NULL OR e.created_at >= %(start)s)
+   AND (%(end)s::timestamptz IS NULL OR e.created_at < %(end)s)
+ ORDER BY p.id DESC LIMIT %(limit)s
+"""
+
+
+def _among_the_newest(
+    accounts: Collection[int], of_each: list[QuerySet[Posting]], asked: LedgerFilter, limit: int
+) -> tuple[list[int], int | None]:
+    """Ids of those asked for, and down to which was looked."""
+    newest = paging.newest_keys(of_each, paging.LOOK_BACK_ROWS)
+    if not newest:
+        return [], None
+    values = {
+        "accounts": list(accounts),
+        "oldest": newest[-1],
+        "newest": newest[0],
+        "kinds": [str(kind) for kind in asked.kinds],
+        "market": asked.market_id,
+        "start": asked.window.start,
+        "end": asked.window.end,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ASKED_FOR, values)
+        found = [key for (key,) in cursor.fetchall()]
+    return found, newest[-1] if len(newest) == paging.LOOK_BACK_ROWS else None

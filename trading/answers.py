@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType, convert
 
 from exchange_site.api import ApiError
 from exchange_site.schema import Required
-from matching.messages.vocabulary import Side, TimeInForce
+from matching.messages.vocabulary import ExecutionType, Side, TimeInForce
 from trading.conversions import (
     average_price_text,
     lots_text,
@@ -20,6 +20,7 @@ from trading.models import (
     Fill,
     Order,
     Position,
+    insurance_share,
 )
 from trading.position_figures import liquidation_price_ticks, position_figures
 from trading.selectors import OrderState
@@ -90,7 +91,8 @@ class OrdersCancelling(Answer, frozen=True):
 
 
 class OrderAnswer(Answer, frozen=True):
-    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at.
+    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
+    null while it waits for its trigger, and for a conditional one that only reduces.
     `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
     whole position.
 
@@ -111,7 +113,7 @@ class OrderAnswer(Answer, frozen=True):
     qty: str | None
     filled_qty: str
     remaining_qty: str | None
-    price: str
+    price: str | None
     max_slippage: str | None
     average_price: str | None
     margin: str | None
@@ -159,10 +161,11 @@ class PositionAnswer(Answer, frozen=True):
 
 
 class FillAnswer(Answer, frozen=True):
-    """The trader's own side of a trade. `realizedPnl` is before the fee.
+    """The trader's own side of a trade. `realizedPnl` is before the fees.
 
     `execution` is TRADE, or what closed the position by force: LIQUIDATION, ADL; then there is no
-    order.
+    order. `fee` is the exchange's; `liquidationFee` went to the insurance fund. `insuranceCover` is
+    what the fund paid of a loss, `lossShare` what was paid of the losses of others.
     """
 
     id: int
@@ -175,6 +178,9 @@ class FillAnswer(Answer, frozen=True):
     qty: str
     price: str
     fee: str
+    liquidation_fee: str
+    insurance_cover: str
+    loss_share: str
     realized_pnl: str
     executed_at: datetime
 
@@ -236,7 +242,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         qty=lots_text(order.size_lots, rules.lot_size) if is_sized else None,
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
-        price=ticks_text(order.price_ticks, rules.tick_size),
+        price=price_or_none(order.shown_price_ticks, rules),
         max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
         average_price=_average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,
@@ -309,6 +315,8 @@ def position_answer(
 
 
 def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
+    is_liquidation = fill.execution == ExecutionType.LIQUIDATION
+    fund = insurance_share(fill.insurance_units, is_liquidation=is_liquidation)
     return FillAnswer(
         id=fill.pk,
         trade_id=fill.trade_id,
@@ -320,6 +328,9 @@ def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
         qty=lots_text(fill.size_lots, rules.lot_size),
         price=ticks_text(fill.price_ticks, rules.tick_size),
         fee=units_text(fill.fee_units),
+        liquidation_fee=units_text(fund.liquidation_fee_units),
+        insurance_cover=units_text(fund.cover_units),
+        loss_share=units_text(fund.loss_share_units),
         realized_pnl=units_text(fill.realized_pnl_units),
         executed_at=fill.executed_at,
     )

@@ -6,8 +6,9 @@ from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
 from exchange_site.api import invalid, parse_body
-from exchange_site.paging import keyset_page
+from exchange_site.paging import keyset_page, query_words
 from exchange_site.schema import PAGING, documented, query
+from exchange_site.windows import TIME_WINDOW, query_window, timed_page
 from matching.messages.vocabulary import OrderStatus, Side
 from trading import api_examples as examples
 from trading import selectors, services
@@ -25,11 +26,17 @@ from trading.answers import (
     position_answer,
 )
 from trading.market_rules import all_market_rules, market_rules, market_ticker
+from trading.reading import (
+    OF_MARKET,
+    OF_ORDER,
+    client_order_filter,
+    market_filter,
+    order_filter,
+)
 from trading.services.amending import OrderChanges
 from trading.services.terms import NewOrder
 
-OF_MARKET = query("marketId", "Only of this market.")
-OF_STATUS = query("status", f"One of {', '.join(OrderStatus)}.")
+OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
 
 
 class OrderPlacingView(APIView):
@@ -116,7 +123,7 @@ class OrdersCancellingView(APIView):
         """Asks the engine of the market, or of all markets, to cancel every open and waiting
         order."""
         markets = services.cancel_all_orders(
-            user_id_of(request), _market_filter(request), _side_filter(request)
+            user_id_of(request), market_filter(request), _side_filter(request)
         )
         answer = OrdersCancelling(message="Cancels received.", market_ids=markets)
         return Response(answer, status=202)
@@ -127,14 +134,30 @@ class OrdersView(APIView):
         "My orders",
         answer=OrdersPage,
         example=examples.ORDERS,
-        parameters=[OF_STATUS, OF_MARKET, *PAGING],
+        parameters=[
+            OF_STATUS,
+            OF_MARKET,
+            query("clientOrderId", "Only the one with this id of yours."),
+            *TIME_WINDOW,
+            *PAGING,
+        ],
         errors=(400, 401, 403, 404, 503),
     )
     def get(self, request: Request) -> Response:
-        """Newest first."""
-        asked = user_id_of(request), _status_filter(request), _market_filter(request)
-        rows, along = selectors.orders_of_user(*asked), selectors.orders_to_look_along(*asked)
-        page, next_cursor = keyset_page(request, rows, along=along)
+        """Newest first. `from` and `to` are of `createdAt`."""
+        asked = selectors.OrderFilter(
+            statuses=query_words(request, "status", list(OrderStatus)),
+            market_id=market_filter(request),
+            client_order_id=client_order_filter(request),
+            window=query_window(request),
+        )
+        user_id = user_id_of(request)
+        rows = selectors.orders_of_user(user_id, asked)
+        along = selectors.orders_to_look_along(user_id, asked)
+        if asked.window.is_bounded:
+            page, next_cursor = timed_page(request, rows, "created_at", along)
+        else:
+            page, next_cursor = keyset_page(request, rows, along=along)
         rules = all_market_rules()
         orders = [order_answer(row, rules[row.market_id]) for row in page]
         return Response(OrdersPage(orders=orders, next_cursor=next_cursor))
@@ -154,7 +177,7 @@ class PositionsView(APIView):
         if status not in {"open", "all"}:
             raise invalid("status", "status must be open or all.")
         rows = selectors.positions_of_user(
-            user_id_of(request), _market_filter(request), flat_too=status == "all"
+            user_id_of(request), market_filter(request), flat_too=status == "all"
         )
         page, next_cursor = keyset_page(request, rows)
         rules = all_market_rules()
@@ -176,23 +199,24 @@ class FillsView(APIView):
         "My fills",
         answer=FillsPage,
         example=examples.FILLS,
-        parameters=[OF_MARKET, *PAGING],
+        parameters=[OF_MARKET, *OF_ORDER, *TIME_WINDOW, *PAGING],
         errors=(400, 401, 403, 404, 503),
     )
     def get(self, request: Request) -> Response:
-        """Newest first; your own side of each trade."""
-        user_id, market_id = user_id_of(request), _market_filter(request)
-        rows = selectors.fills_of_user(user_id, market_id)
-        along = selectors.fills_of_user(user_id) if market_id else None
-        page, next_cursor = keyset_page(request, rows, along=along)
+        """Newest first; your own side of each trade. `from` and `to` are of `executedAt`."""
+        user_id, market_id = user_id_of(request), market_filter(request)
+        order_id, window = order_filter(request, user_id), query_window(request)
+        rows = selectors.fills_of_user(user_id, market_id, order_id, window)
+        along = None
+        if market_id and order_id is None:
+            along = selectors.fills_of_user(user_id, window=window)
+        if window.is_bounded:
+            page, next_cursor = timed_page(request, rows, "executed_at", along)
+        else:
+            page, next_cursor = keyset_page(request, rows, along=along)
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]
         return Response(FillsPage(fills=fills, next_cursor=next_cursor))
-
-
-def _market_filter(request: Request) -> str | None:
-    market_id = request.query_params.get("marketId")
-    return None if market_id is None else market_rules(market_id).id
 
 
 def _side_filter(request: Request) -> Side | None:
@@ -202,12 +226,3 @@ def _side_filter(request: Request) -> Side | None:
     if side not in set(Side):
         raise invalid("side", f"side must be one of {', '.join(Side)}.")
     return Side(side)
-
-
-def _status_filter(request: Request) -> OrderStatus | None:
-    status = request.query_params.get("status")
-    if status is None:
-        return None
-    if status not in set(OrderStatus):
-        raise invalid("status", f"status must be one of {', '.join(OrderStatus)}.")
-    return OrderStatus(status)

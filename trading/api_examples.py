@@ -142,8 +142,54 @@ FILLS = {
             "qty": "0.2",
             "price": "24999.5",
             "fee": "2.49995",
+            "liquidationFee": "0",
+            "insuranceCover": "0",
+            "lossShare": "0",
             "realizedPnl": "0",
             "executedAt": "2026-11-22T12:00:00.120000Z",
+        }
+    ],
+    "nextCursor": None,
+}
+FUNDING_PAYMENTS = {
+    "payments": [
+        {
+            "id": 71,
+            "marketId": "BTC-PERP",
+            "seq": 5210,
+            "fundingTime": "2026-11-22T08:00:00Z",
+            "settledAt": "2026-11-22T08:00:00.250000Z",
+            "rate": "0.0001",
+            "markPrice": "25010",
+            "amountPerLot": "0.002501",
+            "side": "LONG",
+            "qty": "0.2",
+            "amount": "-0.5002",
+            "fromProfit": "0",
+        }
+    ],
+    "nextCursor": None,
+}
+CLOSED_POSITIONS = {
+    "positions": [
+        {
+            "id": 9,
+            "marketId": "BTC-PERP",
+            "side": "LONG",
+            "ending": "CLOSED",
+            "qty": "0.2",
+            "maxQty": "0.2",
+            "entryPrice": "24999.5",
+            "exitPrice": "25100",
+            "realizedPnl": "20.1",
+            "fee": "5.00995",
+            "liquidationFee": "0",
+            "insuranceCover": "0",
+            "lossShare": "0",
+            "funding": "-0.5002",
+            "netPnl": "14.58985",
+            "openedAt": "2026-11-22T07:00:00.120000Z",
+            "closedAt": "2026-11-22T12:00:00.120000Z",
         }
     ],
     "nextCursor": None,
@@ -222,13 +268,18 @@ TICKER = {
 }
 FUNDING = {
     "marketId": "BTC-PERP",
+    "lotSize": "0.001",
     "lastRate": "0.0001",
     "estimate": {"rate": "0.000125", "fundingTime": "2026-11-22T16:00:00Z"},
     "settlements": [
         {
             "fundingTime": "2026-11-22T08:00:00Z",
+            "settledAt": "2026-11-22T08:00:00.250000Z",
+            "seq": 5210,
             "rate": "0.0001",
             "markPrice": "25010",
+            "amountPerLot": "0.002501",
+            "carried": "0",
             "paid": "31.2625",
         }
     ],

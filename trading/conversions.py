@@ -151,6 +151,11 @@ def ppb_text(rate_ppb: int) -> str:
     return text(Decimal(rate_ppb).scaleb(-9, _EXACT))
 
 
+def carry_text(carry: int) -> str:
+    """Billionths of a money unit as money, with all its fifteen decimals that say something."""
+    return text(Decimal(carry).scaleb(-9 - MONEY_DECIMALS, _EXACT))
+
+
 def average_price_text(
     cost_units: int, size_lots: int, units_per_tick_lot: int, tick_size: Decimal
 ) -> str:

@@ -6,7 +6,15 @@ from matching.messages.funding import funding_rate_ppb
 from matching.messages.streams import Depth, Ticker
 from matching.messages.vocabulary import Side
 from trading.answers import Answer, price_or_none
-from trading.conversions import at_ms, from_ms, lots_text, ppb_text, ticks_text, units_text
+from trading.conversions import (
+    at_ms,
+    carry_text,
+    from_ms,
+    lots_text,
+    ppb_text,
+    ticks_text,
+    units_text,
+)
 from trading.market_rules import MarketRules
 from trading.models import Candle, Fill, FundingSettlement, Liquidation, MarketStatus
 
@@ -105,12 +113,18 @@ class CandlesPage(Answer, frozen=True):
 
 
 class FundingAnswer(Answer, frozen=True):
-    """Longs pay shorts where the rate is above zero. `paid` is what all
-    payers paid together."""
+    """Longs pay shorts `amountPerLot`, or get it where it is below zero: a position pays
+    `qty` / `lotSize` × `amountPerLot`. It is `rate` × `markPrice` × `lotSize` and what the
+    settlement before `carried`, in whole millionths, rounded down; what that leaves is `carried` to
+    the next. `paid` is what all payers paid together."""
 
     funding_time: datetime
+    settled_at: datetime
+    seq: int
     rate: str
     mark_price: str
+    amount_per_lot: str
+    carried: str
     paid: str
 
 
@@ -124,6 +138,7 @@ class FundingEstimate(Answer, frozen=True):
 
 class FundingPage(Answer, frozen=True):
     market_id: str
+    lot_size: str
     last_rate: str
     estimate: FundingEstimate
     settlements: list[FundingAnswer]
@@ -220,8 +235,12 @@ def market_answer(rules: MarketRules, ticker: Ticker) -> MarketAnswer:
 def funding_answer(settlement: FundingSettlement, rules: MarketRules) -> FundingAnswer:
     return FundingAnswer(
         funding_time=settlement.funding_time,
+        settled_at=settlement.settled_at,
+        seq=settlement.seq,
         rate=ppb_text(settlement.rate_ppb),
         mark_price=ticks_text(settlement.mark_price_ticks, rules.tick_size),
+        amount_per_lot=units_text(settlement.per_lot_units),
+        carried=carry_text(settlement.carry),
         paid=units_text(settlement.paid_units),
     )
 

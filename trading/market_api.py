@@ -7,11 +7,12 @@ from rest_framework.views import APIView
 from exchange_site.api import invalid
 from exchange_site.paging import keyset_page, query_int
 from exchange_site.schema import PAGE_LIMIT, PAGING, documented, query
+from exchange_site.windows import TIME_WINDOW, query_window
 from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
 from matching.messages.vocabulary import MarketState
 from trading import api_examples as examples
 from trading import selectors
-from trading.conversions import ppb_text, units_text
+from trading.conversions import lots_text, ppb_text, units_text
 from trading.market_answers import (
     CandlesPage,
     DepthAnswer,
@@ -97,14 +98,14 @@ class TradesView(_PublicView):
         "Latest trades",
         answer=TradesPage,
         example=examples.TRADES,
-        parameters=PAGING,
+        parameters=[*TIME_WINDOW, *PAGING],
         errors=(400, 404, 503),
         public=True,
     )
     def get(self, request: Request, market_id: str) -> Response:
-        """Newest first."""
+        """Newest first. `from` and `to` are of `executedAt`."""
         rules = market_rules(market_id)
-        rows = selectors.trades_of_market(market_id)
+        rows = selectors.trades_of_market(market_id, query_window(request))
         page, next_cursor = keyset_page(request, rows, key="trade_id")
         trades = [trade_answer(row, rules) for row in page]
         return Response(TradesPage(trades=trades, next_cursor=next_cursor))
@@ -122,6 +123,7 @@ class CandlesView(_PublicView):
                 "Only what opened before this time, in milliseconds since 1970: nextCursor of the "
                 "page before, or any other.",
             ),
+            *TIME_WINDOW,
             PAGE_LIMIT,
         ],
         errors=(400, 404, 503),
@@ -135,7 +137,7 @@ class CandlesView(_PublicView):
         interval = request.query_params.get("interval", INTERVAL_DEFAULT)
         if interval not in CANDLE_INTERVALS_MS:
             raise invalid("interval", f"interval must be one of {_INTERVALS}.")
-        rows = selectors.candles_of_market(market_id, interval)
+        rows = selectors.candles_of_market(market_id, interval, query_window(request))
         page, next_cursor = keyset_page(request, rows, key="start_ms")
         answer = CandlesPage(
             market_id=market_id,
@@ -165,17 +167,20 @@ class FundingView(_PublicView):
         "Funding",
         answer=FundingPage,
         example=examples.FUNDING,
-        parameters=PAGING,
+        parameters=[*TIME_WINDOW, *PAGING],
         errors=(400, 404, 503),
         public=True,
     )
     def get(self, request: Request, market_id: str) -> Response:
-        """Where the rate stands, and past settlements, newest first."""
+        """Where the rate stands, and past settlements, newest first. `from` and `to` are of
+        `settledAt`."""
         rules = market_rules(market_id)
         status = selectors.market_status(market_id)
-        page, next_cursor = keyset_page(request, selectors.funding_of_market(market_id), key="seq")
+        rows = selectors.funding_of_market(market_id, query_window(request))
+        page, next_cursor = keyset_page(request, rows, key="seq")
         answer = FundingPage(
             market_id=market_id,
+            lot_size=lots_text(1, rules.lot_size),
             last_rate=ppb_text(status.funding_rate_ppb),
             estimate=funding_estimate(status, rules),
             settlements=[funding_answer(row, rules) for row in page],
@@ -189,15 +194,17 @@ class LiquidationsView(_PublicView):
         "Liquidations",
         answer=LiquidationsPage,
         example=examples.LIQUIDATIONS,
-        parameters=PAGING,
+        parameters=[*TIME_WINDOW, *PAGING],
         errors=(400, 404, 503),
         public=True,
     )
     def get(self, request: Request, market_id: str) -> Response:
-        """Every one, newest first, and the insurance fund."""
+        """Every one, newest first, and the insurance fund. `from` and `to` are of
+        `liquidatedAt`."""
         rules = market_rules(market_id)
         status = selectors.market_status(market_id)
-        page, next_cursor = keyset_page(request, selectors.liquidations_of_market(market_id))
+        rows = selectors.liquidations_of_market(market_id, query_window(request))
+        page, next_cursor = keyset_page(request, rows)
         answer = LiquidationsPage(
             market_id=market_id,
             insurance_fund=units_text(status.insurance_units),

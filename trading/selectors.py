@@ -11,21 +11,25 @@ from django.db.models import QuerySet
 from exchange_site.api import ApiError
 from exchange_site.redis_client import request_redis_client
 from exchange_site.statements import read_all
+from exchange_site.windows import Window, window_of_keys
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
+from trading.conversions import to_ms
 from trading.market_rules import MarketRules
 from trading.models import (
     CANDLE_INTERVALS_MS,
     LIVE_STATUSES,
     Candle,
     Fill,
+    FundingPayment,
     FundingSettlement,
     Liquidation,
     MarketStatus,
     Order,
     OutboxCommand,
     Position,
+    PositionLife,
     TraderLeverage,
 )
 
@@ -126,24 +130,41 @@ def _own(order: AnyOrder | None, user_id: int) -> AnyOrder | ApiError:
     return order
 
 
-def orders_of_user(
-    user_id: int, status: OrderStatus | None = None, market_id: str | None = None
-) -> QuerySet[Order]:
-    orders = Order.objects.filter(user_id=user_id)
-    if status is not None:
-        orders = orders.filter(status=status)
-    return orders.filter(market_id=market_id) if market_id else orders
+EVER = Window(None, None)
 
 
-def orders_to_look_along(
-    user_id: int, status: OrderStatus | None = None, market_id: str | None = None
-) -> QuerySet[Order] | None:
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders are asked for; empty for all."""
+
+    statuses: Collection[str] = ()
+    market_id: str | None = None
+    client_order_id: str | None = None
+    window: Window = EVER
+
+
+def orders_of_user(user_id: int, asked: OrderFilter = OrderFilter()) -> QuerySet[Order]:
+    orders = Order.objects.filter(asked.window.within("created_at"), user_id=user_id)
+    if asked.client_order_id is not None:
+        orders = orders.filter(client_order_id=asked.client_order_id)
+    if asked.statuses:
+        orders = orders.filter(status__in=asked.statuses)
+    return orders.filter(market_id=asked.market_id) if asked.market_id else orders
+
+
+def orders_to_look_along(user_id: int, asked: OrderFilter) -> QuerySet[Order] | None:
     """Orders that an index gives newest first and that those asked for are among; None where the
     index gives just those."""
-    if status is None and market_id is None:
+    if asked.client_order_id is not None or not (asked.statuses or asked.market_id):
         return None
-    orders = Order.objects.filter(user_id=user_id)
-    return orders.filter(status__in=LIVE_STATUSES) if status in LIVE_STATUSES else orders
+    orders = Order.objects.filter(asked.window.within("created_at"), user_id=user_id)
+    is_live = asked.statuses and set(asked.statuses) <= set(LIVE_STATUSES)
+    return orders.filter(status__in=LIVE_STATUSES) if is_live else orders
+
+
+def order_id_of(user_id: int, client_order_id: str) -> int | None:
+    found = Order.objects.filter(user_id=user_id, client_order_id=client_order_id)
+    return found.values_list("pk", flat=True).first()
 
 
 def positions_of_user(
@@ -165,19 +186,54 @@ def leverages_set(user_id: int) -> dict[str, int]:
     return dict(rows.values_list("market_id", "leverage"))
 
 
-def fills_of_user(user_id: int, market_id: str | None = None) -> QuerySet[Fill]:
-    fills = Fill.objects.filter(user_id=user_id)
+def fills_of_user(
+    user_id: int,
+    market_id: str | None = None,
+    order_id: int | None = None,
+    window: Window = EVER,
+) -> QuerySet[Fill]:
+    fills = Fill.objects.filter(window.within("executed_at"), user_id=user_id)
+    if order_id is not None:
+        fills = fills.filter(order_id=order_id)
     return fills.filter(market_id=market_id) if market_id else fills
 
 
-def trades_of_market(market_id: str) -> QuerySet[Fill]:
+def payments_of_user(
+    user_id: int, market_id: str | None = None, window: Window = EVER
+) -> QuerySet[FundingPayment]:
+    payments = FundingPayment.objects.filter(
+        window.within("settlement__settled_at"), user_id=user_id
+    )
+    return payments.filter(settlement__market_id=market_id) if market_id else payments
+
+
+def closed_lives_of_user(
+    user_id: int,
+    market_id: str | None = None,
+    endings: Collection[str] = (),
+    window: Window = EVER,
+) -> QuerySet[PositionLife]:
+    closed = PositionLife.objects.filter(user_id=user_id, closed_at__isnull=False)
+    lives = closed.filter(window.within("closed_at"))
+    if endings:
+        lives = lives.filter(ending__in=endings)
+    return lives.filter(market_id=market_id) if market_id else lives
+
+
+def trades_of_market(market_id: str, window: Window = EVER) -> QuerySet[Fill]:
     """A trade is told by its taker's side."""
-    return Fill.objects.filter(market_id=market_id, role=Role.TAKER)
+    trades = Fill.objects.filter(market_id=market_id, role=Role.TAKER)
+    fixed = {"market_id": market_id, "role": Role.TAKER.value}
+    return window_of_keys(trades, window, "trade_id", "executed_at", **fixed)
 
 
-def candles_of_market(market_id: str, interval: str) -> QuerySet[Candle]:
+def candles_of_market(market_id: str, interval: str, window: Window = EVER) -> QuerySet[Candle]:
+    """Those that opened within the window."""
     interval_ms = CANDLE_INTERVALS_MS[interval]
-    return Candle.objects.filter(market_id=market_id, interval_ms=interval_ms)
+    candles = Candle.objects.filter(market_id=market_id, interval_ms=interval_ms)
+    if window.start is not None:
+        candles = candles.filter(start_ms__gte=to_ms(window.start))
+    return candles if window.end is None else candles.filter(start_ms__lt=to_ms(window.end))
 
 
 def pending_orders(user_id: int, market_id: str) -> list[Order]:
@@ -197,12 +253,14 @@ def markets_with_live_orders(user_id: int) -> list[str]:
     return list(live.values_list("market_id", flat=True).distinct())
 
 
-def funding_of_market(market_id: str) -> QuerySet[FundingSettlement]:
-    return FundingSettlement.objects.filter(market_id=market_id)
+def funding_of_market(market_id: str, window: Window = EVER) -> QuerySet[FundingSettlement]:
+    settlements = FundingSettlement.objects.filter(market_id=market_id)
+    return window_of_keys(settlements, window, "seq", "settled_at", market_id=market_id)
 
 
-def liquidations_of_market(market_id: str) -> QuerySet[Liquidation]:
-    return Liquidation.objects.filter(market_id=market_id)
+def liquidations_of_market(market_id: str, window: Window = EVER) -> QuerySet[Liquidation]:
+    liquidations = Liquidation.objects.filter(market_id=market_id)
+    return window_of_keys(liquidations, window, "id", "liquidated_at", market_id=market_id)
 
 
 def market_status(market_id: str) -> MarketStatus:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from trading import api, market_api, trader_api
+from trading import api, history_api, market_api, trader_api
 
 urlpatterns = [
     path("order", api.OrderPlacingView.as_view()),
@@ -10,9 +10,11 @@ urlpatterns = [
     path("orders/countdown", trader_api.CountdownView.as_view()),
     path("user/orders", api.OrdersView.as_view()),
     path("user/positions", api.PositionsView.as_view()),
+    path("user/positions/history", history_api.ClosedPositionsView.as_view()),
     path("user/positions/<str:market_id>/margin", trader_api.PositionMarginView.as_view()),
     path("user/leverage/<str:market_id>", trader_api.LeverageView.as_view()),
     path("user/fills", api.FillsView.as_view()),
+    path("user/funding", history_api.FundingPaymentsView.as_view()),
     path("markets", market_api.MarketsView.as_view()),
     path("markets/<str:market_id>", market_api.MarketView.as_view()),
     path("markets/<str:market_id>/depth", market_api.DepthView.as_view()),

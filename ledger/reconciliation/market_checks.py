@@ -225,6 +225,10 @@ POSITIONS = SqlCheck(
           FROM trading_fill
          UNION ALL
         SELECT market_id, user_id, realized_pnl_units, -position_lots FROM trading_settlement
+         UNION ALL
+        SELECT s.market_id, p.user_id, p.from_profit_units, 0
+          FROM trading_fundingpayment p JOIN trading_fundingsettlement s ON s.id = p.settlement_id
+         WHERE p.from_profit_units <> 0
     ), traded AS (
         SELECT market_id, user_id, sum(realized_pnl_units) AS pnl, sum(lots) AS lots
           FROM moved

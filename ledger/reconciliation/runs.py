@@ -19,6 +19,7 @@ from ledger.reconciliation.engine import (
     read_market_rows,
 )
 from ledger.reconciliation.figures import read_figures
+from ledger.reconciliation.lives import POSITION_LIVES
 from ledger.reconciliation.market_checks import MARKET_CHECKS
 from ledger.reconciliation.money_checks import MONEY_CHECKS, WALLETS
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
@@ -67,7 +68,7 @@ def reconcile(market_id: str | None = None) -> Reconciled:
         with connection.cursor() as cursor:
             cursor.execute(_ONE_SNAPSHOT)
         markets = _read_markets(market_id)
-        for check in (*MONEY_CHECKS, *MARKET_CHECKS):
+        for check in (*MONEY_CHECKS, *MARKET_CHECKS, POSITION_LIVES):
             found = run_check(check, _values(market_id))
             count += found.total
             differences += found.shown

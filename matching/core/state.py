@@ -244,6 +244,7 @@ class State:
                 cancelled_lots=waiting.command.size_lots,
                 remaining_lots=0,
                 released_units=0,
+                of_whole_position=waiting.command.close_position,
             )
         )
 

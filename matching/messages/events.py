@@ -149,7 +149,11 @@ class AmendRejected(_Event, frozen=True, tag="AmendRejected"):
 
 
 class OrderCancelled(_Event, frozen=True, tag="OrderCancelled"):
-    """Lots left without a fill. With ``remaining_lots`` > 0 the order lives on, smaller."""
+    """Lots left without a fill. With ``remaining_lots`` > 0 the order lives on, smaller.
+
+    of_whole_position: it was a close-position order that waited. How much that would have been
+    nobody knows; its lots are the size it was sent with, and say nothing.
+    """
 
     order_id: int
     account_id: int
@@ -157,6 +161,7 @@ class OrderCancelled(_Event, frozen=True, tag="OrderCancelled"):
     cancelled_lots: int
     remaining_lots: int
     released_units: int
+    of_whole_position: bool = False
 
 
 class CancelRejected(_Event, frozen=True, tag="CancelRejected"):

@@ -47,6 +47,7 @@ from trading.models import (
     Order,
     OutboxCommand,
     Position,
+    PositionLife,
     PriceSource,
     PriceSourceKind,
     Settlement,
@@ -247,6 +248,8 @@ def make_perpetual_rows(market: Market, long: User, short: User) -> None:
     )
     make_liquidation(market, long, short)
     make_funding(market, long, short)
+    make_life(market, long)
+    make_life(market, short, ending="CLOSED")
     Settlement.objects.create(
         market=market,
         user=long,
@@ -357,6 +360,30 @@ def make_funding(market: Market, long: User, short: User) -> FundingSettlement:
     }
     post(EntryKind.FUNDING, lines, market=market, seq=seq)
     return settlement
+
+
+def make_life(market: Market, user: User, *, ending: str = "") -> PositionLife:
+    return PositionLife.objects.create(
+        user=user,
+        market=market,
+        side=Side.LONG,
+        opened_seq=1,
+        opened_at=NOW,
+        closed_seq=2 if ending else None,
+        closed_at=NOW if ending else None,
+        ending=ending,
+        max_lots=300,
+        entry_lots=300,
+        entry_units=753_000_000,
+        exit_lots=300 if ending else 0,
+        exit_units=754_000_000 if ending else 0,
+        realized_pnl_units=1_000_000 if ending else 0,
+        fee_units=400_000,
+        liquidation_fee_units=0,
+        insurance_units=0,
+        loss_share_units=0,
+        funding_units=-75_300,
+    )
 
 
 def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) -> Deposit:

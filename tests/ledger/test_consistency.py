@@ -1,15 +1,22 @@
 """⑤ A random session of everything, and then: what Postgres holds is what the engine holds."""
 
 from collections import Counter
+from importlib import import_module
+from types import SimpleNamespace
 
 import msgspec
 import pytest
-from django.db.models import Sum
+from django.db import connection
+from django.db.models import F, Sum
 
 from ledger.engine_rows import engine_snapshot_of_rows
 from ledger.models import Account, AccountKind, MarketCursor, Posting, Wallet
 from ledger.reconciliation import wallet_differences
+from ledger.reconciliation.differences import run_check
+from ledger.reconciliation.lives import POSITION_LIVES
+from ledger.reconciliation.market_checks import POSITIONS
 from matching.core import snapshot
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import OrderStatus
 from tests.ledger.candle_rows import differences_of_candles
@@ -24,6 +31,7 @@ from trading.models import (
     Order,
     OutboxCommand,
     Position,
+    PositionLife,
     Settlement,
 )
 
@@ -101,6 +109,40 @@ def require_history_adds_up(mini: Miniature) -> None:
         assert received == settlement.paid_units
     assert not OutboxCommand.objects.filter(applied_seq__isnull=True).exists()
     assert differences_of_candles() == []
+    require_lives_add_up()
+
+
+def require_lives_add_up() -> None:
+    values = {"market": None, "units_per_currency": MONEY_UNITS_PER_CURRENCY}
+    assert run_check(POSITION_LIVES, values).shown == []
+    assert run_check(POSITIONS, values).shown == []
+
+
+def require_migration_finds_it_all() -> None:
+    """What an older build left unwritten is worked out of what it wrote."""
+    migration = import_module("ledger.migrations.0009_history_of_before")
+
+    def written() -> list[list[tuple]]:
+        lives = PositionLife.objects.order_by("market", "user", "opened_seq", "closed_seq")
+        names = [field.attname for field in PositionLife._meta.fields if field.attname != "id"]
+        return [
+            list(lives.values_list(*names)),
+            list(FundingPayment.objects.order_by("id").values_list("from_profit_units")),
+            list(FundingSettlement.objects.order_by("id").values_list("carry")),
+            list(Position.objects.order_by("id").values_list("realized_pnl_units")),
+        ]
+
+    before = written()
+    for payment in FundingPayment.objects.exclude(from_profit_units=0).select_related("settlement"):
+        Position.objects.filter(user=payment.user_id, market=payment.settlement.market_id).update(
+            realized_pnl_units=F("realized_pnl_units") - payment.from_profit_units
+        )
+    PositionLife.objects.all().delete()
+    FundingPayment.objects.update(from_profit_units=0)
+    FundingSettlement.objects.update(carry=0)
+    migration.fill_in(None, SimpleNamespace(connection=connection))
+    assert written() == before
+    require_lives_add_up()
 
 
 @pytest.mark.slow
@@ -124,6 +166,8 @@ def test_postgres_holds_what_the_engine_holds(transactional_db, redis_db, seed):
     mini.persist()
     require_same_snapshot(mini)
     require_money_adds_up(mini)
+    require_lives_add_up()
+    require_migration_finds_it_all()
     assert Settlement.objects.count() == mini.seen["PositionSettled"]
     assert not Countdown.objects.exists()
     assert not Position.objects.exclude(position_lots=0).exists()

@@ -38,6 +38,7 @@ from trading.models import (
     Liquidation,
     MarketStatus,
     Position,
+    PositionLife,
     Settlement,
 )
 
@@ -117,13 +118,20 @@ def test_funding_moves_margin_and_keeps_its_history(world):
     assert (settlement.seq, settlement.rate_ppb, settlement.paid_units) == (4, 90_000_000, 450_000)
     assert (settlement.funding_time, settlement.settled_at) == (at(3), at(4))
     payments = FundingPayment.objects.order_by("user_id")
-    assert list(payments.values_list("user_id", "position_lots", "amount_units")) == [
-        (world.alice.pk, -10, 450_000),
-        (world.bob.pk, 10, -450_000),
+    columns = ("user_id", "position_lots", "amount_units", "from_profit_units")
+    assert list(payments.values_list(*columns)) == [
+        (world.alice.pk, -10, 450_000, 0),
+        (world.bob.pk, 10, -450_000, 50_000),
     ]
+    assert settlement.carry == 17
+    # What paid for it is realised, and part of how the position will have fared.
+    assert Position.objects.get(user=world.bob).realized_pnl_units == 50_000
+    life = PositionLife.objects.get(user=world.bob)
+    assert (life.funding_units, life.realized_pnl_units, life.closed_at) == (-450_000, 50_000, None)
     assert journal(4) == [
         (EntryKind.FUNDING, None, AccountKind.MARGIN, world.alice.pk, 450_000),
-        (EntryKind.FUNDING, None, AccountKind.MARGIN, world.bob.pk, -400_000),
+        (EntryKind.FUNDING, None, AccountKind.MARGIN, world.bob.pk, -450_000),
+        (EntryKind.FUNDING, None, AccountKind.MARGIN, world.bob.pk, 50_000),
         (EntryKind.FUNDING, None, AccountKind.CLEARING, None, -50_000),
     ]
     status = MarketStatus.objects.get()
@@ -286,7 +294,7 @@ def test_settlement_closes_everything_for_good(world):
     assert MarketStatus.objects.get().insurance_units == 5
     assert not Countdown.objects.exists()
     assert wallet(world.alice) == (DEPOSIT_UNITS - 1_000 - 50_000, 0)
-    assert Posting.objects.filter(entry__kind=EntryKind.SETTLEMENT).count() == 7
+    assert Posting.objects.filter(entry__kind=EntryKind.SETTLEMENT).count() == 10
 
 
 def test_a_countdown_runs_until_it_ends(world):

@@ -92,14 +92,25 @@ def test_journal_of_a_session_adds_up(session):
     journal = rows(session)["journal"]
     assert [line for line in journal if line[1] == 12] == [
         ("fill", 12, "reduce", 3, "margin", "bob", None, -200_000),
+        ("fill", 12, "reduce", 3, "available", "bob", None, 200_000),
+        ("fill", 12, "reduce", 3, "available", "bob", None, -1_100),
+        ("fill", 12, "reduce", 3, "available", "bob", None, 200_000),
         ("fill", 12, "reduce", 3, "fees", None, None, 1_100),
         ("fill", 12, "reduce", 3, "clearing", None, "BTC-PERP", -200_000),
-        ("fill", 12, "reduce", 3, "available", "bob", None, 398_900),
-        ("fill", 12, "cover", 3, "held", "alice", None, -421_100),
+        ("fill", 12, "cover", 3, "held", "alice", None, -420_660),
         ("fill", 12, "cover", 3, "margin", "alice", None, -200_000),
+        ("fill", 12, "cover", 3, "available", "alice", None, 620_660),
+        ("fill", 12, "cover", 3, "held", "alice", None, -440),
+        ("fill", 12, "cover", 3, "available", "alice", None, -200_000),
         ("fill", 12, "cover", 3, "fees", None, None, 440),
         ("fill", 12, "cover", 3, "clearing", None, "BTC-PERP", 200_000),
-        ("fill", 12, "cover", 3, "available", "alice", None, 420_660),
+    ]
+    own_kinds = Posting.objects.filter(entry__seq=12, kind__isnull=False).order_by("id")
+    assert list(own_kinds.values_list("kind", "amount_units")) == [
+        ("fee", -1_100),
+        ("realized_pnl", 200_000),
+        ("fee", -440),
+        ("realized_pnl", -200_000),
     ]
     assert [line[1:5] for line in journal if line[0] == "hold_release"] == [
         (seq, name, None, kind)

@@ -1,4 +1,4 @@
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.batch import EPOCH
-from ledger.models import AccountKind, EntryKind
+from ledger.models import AccountKind, EntryKind, LineKind
 from ledger.posting_rules import POSTING_RULES, deposit_movement
 from ledger.projectors import PROJECTORS, require_closed
 from matching.messages import events
@@ -33,7 +33,7 @@ def movements(event):
 
 
 def releasing_events(released: int):
-    who = {"order_id": 5, "account_id": 9, "released_units": released}
+    who: Any = {"order_id": 5, "account_id": 9, "released_units": released}
     return [
         events.OrderAccepted(side=Side.LONG, price_ticks=1, size_lots=1, **who),
         events.OrderRejected(code=RejectCode.MIN_NOTIONAL, **who),
@@ -95,25 +95,38 @@ def trade(taker, maker, execution=ExecutionType.TRADE):
     )
 
 
+def shown(event) -> tuple:
+    """Movements with lines as short as can be: with their kind only where they have one."""
+    return tuple(
+        (
+            m.kind,
+            m.order_id,
+            m.trade_id,
+            tuple(tuple(line[: 4 if line.purpose else 3]) for line in m.lines),
+        )
+        for m in movements(event)
+    )
+
+
 def test_deposit_comes_from_outside():
     movement = deposit_movement(9, 250)
     assert movement.kind is EntryKind.DEPOSIT
-    assert movement.lines == ((A, 9, 250), (AccountKind.DEPOSITS, None, -250))
+    assert movement.lines == ((A, 9, 250, None), (AccountKind.DEPOSITS, None, -250, None))
 
 
 @pytest.mark.parametrize("event", releasing_events(40), ids=lambda e: type(e).__name__)
 def test_release_moves_held_to_available(event):
-    assert movements(event) == ((RELEASE, 5, None, ((H, 9, -40), (A, 9, 40))),)
+    assert shown(event) == ((RELEASE, 5, None, ((H, 9, -40), (A, 9, 40))),)
 
 
 @pytest.mark.parametrize("event", releasing_events(0), ids=lambda e: type(e).__name__)
 def test_releasing_nothing_posts_nothing(event):
-    assert movements(event) == ()
+    assert shown(event) == ()
 
 
 @pytest.mark.parametrize("event", MOVING_NOTHING, ids=lambda e: type(e).__name__)
 def test_events_without_money_post_nothing(event):
-    assert movements(event) == ()
+    assert shown(event) == ()
 
 
 def test_every_event_of_the_contract_is_exercised_here():
@@ -121,17 +134,32 @@ def test_every_event_of_the_contract_is_exercised_here():
     assert shown == set(get_args(Event)) == set(POSTING_RULES) == set(PROJECTORS)
 
 
+FEE, PNL = LineKind.FEE, LineKind.REALIZED_PNL
+
+
 def test_trade_posts_each_leg_on_its_own():
     opened = leg(5, 9, 0, 1_000, 800, 0, 50)
     closed = leg(6, 8, 0, 0, -700, 300, 20)
     fees, clearing = AccountKind.FEES, AccountKind.CLEARING
-    assert movements(trade(opened, closed)) == (
-        (EntryKind.FILL, 5, 7, ((H, 9, -1_000), (M, 9, 800), (fees, None, 50), (A, 9, 150))),
+    assert shown(trade(opened, closed)) == (
+        (
+            EntryKind.FILL,
+            5,
+            7,
+            ((H, 9, -950), (M, 9, 800), (A, 9, 150), (H, 9, -50, FEE), (fees, None, 50)),
+        ),
         (
             EntryKind.FILL,
             6,
             7,
-            ((M, 8, -700), (fees, None, 20), (clearing, "BTC-PERP", -300), (A, 8, 980)),
+            (
+                (M, 8, -700),
+                (A, 8, 700),
+                (A, 8, -20, FEE),
+                (A, 8, 300, PNL),
+                (fees, None, 20),
+                (clearing, "BTC-PERP", -300),
+            ),
         ),
     )
 
@@ -157,14 +185,26 @@ def forced(account: int, margin: int, pnl: int, insurance: int, available: int):
 def test_a_liquidated_leg_pays_its_fee_to_the_fund_and_an_ordinary_maker_is_a_fill():
     # Margin 900 and a loss of 500 leave 400: 50 to the fund, 350 to the trader.
     taker = forced(9, -900, -500, 50, 350)
-    assert movements(trade(taker, leg(6, 8, 0, 7, 5, 0, 2), ExecutionType.LIQUIDATION)) == (
+    assert shown(trade(taker, leg(6, 8, 0, 7, 5, 0, 2), ExecutionType.LIQUIDATION)) == (
         (
             EntryKind.LIQUIDATION,
             None,
             7,
-            ((M, 9, -900), (CLEARING, "BTC-PERP", 500), (FUND, "BTC-PERP", 50), (A, 9, 350)),
+            (
+                (M, 9, -350),
+                (A, 9, 350),
+                (M, 9, -500, PNL),
+                (M, 9, -50, LineKind.LIQUIDATION_FEE),
+                (CLEARING, "BTC-PERP", 500),
+                (FUND, "BTC-PERP", 50),
+            ),
         ),
-        (EntryKind.FILL, 6, 7, ((H, 8, -7), (M, 8, 5), (AccountKind.FEES, None, 2))),
+        (
+            EntryKind.FILL,
+            6,
+            7,
+            ((H, 8, -5), (M, 8, 5), (H, 8, -2, FEE), (AccountKind.FEES, None, 2)),
+        ),
     )
 
 
@@ -172,13 +212,18 @@ def test_the_fund_pays_the_shortfall_of_a_deleveraged_counterparty():
     # The bankrupt keeps its margin at zero: a loss of 300 eats margin of 300. The other's margin of
     # 100 and loss of 130 lack 30.
     bankrupt, other = forced(9, -300, -300, 0, 0), forced(8, -100, -130, -30, 0)
-    assert movements(trade(bankrupt, other, ExecutionType.ADL)) == (
-        (EntryKind.ADL, None, 7, ((M, 9, -300), (CLEARING, "BTC-PERP", 300))),
+    assert shown(trade(bankrupt, other, ExecutionType.ADL)) == (
+        (EntryKind.ADL, None, 7, ((M, 9, -300, PNL), (CLEARING, "BTC-PERP", 300))),
         (
             EntryKind.ADL,
             None,
             7,
-            ((M, 8, -100), (CLEARING, "BTC-PERP", 130), (FUND, "BTC-PERP", -30)),
+            (
+                (M, 8, -130, PNL),
+                (M, 8, 30, LineKind.INSURANCE_COVER),
+                (CLEARING, "BTC-PERP", 130),
+                (FUND, "BTC-PERP", -30),
+            ),
         ),
     )
 
@@ -187,12 +232,19 @@ def test_settlement_gives_margin_and_profit_back():
     event = events.PositionSettled(
         price_ticks=10, position_lots=3, leg=forced(9, -900, 200, 10, 1_090)
     )
-    assert movements(event) == (
+    assert shown(event) == (
         (
             EntryKind.SETTLEMENT,
             None,
             None,
-            ((M, 9, -900), (CLEARING, "BTC-PERP", -200), (FUND, "BTC-PERP", 10), (A, 9, 1_090)),
+            (
+                (M, 9, -1_090),
+                (A, 9, 1_090),
+                (M, 9, 200, PNL),
+                (M, 9, -10, LineKind.LOSS_SHARE),
+                (CLEARING, "BTC-PERP", -200),
+                (FUND, "BTC-PERP", 10),
+            ),
         ),
     )
 
@@ -213,15 +265,21 @@ def test_funding_is_one_entry_over_all_accounts():
         next_funding_ms=2,
         payments=payments,
     )
-    assert movements(event) == (
+    assert shown(event) == (
         (
             EntryKind.FUNDING,
             None,
             None,
-            ((M, 8, 50), (M, 9, -40), (M, 10, 10), (CLEARING, "BTC-PERP", -20)),
+            (
+                (M, 8, 50),
+                (M, 9, -60),
+                (M, 9, 20, PNL),
+                (M, 10, 10),
+                (CLEARING, "BTC-PERP", -20),
+            ),
         ),
     )
-    assert movements(msgspec.structs.replace(event, payments=())) == ()
+    assert shown(msgspec.structs.replace(event, payments=())) == ()
 
 
 def test_margin_comes_from_held_and_goes_to_available():
@@ -231,18 +289,16 @@ def test_margin_comes_from_held_and_goes_to_available():
     refused = events.MarginAdjustmentRejected(
         account_id=9, code=RejectCode.NO_POSITION, released_units=70
     )
-    assert movements(added) == ((EntryKind.MARGIN_ADDED, None, None, ((H, 9, -70), (M, 9, 70))),)
-    assert movements(removed) == (
-        (EntryKind.MARGIN_REMOVED, None, None, ((M, 9, -30), (A, 9, 30))),
-    )
-    assert movements(nothing) == ()
-    assert movements(refused) == ((RELEASE, None, None, ((H, 9, -70), (A, 9, 70))),)
+    assert shown(added) == ((EntryKind.MARGIN_ADDED, None, None, ((H, 9, -70), (M, 9, 70))),)
+    assert shown(removed) == ((EntryKind.MARGIN_REMOVED, None, None, ((M, 9, -30), (A, 9, 30))),)
+    assert shown(nothing) == ()
+    assert shown(refused) == ((RELEASE, None, None, ((H, 9, -70), (A, 9, 70))),)
 
 
 def test_the_fund_is_topped_up_from_outside():
     event = events.InsuranceFunded(amount_units=500, insurance_units=900)
     deposits = AccountKind.DEPOSITS
-    assert movements(event) == (
+    assert shown(event) == (
         (EntryKind.INSURANCE_TOPUP, None, None, ((deposits, None, -500), (FUND, "BTC-PERP", 500))),
     )
 
@@ -250,6 +306,17 @@ def test_the_fund_is_topped_up_from_outside():
 def test_leg_that_moves_nothing_is_no_entry():
     empty = leg(5, 9, 0, 0, 0, 0, 0)
     assert [m.order_id for m in movements(trade(empty, leg(6, 8, 0, 1, 1, 0, 0)))] == [6]
+
+
+def test_a_loss_of_a_position_without_margin_is_told_though_the_fund_bears_it_all():
+    bankrupt = forced(9, 0, -70, -70, 0)
+    (movement,) = shown(trade(bankrupt, leg(6, 8, 0, 0, 0, 0, 0), ExecutionType.LIQUIDATION))
+    assert movement[3][:2] == ((M, 9, -70, PNL), (M, 9, 70, LineKind.INSURANCE_COVER))
+
+
+def test_a_rebate_comes_to_what_is_available():
+    (movement, _) = shown(trade(leg(5, 9, 0, 100, 100, 0, -3), leg(6, 8, 0, 1, 1, 0, 0)))
+    assert (A, 9, 3, FEE) in movement[3]
 
 
 @given(units, units, units, units)

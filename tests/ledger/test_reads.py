@@ -60,7 +60,15 @@ def test_ledger_is_paged_newest_first_and_private(world):
     own = Posting.objects.filter(account__user=world.alice).order_by("-id")
     assert [line["id"] for line in seen] == list(own.values_list("pk", flat=True))
     newest = seen[0]
-    assert (newest["kind"], newest["account"], newest["amount"]) == ("fill", "available", "0.42066")
+    names = ("kind", "cause", "account", "amount")
+    # What of the hold and of the closed margin came back, and what it brought and cost.
+    assert [tuple(line[name] for name in names) for line in seen[:5]] == [
+        ("realized_pnl", "fill", "available", "-0.2"),
+        ("fee", "fill", "held", "-0.00044"),
+        ("fill", "fill", "available", "0.62066"),
+        ("fill", "fill", "margin", "-0.2"),
+        ("fill", "fill", "held", "-0.42066"),
+    ]
     assert (newest["marketId"], newest["orderId"], newest["tradeId"]) == (
         world.market_id,
         world.orders["cover"],
@@ -70,6 +78,7 @@ def test_ledger_is_paged_newest_first_and_private(world):
         "id": 0,
         "entryId": 0,
         "kind": "deposit",
+        "cause": "deposit",
         "account": "available",
         "amount": "10",
         "marketId": None,

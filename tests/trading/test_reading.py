@@ -198,6 +198,9 @@ def test_fills_show_a_traders_own_side(trader: Trader) -> None:
             "qty": "0.2",
             "price": "24999.5",
             "fee": "2.49995",
+            "liquidationFee": "0",
+            "insuranceCover": "0",
+            "lossShare": "0",
             "realizedPnl": "-1.5",
             "executedAt": "2026-01-02T03:04:05Z",
         }

@@ -3,6 +3,7 @@
 from trading.admin import (
     funding,
     liquidations,
+    lives,
     markets,
     orders,
     positions,
@@ -15,6 +16,7 @@ from trading.admin import (
 __all__ = [
     "funding",
     "liquidations",
+    "lives",
     "markets",
     "orders",
     "positions",

@@ -30,6 +30,7 @@ from exchange_site.admin_base import (
     words,
 )
 from trading.admin.rows import lots_and_way
+from trading.conversions import carry_text
 from trading.models import FundingPayment, FundingSettlement, Market, Settlement
 
 
@@ -55,6 +56,7 @@ class FundingSettlementAdmin(RecordAdmin):
                     ("time", "settled"),
                     ("rate", "who"),
                     ("mark_price", "per_lot"),
+                    "carried",
                     "paid",
                 )
             },
@@ -68,6 +70,7 @@ class FundingSettlementAdmin(RecordAdmin):
     who = shown("who paid", _who_pays)
     mark_price = price_column("mark_price_ticks", "mark price")
     per_lot = shown("a long paid per lot", lambda s: signed_money(s.per_lot_units))
+    carried = shown("carried on per lot", lambda s: f"{carry_text(s.carry)} {s.market.quote_asset}")
     paid = money_column("paid_units", "paid in all")
 
     def tables(self, obj: FundingSettlement) -> Iterable[Table]:

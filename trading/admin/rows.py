@@ -81,6 +81,8 @@ def execution_badge(execution: str) -> Cell:
 
 def order_price(order: Order) -> str:
     """A limit; of a market order the edge of the band that its hold was made for."""
+    if not order.shown_price_ticks:
+        return "market price"
     text = price(order.price_ticks, order.market)
     return f"worst price {text}" if order.order_type == OrderType.MARKET else text
 

@@ -31,10 +31,11 @@ from matching.messages.events import (
 )
 from matching.messages.limits import PPM
 from matching.messages.tiers import margin_ratio_ppm
-from matching.messages.vocabulary import OrderStatus, RejectCode, Role, Side
+from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
 from trading.conversions import average_price_text, ppb_text, units_text
 from trading.feeds.protocol import ACCOUNT_CHANNEL
 from trading.feeds.scale import Scale
+from trading.models import insurance_share
 
 
 def accounts_of(entry: OutputEntry) -> set[int]:
@@ -55,8 +56,13 @@ def accounts_of(entry: OutputEntry) -> set[int]:
 def account_message(entry: OutputEntry, account_id: int, scale: Scale) -> dict[str, Any] | None:
     """None if the entry does not concern the account."""
     events: list[dict[str, Any]] = []
+    fired: dict[int, OrderTriggered] = {}  # in this entry
     for event in entry.events:
-        if isinstance(event, Trade):
+        if isinstance(event, OrderTriggered):
+            fired[event.order_id] = event
+        if isinstance(event, OrderAccepted) and _has_no_limit(event, fired):
+            events += _accepted_without_limit(event, account_id, scale)
+        elif isinstance(event, Trade):
             events += _fills(event, account_id, scale)
         elif isinstance(event, FundingSettled):
             events += _payments(event, account_id, scale)
@@ -76,6 +82,25 @@ def account_message(entry: OutputEntry, account_id: int, scale: Scale) -> dict[s
     }
 
 
+def _has_no_limit(event: OrderAccepted, fired: dict[int, OrderTriggered]) -> bool:
+    """A market order that only reduces has none when its condition comes true, so that a gap does
+    not leave the position unprotected: what the engine is given is out of the reach of any price
+    band (see `trading.services.drafting`)."""
+    trigger = fired.get(event.order_id)
+    if trigger is None or trigger.needs_hold:
+        return False
+    if event.side is Side.SHORT:
+        return event.price_ticks <= 1
+    return event.price_ticks >= 2 * trigger.reference_ticks
+
+
+def _accepted_without_limit(
+    event: OrderAccepted, account_id: int, scale: Scale
+) -> list[dict[str, Any]]:
+    shown = _own(event, scale) if event.account_id == account_id else None
+    return [shown | {"price": None}] if shown else []
+
+
 def _fills(trade: Trade, account_id: int, scale: Scale) -> list[dict[str, Any]]:
     maker_side = Side.SHORT if trade.taker_side is Side.LONG else Side.LONG
     sides = ((trade.taker, trade.taker_side, Role.TAKER), (trade.maker, maker_side, Role.MAKER))
@@ -91,10 +116,22 @@ def _fills(trade: Trade, account_id: int, scale: Scale) -> list[dict[str, Any]]:
             "fee": units_text(leg.fee_units),
             "realizedPnl": units_text(leg.realized_pnl_units),
         }
+        | _fund(leg.insurance_delta_units, trade.execution)
         | _order_of(leg, scale)
         for leg, side, role in sides
         if leg.account_id == account_id
     ]
+
+
+def _fund(delta_units: int, execution: ExecutionType) -> dict[str, Any]:
+    """What passed between the account and the insurance fund."""
+    is_liquidation = execution is ExecutionType.LIQUIDATION
+    fund = insurance_share(delta_units, is_liquidation=is_liquidation)
+    return {
+        "liquidationFee": units_text(fund.liquidation_fee_units),
+        "insuranceCover": units_text(fund.cover_units),
+        "lossShare": units_text(fund.loss_share_units),
+    }
 
 
 def _order_of(leg: TradeLeg, scale: Scale) -> dict[str, Any]:
@@ -111,7 +148,9 @@ def _payments(event: FundingSettled, account_id: int, scale: Scale) -> list[dict
             "event": "FundingSettled",
             "rate": ppb_text(event.rate_ppb),
             "markPrice": scale.price(event.mark_price_ticks),
+            "amountPerLot": units_text(event.per_lot_units),
             "amount": units_text(payment.amount_units),
+            "fromProfit": units_text(payment.from_profit_units),
             "margin": units_text(payment.margin_units),
         }
         for payment in event.payments
@@ -130,6 +169,7 @@ def _settled(event: PositionSettled, account_id: int, scale: Scale) -> list[dict
             "realizedPnl": units_text(event.leg.realized_pnl_units),
             "returned": units_text(event.leg.available_delta_units),
         }
+        | _fund(event.leg.insurance_delta_units, ExecutionType.SETTLE)
     ]
 
 
@@ -149,8 +189,10 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
         case OrderCancelled():
             final = event.reason.final_status
             shown |= _order(event.order_id, OrderStatus.OPEN if event.remaining_lots else final)
-            shown |= {"reason": event.reason, "cancelledQty": scale.size(event.cancelled_lots)}
-            shown |= {"remainingQty": scale.size(event.remaining_lots)}
+            is_sized = not event.of_whole_position
+            shown |= {"reason": event.reason}
+            shown |= {"cancelledQty": scale.size(event.cancelled_lots) if is_sized else None}
+            shown |= {"remainingQty": scale.size(event.remaining_lots) if is_sized else None}
         case OrderWaiting():
             shown |= _order(event.order_id, OrderStatus.WAITING)
         case OrderTriggered():

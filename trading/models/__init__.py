@@ -6,6 +6,7 @@ Units as in `matching.messages`: ticks, lots, money in millionths.
 """
 
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
+from trading.models.insurance import InsuranceShare, insurance_share
 from trading.models.market import LeverageTier, Market, MarketStatus
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
@@ -16,6 +17,7 @@ from trading.models.position import (
     Position,
     Settlement,
 )
+from trading.models.position_life import LifeEnding, PositionLife
 from trading.models.price_source import PriceSource, PriceSourceKind
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
@@ -29,16 +31,20 @@ __all__ = [
     "Fill",
     "FundingPayment",
     "FundingSettlement",
+    "InsuranceShare",
     "LeverageTier",
+    "LifeEnding",
     "Liquidation",
     "Market",
     "MarketStatus",
     "Order",
     "OutboxCommand",
     "Position",
+    "PositionLife",
     "PriceSource",
     "PriceSourceKind",
     "Settlement",
     "TraderLeverage",
     "UserFeeTier",
+    "insurance_share",
 ]

@@ -148,6 +148,7 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="order_of_user"),
+            models.Index(fields=["user", "-created_at", "-id"], name="order_of_user_by_time"),
             models.Index(fields=["market", "-id"], name="order_of_market"),
             models.Index(
                 fields=["market", "id"],
@@ -177,6 +178,16 @@ class Order(models.Model):
     def is_of_whole_position(self) -> bool:
         """What its size will be is not known before it fires; ``size_lots`` says nothing."""
         return self.close_position and self.triggered_at is None
+
+    @property
+    def shown_price_ticks(self) -> int:
+        """The limit; of a market order, the worst price it may fill at. 0 where there is none: of a
+        conditional market order none is known before it fires, and one that only reduces never has
+        one; ``price_ticks`` is then out of any band's reach."""
+        is_conditional_market = self.order_type == OrderType.MARKET and self.trigger_kind
+        if is_conditional_market and (self.reduce_only or self.triggered_at is None):
+            return 0
+        return self.price_ticks
 
 
 class Fill(models.Model):
@@ -229,6 +240,7 @@ class Fill(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="fill_of_user"),
+            models.Index(fields=["user", "-executed_at", "-id"], name="fill_of_user_by_time"),
             models.Index(
                 fields=["market", "seq"],
                 condition=~Q(execution=ExecutionType.TRADE),

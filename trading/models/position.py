@@ -118,6 +118,11 @@ class FundingSettlement(models.Model):
     rate_ppb = models.BigIntegerField(help_text="Of the position's value, in billionths.")
     mark_price_ticks = models.BigIntegerField()
     per_lot_units = models.BigIntegerField(help_text="What a long paid per lot.")
+    carry = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Left by rounding for the next settlement: billionths of a unit per lot.",
+    )
     paid_units = models.BigIntegerField(help_text="Sum of what was paid, which was also received.")
 
     class Meta:
@@ -133,7 +138,10 @@ class FundingSettlement(models.Model):
 
 
 class FundingPayment(models.Model):
-    """What one position got (> 0) or paid (< 0) in a settlement."""
+    """What one position got (> 0) or paid (< 0) in a settlement.
+
+    from_profit_units   unrealised profit that was realised for it, where the margin was too small
+    """
 
     settlement = models.ForeignKey(
         FundingSettlement, on_delete=models.PROTECT, related_name="payments", db_index=False
@@ -146,6 +154,7 @@ class FundingPayment(models.Model):
     )
     position_lots = models.BigIntegerField(help_text="Long above zero, short below.")
     amount_units = models.BigIntegerField()
+    from_profit_units = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["-id"]
