@@ -100,6 +100,9 @@ async def read(redis: Redis, positions: Mapping[str, Position]) -> Found:
     answer, epochs = await pipe.execute(raise_on_error=False)
     if isinstance(answer, ResponseError):  # one key that is no stream fails the read of all
         return await _read_one_by_one(redis, positions)
+    for fault in (answer, epochs):
+        if isinstance(fault, Exception):
+            raise fault
     changed = [
         market_id
         for market_id, epoch in zip(positions, epochs, strict=True)
@@ -156,7 +159,6 @@ async def begin_again(
         first = None if isinstance(found.info, Exception) else found.info["first-entry"]
         position = found.position(seq_of(first[0]) - 1 if first else found.newest_seq)
         if epoch_start(found.epoch) is None:
-            position.start_seq = position.seq
             position.reused_seq = max(positions[market_id].seq, positions[market_id].reused_seq)
         begun[market_id] = position
     return begun
@@ -218,8 +220,10 @@ class _Found:
 
     def position(self, seq: int) -> Position:
         start_seq = epoch_start(self.epoch)
+        last = None if isinstance(self.info, Exception) else self.info["last-entry"]
         return Position(
             seq=seq,
+            entry=last[1].get(ENTRY_FIELD, b"") if last and seq_of(last[0]) == seq else b"",
             epoch=self.epoch,
             name=f"{self.epoch.decode(errors='replace')}.{self.redis_run}",
             start_seq=start_seq or 0,
