@@ -34,7 +34,7 @@ from matching.messages.codec import encode_entry
 STAGE = "persist"
 FLOOR_OF_ORM = 15.0
 FLOOR_OF_RAW = 0.40
-FLOOR_OF_ECHO = 0.1
+FLOOR_OF_ECHO = 1 / 16
 LATENCY_ROUNDS = 5
 SUSTAINED_SHARE = 0.6  # of the measured throughput
 WARMING_ENTRIES = 20

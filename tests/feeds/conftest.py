@@ -24,9 +24,9 @@ from matching.messages.codec import encode_entry
 from matching.messages.events import Event, OrderAccepted, OutputEntry, Trade, TradeLeg
 from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
 from matching.messages.vocabulary import ExecutionType, Side
+from tests.patience import PATIENCE_S
 from trading.prices.demo_markets import DEMO_MARKETS
 
-DEADLINE_S = 60
 MARKET = "BTC-PERP"
 
 
@@ -76,7 +76,7 @@ class Ear:
 
     def hear(self) -> dict[str, Any]:
         """The next message that is no heartbeat."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             left_s = max(0.0, deadline - time.monotonic())
             body = msgspec.json.decode(self.socket.recv(timeout=left_s))
@@ -144,7 +144,7 @@ def subscribed_account(feeds: Feeds, user: User, **more: Any) -> tuple[Ear, dict
 def subscribed_until(feeds: Feeds, seq: int) -> None:
     """Waits until the process has read the market's output up to a sequence."""
     user = User.objects.create_user(f"reader-{seq}", password="a long enough secret")
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while subscribed_account(feeds, user)[1][MARKET] < seq:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -189,14 +189,14 @@ def serving(
         served.clients.close()
         process.terminate()
         try:
-            process.wait(DEADLINE_S)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
 
 
 def _wait_until_up(served: Feeds) -> None:
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             with connect(served.url):

@@ -11,7 +11,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
 from tests.feeds.conftest import (
-    DEADLINE_S,
     MARKET,
     Feeds,
     accepted,
@@ -20,6 +19,7 @@ from tests.feeds.conftest import (
     serving,
     subscribed_account,
 )
+from tests.patience import PATIENCE_S
 from trading.feeds.app import refusal
 
 
@@ -41,7 +41,7 @@ def test_one_address_is_enough(api: Feeds) -> None:
     assert ear.ask(op="subscribe", channels=[f"book:{MARKET}"])["op"] == "subscribed"
     assert ear.hear()["type"] == "snapshot"
     site = api.url.replace("ws://", "http://").removesuffix("/ws")
-    assert httpx.get(f"{site}/nowhere", timeout=DEADLINE_S).json()["code"] == "NOT_FOUND"
+    assert httpx.get(f"{site}/nowhere", timeout=PATIENCE_S).json()["code"] == "NOT_FOUND"
     for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
         with pytest.raises(InvalidStatus) as refused:
             api.connect(additional_headers=headers)
@@ -51,7 +51,7 @@ def test_one_address_is_enough(api: Feeds) -> None:
         drain(ear)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
-    api.process.wait(DEADLINE_S)
+    api.process.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from matching.messages.events import OrderCancelled, PositionChanged
 from matching.messages.streams import Ticker, depth_key, output_stream, ticker_key
 from matching.messages.vocabulary import CancelReason, MarketState
 from tests.feeds.conftest import (
-    DEADLINE_S,
     MARKET,
     Feeds,
     accepted,
@@ -25,6 +24,7 @@ from tests.feeds.conftest import (
     subscribed_until,
     trade,
 )
+from tests.patience import PATIENCE_S
 from trading.feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 
 NewUser = Callable[[str], User]
@@ -247,7 +247,7 @@ def test_a_client_that_does_not_read_is_disconnected_and_others_are_not(feeds: F
     sleeper = feeds.connect(sock=raw, max_queue=1, compression=None)
     sleeper.ask(op="subscribe", channels=[TRADES])
     seq = 0
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     entries = tuple(trade(1, leg(41, 7), leg(42, 8)) for _ in range(500))
     while not slow_consumer_logged(feeds):
         assert time.monotonic() < deadline, "still connected"
@@ -275,7 +275,7 @@ def test_sigterm_ends_the_process_with_clients_connected(feeds: Feeds) -> None:
     feeds.process.send_signal(signal.SIGTERM)
     with pytest.raises(ConnectionClosed):
         ear.hear()
-    feeds.process.wait(DEADLINE_S)
+    feeds.process.wait(PATIENCE_S)
 
 
 def test_what_one_market_lacks_is_not_missed_by_the_others(feeds: Feeds) -> None:
