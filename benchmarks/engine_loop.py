@@ -38,7 +38,7 @@ STAGE = "engine_loop"
 MARKET = "BENCHMARK-PERP"
 SNAPSHOT_EVERY = 10_000
 FLOOR_OF_NULL = 0.60  # of the compiled core
-FLOOR_OF_ECHO = 1 / 3
+FLOOR_OF_ECHO = 1 / 4
 DEADLINE_S = 30
 
 
