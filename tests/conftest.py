@@ -64,6 +64,10 @@ django.setup()
 use_cheap_passwords()
 use_cheap_flush()
 
+from tests.patience import be_patient  # noqa: E402  Django must be set up first
+
+be_patient()
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:

@@ -15,6 +15,7 @@ from accounts.models import User
 from exchange_site.record_urls import list_url, url_of
 from ledger.models import Deposit, JournalEntry, Posting, Wallet
 from tests.admin.factories import make_user, make_world
+from tests.patience import PATIENCE_S
 from trading.models import (
     Fill,
     FundingSettlement,
@@ -97,7 +98,7 @@ def test_the_status_page_refreshes_itself(watched: Watched, redis_db: redis.Redi
     page = watched.page
     assert page.locator(".status-market h2").inner_text().startswith("BTC-PERP")
     make_world(0, "ETH-PERP")
-    page.get_by_role("link", name="ETH-PERP").wait_for(timeout=60_000)
+    page.get_by_role("link", name="ETH-PERP").wait_for(timeout=1_000 * PATIENCE_S)
     assert watched.wrong == []
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tests.flow.exchange import DEADLINE_S, Exchange
+from tests.flow.exchange import Exchange
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def said(exchange: Exchange) -> list[Any]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (shell.returncode, shell.stderr) == (0, "")

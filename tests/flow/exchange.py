@@ -20,9 +20,9 @@ from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
 from matching.messages.commands import UpdateIndexPrice
 from tests.feeds.conftest import database_url
+from tests.patience import PATIENCE_S
 from trading.publisher import publish_command
 
-DEADLINE_S = 120
 MARKET = "BTC-PERP"
 MARK_TICKS = 500_000  # 50,000.0
 PASSWORD = "correct horse battery"
@@ -32,7 +32,7 @@ Seen = TypeVar("Seen")
 
 def wait_for(look: Callable[[], Seen | None], what: str) -> Seen:
     """The first answer that is neither None nor False."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         seen = look()
         if seen is not None and seen is not False:
@@ -49,7 +49,7 @@ class Exchange:
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs = logs
         logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per poll
-        self.http = httpx.Client(base_url=self.url, timeout=DEADLINE_S)
+        self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._files = ExitStack()
         self._names = 0
@@ -67,14 +67,14 @@ class Exchange:
     def kill_engine(self) -> None:
         engine = self._processes.pop("engine")
         engine.send_signal(signal.SIGKILL)
-        engine.wait(DEADLINE_S)
+        engine.wait(PATIENCE_S)
 
     def stop(self) -> None:
         self.http.close()
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
-            process.wait(DEADLINE_S)
+            process.wait(PATIENCE_S)
         self._files.close()
 
     def _start(self, name: str, command: list[str]) -> None:

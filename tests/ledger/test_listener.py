@@ -23,15 +23,14 @@ from matching.messages.streams import ENTRY_FIELD, epoch_key, output_stream
 from tests.ledger.prices import mark_price
 from tests.ledger.session import write_session
 from tests.ledger.world import make_market, open_market, rows
-
-DEADLINE_SECONDS = 60
+from tests.patience import PATIENCE_S
 
 
 def wait_until(condition, what):
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {DEADLINE_SECONDS} s: {what}")
+            pytest.fail(f"not within {PATIENCE_S} s: {what}")
         time.sleep(0.02)
 
 
@@ -50,7 +49,7 @@ def listener(world):
     started = OutputStreamListener(node="test@here")
     started.start()
     yield started
-    started.stop(timeout=DEADLINE_SECONDS)
+    started.stop(timeout=PATIENCE_S)
     assert not started._thread.is_alive()
 
 
@@ -67,7 +66,7 @@ def test_stopping_takes_the_heartbeat_along(world):
     started = OutputStreamListener(node="test@here")
     started.start()
     wait_until(lambda: world.redis_db.hkeys(WORKER_HEARTBEAT_KEY), "a heartbeat")
-    started.stop(timeout=DEADLINE_SECONDS)
+    started.stop(timeout=PATIENCE_S)
     assert not started._thread.is_alive()
     assert world.redis_db.hkeys(WORKER_HEARTBEAT_KEY) == []
 
@@ -125,7 +124,7 @@ def test_faults_of_redis_and_surprises_are_survived_and_told_once(world, monkeyp
         world.publish(world.say())
         wait_until(lambda: cursor_of(world.market_id) == 1, "the entry after the faults")
     finally:
-        started.stop(timeout=DEADLINE_SECONDS)
+        started.stop(timeout=PATIENCE_S)
     told = [(fact["fault"], fact["exc_info"]) for fact in facts(caplog, "listener_fault")]
     assert told == [("ConnectionError", False), ("ValueError", True)]
     assert len(facts(caplog, "listener_recovered")) == 1
@@ -174,7 +173,7 @@ def worker(world, tmp_path):
     yield process
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(DEADLINE_SECONDS)
+        process.wait(PATIENCE_S)
     finally:
         process.kill()
 
@@ -190,5 +189,5 @@ def test_a_celery_worker_persists_what_the_engine_says(world, worker):
     world.publish(world.say())
     wait_until(lambda: cursor_of(world.market_id) == 13, "an entry of a running worker")
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(DEADLINE_SECONDS) == 0
+    assert worker.wait(PATIENCE_S) == 0
     assert world.redis_db.hkeys(WORKER_HEARTBEAT_KEY) == []

@@ -19,8 +19,9 @@ from matching.messages.streams import (
     output_stream,
     snapshots_key,
 )
-from tests.ledger.test_listener import DEADLINE_SECONDS, cursor_of, wait_until
+from tests.ledger.test_listener import cursor_of, wait_until
 from tests.ledger.world import open_market
+from tests.patience import PATIENCE_S
 from trading.models import Market
 from trading.publisher import publish_commands
 from trading.services import resending
@@ -36,7 +37,7 @@ def neighbour(world, monkeypatch):
     open_market(WELL)
     started = OutputStreamListener(node="test@here")
     yield started
-    started.stop(timeout=DEADLINE_SECONDS)
+    started.stop(timeout=PATIENCE_S)
 
 
 def publish_to_neighbour(world, seq=1):

@@ -21,6 +21,7 @@ from tests.ledger.world import (
     make_market,
     rows,
 )
+from tests.patience import PATIENCE_S
 from trading.models import Fill, Order
 
 FIRST_TIME = EPOCH + timedelta(milliseconds=FIRST_TIME_MS)
@@ -212,12 +213,12 @@ def test_a_market_in_other_hands_is_left_alone(session):
         with transaction.atomic():
             MarketCursor.objects.select_for_update().get(market=session.market)
             held.set()
-            release.wait(30)
+            release.wait(PATIENCE_S)
         connection.close()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert held.wait(30)
+    assert held.wait(PATIENCE_S)
     try:
         assert persist_market(session.market_id) is None
     finally:

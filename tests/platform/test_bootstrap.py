@@ -13,6 +13,7 @@ import pytest
 from exchange_site.embedded import bootstrap
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.ports import free_port
+from tests.patience import PATIENCE_S
 
 ROOT = bootstrap.ROOT
 
@@ -33,7 +34,7 @@ def refused(data: Path, **more: str) -> str:
         env=environment(data, **given),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.returncode == 1, result.stdout + result.stderr

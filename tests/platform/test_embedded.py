@@ -15,6 +15,7 @@ from exchange_site.embedded.child import Child
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.ports import FREE_PORTS, free_port
 from exchange_site.embedded.processes import end, leftovers
+from tests.patience import PATIENCE_S
 
 StartPostgres = Callable[[], Child]
 
@@ -75,7 +76,7 @@ def test_a_stale_pid_file_is_no_obstacle(start_postgres: StartPostgres, folder: 
     first.process.kill()
     first.process.wait()
     # Its own children leave on their own when the postmaster is gone, a moment later.
-    _, alive = psutil.wait_procs(leftovers(folder), timeout=30)
+    _, alive = psutil.wait_procs(leftovers(folder), timeout=PATIENCE_S)
     assert not alive
     pid_file = folder / "postgres" / "data" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()

@@ -17,10 +17,11 @@ import pytest
 from exchange_site.embedded.bootstrap import ROOT
 from exchange_site.embedded.ports import free_port
 from exchange_site.embedded.processes import end, leftovers
+from tests.patience import PATIENCE_S
 from tests.platform.test_bootstrap import environment
 
-UP_WITHIN_S = 300
-STEP_WITHIN_S = 120
+UP_WITHIN_S = 2 * PATIENCE_S
+STEP_WITHIN_S = PATIENCE_S
 PARTS = {"postgres", "redis", "engine", "worker", "beat", "api", "feeds", "prices"}
 ROW = re.compile(r"^(\w+) +running +(\d+)", re.MULTILINE)
 
@@ -85,7 +86,7 @@ def test_a_whole_life(start: Callable[[], Run]) -> None:
     assert set(run.pids()) == PARTS
     site = f"http://127.0.0.1:{run.port}"
     for page in ("/markets", "/docs", "/admin/login/"):
-        assert httpx.get(site + page, follow_redirects=True, timeout=30).status_code == 200
+        assert httpx.get(site + page, follow_redirects=True, timeout=PATIENCE_S).status_code == 200
     _only_ours_may_read(run)
     _operator_signs_in(run, site)
 
@@ -143,7 +144,7 @@ def _only_ours_may_read(run: Run) -> None:
 def _operator_signs_in(run: Run, site: str) -> None:
     password = (run.data / "operator.txt").read_text().strip()
     assert f"operator / {password}" in run.said()
-    with httpx.Client(base_url=site, timeout=30) as client:
+    with httpx.Client(base_url=site, timeout=PATIENCE_S) as client:
         client.get("/admin/login/")
         answer = client.post(
             "/admin/login/?next=/admin/",

@@ -12,6 +12,7 @@ from exchange_site.redis_client import redis_client
 from matching.messages.codec import decode_command
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import COMMAND_FIELD, input_stream
+from tests.patience import PATIENCE_S
 from tests.prices.venue import PlayedVenue
 from trading.models import Market, PriceSource, PriceSourceKind
 from trading.prices.demo_markets import START_PRICES, DemoMarket
@@ -20,13 +21,12 @@ from trading.prices.pump import PricePump
 from trading.prices.reports import MarketReport, SourceReport, read_reports
 from trading.prices.synthetic import SyntheticWalks
 
-DEADLINE_S = 60
 MARKET = "BTC-PERP"
 INTERVAL_S = 0.02
 
 
 def wait_for(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not what():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.01)
@@ -85,7 +85,7 @@ class Pump:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(DEADLINE_S)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def report(self, market_id: str = MARKET) -> MarketReport | None:

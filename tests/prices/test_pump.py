@@ -113,8 +113,9 @@ def start_trouble(venue: PlayedVenue, trouble: str) -> None:
 
 
 def test_a_price_is_good_for_seconds_when_its_venue_fails_but_not_when_it_takes_it_back(
-    redis_db: redis.Redis, play: Play
+    redis_db: redis.Redis, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("trading.prices.index.PRICE_AGE_MAX_MS", 3_600_000)
     make_market(BITCOIN, synthetic=False)
     venue = play()
     row = add_source(venue)

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from tests.patience import PATIENCE_S
 from tests.prices.pumping import make_market, sent, wait_for
 from trading.prices.demo_markets import DEMO_MARKETS
 
-DEADLINE_S = 60
 ROOT = Path(settings.BASE_DIR)
 
 
@@ -58,7 +58,7 @@ def test_sends_prices_of_all_markets_picks_up_new_ones_and_stops_on_sigterm(
     make_market(ether)
     wait_for(lambda: len(sent(redis_db, "ETH-PERP")) >= 1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(DEADLINE_S) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize("word", ["SOL-PERP", "SOL-PERP=", "SOL-PERP=-1", "=5", "SOL-PERP=NaN"])
@@ -76,9 +76,9 @@ def test_another_process_takes_over_from_one_that_was_killed(
     wait_for(lambda: len(sent(redis_db, "BTC-PERP")) >= 2)
     second = runprices()
     first.kill()
-    first.wait(DEADLINE_S)
+    first.wait(PATIENCE_S)
     before = len(sent(redis_db, "BTC-PERP"))
     wait_for(lambda: len(sent(redis_db, "BTC-PERP")) > before + 1)
     assert 0 not in sent(redis_db, "BTC-PERP")
     second.send_signal(signal.SIGTERM)
-    assert second.wait(DEADLINE_S) == 0
+    assert second.wait(PATIENCE_S) == 0

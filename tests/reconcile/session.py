@@ -37,6 +37,7 @@ from matching.messages.vocabulary import (
     TriggerKind,
 )
 from matching.runtime.process import EngineProcess
+from tests.patience import PATIENCE_S
 from trading.market_rules import forget_markets
 from trading.models import Countdown, Fill, Market, Order, Position
 from trading.publisher import publish_command
@@ -52,7 +53,6 @@ from trading.services import (
 from trading.services.amending import OrderChanges
 from trading.services.terms import NewOrder, NewTrigger
 
-DEADLINE_SECONDS = 60
 MARKETS = ("BTC-PERP", "ETH-PERP")
 MARK_TICKS = 250_000  # 25,000.0
 FUNDS_UNITS = 1_000_000_000_000
@@ -73,7 +73,7 @@ def engine_running(snapshot_every: int = 10_000) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(DEADLINE_SECONDS)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
         client.close()
 
@@ -119,10 +119,10 @@ class Session:
 
     def settle(self) -> None:
         """Wait until every command is applied and persisted."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + PATIENCE_S
         while not all(self._is_settled(market_id) for market_id in MARKETS):
             if time.monotonic() > deadline:
-                pytest.fail(f"not persisted within {DEADLINE_SECONDS} s")
+                pytest.fail(f"not persisted within {PATIENCE_S} s")
             time.sleep(0.01)
         forget_markets()
         suspended_users.forget()
@@ -205,7 +205,7 @@ class Session:
         for market_id in MARKETS:
             publish_command(market_id, UpdateIndexPrice(index_price_ticks=JUMP_TICKS))
             published[market_id] = self.client.xlen(input_stream(market_id))
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + PATIENCE_S
         while any(self.client.xlen(output_stream(m)) < count for m, count in published.items()):
             assert time.monotonic() < deadline, "the engine took no price"
             time.sleep(0.01)

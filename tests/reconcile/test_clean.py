@@ -13,8 +13,8 @@ from ledger.starting_points import make_starting_point
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import epoch_key, output_stream, snapshots_key
 from matching.runtime.replay import state_at
+from tests.patience import PATIENCE_S
 from tests.reconcile.session import (
-    DEADLINE_SECONDS,
     MARKETS,
     ORDERS_LEFT_OPEN,
     Session,
@@ -68,7 +68,7 @@ def test_an_engine_ahead_of_the_rows_is_compared_at_their_sequence(session):
 
 
 def ahead_of(client: redis.Redis, market_id: str, seq: int) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not client.xrange(output_stream(market_id), min=f"({seq}-0"):
         assert time.monotonic() < deadline, f"the engine never went past {seq}"
         time.sleep(0.02)
@@ -122,7 +122,7 @@ def test_after_redis_was_lost_and_the_starting_point_made(session):
 
 
 def persist_until(market_id: str, seq: int) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while persist_market(market_id) != seq:
         assert time.monotonic() < deadline, f"{market_id} never reached {seq}"
         time.sleep(0.02)

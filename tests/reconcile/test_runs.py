@@ -23,6 +23,7 @@ from ledger.reconciliation import RESTS, runs
 from ledger.tasks import reconcile_all
 from matching.messages.streams import snapshots_key
 from tests.ledger.world import in_threads
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +71,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
 
 

@@ -43,6 +43,7 @@ from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Si
 from matching.runtime.process import EngineProcess
 from matching.runtime.replay import state_at
 from tests.ledger.candle_rows import differences_of_candles
+from tests.patience import PATIENCE_S
 from trading.market_rules import forget_markets
 from trading.models import Market, Order, OutboxCommand
 from trading.publisher import publish_command
@@ -50,7 +51,6 @@ from trading.services import configure_market, place_order, resend_unseen_comman
 from trading.services import set_market_state as move_market
 from trading.services.terms import NewOrder
 
-DEADLINE_SECONDS = 60
 MARKET = "BTC-PERP"
 MARK_TICKS = 250_000  # 25,000.0
 FUNDS_UNITS = 1_000_000_000_000
@@ -58,10 +58,10 @@ KEYS = (input_stream, output_stream, snapshots_key, epoch_key, trimmed_key, dead
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"not within {DEADLINE_SECONDS} s: {what}")
+            pytest.fail(f"not within {PATIENCE_S} s: {what}")
         time.sleep(0.02)
     return found
 
@@ -76,7 +76,7 @@ class EngineThread:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(DEADLINE_SECONDS)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
         self.client.close()
 

@@ -19,8 +19,9 @@ from matching.runtime import snapshotter as module
 from matching.runtime.snapshots import newest_state
 from matching.runtime.snapshotter import IN_PLACE_ROWS_MAX, Snapshotter, own_client
 from tests.matching.test_against_naive import opened_engine, placed
+from tests.patience import PATIENCE_S
 
-MARKET, EPOCH, DEADLINE_SECONDS = "BTC-PERP", b"1", 30
+MARKET, EPOCH = "BTC-PERP", b"1"
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def until_reaped(snapshotter: Snapshotter, pid: int) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.01)

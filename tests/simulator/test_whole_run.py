@@ -19,12 +19,12 @@ from django.core.management import call_command
 from accounts.models import User
 from exchange_site.embedded.ports import free_port
 from tests.feeds.conftest import database_url
+from tests.patience import PATIENCE_S
 from trading.models import Fill, Order, OutboxCommand, Position
 from trading.simulator.identity import identities
 from trading.simulator.runner import Plan, Simulation
 from trading.simulator.stats import Stats
 
-DEADLINE_S = 120
 TRADERS = 10
 SECRET = "the same on every start"
 # The market moved between a look and the act.
@@ -74,7 +74,7 @@ def exchange(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> I
 def _end(process: "subprocess.Popen[bytes]") -> None:
     process.terminate()
     try:
-        process.wait(DEADLINE_S)
+        process.wait(PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         raise
@@ -97,8 +97,8 @@ def simulate_until_alive(url: str, trades: int) -> Stats:
 
 
 def _wait_until_alive(url: str, trades: int) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    with httpx.Client(base_url=url, timeout=30) as http:
+    deadline = time.monotonic() + PATIENCE_S
+    with httpx.Client(base_url=url, timeout=PATIENCE_S) as http:
         while not all(_is_alive(http, market, trades) for market in ("BTC-PERP", "ETH-PERP")):
             assert time.monotonic() < deadline, "no living market"
             time.sleep(0.2)

@@ -19,13 +19,12 @@ from django.db import connection
 from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
 from tests.feeds.conftest import database_url
+from tests.patience import PATIENCE_S
 from tests.trading.client import Trader, order_body
 from tests.trading.test_resilience import _direct
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-UP_WITHIN_S = 60.0
 
 
 class Served:
@@ -36,7 +35,7 @@ class Served:
             self.process = subprocess.Popen(
                 api_command(self.port), env=os.environ | environment, stdout=output, stderr=output
             )
-        deadline = time.monotonic() + UP_WITHIN_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 self.connect().request("GET", "/markets")
@@ -46,7 +45,7 @@ class Served:
                 time.sleep(0.1)
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
 
 
 @pytest.fixture

@@ -159,6 +159,7 @@ def test_one_request_waits_for_a_redis_that_hangs(
     forget_clients()
     forget_caches()
     monkeypatch.setattr(clients, "AWAY_FOR_S", 3_600.0)
+    monkeypatch.setattr(clients, "REQUEST_TIMEOUT_S", 0.2)
     try:
         answers = [trader.place(qty="0.01", margin="50") for _ in range(10)]
         assert [answer.status for answer in answers] == [202] * 10

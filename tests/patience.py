@@ -1,0 +1,27 @@
+"""No test depends on how quick the machine is: waits end with what they wait for, and give up only
+when it can't come any more; limits that production keeps because somebody waits are out of reach.
+A test of such a limit sets its own.
+"""
+
+from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from exchange_site import redis_client
+from trading.intake import app
+
+PATIENCE_S = 300.0
+
+
+def be_patient() -> None:
+    """Of this process; servers that a test starts keep their limits."""
+    redis_client.REQUEST_TIMEOUT_S = PATIENCE_S
+    settings.CACHES["default"]["OPTIONS"] |= {
+        "socket_timeout": PATIENCE_S,
+        "socket_connect_timeout": PATIENCE_S,
+    }
+    app.ANSWER_WITHIN_S = PATIENCE_S
+    hypothesis_settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    hypothesis_settings.load_profile("patient")
