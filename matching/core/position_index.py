@@ -3,7 +3,8 @@ find the best ranked of them at any mark price.
 
 Theory of operation. A B+ tree per side, sorted by (liquidation price, account id): whoever is
 liquidatable at a mark price is at one end of it. Prices change with positions and not with the
-mark, so the trees are brought up to date by the accounts that changed, at a logarithm each.
+mark, so the trees are brought up to date by the accounts that changed, at a logarithm each; where
+that is most of them, as after funding, they are made anew.
 
 The ranking of deleveraging (`ranking`) does change with the mark, and no one order fits them all.
 But with v = V/|Q| the signed entry value a lot and w = (V − M)/|Q| the signed value a lot at which
@@ -21,6 +22,7 @@ from bisect import bisect_left, bisect_right
 from matching.core.state import Account, State
 
 NODE_SIZE = 64  # entries of a leaf, children of an inner node
+NODES_FULL = 48  # of a side that is made anew
 # Positions that changed are taken in at the next mark price, or at once when there are so many of
 # them, so that no mark price has to wait for the trades of a quiet index.
 CHANGES_KEPT = 1_024
@@ -162,6 +164,27 @@ class Side:
         while not self.root.is_leaf and len(self.root.children) < 2:
             self.root = self.root.children[0] if self.root.children else Node(is_leaf=True)
 
+    def rebuild(self, entries: list[tuple[Key, Account]]) -> None:
+        """Anew from all of its positions, in order, with room in each node."""
+        nodes: list[Node] = []
+        for start in range(0, len(entries), NODES_FULL):
+            leaf = Node(is_leaf=True)
+            for key, account in entries[start : start + NODES_FULL]:
+                leaf.keys.append(key)
+                leaf.accounts.append(account)
+            leaf.tighten(self.is_long)
+            nodes.append(leaf)
+        while len(nodes) > 1:
+            parents: list[Node] = []
+            for start in range(0, len(nodes), NODES_FULL):
+                parent = Node(is_leaf=False)
+                parent.children = nodes[start : start + NODES_FULL]
+                parent.keys = [child.keys[0] for child in parent.children]
+                parent.tighten(self.is_long)
+                parents.append(parent)
+            nodes = parents
+        self.root = nodes[0] if nodes else Node(is_leaf=True)
+
     def due(self, mark_ticks: int) -> list[int]:
         """Account ids of the liquidatable ones, the first to become so first."""
         found: list[int] = []
@@ -183,6 +206,10 @@ class Side:
         return True
 
 
+def _key_of(entry: tuple[Key, Account]) -> Key:
+    return entry[0]
+
+
 class PositionIndex:
     """Both sides, and where each account is in them."""
 
@@ -199,20 +226,32 @@ class PositionIndex:
         """Take in all positions that changed since the last time."""
         self._seen.update(state.unindexed)
         state.unindexed.clear()
-        tiers = state.tiers
+        is_most = 4 * len(self._seen) > len(self._entries)
         for account in self._seen.values():
             entry = self._entries.pop(account.account_id, None)
-            if entry is not None:
+            if entry is not None and not is_most:
                 self.side(entry[0]).remove(entry[1], account.account_id)
             lots = account.position_lots
             if not lots:
                 continue
-            price = tiers.liquidation_price_ticks(
+            price = state.tiers.liquidation_price_ticks(
                 lots, account.entry_cost_units, account.margin_units
             )
-            self.side(lots > 0).add(price, account)
+            if not is_most:
+                self.side(lots > 0).add(price, account)
             self._entries[account.account_id] = (lots > 0, price)
         self._seen.clear()
+        if is_most:
+            self._rebuild(state)
+
+    def _rebuild(self, state: State) -> None:
+        """Cheaper than taking out and putting in where most have changed, as by funding."""
+        sides: dict[bool, list[tuple[Key, Account]]] = {True: [], False: []}
+        for account_id, (is_long, price) in self._entries.items():
+            sides[is_long].append(((price, account_id), state.accounts[account_id]))
+        for is_long, entries in sides.items():
+            entries.sort(key=_key_of)
+            self.side(is_long).rebuild(entries)
 
     def changes(self, state: State) -> list[Account]:
         """Those that changed since the last call or `update`, which stay where they were."""
