@@ -11,6 +11,7 @@ from benchmarks.report import Row, keep, run_stage, table
 STAGES = (
     "book",
     "engine_apply",
+    "deleveraging",
     "engine_loop",
     "persist",
     "intake",

@@ -269,12 +269,22 @@ class Batch:
         return self.status
 
     def post(self, event: Event) -> None:
-        """Put what the event moves into the journal and into the wallets."""
+        """Put what the event moves into the journal and into the wallets.
+
+        No event of an engine takes from what a trader has available: what an order or a position
+        gets from there leaves with the command, or with the hold of an order that fired. One that
+        would is poison.
+        """
         for movement in POSTING_RULES[type(event)](self.market_id, event):
             total = 0
             for kind, owner, amount_units, _ in movement.lines:
                 total += amount_units
                 if kind is AccountKind.AVAILABLE:
+                    if amount_units < 0:
+                        raise self.poison(
+                            f"{type(event).__name__} would take {-amount_units} from what user"
+                            f" {owner} has available, which no event may"
+                        )
                     self._wallet(owner).available_units += amount_units
                 elif kind is AccountKind.HELD:
                     self._wallet(owner).held_units += amount_units

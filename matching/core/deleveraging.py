@@ -1,75 +1,107 @@
 """Auto-deleveraging: closing a bankrupt position against the accounts that gained from it.
 
 Theory of operation. The bankrupt account's lots are closed against opposite positions, the most
-profitable and most leveraged first (BitMEX, "ADL ranking"): with u the profit over entry value and
-l the notional over equity, the score is u·l for a profit and u/l for a loss, compared as exact
-fractions, ties by account id. The bankrupt account is closed at the cash V − M that makes its
-equity exactly zero; each counterparty gets that cash's share of its lots, the last one the
-remainder. There is no trading fee. A counterparty this would bankrupt is passed over; when only
-such are left, the fund pays what they lack, and when it can't, the market halts and says so.
+profitable and most leveraged first (`ranking`). The bankrupt account is closed at the cash V − M
+that makes its equity exactly zero; each counterparty gets that cash's share of its lots, the last
+one the remainder. There is no trading fee. A counterparty this would bankrupt is passed over; when
+only such are left, the fund pays what they lack, and when it can't, the market halts and says so.
+
+Why there is somebody to close against: while a market trades there is a price z at which every
+position has equity (`invariants`). A long is bankrupt below its bankruptcy price x ≤ z, a short
+above its y ≥ z. So no short is bankrupted by buying back at x, however far the mark has gone, nor
+a long by selling at y, and as positions add up to zero, there are lots enough. What rounding may
+lack of that is a unit, which the fund pays. The halt is for a market somebody tampered with.
+
+A liquidation pass makes one `Counterparties` and asks it for one account after the other, so it
+costs by bankrupts and fills, and by the logarithm of the positions.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from matching.core.matcher import record_trade, trade_leg, trim_reduce_only
 from matching.core.position import Leg, share_of
+from matching.core.position_index import PositionIndex
+from matching.core.ranking import SCORED, Candidate, Ranking
 from matching.core.state import Account, State, Turn
 from matching.messages.events import MarketStateChanged
 from matching.messages.vocabulary import ExecutionType, MarketState, Side, StateReason
 
 
-def adl_score(state: State, account: Account) -> Fraction | None:
-    """Rank of a position, the highest first; None for one with no equity of its own."""
-    k, mark = state.tiers.k, state.mark_price_ticks
-    lots, cost = account.position_lots, account.entry_cost_units
-    profit = k * lots * mark - cost
-    equity = account.margin_units + profit
-    entry_value = abs(cost)
-    notional = k * abs(lots) * mark
-    if equity <= 0 or not entry_value:
-        return None
-    if profit > 0:
-        return Fraction(profit * notional, entry_value * equity)
-    return Fraction(profit * equity, entry_value * notional)
+class Counterparties:
+    """The rankings of one liquidation pass, each made when it is first needed."""
+
+    def __init__(self, state: State, index: PositionIndex) -> None:
+        self._state = state
+        self._index = index
+        self._rankings: dict[bool, Ranking] = {}
+
+    def ranking(self, is_long: bool) -> Ranking:
+        """Of that side as it is now."""
+        changed = self._index.changes(self._state)
+        for ranking in self._rankings.values():
+            for account in changed:
+                ranking.push(account)
+        found = self._rankings.get(is_long)
+        if found is None:
+            found = self._rankings[is_long] = Ranking(self._state, self._index, is_long)
+            for account in self._index.unplaced():
+                found.push(account)
+        return found
 
 
-def deleverage(state: State, bankrupt: Account, turn: Turn) -> tuple[int, int]:
+def deleverage(
+    state: State, counterparties: Counterparties, bankrupt: Account, turn: Turn
+) -> tuple[int, int]:
     """Close the bankrupt position. Returns lots closed and units the fund paid."""
     lots_before = abs(bankrupt.position_lots)
     paid = 0
     for fund_helps in (False, True):
-        for account in ranked_counterparties(state, bankrupt):
-            if not bankrupt.position_lots:
+        ranking = counterparties.ranking(bankrupt.position_lots < 0)
+        passed_over: list[Account] = []
+        while bankrupt.position_lots:
+            account = ranking.pop()
+            if account is None:
                 break
+            lots = account.position_lots
             paid += _close_against(state, bankrupt, account, fund_helps, turn)
-    if bankrupt.position_lots:
-        previous, state.market_state = state.market_state, MarketState.HALTED
-        turn.events.append(
-            MarketStateChanged(
-                state=MarketState.HALTED,
-                previous_state=previous,
-                reason=StateReason.INSURANCE_EXHAUSTED,
-            )
+            if account.position_lots == lots:
+                passed_over.append(account)
+        for account in passed_over:
+            ranking.push(account)
+        if not bankrupt.position_lots:
+            return lots_before, paid
+    previous, state.market_state = state.market_state, MarketState.HALTED
+    turn.events.append(
+        MarketStateChanged(
+            state=MarketState.HALTED,
+            previous_state=previous,
+            reason=StateReason.INSURANCE_EXHAUSTED,
         )
+    )
     return lots_before - abs(bankrupt.position_lots), paid
 
 
-def ranked_counterparties(state: State, bankrupt: Account) -> list[Account]:
-    """Opposite positions by score, those without equity last, ties by account id."""
-    is_long = bankrupt.position_lots > 0
-    opposite = [
-        account
-        for account in state.accounts.values()
-        if account.position_lots and (account.position_lots > 0) is not is_long
-    ]
-    scored = [(adl_score(state, account), account) for account in opposite]
-    return [
-        account
-        for score, account in sorted(
-            scored,
-            key=lambda pair: (pair[0] is None, -(pair[0] or Fraction(0)), pair[1].account_id),
-        )
-    ]
+def adl_score(state: State, account: Account) -> Fraction | None:
+    """Rank of a position, the highest first; None for one with no equity of its own."""
+    candidate = Candidate(None, account, account.account_id)
+    cost, held = account.entry_cost_units, abs(account.position_lots)
+    lot_value = state.tiers.k * state.mark_price_ticks * (1 if account.position_lots > 0 else -1)
+    candidate.score(lot_value, cost, held, cost - account.margin_units, held)
+    if candidate.kind != SCORED:
+        return None
+    return Fraction(candidate.numerator, candidate.denominator)
+
+
+def ranked_counterparties(state: State, bankrupt: Account) -> Iterator[Account]:
+    """Opposite positions by score, those without equity last, ties by account id: what a pass asks
+    for as far as it needs to, of an index made for this one question."""
+    index = PositionIndex()
+    state.unindexed.update(state.accounts)
+    index.update(state)
+    ranking = Ranking(state, index, bankrupt.position_lots < 0)
+    while (account := ranking.pop()) is not None:
+        yield account
 
 
 def _close_against(

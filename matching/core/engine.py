@@ -24,11 +24,13 @@ from matching.core.conditional import (
 )
 from matching.core.funding import is_due, settle_funding
 from matching.core.invariants import check_turn
-from matching.core.liquidation import LiquidationOrder, run_liquidations
+from matching.core.liquidation import run_liquidations
 from matching.core.market_rules import on_configure_market, on_set_market_state
-from matching.core.money import on_adjust_margin, on_fund_insurance, on_settle_market
+from matching.core.money import on_adjust_margin, on_fund_insurance
 from matching.core.orders import on_cancel_all_orders, on_cancel_order, on_place_order
-from matching.core.prices import mark_stale, take_index_price
+from matching.core.position_index import CHANGES_KEPT, PositionIndex
+from matching.core.prices import is_pricing, mark_stale, take_index_price
+from matching.core.settlement import on_settle_market
 from matching.core.state import State, Turn
 from matching.messages.commands import (
     ActivateOrder,
@@ -66,7 +68,7 @@ class Engine:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = State() if state is None else state
-        self.liquidation_order = LiquidationOrder()
+        self.position_index = PositionIndex()
 
     @property
     def seq(self) -> int:
@@ -98,7 +100,7 @@ class Engine:
         state = self.state
         state.seq += 1
         state.clock_ms = max(state.clock_ms, now_ms)
-        turn = Turn(state.clock_ms)
+        turn = Turn(state.clock_ms, state.worth_units)
         run_timers(state, turn)
         config = state.config
         if config is not None and state.index_ms:
@@ -106,7 +108,7 @@ class Engine:
                 mark_stale(state, turn)
             if is_due(state, turn.now_ms):
                 settle_funding(state, config, turn)
-                run_liquidations(state, config, self.liquidation_order, turn)
+                run_liquidations(state, config, self.position_index, turn)
         return turn
 
     def _on_update_index_price(self, command: UpdateIndexPrice, turn: Turn) -> None:
@@ -115,7 +117,7 @@ class Engine:
         if config is None or market_state is MarketState.HALTED or market_state.has_ended:
             return
         if take_index_price(state, config, command.index_price_ticks, turn):
-            run_liquidations(state, config, self.liquidation_order, turn)
+            run_liquidations(state, config, self.position_index, turn)
 
     def _end(self, turn: Turn) -> tuple[Event, ...]:
         state = self.state
@@ -135,6 +137,8 @@ class Engine:
         for account in turn.touched.values():
             if account.is_idle():
                 state.accounts.pop(account.account_id, None)
+        if len(state.unindexed) >= CHANGES_KEPT:
+            self.position_index.update(state)
         return tuple(turn.events)
 
     def _apply_once(self, command: OnceCommand, turn: Turn) -> None:
@@ -146,7 +150,11 @@ class Engine:
         elif isinstance(command, OrderCommand):
             _apply_to_orders(state, command, turn)
         else:
+            was_halted = state.market_state is MarketState.HALTED
             _apply_to_market(state, command, turn)
+            if was_halted and state.config is not None and is_pricing(state):
+                # A pass that halted the market is finished before anybody trades.
+                run_liquidations(state, state.config, self.position_index, turn)
 
 
 def _apply_to_orders(state: State, command: OrderCommand, turn: Turn) -> None:

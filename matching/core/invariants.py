@@ -1,13 +1,59 @@
 """What must hold after every command.
 
-Two strengths: `check_turn` costs the same however large the market is and runs in production after
-each command; `check_invariants` recounts everything and runs in tests and before a snapshot is
-used. A broken invariant is a bug of the engine, never a trader's fault: the market halts.
+Two strengths: `check_turn` costs by what the command did, however large the market is, and runs in
+production after each command; `check_invariants` recounts everything and runs in tests and before a
+snapshot is used. A broken invariant is a bug of the engine, never a trader's fault: the market
+halts.
+
+**Positions and fund together are worth something.** Of what is in a market, W = Σ M − Σ V + fund
+belongs to positions and the fund, and Σ Q = 0 makes it the sum of all equities, M + Q·k·z − V, at
+any price z. W ≥ 0 holds since there is always a z at which no equity is below zero:
+
+- After a liquidation pass it is the mark. Who lacks maintenance was liquidated, and who was left
+  without equity deleveraged; the others have more. A pass follows in the same turn whenever a mark
+  is taken, funding is paid, or a halted market opens again, so nobody trades before it.
+- Opening at a price away from the mark needs margin for the loss at the mark. Closing c of q lots
+  leaves (1 − c/q) of the equity, less a rounding below one unit; being whole, that is not below
+  zero. Taking out margin leaves more than the loss at the mark.
+- Funding moves Q·Δ: every equity at z is the same one at z + Δ/k afterwards.
+- A new mark changes no position, so z stays the old mark until the pass is over.
+
+So a winner who closes takes only what is there, and what others may lose later is theirs. A command
+can break this only by a bug, and one that finds it broken, as in a snapshot somebody tampered with,
+is not to blame.
+
+**No event takes from a wallet.** What a wallet gives, it gives before the command is sent, and the
+ledger when an order asks for its hold (`OrderTriggered`). Every leg and every release only adds.
 """
 
 from matching.core.book import BookSide
 from matching.core.position import reducible_lots
 from matching.core.state import Account, State, Turn
+from matching.messages.events import (
+    ActivationRejected,
+    AmendRejected,
+    MarginAdjustmentRejected,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    OrderRejected,
+    OrderRested,
+    OrderWaiting,
+    PositionSettled,
+    Trade,
+)
+
+_RELEASING = (
+    OrderCancelled,
+    OrderRested,
+    OrderAccepted,
+    OrderRejected,
+    OrderAmended,
+    OrderWaiting,
+    AmendRejected,
+    ActivationRejected,
+    MarginAdjustmentRejected,
+)
 
 
 class InvariantBroken(Exception):
@@ -32,12 +78,29 @@ def check_turn(state: State, turn: Turn) -> None:
     _require(inside == state.wallets_units, "money is conserved", inside, state.wallets_units)
     _require(state.held_units >= 0, "held is not negative", state.held_units)
     _require(state.insurance_units >= 0, "insurance is not negative", state.insurance_units)
+    worth = state.worth_units
+    _require(
+        worth >= 0 or turn.worth_before_units < 0,
+        "positions and fund together are worth something",
+        turn.worth_before_units,
+        worth,
+    )
     bids, asks = state.book.bids, state.book.asks
     if bids.best is not None and asks.best is not None:
         bid, ask = bids.best.price_ticks, asks.best.price_ticks
         _require(bid < ask, "best bid is below best ask", bid, ask)
     for account in turn.touched.values():
         _check_account(account)
+    for event in turn.events:
+        if isinstance(event, Trade):
+            least = min(event.taker.available_delta_units, event.maker.available_delta_units)
+        elif isinstance(event, PositionSettled):
+            least = event.leg.available_delta_units
+        elif isinstance(event, _RELEASING):
+            least = event.released_units
+        else:
+            continue
+        _require(least >= 0, "no event takes from a wallet", type(event).__name__, least)
 
 
 def _check_account(account: Account) -> None:
@@ -62,7 +125,7 @@ def _check_account(account: Account) -> None:
 def check_invariants(state: State) -> None:
     """Recount every total from its parts, and check the structure of the book. Raises
     InvariantBroken."""
-    check_turn(state, Turn(state.clock_ms))
+    check_turn(state, Turn(state.clock_ms, state.worth_units))
     accounts = state.accounts.values()
     for account in accounts:
         _check_account(account)

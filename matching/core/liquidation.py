@@ -1,6 +1,6 @@
 """Closing positions that no longer hold their maintenance margin.
 
-Theory of operation. `LiquidationOrder` keeps accounts sorted by the price at which they become
+Theory of operation. `PositionIndex` keeps accounts sorted by the price at which they become
 liquidatable, longs and shorts apart, so a new mark price finds them at a cost that grows with their
 number and not with that of all positions. They are taken worst first, by equity over maintenance,
 then by account id; each is judged again when its turn comes. Per position:
@@ -10,83 +10,38 @@ than the bankruptcy price. What closing yields stays in the margin; the fee goes
 fund, as far as there is margin. What is left of a position closed whole returns to the trader; 3.
 still short of maintenance: tried again at the next mark price; 4. equity ≤ 0: an immediate order
 down to the band's edge; where a fill's share of the margin doesn't cover its loss, the fund pays,
-as long as it can; 5. the rest is deleveraged at once (`deleveraging`).
+as long as it can; 5. the rest is deleveraged at once (`deleveraging`), and so is what rule 2 left
+without equity, as fees that round up may: after a pass every position has equity at the mark.
 
 Every fill stays inside the price band and is published with its execution type, so that no
 liquidation eats a market unseen.
 """
 
-from sortedcontainers import SortedList
-
 from matching.core.book import Order
-from matching.core.deleveraging import deleverage
+from matching.core.deleveraging import Counterparties, deleverage
 from matching.core.matcher import Taker, match
 from matching.core.position import Leg, share_of
+from matching.core.position_index import PositionIndex
 from matching.core.prices import is_pricing
 from matching.core.state import Account, State, Turn
 from matching.messages.commands import MarketConfig
 from matching.messages.events import PositionLiquidated
 from matching.messages.holds import band_edges, fee_units
 from matching.messages.limits import PPM
-from matching.messages.tiers import NEVER_TICKS
 from matching.messages.vocabulary import CancelReason, ExecutionType, SelfTradePrevention
 
 
-class LiquidationOrder:
-    """(price, account id) of every position that can be liquidated, by side."""
-
-    def __init__(self) -> None:
-        self._longs = SortedList()
-        self._shorts = SortedList()
-        self._entries: dict[int, tuple[bool, int]] = {}  # account → (is long, price)
-
-    def update(self, state: State) -> None:
-        """Take in all positions that changed since the last time."""
-        for account in state.unindexed.values():
-            self._forget(account.account_id)
-            if not account.position_lots:
-                continue
-            price = state.tiers.liquidation_price_ticks(
-                account.position_lots, account.entry_cost_units, account.margin_units
-            )
-            if price > NEVER_TICKS:
-                is_long = account.position_lots > 0
-                (self._longs if is_long else self._shorts).add((price, account.account_id))
-                self._entries[account.account_id] = (is_long, price)
-        state.unindexed.clear()
-
-    def _forget(self, account_id: int) -> None:
-        entry = self._entries.pop(account_id, None)
-        if entry is not None:
-            is_long, price = entry
-            (self._longs if is_long else self._shorts).remove((price, account_id))
-
-    def due(self, mark_ticks: int) -> list[int]:
-        """Account ids of the positions liquidatable at this mark price."""
-        found = []
-        for price, account_id in reversed(self._longs):
-            if price < mark_ticks:
-                break
-            found.append(account_id)
-        for price, account_id in self._shorts:
-            if price > mark_ticks:
-                break
-            found.append(account_id)
-        return found
-
-
-def run_liquidations(
-    state: State, config: MarketConfig, by_price: LiquidationOrder, turn: Turn
-) -> None:
+def run_liquidations(state: State, config: MarketConfig, index: PositionIndex, turn: Turn) -> None:
     """One pass at the current mark price."""
-    by_price.update(state)
-    due = [state.accounts[account_id] for account_id in by_price.due(state.mark_price_ticks)]
+    index.update(state)
+    due = [state.accounts[account_id] for account_id in index.due(state.mark_price_ticks)]
+    counterparties = Counterparties(state, index)
     stuck = set()
     for account in sorted(due, key=lambda a: _urgency(state, a)):
         if not is_pricing(state):
             break  # a deleveraging that nobody could pay for halted the market
         if _is_liquidatable(state, account):
-            _liquidate(state, config, account, turn)
+            _liquidate(state, config, counterparties, account, turn)
             if account.position_lots:
                 stuck.add(account.account_id)
     state.stuck = stuck
@@ -114,7 +69,13 @@ def _urgency(state: State, account: Account) -> tuple[int, int]:
     return equity_units(state, account) * PPM * 10**9 // maintenance_ppm, account.account_id
 
 
-def _liquidate(state: State, config: MarketConfig, account: Account, turn: Turn) -> None:
+def _liquidate(
+    state: State,
+    config: MarketConfig,
+    counterparties: Counterparties,
+    account: Account,
+    turn: Turn,
+) -> None:
     before = (account.position_lots, account.entry_cost_units, account.margin_units)
     mark = state.mark_price_ticks
     equity = equity_units(state, account)
@@ -130,9 +91,10 @@ def _liquidate(state: State, config: MarketConfig, account: Account, turn: Turn)
     match(state, config, taker, turn)
     filled = abs(before[0]) - abs(account.position_lots)
     deleveraged = paid_by_fund = 0
-    # Judged again: bids above the mark may have left the rest with equity of its own.
-    if account.position_lots and equity <= 0 and equity_units(state, account) <= 0:
-        deleveraged, paid_by_fund = deleverage(state, account, turn)
+    # Judged again: bids above the mark may have left the rest with equity of its own, and fees
+    # one that had equity without.
+    if account.position_lots and equity_units(state, account) <= 0:
+        deleveraged, paid_by_fund = deleverage(state, counterparties, account, turn)
     if not (filled or deleveraged or cancelled) and account.account_id in state.stuck:
         return  # nothing new to say: the book had nothing, as at the last mark price
     turn.events.append(

@@ -207,10 +207,8 @@ def trim_reduce_only(state: State, account: Account, turn: Turn) -> None:
     if not account.reduce_only_lots:
         return
     closable = abs(account.position_lots)
-    if account.reduce_only_lots <= closable:
-        closes_long = account.position_lots > 0
-        if all(o.is_long is not closes_long for o in _resting_reduce_only(account)):
-            return
+    if account.reduce_only_lots <= closable and _still_reduces(account):
+        return
     for order in sorted(_resting_reduce_only(account), key=_least_aggressive_first):
         room = closable if reducible_lots(account.position_lots, order.is_long) else 0
         if not room:
@@ -218,6 +216,15 @@ def trim_reduce_only(state: State, account: Account, turn: Turn) -> None:
         elif account.reduce_only_lots > room:
             excess = min(order.remaining_lots, account.reduce_only_lots - room)
             state.cancel(order, account, CancelReason.REDUCE_ONLY, turn, excess)
+
+
+def _still_reduces(account: Account) -> bool:
+    """Whether its reduce-only orders oppose its position. They all opposed one and the same before
+    this fill, so the first of them tells."""
+    for order in account.open_orders.values():
+        if order.reduce_only:
+            return order.is_long is not (account.position_lots > 0)
+    return True
 
 
 def _resting_reduce_only(account: Account) -> list[Order]:

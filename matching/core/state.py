@@ -7,6 +7,9 @@ at no cost that grows with the market:
 
     held + margin + fees + insurance − entry cost = what wallets sent in − what went back to them
 
+What is in the middle, margin and insurance less entry cost, is what all positions together with the
+fund are worth, at any price, since positions add up to zero: ``worth_units``.
+
 All changes of orders' reserves, of positions and of the insurance fund go through the methods here
 and nowhere else. Accounts whose position changed are noted in ``unindexed``: the order in which
 they are liquidatable is brought up to date only when the mark price moves.
@@ -65,12 +68,14 @@ class Account:
 
 
 class Turn:
-    """One command's turn: its time, the events so far, and the accounts it touched, in order."""
+    """One command's turn: its time, what the market was worth before it, the events so far, and the
+    accounts it touched, in order."""
 
-    __slots__ = ("events", "now_ms", "repositioned", "touched")
+    __slots__ = ("events", "now_ms", "repositioned", "touched", "worth_before_units")
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, worth_before_units: int) -> None:
         self.now_ms = now_ms
+        self.worth_before_units = worth_before_units
         self.events: list[Event] = []
         self.touched: dict[int, Account] = {}  # may have become idle
         self.repositioned: dict[int, Account] = {}  # whose position changed
@@ -123,6 +128,11 @@ class State:
     def highest_price_ticks(self) -> int:
         """That the positions as they are may be valued at. The market has its rules."""
         return highest_price_ticks(self.tiers.k, self.open_interest_lots)
+
+    @property
+    def worth_units(self) -> int:
+        """What all positions and the insurance fund have together."""
+        return self.margin_units - self.entry_cost_units + self.insurance_units
 
     def account(self, account_id: int, turn: Turn) -> Account:
         """The account, made if need be, and noted as touched by this turn."""

@@ -3,7 +3,7 @@
 Theory of operation. A waiting order holds no money and is in no queue. By reference price (mark or
 last) and direction, the fixed triggers are kept sorted, so that a price change costs by the number
 of orders it fires. Trailing stops each follow a best price of their own: they are looked at one by
-one whenever their reference changes. What fires is taken in order of arrival.
+one when their reference has changed. What fires is taken in order of arrival.
 """
 
 from sortedcontainers import SortedList
@@ -68,6 +68,8 @@ class TriggerBook:
         self._rising = {by: SortedList() for by in TriggerBy}
         self._falling = {by: SortedList() for by in TriggerBy}
         self._trailing: dict[TriggerBy, dict[int, WaitingOrder]] = {by: {} for by in TriggerBy}
+        # The reference price that all trailing stops have followed; 0 where one has not yet.
+        self._followed = dict.fromkeys(TriggerBy, 0)
 
     def find(self, order_id: int) -> WaitingOrder | None:
         return self.orders.get(order_id) or self.fired.get(order_id)
@@ -80,6 +82,7 @@ class TriggerBook:
         trigger = order.trigger
         if trigger.kind is TriggerKind.TRAILING_STOP:
             self._trailing[trigger.by][order.order_id] = order
+            self._followed[trigger.by] = 0
         else:
             self._fixed(order).add((trigger.price_ticks, order.arrival, order.order_id))
 
@@ -114,9 +117,11 @@ class TriggerBook:
             if price < reference_ticks:
                 break
             found.append(self.orders[order_id])
-        found.extend(
-            order for order in self._trailing[by].values() if _follow(order, reference_ticks)
-        )
+        if self._followed[by] != reference_ticks:
+            self._followed[by] = reference_ticks
+            found.extend(
+                order for order in self._trailing[by].values() if _follow(order, reference_ticks)
+            )
         return sorted(found, key=lambda order: order.arrival)
 
 

@@ -5,7 +5,7 @@ import pytest
 from ledger.batch import PoisonEntry, SequenceGap
 from ledger.persistence import persist_market
 from ledger.reconciliation import wallet_differences
-from matching.messages.events import Trade
+from matching.messages.events import PositionSettled, Trade
 from matching.messages.vocabulary import CancelReason, ExecutionType, Side
 from tests.ledger.prices import mark_price
 from tests.ledger.world import leg, position, rows
@@ -62,6 +62,22 @@ def forged_trade(world):
     )
 
 
+TAKES = (0, 0, 0, -7, 0)  # a loss that no margin pays
+
+
+def forced_trade(world, taker):
+    """One that would be covered by the wallet, and adds up."""
+    return Trade(
+        trade_id=1,
+        execution=ExecutionType.ADL,
+        price_ticks=1,
+        size_lots=1,
+        taker_side=Side.LONG,
+        taker=taker,
+        maker=leg(0, world.alice.pk, 0, 0, 0, 7, 0),
+    )
+
+
 POISON = {
     "unknown order": (lambda w: [forged_trade(w)], "is not in the database"),
     "accepted twice": (lambda w: [w.accepted("short")], "is open and can't be accepted"),
@@ -80,6 +96,14 @@ POISON = {
     "finished and holding": (
         lambda w: [w.cancelled("short", 10, 0, 1, CancelReason.USER)],
         "still holds 502499 units",
+    ),
+    "settled out of a wallet": (
+        lambda w: [PositionSettled(price_ticks=1, position_lots=1, leg=leg(0, w.alice.pk, *TAKES))],
+        "PositionSettled would take 7 from what user [0-9]+ has available",
+    ),
+    "filled out of a wallet": (
+        lambda w: [forced_trade(w, leg(0, w.bob.pk, *TAKES))],
+        "Trade would take 7 from what user [0-9]+ has available",
     ),
     "flat with margin": (
         lambda w: [position(w.alice.pk, 0, 0, 5)],

@@ -39,6 +39,7 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import ExecutionType, RejectCode
+from tests.matching.naive_settlement import naive_payments
 
 MILLION = 1_000_000
 
@@ -73,6 +74,7 @@ class Audit:
     trade_id: int = 0
     mark: int = 0
     band_ppm: int = 0
+    units_per_tick_lot: int = 0
     seen: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
 
@@ -81,7 +83,11 @@ class Audit:
         self.touched.clear()
         is_repeat = command is not None and not self._bring(command)
         told: dict[int, PositionChanged] = {}
+        settled = [event for event in events if isinstance(event, PositionSettled)]
+        moved = any(isinstance(event, Trade) for event in events)
         for event in events:
+            if settled and event is settled[0]:
+                self._settlement(settled, None if moved else self.cost)
             if is_repeat and getattr(event, "code", None) is RejectCode.TOO_OLD:
                 continue  # what it brought was used or given back the first time
             if isinstance(event, PositionChanged):
@@ -89,6 +95,7 @@ class Audit:
                 told[event.account_id] = event
             elif isinstance(event, MarketConfigured) and isinstance(command, ConfigureMarket):
                 self.band_ppm = command.config.price_band_ppm
+                self.units_per_tick_lot = command.config.units_per_tick_lot
             elif isinstance(event, MarkPriceChanged):
                 self.mark = event.mark_price_ticks
             else:
@@ -272,6 +279,20 @@ class Audit:
         self.insurance += leg.insurance_delta_units
         self.clearing -= leg.realized_pnl_units
         assert self.insurance >= 0, "the fund pays only what it has"
+
+    def _settlement(self, settled: list[PositionSettled], costs: Counter[int] | None) -> None:
+        """All positions, as they are before the first of these events, by a definition of its own;
+        without costs where the same entry has changed them."""
+        assert {event.leg.account_id for event in settled} == {a for a in self.lots if self.lots[a]}
+        worths, payments = {}, {}
+        for event in settled:
+            account_id, pnl = event.leg.account_id, event.leg.realized_pnl_units
+            value = self.units_per_tick_lot * self.lots[account_id] * event.price_ticks
+            assert costs is None or pnl == value - costs[account_id]
+            assert event.leg.margin_delta_units == -self.margin[account_id]
+            worths[account_id] = self.margin[account_id] + pnl
+            payments[account_id] = event.leg.insurance_delta_units
+        assert payments == naive_payments(worths, self.insurance)
 
     def _funding(self, event: FundingSettled) -> None:
         assert sum(payment.amount_units for payment in event.payments) == 0

@@ -6,14 +6,15 @@ unit: whether a plain order is taken or refused and why; every fill of it (maker
 profit, margin, holds released); makers and takers that can't bear their side; self-trades, the
 price band, reduce-only trims, fill-or-kill, what rests and what it holds; the same for orders that
 are amended, that fired, and for those a liquidation sends: which makers they meet, at what price,
-how much of each, and what the insurance fund gets or pays; every resulting position.
+how much of each, and what the insurance fund gets or pays; whom a deleveraging closes against;
+every resulting position.
 
 **Taken as given** from the recorded events, and therefore not proved here: mark prices and
 staleness, states of the market, refusals for an id too old, an expiry that is past or too many open
 orders, when a conditional order fires and at which size, when orders and countdowns expire,
 refusals of amendments, conditional orders and margin changes, that a position is liquidated and
-down to which limit, deleveragings (they follow a ranking, not the book), funding payments,
-settlements. The rules of those are tested elsewhere in tests/matching.
+down to which limit, at which cash it is deleveraged, funding payments, settlements. The rules of
+those are tested elsewhere in tests/matching.
 """
 
 import copy
@@ -64,6 +65,7 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from tests.matching.naive_forced import NaiveForced
+from tests.matching.naive_ranking import naive_ranking
 from tests.matching.naive_rules import Holding, Resting
 
 MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
@@ -341,6 +343,7 @@ class NaiveReplay(NaiveForced):
     def _take_forced_trade(self, event: Trade) -> None:
         liquidation = self._liquidation_ahead()
         if event.execution is ExecutionType.ADL:
+            self._compare_rank(event)
             self.at += 1
             self.trades = event.trade_id
             self.fills += 1
@@ -350,6 +353,19 @@ class NaiveReplay(NaiveForced):
         if liquidation is None or liquidation.account_id in self.forced:
             raise Differs(f"nothing leads to {event}")
         self._follow_forced(liquidation)
+
+    def _compare_rank(self, event: Trade) -> None:
+        """Nobody else is asked before the first in the ranking."""
+        assert self.config is not None
+        everybody = [(a, h.lots, h.cost, h.margin) for a, h in self.holdings.items()]
+        first = naive_ranking(
+            self.config.units_per_tick_lot,
+            self.mark,
+            self.holding(event.maker.account_id).lots > 0,
+            everybody,
+        )[0]
+        if event.maker.account_id != first:
+            raise Differs(f"{event} passes over account {first}")
 
     def _follow_forced(self, liquidation: PositionLiquidated) -> None:
         self.forced.add(liquidation.account_id)

@@ -39,6 +39,7 @@ from tests.matching.audit import Audit
 
 CURRENCY = 10**6
 STEPS_AFTER_SETTLEMENT = 50
+SETTLED_AT_PERCENT = (1, 50, 90, 98, 100, 102, 110, 200, 10_000)
 TIER_TABLES = (
     # floor, maximal leverage, maintenance rate
     ((0, 100, 4_000), (50_000, 50, 5_000), (500_000, 20, 25_000), (5_000_000, 5, 100_000)),
@@ -93,6 +94,7 @@ class World:
     audit: Audit = field(default_factory=Audit)
     now_ms: int = 1_000_000_000
     index_ticks: int = 500_000
+    is_insured: bool = True  # else the operator never pays anything into the fund
     last_order_id: int = 0
     last_command_id: int = 0
     recent_capacity: int = RECENT_IDS_CAPACITY
@@ -131,8 +133,10 @@ class World:
         self.apply(SetMarketState(command_id=self.command_id(), state=MarketState.ACTIVE))
         self.apply(self._early_order())
         self.apply(UpdateIndexPrice(index_price_ticks=self.index_ticks))
-        fund = rng.choice((1, CURRENCY, 10_000 * CURRENCY))
-        self.apply(FundInsurance(command_id=self.command_id(), amount_units=fund))
+        fund = rng.choice((0, 1, CURRENCY, 10_000 * CURRENCY))
+        self.is_insured = fund > 0
+        if fund:
+            self.apply(FundInsurance(command_id=self.command_id(), amount_units=fund))
 
     def _early_order(self) -> PlaceOrder:
         return PlaceOrder(
@@ -217,7 +221,7 @@ def run(seed: int, steps: int) -> World:
         if step % restart_every == 0:
             world.restart_twin()
     if seed % 4 == 0:
-        settle(world)
+        settle(world, max(1, world.index_ticks * rng.choice(SETTLED_AT_PERCENT) // 100))
         for _ in range(STEPS_AFTER_SETTLEMENT):
             pass_time(world, rng)
             world.apply(next_command(world, rng))
@@ -225,10 +229,10 @@ def run(seed: int, steps: int) -> World:
     return world
 
 
-def settle(world: World) -> None:
+def settle(world: World, price_ticks: int) -> None:
     """Everything goes back to where it came from: nothing is left but fees and the fund."""
-    command = SettleMarket(command_id=world.command_id(), price_ticks=max(1, world.index_ticks))
-    world.apply(command)
+    world.apply(SettleMarket(command_id=world.command_id(), price_ticks=price_ticks))
+    assert world.engine.state.market_state.has_ended
     audit = world.audit
     assert sum(audit.available.values()) + audit.insurance + audit.fees == audit.deposits
     assert audit.held == sum(audit.margin.values()) == audit.clearing == 0

@@ -270,7 +270,9 @@ def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
     )
 
 
-def fund_insurance(world: World, rng: random.Random) -> FundInsurance:
+def fund_insurance(world: World, rng: random.Random) -> FundInsurance | None:
+    if not world.is_insured:
+        return None
     return FundInsurance(
         command_id=world.command_id(), amount_units=rng.choice((1, rng.randint(1, 10**7)))
     )

@@ -124,16 +124,18 @@ def test_only_a_settled_market_is_delisted_and_nothing_follows() -> None:
     assert isinstance(exchange.enter(MarketState.ACTIVE)[0], CommandRejected)
 
 
-def test_settlement_beyond_a_margin_takes_the_fund_then_the_profits() -> None:
+def test_settlement_beyond_a_margin_takes_the_fund_then_a_share_of_every_worth() -> None:
     exchange = Exchange(insurance=100_000)
     alice, bob, carol, dave = exchange.traders("alice", "bob", "carol", "dave")
     opens(exchange, alice, bob, 6)  # margin 300,000
     opens(exchange, dave, carol, 3, leverage=1)
     events = exchange.settles(880)
-    # Alice loses 720,000: 420,000 more than she has. The fund gives 100,000; of 320,000 Bob and
-    # Carol bear shares like their profits of 720,000 and 360,000: ⌊213,333.3⌋ and the rest.
+    # Alice loses 720,000: 420,000 more than she has. The fund gives 100,000; of 320,000 the others
+    # bear shares like what they have: Bob 600,000 + 720,000, Carol 300,000 + 360,000 and Dave
+    # 3,000,000 − 360,000, together 4,620,000. 91,428.57, 45,714.29 and 182,857.14: one unit
+    # is left over, for Bob's remainder, the largest.
     deltas = {e.leg.account_id: e.leg.insurance_delta_units for e in every(PositionSettled, events)}
-    assert deltas == {1: -420_000, 2: 213_333, 3: 106_667, 4: 0}
+    assert deltas == {1: -420_000, 2: 91_429, 3: 45_714, 4: 182_857}
     assert exchange.audit.insurance == 0
     assert alice.available == FUNDS - 3_000 - 300_000
-    assert bob.available == FUNDS - 1_200 + 720_000 - 213_333
+    assert bob.available == FUNDS - 1_200 + 720_000 - 91_429
