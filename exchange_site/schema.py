@@ -1,13 +1,13 @@
 """How the API describes itself: OpenAPI from the very structs that the views parse and answer."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
-AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
+from exchange_site.calls import AnyCallable, knowing
 
 ERRORS = {
     400: "The request is wrong; the message says what to change.",
@@ -65,8 +65,12 @@ def _inline(node: Any, components: Mapping[str, Any]) -> Any:
     return typed | {key: _inline(value, components) for key, value in node.items()}
 
 
-def query(name: str, description: str, kind: type = str) -> OpenApiParameter:
-    return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description)
+def query(
+    name: str, description: str, kind: type = str, *, required: bool = False
+) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, kind, OpenApiParameter.QUERY, description=description, required=required
+    )
 
 
 PAGE_LIMIT = query("limit", "Rows per page, 1 to 500; 50 if not given.", int)
@@ -86,19 +90,25 @@ def documented(
     public: bool = False,
     operation_id: str | None = None,
 ) -> Callable[[AnyCallable], AnyCallable]:
-    """Describe a view's method; the rest of the description is its docstring."""
+    """Describe a view's method, and hold it to that: it is called with the parameters and the body
+    declared here or not at all. The rest of the description is its docstring."""
+    parameters = list(parameters)
     examples = [OpenApiExample("Answer", value=example, response_only=True, status_codes=[status])]
     if body_example is not None:
         examples.append(OpenApiExample("Request", value=body_example, request_only=True))
     responses: dict[int, Any] = {status: OpenApiResponse(answer, description="Done.")}
-    responses.update({code: OpenApiResponse(Error, description=ERRORS[code]) for code in errors})
-    decorate: Callable[[AnyCallable], AnyCallable] = extend_schema(
+    # Any call may be asked with something that it does not know.
+    wrong = sorted({400, *errors})
+    responses.update({code: OpenApiResponse(Error, description=ERRORS[code]) for code in wrong})
+    describe: Callable[[AnyCallable], AnyCallable] = extend_schema(
         operation_id=operation_id,
         summary=summary,
         request=body,
         responses=responses,
         examples=examples,
-        parameters=list(parameters),
+        parameters=parameters,
         auth=[] if public else None,
     )
-    return decorate
+    in_query = [p.name for p in parameters if p.location == OpenApiParameter.QUERY]
+    known = knowing(*in_query, takes_body=body is not None)
+    return lambda method: describe(known(method))

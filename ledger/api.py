@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import invalid, parse_body
+from exchange_site.api import invalid
+from exchange_site.bodies import parse_body
 from exchange_site.paging import page_of
 from exchange_site.schema import PAGING, documented
 from ledger import selectors, services

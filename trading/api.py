@@ -5,7 +5,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
-from exchange_site.api import invalid, parse_body
+from exchange_site.api import invalid
+from exchange_site.bodies import parse_body
 from exchange_site.paging import keyset_page
 from exchange_site.schema import PAGING, documented, query
 from matching.messages.vocabulary import OrderStatus, Side

@@ -8,7 +8,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
-from exchange_site.api import invalid, parse_body
+from exchange_site.api import invalid
+from exchange_site.bodies import parse_body
 from exchange_site.schema import documented, query, struct_schema
 from matching.messages.limits import MAX_ID
 from trading import api_examples as examples
