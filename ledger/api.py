@@ -10,16 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import invalid
 from exchange_site.bodies import parse_body
+from exchange_site.idempotency import read_key
 from exchange_site.paging import page_of
 from exchange_site.schema import PAGING, documented
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet
 from trading.conversions import to_units, units_text
-
-IDEMPOTENCY_KEY_LENGTH_MAX = 64
-
 
 # Any: a wrong type is answered by `to_units`, which names what it wants.
 Amount = Annotated[
@@ -103,16 +100,9 @@ class OnrampView(APIView):
         Elsewhere this makes a request that an operator approves (202, without a balance)."""
         body = parse_body(request, OnrampBody)
         amount_units = to_units(body.amount, "amount")
-        key = _idempotency_key(body.idempotency_key)
+        key = read_key(body.idempotency_key)
         deposit, wallet = services.deposit(_user_id(request), amount_units, key)
         return _onramp_answer(deposit, wallet)
-
-
-def _idempotency_key(key: str | None) -> str | None:
-    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX:
-        message = f"idempotencyKey must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters."
-        raise invalid("idempotencyKey", message)
-    return key
 
 
 def _onramp_answer(deposit: Deposit, wallet: Wallet) -> Response:

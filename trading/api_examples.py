@@ -70,7 +70,7 @@ ORDERS_BATCH_CANCELLING = {
 }
 NEW_COUNTDOWN = {"marketId": "BTC-PERP", "countdownMs": 60_000}
 COUNTDOWN_SENT = {"message": "Countdown received.", "marketId": "BTC-PERP", "commandId": 81}
-MARGIN_CHANGE = {"amount": "250"}
+MARGIN_CHANGE = {"amount": "250", "idempotencyKey": "more-margin-1"}
 MARGIN_SENT = {"message": "Margin change received.", "marketId": "BTC-PERP", "commandId": 82}
 NEW_LEVERAGE = {"leverage": 20}
 LEVERAGE_SET = {"message": "Leverage set.", "marketId": "BTC-PERP", "leverage": 20}

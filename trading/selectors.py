@@ -179,10 +179,9 @@ def pending_orders(user_id: int, market_id: str) -> list[Order]:
     return list(pending.order_by("pk"))
 
 
-def has_amendments(order: Order) -> bool:
-    """Whether its trader ever asked for another price or size of it."""
-    asked = OutboxCommand.objects.filter(created_by_id=order.user_id, command_type="AmendOrder")
-    return asked.filter(payload__order_id=order.pk).exists()
+def command_under_key(user_id: int, idempotency_key: str) -> OutboxCommand | None:
+    sent = OutboxCommand.objects.filter(created_by_id=user_id, idempotency_key=idempotency_key)
+    return sent.first()
 
 
 def markets_with_live_orders(user_id: int) -> list[str]:

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from accounts.authentication import user_id_of
 from exchange_site.api import invalid
 from exchange_site.bodies import parse_body
+from exchange_site.idempotency import read_key
 from exchange_site.schema import documented, query, struct_schema
 from matching.messages.limits import MAX_ID
 from trading import api_examples as examples
@@ -37,9 +38,11 @@ class NewCountdown(_Body, frozen=True):
 
 
 class MarginChange(_Body, frozen=True):
-    """Above zero adds, below zero takes out."""
+    """Above zero adds, below zero takes out. `idempotencyKey` makes a retry safe: the same key
+    counts once."""
 
     amount: Number
+    idempotency_key: str | None = None
 
 
 class NewLeverage(_Body, frozen=True):
@@ -114,12 +117,13 @@ class PositionMarginView(APIView):
         status=202,
         answer=MarketCommandSent,
         example=examples.MARGIN_SENT,
-        errors=(400, 401, 403, 404, 503),
+        errors=(400, 401, 403, 404, 409, 503),
     )
     def post(self, request: Request, market_id: str) -> Response:
         """What is added is held at once and becomes margin when the engine takes it."""
         body = parse_body(request, MarginChange)
-        command_id = services.adjust_margin(user_id_of(request), market_id, body.amount)
+        key = read_key(body.idempotency_key)
+        command_id = services.adjust_margin(user_id_of(request), market_id, body.amount, key)
         answer = MarketCommandSent(
             message="Margin change received.", market_id=market_id, command_id=command_id
         )
