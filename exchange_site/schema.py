@@ -9,6 +9,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from exchange_site.calls import AnyCallable, knowing
 
+COMPONENT = "#/components/schemas/{name}"
+
 ERRORS = {
     400: "The request is wrong; the message says what to change.",
     401: "No token, or one that is forged or expired.",
@@ -36,7 +38,9 @@ class _StructSchema(OpenApiSerializerExtension):
         return str(self.target.__name__)
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> Any:  # noqa: ARG002
-        return struct_schema(self.target)
+        _, parts = msgspec.json.schema_components([self.target], ref_template=COMPONENT)
+        _parts.update({name: _in_common_words(part) for name, part in parts.items()})
+        return _parts[self.target.__name__]
 
 
 class _BearerToken(OpenApiAuthenticationExtension):
@@ -47,22 +51,48 @@ class _BearerToken(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
-def struct_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """JSON Schema of a struct, with the structs inside it written out in place."""
-    (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
-    resolved: dict[str, Any] = _inline(schema, components)
-    return resolved
+# Every struct and enum that a struct described so far is made of, by its name.
+_parts: dict[str, Any] = {}
 
 
-def _inline(node: Any, components: Mapping[str, Any]) -> Any:
+def add_parts(result: Any, **_: Any) -> Any:
+    """drf-spectacular's last step: what bodies and answers are made of are components, too, so that
+    generated clients give them one name each."""
+    schemas = result["components"]["schemas"]
+    named = {f"{COMPONENT.format(name=name)}" for name in _parts}
+    wanted = _references(schemas) & named
+    while wanted:
+        for reference in sorted(wanted):
+            name = reference.rpartition("/")[2]
+            schemas.setdefault(name, _parts[name])
+        wanted = {r for r in _references(schemas) & named if r.rpartition("/")[2] not in schemas}
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    return result
+
+
+def _references(node: Any) -> set[str]:
+    inside = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    found = {node["$ref"]} if isinstance(node, dict) and "$ref" in node else set()
+    return found.union(*map(_references, inside))
+
+
+def _in_common_words(node: Any) -> Any:
+    """What msgspec says in ways that generators of clients don't read."""
     if isinstance(node, list):
-        return [_inline(item, components) for item in node]
+        return [_in_common_words(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if "$ref" in node:
-        return _inline(components[node["$ref"]], components)
-    typed = {"type": "string"} if "enum" in node else {}  # our words; msgspec leaves it out
-    return typed | {key: _inline(value, components) for key, value in node.items()}
+    said = {key: _in_common_words(value) for key, value in node.items()}
+    if (default := said.pop("default", None)) is not None:
+        # As a default, openapi-typescript would have it sent.
+        said["description"] = f"`{msgspec.json.encode(default).decode()}` if not given."
+    if "enum" in said:
+        said = {"type": "string"} | said  # our words; msgspec leaves the type out
+    if "prefixItems" in said:  # a tuple; ours are of one type throughout
+        kinds = said.pop("prefixItems")
+        assert kinds.count(kinds[0]) == len(kinds)  # noqa: S101
+        said["items"] = kinds[0]
+    return said
 
 
 def query(

@@ -133,6 +133,7 @@ FILLS = {
             "tradeId": 12,
             "marketId": "BTC-PERP",
             "orderId": 17,
+            "clientOrderId": "my-first-order",
             "execution": "TRADE",
             "side": "LONG",
             "role": "TAKER",

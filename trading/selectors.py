@@ -90,6 +90,14 @@ def order_of_user(user_id: int, order_id: int) -> Order:
     return result
 
 
+def order_ids_under(user_id: int, client_order_ids: Sequence[str]) -> list[int]:
+    """Of the trader's orders under these client order ids; 0, which no order has, for none."""
+    storable = [text for text in client_order_ids if "\0" not in text]
+    known = Order.objects.filter(user_id=user_id, client_order_id__in=storable)
+    found = dict(known.values_list("client_order_id", "pk"))
+    return [found.get(client_order_id, 0) for client_order_id in client_order_ids]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """As much of an order as its cancel needs."""
@@ -159,7 +167,7 @@ def open_position(user_id: int, market_id: str) -> Position | None:
 
 
 def fills_of_user(user_id: int, market_id: str | None = None) -> QuerySet[Fill]:
-    fills = Fill.objects.filter(user_id=user_id)
+    fills = Fill.objects.filter(user_id=user_id).select_related("order")
     return fills.filter(market_id=market_id) if market_id else fills
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from matching.messages.streams import (
 from trading.feeds import account, protocol, public
 from trading.feeds.book import BookFeed
 from trading.feeds.connection import GOING_AWAY, Connection
+from trading.feeds.labels import ClientOrderIds, Labels, OwnOrder
 from trading.feeds.protocol import FeedError, Topic, channel_name
 from trading.feeds.scale import Scale
 from trading.models import Market
@@ -58,6 +59,7 @@ class Hub:
         self._account_of: dict[Connection, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
+        self._client_order_ids = ClientOrderIds()
         self.connections: set[Connection] = set()
 
     async def start(self) -> None:
@@ -74,6 +76,7 @@ class Hub:
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
+        self._client_order_ids.stop()
         await self._redis.aclose()
 
     async def _repeat(self, what: str, step: Any, pause_s: float) -> None:
@@ -150,6 +153,7 @@ class Hub:
     ) -> None:
         """Sends what came after the client's last sequences, then what was held back meanwhile."""
         try:
+            await self._client_order_ids.learn_live(self._account_of[connection])
             for market_id, seq in last_seq.items():
                 if market_id in live_from and seq < live_from[market_id]:
                     await self._replay_market(connection, market_id, seq, live_from[market_id])
@@ -175,9 +179,11 @@ class Hub:
             first = _seq_of(rows[0][0]) if rows else until + 1
             if first != after + 1:
                 await connection.put(_gap(market_id, after, first))
-            for entry_id, fields in rows:
-                entry = _entry(market_id, entry_id, fields)
-                message = entry and account.account_message(entry, account_id, scale)
+            found = [_entry(market_id, entry_id, fields) for entry_id, fields in rows]
+            entries = [entry for entry in found if entry is not None]
+            labels = await self._labels_of(entries, {account_id})
+            for entry in entries:
+                message = account.account_message(entry, account_id, scale, labels)
                 if message:
                     await connection.put(protocol.encode(message))
             after = _seq_of(rows[-1][0]) if rows else until
@@ -207,8 +213,7 @@ class Hub:
         pairs = answer.items() if isinstance(answer, dict) else answer or []
         for name, found in pairs:
             rows = [row for part in found for row in part] if isinstance(answer, dict) else found
-            for entry_id, fields in rows:
-                self._attempt(names[name], partial(self._on_row, names[name], entry_id, fields))
+            await self._on_rows(names[name], rows)
             # Between batches the clients have their turn.
             await asyncio.sleep(0)
 
@@ -240,25 +245,44 @@ class Hub:
         newest: Any = await self._redis.xrevrange(output_stream(market_id), count=1)
         return _seq_of(newest[0][0]) if newest else 0
 
-    def _on_row(self, market_id: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
-        seq, previous = _seq_of(entry_id), self._seq[market_id]
-        self._seq[market_id] = seq
+    async def _on_rows(self, market_id: str, rows: Sequence[tuple[bytes, Any]]) -> None:
+        trades = self._subscribers.get(channel_name(Topic.TRADES, market_id))
+        entries: list[OutputEntry | None] = [None] * len(rows)
+        if trades or self._account_of:
+            entries = [_entry(market_id, entry_id, fields) for entry_id, fields in rows]
+        known = [entry for entry in entries if entry is not None]
+        for entry in known if trades else ():
+            self._attempt(market_id, partial(self._tell_trades, market_id, entry))
+        labels = await self._labels_of(known, self._accounts.keys())
+        for (entry_id, _), entry in zip(rows, entries, strict=True):
+            seq = _seq_of(entry_id)
+            self._attempt(market_id, partial(self._on_entry, market_id, seq, entry, labels))
+
+    def _tell_trades(self, market_id: str, entry: OutputEntry) -> None:
+        for trade in public.trade_messages(entry, self._scales[market_id]):
+            self._broadcast(trade)
+
+    async def _labels_of(self, entries: Sequence[OutputEntry], accounts: Collection[int]) -> Labels:
+        """Asked for until all accounts that came meanwhile are among those asked for."""
+        labels: Labels = {}
+        asked: set[OwnOrder] = set()
+        while told := set().union(*(account.orders_of(e, accounts) for e in entries)) - asked:
+            asked |= told
+            labels = {**labels, **await self._client_order_ids.of(told)}
+        return labels
+
+    def _on_entry(
+        self, market_id: str, seq: int, entry: OutputEntry | None, labels: Labels
+    ) -> None:
+        previous, self._seq[market_id] = self._seq[market_id], seq
         if seq != previous + 1 and self._account_of:
             gap = _gap(market_id, previous, seq)
             for connection in list(self._account_of):
                 self._offer_account(connection, gap)
-        trades = self._subscribers.get(channel_name(Topic.TRADES, market_id))
-        if not trades and not self._account_of:
-            return
-        entry = _entry(market_id, entry_id, fields)
         if entry is None:
             return
-        scale = self._scales[market_id]
-        if trades:
-            for trade in public.trade_messages(entry, scale):
-                self._broadcast(trade)
         for account_id in account.accounts_of(entry) & self._accounts.keys():
-            message = account.account_message(entry, account_id, scale)
+            message = account.account_message(entry, account_id, self._scales[market_id], labels)
             if message:
                 text = protocol.encode(message)
                 for connection in list(self._accounts[account_id]):
