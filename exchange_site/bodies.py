@@ -63,7 +63,7 @@ def decode_json(body: bytes) -> Any:
     if rb"\u0000" in body:  # NUL can't be written otherwise
         _check_text(data)
     # Each pair is written with a colon: with no more of them than keys, no key was given twice.
-    if body.count(b":") != keys and (twice := _given_twice(body)):
+    if body.count(b":") != keys and (twice := key_given_twice(body)):
         raise GivenTwice(twice)
     return data
 
@@ -103,8 +103,8 @@ class _Pairs(list[tuple[str, Any]]):
     """An object with every key that was written."""
 
 
-def _given_twice(body: bytes) -> str | None:
-    """Where in a valid body a key is given twice: its path, such as trigger.price."""
+def key_given_twice(body: bytes | str) -> str | None:
+    """Where in valid JSON a key is given twice: its path, such as trigger.price."""
     pairs = json.loads(body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
     return _twice_in(pairs, "")
 

@@ -23,7 +23,7 @@ class _ByFormat(DefaultContentNegotiation):
         return super().select_renderer(request, renderers, wanted)
 
 
-class SchemaView(SpectacularAPIView):  # type: ignore[misc]  # drf-spectacular has no types
+class SchemaView(SpectacularAPIView):
     content_negotiation_class = _ByFormat
 
     @extend_schema(exclude=True)
@@ -33,7 +33,7 @@ class SchemaView(SpectacularAPIView):  # type: ignore[misc]  # drf-spectacular h
         return answer
 
 
-class DocsView(SpectacularSwaggerView):  # type: ignore[misc]
+class DocsView(SpectacularSwaggerView):
     @extend_schema(exclude=True)
     @knowing()
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

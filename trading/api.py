@@ -85,7 +85,8 @@ class OrderPlacingView(APIView):
     )
     def patch(self, request: Request) -> Response:
         """As by its id."""
-        return _amend(request, _order_id_asked(request))
+        changes = parse_body(request, OrderChanges)
+        return _amend(request, _order_id_asked(request), changes)
 
     @documented(
         "Cancel an order, by its client order id",
@@ -125,7 +126,7 @@ class OrderView(APIView):
 
         Fewer lots at the same price keep the order's place in the queue.
         """
-        return _amend(request, order_id)
+        return _amend(request, order_id, parse_body(request, OrderChanges))
 
     @documented(
         "Cancel an order",
@@ -153,8 +154,7 @@ def _order(request: Request, order_id: int) -> Response:
     return Response(order_answer(order, market_rules(order.market_id)))
 
 
-def _amend(request: Request, order_id: int) -> Response:
-    changes = parse_body(request, OrderChanges)
+def _amend(request: Request, order_id: int, changes: OrderChanges) -> Response:
     order = services.amend_order(user_id_of(request), order_id, changes)
     answer = OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
     return Response(answer, status=202)

@@ -80,7 +80,8 @@ def account_message(
     if not events:
         return None
     for shown in events:
-        if (own := (account_id, shown.get("orderId"))) in labels:
+        own = account_id, shown.get("orderId") or 0
+        if own in labels:
             shown["clientOrderId"] = labels[own]
     return {
         "channel": ACCOUNT_CHANNEL,
