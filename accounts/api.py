@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 from accounts import services
 from accounts.throttles import SigninThrottle, SignupThrottle
-from exchange_site.api import parse_body
+from exchange_site.bodies import parse_body
 from exchange_site.schema import documented
 
 

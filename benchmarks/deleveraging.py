@@ -28,7 +28,9 @@ def run(short: bool) -> list[Row]:
         stdout=subprocess.PIPE,
         check=True,
     )
-    few, many = msgspec.json.decode(done.stdout, type=list[Deleveraged])
+    rounds = msgspec.json.decode(done.stdout, type=list[list[Deleveraged]])
+    few, many = (min(of_size, key=lambda one: one.ms) for of_size in zip(*rounds, strict=True))
+    few_ms, many_ms = ([one.ms for one in of_size] for of_size in zip(*rounds, strict=True))
     assert (few.bankrupts, few.fills) == (many.bankrupts, many.fills), "the same work"
     build = matching.RUNNING_BUILD
     rows = [
@@ -41,11 +43,12 @@ def run(short: bool) -> list[Row]:
         for one in (few, many)
     ]
     rows.append(
-        compared(STAGE, f"{build}: against ten times as many", many.ms, "ms", few.ms, 1 / GROWTH)
+        compared(STAGE, f"{build}: against ten times as many", many_ms, "ms", few_ms, 1 / GROWTH)
     )
     # Inherent: every position pays or gets, and the event names each.
     figure = f"{build}: funding of {many.counterparties:,} positions"
-    rows.append(Row(STAGE, figure, many.funded_ms, "ms of CPU"))
+    funded_ms = min(of_many.funded_ms for _, of_many in rounds)
+    rows.append(Row(STAGE, figure, funded_ms, "ms of CPU"))
     return rows
 
 

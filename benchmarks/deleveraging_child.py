@@ -128,16 +128,10 @@ def _deleverage(market: EngineSnapshot) -> Deleveraged:
     )
 
 
-def measure(sizes: list[int], rounds: int) -> list[Deleveraged]:
-    """The best of some rounds per size; the sizes take turns."""
+def measure(sizes: list[int], rounds: int) -> list[list[Deleveraged]]:
+    """Round by round, in which the sizes take turns."""
     markets = [Market(size).snapshot() for size in sizes]
-    measured = [[_deleverage(market) for market in markets] for _ in range(rounds)]
-    found = []
-    for of_size in zip(*measured, strict=True):
-        best = min(of_size, key=lambda one: one.ms)
-        best.funded_ms = min(one.funded_ms for one in of_size)
-        found.append(best)
-    return found
+    return [[_deleverage(market) for market in markets] for _ in range(rounds)]
 
 
 if __name__ == "__main__":

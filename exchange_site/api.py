@@ -1,17 +1,14 @@
-"""How the API speaks JSON: one shape of errors, one parser, one renderer.
+"""How the API answers: one shape of errors, one renderer.
 
 Every answer that is not a success is ``{"message": what to change, "code": "UPPER_SNAKE"}``, with
 ``"field"`` where one field is at fault. Services raise `ApiError`; everything else that can go
 wrong on the way to a view is translated here.
 """
 
-import re
 import sys
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
-from enum import Enum
 from http import HTTPStatus
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import msgspec
 import redis
@@ -27,14 +24,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions
-from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
 from rest_framework.response import Response
-
-DEPTH_MAX = 32
-
-AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)
 
 
 class ApiError(Exception):
@@ -61,6 +52,13 @@ class ApiError(Exception):
 def invalid(field: str, message: str, code: str = "INVALID_FIELD") -> ApiError:
     """The 400 of one bad field."""
     return ApiError(HTTPStatus.BAD_REQUEST, code, message, field)
+
+
+def unknown(field: str, what: str, known: Iterable[str] = ()) -> ApiError:
+    """The 400 of what a call does not take, and would otherwise drop in silence."""
+    names = ", ".join(known)
+    message = f"{what}. Known are {names}." if names else f"{what}."
+    return invalid(field, message, "UNKNOWN_FIELD")
 
 
 # --- errors ---------------------------------------------------------------------------------------
@@ -216,169 +214,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def internal_error() -> ApiError:
     message = "Something broke on our side; it is logged. Try again shortly."
     return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-
-
-def malformed(message: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, "MALFORMED_JSON", message)
-
-
-def decode_json(body: bytes) -> Any:
-    """JSON with numbers kept to the last digit: whole ones as int, others as Decimal.
-
-    Raises ApiError for what is no JSON, and for what JSON allows but Postgres can't store.
-    """
-    try:
-        data = _decoder.decode(body)
-    except UnicodeDecodeError as error:
-        raise malformed("Send the body in UTF-8.") from error
-    except RecursionError as error:
-        raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.") from error
-    except (msgspec.DecodeError, InvalidOperation) as error:
-        raise malformed(f"The body is not valid JSON: {_short(error)}.") from error
-    _check_nesting(data)
-    if rb"\u0000" in body:  # NUL can't be written otherwise
-        _check_text(data)
-    return data
-
-
-def _short(error: Exception) -> str:
-    if isinstance(error, InvalidOperation):
-        return "a number is too large"
-    return str(error).removeprefix("JSON is malformed: ").split(" - at ", maxsplit=1)[0][:200]
-
-
-def _check_nesting(data: Any) -> None:
-    level = [data] if isinstance(data, (dict, list)) else []
-    for _ in range(DEPTH_MAX):
-        level = [item for held in level for item in _items(held) if isinstance(item, (dict, list))]
-        if not level:
-            return
-    raise malformed(f"The body is nested more than {DEPTH_MAX} levels deep.")
-
-
-def _items(data: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return data.values() if isinstance(data, dict) else data
-
-
-def _check_text(data: Any) -> None:
-    if isinstance(data, str):
-        if "\0" in data:
-            raise malformed("Text may not contain the NUL character.")
-    elif isinstance(data, dict | list):
-        for item in data if isinstance(data, list) else (*data, *data.values()):
-            _check_text(item)
-
-
-class StrictJSONParser(BaseParser):
-    """``request.data`` of a JSON body: a dict, by `decode_json`. A larger body is not read."""
-
-    media_type = "application/json"
-
-    def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,  # noqa: ARG002  DRF passes it
-        parser_context: Any = None,  # noqa: ARG002
-    ) -> dict[str, Any]:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        announced = getattr(stream, "META", {}).get("CONTENT_LENGTH") or "0"
-        if int(announced) > limit:  # a non-number never comes here: DRF sees no body then
-            raise RequestDataTooBig
-        body = stream.read(limit + 1)
-        if len(body) > limit:
-            raise RequestDataTooBig
-        return decode_object(body)
-
-
-def decode_object(body: bytes) -> dict[str, Any]:
-    """As `decode_json`, of a body that must be an object."""
-    data = decode_json(body)
-    if not isinstance(data, dict):
-        raise malformed("Send a JSON object.")
-    return data
-
-
-def parse_body(request: Request, kind: type[AnyStruct]) -> AnyStruct:
-    """The body as a typed struct. Raises ApiError naming the field that is wrong."""
-    if not request.data:
-        _refuse_unreadable_length(request)
-    return to_struct(request.data, kind)
-
-
-def to_struct(data: Any, kind: type[AnyStruct]) -> AnyStruct:
-    """Decoded JSON as a typed struct. Raises ApiError naming the field that is wrong."""
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise _from_msgspec(str(error), kind) from error
-
-
-def _refuse_unreadable_length(request: Request) -> None:
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    if request.META.get("HTTP_TRANSFER_ENCODING") or (announced and not announced.isdecimal()):
-        message = "Send the body whole, with its Content-Length."
-        raise ApiError(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", message)
-
-
-_MISSING = re.compile(r"^Object missing required field `([^`]*)`")
-_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`", re.DOTALL)
-_EXPECTED = re.compile(r"^Expected `([^`]*)`")
-_AT = re.compile(r" - at `\$\.?([^`]*)`$", re.DOTALL)
-_IN_WORDS = {
-    "str": "text",
-    "int": "a whole number",
-    "decimal": "a number",
-    "datetime": "a time with its zone, such as 2026-11-22T12:00:00Z",
-    "bool": "true or false",
-    "object": "an object",
-    "array": "a list",
-    "null": "null",
-}
-
-
-def _from_msgspec(text: str, kind: type[msgspec.Struct]) -> ApiError:
-    """msgspec's complaint in the API's words."""
-    at = _AT.search(text)
-    field = at.group(1) if at else None
-    if missing := _MISSING.match(text):
-        name = f"{field}.{missing.group(1)}" if field else missing.group(1)
-        return invalid(name, f"Give {name}.", "MISSING_FIELD")
-    if unknown := _UNKNOWN.match(text[: at.start()] if at else text):
-        fields = msgspec.structs.fields(_kind_at(kind, field or ""))
-        known = ", ".join(known.encode_name for known in fields)
-        name = f"{field}.{unknown.group(1)[:64]}" if field else unknown.group(1)[:64]
-        return invalid(name, f"Unknown field. Known are {known}.", "UNKNOWN_FIELD")
-    if field is None:
-        return malformed("Send a JSON object.")
-    if expected := _EXPECTED.match(text):
-        words = [_IN_WORDS.get(word, word) for word in expected.group(1).split(" | ")]
-        return invalid(field, f"{field} must be {' or '.join(words)}.")
-    if allowed := _allowed_words(kind, field):
-        return invalid(field, f"{field} must be one of {', '.join(allowed)}.")
-    return invalid(field, f"{field} is not valid: {text[: at.start() if at else None]}.")
-
-
-def _allowed_words(kind: type[msgspec.Struct], path: str) -> list[str]:
-    outer, _, name = path.rpartition(".")
-    parts = _types_of(_kind_at(kind, outer), name)
-    return [str(word.value) for part in parts if issubclass(part, Enum) for word in part]
-
-
-def _kind_at(kind: type[msgspec.Struct], path: str) -> type[msgspec.Struct]:
-    """The struct inside structs that a dotted path leads to."""
-    for name in path.split("."):
-        kind = next((p for p in _types_of(kind, name) if issubclass(p, msgspec.Struct)), kind)
-    return kind
-
-
-def _types_of(kind: type[msgspec.Struct], name: str) -> list[type]:
-    types = [field.type for field in msgspec.structs.fields(kind) if field.encode_name == name]
-    return [part for of in types for part in (of, *get_args(of)) if isinstance(part, type)]
 
 
 # --- answering ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from exchange_site.calls import knowing
 from exchange_site.status import EngineStatus, ExchangeStatus, Level, MarketReport, exchange_status
 
 FRESH_FOR_S = 1.0
@@ -54,6 +55,7 @@ class HealthView(APIView):
         summary="Is the exchange able to trade?",
         responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT},
     )
+    @knowing()
     def get(self, request: Request) -> Response:  # noqa: ARG002  DRF passes it
         status = latest.status()
         code = HTTPStatus.SERVICE_UNAVAILABLE if status.level is Level.BAD else HTTPStatus.OK

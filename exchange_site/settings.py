@@ -123,8 +123,10 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["exchange_site.api.StructJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["exchange_site.api.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["exchange_site.bodies.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # The format of an answer goes by Accept alone: ?format= is a parameter no call knows.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
     # Per address; sign-in counts failures only. The demo's simulator signs up from one address.
     "DEFAULT_THROTTLE_RATES": {"signin": "10/min", "signup": None if DEMO else "60/hour"},
@@ -144,6 +146,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_PATCH": False,  # what PATCH takes has no required fields of its own accord
+    "POSTPROCESSING_HOOKS": ["exchange_site.schema.add_parts"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -9,7 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import ApiError, invalid, parse_body
+from exchange_site.api import ApiError
+from exchange_site.bodies import parse_body
+from exchange_site.idempotency import read_key
 from exchange_site.paging import page_of, query_int, query_text, query_words
 from exchange_site.schema import PAGING, documented, query
 from exchange_site.windows import TIME_WINDOW, query_window
@@ -19,7 +21,6 @@ from matching.messages.limits import MAX_ID
 from trading.conversions import to_units, units_text
 from trading.models import Market
 
-IDEMPOTENCY_KEY_LENGTH_MAX = 64
 MARKET_ID_LENGTH_MAX = 32
 
 
@@ -110,16 +111,9 @@ class OnrampView(APIView):
         Elsewhere this makes a request that an operator approves (202, without a balance)."""
         body = parse_body(request, OnrampBody)
         amount_units = to_units(body.amount, "amount")
-        key = _idempotency_key(body.idempotency_key)
+        key = read_key(body.idempotency_key)
         deposit, wallet = services.deposit(_user_id(request), amount_units, key)
         return _onramp_answer(deposit, wallet)
-
-
-def _idempotency_key(key: str | None) -> str | None:
-    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX:
-        message = f"idempotencyKey must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters."
-        raise invalid("idempotencyKey", message)
-    return key
 
 
 def _onramp_answer(deposit: Deposit, wallet: Wallet) -> Response:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from exchange_site.api import ApiError
+from exchange_site.idempotency import key_reused
 from ledger.models import (
     Account,
     AccountKind,
@@ -126,13 +127,7 @@ def _account(kind: AccountKind, owner: int | str | None) -> Account:
 
 def _require_same_amount(first: Deposit, amount_units: int) -> None:
     if first.amount_units != amount_units:
-        raise ApiError(
-            HTTPStatus.CONFLICT,
-            "IDEMPOTENCY_KEY_REUSED",
-            f"This key belongs to a deposit of {units_text(first.amount_units)}. "
-            "Use another key for another deposit.",
-            "idempotencyKey",
-        )
+        raise key_reused(f"a deposit of {units_text(first.amount_units)}")
 
 
 def _require_room(wallet: Wallet, amount_units: int) -> None:

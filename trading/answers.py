@@ -172,6 +172,7 @@ class FillAnswer(Answer, frozen=True):
     trade_id: int
     market_id: str
     order_id: int | None
+    client_order_id: str | None
     execution: str
     side: str
     role: str
@@ -322,6 +323,7 @@ def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
         trade_id=fill.trade_id,
         market_id=fill.market_id,
         order_id=fill.order_id,
+        client_order_id=fill.order.client_order_id if fill.order else None,
         execution=fill.execution,
         side=fill.side,
         role=fill.role,

@@ -5,7 +5,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
-from exchange_site.api import invalid, parse_body
+from exchange_site.api import invalid
+from exchange_site.bodies import parse_body
 from exchange_site.paging import keyset_page, query_words
 from exchange_site.schema import PAGING, documented, query
 from exchange_site.windows import TIME_WINDOW, query_window, timed_page
@@ -37,6 +38,7 @@ from trading.services.amending import OrderChanges
 from trading.services.terms import NewOrder
 
 OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
+BY_CLIENT_ORDER_ID = query("clientOrderId", "What the order was placed with.", required=True)
 
 
 class OrderPlacingView(APIView):
@@ -66,6 +68,46 @@ class OrderPlacingView(APIView):
         status, answer = placed_answer(placed)
         return Response(answer, status=status)
 
+    @documented(
+        "One order, by its client order id",
+        answer=OrderAnswer,
+        example=examples.ORDER,
+        parameters=[BY_CLIENT_ORDER_ID],
+        errors=(400, 401, 403, 404, 503),
+        operation_id="order_by_client_id_retrieve",
+    )
+    def get(self, request: Request) -> Response:
+        return _order(request, _order_id_asked(request))
+
+    @documented(
+        "Amend an order, by its client order id",
+        body=OrderChanges,
+        body_example=examples.ORDER_CHANGES,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_AMENDING,
+        parameters=[BY_CLIENT_ORDER_ID],
+        errors=(400, 401, 403, 404, 409, 503),
+        operation_id="order_by_client_id_partial_update",
+    )
+    def patch(self, request: Request) -> Response:
+        """As by its id."""
+        changes = parse_body(request, OrderChanges)
+        return _amend(request, _order_id_asked(request), changes)
+
+    @documented(
+        "Cancel an order, by its client order id",
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_CANCELLING,
+        parameters=[BY_CLIENT_ORDER_ID],
+        errors=(400, 401, 403, 404, 409, 503),
+        operation_id="order_by_client_id_destroy",
+    )
+    def delete(self, request: Request) -> Response:
+        """As by its id."""
+        return _cancel(request, _order_id_asked(request))
+
 
 class OrderView(APIView):
     @documented(
@@ -75,8 +117,7 @@ class OrderView(APIView):
         errors=(401, 403, 404, 503),
     )
     def get(self, request: Request, order_id: int) -> Response:
-        order = selectors.order_of_user(user_id_of(request), order_id)
-        return Response(order_answer(order, market_rules(order.market_id)))
+        return _order(request, order_id)
 
     @documented(
         "Amend an order",
@@ -92,10 +133,7 @@ class OrderView(APIView):
 
         Fewer lots at the same price keep the order's place in the queue.
         """
-        changes = parse_body(request, OrderChanges)
-        order = services.amend_order(user_id_of(request), order_id, changes)
-        answer = OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
-        return Response(answer, status=202)
+        return _amend(request, order_id, parse_body(request, OrderChanges))
 
     @documented(
         "Cancel an order",
@@ -106,8 +144,32 @@ class OrderView(APIView):
     )
     def delete(self, request: Request, order_id: int) -> Response:
         """Asks the engine to cancel what is left of it. A fill may still be faster."""
-        order = services.cancel_order(user_id_of(request), order_id)
-        return Response(cancelling_answer(order), status=202)
+        return _cancel(request, order_id)
+
+
+def _order_id_asked(request: Request) -> int:
+    """By ?clientOrderId=; 0, which no order has, if there is none under it."""
+    client_order_id = request.query_params.get("clientOrderId")
+    if client_order_id is None:
+        raise invalid("clientOrderId", "Give clientOrderId.", "MISSING_FIELD")
+    (order_id,) = selectors.order_ids_under(user_id_of(request), [client_order_id])
+    return order_id
+
+
+def _order(request: Request, order_id: int) -> Response:
+    order = selectors.order_of_user(user_id_of(request), order_id)
+    return Response(order_answer(order, market_rules(order.market_id)))
+
+
+def _amend(request: Request, order_id: int, changes: OrderChanges) -> Response:
+    order = services.amend_order(user_id_of(request), order_id, changes)
+    answer = OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
+    return Response(answer, status=202)
+
+
+def _cancel(request: Request, order_id: int) -> Response:
+    order = services.cancel_order(user_id_of(request), order_id)
+    return Response(cancelling_answer(order), status=202)
 
 
 class OrdersCancellingView(APIView):

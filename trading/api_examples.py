@@ -70,7 +70,7 @@ ORDERS_BATCH_CANCELLING = {
 }
 NEW_COUNTDOWN = {"marketId": "BTC-PERP", "countdownMs": 60_000}
 COUNTDOWN_SENT = {"message": "Countdown received.", "marketId": "BTC-PERP", "commandId": 81}
-MARGIN_CHANGE = {"amount": "250"}
+MARGIN_CHANGE = {"amount": "250", "idempotencyKey": "more-margin-1"}
 MARGIN_SENT = {"message": "Margin change received.", "marketId": "BTC-PERP", "commandId": 82}
 NEW_LEVERAGE = {"leverage": 20}
 LEVERAGE_SET = {"message": "Leverage set.", "marketId": "BTC-PERP", "leverage": 20}
@@ -136,6 +136,7 @@ FILLS = {
             "tradeId": 12,
             "marketId": "BTC-PERP",
             "orderId": 17,
+            "clientOrderId": "my-first-order",
             "execution": "TRADE",
             "side": "LONG",
             "role": "TAKER",

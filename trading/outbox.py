@@ -54,12 +54,14 @@ NOT_YET = 1  # stands for the row's id until the row has one
 @dataclass(frozen=True, slots=True)
 class Promise:
     """A command and who asked for it. ``behind`` are orders of its market that it must not
-    overtake: they are published before it, once more if they were."""
+    overtake: they are published before it, once more if they were. A key its sender used before is
+    a django.db.IntegrityError."""
 
     market_id: str
     command: PromisedCommand
     by_id: int | None
     behind: Sequence[Order] = ()
+    idempotency_key: str | None = None
 
 
 # Ids are drawn in the order asked for, so that each is known to be its command's.
@@ -68,11 +70,13 @@ WITH promised AS MATERIALIZED (
     SELECT nextval('trading_outboxcommand_id_seq') AS id, sorted.*
       FROM (SELECT * FROM json_to_recordset(%s::json) AS p (
                 position int, market_id text, command_type text, payload jsonb,
-                created_by_id bigint
+                created_by_id bigint, idempotency_key text
             ) ORDER BY position) AS sorted
 ), inserted AS (
-    INSERT INTO trading_outboxcommand (id, market_id, command_type, payload, created_by_id)
-    SELECT id, market_id, command_type, payload, created_by_id FROM promised
+    INSERT INTO trading_outboxcommand (
+        id, market_id, command_type, payload, created_by_id, idempotency_key
+    )
+    SELECT id, market_id, command_type, payload, created_by_id, idempotency_key FROM promised
 )
 SELECT id FROM promised ORDER BY position
 """
@@ -84,9 +88,11 @@ def promise_command(
     by_id: int | None,
     *,
     behind: Sequence[Order] = (),
+    idempotency_key: str | None = None,
 ) -> int:
     """`promise_commands` of one."""
-    (command_id,) = promise_commands([Promise(market_id, command, by_id, behind)])
+    promise = Promise(market_id, command, by_id, behind, idempotency_key)
+    (command_id,) = promise_commands([promise])
     return command_id
 
 
@@ -119,6 +125,7 @@ def _row_of(position: int, promise: Promise) -> dict[str, Any]:
         "command_type": type(promise.command).__name__,
         "payload": payload,
         "created_by_id": promise.by_id,
+        "idempotency_key": promise.idempotency_key,
     }
 
 

@@ -95,6 +95,14 @@ def order_of_user(user_id: int, order_id: int) -> Order:
     return result
 
 
+def order_ids_under(user_id: int, client_order_ids: Sequence[str]) -> list[int]:
+    """Of the trader's orders under these client order ids; 0, which no order has, for none."""
+    storable = [text for text in client_order_ids if "\0" not in text]
+    known = Order.objects.filter(user_id=user_id, client_order_id__in=storable)
+    found = dict(known.values_list("client_order_id", "pk"))
+    return [found.get(client_order_id, 0) for client_order_id in client_order_ids]
+
+
 @dataclass(frozen=True, slots=True)
 class OrderState:
     """As much of an order as its cancel needs."""
@@ -193,6 +201,7 @@ def fills_of_user(
     window: Window = EVER,
 ) -> QuerySet[Fill]:
     fills = Fill.objects.filter(window.within("executed_at"), user_id=user_id)
+    fills = fills.select_related("order")
     if order_id is not None:
         fills = fills.filter(order_id=order_id)
     return fills.filter(market_id=market_id) if market_id else fills
@@ -242,10 +251,9 @@ def pending_orders(user_id: int, market_id: str) -> list[Order]:
     return list(pending.order_by("pk"))
 
 
-def has_amendments(order: Order) -> bool:
-    """Whether its trader ever asked for another price or size of it."""
-    asked = OutboxCommand.objects.filter(created_by_id=order.user_id, command_type="AmendOrder")
-    return asked.filter(payload__order_id=order.pk).exists()
+def command_under_key(user_id: int, idempotency_key: str) -> OutboxCommand | None:
+    sent = OutboxCommand.objects.filter(created_by_id=user_id, idempotency_key=idempotency_key)
+    return sent.first()
 
 
 def markets_with_live_orders(user_id: int) -> list[str]:

@@ -8,16 +8,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_id_of
-from exchange_site.api import invalid, parse_body
-from exchange_site.schema import documented, query, struct_schema
+from exchange_site.api import invalid
+from exchange_site.bodies import parse_body
+from exchange_site.idempotency import read_key
+from exchange_site.schema import COMPONENT, documented, query
 from matching.messages.limits import MAX_ID
 from trading import api_examples as examples
-from trading import services
+from trading import selectors, services
 from trading.answers import BatchAnswer, LeverageSet, MarketCommandSent, batch_item
 from trading.services.batching import BATCH_MAX
 from trading.services.terms import NewOrder, Number
 
-_ORDERS = {"items": struct_schema(NewOrder), "minItems": 1, "maxItems": BATCH_MAX}
+# Read one by one, so that a bad one fails alone.
+_ORDERS = {
+    "items": {"$ref": COMPONENT.format(name=NewOrder.__name__)},
+    "minItems": 1,
+    "maxItems": BATCH_MAX,
+}
 
 
 class _Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -36,9 +43,11 @@ class NewCountdown(_Body, frozen=True):
 
 
 class MarginChange(_Body, frozen=True):
-    """Above zero adds, below zero takes out."""
+    """Above zero adds, below zero takes out. `idempotencyKey` makes a retry safe: the same key
+    counts once."""
 
     amount: Number
+    idempotency_key: str | None = None
 
 
 class NewLeverage(_Body, frozen=True):
@@ -66,7 +75,10 @@ class OrdersBatchView(APIView):
         status=202,
         answer=BatchAnswer,
         example=examples.ORDERS_BATCH_CANCELLING,
-        parameters=[query("orderIds", "Ids, separated by commas.")],
+        parameters=[
+            query("orderIds", "Ids, separated by commas."),
+            query("clientOrderIds", "Client order ids instead, separated by commas."),
+        ],
         errors=(400, 401, 403, 503),
     )
     def delete(self, request: Request) -> Response:
@@ -76,6 +88,12 @@ class OrdersBatchView(APIView):
 
 
 def _order_ids(request: Request) -> list[int]:
+    """0, which no order has, for a client order id that names none."""
+    client_ids = request.query_params.get("clientOrderIds")
+    if client_ids is not None:
+        if "orderIds" in request.query_params:
+            raise invalid("clientOrderIds", "Give orderIds or clientOrderIds, not both.")
+        return selectors.order_ids_under(user_id_of(request), client_ids.split(","))
     words = request.query_params.get("orderIds", "").split(",")
     if not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
         raise invalid("orderIds", "orderIds must be ids separated by commas, such as 17,18.")
@@ -113,12 +131,13 @@ class PositionMarginView(APIView):
         status=202,
         answer=MarketCommandSent,
         example=examples.MARGIN_SENT,
-        errors=(400, 401, 403, 404, 503),
+        errors=(400, 401, 403, 404, 409, 503),
     )
     def post(self, request: Request, market_id: str) -> Response:
         """What is added is held at once and becomes margin when the engine takes it."""
         body = parse_body(request, MarginChange)
-        command_id = services.adjust_margin(user_id_of(request), market_id, body.amount)
+        key = read_key(body.idempotency_key)
+        command_id = services.adjust_margin(user_id_of(request), market_id, body.amount, key)
         answer = MarketCommandSent(
             message="Margin change received.", market_id=market_id, command_id=command_id
         )

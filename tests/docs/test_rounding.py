@@ -161,7 +161,7 @@ def test_funding_per_lot(state: State) -> None:
         state.funding_carry = int(carried * 10**15)
         state.mark_price_ticks = ticks(mark)
         state.next_funding_ms = CONFIG.funding_interval_ms
-        turn = Turn(CONFIG.funding_interval_ms)
+        turn = Turn(CONFIG.funding_interval_ms, worth_before_units=0)
         settle_funding(state, CONFIG, turn)
         (event,) = turn.events
         assert isinstance(event, FundingSettled)
@@ -172,7 +172,7 @@ def test_funding_per_lot(state: State) -> None:
 def test_the_liquidation_fee(state: State) -> None:
     (qty, price, rate), (result,) = table()["liquidation fee"]
     assert int(rate * PPM) == CONFIG.liquidation_fee_ppm
-    turn = Turn(1)
+    turn = Turn(1, worth_before_units=0)
     account = state.account(7, turn)
     cost = units(qty * price)
     for margin, fee in ((Decimal(10), result), (Decimal("0.1"), Decimal("0.1"))):

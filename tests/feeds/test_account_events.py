@@ -1,17 +1,20 @@
 """What an account hears of the perpetual rules' events, without a socket."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from matching.messages.events import (
+    CancelRejected,
     CountdownSet,
     Event,
     FundingPayment,
     FundingSettled,
     MarginAdjusted,
     MarginAdjustmentRejected,
+    OrderAccepted,
+    OrderRejected,
     OrderTriggered,
     OrderWaiting,
     OutputEntry,
@@ -20,7 +23,8 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import ExecutionType, RejectCode, Side
-from trading.feeds.account import account_message, accounts_of
+from trading.feeds.account import account_message, accounts_of, orders_of
+from trading.feeds.labels import Labels
 from trading.feeds.scale import Scale
 
 SCALE = Scale(
@@ -31,9 +35,9 @@ SCALE = Scale(
 )
 
 
-def heard(event: Event, account_id: int) -> list[dict[str, Any]]:
+def heard(event: Event, account_id: int, labels: Labels | None = None) -> list[dict[str, Any]]:
     entry = OutputEntry(seq=3, input_id="5-0", time_ms=5, command_id=0, events=(event,))
-    message = account_message(entry, account_id, SCALE)
+    message = account_message(entry, account_id, SCALE, labels or {})
     assert (message is not None) is (account_id in accounts_of(entry))
     return message["events"] if message else []
 
@@ -63,6 +67,7 @@ def test_a_forced_fill_names_no_order_and_says_why() -> None:
     )
     (mine,) = heard(trade, 7)
     assert (mine["orderId"], mine["status"], mine["execution"]) == (None, None, "LIQUIDATION")
+    assert mine["clientOrderId"] is None
     (theirs,) = heard(trade, 8)
     assert (theirs["orderId"], theirs["status"]) == (5, "filled")
 
@@ -170,3 +175,40 @@ def test_each_hears_its_own_funding() -> None:
 def test_what_is_told(event: Event, expected: dict[str, Any]) -> None:
     assert heard(event, 7) == [expected]
     assert heard(event, 8) == []
+
+
+ORDER_EVENTS: list[Event] = [
+    OrderAccepted(
+        order_id=5, account_id=7, side=Side.LONG, price_ticks=1, size_lots=1, released_units=0
+    ),
+    OrderRejected(order_id=5, account_id=7, code=RejectCode.NO_POSITION, released_units=0),
+    OrderWaiting(order_id=5, account_id=7, arrival=1, released_units=0),
+    CancelRejected(order_id=5, account_id=7, code=RejectCode.UNKNOWN_ORDER),
+    Trade(
+        trade_id=1,
+        execution=ExecutionType.TRADE,
+        price_ticks=250_000,
+        size_lots=20,
+        taker_side=Side.SHORT,
+        taker=leg(4, 8),
+        maker=leg(5, 7),
+    ),
+]
+
+
+@pytest.mark.parametrize("event", ORDER_EVENTS)
+def test_events_of_orders_carry_their_client_order_ids(event: Event) -> None:
+    entry = OutputEntry(seq=3, input_id="5-0", time_ms=5, command_id=0, events=(event,))
+    assert orders_of(entry, {7, 9}) == {(7, 5)}
+    for label in ("mine", None):
+        (told,) = heard(event, 7, {(7, 5): label})
+        assert told["clientOrderId"] == label
+    (told,) = heard(event, 7, {(8, 5): "theirs", (7, 4): "another"})
+    assert "clientOrderId" not in told  # not known: neither an id nor that there is none
+
+
+def test_every_event_that_names_an_order_is_asked_for() -> None:
+    """Of the messages' own fields, so that an event that comes later is not forgotten."""
+    naming = [event for event in get_args(Event) if "order_id" in event.__struct_fields__]
+    assert naming
+    assert all("account_id" in event.__struct_fields__ for event in naming)

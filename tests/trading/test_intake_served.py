@@ -77,7 +77,7 @@ def test_one_connection_for_everything(trader: Trader, served: Served) -> None:
     assert ask(to, trader, "POST", "/order", order)[0] == 200
     path = f"/order/{placed['orderId']}"
     assert ask(to, trader, "GET", path)[1]["clientOrderId"] == "mine"
-    assert ask(to, trader, "GET", "/order")[0] == 405
+    assert ask(to, trader, "PUT", "/order")[0] == 405
     batch = json.dumps({"orders": [order_body(), order_body(qty="x")]}).encode()
     status, answer = ask(to, trader, "POST", "/orders/batch", batch)
     assert (status, [item["ok"] for item in answer["results"]]) == (202, [True, False])

@@ -181,7 +181,7 @@ def test_positions_long_short_and_flat(trader: Trader) -> None:
 
 def test_fills_show_a_traders_own_side(trader: Trader) -> None:
     other = make_trader()
-    mine, theirs = (t.place().body["orderId"] for t in (trader, other))
+    mine, theirs = (t.place(clientOrderId="mine").body["orderId"] for t in (trader, other))
     add_fill(other, theirs, 1, role="MAKER")
     fill = add_fill(trader, mine, 1)
     answer = trader.api.get("/user/fills").body
@@ -192,6 +192,7 @@ def test_fills_show_a_traders_own_side(trader: Trader) -> None:
             "tradeId": 1,
             "marketId": "BTC-PERP",
             "orderId": mine,
+            "clientOrderId": "mine",
             "execution": "TRADE",
             "side": "LONG",
             "role": "TAKER",

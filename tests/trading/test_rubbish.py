@@ -23,6 +23,7 @@ WITH_BODY = [
     ("POST", "/user/onramp"),
     ("POST", "/order"),
     ("PATCH", "/order/1"),
+    ("PATCH", "/order?clientOrderId=1"),
     ("POST", "/orders/batch"),
     ("POST", "/orders/countdown"),
     ("POST", "/user/positions/BTC-PERP/margin"),
@@ -31,6 +32,9 @@ WITH_BODY = [
 NEEDS_TOKEN = [
     ("POST", "/user/onramp"),
     ("POST", "/order"),
+    ("GET", "/order?clientOrderId=1"),
+    ("PATCH", "/order?clientOrderId=1"),
+    ("DELETE", "/order?clientOrderId=1"),
     ("GET", "/order/1"),
     ("DELETE", "/order/1"),
     ("PATCH", "/order/1"),
@@ -150,7 +154,7 @@ def test_paths_that_lead_nowhere(trader: Trader, path: str) -> None:
     ("method", "path"),
     [
         *(
-            ("GET", "/order"),
+            ("PUT", "/order"),
             ("PUT", "/order/1"),
             ("PATCH", "/orders"),
             ("GET", "/orders/batch"),

@@ -13,7 +13,8 @@ import redis
 from django.db import IntegrityError, OperationalError, connection
 from django.db.models import Sum
 
-from exchange_site.api import ApiError, to_struct
+from exchange_site.api import ApiError
+from exchange_site.bodies import to_struct
 from ledger.models import JournalEntry, Posting, Wallet
 from ledger.services import deposit
 from matching.messages.commands import PlaceOrder

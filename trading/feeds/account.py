@@ -4,6 +4,7 @@ All that one entry means to the account travels in one message, so that the sequ
 remembers never stands in the middle of an entry.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from matching.messages.events import (
@@ -33,6 +34,7 @@ from matching.messages.limits import PPM
 from matching.messages.tiers import margin_ratio_ppm
 from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
 from trading.conversions import average_price_text, ppb_text, units_text
+from trading.feeds.labels import Labels, OwnOrder
 from trading.feeds.protocol import ACCOUNT_CHANNEL
 from trading.feeds.scale import Scale
 from trading.models import insurance_share
@@ -53,8 +55,21 @@ def accounts_of(entry: OutputEntry) -> set[int]:
     return accounts - {0}
 
 
-def account_message(entry: OutputEntry, account_id: int, scale: Scale) -> dict[str, Any] | None:
-    """None if the entry does not concern the account."""
+def orders_of(entry: OutputEntry, accounts: Collection[int]) -> set[OwnOrder]:
+    """Orders of these accounts that the entry tells of."""
+    legs = [leg for e in entry.events if isinstance(e, Trade) for leg in (e.taker, e.maker)]
+    told = [
+        (getattr(source, "account_id", 0), getattr(source, "order_id", 0))
+        for source in (*entry.events, *legs)
+    ]
+    return {(account, order) for account, order in told if order and account in accounts}
+
+
+def account_message(
+    entry: OutputEntry, account_id: int, scale: Scale, labels: Labels
+) -> dict[str, Any] | None:
+    """None if the entry does not concern the account. ``labels``: the client order ids of
+    `orders_of` as far as they are known; events of others don't say theirs."""
     events: list[dict[str, Any]] = []
     fired: dict[int, OrderTriggered] = {}  # in this entry
     for event in entry.events:
@@ -72,6 +87,7 @@ def account_message(entry: OutputEntry, account_id: int, scale: Scale) -> dict[s
             events += [shown] if (shown := _own(event, scale)) else []
     if not events:
         return None
+    _label(events, account_id, labels)
     return {
         "channel": ACCOUNT_CHANNEL,
         "type": "events",
@@ -80,6 +96,13 @@ def account_message(entry: OutputEntry, account_id: int, scale: Scale) -> dict[s
         "timeMs": entry.time_ms,
         "events": events,
     }
+
+
+def _label(events: list[dict[str, Any]], account_id: int, labels: Labels) -> None:
+    for shown in events:
+        own = account_id, shown.get("orderId") or 0
+        if own in labels:
+            shown["clientOrderId"] = labels[own]
 
 
 def _has_no_limit(event: OrderAccepted, fired: dict[int, OrderTriggered]) -> bool:
@@ -137,7 +160,7 @@ def _fund(delta_units: int, execution: ExecutionType) -> dict[str, Any]:
 def _order_of(leg: TradeLeg, scale: Scale) -> dict[str, Any]:
     """A forced fill has no order of the account."""
     if not leg.order_id:
-        return {"orderId": None, "remainingQty": None, "status": None}
+        return {"orderId": None, "clientOrderId": None, "remainingQty": None, "status": None}
     status = OrderStatus.OPEN if leg.remaining_lots else OrderStatus.FILLED
     return _order(leg.order_id, status) | {"remainingQty": scale.size(leg.remaining_lots)}
 

@@ -4,11 +4,12 @@ Theory of operation. A client that comes back names the last sequence it saw of 
 on it is *behind* in that market: it hears nothing live of it while `replay` reads what it missed
 from Redis, up to where the live feed stands. There it changes over, with no step in between. What
 can't be shown is told: every way out of a replay that isn't the end of it is a ``gap``, and so is
-every jump of the live feed.
+every jump of the live feed. Client order ids are asked for before entries are told (`labels`), of
+all accounts that listen by then.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +21,7 @@ from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD
 from trading.feeds import account, protocol
 from trading.feeds.connection import Connection
+from trading.feeds.labels import ClientOrderIds, Labels, OwnOrder
 from trading.feeds.output import Position, entries, newest_seq, seq_of
 from trading.feeds.protocol import FeedError
 from trading.feeds.scale import Scale
@@ -33,11 +35,16 @@ class AccountFeed:
     """False while nobody listens. ``scales`` and ``positions`` are the hub's, which keeps them."""
 
     def __init__(
-        self, redis: Redis, scales: Mapping[str, Scale], positions: Mapping[str, Position]
+        self,
+        redis: Redis,
+        scales: Mapping[str, Scale],
+        positions: Mapping[str, Position],
+        client_order_ids: ClientOrderIds,
     ) -> None:
         self.redis = redis
         self.scales = scales
         self.positions = positions
+        self.client_order_ids = client_order_ids
         self._listening: defaultdict[int, set[Connection]] = defaultdict(set)
         self._account_of: dict[Connection, int] = {}
         self._behind: dict[Connection, set[str]] = {}
@@ -73,6 +80,7 @@ class AccountFeed:
         """Sends what came after the client's last sequences. Raises FeedError once it has told what
         of that can't be read."""
         account_id, unread = self._account_of[connection], []
+        await self.client_order_ids.learn_live(account_id)
         for market_id, seq in last_seq.items():
             reader = _Replay(self, connection, account_id, market_id, seq)
             try:
@@ -85,11 +93,24 @@ class AccountFeed:
             message = f"Missed events of {', '.join(unread)} can't be read now. Subscribe again."
             raise FeedError("REPLAY_UNAVAILABLE", message)
 
+    async def labels_of(
+        self, entries: Sequence[OutputEntry], accounts: Collection[int] | None = None
+    ) -> Labels:
+        """Of the orders these accounts are told of, or all that listen: asked for until those that
+        came meanwhile are among them."""
+        wanted = self._listening.keys() if accounts is None else accounts
+        labels: Labels = {}
+        asked: set[OwnOrder] = set()
+        while told := set().union(*(account.orders_of(e, wanted) for e in entries)) - asked:
+            asked |= told
+            labels = {**labels, **await self.client_order_ids.of(told)}
+        return labels
+
     # --- what happens -----------------------------------------------------------------------------
 
-    def on_entry(self, entry: OutputEntry, scale: Scale, epoch: str) -> None:
+    def on_entry(self, entry: OutputEntry, scale: Scale, epoch: str, labels: Labels) -> None:
         for account_id in account.accounts_of(entry) & self._listening.keys():
-            if text := message_text(entry, account_id, scale, epoch):
+            if text := message_text(entry, account_id, scale, epoch, labels):
                 self._offer(scale.market_id, self._listening[account_id], text)
 
     def on_gap(self, market_id: str, after_seq: int, next_seq: int) -> None:
@@ -167,16 +188,18 @@ class _Replay:
         if not rows:
             await self._skip(position)
             return
-        for entry_id, fields in rows:
+        told = [decoded(self.market_id, entry_id, fields) for entry_id, fields in rows]
+        known = [entry for entry in told if entry is not None]
+        labels = await self.feed.labels_of(known, {self.account_id})
+        for (entry_id, _), entry in zip(rows, told, strict=True):
             seq = seq_of(entry_id)
             if seq != self.after_seq + 1:
                 await self._put_gap(seq, position)
-            entry = decoded(self.market_id, entry_id, fields)
             if entry is None:
                 await self._put_gap(seq + 1, position)
             else:
                 scale = self.feed.scales[self.market_id]
-                text = message_text(entry, self.account_id, scale, position.name)
+                text = message_text(entry, self.account_id, scale, position.name, labels)
                 if text:
                     await self.connection.put(text)
             self.after_seq = seq
@@ -204,8 +227,10 @@ def decoded(market_id: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> O
         return None
 
 
-def message_text(entry: OutputEntry, account_id: int, scale: Scale, epoch: str) -> str | None:
-    message = account.account_message(entry, account_id, scale)
+def message_text(
+    entry: OutputEntry, account_id: int, scale: Scale, epoch: str, labels: Labels
+) -> str | None:
+    message = account.account_message(entry, account_id, scale, labels)
     return protocol.encode(message | {"epoch": epoch}) if message else None
 
 

@@ -215,6 +215,9 @@ class Connection:
 
     def _unsubscribe(self, channels: list[str]) -> None:
         for channel in channels:
+            if channel != ACCOUNT_CHANNEL:
+                self._hub.check_channel(channel)
+        for channel in channels:
             if channel == ACCOUNT_CHANNEL:
                 self._unsubscribe_account()
             elif channel in self.channels:

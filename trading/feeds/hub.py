@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     ENTRY_FIELD,
     Depth,
@@ -26,6 +27,7 @@ from trading.feeds import protocol, public
 from trading.feeds.account_feed import AccountFeed, decoded
 from trading.feeds.book import BookFeed
 from trading.feeds.connection import GOING_AWAY, Connection
+from trading.feeds.labels import ClientOrderIds, Labels
 from trading.feeds.output import (
     BLOCK_MS,
     Position,
@@ -63,8 +65,9 @@ class Hub:
         self._subscribers: defaultdict[str, set[Connection]] = defaultdict(set)
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
+        self._client_order_ids = ClientOrderIds()
         self.connections: set[Connection] = set()
-        self.accounts = AccountFeed(redis, self._scales, self._positions)
+        self.accounts = AccountFeed(redis, self._scales, self._positions, self._client_order_ids)
 
     async def start(self) -> None:
         await self._load_markets()
@@ -82,6 +85,7 @@ class Hub:
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
+        self._client_order_ids.stop()
         await self._redis.aclose()
 
     async def _repeat(self, what: str, step: Any, pause_s: float) -> None:
@@ -162,8 +166,7 @@ class Hub:
             for market_id, position in begun.items():
                 self._move(market_id, position)
         for market_id, rows in found.rows.items():
-            for entry_id, fields in rows:
-                self._attempt(market_id, partial(self._on_row, market_id, entry_id, fields))
+            await self._on_rows(market_id, rows)
             # Between batches the clients have their turn.
             await asyncio.sleep(0)
 
@@ -197,27 +200,41 @@ class Hub:
         self._positions[market_id] = position
         self.accounts.on_moved(market_id, before)
 
-    def _on_row(self, market_id: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+    async def _on_rows(self, market_id: str, rows: Sequence[tuple[bytes, Any]]) -> None:
+        trades = self._subscribers.get(channel_name(Topic.TRADES, market_id))
+        entries: list[OutputEntry | None] = [None] * len(rows)
+        if trades or self.accounts:
+            entries = [decoded(market_id, entry_id, fields) for entry_id, fields in rows]
+        known = [entry for entry in entries if entry is not None]
+        for shown in known if trades else ():
+            self._attempt(market_id, partial(self._tell_trades, market_id, shown))
+        labels = await self.accounts.labels_of(known)
+        for row, entry in zip(rows, entries, strict=True):
+            self._attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
+
+    def _tell_trades(self, market_id: str, entry: OutputEntry) -> None:
+        for trade in public.trade_messages(entry, self._scales[market_id]):
+            self._broadcast(trade)
+
+    def _on_row(
+        self, market_id: str, row: tuple[bytes, Any], entry: OutputEntry | None, labels: Labels
+    ) -> None:
+        entry_id, fields = row
         position = self._positions[market_id]
         seq, previous = seq_of(entry_id), position.seq
         position.seq, position.entry = seq, fields.get(ENTRY_FIELD, b"")
         if seq != previous + 1:
             self.accounts.on_gap(market_id, previous, seq)
-        trades = self._subscribers.get(channel_name(Topic.TRADES, market_id))
-        if not trades and not self.accounts:
+        if not self.accounts:
             return
-        entry, scale = decoded(market_id, entry_id, fields), self._scales[market_id]
         try:
             if entry is None:
                 self.accounts.on_gap(market_id, seq - 1, seq + 1)
             else:
-                self.accounts.on_entry(entry, scale, position.name)
+                self.accounts.on_entry(entry, self._scales[market_id], position.name, labels)
         except Exception:
             self.accounts.on_gap(market_id, seq - 1, seq + 1)
             raise
-        if trades and entry is not None:
-            for trade in public.trade_messages(entry, scale):
-                self._broadcast(trade)
 
     # --- books and tickers ------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from exchange_site.bodies import key_given_twice
 from matching.messages.limits import MAX_ID
 
 MESSAGE_BYTES_MAX = 16_384
@@ -77,14 +78,28 @@ def decode_request(data: bytes | str) -> Request:
     if len(data) > MESSAGE_BYTES_MAX:
         raise FeedError("MESSAGE_TOO_LARGE", f"Send at most {MESSAGE_BYTES_MAX} bytes a message.")
     try:
-        return _decoder.decode(data)
+        request = _decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise FeedError("INVALID_MESSAGE", f"{error}. Known ops: {_OPS}.") from error
+        raise FeedError("INVALID_MESSAGE", f"{error}. Known are {_KNOWN}.") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise FeedError("MALFORMED_JSON", "Send one JSON object per message.") from error
+    if twice := key_given_twice(data):
+        raise FeedError("INVALID_MESSAGE", f"{twice} is given twice: give it once.")
+    if isinstance(request, Subscribe):
+        _check_last_seq(request)
+    return request
 
 
-_OPS = "subscribe, unsubscribe, auth, ping"
+def _check_last_seq(request: Subscribe) -> None:
+    if request.last_seq and ACCOUNT_CHANNEL not in request.channels:
+        message = f"lastSeq is of the channel {ACCOUNT_CHANNEL}: subscribe to it, too."
+        raise FeedError("INVALID_MESSAGE", message)
+
+
+_KNOWN = "; ".join(
+    f"{kind.__struct_config__.tag} with {', '.join(kind.__struct_encode_fields__) or 'nothing'}"
+    for kind in (Subscribe, Unsubscribe, Auth, Ping)
+)
 
 
 def parse_channel(channel: str) -> tuple[Topic, str]:

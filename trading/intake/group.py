@@ -15,12 +15,11 @@ from rest_framework.exceptions import NotAuthenticated
 from accounts.authentication import token_user
 from exchange_site.api import (
     ApiError,
-    decode_object,
     error_headers,
     internal_error,
     to_api_error,
-    to_struct,
 )
+from exchange_site.bodies import read_body
 from trading.answers import BatchAnswer, batch_item, cancelling_answer, placed_answer
 from trading.intake.plain import Plain
 from trading.selectors import OrderState
@@ -98,11 +97,10 @@ def _read(call: Call) -> None:
     call.user_id = user.pk
     if call.request.order_ids:
         return
-    data = decode_object(call.body)
     if call.request.is_batch:
-        call.orders = read_batch(to_struct(data, NewOrders).orders)
+        call.orders = read_batch(read_body(call.body, NewOrders).orders)
     else:
-        call.orders = [to_struct(data, NewOrder)]
+        call.orders = [read_body(call.body, NewOrder)]
 
 
 def _do(

@@ -33,6 +33,7 @@ class Order(models.Model):
     held_units         what of that is still held: remaining lots × reserve per lot once open
     filled_cost_units  Σ price × size of its fills, as money: average price × filled size
     maker_fee_ppm      of the notional where it rests, as its trader's fees were; below 0 a rebate
+    terms_asked        as the trader sent them, where a client order id may bring them again
     close_position     its size is what the position is when it executes
     expires_at         when it is cancelled if it rests or waits then (GTD)
     trigger_…          the condition of a conditional order, which holds nothing before
@@ -80,6 +81,7 @@ class Order(models.Model):
     trigger_callback_ppm = models.IntegerField(default=0, db_default=0)
     triggered_at = models.DateTimeField(null=True, blank=True)
     self_trade_prevention = models.CharField(max_length=16, choices=choices(SelfTradePrevention))
+    terms_asked = models.JSONField(null=True, blank=True)
     hold_units = models.BigIntegerField()
     held_units = models.BigIntegerField()
     filled_lots = models.BigIntegerField(default=0, db_default=0)

@@ -25,10 +25,23 @@ class OutboxCommand(models.Model):
     )
     # Postgres' clock, as for orders: sending again goes by both.
     created_at = models.DateTimeField(db_default=Now())
+    idempotency_key = models.CharField(
+        max_length=64,
+        null=True,
+        blank=True,
+        help_text="The sender's: the same key again is the same command.",
+    )
     applied_seq = models.BigIntegerField("applied at sequence", null=True)
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["created_by", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="outbox_once_per_sender_and_key",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["market", "id"],

@@ -5,7 +5,8 @@ from typing import Any
 
 import structlog
 
-from exchange_site.api import ApiError, internal_error, invalid, to_api_error, to_struct
+from exchange_site.api import ApiError, internal_error, invalid, to_api_error
+from exchange_site.bodies import to_struct
 from trading.selectors import OrderState
 from trading.services.cancelling import cancel_together
 from trading.services.placing import PlacedOrder, Result, place_together

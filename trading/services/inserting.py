@@ -25,6 +25,14 @@ from trading.services.drafting import OrderDraft
 
 
 @dataclass(frozen=True, slots=True)
+class NewRow:
+    user_id: int
+    market_id: str
+    draft: OrderDraft
+    terms_asked: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Inserted:
     order_id: int
 
@@ -60,7 +68,7 @@ WITH asked AS MATERIALIZED (
         max_slippage_ppm int, margin_units bigint, leverage int, reduce_only boolean,
         close_position boolean, maker_fee_ppm int, taker_fee_ppm int, expires_at timestamptz,
         trigger_kind text, trigger_by text, trigger_price_ticks bigint, trigger_callback_ppm int,
-        self_trade_prevention text, hold_units bigint
+        self_trade_prevention text, terms_asked jsonb, hold_units bigint
     )
 ), wallet AS MATERIALIZED (
     SELECT user_id, available_units FROM ledger_wallet
@@ -78,14 +86,14 @@ WITH asked AS MATERIALIZED (
         id, user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
         size_lots, max_slippage_ppm, margin_units, leverage, reduce_only, close_position,
         maker_fee_ppm, taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
-        trigger_callback_ppm, self_trade_prevention, hold_units, held_units, status, created_at,
-        updated_at
+        trigger_callback_ppm, self_trade_prevention, terms_asked, hold_units, held_units, status,
+        created_at, updated_at
     )
     SELECT id, user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
            size_lots, max_slippage_ppm, margin_units, leverage, reduce_only, close_position,
            maker_fee_ppm, taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
-           trigger_callback_ppm, self_trade_prevention, hold_units, hold_units, 'pending', now(),
-           now()
+           trigger_callback_ppm, self_trade_prevention, terms_asked, hold_units, hold_units,
+           'pending', now(), now()
       FROM fitting
     ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
     RETURNING id, user_id, market_id, hold_units, created_at
@@ -120,14 +128,11 @@ SELECT asked.position, placed.id, fitting.id IS NOT NULL, wallet.available_units
 _encode = msgspec.json.Encoder().encode
 
 
-def insert_orders(drafts: Sequence[tuple[int, str, OrderDraft]]) -> list[Outcome]:
-    """Drafts of users in markets; outcomes in their order. One statement, and a transaction of its
+def insert_orders(orders: Sequence[NewRow]) -> list[Outcome]:
+    """Outcomes in their order. One statement, and a transaction of its
     own unless one is open. Raises django.db.Error, and has changed nothing then, unless the
     connection was lost on the way."""
-    rows = [
-        _row(position, user_id, market_id, draft)
-        for position, (user_id, market_id, draft) in enumerate(drafts)
-    ]
+    rows = [_row(position, order) for position, order in enumerate(orders)]
     # Inside another transaction it needs a savepoint to fail alone.
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
     with savepoint:
@@ -143,17 +148,18 @@ def insert_orders(drafts: Sequence[tuple[int, str, OrderDraft]]) -> list[Outcome
     return outcomes
 
 
-def _row(position: int, user_id: int, market_id: str, draft: OrderDraft) -> dict[str, Any]:
-    terms = draft.terms
+def _row(position: int, order: NewRow) -> dict[str, Any]:
+    draft, terms = order.draft, order.draft.terms
     return {
         "position": position,
-        "user_id": user_id,
-        "market_id": market_id,
+        "user_id": order.user_id,
+        "market_id": order.market_id,
         "client_order_id": terms.client_order_id,
         **terms.columns(),
         "price_ticks": draft.price_ticks,
         "maker_fee_ppm": draft.maker_fee_ppm,
         "taker_fee_ppm": draft.taker_fee_ppm,
         "self_trade_prevention": terms.self_trade_prevention,
+        "terms_asked": order.terms_asked,
         "hold_units": draft.hold_units,
     }

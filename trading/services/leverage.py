@@ -2,46 +2,82 @@
 
 from http import HTTPStatus
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from msgspec import structs
 
 from exchange_site.api import ApiError, invalid
+from exchange_site.idempotency import key_reused
 from matching.messages.commands import AdjustMargin
 from matching.messages.holds import ceil_div
 from trading import selectors
 from trading.conversions import to_decimal, to_units, units_text
 from trading.market_rules import MarketRules, market_rules, market_ticker
-from trading.models import LIVE_STATUSES, Order, Position, TraderLeverage
-from trading.outbox import NOT_YET, promise_command
+from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position, TraderLeverage
+from trading.outbox import NOT_YET, command_of_row, promise_command
 from trading.position_figures import leverage_of
 from trading.services.holding import MARGIN_HOLD, Needed, hold_money
 from trading.services.terms import read_leverage
 
 
-@transaction.atomic
-def adjust_margin(user_id: int, market_id: str, amount: object) -> int:
+def adjust_margin(
+    user_id: int, market_id: str, amount: object, idempotency_key: str | None = None
+) -> int:
     """Ask the engine to add margin to the position, or below zero to take some out. What is added
-    is held until it has. Raises ApiError."""
+    is held until it has. Raises ApiError.
+
+    The same key again answers the first command and moves nothing.
+    """
     rules = market_rules(market_id)
     number = to_decimal(amount, "amount")
     if not number:
         raise invalid("amount", "amount must be above or below zero.", "INVALID_AMOUNT")
-    amount_units = to_units(number.copy_abs())  # abs() would round
-    position = selectors.open_position(user_id, market_id)
-    if position is None:
-        message = f"There is no position in {market_id} to give margin to or take it from."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "NO_POSITION", message)
-    leverage = leverage_of(position, selectors.leverages_set(user_id).get(market_id))
-    if number > 0:
-        hold_money(user_id, market_id, MARGIN_HOLD, Needed(margin_units=amount_units))
-    else:
-        _check_removal(rules, position, leverage, amount_units)
+    # copy_abs: abs() would round to the digits of the context.
+    amount_units = to_units(number.copy_abs())
     command = AdjustMargin(
         command_id=NOT_YET,
         account_id=user_id,
         amount_units=amount_units if number > 0 else -amount_units,
-        leverage=leverage,
     )
-    return promise_command(market_id, command, user_id)
+    if first := _first_under(user_id, idempotency_key):
+        return _repeated(first, market_id, command)
+    try:
+        return _promise_margin(rules, command, idempotency_key)
+    except IntegrityError:
+        # Another request with this key was faster; Postgres made this one wait for it.
+        if first := _first_under(user_id, idempotency_key):
+            return _repeated(first, market_id, command)
+        raise
+
+
+def _first_under(user_id: int, idempotency_key: str | None) -> OutboxCommand | None:
+    if idempotency_key is None:
+        return None
+    return selectors.command_under_key(user_id, idempotency_key)
+
+
+def _repeated(first: OutboxCommand, market_id: str, command: AdjustMargin) -> int:
+    was = command_of_row(first)
+    assert isinstance(was, AdjustMargin)  # noqa: S101  only they have keys
+    if (first.market_id, was.amount_units) != (market_id, command.amount_units):
+        amount = units_text(was.amount_units)
+        raise key_reused(f"a margin change of {amount} in {first.market_id}")
+    return first.pk
+
+
+@transaction.atomic
+def _promise_margin(rules: MarketRules, command: AdjustMargin, idempotency_key: str | None) -> int:
+    user_id, amount_units = command.account_id, command.amount_units
+    position = selectors.open_position(user_id, rules.id)
+    if position is None:
+        message = f"There is no position in {rules.id} to give margin to or take it from."
+        raise ApiError(HTTPStatus.BAD_REQUEST, "NO_POSITION", message)
+    leverage = leverage_of(position, selectors.leverages_set(user_id).get(rules.id))
+    if amount_units > 0:
+        hold_money(user_id, rules.id, MARGIN_HOLD, Needed(margin_units=amount_units))
+    else:
+        _check_removal(rules, position, leverage, -amount_units)
+    command = structs.replace(command, leverage=leverage)
+    return promise_command(rules.id, command, user_id, idempotency_key=idempotency_key)
 
 
 def _check_removal(

@@ -8,21 +8,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from exchange_site.api import ApiError
 from exchange_site.statements import is_lost
 from matching.messages.commands import Command, PlaceOrder
-from matching.messages.vocabulary import OrderStatus, OrderType
+from matching.messages.vocabulary import OrderStatus
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
 from trading.publisher import publish_committed
-from trading.selectors import TraderStanding, has_amendments, trader_standings
+from trading.selectors import TraderStanding, trader_standings
 from trading.services.drafting import OrderDraft, draft_order
 from trading.services.holding import account_not_found, insufficient_balance
-from trading.services.inserting import Inserted, NotEnough, NoWallet, Outcome, insert_orders
-from trading.services.terms import NewOrder, OrderTerms, read_terms
+from trading.services.inserting import (
+    Inserted,
+    NewRow,
+    NotEnough,
+    NoWallet,
+    Outcome,
+    insert_orders,
+)
+from trading.services.repeats import conflict_with, terms_asked
+from trading.services.terms import NewOrder, read_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,6 @@ class PlacedOrder:
 
 Result = PlacedOrder | Exception
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
-# Of an order that was amended they are no longer what it was placed with.
-AMENDABLE = frozenset({"price_ticks", "size_lots", "margin_units"})
 
 
 def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
@@ -84,6 +91,7 @@ class _Drafted:
     asked: _Asked
     rules: MarketRules
     draft: OrderDraft
+    terms_asked: dict[str, Any] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -91,8 +99,6 @@ class _Refused:
     """That is its answer unless it was placed before."""
 
     asked: _Asked
-    rules: MarketRules
-    terms: OrderTerms
     refusal: ApiError
 
 
@@ -125,15 +131,13 @@ class _Group:
     def _draft_one(self, asked: _Asked, rules: MarketRules, standing: TraderStanding) -> None:
         try:
             terms = read_terms(rules, asked.new, standing.leverage)
-        except ApiError as error:
-            asked.result = error
-            return
-        try:
             draft = draft_order(rules, market_ticker(rules.id), standing, terms)
+            # Remembered where they may be asked for again.
+            remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
         except ApiError as error:
-            self.refused.append(_Refused(asked, rules, terms, error))
+            self.refused.append(_Refused(asked, error))
             return
-        self.drafted.append(_Drafted(asked, rules, draft))
+        self.drafted.append(_Drafted(asked, rules, draft, remembered))
 
     def insert(self, orders: list[_Drafted]) -> None:
         """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
@@ -141,7 +145,9 @@ class _Group:
         if not orders:
             return
         try:
-            outcomes = insert_orders([(o.asked.user_id, o.rules.id, o.draft) for o in orders])
+            outcomes = insert_orders(
+                [NewRow(o.asked.user_id, o.rules.id, o.draft, o.terms_asked) for o in orders]
+            )
         except DATABASE_ERRORS:
             if len(orders) == 1 or is_lost():
                 raise
@@ -186,22 +192,22 @@ class _Group:
                 message = "An order with this clientOrderId is being placed. Try again."
                 code = "CLIENT_ORDER_ID_IN_USE"
                 refusal = ApiError(HTTPStatus.CONFLICT, code, message, "clientOrderId")
-                self.refused.append(_Refused(asked, rules, draft.terms, refusal))
+                self.refused.append(_Refused(asked, refusal))
 
     def answer_refused(self) -> None:
         """By the first order under their client order ids where there is one, also if the market
         would refuse it now."""
-        ids = [r.terms.client_order_id for r in self.refused if r.terms.client_order_id is not None]
+        keys = {(r.asked.user_id, r.asked.new.client_order_id) for r in self.refused}
+        ids = {client_order_id for _, client_order_id in keys if client_order_id is not None}
         firsts: dict[tuple[int, str | None], Order] = {}
         if ids:
-            users = {refused.asked.user_id for refused in self.refused}
+            users = {user_id for user_id, _ in keys}
             known = Order.objects.filter(user_id__in=users, client_order_id__in=ids)
             firsts = {(order.user_id, order.client_order_id): order for order in known}
         for refused in self.refused:
-            first = firsts.get((refused.asked.user_id, refused.terms.client_order_id))
-            refused.asked.result = (
-                refused.refusal if first is None else _repeated(first, refused.rules, refused.terms)
-            )
+            asked = refused.asked
+            first = firsts.get((asked.user_id, asked.new.client_order_id))
+            asked.result = refused.refusal if first is None else _repeated(first, asked.new)
 
     def fail(self, error: Exception) -> None:
         """What has no result yet gets this one: what was placed stays placed."""
@@ -210,25 +216,12 @@ class _Group:
                 asked.result = error
 
 
-def _repeated(first: Order, rules: MarketRules, terms: OrderTerms) -> Result:
-    is_limit = terms.order_type is OrderType.LIMIT
-    asked = terms.columns() | {
-        "market_id": rules.id,
-        # Unknown at first, the engine's later; and leverage and slippage that were not named may
-        # have been set anew since.
-        "size_lots": first.size_lots if terms.close_position else terms.size_lots,
-        "leverage": terms.leverage if terms.leverage_named else first.leverage,
-        "max_slippage_ppm": (
-            terms.max_slippage_ppm if terms.slippage_named else first.max_slippage_ppm
-        ),
-        "price_ticks": terms.limit_ticks if is_limit else first.price_ticks,
-    }
-    differs = {name for name, value in asked.items() if getattr(first, name) != value}
-    if differs and not (differs <= AMENDABLE and has_amendments(first)):
-        message = f"clientOrderId names order {first.pk}, which differs. Use another."
-        code = "CLIENT_ORDER_ID_REUSED"
-        return ApiError(HTTPStatus.CONFLICT, code, message, "clientOrderId")
-    return PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
+def _repeated(first: Order, new: NewOrder) -> Result:
+    try:
+        conflict = conflict_with(first, new)
+    except ApiError as error:
+        return error
+    return conflict or PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
 
 
 def _command(order_id: int, user_id: int, draft: OrderDraft) -> PlaceOrder:

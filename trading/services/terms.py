@@ -130,7 +130,7 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
     size_lots = _read_size(rules, new)
     reduce_only = new.reduce_only or new.close_position
     margin_units, leverage = _read_margin(rules, new, reduce_only, leverage_set)
-    time_in_force = _read_time_in_force(new)
+    time_in_force = read_time_in_force(new)
     max_slippage_ppm = _read_slippage(rules, new, reduce_only)
     return OrderTerms(
         side=new.side,
@@ -235,7 +235,8 @@ def read_leverage(rules: MarketRules, value: object) -> int:
     return leverage
 
 
-def _read_time_in_force(new: NewOrder) -> TimeInForce:
+def read_time_in_force(new: NewOrder) -> TimeInForce:
+    """Raises ApiError."""
     code = "INVALID_TIME_IN_FORCE"
     given = new.time_in_force
     if new.post_only:

