@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -152,7 +152,7 @@ def _among_the_newest(
     newest = paging.newest_keys(of_each, paging.LOOK_BACK_ROWS)
     if not newest:
         return [], None
-    values = {
+    values: dict[str, Any] = {
         "accounts": list(accounts),
         "oldest": newest[-1],
         "newest": newest[0],

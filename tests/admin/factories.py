@@ -363,27 +363,14 @@ def make_funding(market: Market, long: User, short: User) -> FundingSettlement:
 
 
 def make_life(market: Market, user: User, *, ending: str = "") -> PositionLife:
-    return PositionLife.objects.create(
-        user=user,
-        market=market,
-        side=Side.LONG,
-        opened_seq=1,
-        opened_at=NOW,
-        closed_seq=2 if ending else None,
-        closed_at=NOW if ending else None,
-        ending=ending,
-        max_lots=300,
-        entry_lots=300,
-        entry_units=753_000_000,
-        exit_lots=300 if ending else 0,
-        exit_units=754_000_000 if ending else 0,
-        realized_pnl_units=1_000_000 if ending else 0,
-        fee_units=400_000,
-        liquidation_fee_units=0,
-        insurance_units=0,
-        loss_share_units=0,
-        funding_units=-75_300,
-    )
+    lots, units = (300, 753_000_000) if ending else (0, 0)
+    ended = {"closed_seq": 2, "closed_at": NOW, "ending": ending} if ending else {}
+    nothing = ("realized_pnl_units", "liquidation_fee_units", "insurance_units", "loss_share_units")
+    sums = dict.fromkeys(nothing, 0) | {"fee_units": 400_000, "funding_units": -75_300}
+    sums |= {"max_lots": 300, "entry_lots": 300, "entry_units": 753_000_000}
+    sums |= {"exit_lots": lots, "exit_units": units}
+    values: dict[str, Any] = {"side": Side.LONG, "opened_seq": 1, "opened_at": NOW, **ended, **sums}
+    return PositionLife.objects.create(user=user, market=market, **values)
 
 
 def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) -> Deposit:

@@ -14,6 +14,7 @@ from matching.messages.events import (
     MarginAdjusted,
     MarginAdjustmentRejected,
     OrderAccepted,
+    OrderCancelled,
     OrderRejected,
     OrderTriggered,
     OrderWaiting,
@@ -22,7 +23,7 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import ExecutionType, RejectCode, Side
+from matching.messages.vocabulary import CancelReason, ExecutionType, RejectCode, Side
 from trading.feeds.account import account_message, accounts_of, orders_of
 from trading.feeds.labels import Labels
 from trading.feeds.scale import Scale
@@ -90,12 +91,60 @@ def test_each_hears_its_own_funding() -> None:
             "event": "FundingSettled",
             "rate": "0.0001",
             "markPrice": "25000",
+            "amountPerLot": "0.0025",
             "amount": "-0.5",
+            "fromProfit": "0",
             "margin": "2",
         }
     ]
     assert heard(event, 8)[0]["amount"] == "0.5"
     assert heard(event, 9) == []
+
+
+def cancelled(*, of_whole_position: bool) -> OrderCancelled:
+    return OrderCancelled(
+        order_id=5,
+        account_id=7,
+        reason=CancelReason.POSITION_CLOSED,
+        cancelled_lots=1,
+        remaining_lots=0,
+        released_units=0,
+        of_whole_position=of_whole_position,
+    )
+
+
+CANCELLED = {
+    "event": "OrderCancelled",
+    "orderId": 5,
+    "status": "cancelled",
+    "reason": "POSITION_CLOSED",
+}
+
+
+@pytest.mark.parametrize(
+    ("side", "ticks", "needs_hold", "shown"),
+    [
+        (Side.SHORT, 1, False, None),
+        (Side.LONG, 10**9, False, None),
+        (Side.SHORT, 249_000, False, "24900"),  # a limit of the trader's
+        (Side.LONG, 251_000, False, "25100"),
+        (Side.SHORT, 1, True, "0.1"),
+    ],
+)
+def test_a_triggered_market_order_that_only_reduces_shows_no_price(
+    side: Side, ticks: int, needs_hold: bool, shown: str | None
+) -> None:
+    fired = OrderTriggered(
+        order_id=5, account_id=7, reference_ticks=250_000, size_lots=20, needs_hold=needs_hold
+    )
+    accepted = OrderAccepted(
+        order_id=5, account_id=7, side=side, price_ticks=ticks, size_lots=20, released_units=0
+    )
+    entry = OutputEntry(seq=3, input_id="5-0", time_ms=5, command_id=0, events=(fired, accepted))
+    message = account_message(entry, 7, SCALE)
+    assert message is not None
+    assert message["events"][1]["price"] == shown
+    assert account_message(entry, 8, SCALE) is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +217,18 @@ def test_each_hears_its_own_funding() -> None:
                 "qty": "0.02",
                 "realizedPnl": "-4",
                 "returned": "5",
+                "liquidationFee": "0",
+                "insuranceCover": "0",
+                "lossShare": "0",
             },
+        ),
+        (
+            cancelled(of_whole_position=True),
+            CANCELLED | {"cancelledQty": None, "remainingQty": None},
+        ),
+        (
+            cancelled(of_whole_position=False),
+            CANCELLED | {"cancelledQty": "0.001", "remainingQty": "0"},
         ),
     ],
 )

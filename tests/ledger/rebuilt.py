@@ -2,7 +2,7 @@
 fills, funding payments and closed positions say, and what its ledger says.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ class Rebuilt:
         self.funding = self.all("/user/funding", "payments")
         self.closed = self.all("/user/positions/history", "positions")
         self.positions = self.all("/user/positions", "positions")
-        self.kinds: Counter[str] = Counter()
+        self.kinds: defaultdict[str, Decimal] = defaultdict(Decimal)
         for line in self.ledger:
             self.kinds[line["kind"]] += Decimal(line["amount"])
 
