@@ -141,10 +141,10 @@ def test_a_triggered_market_order_that_only_reduces_shows_no_price(
         order_id=5, account_id=7, side=side, price_ticks=ticks, size_lots=20, released_units=0
     )
     entry = OutputEntry(seq=3, input_id="5-0", time_ms=5, command_id=0, events=(fired, accepted))
-    message = account_message(entry, 7, SCALE)
+    message = account_message(entry, 7, SCALE, {})
     assert message is not None
     assert message["events"][1]["price"] == shown
-    assert account_message(entry, 8, SCALE) is None
+    assert account_message(entry, 8, SCALE, {}) is None
 
 
 @pytest.mark.parametrize(
