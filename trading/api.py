@@ -23,12 +23,16 @@ from trading.answers import (
     order_answer,
     placed_answer,
     position_answer,
+    stays_words,
 )
 from trading.market_rules import all_market_rules, market_rules, market_ticker
 from trading.services.amending import OrderChanges
 from trading.services.terms import NewOrder
 
 OF_MARKET = query("marketId", "Only of this market.")
+PROTECTIVE = query(
+    "protective", "true: waiting reduce-only and closePosition orders go, too; else they stay.", bool
+)
 OF_STATUS = query("status", f"One of {', '.join(OrderStatus)}.")
 
 
@@ -109,16 +113,24 @@ class OrdersCancellingView(APIView):
         status=202,
         answer=OrdersCancelling,
         example=examples.ORDERS_CANCELLING,
-        parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders.")],
+        parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders."), PROTECTIVE],
         errors=(400, 401, 403, 404, 503),
     )
     def delete(self, request: Request) -> Response:
-        """Asks the engine of the market, or of all markets, to cancel every open and waiting
-        order."""
+        """Asks the engine of the market, or of all markets, to cancel open and waiting orders.
+        Waiting orders that only reduce, such as stops, stay unless `protective` is true."""
+        protective = _protective(request)
         markets = services.cancel_all_orders(
-            user_id_of(request), _market_filter(request), _side_filter(request)
+            user_id_of(request),
+            _market_filter(request),
+            _side_filter(request),
+            protective=protective,
         )
-        answer = OrdersCancelling(message="Cancels received.", market_ids=markets)
+        answer = OrdersCancelling(
+            message="Cancels received." + stays_words(protective),
+            market_ids=markets,
+            protective=protective,
+        )
         return Response(answer, status=202)
 
 
@@ -189,6 +201,13 @@ class FillsView(APIView):
 def _market_filter(request: Request) -> str | None:
     market_id = request.query_params.get("marketId")
     return None if market_id is None else market_rules(market_id).id
+
+
+def _protective(request: Request) -> bool:
+    word = request.query_params.get("protective", "false")
+    if word not in ("true", "false"):
+        raise invalid("protective", "protective must be true or false.")
+    return word == "true"
 
 
 def _side_filter(request: Request) -> Side | None:

@@ -92,7 +92,7 @@ def on_settle_market(state: State, command: SettleMarket, turn: Turn) -> None:
     )
     accounts = [account for _, account in sorted(state.accounts.items())]
     for account in accounts:
-        state.cancel_all(account, CancelReason.SETTLEMENT, turn)
+        state.cancel_all(account, CancelReason.SETTLEMENT, turn, protective=True)
         account.countdown_due_ms = 0
     positions = [account for account in accounts if account.position_lots]
     shares = _shares_of_losses(state, positions, command.price_ticks)

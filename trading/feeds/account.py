@@ -179,7 +179,7 @@ def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
         case MarginAdjustmentRejected():
             shown |= {"reason": event.code, "released": units_text(event.released_units)}
         case CountdownSet():
-            shown |= {"dueMs": event.due_ms}
+            shown |= {"dueMs": event.due_ms, "protective": event.protective}
         case PositionLiquidated():
             shown |= {"markPrice": scale.price(event.mark_price_ticks)}
             shown |= {"qty": scale.size(abs(event.position_lots))}
