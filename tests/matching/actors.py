@@ -22,6 +22,7 @@ from matching.core.invariants import check_invariants
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AdvanceClock,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -203,6 +204,10 @@ class Exchange:
     def mark(self, price: int) -> tuple[Event, ...]:
         return self.send(UpdateIndexPrice(index_price_ticks=price))
 
+    def ticks(self) -> tuple[Event, ...]:
+        """Its clock is moved, and nothing else."""
+        return self.send(AdvanceClock())
+
     def insures(self, units: int) -> tuple[Event, ...]:
         return self.send(FundInsurance(command_id=self.next_command_id(), amount_units=units))
 
@@ -297,9 +302,12 @@ class Trader:
         )
         return Placed(order.order_id, self.exchange.send(command))
 
-    def cancels_all(self, side: Side | None = None) -> Placed:
+    def cancels_all(self, side: Side | None = None, *, protective: bool = False) -> Placed:
         command = CancelAllOrders(
-            command_id=self.exchange.next_command_id(), account_id=self.account_id, side=side
+            command_id=self.exchange.next_command_id(),
+            account_id=self.account_id,
+            side=side,
+            protective=protective,
         )
         return Placed(0, self.exchange.send(command))
 
@@ -332,11 +340,12 @@ class Trader:
         )
         return Placed(0, self.exchange.send(command))
 
-    def counts_down(self, duration_ms: int) -> Placed:
+    def counts_down(self, duration_ms: int, *, protective: bool = False) -> Placed:
         command = SetCountdown(
             command_id=self.exchange.next_command_id(),
             account_id=self.account_id,
             countdown_ms=duration_ms,
+            protective=protective,
         )
         return Placed(0, self.exchange.send(command))
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from matching.messages.commands import (
+    AdvanceClock,
     ActivateOrder,
     AdjustMargin,
     AmendOrder,
@@ -108,7 +109,7 @@ class Audit:
             self._hold(command.order_id, command.hold_units)
             self.available[command.account_id] -= command.hold_units
             return True
-        if isinstance(command, UpdateIndexPrice):
+        if isinstance(command, (UpdateIndexPrice, AdvanceClock)):
             return True
         if command.command_id in self.seen:
             return False
