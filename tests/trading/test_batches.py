@@ -125,6 +125,16 @@ def test_a_countdown_is_promised(trader: Trader) -> None:
     assert command_of_row(row) == SetCountdown(
         command_id=row.pk, account_id=trader.user.pk, countdown_ms=5_000
     )
+    assert answer.body["protective"] is False
+    assert "stay" in answer.body["message"]
+    answer = trader.api.post("/orders/countdown", body | {"protective": True})
+    assert answer.body["protective"] is True
+    command = command_of_row(OutboxCommand.objects.get(pk=answer.body["commandId"]))
+    assert isinstance(command, SetCountdown)
+    assert command.protective
+    for wrong in ("true", 1, None):
+        answer = trader.api.post("/orders/countdown", body | {"protective": wrong})
+        assert answer.status == 400
     for wrong in (-1, 86_400_001, "5", 1.5, None, 2**70):
         answer = trader.api.post("/orders/countdown", body | {"countdownMs": wrong})
         assert (answer.status, answer.body["field"]) == (400, "countdownMs")
