@@ -171,6 +171,21 @@ def test_funding_past_and_to_come(market: Market) -> None:
     assert Api().get("/markets/NONE/funding").status == 404
 
 
+def test_the_estimate_of_a_split_interval(market: Market) -> None:
+    """0.01 % of the time before, and half of the interval at the 0.01 % that the samples say."""
+    due_ms = int(THEN.timestamp() * 1_000)
+    MarketStatus.objects.filter(pk="BTC-PERP").update(
+        premium_sum_ppb=600_000,
+        premium_count=2,
+        next_funding_ms=due_ms,
+        funding_since_ms=due_ms - market.funding_interval_ms // 2,
+        funding_is_split=True,
+        funding_accrued_ppb=100_000,
+    )
+    estimate = Api().get("/markets/BTC-PERP/funding").body["estimate"]
+    assert estimate["rate"] == "0.00015"
+
+
 def test_liquidations_are_public_without_a_name(trader: Trader, market: Market) -> None:
     MarketStatus.objects.filter(pk="BTC-PERP").update(insurance_units=1_042_500_000)
     Liquidation.objects.create(
