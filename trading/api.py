@@ -31,7 +31,9 @@ from trading.services.terms import NewOrder
 
 OF_MARKET = query("marketId", "Only of this market.")
 PROTECTIVE = query(
-    "protective", "true: waiting reduce-only and closePosition orders go, too; else they stay.", bool
+    "protective",
+    "true: waiting reduce-only and closePosition orders go, too.",
+    bool,
 )
 OF_STATUS = query("status", f"One of {', '.join(OrderStatus)}.")
 

@@ -326,9 +326,7 @@ def test_a_split_funding_interval_is_kept_until_it_is_settled(world, in_one_batc
         interval = status.funding_since_ms, status.funding_is_split, status.funding_accrued_ppb
         return interval, status.funding_rate_ppb, status.next_funding_ms
 
-    change = events.FundingChange(
-        since_ms=70, accrued_ppb=-5, rate_ppb=6, next_funding_ms=77
-    )
+    change = events.FundingChange(since_ms=70, accrued_ppb=-5, rate_ppb=6, next_funding_ms=77)
     world.say(mark_price(500, 500))
     world.say(events.MarketConfigured(config_version=4, funding_change=change))
     if not in_one_batch:

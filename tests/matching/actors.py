@@ -55,10 +55,11 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
-    TriggerBy,
-    TriggerKind,
 )
 from tests.matching.audit import Audit
+from tests.matching.conditions import stop_at, take_profit_at, trailing_stop_at
+
+__all__ = ["stop_at", "take_profit_at", "trailing_stop_at"]
 
 FUNDS = 1_000_000_000  # what every trader starts with
 PLENTY_PER_LOT = 3_000_000  # a hold that never runs short at prices around 1,000
@@ -303,11 +304,9 @@ class Trader:
         return Placed(order.order_id, self.exchange.send(command))
 
     def cancels_all(self, side: Side | None = None, *, protective: bool = False) -> Placed:
+        command_id = self.exchange.next_command_id()
         command = CancelAllOrders(
-            command_id=self.exchange.next_command_id(),
-            account_id=self.account_id,
-            side=side,
-            protective=protective,
+            command_id=command_id, account_id=self.account_id, side=side, protective=protective
         )
         return Placed(0, self.exchange.send(command))
 
@@ -389,21 +388,3 @@ def opens(exchange: Exchange, long: Trader, short: Trader, lots: int, leverage: 
     """At 1,000; the short's leverage is 10."""
     short.sells(lots, at=1_000)
     long.buys(lots, at=1_000, leverage=leverage)
-
-
-def stop_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
-    return Trigger(kind=TriggerKind.STOP, by=by, price_ticks=price)
-
-
-def take_profit_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
-    return Trigger(kind=TriggerKind.TAKE_PROFIT, by=by, price_ticks=price)
-
-
-def trailing_stop_at(price: int = 0, *, callback_ppm: int) -> Trigger:
-    """By the mark price; active at once if no price is given."""
-    return Trigger(
-        kind=TriggerKind.TRAILING_STOP,
-        by=TriggerBy.MARK,
-        price_ticks=price,
-        callback_ppm=callback_ppm,
-    )

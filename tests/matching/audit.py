@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from matching.messages.commands import (
-    AdvanceClock,
     ActivateOrder,
     AdjustMargin,
+    AdvanceClock,
     AmendOrder,
     Command,
     ConfigureMarket,

@@ -11,8 +11,8 @@ from matching.messages.commands import MarketConfig
 from matching.messages.events import (
     Event,
     FundingSettled,
-    MarkPriceChanged,
     MarketConfigured,
+    MarkPriceChanged,
     PositionLiquidated,
 )
 from matching.messages.vocabulary import MarketState
@@ -122,9 +122,7 @@ def test_other_settings_leave_the_interval_as_it_is() -> None:
 def test_the_cap_is_scaled_to_the_time_covered() -> None:
     """A premium of 10 % all the time; half an hour under a cap of 0.1 % an hour, half under 0.3 %:
     0.05 % and 0.15 %."""
-    exchange = Exchange(
-        funding_interval_ms=HOUR_MS, funding_cap_ppm=1_000, impact_notional_units=1
-    )
+    exchange = Exchange(funding_interval_ms=HOUR_MS, funding_cap_ppm=1_000, impact_notional_units=1)
     (carol,) = exchange.traders("carol")
     carol.buys(1, at=1_100)
     prices_until(exchange, START_MS + HOUR_MS // 2)

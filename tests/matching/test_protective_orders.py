@@ -139,7 +139,7 @@ def test_one_that_fires_takes_the_others_along() -> None:
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_placed_before_its_position_it_waits_for_it(restart: bool) -> None:
-    """A bracket: the entry is still open. Until it fills, the stop is nobody's; then it is bound."""
+    """A bracket: the entry is still open. Once it fills, the stop is bound to its position."""
     exchange = Exchange()
     alice, bob, carol = exchange.traders("alice", "bob", "carol")
     stop = alice.sells(2, at=950, trigger=stop_at(970), reduce_only=True)

@@ -8,8 +8,8 @@ import pytest
 
 from matching.messages.events import (
     CommandRejected,
-    MarkPriceChanged,
     MarketStateChanged,
+    MarkPriceChanged,
     PositionLiquidated,
 )
 from matching.messages.vocabulary import MarketState
@@ -30,7 +30,7 @@ from tests.matching.actors import Exchange, every, one_tier, only, opens
 )
 def test_limits_hold_for_orders_placed_from_then_on(setting: dict[str, Any], refused: str) -> None:
     exchange = Exchange()
-    alice, bob = exchange.traders("alice", "bob")
+    (alice,) = exchange.traders("alice")
     for _ in range(2):
         assert alice.buys(2, at=950).refused is None
     exchange.configures(**setting)
@@ -45,7 +45,10 @@ def test_an_amendment_is_judged_by_the_limits_of_its_time() -> None:
     order = alice.buys(2, at=950)
     exchange.configures(max_size_lots=2)
     assert alice.amends(order, at=951, lots=3, brings=10**7).names == ["AmendRejected"]
-    assert alice.amends(order, at=951, lots=2, brings=10**6).names == ["OrderAmended", "OrderRested"]
+    assert alice.amends(order, at=951, lots=2, brings=10**6).names == [
+        "OrderAmended",
+        "OrderRested",
+    ]
 
 
 def test_the_band_holds_at_once_for_fills() -> None:

@@ -182,7 +182,7 @@ def test_each_term_on_each_path(
 
 
 def waiting_market(restart: bool, **terms: Any) -> list[Event]:
-    """Alice is long and has a conditional order to sell; prices go up and down. All that happens."""
+    """All that happens: Alice is long, an order of hers to sell waits, prices go up and down."""
     exchange = Exchange(mark_clamp_ppm=1)
     alice, bob, carol = exchange.traders("alice", "bob", "carol")
     positioned(exchange, long=alice, short=bob, lots=5)

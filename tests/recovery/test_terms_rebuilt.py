@@ -15,7 +15,7 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
-from tests.recovery.exchange import MARKET, MARK_TICKS, Exchange
+from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange
 from trading.models import Market, Order
 from trading.services import amend_order, configure_market, place_order, set_countdown
 from trading.services.amending import OrderChanges
