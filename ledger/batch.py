@@ -183,6 +183,10 @@ class StatusChange:
     funding_rate_ppb: int | None = None
     funding_carry: int | None = None
     next_funding_ms: int | None = None
+    first_index_ms: int | None = None  # of the batch; a market's very first begins its funding
+    funding_since_ms: int | None = None
+    funding_is_split: bool | None = None
+    funding_accrued_ppb: int | None = None
     breaker_armed: bool | None = None
     insurance_delta_units: int = 0
 

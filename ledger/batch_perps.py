@@ -74,14 +74,14 @@ class HoldRequest(NamedTuple):
 
 @dataclass(slots=True)
 class PerpetualChanges:
-    """``countdowns``: due ms by user, 0 for one that ended; ``countdowns_over``: all of the market
-    ended first. ``applied_before``: commands that took effect in an earlier batch, as far as
-    refusals of the batch need to know."""
+    """``countdowns``: by user due ms, 0 for one that ended, and whether waiting reduce-only orders
+    go, too; ``countdowns_over``: all of the market ended first. ``applied_before``: commands that
+    took effect in an earlier batch, as far as refusals of the batch need to know."""
 
     hold_requests: list[HoldRequest] = field(default_factory=list)
     liquidations: list[LiquidationRow] = field(default_factory=list)
     fundings: list[FundingRow] = field(default_factory=list)
     settlements: list[SettlementRow] = field(default_factory=list)
-    countdowns: dict[int, int] = field(default_factory=dict)
+    countdowns: dict[int, tuple[int, bool]] = field(default_factory=dict)
     countdowns_over: bool = False
     applied_before: frozenset[int] = frozenset()

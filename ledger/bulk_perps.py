@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ledger.arrays import numbers, numbers_or_nulls, words
+from ledger.arrays import numbers, numbers_or_nulls, truths, words
 from ledger.batch import Batch, OrderRow
 from ledger.statements import Cursor, Statements
 
@@ -56,9 +56,11 @@ END_COUNTDOWNS = """
     DELETE FROM trading_countdown WHERE market_id = %s AND user_id = ANY(%s::bigint[])
 """
 SET_COUNTDOWNS = """
-    INSERT INTO trading_countdown (market_id, user_id, due_ms)
-    SELECT %s, v.user_id, v.due_ms FROM unnest(%s::bigint[], %s::bigint[]) AS v(user_id, due_ms)
-        ON CONFLICT (user_id, market_id) DO UPDATE SET due_ms = excluded.due_ms
+    INSERT INTO trading_countdown (market_id, user_id, due_ms, protective)
+    SELECT %s, v.user_id, v.due_ms, v.protective
+      FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS v(user_id, due_ms, protective)
+        ON CONFLICT (user_id, market_id) DO UPDATE
+       SET due_ms = excluded.due_ms, protective = excluded.protective
 """
 APPLIED_BEFORE = """
     SELECT id FROM trading_outboxcommand
@@ -118,10 +120,11 @@ def _write_countdowns(cursor: Cursor, batch: Batch) -> None:
     perps = batch.perps
     if perps.countdowns_over:
         cursor.execute(END_ALL_COUNTDOWNS, (batch.market_id,))
-    ended = [user_id for user_id, due_ms in perps.countdowns.items() if not due_ms]
-    running = {user_id: due_ms for user_id, due_ms in perps.countdowns.items() if due_ms}
+    ended = [user_id for user_id, (due_ms, _) in perps.countdowns.items() if not due_ms]
+    running = {user_id: one for user_id, one in perps.countdowns.items() if one[0]}
     if ended:
         cursor.execute(END_COUNTDOWNS, (batch.market_id, numbers(ended)))
     if running:
-        due = numbers(running), numbers(running.values())
-        cursor.execute(SET_COUNTDOWNS, (batch.market_id, *due))
+        due = numbers(due_ms for due_ms, _ in running.values())
+        protective = truths(protective for _, protective in running.values())
+        cursor.execute(SET_COUNTDOWNS, (batch.market_id, numbers(running), due, protective))

@@ -22,7 +22,13 @@ from matching.messages.snapshot import (
     PositionRow,
     WaitingRow,
 )
-from matching.messages.vocabulary import MarketState, OrderStatus, Side, TimeInForce
+from matching.messages.vocabulary import (
+    MarketState,
+    OrderStatus,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from trading.conversions import to_ms
 from trading.models import Countdown, Fill, Order, OutboxCommand, Position
 from trading.outbox import command_of_order
@@ -63,6 +69,9 @@ def engine_snapshot_of_rows(cursor: MarketCursor) -> EngineSnapshot:
         funding_rate_ppb=status.funding_rate_ppb,
         funding_carry=status.funding_carry,
         next_funding_ms=status.next_funding_ms,
+        funding_since_ms=status.funding_since_ms,
+        funding_is_split=status.funding_is_split,
+        funding_accrued_ppb=status.funding_accrued_ppb,
         last_trade_id=last_trade_id,
         last_arrival=max([0, *(o.arrival for o in orders), *(w.arrival for w in waiting)]),
         fees_units=fees_units,
@@ -110,6 +119,7 @@ def _order_rows(market_id: str) -> list[OrderRow]:
             expires_ms=to_ms(row.expires_at),
             filled_lots=row.filled_lots,
             arrival=row.arrival,
+            self_trade_prevention=SelfTradePrevention(row.self_trade_prevention),
         )
         for row in rows
     ]
@@ -140,11 +150,12 @@ def _position_rows(market_id: str) -> list[PositionRow]:
     columns = ("user_id", "position_lots", "entry_cost_units", "margin_units")
     held = {row[0]: row[1:] for row in positions.exclude(position_lots=0).values_list(*columns)}
     countdowns = Countdown.objects.filter(market_id=market_id)
-    due_ms = dict(countdowns.values_list("user_id", "due_ms"))
+    running = {row.user_id: (row.due_ms, row.protective) for row in countdowns}
     rows = []
-    for user_id in sorted({*held, *due_ms}):
+    for user_id in sorted({*held, *running}):
         lots, cost, margin = held.get(user_id, (0, 0, 0))
-        rows.append(PositionRow(user_id, lots, cost, margin, due_ms.get(user_id, 0)))
+        due_ms, protective = running.get(user_id, (0, False))
+        rows.append(PositionRow(user_id, lots, cost, margin, due_ms, protective))
     return rows
 
 

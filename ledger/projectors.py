@@ -212,7 +212,16 @@ def _take_leverage(row: PositionRow, moved: Moved, lots: int) -> None:
 
 
 def project_market_configured(batch: Batch, _entry: OutputEntry, event: MarketConfigured) -> None:
-    batch.market_status().applied_config_version = event.config_version
+    status = batch.market_status()
+    status.applied_config_version = event.config_version
+    change = event.funding_change
+    if change is not None:
+        status.funding_since_ms = change.since_ms
+        status.funding_is_split = True
+        status.funding_accrued_ppb = change.accrued_ppb
+        status.funding_rate_ppb = change.rate_ppb
+        status.next_funding_ms = change.next_funding_ms
+        status.premium_sum_ppb = status.premium_count = 0
 
 
 def project_cancel_rejected(_batch: Batch, _entry: OutputEntry, _event: CancelRejected) -> None:

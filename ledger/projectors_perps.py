@@ -129,7 +129,10 @@ def project_insurance_funded(batch: Batch, _entry: OutputEntry, event: Insurance
 
 def project_funding_settled(batch: Batch, _entry: OutputEntry, event: FundingSettled) -> None:
     status = batch.market_status()
-    status.funding_rate_ppb = event.rate_ppb
+    interval_rate = event.interval_rate_ppb
+    status.funding_rate_ppb = event.rate_ppb if interval_rate is None else interval_rate
+    status.funding_since_ms = status.funding_accrued_ppb = 0
+    status.funding_is_split = False
     status.funding_carry = event.carry
     status.next_funding_ms = event.next_funding_ms
     status.premium_sum_ppb = 0
@@ -227,7 +230,7 @@ def project_position_settled(batch: Batch, _entry: OutputEntry, event: PositionS
 
 
 def project_countdown_set(batch: Batch, _entry: OutputEntry, event: CountdownSet) -> None:
-    batch.perps.countdowns[event.account_id] = event.due_ms
+    batch.perps.countdowns[event.account_id] = (event.due_ms, event.protective)
 
 
 def project_mark_price_changed(batch: Batch, _entry: OutputEntry, event: MarkPriceChanged) -> None:
@@ -236,6 +239,8 @@ def project_mark_price_changed(batch: Batch, _entry: OutputEntry, event: MarkPri
     status.mark_price_ticks = event.mark_price_ticks
     status.index_price_ticks = event.index_price_ticks
     status.index_ms = event.index_ms
+    if status.first_index_ms is None:
+        status.first_index_ms = event.index_ms
     status.index_stale = event.index_stale
     status.premium_sum_ppb = event.premium_sum_ppb
     status.premium_count = event.premium_count

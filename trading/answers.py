@@ -69,6 +69,19 @@ class MarketCommandSent(Answer, frozen=True):
     command_id: int
 
 
+class CountdownSent(MarketCommandSent, frozen=True):
+    """`protective`: whether waiting reduce-only and closePosition orders go, too."""
+
+    protective: bool
+
+
+def stays_words(protective: bool) -> str:
+    """What a cancel of all orders leaves alone, said behind its answer."""
+    if protective:
+        return ""
+    return " Waiting reduce-only and closePosition orders stay; protective true cancels them, too."
+
+
 class LeverageSet(Answer, frozen=True):
     message: str
     market_id: str
@@ -86,8 +99,11 @@ class TriggerAnswer(Answer, frozen=True):
 
 
 class OrdersCancelling(Answer, frozen=True):
+    """`protective`: whether waiting reduce-only and closePosition orders go, too."""
+
     message: str
     market_ids: list[str]
+    protective: bool
 
 
 class OrderAnswer(Answer, frozen=True):

@@ -25,6 +25,7 @@ from trading.answers import (
     order_answer,
     placed_answer,
     position_answer,
+    stays_words,
 )
 from trading.market_rules import all_market_rules, market_rules, market_ticker
 from trading.reading import (
@@ -39,6 +40,11 @@ from trading.services.terms import NewOrder
 
 OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
 BY_CLIENT_ORDER_ID = query("clientOrderId", "What the order was placed with.", required=True)
+PROTECTIVE = query(
+    "protective",
+    "true: waiting reduce-only and closePosition orders go, too.",
+    bool,
+)
 
 
 class OrderPlacingView(APIView):
@@ -178,16 +184,24 @@ class OrdersCancellingView(APIView):
         status=202,
         answer=OrdersCancelling,
         example=examples.ORDERS_CANCELLING,
-        parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders.")],
+        parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders."), PROTECTIVE],
         errors=(400, 401, 403, 404, 503),
     )
     def delete(self, request: Request) -> Response:
-        """Asks the engine of the market, or of all markets, to cancel every open and waiting
-        order."""
+        """Asks the engine of the market, or of all markets, to cancel open and waiting orders.
+        Waiting orders that only reduce, such as stops, stay unless `protective` is true."""
+        protective = _protective(request)
         markets = services.cancel_all_orders(
-            user_id_of(request), market_filter(request), _side_filter(request)
+            user_id_of(request),
+            market_filter(request),
+            _side_filter(request),
+            protective=protective,
         )
-        answer = OrdersCancelling(message="Cancels received.", market_ids=markets)
+        answer = OrdersCancelling(
+            message="Cancels received." + stays_words(protective),
+            market_ids=markets,
+            protective=protective,
+        )
         return Response(answer, status=202)
 
 
@@ -279,6 +293,13 @@ class FillsView(APIView):
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]
         return Response(FillsPage(fills=fills, next_cursor=next_cursor))
+
+
+def _protective(request: Request) -> bool:
+    word = request.query_params.get("protective", "false")
+    if word not in ("true", "false"):
+        raise invalid("protective", "protective must be true or false.")
+    return word == "true"
 
 
 def _side_filter(request: Request) -> Side | None:

@@ -68,13 +68,23 @@ ORDERS_PLACED = {
 ORDERS_BATCH_CANCELLING = {
     "results": [_ITEM | {"message": "Cancel received.", "status": "open"}],
 }
-NEW_COUNTDOWN = {"marketId": "BTC-PERP", "countdownMs": 60_000}
-COUNTDOWN_SENT = {"message": "Countdown received.", "marketId": "BTC-PERP", "commandId": 81}
+NEW_COUNTDOWN = {"marketId": "BTC-PERP", "countdownMs": 60_000, "protective": False}
+_STAY = "Waiting reduce-only and closePosition orders stay; protective true cancels them, too."
+COUNTDOWN_SENT = {
+    "message": f"Countdown received. {_STAY}",
+    "marketId": "BTC-PERP",
+    "commandId": 81,
+    "protective": False,
+}
 MARGIN_CHANGE = {"amount": "250", "idempotencyKey": "more-margin-1"}
 MARGIN_SENT = {"message": "Margin change received.", "marketId": "BTC-PERP", "commandId": 82}
 NEW_LEVERAGE = {"leverage": 20}
 LEVERAGE_SET = {"message": "Leverage set.", "marketId": "BTC-PERP", "leverage": 20}
-ORDERS_CANCELLING = {"message": "Cancels received.", "marketIds": ["BTC-PERP"]}
+ORDERS_CANCELLING = {
+    "message": f"Cancels received. {_STAY}",
+    "marketIds": ["BTC-PERP"],
+    "protective": False,
+}
 ORDER = {
     "id": 17,
     "userId": 42,

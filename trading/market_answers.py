@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from matching.messages.funding import funding_rate_ppb
+from matching.messages.funding import funding_rate_ppb, part_ppb, sum_of_parts_ppb
 from matching.messages.streams import Depth, Ticker
 from matching.messages.vocabulary import Side
 from trading.answers import Answer, price_or_none
@@ -253,6 +253,10 @@ def funding_estimate(status: MarketStatus, rules: MarketRules) -> FundingEstimat
         rules.funding_interest_ppm,
         rules.funding_cap_ppm,
     )
+    if status.funding_is_split:
+        lasts_ms = status.next_funding_ms - status.funding_since_ms
+        part = part_ppb(rate_ppb, lasts_ms, rules.funding_interval_ms)
+        rate_ppb = sum_of_parts_ppb(status.funding_accrued_ppb, part)
     return FundingEstimate(rate=ppb_text(rate_ppb), funding_time=from_ms(status.next_funding_ms))
 
 

@@ -15,7 +15,14 @@ from exchange_site.schema import COMPONENT, documented, query
 from matching.messages.limits import MAX_ID
 from trading import api_examples as examples
 from trading import selectors, services
-from trading.answers import BatchAnswer, LeverageSet, MarketCommandSent, batch_item
+from trading.answers import (
+    BatchAnswer,
+    CountdownSent,
+    LeverageSet,
+    MarketCommandSent,
+    batch_item,
+    stays_words,
+)
 from trading.services.batching import BATCH_MAX
 from trading.services.terms import NewOrder, Number
 
@@ -36,10 +43,12 @@ class NewOrders(_Body, frozen=True):
 
 
 class NewCountdown(_Body, frozen=True):
-    """0 stops the countdown; at most a day."""
+    """0 stops the countdown; at most a day. ``protective``: waiting reduce-only and closePosition
+    orders go, too."""
 
     market_id: str
     countdown_ms: int
+    protective: bool = False
 
 
 class MarginChange(_Body, frozen=True):
@@ -109,16 +118,22 @@ class CountdownView(APIView):
         body=NewCountdown,
         body_example=examples.NEW_COUNTDOWN,
         status=202,
-        answer=MarketCommandSent,
+        answer=CountdownSent,
         example=examples.COUNTDOWN_SENT,
         errors=(400, 401, 403, 404, 503),
     )
     def post(self, request: Request) -> Response:
-        """Send it again and again while all is well: if you stop, your orders in the market go."""
+        """Send it again and again while all is well: if you stop, your orders in the market go.
+        Waiting orders that only reduce, such as stops, stay unless `protective` is true."""
         body = parse_body(request, NewCountdown)
-        command_id = services.set_countdown(user_id_of(request), body.market_id, body.countdown_ms)
-        answer = MarketCommandSent(
-            message="Countdown received.", market_id=body.market_id, command_id=command_id
+        command_id = services.set_countdown(
+            user_id_of(request), body.market_id, body.countdown_ms, protective=body.protective
+        )
+        answer = CountdownSent(
+            message="Countdown received." + stays_words(body.protective),
+            market_id=body.market_id,
+            command_id=command_id,
+            protective=body.protective,
         )
         return Response(answer, status=202)
 

@@ -23,7 +23,6 @@ from matching.messages.vocabulary import (
     CancelReason,
     OrderType,
     RejectCode,
-    SelfTradePrevention,
     Side,
     TimeInForce,
 )
@@ -106,7 +105,7 @@ def _as_new(order: Order, command: AmendOrder, remaining: int) -> PlaceOrder:
         maker_fee_ppm=order.maker_fee_ppm,
         taker_fee_ppm=order.taker_fee_ppm,
         reduce_only=order.reduce_only,
-        self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
+        self_trade_prevention=order.self_trade_prevention,
     )
 
 

@@ -19,6 +19,8 @@ needs to know about it.
 from collections.abc import Iterator
 from typing import Final
 
+from matching.messages.vocabulary import SelfTradePrevention
+
 PAGE_BITS: Final = 5
 PAGE_MASK: Final = 31
 WORD_BITS: Final = 10
@@ -35,6 +37,7 @@ class Order:
     filled_lots                 so far
     maker_fee_ppm, taker_fee_ppm
     post_only                   must not take when it is amended either
+    self_trade_prevention       when it is amended into the book
     expires_ms                  0: never
     arrival                     rises with every order of the market: "newer" means larger
     level, newer, older         its place in the book while it rests; level is None elsewhere
@@ -58,6 +61,7 @@ class Order:
         "reduce_only",
         "remaining_lots",
         "reserve_per_lot_units",
+        "self_trade_prevention",
         "taker_fee_ppm",
     )
 
@@ -79,6 +83,7 @@ class Order:
         expires_ms: int,
         arrival: int,
         filled_lots: int = 0,
+        self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER,
     ) -> None:
         self.order_id = order_id
         self.account_id = account_id
@@ -92,6 +97,7 @@ class Order:
         self.taker_fee_ppm = taker_fee_ppm
         self.reduce_only = reduce_only
         self.post_only = post_only
+        self.self_trade_prevention = self_trade_prevention
         self.expires_ms = expires_ms
         self.filled_lots = filled_lots
         self.arrival = arrival

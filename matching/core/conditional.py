@@ -119,14 +119,15 @@ def on_activate_order(state: State, command: ActivateOrder, turn: Turn) -> None:
     )
 
 
-def cancel_closing_orders_of_flat(state: State, turn: Turn) -> None:
-    """Close-position orders go when their position does."""
-    for account in list(turn.repositioned.values()):
-        for waiting in list(account.waiting.values()):
-            if waiting.command.close_position and not reducible_lots(
-                account.position_lots, waiting.is_long
-            ):
-                state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
+def cancel_orders_of_ended_positions(state: State, turn: Turn) -> None:
+    """Waiting orders that only reduce go with the position they would have reduced, when it is
+    closed and when it flips. One that was placed before its position waits for it to come, whatever
+    else the account holds meanwhile."""
+    for ended, is_long in ((turn.ended_long, False), (turn.ended_short, True)):
+        for account in ended.values():
+            for waiting in list(account.waiting.values()):
+                if waiting.command.reduce_only and waiting.is_long is is_long:
+                    state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
 
 
 def on_set_countdown(state: State, command: SetCountdown, turn: Turn) -> None:
@@ -135,9 +136,16 @@ def on_set_countdown(state: State, command: SetCountdown, turn: Turn) -> None:
         return
     account = state.account(command.account_id, turn)
     account.countdown_due_ms = turn.now_ms + command.countdown_ms if command.countdown_ms else 0
+    account.countdown_protective = bool(command.countdown_ms) and command.protective
     if account.countdown_due_ms:
         state.set_timer(account.countdown_due_ms, COUNTDOWN, account.account_id)
-    turn.events.append(CountdownSet(account_id=account.account_id, due_ms=account.countdown_due_ms))
+    turn.events.append(
+        CountdownSet(
+            account_id=account.account_id,
+            due_ms=account.countdown_due_ms,
+            protective=account.countdown_protective,
+        )
+    )
 
 
 def run_timers(state: State, turn: Turn) -> None:
@@ -150,9 +158,25 @@ def run_timers(state: State, turn: Turn) -> None:
             continue
         account = state.accounts.get(an_id)
         if account is not None and account.countdown_due_ms == due_ms:
+            protective = account.countdown_protective
             account.countdown_due_ms = 0
-            state.cancel_all(account, CancelReason.COUNTDOWN, turn)
+            account.countdown_protective = False
+            state.cancel_all(account, CancelReason.COUNTDOWN, turn, protective=protective)
             turn.events.append(CountdownSet(account_id=an_id, due_ms=0))
+
+
+def next_timer_ms(state: State) -> int:
+    """When the next order or countdown ends; 0: none does. Overtaken timers are dropped."""
+    while state.timers:
+        due_ms, what, an_id = state.timers[0]
+        if what == COUNTDOWN:
+            account = state.accounts.get(an_id)
+            if account is not None and account.countdown_due_ms == due_ms:
+                return due_ms
+        elif state.book.orders.get(an_id) or state.triggers.find(an_id):
+            return due_ms
+        heapq.heappop(state.timers)
+    return 0
 
 
 def _expire(state: State, order_id: int, due_ms: int, turn: Turn) -> None:

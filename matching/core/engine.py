@@ -16,8 +16,9 @@ A command that already took effect causes nothing of its own. A refusal is an ev
 from matching.core import snapshot
 from matching.core.amend import on_amend_order
 from matching.core.conditional import (
-    cancel_closing_orders_of_flat,
+    cancel_orders_of_ended_positions,
     fire_triggers,
+    next_timer_ms,
     on_activate_order,
     on_set_countdown,
     run_timers,
@@ -35,6 +36,7 @@ from matching.core.state import State, Turn
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AdvanceClock,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -75,6 +77,19 @@ class Engine:
         """Of the last command applied."""
         return self.state.seq
 
+    @property
+    def next_due_ms(self) -> int:
+        """When something happens by the clock alone: an order or a countdown ends, the index goes
+        stale, funding is settled. 0: nothing will. Whoever feeds the engine sees to it that a
+        command, if need be `AdvanceClock`, comes then."""
+        state, config = self.state, self.state.config
+        due = [next_timer_ms(state)]
+        if config is not None and state.mark_price_ticks and not state.index_stale:
+            due.append(state.index_ms + config.index_stale_ms + 1)
+            if is_pricing(state):
+                due.append(state.next_funding_ms)
+        return min((ms for ms in due if ms), default=0)
+
     def digest(self) -> str:
         return snapshot.digest(self.state)
 
@@ -86,6 +101,8 @@ class Engine:
             on_place_order(self.state, command, turn)
         elif isinstance(command, UpdateIndexPrice):
             self._on_update_index_price(command, turn)
+        elif isinstance(command, AdvanceClock):
+            pass  # to begin the turn was all
         elif command.command_id not in self.state.recent_commands:
             self._apply_once(command, turn)
         return self._end(turn)
@@ -123,7 +140,7 @@ class Engine:
         state = self.state
         fire_triggers(state, turn)
         if turn.repositioned:
-            cancel_closing_orders_of_flat(state, turn)
+            cancel_orders_of_ended_positions(state, turn)
             for account in turn.repositioned.values():
                 turn.events.append(
                     PositionChanged(

@@ -80,7 +80,7 @@ def _liquidate(
     mark = state.mark_price_ticks
     equity = equity_units(state, account)
     notional = state.tiers.k * abs(account.position_lots) * mark
-    cancelled = state.cancel_all(account, CancelReason.LIQUIDATION, turn)
+    cancelled = state.cancel_all(account, CancelReason.LIQUIDATION, turn, protective=True)
     closes_long = account.position_lots > 0
     lower, upper = band_edges(mark, config.price_band_ppm)
     limit = lower if closes_long else upper

@@ -1,5 +1,6 @@
 """Rules and states of a market, as the operator sets them."""
 
+from matching.core.funding import change_funding_rules
 from matching.core.state import State, Turn
 from matching.messages.commands import ConfigureMarket, MarketConfig, SetMarketState
 from matching.messages.events import CommandRejected, MarketConfigured, MarketStateChanged
@@ -14,8 +15,13 @@ def on_configure_market(state: State, command: ConfigureMarket, turn: Turn) -> N
     if code is not None:
         turn.events.append(CommandRejected(code=code))
         return
+    before, funding = state.config, None
+    if before is not None:
+        funding = change_funding_rules(state, before, config, turn.now_ms)
     take_config(state, config)
-    turn.events.append(MarketConfigured(config_version=config.config_version))
+    turn.events.append(
+        MarketConfigured(config_version=config.config_version, funding_change=funding)
+    )
 
 
 def take_config(state: State, config: MarketConfig) -> None:

@@ -113,6 +113,7 @@ def _accept(state: State, command: PlaceOrder, turn: Turn) -> Order:
         taker_fee_ppm=command.taker_fee_ppm,
         reduce_only=command.reduce_only,
         post_only=command.time_in_force is TimeInForce.GTX,
+        self_trade_prevention=command.self_trade_prevention,
         expires_ms=command.expires_ms,
         arrival=state.last_arrival,
     )
@@ -392,4 +393,6 @@ def on_cancel_all_orders(state: State, command: CancelAllOrders, turn: Turn) -> 
     account = state.accounts.get(command.account_id)
     if account is not None:
         is_long = None if command.side is None else command.side is Side.LONG
-        state.cancel_all(account, command.reason, turn, is_long)
+        state.cancel_all(
+            account, command.reason, turn, protective=command.protective, is_long=is_long
+        )

@@ -50,6 +50,7 @@ def take_index_price(state: State, config: MarketConfig, index_ticks: int, turn:
         state.premium_count += 1
     if not state.next_funding_ms:
         state.next_funding_ms = next_multiple(turn.now_ms, config.funding_interval_ms)
+        state.funding_since_ms = turn.now_ms
     mark = mark_price(state, config, index_ticks, turn.now_ms)
     if _trips_breaker(state, config, mark):
         _tell(state, premium_ppb, turn)  # the old mark, with the index that was taken
@@ -99,7 +100,7 @@ def next_multiple(now_ms: int, interval_ms: int) -> int:
 def mark_price(state: State, config: MarketConfig, index_ticks: int, now_ms: int) -> int:
     """In ticks; see the theory above."""
     interval = config.funding_interval_ms
-    left_ms = max(0, state.next_funding_ms - now_ms)
+    left_ms = max(0, min(interval, state.next_funding_ms - now_ms))
     p1 = _rounded(index_ticks * (PPB * interval + state.funding_rate_ppb * left_ms), PPB * interval)
     p2 = p1
     if state.basis:

@@ -50,7 +50,7 @@ def on_settle_market(state: State, command: SettleMarket, turn: Turn) -> None:
     )
     accounts = [account for _, account in sorted(state.accounts.items())]
     for account in accounts:
-        state.cancel_all(account, CancelReason.SETTLEMENT, turn)
+        state.cancel_all(account, CancelReason.SETTLEMENT, turn, protective=True)
         account.countdown_due_ms = 0
     positions = [account for account in accounts if account.position_lots]
     worths = [_profit(state, a, command.price_ticks) + a.margin_units for a in positions]

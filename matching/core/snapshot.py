@@ -38,6 +38,9 @@ _PLAIN = (
     "premium_sum_ppb",
     "premium_count",
     "funding_rate_ppb",
+    "funding_since_ms",
+    "funding_is_split",
+    "funding_accrued_ppb",
     "funding_carry",
     "next_funding_ms",
     "last_trade_id",
@@ -63,6 +66,7 @@ def take(state: State, input_id: str) -> EngineSnapshot:
             a.entry_cost_units,
             a.margin_units,
             a.countdown_due_ms,
+            a.countdown_protective,
         )
         for _, a in sorted(state.accounts.items())
         if a.position_lots or a.countdown_due_ms
@@ -102,6 +106,7 @@ def _row(order: Order) -> OrderRow:
         order.expires_ms,
         order.filled_lots,
         order.arrival,
+        order.self_trade_prevention,
     )
 
 
@@ -122,6 +127,7 @@ def _order(row: OrderRow) -> Order:
         expires_ms=row.expires_ms,
         filled_lots=row.filled_lots,
         arrival=row.arrival,
+        self_trade_prevention=row.self_trade_prevention,
     )
 
 
@@ -153,6 +159,7 @@ def _restore_position(state: State, position: PositionRow) -> None:
     account.entry_cost_units = position.entry_cost_units
     account.margin_units = position.margin_units
     account.countdown_due_ms = position.countdown_due_ms
+    account.countdown_protective = position.countdown_protective
     state.accounts[position.account_id] = account
     state.net_lots += position.position_lots
     state.open_interest_lots += max(0, position.position_lots)

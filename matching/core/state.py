@@ -39,12 +39,14 @@ class Account:
     """One trader's share of the market. Exists only while it has a position, orders or a countdown.
 
     waiting             conditional orders, oldest first; those that fired and await their hold too
-    countdown_due_ms    when all its orders go; 0: never
+    countdown_due_ms    when its orders go; 0: never
+    countdown_protective    waiting orders that only reduce go then, too
     """
 
     __slots__ = (
         "account_id",
         "countdown_due_ms",
+        "countdown_protective",
         "entry_cost_units",
         "margin_units",
         "open_orders",
@@ -62,6 +64,7 @@ class Account:
         self.reduce_only_lots = 0  # Σ remaining over its resting reduce-only orders
         self.waiting: dict[int, WaitingOrder] = {}
         self.countdown_due_ms = 0
+        self.countdown_protective = False
 
     def is_idle(self) -> bool:
         return not (self.position_lots or self.open_orders or self.waiting or self.countdown_due_ms)
@@ -71,7 +74,15 @@ class Turn:
     """One command's turn: its time, what the market was worth before it, the events so far, and the
     accounts it touched, in order."""
 
-    __slots__ = ("events", "now_ms", "repositioned", "touched", "worth_before_units")
+    __slots__ = (
+        "ended_long",
+        "ended_short",
+        "events",
+        "now_ms",
+        "repositioned",
+        "touched",
+        "worth_before_units",
+    )
 
     def __init__(self, now_ms: int, worth_before_units: int) -> None:
         self.now_ms = now_ms
@@ -79,6 +90,8 @@ class Turn:
         self.events: list[Event] = []
         self.touched: dict[int, Account] = {}  # may have become idle
         self.repositioned: dict[int, Account] = {}  # whose position changed
+        self.ended_long: dict[int, Account] = {}  # whose long position is gone
+        self.ended_short: dict[int, Account] = {}
 
 
 class State:
@@ -101,9 +114,12 @@ class State:
         self.index_stale = False
         self.breaker_armed = True  # a jump of the mark halts the market
         self.basis: deque[tuple[int, int]] = deque()  # (ms, 2·(mid − index)), the last 30 s
-        self.premium_sum_ppb = 0  # of this funding interval
+        self.premium_sum_ppb = 0  # of this funding interval, or its part under the present rules
         self.premium_count = 0
-        self.funding_rate_ppb = 0  # of the last settlement
+        self.funding_rate_ppb = 0  # of a whole interval, as the last settlement found it
+        self.funding_since_ms = 0  # since when the samples count; 0: the interval's beginning
+        self.funding_is_split = False  # the rules changed within this interval
+        self.funding_accrued_ppb = 0  # what its parts under former rules are charged
         self.funding_carry = 0  # what rounding left, in billionths of a unit per lot
         self.next_funding_ms = 0  # 0: not set yet
         self.last_trade_id = 0
@@ -229,6 +245,10 @@ class State:
         account.position_lots = position_lots
         account.entry_cost_units = entry_cost_units
         account.margin_units = margin_units
+        if before > 0 >= position_lots:
+            turn.ended_long[account.account_id] = account
+        elif before < 0 <= position_lots:
+            turn.ended_short[account.account_id] = account
         turn.repositioned[account.account_id] = account
         turn.touched[account.account_id] = account
         self.unindexed[account.account_id] = account
@@ -263,12 +283,19 @@ class State:
         account: Account,
         reason: CancelReason,
         turn: Turn,
+        *,
+        protective: bool,
         is_long: bool | None = None,
     ) -> int:
-        """Resting and waiting orders, of both sides or one; how many."""
+        """Resting and waiting orders, of both sides or one; how many. Without ``protective``
+        waiting orders that only reduce stay: without them a position would stand unprotected."""
         turn.touched[account.account_id] = account
         resting = [o for o in account.open_orders.values() if is_long in (None, o.is_long)]
-        waiting = [w for w in account.waiting.values() if is_long in (None, w.is_long)]
+        waiting = [
+            w
+            for w in account.waiting.values()
+            if is_long in (None, w.is_long) and (protective or not w.command.reduce_only)
+        ]
         for order in resting:
             self.cancel(order, account, reason, turn)
         for conditional in waiting:

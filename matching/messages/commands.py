@@ -217,11 +217,15 @@ class FundInsurance(_Command, frozen=True, tag="FundInsurance"):
 
 
 class SetCountdown(_Command, frozen=True, tag="SetCountdown"):
-    """Cancel all orders of the account this long after now, unless set anew; 0 disables."""
+    """Cancel the orders of the account this long after now, unless set anew; 0 disables.
+
+    protective   as in `CancelAllOrders`
+    """
 
     command_id: Id
     account_id: Id
     countdown_ms: Annotated[int, Meta(ge=0, le=86_400_000)]
+    protective: bool = False
 
 
 class SettleMarket(_Command, frozen=True, tag="SettleMarket"):
@@ -232,12 +236,17 @@ class SettleMarket(_Command, frozen=True, tag="SettleMarket"):
 
 
 class CancelAllOrders(_Command, frozen=True, tag="CancelAllOrders"):
-    """Cancel every open and waiting order of the account in this market, or those of a side."""
+    """Cancel the open and waiting orders of the account in this market, or those of a side.
+
+    protective   waiting orders that only reduce (reduce-only and close-position) go, too; else they
+                 stay, and with them what protects the position
+    """
 
     command_id: Id
     account_id: Id
     side: Side | None = None
     reason: CancelReason = CancelReason.USER
+    protective: bool = False
 
 
 class UpdateIndexPrice(_Command, frozen=True, tag="UpdateIndexPrice"):
@@ -247,6 +256,11 @@ class UpdateIndexPrice(_Command, frozen=True, tag="UpdateIndexPrice"):
     """
 
     index_price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)]
+
+
+class AdvanceClock(_Command, frozen=True, tag="AdvanceClock"):
+    """Something is due and no other command has come. Carries nothing: time is in the id of its
+    entry. Where nothing is due any more it changes nothing, so it may come twice."""
 
 
 Command = (
@@ -262,4 +276,5 @@ Command = (
     | FundInsurance
     | SettleMarket
     | UpdateIndexPrice
+    | AdvanceClock
 )

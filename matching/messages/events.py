@@ -30,8 +30,25 @@ class _Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     pass
 
 
+class FundingChange(Struct, frozen=True, kw_only=True):
+    """The funding interval was split by other rules.
+
+    since_ms          when; samples of the premium count from here
+    accrued_ppb       what the time before is charged at the next settlement, at ``next_funding_ms``
+    rate_ppb          the last rate, as one of the new interval
+    """
+
+    since_ms: int
+    accrued_ppb: int
+    rate_ppb: int
+    next_funding_ms: int
+
+
 class MarketConfigured(_Event, frozen=True, tag="MarketConfigured"):
+    """funding_change: where interval, interest or cap of funding changed within an interval."""
+
     config_version: int
+    funding_change: FundingChange | None = None
 
 
 class MarketStateChanged(_Event, frozen=True, tag="MarketStateChanged"):
@@ -44,7 +61,7 @@ class MarkPriceChanged(_Event, frozen=True, tag="MarkPriceChanged"):
     """index_stale: prices are too old or too few; nothing is liquidated or settled meanwhile.
 
     premium_ppb: this moment's sample of the premium; sum and count are of all samples of the
-    funding interval, which is settled at ``next_funding_ms``.
+    funding interval (since its rules changed, if they did), settled at ``next_funding_ms``.
     """
 
     mark_price_ticks: int
@@ -270,7 +287,9 @@ class FundingSettled(_Event, frozen=True, tag="FundingSettled"):
 
     Margin of each account +(amount + from_profit), clearing −from_profit.
 
-    carry: what rounding left for the next settlement, in billionths of a unit per lot.
+    rate_ppb: what was charged. carry: what rounding left for the next settlement, in billionths of
+    a unit per lot. interval_rate_ppb: the rate of a whole interval by the present rules, where the
+    one charged differs since the rules changed within the interval.
     """
 
     rate_ppb: int
@@ -280,6 +299,7 @@ class FundingSettled(_Event, frozen=True, tag="FundingSettled"):
     funding_time_ms: int
     next_funding_ms: int
     payments: tuple[FundingPayment, ...]
+    interval_rate_ppb: int | None = None
 
 
 class MarginAdjusted(_Event, frozen=True, tag="MarginAdjusted"):
@@ -308,10 +328,12 @@ class InsuranceFunded(_Event, frozen=True, tag="InsuranceFunded"):
 
 
 class CountdownSet(_Event, frozen=True, tag="CountdownSet"):
-    """All orders of the account go at ``due_ms``; 0: never."""
+    """Orders of the account go at ``due_ms``; 0: never. ``protective``: waiting orders that only
+    reduce go, too."""
 
     account_id: int
     due_ms: int
+    protective: bool = False
 
 
 class PositionSettled(_Event, frozen=True, tag="PositionSettled"):

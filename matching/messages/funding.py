@@ -4,8 +4,14 @@ API, which shows where it stands.
     F = premium average + clamp(interest − premium average, ±0.05 %), scaled from 8 h, capped
 
 (Binance USDⓈ-M, "funding rate"). Above zero longs pay shorts.
+
+An interval whose rules changed has parts. Each is charged by its own rules and samples for the
+time it lasted, so that its cap, too, is scaled to that time:
+
+    rate = Σ F_part · time of the part ÷ interval of the part
 """
 
+PPB = 1_000_000_000
 PPB_PER_PPM = 1_000
 INTEREST_CLAMP_PPB = 500_000  # ±0.05 %
 EIGHT_HOURS_MS = 8 * 3_600_000
@@ -21,3 +27,13 @@ def funding_rate_ppb(
     rate = (average + correction) * interval_ms // EIGHT_HOURS_MS
     cap = cap_ppm * PPB_PER_PPM
     return max(-cap, min(cap, rate))
+
+
+def part_ppb(rate_ppb: int, lasted_ms: int, interval_ms: int) -> int:
+    """Of a rate per interval what this time of it is charged, rounded down."""
+    return rate_ppb * max(0, lasted_ms) // interval_ms
+
+
+def sum_of_parts_ppb(accrued_ppb: int, part: int) -> int:
+    """Never more than the whole value of a position, however often the rules change."""
+    return max(-PPB, min(PPB, accrued_ppb + part))

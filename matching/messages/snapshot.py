@@ -4,6 +4,8 @@ snapshots and starts from them, and whoever keeps or rebuilds them.
 A frame is magic, SHA-256 of the body, body (MessagePack of `EngineSnapshot`), so that a damaged or
 half-written one is told from a good one before anything is believed. A large body is compressed,
 which its magic says: Redis answers nobody while it takes in a value and writes it to its log.
+
+Fields with a default came later: a snapshot without them is one of an engine that didn't have them.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ import zlib
 import msgspec
 
 from matching.messages.commands import MarketConfig, PlaceOrder
-from matching.messages.vocabulary import MarketState
+from matching.messages.vocabulary import MarketState, SelfTradePrevention
 
 MAGIC = b"EXSNAP02"
 MAGIC_COMPRESSED = b"EXSNAP03"  # the same, the body deflated; the checksum is of the body itself
@@ -48,6 +50,7 @@ class OrderRow(msgspec.Struct, array_like=True, frozen=True):
     expires_ms: int
     filled_lots: int
     arrival: int
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
 
 class WaitingRow(msgspec.Struct, array_like=True, frozen=True):
@@ -67,6 +70,7 @@ class PositionRow(msgspec.Struct, array_like=True, frozen=True):
     entry_cost_units: int
     margin_units: int
     countdown_due_ms: int
+    countdown_protective: bool = False
 
 
 class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +100,9 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     funding_rate_ppb: int
     funding_carry: int
     next_funding_ms: int
+    funding_since_ms: int = 0
+    funding_is_split: bool = False
+    funding_accrued_ppb: int = 0
     last_trade_id: int
     last_arrival: int
     fees_units: int

@@ -33,7 +33,13 @@ from matching.messages.streams import (
 )
 from matching.runtime.applier import Applier, CommandFailed
 from matching.runtime.line import Line
-from matching.runtime.publish import MissingOutput, OtherEpoch, OtherOutput, Publisher
+from matching.runtime.publish import (
+    MissingOutput,
+    OtherEpoch,
+    OtherOutput,
+    Publisher,
+    advance_clock,
+)
 from matching.runtime.reader import InputEntry
 from matching.runtime.snapshots import newest_state
 from matching.runtime.snapshotter import Snapshotter
@@ -85,6 +91,15 @@ class MarketRunner:
     def epoch_holds(self) -> bool:
         """Whether the market's starting point is still the one this engine came from."""
         return bool(self.client.get(epoch_key(self.market_id)) == self.epoch)
+
+    @property
+    def next_due_ms(self) -> int:
+        """When something happens by the clock alone; 0: never."""
+        return self.applier.engine.next_due_ms
+
+    def advance_clock(self) -> None:
+        """See to it that a command comes, now that something is due. Raises redis.RedisError."""
+        advance_clock(self.client, self.market_id, self.epoch, self.next_due_ms)
 
     # -- recovery
 

@@ -4,7 +4,9 @@ read on, one to publish on, one for everything else.
 Each market is recovering, running or halted, on its own. Running ones share one XREADGROUP; a
 fault sends only its market back to recovery, and is logged once, not at every try. Waiting is
 short enough to show depth every 100 ms while things change, and a heartbeat every second whatever
-happens.
+happens. Where a market is quiet and something is due by the clock, a command is sent that moves it:
+the time that counts is Redis', asked for with each heartbeat.
+
 
 What one market lacks never stops its neighbours. Whatever a step of a market raises ends in that
 market's phase (`_attempt`): what may pass sends it back to recovery, anything unforeseen halts it,
@@ -13,6 +15,7 @@ does not answer a PING either.
 """
 
 import gc
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +40,7 @@ IDLE_WAIT_MS = 500
 HEARTBEAT_INTERVAL_MS = 1_000
 LOOK_INTERVAL_MS = 1_000  # between looks for new markets and new starting points
 RETRY_INTERVAL_MS = 500
+CLOCK_RETRY_MS = 100  # between two tries to move a market's clock
 # Matching makes much that goes at once and few cycles; looked for as often as Python does by
 # default, they take a tenth of the time.
 GARBAGE_THRESHOLD = 50_000
@@ -58,6 +62,7 @@ class HostedMarket:
         self.phase = Phase.RECOVERING
         self.reason = ""  # of the fault it is recovering from, or why it halted
         self.shown_seq = -1
+        self.next_clock_ms = 0
 
 
 class EngineProcess:
@@ -82,6 +87,7 @@ class EngineProcess:
         self._next_beat_ms = 0
         self._next_look_ms = 0
         self._next_retry_ms = 0
+        self._redis_ahead_ms: int | None = None  # Redis' clock less this one; None: not known yet
         self._redis_fault = ""
         self._not_shown = ""
 
@@ -109,8 +115,24 @@ class EngineProcess:
             if now_ms >= self._next_retry_ms:
                 self._recover_markets()
                 self._next_retry_ms = now_ms + RETRY_INTERVAL_MS
+        self._move_clocks()
         self._read_and_process()
         self._show()
+
+    def _move_clocks(self) -> None:
+        """Where something is due and nothing has come."""
+        now_ms = _monotonic_ms()
+        for hosted in self.hosted.values():
+            if hosted.phase is Phase.RUNNING and self._due_ms(hosted) <= now_ms:
+                self._attempt(hosted, hosted.runner.advance_clock)
+                hosted.next_clock_ms = now_ms + CLOCK_RETRY_MS
+
+    def _due_ms(self, hosted: HostedMarket) -> float:
+        """When to move the market's clock, by this process' one."""
+        due_ms = hosted.runner.next_due_ms
+        if self._redis_ahead_ms is None or not due_ms:
+            return math.inf
+        return max(due_ms - self._redis_ahead_ms, hosted.next_clock_ms)
 
     def _host_new_markets(self) -> None:
         for market_id in sorted(set(self.markets()) - set(self.hosted)):
@@ -181,10 +203,13 @@ class EngineProcess:
         return _monotonic_ms() < self._next_look_ms and not is_recovering
 
     def _wait_ms(self) -> int:
-        """Until something is due: showing what changed, or else the next heartbeat."""
+        """Until something is due: showing what changed, a market's clock, or else the next
+        heartbeat."""
+        running = [h for h in self.hosted.values() if h.phase is Phase.RUNNING]
+        due_ms = min(map(self._due_ms, running), default=math.inf)
         if any(h.shown_seq != h.runner.seq for h in self.hosted.values()):
-            return max(1, min(IDLE_WAIT_MS, self._next_show_ms - _monotonic_ms()))
-        return IDLE_WAIT_MS
+            due_ms = min(due_ms, self._next_show_ms)
+        return int(max(1, min(IDLE_WAIT_MS, due_ms - _monotonic_ms())))
 
     def _attempt(self, hosted: HostedMarket, step: Callable[[], None]) -> bool:
         """Do one step of a market; whether it went well. Where it didn't, the market's phase says
@@ -244,9 +269,14 @@ class EngineProcess:
             for market_id, hosted in self.hosted.items():
                 show_heartbeat(pipe, market_id, self._heartbeat(hosted))
             self._next_beat_ms = now_ms + HEARTBEAT_INTERVAL_MS
-        if pipe:
-            answers = pipe.execute(raise_on_error=False)
-            self._note_refusal(next((str(a) for a in answers if isinstance(a, Exception)), ""))
+            pipe.time()
+        if not pipe:
+            return
+        answers = pipe.execute(raise_on_error=False)
+        self._note_refusal(next((str(a) for a in answers if isinstance(a, Exception)), ""))
+        if isinstance(answers[-1], tuple):  # Redis' clock, with the heartbeats
+            seconds, microseconds = answers[-1]
+            self._redis_ahead_ms = seconds * 1_000 + microseconds // 1_000 - _monotonic_ms()
 
     def _note_refusal(self, reason: str) -> None:
         """Of what is only shown: one line when it begins or changes."""

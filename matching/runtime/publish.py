@@ -1,4 +1,4 @@
-"""Writing to an output stream: one script, so that Redis checks and writes at once.
+"""What an engine writes to streams: two scripts, so that Redis checks and writes at once.
 
 Theory of operation. Three things could make an entry wrong though its bytes are right: the market
 was given a new starting point meanwhile (its epoch changed, or all of Redis was lost), an entry
@@ -8,12 +8,21 @@ and that are the same to the byte it skips. Those trimmed since can't be compare
 
 A batch goes out in parts, each sent while the engine works on the next; nothing is held for
 published before `settle` returned.
+
+One kind of command comes from the engine itself, for it alone knows when: `AdvanceClock`, where an
+order, a countdown, the index or funding is due and no other command has come since to move the
+clock. The script looks at that, so that of several engines one sends it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+import redis
+
+from matching.messages.codec import encode_command
+from matching.messages.commands import AdvanceClock
 from matching.messages.streams import (
+    COMMAND_FIELD,
     ENTRY_FIELD,
     dead_letter_stream,
     epoch_key,
@@ -61,6 +70,27 @@ end
 if at <= #ARGV then redis.call('XACK', KEYS[4], ARGV[3], unpack(ARGV, at)) end
 return {'published', last}
 """
+
+
+_ADVANCE_CLOCK = """
+-- KEYS epoch, input; ARGV epoch, due ms, command field, command
+redis.replicate_commands()  -- before Redis 7: this script reads what is not deterministic
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local due, time = tonumber(ARGV[2]), redis.call('TIME')
+if time[1] * 1000 + math.floor(time[2] / 1000) < due then return 0 end
+local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+if newest and tonumber(string.match(newest[1], '^%d+')) >= due then return 0 end
+redis.call('XADD', KEYS[2], '*', ARGV[3], ARGV[4])
+return 1
+"""
+
+
+def advance_clock(client: redis.Redis, market_id: str, epoch: bytes, due_ms: int) -> None:
+    """Unless it isn't due by Redis' clock, or a command from then or later is in the stream. Raises
+    redis.RedisError."""
+    keys = epoch_key(market_id), input_stream(market_id)
+    command = encode_command(AdvanceClock())
+    client.eval(_ADVANCE_CLOCK, len(keys), *keys, epoch, due_ms, COMMAND_FIELD, command)
 
 
 class OtherEpoch(Exception):

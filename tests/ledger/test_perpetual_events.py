@@ -2,6 +2,9 @@
 `world` for the market's sizes: one lot at one tick is 500 units.
 """
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from ledger.batch import PoisonEntry
@@ -298,20 +301,65 @@ def test_settlement_closes_everything_for_good(world):
 
 
 def test_a_countdown_runs_until_it_ends(world):
-    def due() -> dict[int, int]:
-        return dict(Countdown.objects.values_list("user_id", "due_ms"))
+    def due() -> dict[int, tuple[int, bool]]:
+        return {row.user_id: (row.due_ms, row.protective) for row in Countdown.objects.all()}
 
     alice, bob = world.alice.pk, world.bob.pk
     world.say(events.CountdownSet(account_id=alice, due_ms=50))
-    world.say(events.CountdownSet(account_id=bob, due_ms=60))
+    world.say(events.CountdownSet(account_id=bob, due_ms=60, protective=True))
     persist(world)
-    assert due() == {alice: 50, bob: 60}
-    world.say(events.CountdownSet(account_id=alice, due_ms=70))
+    assert due() == {alice: (50, False), bob: (60, True)}
+    world.say(events.CountdownSet(account_id=alice, due_ms=70, protective=True))
     world.say(events.CountdownSet(account_id=bob, due_ms=0))
     persist(world)
-    assert due() == {alice: 70}
+    assert due() == {alice: (70, True)}
     (row,) = engine_snapshot_of_rows(MarketCursor.objects.get()).positions
-    assert (row.account_id, row.position_lots, row.countdown_due_ms) == (alice, 0, 70)
+    assert (row.account_id, row.position_lots) == (alice, 0)
+    assert (row.countdown_due_ms, row.countdown_protective) == (70, True)
+
+
+FUNDING: dict[str, Any] = {
+    "mark_price_ticks": 500,
+    "per_lot_units": 0,
+    "carry": 0,
+    "funding_time_ms": 77,
+    "payments": (),
+}
+
+
+@pytest.mark.parametrize("in_one_batch", [False, True])
+def test_a_split_funding_interval_is_kept_until_it_is_settled(world, in_one_batch):
+    def kept():
+        persist(world)
+        status = MarketStatus.objects.get()
+        assert (status.premium_sum_ppb, status.premium_count) == (0, 0)
+        interval = status.funding_since_ms, status.funding_is_split, status.funding_accrued_ppb
+        return interval, status.funding_rate_ppb, status.next_funding_ms
+
+    change = events.FundingChange(since_ms=70, accrued_ppb=-5, rate_ppb=6, next_funding_ms=77)
+    world.say(mark_price(500, 500))
+    world.say(events.MarketConfigured(config_version=4, funding_change=change))
+    if not in_one_batch:
+        assert kept() == ((70, True, -5), 6, 77)
+        world.say(mark_price(501, 501))
+    settled = {**FUNDING, "rate_ppb": -4, "interval_rate_ppb": 9, "next_funding_ms": 99}
+    world.say(events.FundingSettled(**settled))
+    assert kept() == ((0, False, 0), 9, 99)
+    assert FundingSettlement.objects.get().rate_ppb == -4
+
+
+@pytest.mark.parametrize("in_one_batch", [False, True])
+def test_a_markets_first_price_begins_its_funding(world, in_one_batch):
+    MarketStatus.objects.update(next_funding_ms=0, funding_since_ms=0)
+    first, second = (
+        msgspec.structs.replace(mark_price(500, 500), index_ms=FIRST_TIME_MS + at) for at in (5, 6)
+    )
+    world.say(first)
+    if not in_one_batch:
+        persist(world)
+    world.say(second)
+    persist(world)
+    assert MarketStatus.objects.get().funding_since_ms == FIRST_TIME_MS + 5
 
 
 def test_the_breaker_is_off_from_the_end_of_a_halt_to_the_next_price(world):

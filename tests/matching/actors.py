@@ -22,6 +22,7 @@ from matching.core.invariants import check_invariants
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AdvanceClock,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -54,10 +55,11 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
-    TriggerBy,
-    TriggerKind,
 )
 from tests.matching.audit import Audit
+from tests.matching.conditions import stop_at, take_profit_at, trailing_stop_at
+
+__all__ = ["stop_at", "take_profit_at", "trailing_stop_at"]
 
 FUNDS = 1_000_000_000  # what every trader starts with
 PLENTY_PER_LOT = 3_000_000  # a hold that never runs short at prices around 1,000
@@ -203,6 +205,10 @@ class Exchange:
     def mark(self, price: int) -> tuple[Event, ...]:
         return self.send(UpdateIndexPrice(index_price_ticks=price))
 
+    def ticks(self) -> tuple[Event, ...]:
+        """Its clock is moved, and nothing else."""
+        return self.send(AdvanceClock())
+
     def insures(self, units: int) -> tuple[Event, ...]:
         return self.send(FundInsurance(command_id=self.next_command_id(), amount_units=units))
 
@@ -297,9 +303,10 @@ class Trader:
         )
         return Placed(order.order_id, self.exchange.send(command))
 
-    def cancels_all(self, side: Side | None = None) -> Placed:
+    def cancels_all(self, side: Side | None = None, *, protective: bool = False) -> Placed:
+        command_id = self.exchange.next_command_id()
         command = CancelAllOrders(
-            command_id=self.exchange.next_command_id(), account_id=self.account_id, side=side
+            command_id=command_id, account_id=self.account_id, side=side, protective=protective
         )
         return Placed(0, self.exchange.send(command))
 
@@ -332,11 +339,12 @@ class Trader:
         )
         return Placed(0, self.exchange.send(command))
 
-    def counts_down(self, duration_ms: int) -> Placed:
+    def counts_down(self, duration_ms: int, *, protective: bool = False) -> Placed:
         command = SetCountdown(
             command_id=self.exchange.next_command_id(),
             account_id=self.account_id,
             countdown_ms=duration_ms,
+            protective=protective,
         )
         return Placed(0, self.exchange.send(command))
 
@@ -380,21 +388,3 @@ def opens(exchange: Exchange, long: Trader, short: Trader, lots: int, leverage: 
     """At 1,000; the short's leverage is 10."""
     short.sells(lots, at=1_000)
     long.buys(lots, at=1_000, leverage=leverage)
-
-
-def stop_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
-    return Trigger(kind=TriggerKind.STOP, by=by, price_ticks=price)
-
-
-def take_profit_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
-    return Trigger(kind=TriggerKind.TAKE_PROFIT, by=by, price_ticks=price)
-
-
-def trailing_stop_at(price: int = 0, *, callback_ppm: int) -> Trigger:
-    """By the mark price; active at once if no price is given."""
-    return Trigger(
-        kind=TriggerKind.TRAILING_STOP,
-        by=TriggerBy.MARK,
-        price_ticks=price,
-        callback_ppm=callback_ppm,
-    )

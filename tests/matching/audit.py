@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AdvanceClock,
     AmendOrder,
     Command,
     ConfigureMarket,
@@ -115,7 +116,7 @@ class Audit:
             self._hold(command.order_id, command.hold_units)
             self.available[command.account_id] -= command.hold_units
             return True
-        if isinstance(command, UpdateIndexPrice):
+        if isinstance(command, (UpdateIndexPrice, AdvanceClock)):
             return True
         if command.command_id in self.seen:
             return False

@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil
 
 from matching.messages.commands import (
+    AdvanceClock,
     CancelAllOrders,
     CancelOrder,
     Command,
@@ -66,6 +67,8 @@ class NaiveExchange(NaivePrices):
         elif isinstance(command, UpdateIndexPrice):
             if self.state is not MarketState.HALTED:
                 self.events += self.take_index(command.index_price_ticks, now_ms)
+        elif isinstance(command, AdvanceClock):
+            pass  # what it does, the clock has done
         elif command.command_id not in self.seen_commands:
             self.seen_commands.add(command.command_id)
             self.other(command)

@@ -83,6 +83,7 @@ class NaiveReplay(NaiveForced):
 
     waiting: dict[int, PlaceOrder] = field(default_factory=dict)
     post_only: set[int] = field(default_factory=set)
+    prevention: dict[int, SelfTradePrevention] = field(default_factory=dict)
     fills: int = 0
     published: list[Event] = field(default_factory=list)
     at: int = 0
@@ -218,6 +219,7 @@ class NaiveReplay(NaiveForced):
             return
         if terms.time_in_force is TimeInForce.GTX:
             self.post_only.add(terms.order_id)
+        self.prevention[terms.order_id] = terms.self_trade_prevention
         self._expect(lambda: self.place(terms))
 
     def _terms_of(self, order_id: int) -> PlaceOrder:
@@ -317,7 +319,7 @@ class NaiveReplay(NaiveForced):
             maker_fee_ppm=order.maker_fee_ppm,
             taker_fee_ppm=order.taker_fee_ppm,
             reduce_only=order.reduce_only,
-            self_trade_prevention=SelfTradePrevention.EXPIRE_MAKER,
+            self_trade_prevention=self.prevention[order.order_id],
         )
         self.meet(order, terms)
 

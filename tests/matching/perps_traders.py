@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AdvanceClock,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -197,6 +198,7 @@ def cancel_all_orders(world: World, rng: random.Random) -> CancelAllOrders:
         command_id=world.command_id(),
         account_id=rng.randint(1, ACCOUNTS),
         side=rng.choice((None, *Side)),
+        protective=rng.choice((False, True)),
     )
 
 
@@ -244,7 +246,14 @@ def set_countdown(world: World, rng: random.Random) -> SetCountdown:
         command_id=world.command_id(),
         account_id=rng.randint(1, ACCOUNTS),
         countdown_ms=rng.choice((0, 1_000, 5_000, 100_000)),
+        protective=rng.choice((False, True)),
     )
+
+
+def advance_clock(world: World, _rng: random.Random) -> AdvanceClock:
+    """What an engine sends where something is due."""
+    world.now_ms = max(world.now_ms, world.engine.next_due_ms)
+    return AdvanceClock()
 
 
 def repeat(world: World, rng: random.Random) -> Input | None:
@@ -331,6 +340,7 @@ MAKERS: Sequence[tuple[Maker, float]] = (
     (amend_order, 6),
     (activate_order, 5),
     (set_countdown, 1),
+    (advance_clock, 1),
     (repeat, 2),
     (undecodable, 0.5),
     (adjust_margin, 3),

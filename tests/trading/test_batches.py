@@ -125,6 +125,16 @@ def test_a_countdown_is_promised(trader: Trader) -> None:
     assert command_of_row(row) == SetCountdown(
         command_id=row.pk, account_id=trader.user.pk, countdown_ms=5_000
     )
+    assert answer.body["protective"] is False
+    assert "stay" in answer.body["message"]
+    answer = trader.api.post("/orders/countdown", body | {"protective": True})
+    assert answer.body["protective"] is True
+    command = command_of_row(OutboxCommand.objects.get(pk=answer.body["commandId"]))
+    assert isinstance(command, SetCountdown)
+    assert command.protective
+    for unclear in ("true", 1, None):
+        answer = trader.api.post("/orders/countdown", body | {"protective": unclear})
+        assert answer.status == 400
     for wrong in (-1, 86_400_001, "5", 1.5, None, 2**70):
         answer = trader.api.post("/orders/countdown", body | {"countdownMs": wrong})
         assert (answer.status, answer.body["field"]) == (400, "countdownMs")
@@ -159,6 +169,21 @@ def test_funding_past_and_to_come(market: Market) -> None:
     rest = Api().get(f"/markets/BTC-PERP/funding?cursor={answer['nextCursor']}").body
     assert [row["rate"] for row in rest["settlements"]] == ["0.0001"]
     assert Api().get("/markets/NONE/funding").status == 404
+
+
+def test_the_estimate_of_a_split_interval(market: Market) -> None:
+    """0.01 % of the time before, and half of the interval at the 0.01 % that the samples say."""
+    due_ms = int(THEN.timestamp() * 1_000)
+    MarketStatus.objects.filter(pk="BTC-PERP").update(
+        premium_sum_ppb=600_000,
+        premium_count=2,
+        next_funding_ms=due_ms,
+        funding_since_ms=due_ms - market.funding_interval_ms // 2,
+        funding_is_split=True,
+        funding_accrued_ppb=100_000,
+    )
+    estimate = Api().get("/markets/BTC-PERP/funding").body["estimate"]
+    assert estimate["rate"] == "0.00015"
 
 
 def test_liquidations_are_public_without_a_name(trader: Trader, market: Market) -> None:

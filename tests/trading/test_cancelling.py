@@ -77,6 +77,27 @@ def test_cancel_all_asks_the_markets_with_orders(trader: Trader, redis_db: redis
     assert trader.api.delete("/orders?marketId=NONE").status == 404
 
 
+@pytest.mark.parametrize(
+    ("query", "protective"), [("", False), ("?protective=false", False), ("?protective=true", True)]
+)
+def test_protective_orders_stay_unless_asked(
+    trader: Trader, redis_db: redis.Redis, query: str, protective: bool
+) -> None:
+    trader.place(margin="500", qty="0.1")
+    answer = trader.api.delete(f"/orders{query}")
+    assert (answer.status, answer.body["protective"]) == (202, protective)
+    assert ("stay" in answer.body["message"]) is not protective
+    command = last_sent(redis_db, "BTC-PERP")
+    assert isinstance(command, CancelAllOrders)
+    assert command.protective is protective
+
+
+@pytest.mark.parametrize("word", ["", "1", "True", "yes"])
+def test_protective_is_true_or_false(trader: Trader, word: str) -> None:
+    answer = trader.api.delete(f"/orders?protective={word}")
+    assert (answer.status, answer.body["field"]) == (400, "protective")
+
+
 def test_a_state_is_sent_and_settling_refused(market: Market, redis_db: redis.Redis) -> None:
     command_id = services.set_market_state(market, MarketState.HALTED, by=None)
     assert last_sent(redis_db) == SetMarketState(command_id=command_id, state=MarketState.HALTED)

@@ -142,13 +142,13 @@ class TraderLeverageAdmin(RecordAdmin):
 
 @admin.register(Countdown)
 class CountdownAdmin(RecordAdmin):
-    list_display = ("id", "user_name", "market_link", "due")
+    list_display = ("id", "user_name", "market_link", "due", "protective")
     list_filter = ("market",)
     list_select_related = ("user",)
     search_ids = ("id", "user")
     search_users = ("user",)
     search_help_text = "Id, user id, or the beginning of a username."
-    fieldsets = ((None, {"fields": ("user_name", "market_link", "due")}),)
+    fieldsets = ((None, {"fields": ("user_name", "market_link", "due", "protective")}),)
 
     user_name = user_column()
     market_link = market_column()

@@ -249,7 +249,7 @@ def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
             if event.code is RejectCode.INSUFFICIENT_MARGIN:
                 shown |= {"removable": units_text(event.removable_units)}
         case CountdownSet():
-            shown |= {"dueMs": event.due_ms}
+            shown |= {"dueMs": event.due_ms, "protective": event.protective}
         case PositionLiquidated():
             shown |= {"markPrice": scale.price(event.mark_price_ticks)}
             shown |= {"qty": scale.size(abs(event.position_lots))}

@@ -206,8 +206,11 @@ class MarketStatus(models.Model):
     """Where a market's engine stood at the ledger's cursor. Prices are 0 until there is one.
 
     state_reason      who or what put it into its state
-    premium_…         samples of the running funding interval
-    funding_rate_ppb  of the last settlement; funding_carry: what its rounding left
+    premium_…         samples of the running funding interval, since ``funding_since_ms``
+    funding_rate_ppb  of a whole interval, as the last settlement found it; funding_carry: what its
+                      rounding left
+    funding_is_split  the rules of funding changed within the interval; what the time before is
+                      charged is ``funding_accrued_ppb``
     breaker_armed     a jump of the mark price halts the market
     insurance_units   the market's insurance fund, as its account's postings say
     """
@@ -236,6 +239,9 @@ class MarketStatus(models.Model):
     funding_rate_ppb = models.BigIntegerField(default=0, db_default=0)
     funding_carry = models.BigIntegerField(default=0, db_default=0)
     next_funding_ms = models.BigIntegerField(default=0, db_default=0)
+    funding_since_ms = models.BigIntegerField(default=0, db_default=0)
+    funding_is_split = models.BooleanField(default=False, db_default=False)
+    funding_accrued_ppb = models.BigIntegerField(default=0, db_default=0)
     breaker_armed = models.BooleanField(default=True, db_default=True)
     insurance_units = models.BigIntegerField(default=0, db_default=0)
 

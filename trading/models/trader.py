@@ -69,7 +69,7 @@ class TraderLeverage(models.Model):
 
 
 class Countdown(models.Model):
-    """All orders of a trader in a market go when this is over, unless it is set anew. Written by
+    """Orders of a trader in a market go when this is over, unless it is set anew. Written by
     `ledger` from the engine's events; a row that is gone counts nothing."""
 
     user = models.ForeignKey(
@@ -80,6 +80,9 @@ class Countdown(models.Model):
     )
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="countdowns")
     due_ms = models.BigIntegerField(help_text="By the engine's clock.")
+    protective = models.BooleanField(
+        default=False, db_default=False, help_text="Waiting reduce-only orders go, too."
+    )
 
     class Meta:
         constraints = [

@@ -78,28 +78,37 @@ def _promise_cancels(asked: Sequence[tuple[OrderState, int]], reason: CancelReas
 
 
 @transaction.atomic
-def cancel_all_orders(user_id: int, market_id: str | None, side: Side | None = None) -> list[str]:
-    """Cancel all open and waiting orders of a trader, or those of one side, in one market or in
-    all; answers the markets asked.
+def cancel_all_orders(
+    user_id: int, market_id: str | None, side: Side | None = None, *, protective: bool = False
+) -> list[str]:
+    """Cancel the open and waiting orders of a trader, or those of one side, in one market or in
+    all; answers the markets asked. Without ``protective`` waiting orders that only reduce stay.
 
     A market named is asked even if no order is known there: one may be on its way.
     """
     markets = [market_id] if market_id else selectors.markets_with_live_orders(user_id)
     for market in markets:
-        command = CancelAllOrders(command_id=NOT_YET, account_id=user_id, side=side)
+        command = CancelAllOrders(
+            command_id=NOT_YET, account_id=user_id, side=side, protective=protective
+        )
         behind = selectors.pending_orders(user_id, market)
         promise_command(market, command, user_id, behind=behind)
     return markets
 
 
 @transaction.atomic
-def set_countdown(user_id: int, market_id: str, countdown_ms: int) -> int:
-    """Have all orders of the trader in the market cancelled this long after the engine hears of it,
-    unless it is set anew before; 0 stops it. Raises ApiError."""
+def set_countdown(
+    user_id: int, market_id: str, countdown_ms: int, *, protective: bool = False
+) -> int:
+    """Have the orders of the trader in the market cancelled this long after the engine hears of it,
+    unless it is set anew before; 0 stops it. Without ``protective`` waiting orders that only reduce
+    stay. Raises ApiError."""
     market_rules(market_id)
     if not 0 <= countdown_ms <= COUNTDOWN_MAX_MS:
         message = f"countdownMs must be from 0 to {COUNTDOWN_MAX_MS}."
         raise invalid("countdownMs", message)
-    command = SetCountdown(command_id=NOT_YET, account_id=user_id, countdown_ms=countdown_ms)
+    command = SetCountdown(
+        command_id=NOT_YET, account_id=user_id, countdown_ms=countdown_ms, protective=protective
+    )
     behind = selectors.pending_orders(user_id, market_id)
     return promise_command(market_id, command, user_id, behind=behind)

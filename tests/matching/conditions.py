@@ -1,0 +1,22 @@
+"""Conditions of conditional orders, as the scenarios name them."""
+
+from matching.messages.commands import Trigger
+from matching.messages.vocabulary import TriggerBy, TriggerKind
+
+
+def stop_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
+    return Trigger(kind=TriggerKind.STOP, by=by, price_ticks=price)
+
+
+def take_profit_at(price: int, by: TriggerBy = TriggerBy.MARK) -> Trigger:
+    return Trigger(kind=TriggerKind.TAKE_PROFIT, by=by, price_ticks=price)
+
+
+def trailing_stop_at(price: int = 0, *, callback_ppm: int) -> Trigger:
+    """By the mark price; active at once if no price is given."""
+    return Trigger(
+        kind=TriggerKind.TRAILING_STOP,
+        by=TriggerBy.MARK,
+        price_ticks=price,
+        callback_ppm=callback_ppm,
+    )
