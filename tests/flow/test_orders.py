@@ -5,6 +5,7 @@ is worse than the mark (50,000).
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -201,3 +202,34 @@ def test_the_engine_is_killed_and_goes_on_where_it_was(
     alice.wait_until(late, "open", "0.05")
     assert bob.fills() == [("TAKER", "50100", "0.1"), ("TAKER", "50100", "0.05")]
     assert alice.fills() == [("MAKER", "50100", "0.1"), ("MAKER", "50100", "0.05")]
+
+
+def test_it_ends_on_time_though_nobody_says_a_word(new_trader: NewTrader) -> None:
+    alice = new_trader()
+    soon = datetime.now(tz=UTC) + timedelta(seconds=1)
+    order_id = alice.place("LONG", "0.1", "49000", expiresAt=soon.isoformat())
+    order = alice.wait_until(order_id, "expired")
+    assert (order["reason"], order["held"]) == ("EXPIRED", "0")
+    counted = rest(alice, "LONG", "0.1", "49000")
+    body = {"marketId": alice.market_id, "countdownMs": 300}
+    assert alice.send("POST", "/orders/countdown", json=body).json()["protective"] is False
+    assert alice.wait_until(counted, "cancelled")["reason"] == "COUNTDOWN"
+
+
+def test_a_stop_outlives_cancel_all_and_goes_with_its_position(new_trader: NewTrader) -> None:
+    alice, bob = new_trader(), new_trader()
+    rest(bob, "SHORT", "0.2", "50000")
+    alice.wait_until(alice.place("LONG", "0.2", "50000"), "filled")
+    stop = alice.place(
+        "SHORT", "0.1", "44000", reduceOnly=True, trigger={"type": "STOP", "price": "45000"}
+    )
+    alice.wait_until(stop, "waiting")
+    bid = rest(alice, "LONG", "0.1", "49000")
+    answer = alice.send("DELETE", "/orders").json()
+    assert answer["protective"] is False
+    assert "stay" in answer["message"]
+    alice.wait_until(bid, "cancelled")
+    assert alice.order(stop)["status"] == "waiting"
+    rest(bob, "LONG", "0.2", "50000")
+    alice.wait_until(alice.place("SHORT", "0.2", "50000"), "filled")
+    assert alice.wait_until(stop, "cancelled")["reason"] == "POSITION_CLOSED"

@@ -5,8 +5,11 @@ import random
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 
+from matching.core import snapshot
+from matching.core.engine import Engine
 from matching.core.prices import PPB
 from matching.messages.commands import MarketConfig
 from matching.messages.events import (
@@ -16,6 +19,7 @@ from matching.messages.events import (
     MarkPriceChanged,
     PositionLiquidated,
 )
+from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import MarketState
 from tests.matching.actors import HOUR_MS, START_MS, Exchange, every, only, opens
 from tests.matching.naive_funding import FundingRules, NaiveFunding
@@ -220,3 +224,21 @@ def _rules(config: MarketConfig) -> FundingRules:
         Fraction(config.funding_interest_ppm, 10**6),
         Fraction(config.funding_cap_ppm, 10**6),
     )
+
+
+def test_a_snapshot_of_an_engine_that_knew_no_split() -> None:
+    """It lacks what came later, and its interval is one that isn't split."""
+    exchange = Exchange(funding_interval_ms=HOUR_MS, **INTEREST)
+    (alice,) = exchange.traders("alice")
+    alice.buys(1, at=950)
+    alice.counts_down(HOUR_MS)
+    exchange.passes(HOUR_MS // 2)
+    kept = msgspec.to_builtins(snapshot.take(exchange.engine.state, "1-1"))
+    for name in ("funding_since_ms", "funding_is_split", "funding_accrued_ppb"):
+        del kept[name]
+    kept["orders"] = [row[:-1] for row in kept["orders"]]
+    kept["positions"] = [row[:-1] for row in kept["positions"]]
+    read = msgspec.convert(kept, EngineSnapshot)
+    exchange.engine = Engine(snapshot.restore(read))
+    exchange.passes(HOUR_MS // 2)
+    assert only(FundingSettled, exchange.mark(1_000)).rate_ppb == 12_500
