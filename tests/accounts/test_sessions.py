@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth import hashers
 from django.db import connection
 from django.test import override_settings
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import aware_utcnow
 
@@ -141,6 +141,18 @@ def test_failed_sign_ins_are_throttled_per_name_and_forgiven_on_success() -> Non
     assert sign_in("bob").status == 200
 
 
+def test_a_name_is_throttled_however_it_is_written() -> None:
+    """Names mean the same in any case, so guesses at one of them are guesses at all."""
+    sign_up("Alice")
+    names = ["Alice", "alice", "ALICE", "aLiCe"]
+    for turn in range(9):
+        assert sign_in(names[turn % 4], "wrong guess").status == 401
+    assert sign_in("alice").status == 200  # starts over, for all of them
+    statuses = [sign_in(names[turn % 4], "wrong guess").status for turn in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert [sign_in(name).status for name in names] == [429] * 4
+
+
 def test_a_forwarded_address_does_not_escape_the_throttle() -> None:
     statuses = [
         sign_in(password="wrong guess", HTTP_X_FORWARDED_FOR=f"10.0.0.{n}").status
@@ -189,6 +201,17 @@ def test_a_refresh_token_raced_for_works_once() -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert sorted(pool.map(race, range(6))) == [200] + [401] * 5
+
+
+def test_signing_out_ends_one_session_of_one_user() -> None:
+    trader, other = make_trader(0), make_trader(0)
+    credentials = {"username": trader.user.username, "password": PASSWORD}
+    second = Api().post("/auth/signin", credentials).body["refresh"]
+    Api().post("/auth/signout", {"refresh": trader.refresh})
+    assert BlacklistedToken.objects.count() == 1
+    assert Api().post("/auth/refresh", {"refresh": trader.refresh}).code == "REFRESH_INVALID"
+    for refresh in (second, other.refresh):
+        assert Api().post("/auth/refresh", {"refresh": refresh}).status == 200
 
 
 def test_signing_out_uses_the_refresh_token_up() -> None:

@@ -21,6 +21,17 @@ def test_suspended_at_once_where_it_is_done_and_resumed() -> None:
     assert trader.api.get("/user/orders").status == 200
 
 
+def test_suspending_one_leaves_the_others() -> None:
+    trader, other = make_trader(0), make_trader(0)
+    suspend_user(trader.user)
+    assert other.api.get("/user/orders").status == 200
+    assert list(User.objects.filter(is_active=False)) == [trader.user]
+    suspend_user(other.user)
+    resume_user(trader.user)
+    assert list(User.objects.filter(is_active=False)) == [other.user]
+    assert other.api.get("/user/orders").code == "ACCOUNT_SUSPENDED"
+
+
 def test_other_processes_learn_of_it_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
     monkeypatch.setattr(authentication.time, "monotonic", lambda: now)

@@ -69,7 +69,18 @@ CONFIG = c.MarketConfig(
 
 
 class Miniature:
-    def __init__(self, redis_db: redis.Redis, seed: int, traders: int = 8) -> None:
+    """``traders_of``: another market whose traders are these, too. ``deposits``: of each, in whole
+    currency; drawn by the seed if not given."""
+
+    def __init__(
+        self,
+        redis_db: redis.Redis,
+        seed: int,
+        traders: int = 8,
+        market_id: str = "MINI-PERP",
+        traders_of: "Miniature | None" = None,
+        deposits: int | None = None,
+    ) -> None:
         self.random = random.Random(seed)
         self.redis_db = redis_db
         self.engine = Engine()
@@ -80,7 +91,7 @@ class Miniature:
         self.promised: deque[c.Command] = deque()  # by the ledger, still on their way
         self.read_to = "0"
         self.market = Market.objects.create(
-            id="MINI-PERP",
+            id=market_id,
             base_asset="MINI",
             tick_size=Decimal("0.1"),
             lot_size=Decimal("0.001"),
@@ -88,8 +99,12 @@ class Miniature:
             max_open_interest_lots=CONFIG.max_open_interest_lots,
         )
         make_starting_point(self.market.pk)
-        deposits = self.random.choice([5_000, 100_000, 1_000_000]) * MILLION
-        self.traders = [make_user(f"trader{n}", deposits) for n in range(traders)]
+        deposits = (deposits or self.random.choice([5_000, 100_000, 1_000_000])) * MILLION
+        self.traders = (
+            traders_of.traders
+            if traders_of
+            else [make_user(f"trader{n}", deposits) for n in range(traders)]
+        )
         accounts = Account.objects.filter(user__in=self.traders)
         self.accounts = {(row.user_id, row.kind): row.pk for row in accounts}
         self.send(c.ConfigureMarket(command_id=NOT_YET, config=CONFIG))

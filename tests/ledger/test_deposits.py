@@ -10,7 +10,9 @@ from ledger import services
 from ledger.models import Deposit, DepositStatus, JournalEntry, Posting, Wallet
 from ledger.reconciliation import wallet_differences
 from matching.messages.limits import MAX_MONEY_UNITS
-from tests.ledger.world import in_threads, make_user
+from matching.messages.vocabulary import Side
+from tests.ledger.world import in_threads, make_market, make_order, make_user
+from trading.conversions import units_text
 
 RUBBISH_AMOUNTS: list[object] = [
     None, "", "x", True, [], {}, 0, -1, "0.0000001", "1e400", "NaN", 10**30,
@@ -103,6 +105,35 @@ def test_a_full_wallet_takes_no_more(alice, self_onramp):
     assert onramp(alice, amount=MAX_MONEY_UNITS // 10**6).status_code == 200
     answer = onramp(alice, amount="0.000001")
     assert (answer.status_code, json.loads(answer.content)["code"]) == (400, "WALLET_FULL")
+
+
+@pytest.mark.parametrize("held_units", [0, 7_000_000])
+@pytest.mark.parametrize("over_units", [0, 1])
+def test_a_wallet_is_filled_to_the_brim_counting_what_is_held(alice, held_units, over_units):
+    """At once, and when an operator approves it."""
+    operator = make_user("operator", 0)
+    market = make_market()
+    services.deposit(alice.pk, 10_000_000, approved=True)
+    if held_units:
+        make_order(alice, market, Side.LONG, 1, 1, held_units)
+    room = MAX_MONEY_UNITS - 10_000_000
+    requested = services.deposit(alice.pk, 1).deposit
+    Deposit.objects.filter(pk=requested.pk).update(amount_units=room + over_units)
+    if over_units:
+        for call in (
+            lambda: services.deposit(alice.pk, room + 1, approved=True),
+            lambda: services.deposit(alice.pk, room + 1),
+            lambda: services.approve_deposit(requested.pk, operator.pk),
+        ):
+            with pytest.raises(ApiError) as refused:
+                call()
+            assert refused.value.code == "WALLET_FULL"
+            assert f"deposit at most {units_text(room)}" in refused.value.message
+        assert available(alice) == 10_000_000 - held_units
+    else:
+        services.approve_deposit(requested.pk, operator.pk)
+        assert available(alice) == MAX_MONEY_UNITS - held_units
+    assert wallet_differences() == []
 
 
 def test_without_self_onramp_an_operator_decides(alice, approval):

@@ -2,8 +2,9 @@
 
 import pytest
 import redis
+from django.db.models import Sum
 
-from ledger.models import MarketCursor, Posting, Wallet
+from ledger.models import Account, MarketCursor, Posting, Wallet
 from ledger.reconciliation import Difference, reconcile
 from ledger.reconciliation.engine import CHECK as ENGINE
 from matching.messages.vocabulary import OrderStatus
@@ -64,6 +65,44 @@ def test_a_whole_movement_deleted(session):
     assert the(differences, "order's hold", BTC).subject == f"order {order.pk}"
     assert the(differences, "held by orders").subject == f"held of user {order.user_id}"
     assert "wallet" not in checks_of(differences)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound"),
+    [
+        ("available", "at least 0"),
+        ("held", "at least 0"),
+        ("margin", "at least 0"),
+        ("insurance", "at least 0"),
+        ("withdrawals", "at least 0"),
+        ("deposits", "at most 0"),
+    ],
+)
+def test_an_account_on_the_wrong_side_of_zero(session, kind, bound):
+    """By one unit, which another account of the exchange's has; none is reported at zero."""
+    account = first_of(Account.objects.filter(kind=kind).order_by("pk"))
+    total = Posting.objects.filter(account=account).aggregate(t=Sum("amount_units"))["t"] or 0
+    over = -1 if bound == "at least 0" else 1
+    _move(account, first_of(Account.objects.filter(kind="fees")), total)
+    assert "account sign" not in checks_of(found())
+    _move(account, first_of(Account.objects.filter(kind="fees")), -over)
+    sign = the(found(), "account sign", account.market_id or "")
+    whose = f" of user {account.user_id}" if account.user_id else ""
+    assert (sign.subject, sign.expected, sign.found) == (f"{kind}{whose}", bound, str(over))
+
+
+def _move(source: Account, target: Account, units: int) -> None:
+    """As an entry that balances."""
+    entry = first_of(Posting.objects.order_by("pk")).entry_id
+    for account, amount in ((source, -units), (target, units)):
+        if amount:
+            plant(
+                "INSERT INTO ledger_posting (entry_id, account_id, amount_units)"
+                " VALUES (%s, %s, %s)",
+                entry,
+                account.pk,
+                amount,
+            )
 
 
 @pytest.mark.parametrize("column", ["available", "held"])
