@@ -270,7 +270,7 @@ class EngineProcess:
                 show_heartbeat(pipe, market_id, self._heartbeat(hosted))
             self._next_beat_ms = now_ms + HEARTBEAT_INTERVAL_MS
             pipe.time()
-        if not pipe:
+        if len(pipe) == 0:  # a pipeline is true without commands, too
             return
         answers = pipe.execute(raise_on_error=False)
         self._note_refusal(next((str(a) for a in answers if isinstance(a, Exception)), ""))
