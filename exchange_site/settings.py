@@ -41,7 +41,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "exchange_site",
@@ -101,11 +100,14 @@ CACHES = {
     }
 }
 
+SESSION_ENGINE = "accounts.staff_sessions"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.PlainPasswordRules"},
+    {"NAME": "accounts.passwords.NewPasswordEndsSessions"},
 ]
 
 LANGUAGE_CODE = "en-us"
@@ -127,7 +129,11 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
     # Per address; sign-in counts failures only. The demo's simulator signs up from one address.
-    "DEFAULT_THROTTLE_RATES": {"signin": "10/min", "signup": None if DEMO else "60/hour"},
+    "DEFAULT_THROTTLE_RATES": {
+        "signin": "10/min",
+        "password": "10/min",
+        "signup": None if DEMO else "60/hour",
+    },
     # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "UNAUTHENTICATED_USER": None,
@@ -135,8 +141,6 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
     "USER_ID_CLAIM": "sub",
 }
 SPECTACULAR_SETTINGS = {
@@ -180,8 +184,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
-    "flush-expired-tokens": {
-        "task": "accounts.tasks.flush_expired_tokens",
+    "forget-old-sessions": {
+        "task": "accounts.tasks.forget_old_sessions",
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
     },

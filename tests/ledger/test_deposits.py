@@ -3,7 +3,6 @@ import json
 import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken
 
 from exchange_site.api import ApiError
 from ledger import services
@@ -11,6 +10,7 @@ from ledger.models import Deposit, DepositStatus, JournalEntry, Posting, Wallet
 from ledger.reconciliation import wallet_differences
 from matching.messages.limits import MAX_MONEY_UNITS
 from tests.ledger.world import in_threads, make_user
+from tests.trading.client import token_of
 
 RUBBISH_AMOUNTS: list[object] = [
     None, "", "x", True, [], {}, 0, -1, "0.0000001", "1e400", "NaN", 10**30,
@@ -23,10 +23,8 @@ def alice(db):
 
 
 def client_of(user) -> APIClient:
-    token = AccessToken()
-    token[str(settings.SIMPLE_JWT["USER_ID_CLAIM"])] = str(user.pk)
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token_of(user.pk)}")
     return client
 
 

@@ -18,7 +18,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from accounts.authentication import suspended_users
+from accounts.refusals import refusals
 from accounts.models import User
 from exchange_site.api import ApiError
 from ledger.models import MarketCursor
@@ -125,7 +125,7 @@ class Session:
                 pytest.fail(f"not persisted within {DEADLINE_SECONDS} s")
             time.sleep(0.01)
         forget_markets()
-        suspended_users.forget()
+        refusals.forget()
 
     def _is_settled(self, market_id: str) -> bool:
         reached = persist_market(market_id)
