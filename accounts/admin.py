@@ -117,8 +117,8 @@ class UserAdmin(_QuickChoices, _UserAdmin):
             self._within_reach(request, queryset).filter(is_active=True),
             action="suspend",
             question="Suspend these users?",
-            consequence="They are signed out and refused everywhere within a minute. Their orders stay in the "
-            "book and their positions stay open; cancel orders from the list of orders. "
+            consequence="They are signed out and refused everywhere within a minute. Their orders "
+            "stay in the book and their positions stay open; cancel orders from the list of orders. "
             "Operators and you yourself are left out.",
             service=services.suspend_user,
             done="suspended",

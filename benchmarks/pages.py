@@ -13,8 +13,8 @@ from django.db.models import Model
 from django.test import Client
 
 from accounts.models import User
-from benchmarks.tokens import token_of
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
+from benchmarks.tokens import token_of
 from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from django.conf import settings
 from rest_framework.test import APIClient
 
 from exchange_site.api import ApiError

@@ -18,8 +18,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from accounts.refusals import refusals
 from accounts.models import User
+from accounts.refusals import refusals
 from exchange_site.api import ApiError
 from ledger.models import MarketCursor
 from ledger.persistence import persist_market

@@ -15,8 +15,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from accounts.refusals import refusals
 from accounts.models import User
+from accounts.refusals import refusals
 from ledger.batch import PersistenceStopped
 from ledger.engine_rows import engine_snapshot_of_rows
 from ledger.faults import handle_fault
