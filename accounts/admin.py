@@ -118,8 +118,8 @@ class UserAdmin(_QuickChoices, _UserAdmin):
             action="suspend",
             question="Suspend these users?",
             consequence="They are signed out and refused everywhere within a minute. Their orders "
-            "stay in the book and their positions stay open; cancel orders from the list of orders. "
-            "Operators and you yourself are left out.",
+            "stay in the book and their positions stay open; cancel orders from the list of "
+            "orders. Operators and you yourself are left out.",
             service=services.suspend_user,
             done="suspended",
         )
