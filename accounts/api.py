@@ -224,6 +224,7 @@ class SessionsView(APIView):
 
     @documented(
         "End your other sessions",
+        operation_id="auth_sessions_end_others",
         answer=EndedAnswer,
         example={"ended": 3},
         errors=(401, 403, 503),

@@ -21,6 +21,10 @@ environ.Env.read_env(EXCHANGE_DATA / "services.env", overwrite=False)
 
 # Demo mode is one machine for trying things out: demo markets, self-service funds, a shown sign-in.
 DEMO = env.bool("DEMO", default=False)
+# Reached over TLS, which a proxy in front of us ends; on one machine there may be none.
+HTTPS = env.bool("HTTPS", default=not DEMO)
+# How many proxies of the operator's own stand in front; what they say of the client is believed.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 DEBUG = False
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -52,6 +56,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "exchange_site.refuse_nul.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -61,6 +67,33 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = 12 * 3600  # an operator's shift
+SECURE_REDIRECT_EXEMPT = [r"^health$"]  # balancers ask without TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],  # Swagger UI's icons
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: []
+    for feature in ("camera", "geolocation", "microphone", "payment", "usb", "display-capture")
+}
 
 TEMPLATES = [
     {
@@ -122,6 +155,9 @@ WHITENOISE_USE_FINDERS = True
 # Largest body the API reads; more is answered 413 without reading it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
+# What a monitor sends to see the parts in GET /health; without one only operators see them.
+MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -136,7 +172,7 @@ REST_FRAMEWORK = {
         "signup": None if DEMO else "60/hour",
     },
     # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
-    "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0),
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": None,
 }
 SIMPLE_JWT = {

@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from exchange_site.api import ApiError
+from exchange_site.embedded.health import monitor_headers
 from exchange_site.health import latest
 from ledger import faults
 from ledger.models import FaultKind, FaultResolution, PersistenceFault, QuarantinedEntry
@@ -53,7 +54,7 @@ def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None
     assert fault.last_seen > fault.first_seen
     assert exchange.cursor().seq == stopped_at
     latest.forget()
-    health = Client().get("/health")
+    health = Client(headers=monitor_headers()).get("/health")
     assert health.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert any(f"stopped before sequence {fault.seq}" in p for p in health.json()["problems"])
     operator = User.objects.create_superuser("operator")
