@@ -190,6 +190,9 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+# Hosts beyond the public ones that a price source's address may name.
+PRICE_SOURCE_HOSTS = env.list("PRICE_SOURCE_HOSTS", default=[])
+
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -43,7 +43,11 @@ class Watched:
         self.wrong: list[str] = []
         page.on("console", lambda m: self._note(f"{m.type}: {m.text}", m.type == "error"))
         page.on("pageerror", lambda error: self._note(f"script: {error}"))
-        page.on("requestfailed", lambda r: self._note(f"{r.url}: {r.failure}"))
+        # A page that is left may still be asking for its icon.
+        page.on(
+            "requestfailed",
+            lambda r: self._note(f"{r.url}: {r.failure}", not r.url.endswith("/icon.svg")),
+        )
         page.on("response", self._check)
 
     def _note(self, text: str, wrong: bool = True) -> None:
