@@ -16,14 +16,18 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class PersistenceStopped(Exception):
     """The market's output can't be persisted beyond the sequence before ``seq``.
 
-    Nothing of ``seq`` and after is applied, and everything before it is. The text says why.
+    Nothing of ``seq`` and after is applied, and everything before it is. The text says why, and
+    ``unforeseen`` is the exception behind it where that is a bug of ours.
     """
 
-    def __init__(self, market_id: str, seq: int, why: str) -> None:
+    def __init__(
+        self, market_id: str, seq: int, why: str, unforeseen: Exception | None = None
+    ) -> None:
         super().__init__(f"{market_id} stopped before sequence {seq}: {why}")
         self.market_id = market_id
         self.seq = seq
         self.why = why
+        self.unforeseen = unforeseen
 
 
 class SequenceGap(PersistenceStopped):

@@ -7,10 +7,18 @@ worker is at its market is announced until that worker's transaction, or this on
 
 import threading
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import redis
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connections,
+)
 
 from exchange_site.redis_client import redis_client
 from ledger.batch import PersistenceStopped
@@ -39,6 +47,7 @@ class OutputStreamListener:
         self._cursors: dict[str, int] = {}
         self._resting: dict[str, float] = {}  # market → not before this time
         self._pauses: dict[str, float] = {}  # market → the last pause its fault got
+        self._resting_for: dict[str, str] = {}  # market → the fault that nobody foresaw
         self._next_housekeeping = 0.0
 
     def start(self) -> None:
@@ -90,7 +99,7 @@ class OutputStreamListener:
             beat(redis_client(), self._node)
             self._cursors = dict(MarketCursor.objects.values_list("market_id", "seq"))
             for market_id in self._cursors:
-                ensure_starting_point(market_id)
+                self._attempt(market_id, partial(ensure_starting_point, market_id))
             self._next_housekeeping = now + HOUSEKEEPING_SECONDS
         self._resting = {m: until for m, until in self._resting.items() if until > now}
         streams = {
@@ -105,24 +114,68 @@ class OutputStreamListener:
             return
         # COUNT 1: only news of something is wanted here; the batch is read under the lock.
         positions = {stream: f"{self._cursors[market]}-0" for stream, market in streams.items()}
-        announced = redis_client().xread(positions, count=1, block=block_ms)  # type: ignore[arg-type]
+        try:
+            announced = redis_client().xread(positions, count=1, block=block_ms)  # type: ignore[arg-type]
+        except redis.ResponseError as error:
+            self._rest_unreadable(streams, error)
+            return
         for stream in _stream_names(announced):
-            self._persist(streams[stream])
+            self._attempt(streams[stream], partial(self._persist, streams[stream]))
+
+    def _rest_unreadable(self, streams: Mapping[str, str], error: redis.ResponseError) -> None:
+        """One key that is no stream fails the read of all: the others are read without it."""
+        pipe = redis_client().pipeline(transaction=False)
+        for stream in streams:
+            pipe.type(stream)
+        kinds = pipe.execute()
+        found = [
+            market_id
+            for market_id, kind in zip(streams.values(), kinds, strict=True)
+            if kind not in (b"stream", b"none")
+        ]
+        if not found:
+            raise error
+        for market_id in found:
+            self._rest(market_id, error)
+
+    def _attempt(self, market_id: str, step: Callable[[], None]) -> None:
+        """What nobody foresaw of one market rests that market. Raises where Redis or Postgres is
+        away for all."""
+        try:
+            step()
+        except redis.ResponseError as error:
+            self._rest(market_id, error)
+        except (redis.RedisError, OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
+            self._rest(market_id, error)
+
+    def _rest(self, market_id: str, error: Exception) -> None:
+        """One log line per fault, however often it is met."""
+        kind = type(error).__name__
+        if self._resting_for.get(market_id) != kind:
+            log.error("listener_rests_market", market=market_id, fault=kind, exc_info=error)
+        self._resting_for[market_id] = kind
+        self._resting[market_id] = time.monotonic() + self._next_pause(market_id)
+
+    def _next_pause(self, market_id: str) -> float:
+        first, longest = RETRY_SECONDS
+        pause = min(self._pauses.get(market_id, first / 2) * 2, longest)
+        self._pauses[market_id] = pause
+        return pause
 
     def _persist(self, market_id: str) -> None:
         try:
             reached = persist_market(market_id, should_stop=self._stopping.is_set)
         except PersistenceStopped as fault:
             handle_fault(fault)
-            first, longest = RETRY_SECONDS
-            pause = min(self._pauses.get(market_id, first / 2) * 2, longest)
-            self._pauses[market_id] = pause
-            self._resting[market_id] = time.monotonic() + pause
+            self._resting[market_id] = time.monotonic() + self._next_pause(market_id)
             return
         except LookupError:
             self._cursors.pop(market_id, None)  # the market is gone
             return
         self._pauses.pop(market_id, None)
+        self._resting_for.pop(market_id, None)
         if reached is None:
             self._resting[market_id] = time.monotonic() + BUSY_SECONDS
         else:

@@ -145,13 +145,26 @@ def _project_prefix(
         too_old = too_old_commands_of(entries)
         batch.perps.applied_before = applied_before(cursor, market_id, too_old)
         try:
-            project(batch, entries)
+            _project(batch, entries)
         except PoisonEntry as poison:
             entries = entries[: poison.seq - entries[0].seq]
             if not entries:
                 raise
         else:
             return batch, entries
+
+
+def _project(batch: Batch, entries: list[OutputEntry]) -> None:
+    """Raises PoisonEntry, also for what nobody foresaw: it is this market's, and an operator sees
+    it where the others are seen."""
+    try:
+        project(batch, entries)
+    except PoisonEntry:
+        raise
+    except Exception as error:
+        seq = min(max(batch.seq, entries[0].seq), entries[-1].seq)
+        why = f"{type(error).__name__}: {error}"
+        raise PoisonEntry(batch.market_id, seq, why, unforeseen=error) from error
 
 
 def _dead_letters(batch: Batch) -> list[DeadLetterRow]:
@@ -191,4 +204,5 @@ def report_fault(fault: PersistenceStopped) -> None:
             seq=fault.seq,
             fault=type(fault).__name__,
             why=fault.why,
+            exc_info=fault.unforeseen,
         )

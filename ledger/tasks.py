@@ -3,6 +3,7 @@
 import redis
 import structlog
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 
 from ledger import archive, persistence
 from ledger.batch import PersistenceStopped
@@ -32,12 +33,19 @@ def persist_all_markets() -> None:
 
 @shared_task
 def archive_and_trim() -> None:
-    """The next run does what a fault of Redis left undone."""
-    try:
-        for market_id in _market_ids():
+    """The next run does what a fault of Redis left undone. What fails of one market alone is
+    logged, and the others are seen to."""
+    for market_id in _market_ids():
+        try:
             archive.archive_and_trim(market_id)
-    except redis.RedisError as error:
-        log.warning("archive_and_trim_failed", why=str(error))
+        except redis.RedisError as error:
+            log.warning("archive_and_trim_failed", market=market_id, why=str(error))
+            if not isinstance(error, redis.ResponseError):
+                return
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("archive_and_trim_failed", market=market_id)
 
 
 @shared_task

@@ -78,6 +78,8 @@ def _refusal(
         return RejectCode.INVALID_SIZE
     if notional < config.min_notional_units and not order.reduce_only:
         return RejectCode.MIN_NOTIONAL
+    if not state.has_room_for(command.hold_units):
+        return RejectCode.MARKET_FULL
     as_new = _as_new(order, command, remaining)
     if not state_allows(state, as_new):
         return RejectCode.MARKET_STATE

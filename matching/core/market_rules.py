@@ -3,6 +3,7 @@
 from matching.core.state import State, Turn
 from matching.messages.commands import ConfigureMarket, MarketConfig, SetMarketState
 from matching.messages.events import CommandRejected, MarketConfigured, MarketStateChanged
+from matching.messages.limits import highest_price_ticks
 from matching.messages.tiers import TierTable, tiers_are_sound
 from matching.messages.vocabulary import MarketState, RejectCode, StateReason
 
@@ -35,6 +36,9 @@ def _config_refusal(state: State, config: MarketConfig) -> RejectCode | None:
     if config.config_version <= current.config_version:
         return RejectCode.STALE_CONFIG
     if config.units_per_tick_lot != current.units_per_tick_lot and state.accounts:
+        return RejectCode.INVALID_CONFIG
+    highest = highest_price_ticks(config.units_per_tick_lot, state.open_interest_lots)
+    if max(state.index_price_ticks, state.mark_price_ticks) > highest:
         return RejectCode.INVALID_CONFIG
     return None
 

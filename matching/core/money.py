@@ -34,6 +34,8 @@ def on_adjust_margin(state: State, command: AdjustMargin, turn: Turn) -> None:
         code = RejectCode.NO_POSITION
     elif amount < 0:
         code = _removal_refusal(state, account, -amount)
+    elif not state.has_room_for(amount):
+        code = RejectCode.MARKET_FULL
     if code is not None or account is None:
         turn.events.append(
             MarginAdjustmentRejected(
@@ -73,6 +75,9 @@ def _removal_refusal(state: State, account: Account, amount: int) -> RejectCode 
 
 
 def on_fund_insurance(state: State, command: FundInsurance, turn: Turn) -> None:
+    if not state.has_room_for(command.amount_units):
+        turn.events.append(CommandRejected(code=RejectCode.MARKET_FULL))
+        return
     state.insurance_units += command.amount_units
     state.wallets_units += command.amount_units
     turn.events.append(
@@ -83,6 +88,9 @@ def on_fund_insurance(state: State, command: FundInsurance, turn: Turn) -> None:
 def on_settle_market(state: State, command: SettleMarket, turn: Turn) -> None:
     if state.config is None or state.market_state.has_ended:
         turn.events.append(CommandRejected(code=RejectCode.INVALID_TRANSITION))
+        return
+    if command.price_ticks > state.highest_price_ticks():
+        turn.events.append(CommandRejected(code=RejectCode.PRICE_OUTSIDE_BAND))
         return
     previous, state.market_state = state.market_state, MarketState.SETTLED
     turn.events.append(

@@ -37,7 +37,7 @@ from matching.messages.holds import (
     open_loss_per_lot,
     reserve_per_lot,
 )
-from matching.messages.limits import MAX_NOTIONAL_UNITS
+from matching.messages.limits import MAX_NOTIONAL_UNITS, MAX_OPEN_INTEREST_UNITS
 from matching.messages.vocabulary import (
     CancelReason,
     MarketState,
@@ -271,6 +271,8 @@ def refusal(state: State, command: PlaceOrder, now_ms: int) -> RejectCode | None
     account = state.accounts.get(command.account_id)
     if account and orders_of(account) >= config.max_open_orders:
         return RejectCode.MAX_OPEN_ORDERS
+    if not state.has_room_for(command.hold_units):
+        return RejectCode.MARKET_FULL
     return (
         _refused_by_limits(config, command)
         or refused_by_price(state, config, command)
@@ -322,14 +324,19 @@ def refused_by_price(state: State, config: MarketConfig, command: PlaceOrder) ->
 def refused_by_exposure(
     state: State, config: MarketConfig, command: PlaceOrder
 ) -> RejectCode | None:
-    """Open interest grows at most by what arriving orders open, so checking those is enough."""
+    """Open interest grows at most by what arriving orders open, so checking those is enough. It is
+    bounded in lots by the market's rules and in value by `MAX_OPEN_INTEREST_UNITS`."""
     account = state.accounts.get(command.account_id)
     position_lots = account.position_lots if account else 0
     closable = reducible_lots(position_lots, command.side is Side.LONG)
     if command.reduce_only:
         return None if closable else RejectCode.REDUCE_ONLY_NO_POSITION
     opening = command.size_lots - closable
-    if opening > 0 and state.open_interest_lots + opening > config.max_open_interest_lots:
+    if opening <= 0:
+        return None
+    open_lots = state.open_interest_lots + opening
+    value = config.units_per_tick_lot * state.mark_price_ticks * open_lots
+    if open_lots > config.max_open_interest_lots or value > MAX_OPEN_INTEREST_UNITS:
         return RejectCode.MAX_OPEN_INTEREST
     return None
 

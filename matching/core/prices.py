@@ -9,7 +9,8 @@ middle one counts (Binance USDⓈ-M, "mark price"):
     P3 = median of best bid, best ask and last price
 
 A missing input counts as P1. The median is kept within a set distance of the index and rounded to
-a tick. An index of 0 (too few sources), or one that is too old by the clock of the commands, is
+a tick. An index of 0 (too few sources), one that is too old by the clock of the commands, or one so
+high that the open interest's value would leave its bound (`matching.messages.limits`), is
 stale: the last mark stays, and nobody is liquidated, triggered by mark, funded or deleveraged
 until there is a new one. A mark that jumps further than the breaker allows is not taken: the
 market halts.
@@ -19,7 +20,7 @@ from matching.core.book import BookSide
 from matching.core.state import State, Turn
 from matching.messages.commands import MarketConfig
 from matching.messages.events import MarketStateChanged, MarkPriceChanged
-from matching.messages.limits import PPM
+from matching.messages.limits import MAX_PREMIUM_PPB, MAX_PREMIUM_SAMPLES, PPM
 from matching.messages.vocabulary import MarketState, StateReason
 
 PPB = 1_000_000_000
@@ -36,7 +37,7 @@ def is_pricing(state: State) -> bool:
 
 def take_index_price(state: State, config: MarketConfig, index_ticks: int, turn: Turn) -> bool:
     """Make a mark price from a new index price. Whether there is one to judge positions by."""
-    if not index_ticks:
+    if not index_ticks or index_ticks > state.highest_price_ticks():
         mark_stale(state, turn)
         return False
     state.index_price_ticks = index_ticks
@@ -44,8 +45,9 @@ def take_index_price(state: State, config: MarketConfig, index_ticks: int, turn:
     state.index_stale = False
     _sample_basis(state, index_ticks, turn.now_ms)
     premium_ppb = premium(state, config, index_ticks)
-    state.premium_sum_ppb += premium_ppb
-    state.premium_count += 1
+    if state.premium_count < MAX_PREMIUM_SAMPLES:
+        state.premium_sum_ppb += premium_ppb
+        state.premium_count += 1
     if not state.next_funding_ms:
         state.next_funding_ms = next_multiple(turn.now_ms, config.funding_interval_ms)
     mark = mark_price(state, config, index_ticks, turn.now_ms)
@@ -116,7 +118,8 @@ def mark_price(state: State, config: MarketConfig, index_ticks: int, now_ms: int
 
 def premium(state: State, config: MarketConfig, index_ticks: int) -> int:
     """How far above (> 0) or below the index the book would fill a sizeable order, in ppb of it
-    (dYdX v4, "premium"): [max(0, impact bid − I) − max(0, I − impact ask)] / I, rounded down."""
+    (dYdX v4, "premium"): [max(0, impact bid − I) − max(0, I − impact ask)] / I, rounded down, and
+    at most the index itself either way."""
     k = config.units_per_tick_lot
     bid = _impact(state.book.bids, k, config.impact_notional_units)
     ask = _impact(state.book.asks, k, config.impact_notional_units)
@@ -127,7 +130,7 @@ def premium(state: State, config: MarketConfig, index_ticks: int) -> int:
     if ask is not None:
         cost, lots = ask
         below = max(0, index_ticks * k * lots - cost) * PPB // (index_ticks * k * lots)
-    return above - below
+    return max(-MAX_PREMIUM_PPB, min(MAX_PREMIUM_PPB, above - below))
 
 
 def _impact(side: BookSide, k: int, notional_units: int) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ from matching.core.recent import RecentIds
 from matching.core.triggers import TriggerBook, WaitingOrder
 from matching.messages.commands import MarketConfig
 from matching.messages.events import Event, OrderCancelled
+from matching.messages.limits import MAX_MARKET_MONEY_UNITS, highest_price_ticks
 from matching.messages.tiers import TierTable
 from matching.messages.vocabulary import CancelReason, MarketState
 
@@ -114,6 +115,14 @@ class State:
         self.open_interest_lots = 0  # Σ long positions
         self.unindexed: dict[int, Account] = {}
         self.stuck: set[int] = set()  # accounts the last liquidation pass left below maintenance
+
+    def has_room_for(self, units: int) -> bool:
+        """Whether wallets may send this much more into the market."""
+        return units <= 0 or self.wallets_units + units <= MAX_MARKET_MONEY_UNITS
+
+    def highest_price_ticks(self) -> int:
+        """That the positions as they are may be valued at. The market has its rules."""
+        return highest_price_ticks(self.tiers.k, self.open_interest_lots)
 
     def account(self, account_id: int, turn: Turn) -> Account:
         """The account, made if need be, and noted as touched by this turn."""

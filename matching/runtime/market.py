@@ -11,8 +11,9 @@ in-memory state is dropped and the market recovers as after a crash: the one way
 every fault. Where there is nothing to recover from, or a gap before it, the market waits and says
 so.
 
-A difference between what this engine computes and what is published, or a broken invariant, halts
-the market here and says where; other markets of the process go on.
+A difference between what this engine computes and what is published, or a command that can't be
+applied (`applier`), halts the market here and says where; other markets of the process go on. What
+came before that command is published, nothing of it or after it ever is.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,6 @@ from typing import Any
 import redis
 import structlog
 
-from matching.core.engine import Engine
-from matching.core.invariants import InvariantBroken
-from matching.messages.codec import UndecodableMessage, decode_command, encode_entry
-from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     COMMAND_FIELD,
     epoch_key,
@@ -34,6 +31,8 @@ from matching.messages.streams import (
     output_stream,
     trimmed_key,
 )
+from matching.runtime.applier import Applier, CommandFailed
+from matching.runtime.line import Line
 from matching.runtime.publish import MissingOutput, OtherEpoch, OtherOutput, Publisher
 from matching.runtime.reader import InputEntry
 from matching.runtime.snapshots import newest_state
@@ -56,62 +55,32 @@ class RecoveryNeeded(Exception):
     """What Redis holds is not what this process remembers; recover before going on."""
 
 
-class Applier:
-    """An engine and the input id it stands at: input entries in, output entries out. No I/O."""
-
-    def __init__(self, engine: Engine, input_id: str) -> None:
-        self.engine = engine
-        self.input_id = input_id
-
-    def apply(self, input_id: str, fields: dict[bytes, bytes]) -> tuple[OutputEntry, str]:
-        """The output entry, and why the input could not be decoded (empty if it could). Raises
-        InvariantBroken."""
-        now_ms = id_order(input_id)[0]
-        command_id, undecodable = 0, ""
-        try:
-            command = decode_command(fields.get(COMMAND_FIELD, b""))
-        except UndecodableMessage as error:
-            undecodable = str(error)
-            events = self.engine.reject_undecodable(now_ms)
-        else:
-            command_id = getattr(command, "command_id", 0)  # orders and prices have none
-            events = self.engine.apply(command, now_ms)
-        self.input_id = input_id
-        entry = OutputEntry(
-            seq=self.engine.seq,
-            input_id=input_id,
-            time_ms=self.engine.state.clock_ms,
-            command_id=command_id,
-            events=events,
-        )
-        return entry, undecodable
-
-
 class MarketRunner:
-    """Raises redis.RedisError and RecoveryNeeded (recover again), and Halted (for good)."""
+    """Raises redis.RedisError and RecoveryNeeded (recover again), and Halted (for good).
+
+    ``seq`` and ``input_id`` are of the last command whose entry went to the publisher. ``line`` is
+    the process's: markets take turns, and none leaves an answer open for the next.
+    """
 
     def __init__(
-        self, client: redis.Redis, market_id: str, engine_name: str, snapshot_every: int
+        self,
+        client: redis.Redis,
+        market_id: str,
+        engine_name: str,
+        snapshot_every: int,
+        line: Line | None = None,
     ) -> None:
         self.client = client
         self.market_id = market_id
         self.engine_name = engine_name
         self.input_key = input_stream(market_id)
         self.output_key = output_stream(market_id)
-        self.publisher = Publisher(client, market_id, engine_name)
-        self.applier = Applier(Engine(), "0-0")
+        self.publisher = Publisher(line or Line(client), market_id, engine_name)
+        self.applier = Applier()
+        self.seq = 0
+        self.input_id = "0-0"
         self.epoch = b""
         self.snapshotter = Snapshotter(client, market_id, snapshot_every)
-
-    @property
-    def seq(self) -> int:
-        """Of the last command applied."""
-        return self.applier.engine.seq
-
-    @property
-    def input_id(self) -> str:
-        """Of the last command applied."""
-        return self.applier.input_id
 
     def epoch_holds(self) -> bool:
         """Whether the market's starting point is still the one this engine came from."""
@@ -122,11 +91,12 @@ class MarketRunner:
     def recover(self) -> None:
         """Be where the streams are. Afterwards new commands come through `process`."""
         self.applier, self.epoch = self._starting_point()
+        self.seq, self.input_id = self.applier.engine.seq, self.applier.input_id
         self.snapshotter.start_over(self.seq)
         self._make_group()
         # Looked up before the last look at the input: another engine may be publishing meanwhile.
         published_seq = self._published_seq()
-        while entries := self._input_after(self.applier.input_id):
+        while entries := self._input_after(self.input_id):
             self._apply_and_publish(entries, acknowledge=False)
             published_seq = self._published_seq()
         if self.seq < published_seq:
@@ -134,7 +104,7 @@ class MarketRunner:
                 f"the output stream is at sequence {published_seq}, but the input stream leads "
                 f"only to {self.seq}: commands are missing"
             )
-        self.client.xgroup_setid(self.input_key, self.engine_name, self.applier.input_id)
+        self.client.xgroup_setid(self.input_key, self.engine_name, self.input_id)
         self._forget_pending()
         log.info("market_recovered", market=self.market_id, seq=self.seq)
 
@@ -153,7 +123,7 @@ class MarketRunner:
                 f"the newest usable snapshot is at input {input_id}, but the input stream is "
                 f"trimmed up to {trimmed.decode()}: commands are missing"
             )
-        return Applier(Engine(state), input_id), epoch
+        return Applier(state, input_id), epoch
 
     def _make_group(self) -> None:
         try:
@@ -194,30 +164,36 @@ class MarketRunner:
         id that the entries are known to come right after.
         """
         delivered = [raw_id for raw_id, _ in entries]
-        if follows == self.applier.input_id or self._stands_before(delivered[0].decode()):
+        if follows == self.input_id or self._stands_before(delivered[0].decode()):
             self._apply_and_publish(entries, acknowledge=True)
         else:
-            while missed := self._input_after(self.applier.input_id):
+            while missed := self._input_after(self.input_id):
                 self._apply_and_publish(missed, acknowledge=False)
             self.client.xack(self.input_key, self.engine_name, *delivered)
-        self.snapshotter.save_if_due(self.epoch, self.applier.engine.state, self.applier.input_id)
+        self.snapshotter.save_if_due(self.epoch, self.applier.engine.state, self.input_id)
 
     def _stands_before(self, input_id: str) -> bool:
         """Nothing in the stream lies between what was applied last and this entry."""
-        if id_order(input_id) <= id_order(self.applier.input_id):
+        if id_order(input_id) <= id_order(self.input_id):
             return False
         before: Any = self.client.xrevrange(self.input_key, max=f"({input_id}", count=1)
-        return not before or id_order(before[0][0].decode()) <= id_order(self.applier.input_id)
+        return not before or id_order(before[0][0].decode()) <= id_order(self.input_id)
 
     def snapshot(self) -> None:
         """The last one of this process."""
-        state = self.applier.engine.state
-        self.snapshotter.save_now(self.epoch, state, self.applier.input_id)
+        self.snapshotter.save_now(self.epoch, self.applier.engine.state, self.input_id)
+
+    def drop_state(self) -> None:
+        """What is in memory must not be used again: it may hold half of a command."""
+        self.applier = Applier()
 
     def _apply_and_publish(self, entries: Sequence[InputEntry], *, acknowledge: bool) -> None:
+        fault: CommandFailed | None = None
         try:
             for at in range(0, len(entries), PUBLISH_EVERY):
-                self._send(entries[at : at + PUBLISH_EVERY], acknowledge)
+                fault = self._send(entries[at : at + PUBLISH_EVERY], acknowledge)
+                if fault is not None:
+                    break
             self.publisher.settle()
         except (OtherEpoch, MissingOutput) as error:
             raise RecoveryNeeded(str(error)) from error
@@ -226,25 +202,43 @@ class MarketRunner:
         except BaseException:
             self.publisher.drop()
             raise
+        if fault is not None:
+            raise Halted(str(fault)) from fault
 
-    def _send(self, entries: Sequence[InputEntry], acknowledge: bool) -> None:
+    def _send(self, entries: Sequence[InputEntry], acknowledge: bool) -> CommandFailed | None:
+        """Apply and send these, or those before one that can't be applied, which is returned."""
         first_seq = self.seq + 1
         letters: list[DeadLetter] = []
-        frames = [self._apply(raw_id.decode(), fields, letters) for raw_id, fields in entries]
-        acknowledged = [raw_id for raw_id, _ in entries] if acknowledge else []
-        self.publisher.send(self.epoch, first_seq, frames, letters, acknowledged)
+        frames: list[bytes] = []
+        fault: CommandFailed | None = None
+        for raw_id, fields in entries:
+            try:
+                frames.append(self._apply(raw_id.decode(), fields, letters))
+            except CommandFailed as error:
+                fault = error
+                break
+        done = [raw_id for raw_id, _ in entries[: len(frames)]]
+        if done:
+            self.publisher.send(self.epoch, first_seq, frames, letters, done if acknowledge else [])
+            self.seq, self.input_id = self.seq + len(done), done[-1].decode()
+        return fault
 
     def _apply(self, input_id: str, fields: dict[bytes, bytes], letters: list[DeadLetter]) -> bytes:
-        try:
-            entry, undecodable = self.applier.apply(input_id, fields)
-        except InvariantBroken as error:
-            raise Halted(f"sequence {self.seq}: {error}") from error
-        if undecodable:
+        applied = self.applier.apply(input_id, fields)
+        if applied.undecodable:
             payload = fields.get(COMMAND_FIELD, repr(fields).encode())
             letters.append(
-                (entry.seq, input_id, undecodable, payload[:DEAD_LETTER_PAYLOAD_BYTES_MAX])
+                (
+                    applied.seq,
+                    input_id,
+                    applied.undecodable,
+                    payload[:DEAD_LETTER_PAYLOAD_BYTES_MAX],
+                )
             )
             log.warning(
-                "command_undecodable", market=self.market_id, seq=entry.seq, reason=undecodable
+                "command_undecodable",
+                market=self.market_id,
+                seq=applied.seq,
+                reason=applied.undecodable,
             )
-        return encode_entry(entry)
+        return applied.frame

@@ -1,9 +1,15 @@
-"""Many markets in one process, one thread, one connection.
+"""Many markets in one process, one thread, and three connections however many they are: one to
+read on, one to publish on, one for everything else.
 
 Each market is recovering, running or halted, on its own. Running ones share one XREADGROUP; a
 fault sends only its market back to recovery, and is logged once, not at every try. Waiting is
 short enough to show depth every 100 ms while things change, and a heartbeat every second whatever
 happens.
+
+What one market lacks never stops its neighbours. Whatever a step of a market raises ends in that
+market's phase (`_attempt`): what may pass sends it back to recovery, anything unforeseen halts it,
+its state is dropped, and its heartbeat says why. A fault of Redis counts for all only where Redis
+does not answer a PING either.
 """
 
 import gc
@@ -20,6 +26,8 @@ import structlog
 from matching import RUNNING_BUILD
 from matching.messages.snapshot import SnapshotUnusable
 from matching.messages.streams import Heartbeat
+from matching.runtime.applier import CommandFailed
+from matching.runtime.line import Line
 from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
 from matching.runtime.reader import Delivery, Reader
 from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_market
@@ -68,12 +76,14 @@ class EngineProcess:
         self.snapshot_every = snapshot_every
         self.hosted: dict[str, HostedMarket] = {}
         self._reader = Reader(client, engine_name, str(os.getpid()), BATCH_COMMANDS_MAX)
+        self._publishing = Line(client)
         self.started_ms = _wall_ms()
         self._next_show_ms = 0
         self._next_beat_ms = 0
         self._next_look_ms = 0
         self._next_retry_ms = 0
         self._redis_fault = ""
+        self._not_shown = ""
 
     def run(self, stop: StopFlag) -> None:
         """Until told to stop; then snapshots every running market."""
@@ -104,21 +114,26 @@ class EngineProcess:
 
     def _host_new_markets(self) -> None:
         for market_id in sorted(set(self.markets()) - set(self.hosted)):
-            runner = MarketRunner(self.client, market_id, self.engine_name, self.snapshot_every)
+            runner = MarketRunner(
+                self.client, market_id, self.engine_name, self.snapshot_every, self._publishing
+            )
             self.hosted[market_id] = HostedMarket(runner)
 
     def _notice_starting_points(self) -> None:
         """An idle market would not find out by publishing, and for a halted one it is a new
         beginning."""
         for hosted in self.hosted.values():
-            hosted.runner.snapshotter.look_after_child()
-            if hosted.phase is not Phase.RECOVERING and not hosted.runner.epoch_holds():
-                self._set_back(hosted, "the market has another starting point, or Redis lost it")
+            self._attempt(hosted, partial(self._look_at, hosted))
+
+    def _look_at(self, hosted: HostedMarket) -> None:
+        hosted.runner.snapshotter.look_after_child()
+        if hosted.phase is not Phase.RECOVERING and not hosted.runner.epoch_holds():
+            raise RecoveryNeeded("the market has another starting point, or Redis lost it")
 
     def _recover_markets(self) -> None:
         for hosted in self.hosted.values():
-            if hosted.phase is Phase.RECOVERING:
-                self._attempt(hosted, hosted.runner.recover, Phase.RUNNING)
+            if hosted.phase is Phase.RECOVERING and self._attempt(hosted, hosted.runner.recover):
+                hosted.phase, hosted.reason = Phase.RUNNING, ""
 
     def _read_and_process(self) -> None:
         running = {
@@ -134,10 +149,9 @@ class EngineProcess:
         try:
             delivered = self._reader.take()
         except redis.ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
-            for hosted in running.values():
-                self._set_back(hosted, "a stream or its consumer group is gone")
+            # Redis looks at every stream before it delivers of any: nothing is lost.
+            for hosted in self._unreadable(running):
+                self._set_back(hosted, f"its input stream can't be read: {error}")
             return
         if self._may_ask_ahead() and any(map(self._reader.has_more, delivered.values())):
             self._reader.ask(_standing(running, delivered), block_ms=None)
@@ -145,7 +159,21 @@ class EngineProcess:
             # To one that was set back meanwhile, its recovery brings them.
             if key in running:
                 runner = running[key].runner
-                self._attempt(running[key], partial(runner.process, *delivery), Phase.RUNNING)
+                self._attempt(running[key], partial(runner.process, *delivery))
+
+    def _unreadable(self, running: Mapping[str, HostedMarket]) -> list[HostedMarket]:
+        """Whose stream or group is gone or is none; all, where that can't be told."""
+        pipe = self.client.pipeline(transaction=False)
+        for key in running:
+            pipe.xinfo_groups(key)
+        answers = pipe.execute(raise_on_error=False)
+        found = [
+            hosted
+            for hosted, groups in zip(running.values(), answers, strict=True)
+            if isinstance(groups, Exception)
+            or self.engine_name.encode() not in [group["name"] for group in groups]
+        ]
+        return found or list(running.values())
 
     def _may_ask_ahead(self) -> bool:
         """Nothing else is due: what is asked for ahead is taken before anything else is done."""
@@ -158,17 +186,36 @@ class EngineProcess:
             return max(1, min(IDLE_WAIT_MS, self._next_show_ms - _monotonic_ms()))
         return IDLE_WAIT_MS
 
-    def _attempt(self, hosted: HostedMarket, step: Callable[[], None], after: Phase) -> None:
-        """Do one step of a market and note how it ended. A Redis fault is raised on."""
+    def _attempt(self, hosted: HostedMarket, step: Callable[[], None]) -> bool:
+        """Do one step of a market; whether it went well. Where it didn't, the market's phase says
+        so. Raises redis.RedisError where Redis is away for all."""
         try:
             step()
         except Halted as error:
-            hosted.phase, hosted.reason = Phase.HALTED, str(error)
-            log.critical("market_halted", market=hosted.runner.market_id, reason=str(error))
+            self._halt(hosted, str(error), unforeseen=isinstance(error.__cause__, CommandFailed))
         except (RecoveryNeeded, SnapshotUnusable) as error:
             self._set_back(hosted, str(error))
+        except redis.ResponseError as error:
+            self._set_back(hosted, f"Redis refused: {error}")
+        except redis.RedisError as error:
+            self.client.ping()
+            self._set_back(hosted, f"Redis broke off: {error}")
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
+            why = f"after sequence {hosted.runner.seq}: {type(error).__name__}: {error}"
+            self._halt(hosted, why, unforeseen=True)
         else:
-            hosted.phase, hosted.reason = after, ""
+            return True
+        return False
+
+    def _halt(self, hosted: HostedMarket, reason: str, *, unforeseen: bool) -> None:
+        """For good, or until the market gets another starting point."""
+        log.critical(
+            "market_halted", market=hosted.runner.market_id, reason=reason, exc_info=unforeseen
+        )
+        hosted.phase, hosted.reason = Phase.HALTED, reason
+        hosted.runner.drop_state()
 
     def _set_back(self, hosted: HostedMarket, reason: str) -> None:
         if reason != hosted.reason:
@@ -189,18 +236,23 @@ class EngineProcess:
         now_ms = _monotonic_ms()
         pipe = self.client.pipeline(transaction=False)
         if now_ms >= self._next_show_ms:
-            for market_id, hosted in self.hosted.items():
-                seq = hosted.runner.seq
-                if hosted.phase is Phase.RUNNING and seq != hosted.shown_seq:
-                    show_market(pipe, market_id, hosted.runner.applier.engine.state)
-                    hosted.shown_seq = seq
+            for hosted in self.hosted.values():
+                if hosted.phase is Phase.RUNNING and hosted.runner.seq != hosted.shown_seq:
+                    self._attempt(hosted, partial(_queue_view, pipe, hosted))
                     self._next_show_ms = now_ms + SHOW_INTERVAL_MS
         if now_ms >= self._next_beat_ms:
             for market_id, hosted in self.hosted.items():
                 show_heartbeat(pipe, market_id, self._heartbeat(hosted))
             self._next_beat_ms = now_ms + HEARTBEAT_INTERVAL_MS
         if pipe:
-            pipe.execute()
+            answers = pipe.execute(raise_on_error=False)
+            self._note_refusal(next((str(a) for a in answers if isinstance(a, Exception)), ""))
+
+    def _note_refusal(self, reason: str) -> None:
+        """Of what is only shown: one line when it begins or changes."""
+        if reason and reason != self._not_shown:
+            log.error("not_shown", reason=reason)
+        self._not_shown = reason
 
     def _heartbeat(self, hosted: HostedMarket) -> Heartbeat:
         return Heartbeat(
@@ -211,7 +263,7 @@ class EngineProcess:
             seq=hosted.runner.seq,
             input_id=hosted.runner.input_id,
             build=RUNNING_BUILD,
-            halted=hosted.reason,
+            halted=hosted.reason.encode(errors="replace").decode(),
         )
 
     def _leave(self) -> None:
@@ -222,7 +274,16 @@ class EngineProcess:
                 hosted.runner.snapshot()
             except redis.RedisError as error:
                 log.error("last_snapshot_failed", market=market_id, reason=str(error))
+            except Exception as error:
+                log.exception("last_snapshot_failed", market=market_id, reason=str(error))
+        self._reader.drop()
+        self._publishing.drop()
         log.info("engine_stopped", engine=self.engine_name)
+
+
+def _queue_view(pipe: redis.client.Pipeline, hosted: HostedMarket) -> None:
+    show_market(pipe, hosted.runner.market_id, hosted.runner.applier.engine.state)
+    hosted.shown_seq = hosted.runner.seq
 
 
 def _standing(

@@ -13,8 +13,6 @@ published before `settle` returned.
 from collections.abc import Sequence
 from typing import Any
 
-import redis
-
 from matching.messages.streams import (
     ENTRY_FIELD,
     dead_letter_stream,
@@ -78,10 +76,10 @@ class OtherOutput(Exception):
 
 
 class Publisher:
-    """Of one market. Both calls raise redis.RedisError."""
+    """Of one market, on a line on which no answers are open. Both calls raise redis.RedisError."""
 
-    def __init__(self, client: redis.Redis, market_id: str, group: str) -> None:
-        self._line = Line(client)
+    def __init__(self, line: Line, market_id: str, group: str) -> None:
+        self._line = line
         self._group = group
         self._keys = [
             epoch_key(market_id),

@@ -12,9 +12,6 @@ import msgspec
 import redis
 
 from matching.core import snapshot
-from matching.core.engine import Engine
-from matching.core.invariants import InvariantBroken
-from matching.messages.codec import encode_entry
 from matching.messages.snapshot import EngineSnapshot, SnapshotUnusable, decode_snapshot
 from matching.messages.streams import (
     ENTRY_FIELD,
@@ -24,7 +21,8 @@ from matching.messages.streams import (
     snapshots_key,
     trimmed_key,
 )
-from matching.runtime.market import REPLAY_PAGE, Applier
+from matching.runtime.applier import Applier, CommandFailed
+from matching.runtime.market import REPLAY_PAGE
 
 
 class ReplayImpossible(Exception):
@@ -45,7 +43,7 @@ class Verified(msgspec.Struct, frozen=True):
 def verify(client: redis.Redis, market_id: str, from_seq: int) -> Verified:
     """Replay from the newest snapshot before ``from_seq`` and compare each entry from there on with
     what is published, byte for byte, up to the end of the output stream or the first difference.
-    Raises ReplayImpossible, InvariantBroken and redis.RedisError."""
+    Raises ReplayImpossible, CommandFailed and redis.RedisError."""
     applier = _applier_before(client, market_id, from_seq)
     published = _published(client, market_id, from_seq)
     compared, last_seq = 0, from_seq - 1
@@ -73,8 +71,8 @@ def state_at(client: redis.Redis, market_id: str, seq: int) -> EngineSnapshot:
             next(replayed)
         except StopIteration:
             raise ReplayImpossible(f"the input stream ends before sequence {seq}") from None
-        except InvariantBroken as error:
-            raise ReplayImpossible(f"sequence {applier.engine.seq}: {error}") from error
+        except CommandFailed as error:
+            raise ReplayImpossible(str(error)) from error
     return snapshot.take(applier.engine.state, applier.input_id)
 
 
@@ -90,7 +88,7 @@ def _applier_before(client: redis.Redis, market_id: str, seq: int) -> Applier:
             continue
         if trimmed and id_order(frozen.input_id) < id_order(trimmed.decode()):
             break
-        return Applier(Engine(state), frozen.input_id)
+        return Applier(state, frozen.input_id)
     oldest = min((int(field) for field in frames), default=None)
     hint = "there is no snapshot" if oldest is None else f"the oldest snapshot kept is at {oldest}"
     raise ReplayImpossible(f"no replay can reach sequence {seq}: {hint}")
@@ -104,8 +102,8 @@ def _replayed(client: redis.Redis, market_id: str, applier: Applier) -> Iterator
         if not page:
             return
         for raw_id, fields in page:
-            entry, _ = applier.apply(raw_id.decode(), fields)
-            yield entry.seq, encode_entry(entry)
+            applied = applier.apply(raw_id.decode(), fields)
+            yield applied.seq, applied.frame
 
 
 def _published(client: redis.Redis, market_id: str, from_seq: int) -> Iterator[tuple[int, bytes]]:

@@ -46,8 +46,9 @@ def show_market(pipe: redis.client.Pipeline, market_id: str, state: State) -> No
         best_ask_ticks=state.book.best_ask_ticks(),
         open_interest_lots=state.open_interest_lots,
     )
-    pipe.set(depth_key(market_id), _encode(depth))
-    pipe.set(ticker_key(market_id), _encode(ticker))
+    shown = {depth_key(market_id): _encode(depth), ticker_key(market_id): _encode(ticker)}
+    for key, data in shown.items():  # both or, where one can't be written down, none
+        pipe.set(key, data)
 
 
 def show_heartbeat(pipe: redis.client.Pipeline, market_id: str, beat: Heartbeat) -> None:

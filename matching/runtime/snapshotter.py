@@ -6,7 +6,8 @@ nothing but the copy of the page table, writes it to Redis over a connection of 
 The parent goes on at once. It looks after the child every second and with every batch, and takes
 its word (an exit without a complaint) for the snapshot being kept; a child that complains, dies or
 takes too long is logged, and another one is started a little later. Until one succeeds a restart
-simply replays more.
+simply replays more. Only a state that can't be written down at all is a bug, which the market must
+not outlive: no later child would fare better.
 
 Where few orders rest, the snapshot costs less than a fork and is taken on the spot. So is the last
 one of a process that is told to stop: it must be kept before the process ends.
@@ -33,8 +34,14 @@ IN_PLACE_ROWS_MAX = 1_000
 RETRY_INTERVAL_S = 5
 CHILD_LIFETIME_S_MAX = 120
 _COMPLAINT_BYTES_MAX = 1_000
+_PASSING, _UNFORESEEN = 1, 2  # how a child ends that complained
+
 
 log = structlog.get_logger(__name__)
+
+
+class StateUnwritable(Exception):
+    """A child could not make a snapshot of the state, for no reason outside of it."""
 
 
 class _Child:
@@ -64,7 +71,8 @@ class Snapshotter:
         self.saved_seq = seq
 
     def save_if_due(self, epoch: bytes, state: State, input_id: str) -> None:
-        """Between two commands. Raises redis.RedisError where it is saved on the spot."""
+        """Between two commands. Raises StateUnwritable, and redis.RedisError where it is saved on
+        the spot."""
         self.look_after_child()
         if self._child is not None or state.seq - self.saved_seq < self.every:
             return
@@ -81,7 +89,7 @@ class Snapshotter:
             self.saved_seq = state.seq
 
     def look_after_child(self) -> None:
-        """Note how the child ended, if it has."""
+        """Note how the child ended, if it has. Raises StateUnwritable."""
         child = self._child
         if child is None:
             return
@@ -95,10 +103,12 @@ class Snapshotter:
         complaint = os.read(child.complaints, _COMPLAINT_BYTES_MAX).decode(errors="replace")
         os.close(child.complaints)
         self._child = None
-        if status == 0:
+        ended = os.waitstatus_to_exitcode(status)
+        if ended == 0:
             self.saved_seq = max(self.saved_seq, child.seq)
+        elif ended == _UNFORESEEN:
+            raise StateUnwritable(f"the snapshot of sequence {child.seq}: {complaint}")
         else:
-            ended = os.waitstatus_to_exitcode(status)
             self._fail(child.seq, complaint or f"the child ended with {ended}")
 
     def _fail(self, seq: int, reason: str) -> None:
@@ -151,7 +161,7 @@ def _write_and_exit(
     client: redis.Redis, market_id: str, epoch: bytes, state: State, input_id: str, complaints: int
 ) -> NoReturn:
     """The child's whole life. Ctrl-C and stopping are the parent's business."""
-    code = 1
+    code = _PASSING
     try:
         gc.disable()  # it would look at, and so copy, every page of the state
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -160,6 +170,8 @@ def _write_and_exit(
         save_snapshot(client, market_id, epoch, state, input_id)
         code = 0
     except BaseException as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
+        if not isinstance(error, redis.RedisError | OSError | MemoryError):
+            code = _UNFORESEEN
         text = f"{type(error).__name__}: {error}"
         os.write(complaints, text.encode()[:_COMPLAINT_BYTES_MAX])
     finally:

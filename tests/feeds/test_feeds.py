@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
 from matching.messages.events import OrderAccepted, OrderCancelled, PositionChanged
-from matching.messages.streams import Ticker, output_stream, ticker_key
+from matching.messages.streams import Ticker, depth_key, output_stream, ticker_key
 from matching.messages.vocabulary import CancelReason, MarketState, Side
 from tests.feeds.conftest import DEADLINE_S, MARKET, Ear, Feeds, leg, trade
 from tests.trading.client import token_of
@@ -300,3 +300,19 @@ def test_sigterm_ends_the_process_with_clients_connected(feeds: Feeds) -> None:
     with pytest.raises(ConnectionClosed):
         ear.hear()
     feeds.process.wait(DEADLINE_S)
+
+
+def test_what_one_market_lacks_is_not_missed_by_the_others(feeds: Feeds) -> None:
+    """Rubbish where its book and ticker are, and keys that are no streams: the other is shown."""
+    other = "ETH-PERP"
+    ear = feeds.connect()
+    channels = [f"book:{other}", f"ticker:{other}", f"trades:{other}", TRADES, BOOK]
+    ear.ask(op="subscribe", channels=channels)
+    for key in (depth_key(other), ticker_key(other)):
+        feeds.redis.set(key, b"rubbish")
+    feeds.redis.delete(output_stream(other))
+    feeds.redis.set(output_stream(other), b"no stream")
+    feeds.write_depth(5, [(500_000, 10)], [])
+    assert ear.hear()["channel"] == BOOK
+    feeds.write_entry(1, trade(1, leg(7, 0), leg(8, 0)))
+    assert ear.hear()["channel"] == TRADES

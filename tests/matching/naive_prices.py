@@ -63,7 +63,8 @@ class NaivePrices(NaiveRules):
         bid, ask = self.impact(1), self.impact(-1)
         above = max(Fraction(0), bid - index) / index if bid else Fraction(0)
         below = max(Fraction(0), index - ask) / index if ask else Fraction(0)
-        return floor(above * 10**9) - floor(below * 10**9)
+        sample = floor(above * 10**9) - floor(below * 10**9)
+        return max(-(10**9), min(10**9, sample))  # never more than the index itself
 
     def take_index(self, index: int, now_ms: int) -> list[MarkPriceChanged]:
         """0 is no price: too few sources."""

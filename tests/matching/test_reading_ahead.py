@@ -92,9 +92,7 @@ def test_a_line_that_broke_is_opened_again(redis_db: redis.Redis) -> None:
     line = Line(redis_db)
     line.send("CLIENT", "ID")
     own_id = line.receive()
-    line.send("PING")
     redis_db.client_kill_filter(_id=own_id)
-    assert line.receive() == b"PONG"  # was on its way
     line.send("PING")
     with pytest.raises(redis.ConnectionError):
         line.receive()
@@ -149,7 +147,7 @@ def test_a_part_under_another_epoch_sends_the_market_back(
 def test_nothing_is_written_beside_an_entry_that_differs(
     redis_db: redis.Redis, runner: MarketRunner
 ) -> None:
-    publisher = Publisher(redis_db, MARKET, "engine")
+    publisher = Publisher(Line(redis_db), MARKET, "engine")
     first = runner.seq + 1
     publisher.send(runner.epoch, first, [b"one", b"two"], [], [])
     publisher.settle()

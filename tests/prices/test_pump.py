@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from structlog.testing import capture_logs
 
+from matching.messages.streams import input_stream
 from matching.messages.vocabulary import MarketState
 from tests.prices.pumping import (
     Pump,
@@ -310,3 +311,26 @@ def test_postgres_outage_keeps_the_markets_known_last(
     words = pump_rounds(3, monkeypatch, lambda _: None)
     assert words == ["prices_fault", "prices_recovered"]
     assert len(sent(redis_db)) == 3
+
+
+@pytest.mark.parametrize("trouble", ["a surprise", "a stream that is none"])
+def test_what_goes_wrong_with_one_market_delays_no_other(
+    redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    make_market(BITCOIN)
+    make_market(ETHER)
+    if trouble == "a surprise":
+        step = SyntheticWalks.step
+
+        def faulty(walks: SyntheticWalks, market: Market) -> Any:
+            if market.pk == "BTC-PERP":
+                raise ZeroDivisionError
+            return step(walks, market)
+
+        monkeypatch.setattr(SyntheticWalks, "step", faulty)
+    else:
+        redis_db.set(input_stream("BTC-PERP"), "no stream")
+    with capture_logs() as logs, Pump():
+        wait_for(lambda: len(sent(redis_db, "ETH-PERP")) >= 10)
+    faults = [line["what"] for line in logs if line["event"] == "prices_fault"]
+    assert faults == ["round of BTC-PERP" if trouble == "a surprise" else "sending"]

@@ -28,7 +28,7 @@ from matching.messages.streams import (
     trimmed_key,
 )
 from matching.messages.vocabulary import Side
-from matching.runtime.market import Applier
+from matching.runtime.applier import Applier
 from tests.recovery.exchange import MARKET, Exchange, wait_until
 from trading.models import Fill, Order
 
@@ -129,7 +129,7 @@ def _count_applied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(self: Applier, input_id: str, fields: dict[bytes, bytes]) -> Any:
         answer = apply(self, input_id, fields)
-        applied.append(answer[0].seq)
+        applied.append(answer.seq)
         return answer
 
     monkeypatch.setattr(Applier, "apply", counted)

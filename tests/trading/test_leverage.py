@@ -168,3 +168,20 @@ def test_margin_needs_a_position_and_a_market(trader: Trader) -> None:
     assert (answer.status, answer.code) == (400, "NO_POSITION")
     assert trader.api.post("/user/positions/NONE/margin", {"amount": 1}).status == 404
     assert trader.api.post("/user/leverage/NONE", {"leverage": 1}).status == 404
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_no_amount_is_rounded_before_it_is_checked(trader: Trader, sign: str) -> None:
+    """Arithmetic of decimals keeps 28 digits; one too many must not pass for a round amount."""
+    add_position(trader, 200, COST, 500_000_000)
+    path = "/user/positions/BTC-PERP/margin"
+    promised = OutboxCommand.objects.count()
+    for amount in (
+        "50.0000000000000000000000000001",
+        "50.00000000000000000000000000000000000000000000000001",
+        "0.00000049999999999999999999999999999999",
+        "49.99999999999999999999999999999999999999",
+    ):
+        refused = trader.api.post(path, {"amount": f"{sign}{amount}"})
+        assert (refused.status, refused.code) == (400, "INVALID_AMOUNT"), amount
+    assert OutboxCommand.objects.count() == promised

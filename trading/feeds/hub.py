@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,7 +11,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
@@ -79,9 +81,10 @@ class Hub:
         while True:
             try:
                 await step()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
                 if what not in self._faulty:
-                    log.error("feeds_fault", what=what, error=repr(error))
+                    expected = isinstance(error, RedisError | OSError | TimeoutError)
+                    log.error("feeds_fault", what=what, error=repr(error), exc_info=not expected)
                 self._faulty.add(what)
                 await asyncio.sleep(FAULT_PAUSE_S)
                 continue
@@ -185,7 +188,10 @@ class Hub:
         if "streams" in self._faulty:
             self._seq = {m: min(s, await self._last_seq(m)) for m, s in self._seq.items()}
         for market_id in self._scales.keys() - self._seq.keys():
-            self._seq[market_id] = await self._last_seq(market_id)
+            try:
+                self._seq[market_id] = await self._last_seq(market_id)
+            except ResponseError as error:
+                self._attempt(market_id, partial(_raise, error))
         if not self._seq:
             await asyncio.sleep(BLOCK_MS / 1000)
             return
@@ -193,15 +199,42 @@ class Hub:
         positions: dict[Any, Any] = {
             name: f"{self._seq[market_id]}-0" for name, market_id in names.items()
         }
-        answer: Any = await self._redis.xread(positions, count=READ_COUNT, block=BLOCK_MS)
+        try:
+            answer: Any = await self._redis.xread(positions, count=READ_COUNT, block=BLOCK_MS)
+        except ResponseError:
+            answer = await self._read_one_by_one(positions)
         # A list of pairs by RESP2, a dictionary of lists of lists by RESP3.
         pairs = answer.items() if isinstance(answer, dict) else answer or []
         for name, found in pairs:
             rows = [row for part in found for row in part] if isinstance(answer, dict) else found
             for entry_id, fields in rows:
-                self._on_row(names[name], entry_id, fields)
+                self._attempt(names[name], partial(self._on_row, names[name], entry_id, fields))
             # Between batches the clients have their turn.
             await asyncio.sleep(0)
+
+    def _attempt(self, market_id: str, step: Callable[[], None]) -> None:
+        """What can't be shown of one market is logged, and the others are shown."""
+        try:
+            step()
+        except Exception:
+            if market_id not in self._faulty:
+                log.exception("feeds_fault", what=market_id)
+            self._faulty.add(market_id)
+        else:
+            self._faulty.discard(market_id)
+
+    async def _read_one_by_one(self, positions: Mapping[Any, Any]) -> Any:
+        """One key that is no stream fails the read of all: the others are read without it."""
+        answers = []
+        for name, position in positions.items():
+            try:
+                rows: Any = await self._redis.xrange(name, f"({position}", count=READ_COUNT)
+            except ResponseError as error:
+                self._attempt(name.decode(), partial(_raise, error))
+            else:
+                answers.append((name, rows))
+        await asyncio.sleep(POLL_INTERVAL_S)
+        return answers
 
     async def _last_seq(self, market_id: str) -> int:
         newest: Any = await self._redis.xrevrange(output_stream(market_id), count=1)
@@ -252,15 +285,13 @@ class Hub:
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.get(key)
-        values = await pipeline.execute()
+        values = await pipeline.execute(raise_on_error=False)
         for key, value, market_id in zip(keys, values, [*books, *tickers], strict=True):
-            if value is None or self._polled.get(key) == value:
-                continue
+            if not isinstance(value, bytes) or self._polled.get(key) == value:
+                continue  # nothing there, or a key that holds something else
             self._polled[key] = value
-            if key == depth_key(market_id):
-                self._on_depth(market_id, value)
-            else:
-                self._on_ticker(market_id, value)
+            show = self._on_depth if key == depth_key(market_id) else self._on_ticker
+            self._attempt(market_id, partial(show, market_id, value))
 
     def _markets_of(self, topic: Topic) -> list[str]:
         return [m for m in self._scales if channel_name(topic, m) in self._subscribers]
@@ -289,6 +320,10 @@ def _all_markets() -> list[Market]:
     except (DatabaseError, InterfaceError):
         close_old_connections()
         raise
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _seq_of(entry_id: bytes) -> int:

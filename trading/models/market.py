@@ -1,4 +1,4 @@
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -14,6 +14,8 @@ from matching.messages.limits import (
 )
 from matching.messages.vocabulary import MarketState, StateReason
 from trading.models.choices import choices
+
+_EXACT = Context(prec=80)  # more digits than a product of two steps has
 
 
 class Market(models.Model):
@@ -119,9 +121,10 @@ class Market(models.Model):
         return self.id
 
     def clean(self) -> None:
-        if not isinstance(self.tick_size, Decimal) or not isinstance(self.lot_size, Decimal):
+        steps = (self.tick_size, self.lot_size)
+        if not all(isinstance(step, Decimal) and step.is_finite() for step in steps):
             return  # already refused as no numbers
-        units = self.tick_size * self.lot_size * MONEY_UNITS_PER_CURRENCY
+        units = _EXACT.multiply(_EXACT.multiply(*steps), Decimal(MONEY_UNITS_PER_CURRENCY))
         if units != int(units):
             raise ValidationError(
                 {"lot_size": "Tick size × lot size must be a whole number of millionths."}
@@ -150,7 +153,8 @@ class Market(models.Model):
     @property
     def units_per_tick_lot(self) -> int:
         """Money units of one lot at a price of one tick; whole, as `clean` checks."""
-        return int(self.tick_size * self.lot_size * MONEY_UNITS_PER_CURRENCY)
+        per_lot = _EXACT.multiply(self.tick_size, self.lot_size)
+        return int(_EXACT.multiply(per_lot, Decimal(MONEY_UNITS_PER_CURRENCY)))
 
 
 class LeverageTier(models.Model):

@@ -49,11 +49,14 @@ class FaultLog:
     def __init__(self) -> None:
         self._failing: dict[str, str] = {}
 
-    def failed(self, what: str, error: Exception) -> None:
+    def failed(self, what: str, error: Exception) -> bool:
+        """Whether it is news."""
         kind = type(error).__name__
-        if self._failing.get(what) != kind:
+        is_news = self._failing.get(what) != kind
+        if is_news:
             log.error("prices_fault", what=what, error=kind, detail=str(error).strip())
         self._failing[what] = kind
+        return is_news
 
     def worked(self, what: str) -> None:
         if self._failing.pop(what, None):
@@ -164,18 +167,39 @@ class PricePump:
                 self._pollers.follow({})
                 return True
             self._pollers.follow(_endpoints(self._markets))
-            rounds = [self._round(market) for market in self._markets]
-            publisher.publish_commands(
-                (found.market.pk, UpdateIndexPrice(index_price_ticks=found.ticks))
-                for found in rounds
-                if found.ticks is not None
-            )
+            rounds = [found for market in self._markets if (found := self._attempt(market))]
+            self._publish(rounds)
             write_reports(redis_client(), ((found.market.pk, found.report) for found in rounds))
         except redis.RedisError as error:
             self._faults.failed("redis", error)
             return False
         self._faults.worked("redis")
         return True
+
+    def _publish(self, rounds: list[Round]) -> None:
+        """What Redis refuses is one market's stream: the prices of the others went out."""
+        try:
+            publisher.publish_commands(
+                (found.market.pk, UpdateIndexPrice(index_price_ticks=found.ticks))
+                for found in rounds
+                if found.ticks is not None
+            )
+        except redis.ResponseError as error:
+            self._faults.failed("sending", error)
+        else:
+            self._faults.worked("sending")
+
+    def _attempt(self, market: Market) -> Round | None:
+        """None where it failed in a way nobody foresaw: the market's engine finds its index old,
+        the others go on."""
+        try:
+            found = self._round(market)
+        except Exception as error:
+            if self._faults.failed(f"round of {market.pk}", error):
+                log.exception("prices_round_failed", market=market.pk)
+            return None
+        self._faults.worked(f"round of {market.pk}")
+        return found
 
     def _round(self, market: Market) -> Round:
         now_ms = wall_clock_ms()

@@ -19,7 +19,12 @@ from matching.messages.holds import (
     reserve_per_lot,
     worst_price_ticks,
 )
-from matching.messages.limits import MAX_NOTIONAL_UNITS, MAX_PRICE_TICKS, PPM
+from matching.messages.limits import (
+    MAX_MONEY_UNITS,
+    MAX_NOTIONAL_UNITS,
+    MAX_PRICE_TICKS,
+    PPM,
+)
 from matching.messages.streams import Ticker
 from matching.messages.vocabulary import (
     MarketState,
@@ -88,10 +93,14 @@ def draft_order(
         named_margin_per_lot_units=terms.margin_units // terms.size_lots,
         leverage=terms.leverage,
     )
+    hold_units = reserve_units * terms.size_lots
+    if hold_units > MAX_MONEY_UNITS:
+        message = f"The order would hold more than {units_text(MAX_MONEY_UNITS)}: ask for less."
+        raise invalid("qty", message, "INVALID_SIZE")
     return OrderDraft(
         terms,
         price_ticks,
-        reserve_units * terms.size_lots,
+        hold_units,
         standing.maker_fee_ppm,
         standing.taker_fee_ppm,
     )

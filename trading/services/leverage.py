@@ -24,7 +24,7 @@ def adjust_margin(user_id: int, market_id: str, amount: object) -> int:
     number = to_decimal(amount, "amount")
     if not number:
         raise invalid("amount", "amount must be above or below zero.", "INVALID_AMOUNT")
-    amount_units = to_units(abs(number))
+    amount_units = to_units(number.copy_abs())  # abs() would round
     position = selectors.open_position(user_id, market_id)
     if position is None:
         message = f"There is no position in {market_id} to give margin to or take it from."

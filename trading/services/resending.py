@@ -8,7 +8,9 @@ market's input stream, and it is still not among what happened. A backlog alone 
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import redis
 import structlog
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -27,8 +29,22 @@ log = structlog.get_logger(__name__)
 
 
 def resend_unseen_commands() -> int:
-    """Send again what was missed, oldest first; answers how many. Raises redis.RedisError."""
-    return sum(_resend(market) for market in Market.objects.select_related("cursor"))
+    """Send again what was missed, oldest first; answers how many. Raises redis.RedisError and
+    Django's errors of a database that is away; what fails of one market alone is logged, and the
+    others' commands go."""
+    return sum(_attempt(market) for market in Market.objects.select_related("cursor"))
+
+
+def _attempt(market: Market) -> int:
+    try:
+        return _resend(market)
+    except redis.ResponseError as error:
+        log.error("resending_refused", market=market.pk, why=str(error))
+    except (redis.RedisError, OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("resending_failed", market=market.pk)
+    return 0
 
 
 def _resend(market: Market) -> int:

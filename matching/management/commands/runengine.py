@@ -46,6 +46,8 @@ class Command(BaseCommand):
 
 
 def markets_with_input(client: redis.Redis) -> list[str]:
+    """A key that is no text is nobody's stream: ids of markets are ASCII."""
     prefix, suffix = input_stream("*").split("*")
     keys = client.scan_iter(match=input_stream("*"), count=1_000, _type="stream")
-    return [key.decode().removeprefix(prefix).removesuffix(suffix) for key in keys]
+    names = [key.decode() for key in keys if key.isascii()]
+    return [name.removeprefix(prefix).removesuffix(suffix) for name in names]

@@ -7,7 +7,7 @@ import redis
 from django.core.management.base import BaseCommand, CommandError
 
 from exchange_site.redis_client import redis_client
-from matching.core.invariants import InvariantBroken
+from matching.runtime.applier import CommandFailed
 from matching.runtime.replay import ReplayImpossible, verify
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError("--from is a sequence, 1 or higher")
         try:
             found = verify(redis_client(), market_id, from_seq)
-        except (ReplayImpossible, InvariantBroken, redis.RedisError) as error:
+        except (ReplayImpossible, CommandFailed, redis.RedisError) as error:
             raise CommandError(f"{market_id}: {error}") from error
         if found.diverged_seq:
             self.stdout.write(f"published: {found.published.decode(errors='replace')}")

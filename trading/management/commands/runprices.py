@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from trading.prices.demo_markets import START_PRICES
+from trading.prices.index import is_price
 from trading.prices.pump import PricePump
 from trading.prices.synthetic import SyntheticWalks
 
@@ -49,6 +50,6 @@ def _start_price(word: str) -> tuple[str, Decimal]:
         price = Decimal(text)
     except InvalidOperation:
         price = Decimal(0)
-    if not market_id or not price.is_finite() or price <= 0:
+    if not market_id or not is_price(price):
         raise CommandError(f"--start takes MARKET=PRICE, as in SOL-PERP=150, not {word!r}.")
     return market_id, price
