@@ -136,8 +136,8 @@ def retry_fault(fault_id: int, by_id: int) -> None:
 @_redis_needed()
 @transaction.atomic
 def quarantine_entry(fault_id: int, by_id: int | None) -> QuarantinedEntry:
-    """By an operator, or by itself. Move the cursor over the one entry in front of which the market stopped, keep the entry, and
-    give engines a starting point where it never happened."""
+    """By an operator, or by itself. Move the cursor over the one entry in front of which the market
+    stopped, keep the entry, and give engines a starting point where it never happened."""
     fault = _open_fault(fault_id)
     cursor = _locked_cursor(fault.market_id)
     _require_quarantinable(fault, cursor)
