@@ -1,6 +1,7 @@
 """Who may do what: users, groups, their sign-ins, and what operators did."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -14,10 +15,9 @@ from django.db.models.lookups import StartsWith
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts import services
-from accounts.models import User
+from accounts import services, sessions
+from accounts.models import Session, User
 from exchange_site.admin_actions import ask_then_run, operator_of
 from exchange_site.admin_base import (
     NOTHING,
@@ -39,7 +39,7 @@ else:
     _UserAdmin = DjangoUserAdmin
     AnyManyToMany = ManyToManyField
 
-admin.site.unregister((Group, OutstandingToken, BlacklistedToken))
+admin.site.unregister(Group)
 
 
 def _status(user: User) -> Cell:
@@ -117,9 +117,9 @@ class UserAdmin(_QuickChoices, _UserAdmin):
             self._within_reach(request, queryset).filter(is_active=True),
             action="suspend",
             question="Suspend these users?",
-            consequence="They are refused everywhere within a minute. Their orders stay in the "
-            "book and their positions stay open; cancel orders from the list of orders. "
-            "Operators and you yourself are left out.",
+            consequence="They are signed out and refused everywhere within a minute. Their orders "
+            "stay in the book and their positions stay open; cancel orders from the list of "
+            "orders. Operators and you yourself are left out.",
             service=services.suspend_user,
             done="suspended",
         )
@@ -150,23 +150,59 @@ class GroupAdmin(_QuickChoices, DjangoGroupAdmin):
     search_texts = ("name",)
 
 
-@admin.register(OutstandingToken)
-class SignInAdmin(RecordAdmin):
-    """Refresh tokens that were issued, without the tokens."""
+def _state(session: Session) -> Cell:
+    if session.ended_at is not None:
+        return words(badge("ended"), session.get_end_reason_display())
+    return badge("open", "ok") if session.expires_at > datetime.now(UTC) else badge("expired")
 
-    list_display = ("id", "user_name", "issued", "expires", "state")
-    list_select_related = ("user", "blacklistedtoken")
+
+@admin.register(Session)
+class SessionAdmin(RecordAdmin):
+    """Sign-ins of traders. The hash is of no use to anybody, and no field."""
+
+    list_display = ("id", "user_name", "opened", "renewed", "expires", "address", "state")
+    list_select_related = ("user",)
     search_ids = ("id",)
     search_users = ("user",)
     search_help_text = "Id, or the beginning of a username."
-    fieldsets = ((None, {"fields": ("user_name", "issued", "expires", "state")}),)
+    walked_by = ("user__id__exact",)
+    actions = ("end",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "user_name",
+                    "state",
+                    ("opened", "renewed", "expires", "ended"),
+                    ("address", "client"),
+                )
+            },
+        ),
+    )
 
     user_name = user_column()
-    issued = time_column("created_at", "issued")
+    opened = time_column("opened_at", "opened")
+    renewed = time_column("renewed_at", "renewed")
     expires = time_column("expires_at", "expires")
-    state = shown(
-        "state", lambda t: badge("used up") if hasattr(t, "blacklistedtoken") else badge("usable")
-    )
+    ended = time_column("ended_at", "ended")
+    state = shown("state", _state)
+
+    def has_end_session_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.end_session")
+
+    @admin.action(description="End selected sessions", permissions=["end_session"])
+    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> TemplateResponse | None:
+        return ask_then_run(
+            self,
+            request,
+            queryset,
+            action="end",
+            question="End these sessions?",
+            consequence="Their tokens are refused within seconds. The users can sign in again.",
+            service=sessions.end_session,
+            done="ended",
+        )
 
 
 def _object_of(entry: LogEntry) -> Cell:

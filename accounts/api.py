@@ -1,12 +1,16 @@
-"""① Sign-up, sign-in, and the life of tokens."""
+"""① Sign-up, sign-in, passwords, and the life of sessions."""
+
+from datetime import datetime
 
 import msgspec
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import services
-from accounts.throttles import SigninThrottle, SignupThrottle
+from accounts import services, sessions
+from accounts.authentication import session_id_of, user_id_of
+from accounts.models import EndReason
+from accounts.throttles import PasswordThrottle, SigninThrottle, SignupThrottle, address_of
 from exchange_site.bodies import parse_body
 from exchange_site.schema import documented
 
@@ -20,6 +24,11 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh: str
 
 
+class PasswordBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    password: str
+    new_password: str
+
+
 class SessionAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """`token` goes into the header ``Authorization: Bearer <token>``."""
 
@@ -27,6 +36,26 @@ class SessionAnswer(msgspec.Struct, frozen=True, rename="camel"):
     refresh: str
     user_id: int
     username: str
+
+
+class OpenSession(msgspec.Struct, frozen=True, rename="camel"):
+    """A sign-in that can still be renewed. ``current``: the one that asks."""
+
+    session_id: int
+    opened_ms: int
+    renewed_ms: int
+    expires_ms: int
+    address: str | None
+    client: str
+    current: bool
+
+
+class SessionsAnswer(msgspec.Struct, frozen=True):
+    sessions: list[OpenSession]
+
+
+class EndedAnswer(msgspec.Struct, frozen=True):
+    ended: int
 
 
 class MessageAnswer(msgspec.Struct, frozen=True):
@@ -42,14 +71,18 @@ SESSION_EXAMPLE = {
 }
 
 
-def _answer(session: services.Session, status: int = 200) -> Response:
+def _answer(tokens: sessions.Tokens, status: int = 200) -> Response:
     answer = SessionAnswer(
-        token=session.token,
-        refresh=session.refresh,
-        user_id=session.user.pk,
-        username=session.user.username,
+        token=tokens.token,
+        refresh=tokens.refresh,
+        user_id=tokens.user.pk,
+        username=tokens.user.username,
     )
     return Response(answer, status=status)
+
+
+def _origin(request: Request) -> sessions.Origin:
+    return sessions.Origin(address_of(request), request.META.get("HTTP_USER_AGENT", ""))
 
 
 class _PublicView(APIView):
@@ -73,7 +106,7 @@ class SignupView(_PublicView):
     def post(self, request: Request) -> Response:
         """Makes a trader with an empty wallet and signs them in."""
         body = parse_body(request, Credentials)
-        return _answer(services.sign_up(body.username, body.password), status=201)
+        return _answer(services.sign_up(body.username, body.password, _origin(request)), status=201)
 
 
 class SigninView(_PublicView):
@@ -91,9 +124,9 @@ class SigninView(_PublicView):
     def post(self, request: Request) -> Response:
         """A token lasts 15 minutes; `refresh` buys the next pair, once."""
         body = parse_body(request, Credentials)
-        session = services.sign_in(body.username, body.password)
+        tokens = services.sign_in(body.username, body.password, _origin(request))
         SigninThrottle().start_over(request, self)
-        return _answer(session)
+        return _answer(tokens)
 
 
 class RefreshView(_PublicView):
@@ -107,8 +140,9 @@ class RefreshView(_PublicView):
         public=True,
     )
     def post(self, request: Request) -> Response:
-        """Answers a new pair. The refresh token that was sent is used up."""
-        return _answer(services.refresh_session(parse_body(request, RefreshBody).refresh))
+        """Answers a new pair. The refresh token that was sent is used up; sent again, it ends the
+        session, since one of the two who have it should not."""
+        return _answer(sessions.renew_session(parse_body(request, RefreshBody).refresh))
 
 
 class SignoutView(_PublicView):
@@ -122,6 +156,99 @@ class SignoutView(_PublicView):
         public=True,
     )
     def post(self, request: Request) -> Response:
-        """Uses up the refresh token. Its access token runs out within 15 minutes."""
-        services.sign_out(parse_body(request, RefreshBody).refresh)
+        """Ends the session: its refresh token at once, its access token within seconds."""
+        sessions.sign_out(parse_body(request, RefreshBody).refresh)
         return Response(MessageAnswer("Signed out."))
+
+
+class PasswordView(APIView):
+    throttle_classes = [PasswordThrottle]
+
+    @documented(
+        "Change the password",
+        body=PasswordBody,
+        body_example={"password": "correct horse battery", "newPassword": "staple of my own"},
+        answer=SessionAnswer,
+        example=SESSION_EXAMPLE,
+        errors=(400, 401, 403, 409, 429, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Ends all sessions, this one too, and answers the tokens of a new one."""
+        body = parse_body(request, PasswordBody)
+        tokens = services.change_password(
+            user_id_of(request), body.password, body.new_password, _origin(request)
+        )
+        PasswordThrottle().start_over(request, self)
+        return _answer(tokens)
+
+
+class SessionsView(APIView):
+    @documented(
+        "List your sessions",
+        answer=SessionsAnswer,
+        example={
+            "sessions": [
+                {
+                    "sessionId": 7,
+                    "openedMs": 1764000000000,
+                    "renewedMs": 1764000900000,
+                    "expiresMs": 1764605700000,
+                    "address": "203.0.113.7",
+                    "client": "curl/7.88.1",
+                    "current": True,
+                }
+            ]
+        },
+        errors=(401, 403, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Those that can still be renewed, newest first."""
+        current = session_id_of(request)
+        rows = sessions.open_sessions(user_id_of(request)).order_by("-pk")
+        return Response(
+            SessionsAnswer(
+                [
+                    OpenSession(
+                        session_id=row.pk,
+                        opened_ms=_ms(row.opened_at),
+                        renewed_ms=_ms(row.renewed_at),
+                        expires_ms=_ms(row.expires_at),
+                        address=row.address,
+                        client=row.client,
+                        current=row.pk == current,
+                    )
+                    for row in rows
+                ]
+            )
+        )
+
+    @documented(
+        "End your other sessions",
+        operation_id="auth_sessions_end_others",
+        answer=EndedAnswer,
+        example={"ended": 3},
+        errors=(401, 403, 503),
+    )
+    def delete(self, request: Request) -> Response:
+        """All but the one that asks. They are refused within seconds."""
+        ended = sessions.end_sessions_of(
+            user_id_of(request), EndReason.ENDED_BY_USER, keep=session_id_of(request)
+        )
+        return Response(EndedAnswer(ended))
+
+
+class SessionView(APIView):
+    @documented(
+        "End a session",
+        answer=MessageAnswer,
+        example={"message": "Session 7 has ended."},
+        errors=(401, 403, 404, 503),
+    )
+    def delete(self, request: Request, session_id: int) -> Response:
+        """One of your own, also the one that asks. It is refused within seconds."""
+        sessions.end_own_session(user_id_of(request), session_id)
+        return Response(MessageAnswer(f"Session {session_id} has ended."))
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

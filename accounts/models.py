@@ -1,8 +1,13 @@
 from django.contrib.auth.models import AbstractUser
-from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Collate, Lower
+
+USERNAME = RegexValidator(
+    r"\A[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]*[A-Za-z0-9_])?\Z",
+    "Use letters, digits and _, and between them also . - + and @.",
+)
 
 
 class User(AbstractUser):
@@ -14,7 +19,7 @@ class User(AbstractUser):
     username = models.CharField(
         max_length=64,
         unique=True,
-        validators=[ASCIIUsernameValidator()],
+        validators=[USERNAME],
         error_messages={"unique": "That username is taken."},
     )
 
@@ -29,3 +34,41 @@ class User(AbstractUser):
             # Names by their beginning, whatever the database's collation.
             models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]
+
+
+class EndReason(models.TextChoices):
+    SIGNED_OUT = "signed_out", "signed out"
+    ENDED_BY_USER = "ended_by_user", "ended from another session"
+    ENDED_BY_OPERATOR = "ended_by_operator", "ended by an operator"
+    PASSWORD_CHANGED = "password_changed", "password changed"
+    SUSPENDED = "suspended", "user suspended"
+    TOKEN_REUSED = "token_reused", "refresh token used twice"
+    CROWDED_OUT = "crowded_out", "too many sessions"
+
+
+class Session(models.Model):
+    """A trader's sign-in, from password to end. Holds no token, only the hash of one's id."""
+
+    user = models.ForeignKey(User, models.CASCADE, db_index=False, related_name="sessions")
+    refresh_hash = models.CharField(max_length=64)
+    opened_at = models.DateTimeField()
+    renewed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+    client = models.CharField(max_length=200)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=20, choices=EndReason.choices, blank=True)
+
+    class Meta:
+        permissions = [("end_session", "Can end sessions of users")]
+        indexes = [
+            models.Index(fields=["user", "id"], name="session_of_user"),
+            models.Index(fields=["user"], condition=Q(ended_at=None), name="session_open_of_user"),
+            models.Index(
+                fields=["ended_at"], condition=Q(ended_at__isnull=False), name="session_ended"
+            ),
+            models.Index(fields=["expires_at"], name="session_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.pk} of {self.user}"

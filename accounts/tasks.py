@@ -1,9 +1,18 @@
+from datetime import UTC, datetime, timedelta
+
 from celery import shared_task
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
-from rest_framework_simplejwt.utils import aware_utcnow
+
+from accounts.models import Session
+from accounts.staff_sessions import SessionStore
+
+KEPT_FOR = timedelta(days=90)  # for their owners and for support to look at
+FORGOTTEN_AT_ONCE_MAX = 10_000
 
 
 @shared_task
-def flush_expired_tokens() -> None:
-    """Forget refresh tokens that have expired, and with them their entries in the blacklist."""
-    OutstandingToken.objects.filter(expires_at__lte=aware_utcnow()).delete()
+def forget_old_sessions() -> None:
+    """A part at a time: what is left is for the next run."""
+    old = Session.objects.filter(expires_at__lte=datetime.now(UTC) - KEPT_FOR)
+    oldest = old.order_by("expires_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE_MAX]
+    Session.objects.filter(pk__in=list(oldest)).delete()
+    SessionStore.clear_expired()

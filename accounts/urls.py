@@ -7,4 +7,7 @@ urlpatterns = [
     path("auth/signin", api.SigninView.as_view()),
     path("auth/refresh", api.RefreshView.as_view()),
     path("auth/signout", api.SignoutView.as_view()),
+    path("auth/password", api.PasswordView.as_view()),
+    path("auth/sessions", api.SessionsView.as_view()),
+    path("auth/sessions/<int:session_id>", api.SessionView.as_view()),
 ]

@@ -209,11 +209,12 @@ SELECT CASE WHEN n <= 20 THEN 'OLD-PERP' ELSE 'BTC-PERP' END,
        CASE WHEN n <= 20 THEN 'SetMarketState' ELSE 'CancelOrder' END, '{}', 1 + n % $users,
        now(), CASE WHEN n > 10 THEN n END
   FROM generate_series(1, $orders / 2) n;
-INSERT INTO token_blacklist_outstandingtoken (id, token, created_at, expires_at, user_id, jti)
-SELECT n, 'token-' || n, now(), now() + interval '7 days', 1 + n % $users, md5(n::text)
+INSERT INTO accounts_session (user_id, refresh_hash, opened_at, renewed_at, expires_at, address,
+                              client, ended_at, end_reason)
+SELECT 1 + n % $users, md5(n::text), now(), now(), now() + interval '7 days', '203.0.113.7',
+       'curl/7.88.1', CASE WHEN n % 2 = 0 THEN now() END,
+       CASE WHEN n % 2 = 0 THEN 'signed_out' ELSE '' END
   FROM generate_series(1, 2 * $users) n;
-INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
-SELECT now(), n FROM generate_series(1, 2 * $users, 2) n;
 INSERT INTO django_admin_log (action_time, user_id, content_type_id, object_id, object_repr,
                               action_flag, change_message)
 SELECT now(), 2 + n % 8, (SELECT id FROM django_content_type WHERE model = 'order'), n::text,

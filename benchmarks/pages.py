@@ -11,10 +11,10 @@ from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.db.models import Model
 from django.test import Client
-from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
+from benchmarks.tokens import token_of
 from exchange_site.record_urls import list_url, url_of
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
@@ -52,7 +52,7 @@ class Visitor:
         if page.user_id is None:
             return self._operator
         if page.user_id not in self._traders:
-            token = AccessToken.for_user(User.objects.get(pk=page.user_id))
+            token = token_of(User.objects.get(pk=page.user_id))
             self._traders[page.user_id] = Client(headers={"Authorization": f"Bearer {token}"})
         return self._traders[page.user_id]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +17,9 @@ from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ShowFacets
+from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.http import HttpRequest, HttpResponse
@@ -252,6 +254,7 @@ class BaseAdmin(AnyModelAdmin):
     """Lists, search and record pages in the way of this exchange.
 
     walked_by       query parameters whose index gives the rows newest first, the narrowest first
+    linked_by       further query parameters, of links on our own pages
     search_ids      whole-number fields a search for a number looks in
     search_texts    text fields that must equal what is searched for
     search_users    paths to users; a search finds rows of users whose name begins with it
@@ -268,6 +271,7 @@ class BaseAdmin(AnyModelAdmin):
     change_form_template = "admin/record.html"
     change_list_template = "admin/record_list.html"
     walked_by: Sequence[str] = ()
+    linked_by: Sequence[str] = ()
     search_ids: Sequence[str] = ()
     search_texts: Sequence[str] = ()
     search_users: Sequence[str] = ()
@@ -277,6 +281,32 @@ class BaseAdmin(AnyModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:  # noqa: ARG002
+        """What a filter or a link of ours asks, and nothing else. Django allows every lookup on
+        every field: a reader could guess letter by letter what no page shows."""
+        return lookup in self.declared_lookups(request)
+
+    def declared_lookups(self, request: Any) -> set[str]:
+        declared = {*self.walked_by, *self.linked_by}
+        for item in self.get_list_filter(request):
+            if isinstance(item, type) and issubclass(item, SimpleListFilter):
+                declared.add(str(item.parameter_name))
+            elif isinstance(item, str):
+                declared |= _lookups_of_filter(self.model, item)  # type: ignore[arg-type]
+        return declared
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Django's own asks Postgres for whatever was posted as the keys of the selected rows."""
+        key = self.model._meta.pk
+        try:
+            for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                key.to_python(text)
+        except ValidationError as error:
+            raise SuspiciousOperation("no key of a row") from error
+        return super().response_action(request, queryset, *args, **kwargs)
 
     def action_checkbox(self, obj: Model) -> SafeString:
         """As Django's own, without a template per row."""
@@ -372,6 +402,15 @@ class RecordAdmin(BaseAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
+
+
+@cache
+def _lookups_of_filter(model: Any, path: str) -> frozenset[str]:
+    """What Django's filter of a field may ask: one value of it, or that there is none."""
+    field: Any = get_fields_from_path(model, path)[-1]
+    related = field.related_model if field.is_relation else None
+    one_value = f"{path}__{related._meta.pk.name}__exact" if related else f"{path}__exact"
+    return frozenset({one_value, f"{path}__isnull"})
 
 
 def _users_named(beginning: str) -> list[int]:

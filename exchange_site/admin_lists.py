@@ -13,8 +13,11 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -70,6 +73,12 @@ class RecordsList(QuickRows):
         return self._filtered.filter(reduce(or_, self._found, Q(pk__in=[])))
 
     def get_results(self, request: HttpRequest) -> None:  # noqa: ARG002  Django passes it
+        try:
+            self._take_page()
+        except (ValueError, ValidationError, DataError) as error:  # no such value is possible
+            raise IncorrectLookupParameters(error) from error
+
+    def _take_page(self) -> None:
         before = min(self.page_num, MAX_ID) if self.page_num > 1 else None
         walks = self._walks()
         end = self._end_of_look(walks, before)

@@ -17,6 +17,13 @@ class ExchangeAdminSite(AdminSite):
     index_title = "Operations"
     site_url = "/docs"
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff whom nobody has given anything to do have nothing to see."""
+        user = request.user
+        return super().has_permission(request) and (
+            bool(getattr(user, "is_superuser", False)) or bool(user.get_all_permissions())
+        )
+
     def get_urls(self) -> list[URLResolver | URLPattern]:
         own = path("status/", self.admin_view(self.status_view), name="status")
         return [own, *super().get_urls()]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from exchange_site.calls import knowing
 
 FORMAT = "format"
+SCRIPT, LANGUAGE = "script", "lang"
 
 
 class _ByFormat(DefaultContentNegotiation):
@@ -33,9 +34,11 @@ class SchemaView(SpectacularAPIView):
         return answer
 
 
-class DocsView(SpectacularSwaggerView):
+class DocsView(SpectacularSwaggerSplitView):
+    """Its script is an answer of its own, asked for by ``?script``: no page runs an inline one."""
+
     @extend_schema(exclude=True)
-    @knowing()
+    @knowing(SCRIPT, LANGUAGE)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         answer: Response = super().get(request, *args, **kwargs)
         return answer

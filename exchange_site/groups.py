@@ -3,11 +3,11 @@
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
-APPS = ("accounts", "trading", "ledger", "admin", "auth", "token_blacklist")
+APPS = ("accounts", "trading", "ledger", "admin", "auth")
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "viewer": (),
-    "support": ("trading.cancel_order", "accounts.suspend_user"),
+    "support": ("trading.cancel_order", "accounts.suspend_user", "accounts.end_session"),
     "risk": (
         "trading.cancel_order",
         "trading.change_market_state",

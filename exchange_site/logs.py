@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from exchange_site.log_faults import TracebackOnce
+
 
 def logging_config(level: str) -> None:
     """Send standard-library and structlog records through one formatter."""
@@ -30,7 +32,14 @@ def logging_config(level: str) -> None:
                     ],
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "filters": {"traceback_once": {"()": TracebackOnce}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "line",
+                    "filters": ["traceback_once"],
+                }
+            },
             "root": {"handlers": ["stderr"], "level": level},
             # Django warns of every 4xx it answers. Those are the senders' mistakes, told to them;
             # here they would bury what is ours. Errors, 503 among them, stay.

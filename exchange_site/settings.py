@@ -21,6 +21,10 @@ environ.Env.read_env(EXCHANGE_DATA / "services.env", overwrite=False)
 
 # Demo mode is one machine for trying things out: demo markets, self-service funds, a shown sign-in.
 DEMO = env.bool("DEMO", default=False)
+# Reached over TLS, which a proxy in front of us ends; on one machine there may be none.
+HTTPS = env.bool("HTTPS", default=not DEMO)
+# How many proxies of the operator's own stand in front; what they say of the client is believed.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 DEBUG = False
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -41,7 +45,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "exchange_site",
@@ -53,6 +56,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "exchange_site.refuse_nul.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -61,6 +67,33 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = 12 * 3600  # an operator's shift
+SECURE_REDIRECT_EXEMPT = [r"^health$"]  # balancers ask without TLS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],  # Swagger UI's icons
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: []
+    for feature in ("camera", "geolocation", "microphone", "payment", "usb", "display-capture")
+}
 
 TEMPLATES = [
     {
@@ -101,11 +134,14 @@ CACHES = {
     }
 }
 
+SESSION_ENGINE = "accounts.staff_sessions"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.PlainPasswordRules"},
+    {"NAME": "accounts.passwords.NewPasswordEndsSessions"},
 ]
 
 LANGUAGE_CODE = "en-us"
@@ -119,6 +155,9 @@ WHITENOISE_USE_FINDERS = True
 # Largest body the API reads; more is answered 413 without reading it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
+# What a monitor sends to see the parts in GET /health; without one only operators see them.
+MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -129,16 +168,18 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
     # Per address; sign-in counts failures only. The demo's simulator signs up from one address.
-    "DEFAULT_THROTTLE_RATES": {"signin": "10/min", "signup": None if DEMO else "60/hour"},
+    "DEFAULT_THROTTLE_RATES": {
+        "signin": "10/min",
+        "password": "10/min",
+        "signup": None if DEMO else "60/hour",
+    },
     # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
-    "NUM_PROXIES": env.int("TRUSTED_PROXIES", default=0),
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": None,
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
     "USER_ID_CLAIM": "sub",
 }
 SPECTACULAR_SETTINGS = {
@@ -152,6 +193,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# Hosts beyond the public ones that a price source's address may name.
+PRICE_SOURCE_HOSTS = env.list("PRICE_SOURCE_HOSTS", default=[])
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
@@ -184,8 +228,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
-    "flush-expired-tokens": {
-        "task": "accounts.tasks.flush_expired_tokens",
+    "forget-old-sessions": {
+        "task": "accounts.tasks.forget_old_sessions",
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
     },

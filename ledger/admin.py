@@ -120,6 +120,7 @@ class AccountAdmin(RecordAdmin):
 class JournalEntryAdmin(RecordAdmin):
     list_display = ("id", "kind", "market_link", "order_link", "trade", "moved", "seq", "created")
     list_filter = ("kind", "market")
+    linked_by = ("seq",)
     search_ids = ("id", "order_id")
     search_help_text = "Entry id or order id."
     fieldsets = (

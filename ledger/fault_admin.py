@@ -20,6 +20,7 @@ from exchange_site.admin_base import (
     shown,
     time_column,
     user_column,
+    user_link,
     when,
 )
 from ledger import faults
@@ -106,7 +107,7 @@ class PersistenceFaultAdmin(RecordAdmin):
             [
                 (
                     link(QuarantinedEntry, entry.pk, entry),
-                    entry.quarantined_by.get_username(),
+                    user_link(entry.quarantined_by) if entry.quarantined_by else "by itself",
                     when(entry.quarantined_at),
                 )
                 for entry in kept.select_related("quarantined_by")

@@ -10,6 +10,11 @@ order with no money behind it into the book, so its later entries can't be belie
 Quarantine is the way out: the cursor moves over exactly that entry, and engines start over from the
 rows, where the command never happened. What the engine said after it was not persisted; its
 commands are in the input stream and are carried out again without it.
+
+One case needs nobody's judgement: the command names an account that does not exist. No wallet gave
+it money and no row promised it, so nobody can be owed what it did; the entry is quarantined at
+once, by itself, and shown like the others. That an account exists is all that is looked at: a
+forged command of a real one is the operator's to judge.
 """
 
 from collections.abc import Iterator
@@ -18,12 +23,14 @@ from http import HTTPStatus
 from typing import Any
 
 import redis
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from exchange_site.api import ApiError
 from exchange_site.redis_client import redis_client
-from ledger.batch import HistoryDiverged, PersistenceStopped
+from ledger.batch import HistoryDiverged, PersistenceStopped, PoisonEntry
 from ledger.models import (
     FaultKind,
     FaultResolution,
@@ -33,8 +40,10 @@ from ledger.models import (
 )
 from ledger.persistence import persist_market, report_fault
 from ledger.starting_points import ensure_starting_point, make_starting_point
-from matching.messages.codec import UndecodableMessage, decode_entry
-from matching.messages.streams import ENTRY_FIELD, output_stream
+from matching.messages.codec import UndecodableMessage, decode_command, decode_entry
+from matching.messages.streams import COMMAND_FIELD, ENTRY_FIELD, input_stream, output_stream
+
+log = structlog.get_logger(__name__)
 
 
 def handle_fault(fault: PersistenceStopped) -> None:
@@ -42,8 +51,39 @@ def handle_fault(fault: PersistenceStopped) -> None:
     report_fault(fault)
     if isinstance(fault, HistoryDiverged):
         ensure_starting_point(fault.market_id)
-    else:
-        note_fault(fault)
+        return
+    note_fault(fault)
+    if isinstance(fault, PoisonEntry) and (stranger := _stranger_of(fault)):
+        _set_aside(fault, stranger)
+
+
+def _stranger_of(fault: PoisonEntry) -> int | None:
+    """The account that the entry's command names and that nobody has; None if somebody has it, or
+    that can't be told."""
+    payload = _payload(fault.market_id, fault.seq)
+    try:
+        input_id = decode_entry(payload).input_id
+        found: Any = redis_client().xrange(
+            input_stream(fault.market_id), min=input_id, max=input_id
+        )
+        command = decode_command(found[0][1][COMMAND_FIELD])
+    except (UndecodableMessage, IndexError, KeyError):
+        return None
+    account_id = getattr(command, "account_id", None)
+    if account_id is None or User.objects.filter(pk=account_id).exists():
+        return None
+    return int(account_id)
+
+
+def _set_aside(fault: PoisonEntry, stranger: int) -> None:
+    opened = PersistenceFault.objects.filter(market_id=fault.market_id, resolved_at__isnull=True)
+    note = opened.filter(seq=fault.seq).first()
+    if note is None:
+        return  # somebody got past it meanwhile
+    quarantine_entry(note.pk, by_id=None)
+    log.error(
+        "stranger_set_aside", market=fault.market_id, seq=fault.seq, account=stranger, why=fault.why
+    )
 
 
 @transaction.atomic
@@ -95,9 +135,9 @@ def retry_fault(fault_id: int, by_id: int) -> None:
 
 @_redis_needed()
 @transaction.atomic
-def quarantine_entry(fault_id: int, by_id: int) -> QuarantinedEntry:
-    """Move the cursor over the one entry in front of which the market stopped, keep the entry, and
-    give engines a starting point where it never happened."""
+def quarantine_entry(fault_id: int, by_id: int | None) -> QuarantinedEntry:
+    """By an operator, or by itself. Move the cursor over the one entry in front of which the market
+    stopped, keep the entry, and give engines a starting point where it never happened."""
     fault = _open_fault(fault_id)
     cursor = _locked_cursor(fault.market_id)
     _require_quarantinable(fault, cursor)

@@ -324,7 +324,8 @@ class PersistenceFault(models.Model):
 
 
 class QuarantinedEntry(models.Model):
-    """An output entry the cursor was moved over, unapplied, because an operator said so."""
+    """An output entry the cursor was moved over, unapplied: because an operator said so, or by
+    itself (``quarantined_by`` null) where its command names an account that nobody has."""
 
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="quarantined_entries")
     seq = models.BigIntegerField("sequence")
@@ -333,7 +334,7 @@ class QuarantinedEntry(models.Model):
     payload = models.BinaryField()
     quarantined_at = models.DateTimeField(auto_now_add=True)
     quarantined_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
     )
 
     class Meta:

@@ -23,7 +23,9 @@ from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
 ROOT = Path(__file__).resolve().parents[2]
 DISK_FREE_BYTES_MIN = 300_000_000
 SERVICES_FILE = "services.env"
-PERSISTED = ("DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DEMO")
+PERSISTED = (
+    "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DEMO", "HTTPS", "MONITOR_TOKEN",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,7 @@ class Prepared:
 @cache
 def prepared() -> Prepared:
     """The same answer for manage.py, which calls this first, and for the command."""
+    os.umask(0o077)  # what this run writes, its logs too, is for its owner alone
     data = Path(os.environ.get("EXCHANGE_DATA") or ROOT / "var").resolve()
     port = _port("PORT", 8000)
     feeds_port = _port("FEEDS_PORT", port + 1)
@@ -73,6 +76,9 @@ def prepared() -> Prepared:
         os.environ["REDIS_URL"] = store.url()
     secret = before.get("DJANGO_SECRET_KEY") or secrets.token_hex(32)
     os.environ.setdefault("DJANGO_SECRET_KEY", secret)
+    monitor_token = before.get("MONITOR_TOKEN") or secrets.token_urlsafe(24)
+    os.environ.setdefault("MONITOR_TOKEN", monitor_token)
+    os.environ.setdefault("HTTPS", "0")  # this machine alone, until a proxy stands in front
     os.environ |= {"EXCHANGE_DATA": str(data), RUN_MARKER: str(data), "DEMO": str(int(demo))}
     _write(data / SERVICES_FILE)
     return Prepared(

@@ -1,28 +1,43 @@
 """Sign-up, sign-in, and what tokens are good for."""
 
+import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
+import redis
 from django.conf import settings
 from django.contrib.auth import hashers
 from django.db import connection
 from django.test import override_settings
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken
-from rest_framework_simplejwt.utils import aware_utcnow
 
+from accounts import refusals as refusals_module
+from accounts import sessions
 from accounts.checks import secret_key_can_sign_tokens
-from accounts.models import User
-from accounts.tasks import flush_expired_tokens
+from accounts.models import EndReason, Session, User
+from accounts.refusals import (
+    ENDED_SESSIONS_KEY,
+    POSTGRES_REFRESH_S,
+    REDIS_REFRESH_S,
+    Refusals,
+    announce_ended,
+)
+from accounts.services import resume_user, suspend_user
+from accounts.tasks import KEPT_FOR, forget_old_sessions
+from accounts.tokens import read_access
+from exchange_site.api import ApiError
 from ledger.models import Account, Wallet
-from tests.trading.client import PASSWORD, Api, make_trader
+from tests.trading.client import PASSWORD, Api, make_trader, token_of
 
 pytestmark = pytest.mark.django_db
+
+NEW_PASSWORD = "staple of my own"
 
 
 def sign_up(username: Any = "alice", password: Any = PASSWORD) -> Any:
@@ -32,6 +47,10 @@ def sign_up(username: Any = "alice", password: Any = PASSWORD) -> Any:
 def sign_in(username: str = "alice", password: str = PASSWORD, **headers: str) -> Any:
     body = f'{{"username": "{username}", "password": "{password}"}}'.encode()
     return Api().send("POST", "/auth/signin", body, **headers)
+
+
+def renew(refresh: str) -> Any:
+    return Api().post("/auth/refresh", {"refresh": refresh})
 
 
 def test_sign_up_makes_a_trader_with_an_empty_wallet_and_signs_in() -> None:
@@ -61,6 +80,16 @@ def test_sign_up_makes_a_trader_with_an_empty_wallet_and_signs_in() -> None:
         ("alice", "password", "password"),
         ("alice", "x" * 129, "password"),
         ("alice", ["list"], "password"),
+        ("alice.", PASSWORD, "username"),
+        (".alice", PASSWORD, "username"),
+        ("-", PASSWORD, "username"),
+        ("alice@", PASSWORD, "username"),
+        ("alice", " " * 12, "password"),
+        ("alice", "\u3000" * 12, "password"),
+        ("alice", "\u200b" * 12, "password"),
+        ("alice", " " + PASSWORD, "password"),
+        ("alice", PASSWORD + "\t", "password"),
+        ("alice", "aaaaaaaaaaaa", "password"),
         ("alice@example", "alice@example", "password"),
     ],
 )
@@ -177,14 +206,27 @@ def test_throttles_count_without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     assert statuses == [401] * 10 + [429]
 
 
-def test_a_refresh_token_works_once() -> None:
-    first = make_trader(0).refresh
-    renewed = Api().post("/auth/refresh", {"refresh": first})
+def test_a_refresh_token_works_once_and_sent_again_ends_its_family() -> None:
+    trader, bystander = make_trader(0), make_trader(0)
+    renewed = renew(trader.refresh)
     assert renewed.status == 200
     assert Api(renewed.body["token"]).get("/user/orders").status == 200
-    again = Api().post("/auth/refresh", {"refresh": first})
+    again = renew(trader.refresh)
     assert (again.status, again.code) == (401, "REFRESH_INVALID")
-    assert Api().post("/auth/refresh", {"refresh": renewed.body["refresh"]}).status == 200
+    assert renew(renewed.body["refresh"]).status == 401
+    for token in (trader.api.token, renewed.body["token"]):
+        assert Api(token).get("/user/orders").code == "SESSION_ENDED"
+    session = Session.objects.get(user=trader.user)
+    assert session.end_reason == EndReason.TOKEN_REUSED
+    assert renew(bystander.refresh).status == 200
+
+
+def test_another_session_of_the_same_user_outlives_a_reused_token() -> None:
+    sign_up("alice")
+    here, there = sign_in(), sign_in()
+    renew(here.body["refresh"])
+    renew(here.body["refresh"])
+    assert renew(there.body["refresh"]).status == 200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -195,7 +237,7 @@ def test_a_refresh_token_raced_for_works_once() -> None:
     def race(_: int) -> int:
         barrier.wait()
         try:
-            return Api().post("/auth/refresh", {"refresh": refresh}).status
+            return renew(refresh).status
         finally:
             connection.close()
 
@@ -208,17 +250,171 @@ def test_signing_out_ends_one_session_of_one_user() -> None:
     credentials = {"username": trader.user.username, "password": PASSWORD}
     second = Api().post("/auth/signin", credentials).body["refresh"]
     Api().post("/auth/signout", {"refresh": trader.refresh})
-    assert BlacklistedToken.objects.count() == 1
-    assert Api().post("/auth/refresh", {"refresh": trader.refresh}).code == "REFRESH_INVALID"
+    assert Session.objects.exclude(ended_at=None).count() == 1
+    assert renew(trader.refresh).code == "REFRESH_INVALID"
     for refresh in (second, other.refresh):
-        assert Api().post("/auth/refresh", {"refresh": refresh}).status == 200
+        assert renew(refresh).status == 200
 
 
-def test_signing_out_uses_the_refresh_token_up() -> None:
+def test_signing_out_ends_the_session_at_once() -> None:
     trader = make_trader(0)
     assert Api().post("/auth/signout", {"refresh": trader.refresh}).status == 200
-    assert Api().post("/auth/refresh", {"refresh": trader.refresh}).status == 401
+    assert trader.api.get("/user/orders").code == "SESSION_ENDED"
+    assert renew(trader.refresh).status == 401
     assert Api().post("/auth/signout", {"refresh": trader.refresh}).status == 401
+
+
+def test_the_database_holds_nothing_that_could_be_sent() -> None:
+    trader = make_trader(0)
+    access = jwt.decode(str(trader.api.token), options={"verify_signature": False})
+    refresh = jwt.decode(trader.refresh, options={"verify_signature": False})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(s::text, ' ') FROM accounts_session s")
+        (kept,) = cursor.fetchone()
+    for secret in (trader.refresh, trader.api.token, refresh["jti"], access["jti"]):
+        assert secret not in kept
+
+
+def test_a_trader_lists_and_ends_sessions() -> None:
+    alice, bob = make_trader(0), make_trader(0)
+    name = {"username": alice.user.username, "password": PASSWORD}
+    second = Api(Api().post("/auth/signin", name).body["token"])
+    third = Api().send(
+        "POST", "/auth/signin", json.dumps(name).encode(), HTTP_USER_AGENT="bot\n\u202e 1.0"
+    )
+    listed = alice.api.get("/auth/sessions").body["sessions"]
+    assert [s["current"] for s in listed] == [False, False, True]
+    assert listed[0]["client"] == "bot 1.0"
+    assert listed[0]["address"] == "127.0.0.1"
+
+    own = listed[1]["sessionId"]
+    assert bob.api.delete(f"/auth/sessions/{own}").code == "SESSION_NOT_FOUND"
+    assert second.get("/user/orders").status == 200
+    assert alice.api.delete(f"/auth/sessions/{own}").status == 200
+    assert second.get("/user/orders").code == "SESSION_ENDED"
+    assert alice.api.delete(f"/auth/sessions/{own}").status == 404
+    assert alice.api.delete("/auth/sessions/99999999999999999999").status == 404
+
+    assert alice.api.delete("/auth/sessions").body == {"ended": 1}
+    assert Api(third.body["token"]).get("/user/orders").code == "SESSION_ENDED"
+    assert renew(third.body["refresh"]).status == 401
+    assert [s["current"] for s in alice.api.get("/auth/sessions").body["sessions"]] == [True]
+    assert bob.api.get("/user/orders").status == 200
+
+
+def test_a_new_password_ends_every_session() -> None:
+    alice, bob = make_trader(0), make_trader(0)
+    wrong = {"password": "not it at all", "newPassword": NEW_PASSWORD}
+    assert alice.api.post("/auth/password", wrong).code == "WRONG_CREDENTIALS"
+    assert renew(alice.refresh).status == 200
+    same = {"password": PASSWORD, "newPassword": PASSWORD}
+    assert alice.api.post("/auth/password", same).body["field"] == "newPassword"
+    weak = {"password": PASSWORD, "newPassword": " " * 12}
+    assert alice.api.post("/auth/password", weak).body["field"] == "newPassword"
+    changed = alice.api.post("/auth/password", {"password": PASSWORD, "newPassword": NEW_PASSWORD})
+    assert changed.status == 200
+    assert alice.api.get("/user/orders").code == "SESSION_ENDED"
+    assert Api(changed.body["token"]).get("/user/orders").status == 200
+    assert sign_in(alice.user.username).status == 401
+    assert sign_in(alice.user.username, NEW_PASSWORD).status == 200
+    assert bob.api.get("/user/orders").status == 200
+
+
+def test_guesses_at_a_password_with_a_stolen_token_are_throttled() -> None:
+    alice = make_trader(0)
+    wrong = {"password": "not it at all", "newPassword": NEW_PASSWORD}
+    statuses = [alice.api.post("/auth/password", wrong).status for _ in range(11)]
+    assert statuses == [403] * 10 + [429]
+
+
+def test_a_password_set_anywhere_else_ends_sessions_too() -> None:
+    trader = make_trader(0)
+    user = User.objects.get(pk=trader.user.pk)
+    user.set_password(NEW_PASSWORD)  # as the admin's form and `manage.py changepassword` do
+    user.save()
+    assert renew(trader.refresh).status == 401
+    assert trader.api.get("/user/orders").code == "SESSION_ENDED"
+    assert Session.objects.get(user=user).end_reason == EndReason.PASSWORD_CHANGED
+
+
+def test_suspension_ends_sessions_for_good() -> None:
+    trader = make_trader(0)
+    suspend_user(trader.user)
+    resume_user(trader.user)
+    assert trader.api.get("/user/orders").code == "SESSION_ENDED"
+    assert renew(trader.refresh).status == 401
+
+
+def test_the_session_used_longest_ago_makes_room() -> None:
+    sign_up("alice")
+    first = Session.objects.get()
+    for _ in range(sessions.OPEN_SESSIONS_MAX):
+        sessions.open_session(first.user, sessions.Origin(None, ""))
+    first.refresh_from_db()
+    assert first.end_reason == EndReason.CROWDED_OUT
+    assert sessions.open_sessions(first.user.pk).count() == sessions.OPEN_SESSIONS_MAX
+
+
+@pytest.mark.django_db(transaction=True)
+def test_other_processes_learn_of_an_ended_session_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elsewhere = Refusals()
+    trader = make_trader(0)
+    claims = read_access(str(trader.api.token))
+    elsewhere.check(claims.user_id, claims.session_id)
+    now = time.monotonic()
+    Api().post("/auth/signout", {"refresh": trader.refresh})
+    monkeypatch.setattr(refusals_module.time, "monotonic", lambda: now + REDIS_REFRESH_S + 0.1)
+    with pytest.raises(ApiError, match="has ended"):
+        elsewhere.check(claims.user_id, claims.session_id)
+    assert REDIS_REFRESH_S <= 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_redis_they_learn_of_it_from_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> Any:
+        raise redis.ConnectionError("down")
+
+    monkeypatch.setattr(refusals_module, "request_redis_client", away)
+    elsewhere = Refusals()
+    trader = make_trader(0)
+    claims = read_access(str(trader.api.token))
+    elsewhere.check(claims.user_id, claims.session_id)
+    now = time.monotonic()
+    Api().post("/auth/signout", {"refresh": trader.refresh})
+    monkeypatch.setattr(refusals_module.time, "monotonic", lambda: now + POSTGRES_REFRESH_S + 0.1)
+    with pytest.raises(ApiError, match="has ended"):
+        elsewhere.check(claims.user_id, claims.session_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_redis_that_forgot_takes_no_refusal_back(
+    redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = Refusals()
+    trader = make_trader(0)
+    claims = read_access(str(trader.api.token))
+    Api().post("/auth/signout", {"refresh": trader.refresh})
+    now = time.monotonic()
+    for later in (0.0, REDIS_REFRESH_S + 0.1):
+        monkeypatch.setattr(refusals_module.time, "monotonic", lambda at=now + later: at)
+        with pytest.raises(ApiError, match="has ended"):
+            elsewhere.check(claims.user_id, claims.session_id)
+        redis_db.flushdb()
+
+
+def test_the_list_of_ended_sessions_is_bounded(
+    redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals_module, "ENDED_SESSIONS_MAX", 10)
+    now = datetime.now(UTC)
+    announce_ended([1], now - timedelta(days=1))  # has run out already
+    for n in range(30):
+        announce_ended([100 + n], now + timedelta(milliseconds=n))
+    members: Any = redis_db.zrange(ENDED_SESSIONS_KEY, 0, -1)
+    assert [int(member) for member in members] == list(range(120, 130))
+    assert redis_db.pttl(ENDED_SESSIONS_KEY) > 0
 
 
 def test_an_access_token_is_no_refresh_token_and_the_other_way_round() -> None:
@@ -229,7 +425,7 @@ def test_an_access_token_is_no_refresh_token_and_the_other_way_round() -> None:
 
 
 def forged(**changes: Any) -> str:
-    claims = dict(AccessToken().payload) | {"sub": "1"} | changes
+    claims = dict(AccessToken().payload) | {"sub": "1", "sid": 1} | changes
     return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
 
 
@@ -249,6 +445,9 @@ def forged(**changes: Any) -> str:
         forged(sub="-1"),
         forged(sub="99999999999999999999"),
         forged(sub="abc"),
+        forged(sid=0),
+        forged(sid="x"),
+        forged(sid=None),
         forged(token_type="refresh"),
     ],
 )
@@ -259,10 +458,8 @@ def test_forged_tokens_are_refused(token: str) -> None:
 
 def test_an_expired_token_is_told_so_even_after_it_was_verified() -> None:
     trader = make_trader(0)
-    token = AccessToken()
-    token["sub"] = str(trader.user.pk)
-    token.set_exp(lifetime=timedelta(seconds=-1))
-    answer = Api(str(token)).get("/user/orders")
+    token = token_of(trader.user.pk, timedelta(seconds=-1))
+    answer = Api(token).get("/user/orders")
     assert (answer.status, answer.code) == (401, "TOKEN_EXPIRED")
 
 
@@ -292,14 +489,16 @@ def test_no_token_is_told_what_to_send() -> None:
     assert (basic.status, basic.code) == (401, "TOKEN_INVALID")
 
 
-def test_expired_refresh_tokens_are_forgotten() -> None:
-    kept, expired = make_trader(0), make_trader(0)
-    OutstandingToken.objects.filter(user=expired.user).update(
-        expires_at=aware_utcnow() - timedelta(days=1)
-    )
-    flush_expired_tokens.apply()
-    assert OutstandingToken.objects.filter(user=kept.user).exists()
-    assert not OutstandingToken.objects.filter(user=expired.user).exists()
+def test_old_sessions_are_forgotten_and_expired_ones_renew_nothing() -> None:
+    kept, expired, old = make_trader(0), make_trader(0), make_trader(0)
+    now = datetime.now(UTC)
+    Session.objects.filter(user=expired.user).update(expires_at=now)
+    Session.objects.filter(user=old.user).update(expires_at=now - KEPT_FOR)
+    forget_old_sessions.apply()
+    left = set(Session.objects.values_list("user_id", flat=True))
+    assert left == {kept.user.pk, expired.user.pk}
+    assert renew(expired.refresh).status == 401
+    assert expired.api.get("/auth/sessions").body == {"sessions": []}  # and no reuse of a token
 
 
 def test_a_short_secret_key_is_an_error() -> None:

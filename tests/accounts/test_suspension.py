@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import authentication
+from accounts import authentication, refusals
 from accounts.models import User
 from accounts.services import resume_user, suspend_user
 from tests.trading.client import PASSWORD, Api, make_trader
@@ -18,7 +18,9 @@ def test_suspended_at_once_where_it_is_done_and_resumed() -> None:
     answer = trader.api.get("/user/orders")
     assert (answer.status, answer.code) == (403, "ACCOUNT_SUSPENDED")
     resume_user(trader.user)
-    assert trader.api.get("/user/orders").status == 200
+    again = {"username": trader.user.username, "password": PASSWORD}
+    token = Api().post("/auth/signin", again).body["token"]
+    assert Api(token).get("/user/orders").status == 200
 
 
 def test_suspending_one_leaves_the_others() -> None:
@@ -34,14 +36,14 @@ def test_suspending_one_leaves_the_others() -> None:
 
 def test_other_processes_learn_of_it_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
-    monkeypatch.setattr(authentication.time, "monotonic", lambda: now)
+    monkeypatch.setattr(refusals.time, "monotonic", lambda: now)
     trader = make_trader(0)
     assert trader.api.get("/user/orders").status == 200
     User.objects.filter(pk=trader.user.pk).update(is_active=False)  # sends no signal here
     assert trader.api.get("/user/orders").status == 200
-    now += authentication.SUSPENDED_REFRESH_S + 0.1
+    now += refusals.POSTGRES_REFRESH_S + 0.1
     assert trader.api.get("/user/orders").status == 403
-    assert authentication.SUSPENDED_REFRESH_S < 60
+    assert refusals.POSTGRES_REFRESH_S < 60
 
 
 def test_the_suspended_neither_sign_in_nor_refresh() -> None:

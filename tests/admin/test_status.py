@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from exchange_site import redis_client as clients
+from exchange_site.embedded.health import monitor_headers
 from exchange_site.health import latest
 from exchange_site.status import ExchangeStatus, Level, exchange_status
 from ledger.models import MarketCursor
@@ -206,7 +207,7 @@ def test_a_halted_market_says_who_halted_it(
     assert level is Level.WARN
     assert words in text
     latest.forget()
-    assert Client().get("/health").status_code == HTTPStatus.OK
+    assert Client(headers=monitor_headers()).get("/health").status_code == HTTPStatus.OK
 
 
 def test_a_halted_engine_says_why(running: redis.Redis) -> None:
@@ -327,7 +328,7 @@ def test_the_page_and_its_part(running: redis.Redis, client_of: Callable[[str], 
 
 def health() -> tuple[int, dict[str, Any]]:
     latest.forget()
-    response = Client().get("/health")
+    response = Client(headers=monitor_headers()).get("/health")
     return response.status_code, response.json()
 
 
@@ -339,6 +340,20 @@ def test_health_says_yes_and_how(running: redis.Redis) -> None:
     assert market["engineLagEntries"] == 0
     assert market["persistenceLagEntries"] == 0
     assert market["engineHeartbeatAgeMs"] >= 0
+
+
+def test_health_tells_strangers_whether_and_no_more(
+    running: redis.Redis, client_of: Callable[[str], Client]
+) -> None:
+    forger = Client(headers={"Authorization": "Bearer of another token"})
+    latest.forget()
+    for stranger in (Client(), forger):
+        assert stranger.get("/health").json() == {"status": "ok"}
+    nobody = make_user("groupless", is_staff=True)
+    groupless = Client()
+    groupless.force_login(nobody)
+    assert groupless.get("/health").json() == {"status": "ok"}
+    assert MARKET in client_of("viewer").get("/health").json()["markets"]
 
 
 def test_health_says_no_without_an_engine(running: redis.Redis) -> None:
@@ -376,7 +391,7 @@ def test_health_is_worked_out_once_however_often_it_is_asked(
     running: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exchange_site.health.FRESH_FOR_S", 3_600)
-    taken = {Client().get("/health").json()["takenMs"] for _ in range(5)}
+    taken = {Client(headers=monitor_headers()).get("/health").json()["takenMs"] for _ in range(5)}
     assert len(taken) == 1
 
 

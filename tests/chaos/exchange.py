@@ -101,7 +101,9 @@ class Exchange:
     def health(self) -> tuple[int, list[str]]:
         """Status and problems; (0, …) where nothing answers."""
         try:
-            answer = httpx.get(f"{self.url}/health", timeout=10)
+            token = self.services.get("MONITOR_TOKEN", "")
+            monitor = {"Authorization": f"Bearer {token}"}
+            answer = httpx.get(f"{self.url}/health", headers=monitor, timeout=10)
             return answer.status_code, answer.json().get("problems", [])
         except (httpx.HTTPError, ValueError) as error:
             return 0, [f"/health doesn't answer ({type(error).__name__})"]

@@ -14,7 +14,6 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
-from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -25,6 +24,7 @@ from matching.messages.events import Event, OrderAccepted, OutputEntry, Trade, T
 from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
 from matching.messages.vocabulary import ExecutionType, Side
 from tests.patience import PATIENCE_S
+from tests.trading.client import token_of
 from trading.prices.demo_markets import DEMO_MARKETS
 
 MARKET = "BTC-PERP"
@@ -88,7 +88,7 @@ class Ear:
         return self.hear()
 
     def sign_in(self, user: User) -> None:
-        answer = self.ask(op="auth", token=str(AccessToken.for_user(user)))
+        answer = self.ask(op="auth", token=token_of(user.pk))
         assert answer == {"op": "authenticated", "userId": user.pk}
 
 

@@ -4,10 +4,10 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 import pytest
-from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
@@ -25,6 +25,7 @@ from tests.feeds.conftest import (
     trade,
 )
 from tests.patience import PATIENCE_S
+from tests.trading.client import token_of
 from trading.feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 
 NewUser = Callable[[str], User]
@@ -170,12 +171,11 @@ def test_account_needs_a_valid_token(feeds: Feeds, new_user: NewUser) -> None:
     ear = feeds.connect()
     assert ear.ask(op="subscribe", channels=["account"])["code"] == "NOT_AUTHENTICATED"
     assert ear.ask(op="auth", token="x.y.z")["code"] == "TOKEN_INVALID"
-    expired = AccessToken.for_user(new_user("alice"))
-    expired["exp"] = 1
-    assert ear.ask(op="auth", token=str(expired))["code"] == "TOKEN_EXPIRED"
+    expired = token_of(new_user("alice").pk, timedelta(days=-1))
+    assert ear.ask(op="auth", token=expired)["code"] == "TOKEN_EXPIRED"
     suspended = new_user("carol")
     User.objects.filter(pk=suspended.pk).update(is_active=False)
-    answer = ear.ask(op="auth", token=str(AccessToken.for_user(suspended)))
+    answer = ear.ask(op="auth", token=token_of(suspended.pk))
     assert answer["code"] in {"ACCOUNT_SUSPENDED", "TOKEN_INVALID"}
     assert ear.ask(op="subscribe", channels=["account"])["code"] == "NOT_AUTHENTICATED"
 

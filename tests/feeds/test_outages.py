@@ -2,7 +2,7 @@
 is suspended, is away. Without a server: one connection, its hub written down."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -17,24 +17,32 @@ from trading.feeds.connection import Connection
 DEADLINE_S = 60
 
 
-class QuietHub:
+class Listening:
     """Notes who listens to which account."""
 
     def __init__(self) -> None:
         self.accounts: list[int] = []
 
-    def check_channel(self, channel: str) -> None: ...
-    def subscribe(self, connection: Connection, channel: str) -> None: ...
-    def unsubscribe(self, connection: Connection, channel: str) -> None: ...
-
-    def subscribe_account(self, connection: Connection, account_id: int) -> dict[str, int]:
+    def subscribe(
+        self, connection: Connection, account_id: int, missed: Iterable[str]
+    ) -> tuple[dict[str, int], dict[str, str]]:
         self.accounts.append(account_id)
-        return {}
+        return {}, {}
 
-    def unsubscribe_account(self, connection: Connection) -> None:
+    def unsubscribe(self, connection: Connection) -> None:
         self.accounts.clear()
 
-    async def replay(self, connection: Connection, last_seq: Any, live_from: Any) -> None: ...
+    async def replay(self, connection: Connection, last_seq: Any, epochs: Any) -> None: ...
+
+
+class QuietHub:
+    def __init__(self) -> None:
+        self.accounts = Listening()
+
+    def check_channel(self, channel: str) -> None: ...
+    def check_market(self, market_id: str) -> None: ...
+    def subscribe(self, connection: Connection, channel: str) -> None: ...
+    def unsubscribe(self, connection: Connection, channel: str) -> None: ...
     def forget(self, connection: Connection) -> None: ...
 
 
@@ -55,7 +63,7 @@ class Talk:
         self.checks += 1
         if self.answer is not None:
             raise self.answer
-        return TokenUser(7)
+        return TokenUser(7, 1)
 
     async def receive(self) -> dict[str, Any]:
         return {"type": "websocket.receive", "text": await self._requests.get()}
@@ -100,10 +108,10 @@ def test_an_outage_of_postgres_ends_no_account_channel(
     async def outage(talk: Talk) -> None:
         talk.answer = error
         await talk.checked_again()
-        assert talk.hub.accounts == [7]
+        assert talk.hub.accounts.accounts == [7]
         talk.answer = None
         await talk.checked_again()
-        assert talk.hub.accounts == [7]
+        assert talk.hub.accounts.accounts == [7]
         assert not talk.heard("UNAVAILABLE")
 
     asyncio.run(_with(Talk(monkeypatch), outage))
@@ -112,10 +120,10 @@ def test_an_outage_of_postgres_ends_no_account_channel(
 def test_a_token_that_ends_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ends(talk: Talk) -> None:
         await talk.checked_again()
-        assert talk.hub.accounts == [7]
+        assert talk.hub.accounts.accounts == [7]
         talk.answer = ApiError(401, "TOKEN_EXPIRED", "The token has expired.")
         await talk.until(lambda: talk.heard("TOKEN_EXPIRED"))
-        assert talk.hub.accounts == []
+        assert talk.hub.accounts.accounts == []
         seen, said = talk.checks, len(talk.sent)
         await talk.until(lambda: len(talk.sent) >= said + 3)  # heartbeats go on
         assert talk.checks == seen  # nobody is asked about any more
@@ -132,6 +140,6 @@ def test_signing_in_while_postgres_is_away_says_so_and_keeps_the_one_signed_in(
         talk.answer = OperationalError("the server went away")
         talk.ask('{"op": "auth", "token": "another token"}')
         await talk.until(lambda: talk.heard("UNAVAILABLE"))
-        assert talk.hub.accounts == [7]
+        assert talk.hub.accounts.accounts == [7]
 
     asyncio.run(_with(Talk(monkeypatch), again))

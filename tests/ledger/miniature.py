@@ -100,7 +100,7 @@ class Miniature:
         )
         make_starting_point(self.market.pk)
         deposits = (deposits or self.random.choice([5_000, 100_000, 1_000_000])) * MILLION
-        self.traders = (
+        self.traders: list[User] = (
             traders_of.traders
             if traders_of
             else [make_user(f"trader{n}", deposits) for n in range(traders)]

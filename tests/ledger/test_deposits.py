@@ -1,9 +1,7 @@
 import json
 
 import pytest
-from django.conf import settings
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken
 
 from exchange_site.api import ApiError
 from ledger import services
@@ -12,6 +10,7 @@ from ledger.reconciliation import wallet_differences
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import Side
 from tests.ledger.world import in_threads, make_market, make_order, make_user
+from tests.trading.client import token_of
 from trading.conversions import units_text
 
 RUBBISH_AMOUNTS: list[object] = [
@@ -25,10 +24,8 @@ def alice(db):
 
 
 def client_of(user) -> APIClient:
-    token = AccessToken()
-    token[str(settings.SIMPLE_JWT["USER_ID_CLAIM"])] = str(user.pk)
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token_of(user.pk)}")
     return client
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.utils import timezone
 
 from ledger.archive import archive_and_trim
 from ledger.batch import PoisonEntry
@@ -199,7 +200,7 @@ def test_a_fault_further_on_is_not_closed_by_what_comes_before(
     for ticks in (1, 2):
         one.say(c.UpdateIndexPrice(index_price_ticks=one.index_ticks + ticks))
     seq = one.engine.seq
-    now = MarketCursor.objects.get(pk=one.market.pk).applied_at
+    now = timezone.now()
     fault = PersistenceFault.objects.create(
         market=one.market, seq=seq, kind="PoisonEntry", reason="planted", payload=b"",
         first_seen=now, last_seen=now,

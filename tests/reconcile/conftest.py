@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from accounts.authentication import suspended_users
+from accounts.refusals import refusals
 from tests.reconcile.keeping import Kept, keep, put_back
 from tests.reconcile.session import make_session
 from trading.market_rules import forget_markets
@@ -21,7 +21,7 @@ def session(
 ) -> Iterator[redis.Redis]:
     """The rows and streams of a trading session at rest."""
     forget_markets()
-    suspended_users.forget()
+    refusals.forget()
     if kept:
         put_back(redis_db, kept[0])
     else:
@@ -29,4 +29,4 @@ def session(
         kept.append(keep(redis_db))
     yield redis_db
     forget_markets()
-    suspended_users.forget()
+    refusals.forget()

@@ -18,8 +18,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from accounts.authentication import suspended_users
 from accounts.models import User
+from accounts.refusals import refusals
 from exchange_site.api import ApiError
 from ledger.models import MarketCursor
 from ledger.persistence import persist_market
@@ -125,7 +125,7 @@ class Session:
                 pytest.fail(f"not persisted within {PATIENCE_S} s")
             time.sleep(0.01)
         forget_markets()
-        suspended_users.forget()
+        refusals.forget()
 
     def _is_settled(self, market_id: str) -> bool:
         reached = persist_market(market_id)

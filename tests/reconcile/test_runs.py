@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from exchange_site.embedded.health import monitor_headers
 from exchange_site.health import latest
 from exchange_site.status import Level, exchange_status
 from ledger.models import ReconcileRun, Wallet
@@ -52,7 +53,7 @@ def reconciliation_check():
 
 def health():
     latest.forget()
-    answer = Client().get("/health")
+    answer = Client(headers=monitor_headers()).get("/health")
     return answer.status_code, answer.json()
 
 

@@ -15,8 +15,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from accounts.authentication import suspended_users
 from accounts.models import User
+from accounts.refusals import refusals
 from ledger.batch import PersistenceStopped
 from ledger.engine_rows import engine_snapshot_of_rows
 from ledger.faults import handle_fault
@@ -243,7 +243,7 @@ def exchange(transactional_db: None, redis_db: redis.Redis, monkeypatch: pytest.
     """An open market, as yet without an engine. Unseen commands are sent again soon."""
     monkeypatch.setattr(resending, "UNSEEN_AFTER", timedelta(milliseconds=300))
     forget_markets()
-    suspended_users.forget()
+    refusals.forget()
     made = Exchange(redis_db)
     made.open()
     yield made

@@ -1,19 +1,41 @@
 """A well-formed command that nobody promised, written straight into the input stream."""
 
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from django.test import Client
+from msgspec import structs
 
 from accounts.models import User
 from exchange_site.api import ApiError
+from exchange_site.embedded.health import monitor_headers
 from exchange_site.health import latest
 from ledger import faults
-from ledger.models import FaultKind, FaultResolution, PersistenceFault, QuarantinedEntry
-from matching.messages.commands import PlaceOrder
-from matching.messages.vocabulary import OrderType, SelfTradePrevention, Side, TimeInForce
+from ledger.models import (
+    FaultKind,
+    FaultResolution,
+    PersistenceFault,
+    Posting,
+    QuarantinedEntry,
+    Wallet,
+)
+from matching.messages.commands import (
+    AdjustMargin,
+    CancelAllOrders,
+    CancelOrder,
+    PlaceOrder,
+    SetCountdown,
+)
+from matching.messages.vocabulary import (
+    CancelReason,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
-from trading.models import Fill, Order
+from trading.models import Countdown, Fill, Order
 from trading.publisher import publish_command
 
 
@@ -53,7 +75,7 @@ def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None
     assert fault.last_seen > fault.first_seen
     assert exchange.cursor().seq == stopped_at
     latest.forget()
-    health = Client().get("/health")
+    health = Client(headers=monitor_headers()).get("/health")
     assert health.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert any(f"stopped before sequence {fault.seq}" in p for p in health.json()["problems"])
     operator = User.objects.create_superuser("operator")
@@ -73,3 +95,47 @@ def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None
     assert (order.status, order.filled_lots) == ("open", 2)  # what alice's own order had left
     assert not Fill.objects.filter(order_id=10**9).exists()
     assert not PersistenceFault.objects.filter(resolved_at__isnull=True).exists()
+
+
+STRANGER = 10**12
+
+
+def of_stranger() -> list[Any]:
+    """Whatever names an account, of one that nobody has."""
+    countdown = SetCountdown(command_id=9 * 10**9, account_id=STRANGER, countdown_ms=60_000)
+    margin = AdjustMargin(command_id=9 * 10**9 + 1, account_id=STRANGER, amount_units=10**9)
+    refused = structs.replace(forged_order(STRANGER), order_id=10**9 + 1, size_lots=1)
+    resting = structs.replace(forged_order(STRANGER), order_id=10**9 + 2)
+    cancel = CancelOrder(
+        command_id=9 * 10**9 + 2,
+        account_id=STRANGER,
+        order_id=1,
+        reason=CancelReason.USER,
+    )
+    every = CancelAllOrders(
+        command_id=9 * 10**9 + 3, account_id=STRANGER, side=None, reason=CancelReason.USER
+    )
+    return [countdown, margin, refused, resting, cancel, every]
+
+
+def test_commands_of_an_account_that_nobody_has_are_set_aside_by_themselves(
+    exchange: Exchange,
+) -> None:
+    exchange.start()
+    exchange.trade(1)
+    exchange.settle()
+    before = (Posting.objects.count(), list(Wallet.objects.order_by("pk").values_list()))
+    for command in of_stranger():
+        publish_command(MARKET, command)
+    exchange.settle()
+    assert (Posting.objects.count(), list(Wallet.objects.order_by("pk").values_list())) == before
+    honest = exchange.place(exchange.bob, Side.LONG, 9)
+    exchange.settle()
+    exchange.assert_sound()
+    assert Order.objects.get(pk=honest).status in {"open", "filled"}
+    set_aside = list(QuarantinedEntry.objects.order_by("seq"))
+    assert len(set_aside) >= 2
+    assert {entry.quarantined_by for entry in set_aside} == {None}
+    assert not PersistenceFault.objects.filter(resolved_at__isnull=True).exists()
+    assert not Order.objects.filter(pk__gte=10**9).exists()
+    assert not Countdown.objects.filter(user_id=STRANGER).exists()

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from exchange_site.embedded.health import monitor_headers
 from exchange_site.health import latest
 from exchange_site.status import exchange_status
 from ledger.batch import HistoryDiverged
@@ -39,7 +40,7 @@ def test_an_engine_waits_for_its_first_starting_point(exchange: Exchange) -> Non
     status = exchange_status()
     assert any(word in check.text for _, check in status.problems)
     latest.forget()
-    answer = Client().get("/health")
+    answer = Client(headers=monitor_headers()).get("/health")
     assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert any(word in problem for problem in answer.json()["problems"])
     exchange.settle()

@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,12 @@ import msgspec
 import redis
 from django.test import Client
 
-from accounts.authentication import suspended_users
 from accounts.models import User
+from accounts.refusals import refusals
+from accounts.tokens import access_token
 from ledger.services import deposit
 from matching.messages.codec import decode_command
+from matching.messages.limits import MAX_ID
 from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading import services
@@ -69,6 +72,11 @@ class Trader:
 
     def place(self, **fields: Any) -> Answer:
         return self.api.post("/order", order_body(**fields))
+
+
+def token_of(user_id: int, lifetime: timedelta | None = None) -> str:
+    """An access token of a session that nobody ends, since it has no row."""
+    return access_token(user_id, MAX_ID, lifetime)
 
 
 def order_body(**fields: Any) -> dict[str, Any]:
@@ -137,7 +145,7 @@ def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) 
 
 def forget_caches() -> None:
     forget_markets()
-    suspended_users.forget()
+    refusals.forget()
 
 
 def sent_commands(client: redis.Redis, market_id: str = "BTC-PERP") -> list[Any]:

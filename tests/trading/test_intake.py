@@ -4,17 +4,17 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 from django.db import OperationalError
-from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.services import suspend_user
 from ledger.models import Wallet
 from tests.patience import PATIENCE_S
-from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands
+from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands, token_of
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from trading.intake import app, group
 from trading.models import Market, Order, OutboxCommand
@@ -97,9 +97,7 @@ def crowd(intake: IntakeServer) -> Crowd:
 
 
 def expired_token(trader: Trader) -> str:
-    token = AccessToken.for_user(trader.user)
-    token.set_exp(lifetime=-token.lifetime)
-    return str(token)
+    return token_of(trader.user.pk, timedelta(days=-1))
 
 
 def test_calls_that_arrive_together_are_one_group(trader: Trader, crowd: Crowd, gate: Gate) -> None:

@@ -10,12 +10,18 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rest_framework_simplejwt.tokens import AccessToken
 
 from ledger.models import JournalEntry, Posting, Wallet
 from matching.messages.commands import PlaceOrder
 from matching.messages.vocabulary import MarketState, OrderType, Side, TimeInForce
-from tests.trading.client import Trader, make_trader, order_body, sent_commands, set_ticker
+from tests.trading.client import (
+    Trader,
+    make_trader,
+    order_body,
+    sent_commands,
+    set_ticker,
+    token_of,
+)
 from trading import publisher
 from trading.models import Market, Order
 
@@ -305,8 +311,6 @@ def test_an_order_is_safe_while_redis_is_away(
 
 def test_the_account_of_a_deleted_user_is_refused(trader: Trader) -> None:
     body = order_body(reduceOnly=True, margin=None)
-    token = AccessToken()
-    token["sub"] = "987654321"
-    trader.api.token = str(token)
+    trader.api.token = token_of(987654321)
     answer = trader.api.post("/order", body)
     assert (answer.status, answer.code) == (403, "ACCOUNT_NOT_FOUND")

@@ -85,6 +85,7 @@ class LiquidationAdmin(RecordAdmin):
     list_filter = ("market",)
     list_select_related = ("user", "market")
     walked_by = ("user__id__exact", "market__id__exact")
+    linked_by = ("seq",)
     search_ids = ("id", "seq")
     search_users = ("user",)
     search_help_text = "Liquidation id, sequence, or the beginning of a username."

@@ -291,6 +291,7 @@ class FillAdmin(RecordAdmin):
     list_filter = ("market", "execution", "side", "role")
     list_select_related = ("market", "user")
     walked_by = ("user__id__exact", "order__id__exact")
+    linked_by = ("seq", "trade_id", "execution__in")
     search_ids = ("id", "order_id", "trade_id")
     search_texts = ("order__client_order_id",)
     search_users = ("user",)

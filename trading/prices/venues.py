@@ -6,6 +6,7 @@ the venue's rate limit holds for all of them together and its list of symbols is
 
 import asyncio
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,16 +15,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ccxt.async_support as ccxt
+from django.conf import settings
 
 from trading.prices.index import is_price, middle
 from trading.prices.quote import PriceRefused, PriceUnavailable, Quote, wall_clock_ms
+from trading.prices.reach import AddressRefused, session_to
 
 REQUEST_TIMEOUT_S = 5.0
 # The first price of a venue takes its list of symbols: several requests, some of megabytes.
 LISTING_TIMEOUT_S = 15.0
 ATTEMPT_TIMEOUT_S = 20.0
 LISTING_AGE_MIN_S = 600.0  # before it is read again for a symbol that isn't on it
-ERROR_CHARACTERS_MAX = 300
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Venue:
         self._listing = asyncio.Lock()
         self._listed_at_s = 0.0
         self._exchange: Any = getattr(ccxt, venue)()
+        self._host = (urlsplit(api_url).hostname or "") if api_url else ""
         self._exchange.has["fetchCurrencies"] = False  # not needed, and some ask for keys
         if api_url:
             self._exchange.urls["api"] = _moved(self._exchange.urls["api"], api_url)
@@ -69,6 +72,7 @@ class Venue:
         """The newest price. Raises PriceUnavailable, also after `ATTEMPT_TIMEOUT_S`."""
         try:
             async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
+                self._open()
                 await self._read_listing(symbol)
                 ticker = await self._exchange.fetch_ticker(symbol)
             return quote_of(ticker, self._clock_ms())
@@ -79,9 +83,16 @@ class Venue:
         except (ccxt.RequestTimeout, TimeoutError) as error:
             raise PriceUnavailable("no answer in time") from error
         except ccxt.BaseError as error:
-            raise PriceUnavailable(_shortened(error)) from error
+            raise PriceUnavailable(_in_words(error)) from error
         except Exception as error:  # ccxt's parsers raise whatever an odd answer makes of them
-            raise PriceUnavailable(f"an answer that can't be read: {_shortened(error)}") from error
+            kind = type(error).__name__
+            raise PriceUnavailable(f"an answer that can't be read ({kind})") from error
+
+    def _open(self) -> None:
+        """ccxt's own session would connect to anything."""
+        if self._exchange.session is None:
+            self._exchange.own_session = False
+            self._exchange.session = session_to(self._host, settings.PRICE_SOURCE_HOSTS)
 
     async def _read_listing(self, symbol: str) -> None:
         """Once for all sources, under a lock: who gives up waiting must not stop the others."""
@@ -96,7 +107,10 @@ class Venue:
             self._listed_at_s = now_s
 
     async def close(self) -> None:
+        session = self._exchange.session
         await self._exchange.close()
+        if session is not None:
+            await session.close()
 
 
 def quote_of(ticker: Mapping[str, Any], received_ms: int) -> Quote:
@@ -123,7 +137,7 @@ def _number(ticker: Mapping[str, Any], name: str) -> Decimal | None:
     with suppress(InvalidOperation):
         number = Decimal(str(value))
     if not is_price(number):
-        raise PriceRefused(f"the ticker's {name} is {str(value)[:40]}, which can't be a price")
+        raise PriceRefused(f"the ticker's {name} can't be a price")
     return number
 
 
@@ -143,6 +157,18 @@ def _moved(addresses: Any, api_url: str) -> Any:
     return {name: _moved(below, api_url) for name, below in addresses.items()}
 
 
-def _shortened(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:ERROR_CHARACTERS_MAX]
-    return f"{type(error).__name__}: {text}"
+def _in_words(error: ccxt.BaseError) -> str:
+    """What went wrong, without a word of the answer: an address inside our own network must not
+    be read through its errors. ccxt's texts begin with venue, method, address and, where there was
+    an answer, its status."""
+    kind = type(error).__name__
+    if _is_refused(error):
+        return f"{kind}: not a public address"
+    status = re.match(r"\S+ [A-Z]+ \S+ ([1-5]\d\d)\b", str(error))
+    return f"{kind}: HTTP {status.group(1)}" if status else kind
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, AddressRefused):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -4,13 +4,16 @@ rows once a second, so there is nothing to send."""
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from exchange_site.api import ApiError
 from trading.models import Market, PriceSource, PriceSourceKind
 from trading.prices.quote import PriceUnavailable, Quote
+from trading.prices.reach import host_problem
 
 
 def validate_price_source(source: PriceSource) -> None:
@@ -25,6 +28,10 @@ def validate_price_source(source: PriceSource) -> None:
         problem = venue_problem(source.venue)
         if problem:
             raise ValidationError({"venue": problem})
+    if source.api_url:
+        problem = host_problem(urlsplit(source.api_url).hostname or "", settings.PRICE_SOURCE_HOSTS)
+        if problem:
+            raise ValidationError({"api_url": problem})
     others = PriceSource.objects.filter(market_id=source.market_id, enabled=True)
     others = others.exclude(pk=source.pk)
     if source.enabled and (other := others.exclude(kind=source.kind).first()):

@@ -1,0 +1,47 @@
+"""What a password must be beyond Django's own rules, and what a new one ends.
+
+Both are validators of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a password is
+chosen or saved: the API, the admin, `manage.py changepassword`.
+"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+LENGTH_MAX = 128
+DISTINCT_MIN = 4
+
+
+class PlainPasswordRules:
+    def validate(self, password: str, user: Any = None) -> None:  # noqa: ARG002  Django passes it
+        if len(password) > LENGTH_MAX:
+            raise ValidationError(f"password must be at most {LENGTH_MAX} characters.")
+        if "\0" in password:
+            raise ValidationError("password may not contain the NUL character.")
+        if password != password.strip():
+            raise ValidationError("password may not begin or end with a blank.")
+        if len(set(password)) < DISTINCT_MIN:
+            message = f"password must have at least {DISTINCT_MIN} different characters."
+            raise ValidationError(message)
+
+    def get_help_text(self) -> str:
+        return (
+            f"Your password has at least {DISTINCT_MIN} different characters and no blank at its "
+            "ends."
+        )
+
+
+class NewPasswordEndsSessions:
+    """Whoever had the old password may have sessions; none of them outlives it."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Any will do."""
+
+    def get_help_text(self) -> str:
+        return "A new password ends all sessions."
+
+    def password_changed(self, password: str, user: Any) -> None:  # noqa: ARG002  Django passes it
+        from accounts.models import EndReason  # settings name this module before models are there
+        from accounts.sessions import end_sessions_of
+
+        end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)

@@ -1,0 +1,3 @@
+from tests.admin.conftest import _redis, client_of, market, operator, world
+
+__all__ = ["_redis", "client_of", "market", "operator", "world"]
