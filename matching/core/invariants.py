@@ -29,31 +29,6 @@ ledger when an order asks for its hold (`OrderTriggered`). Every leg and every r
 from matching.core.book import BookSide
 from matching.core.position import reducible_lots
 from matching.core.state import Account, State, Turn
-from matching.messages.events import (
-    ActivationRejected,
-    AmendRejected,
-    MarginAdjustmentRejected,
-    OrderAccepted,
-    OrderAmended,
-    OrderCancelled,
-    OrderRejected,
-    OrderRested,
-    OrderWaiting,
-    PositionSettled,
-    Trade,
-)
-
-_RELEASING = (
-    OrderCancelled,
-    OrderRested,
-    OrderAccepted,
-    OrderRejected,
-    OrderAmended,
-    OrderWaiting,
-    AmendRejected,
-    ActivationRejected,
-    MarginAdjustmentRejected,
-)
 
 
 class InvariantBroken(Exception):
@@ -85,22 +60,14 @@ def check_turn(state: State, turn: Turn) -> None:
         turn.worth_before_units,
         worth,
     )
+    least = state.least_to_wallet_units
+    _require(least >= 0, "no event takes from a wallet", least)
     bids, asks = state.book.bids, state.book.asks
     if bids.best is not None and asks.best is not None:
         bid, ask = bids.best.price_ticks, asks.best.price_ticks
         _require(bid < ask, "best bid is below best ask", bid, ask)
     for account in turn.touched.values():
         _check_account(account)
-    for event in turn.events:
-        if isinstance(event, Trade):
-            least = min(event.taker.available_delta_units, event.maker.available_delta_units)
-        elif isinstance(event, PositionSettled):
-            least = event.leg.available_delta_units
-        elif isinstance(event, _RELEASING):
-            least = event.released_units
-        else:
-            continue
-        _require(least >= 0, "no event takes from a wallet", type(event).__name__, least)
 
 
 def _check_account(account: Account) -> None:

@@ -132,6 +132,7 @@ class State:
         self.fees_units = 0
         self.insurance_units = 0
         self.wallets_units = 0  # what wallets sent in, minus what went back
+        self.least_to_wallet_units = 0  # that a leg or a release gave; below zero, it took
         self.net_lots = 0  # Σ positions: zero whenever a command is done
         self.open_interest_lots = 0  # Σ long positions
         self.unindexed: dict[int, Account] = {}
@@ -165,6 +166,10 @@ class State:
         self.held_units += units
         self.wallets_units += units
 
+    def _give_to_wallet(self, units: int) -> None:
+        self.wallets_units -= units
+        self.least_to_wallet_units = min(self.least_to_wallet_units, units)
+
     def rest(self, order: Order, account: Account) -> None:
         self.book.append(order)
         account.open_orders[order.order_id] = order
@@ -176,7 +181,7 @@ class State:
         units = (order.reserve_per_lot_units - reserve_per_lot_units) * order.remaining_lots
         order.reserve_per_lot_units = reserve_per_lot_units
         self.held_units -= units
-        self.wallets_units -= units
+        self._give_to_wallet(units)
         return units
 
     def take_lots(self, order: Order, account: Account, size_lots: int) -> None:
@@ -202,7 +207,7 @@ class State:
         cancelled = order.remaining_lots if size_lots is None else size_lots
         released = order.reserve_per_lot_units * cancelled
         self.held_units -= released
-        self.wallets_units -= released
+        self._give_to_wallet(released)
         self.take_lots(order, account, cancelled)
         turn.events.append(
             OrderCancelled(
@@ -226,7 +231,7 @@ class State:
         self.held_units -= leg.hold_released_units
         self.fees_units += leg.fee_units
         self.insurance_units += leg.insurance_delta_units
-        self.wallets_units -= leg.available_delta_units
+        self._give_to_wallet(leg.available_delta_units)
         self.set_position(account, leg.position_lots, leg.entry_cost_units, leg.margin_units, turn)
 
     def set_position(

@@ -231,6 +231,7 @@ def run(seed: int, steps: int) -> World:
 
 def settle(world: World, price_ticks: int) -> None:
     """Everything goes back to where it came from: nothing is left but fees and the fund."""
+    price_ticks = min(price_ticks, world.engine.state.highest_price_ticks())
     world.apply(SettleMarket(command_id=world.command_id(), price_ticks=price_ticks))
     assert world.engine.state.market_state.has_ended
     audit = world.audit

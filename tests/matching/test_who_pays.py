@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from matching.core import snapshot
 from matching.core.engine import Engine
 from matching.core.invariants import InvariantBroken, check_invariants, check_turn
+from matching.core.position import Leg
 from matching.core.settlement import payments_to_fund
-from matching.core.state import State, Turn
+from matching.core.state import Turn
 from matching.messages.commands import (
     FundInsurance,
     SetMarketState,
@@ -23,12 +24,11 @@ from matching.messages.events import (
     Event,
     FundingSettled,
     MarketStateChanged,
-    OrderCancelled,
     PositionLiquidated,
     PositionSettled,
     Trade,
 )
-from matching.messages.vocabulary import CancelReason, ExecutionType, MarketState
+from matching.messages.vocabulary import ExecutionType, MarketState
 from tests.matching.actors import FUNDS, Exchange, every, one_tier, only, opens
 from tests.matching.naive_settlement import naive_payments
 
@@ -278,28 +278,24 @@ def test_a_settlement_is_shared_by_worth_to_the_unit(worths: list[int], fund: in
 # ------------------------------------------------------------------------------------- invariants
 
 
-def cancelled(released_units: int) -> OrderCancelled:
-    return OrderCancelled(
-        order_id=1,
-        account_id=1,
-        reason=CancelReason.USER,
-        cancelled_lots=1,
-        remaining_lots=0,
-        released_units=released_units,
-    )
-
-
-def test_no_event_may_take_from_a_wallet() -> None:
-    _, events = entered_after_a_gap()
-    event = every(PositionSettled, events)[0]
-    taking = msgspec.structs.replace(
-        event, leg=msgspec.structs.replace(event.leg, available_delta_units=-1)
-    )
-    for wrong in (taking, cancelled(-1)):
-        turn = Turn(0, 0)
-        turn.events += [event, cancelled(0), wrong]
-        with pytest.raises(InvariantBroken, match="no event takes from a wallet"):
-            check_turn(State(), turn)
+def test_nothing_may_be_taken_from_a_wallet() -> None:
+    exchange = Exchange()
+    alice, bob = exchange.traders("alice", "bob")
+    order = alice.buys(1, at=900)
+    state = exchange.engine.state
+    resting = state.book.orders[order.order_id]
+    held = resting.reserve_per_lot_units
+    turn = Turn(0, 0)
+    state.lower_reserve(resting, held)
+    check_turn(state, turn)
+    state.lower_reserve(resting, held + 1)
+    with pytest.raises(InvariantBroken, match="no event takes from a wallet: -1"):
+        check_turn(state, turn)
+    opens(other := Exchange(), *other.traders("alice", "bob"), 1)
+    state = other.engine.state
+    taking = Leg(1, 0, 0, 0, 0, -50_000, -50_007, 0)
+    state.apply_money(state.accounts[bob.account_id], taking, turn)
+    assert state.least_to_wallet_units == -7
 
 
 def test_what_positions_and_fund_have_together_may_not_fall_below_zero() -> None:
