@@ -4,8 +4,10 @@ by what it does then. `tests.recovery.test_terms_rebuilt` has the way through Po
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from matching.messages.commands import Trigger
 from matching.messages.events import Event
 from matching.messages.vocabulary import SelfTradePrevention, TimeInForce, TriggerBy
 from tests.matching.actors import (
@@ -181,6 +183,11 @@ def test_each_term_on_each_path(
 # ------------------------------------------------------------------------------- while it waits
 
 
+def within(trigger: Trigger, max_slippage_ppm: int) -> Trigger:
+    """Of a market order, which gets its worst price from the mark it fires at."""
+    return msgspec.structs.replace(trigger, max_slippage_ppm=max_slippage_ppm)
+
+
 def waiting_market(restart: bool, **terms: Any) -> list[Event]:
     """All that happens: Alice is long, an order of hers to sell waits, prices go up and down."""
     exchange = Exchange(mark_clamp_ppm=1)
@@ -194,7 +201,7 @@ def waiting_market(restart: bool, **terms: Any) -> list[Event]:
         events.extend(exchange.mark(price))
 
     carol.buys(2, at=960)
-    order = alice.sells(5, at=950, **terms)
+    order = alice.sells(5, terms.pop("at", 950), **terms)
     for price in (1_010, 1_020, 1_015):
         goes(bob, price)
     if restart:
@@ -218,6 +225,8 @@ def waiting_market(restart: bool, **terms: Any) -> list[Event]:
         {"trigger": stop_at(995), "reduce_only": True, "tif": TimeInForce.IOC},
         {"trigger": stop_at(995), "reduce_only": True, "tif": TimeInForce.FOK},
         {"trigger": stop_at(995), "leverage": 3},
+        {"trigger": within(stop_at(995), 7_000), "at": None},
+        {"trigger": within(stop_at(995), 7_000), "at": None, "reduce_only": True},
     ],
 )
 def test_a_restart_changes_nothing_for_an_order_that_waits(terms: dict[str, Any]) -> None:
