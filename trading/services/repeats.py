@@ -19,7 +19,11 @@ from trading.services.terms import NewOrder, Number, OptionalNumber, read_time_i
 
 NUMBERS = (Number, OptionalNumber)
 
-_fields_of = cache(fields)
+
+@cache
+def _fields_of(kind: type[Struct]) -> list[tuple[str, str, bool]]:
+    """Attribute, name in the API, and whether it is a number. Kept: every order asks."""
+    return [(field.name, field.encode_name, field.type in NUMBERS) for field in fields(kind)]
 
 
 def terms_asked(new: NewOrder) -> dict[str, Any]:
@@ -27,25 +31,27 @@ def terms_asked(new: NewOrder) -> dict[str, Any]:
     was left out by its default or, where there is none, not at all. Raises ApiError for terms that
     are none."""
     asked = _plain(new, "")
-    del asked["clientOrderId"]
+    asked.pop("clientOrderId", None)
     # Two ways to say the same.
     asked["timeInForce"] = read_time_in_force(new).value
     asked["reduceOnly"] = new.reduce_only or new.close_position
     del asked["postOnly"]
-    return {name: value for name, value in asked.items() if value is not None}
+    return asked
 
 
 def _plain(struct: Struct, path: str) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for field in _fields_of(type(struct)):
-        value = getattr(struct, field.name)
-        if isinstance(value, Struct):
-            value = _plain(value, f"{field.encode_name}.")
+    for attribute, name, is_number in _fields_of(type(struct)):
+        value = getattr(struct, attribute)
+        if value is None:
+            continue
+        if is_number:
+            value = text(to_decimal(value, f"{path}{name}"))
         elif isinstance(value, datetime):
             value = to_ms(value)
-        elif value is not None and field.type in NUMBERS:
-            value = text(to_decimal(value, f"{path}{field.encode_name}"))
-        plain[field.encode_name] = value
+        elif isinstance(value, Struct):
+            value = _plain(value, f"{name}.")
+        plain[name] = value
     return plain
 
 
