@@ -32,7 +32,7 @@ CLIFFS = {
 
 def run(short: bool) -> list[Row]:
     rows: list[Row] = []
-    count, rounds = (250_000, 7) if short else (1_000_000, 7)
+    count, rounds = (200_000, 5) if short else (1_000_000, 5)
     for name, folder in builds(SOURCES).items():
         measured = _measure(count, rounds, folder)
         for scenario, (ours, base) in measured.scenarios.items():
