@@ -54,7 +54,9 @@ chaos: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
 
 # Made anew whenever a requirement changes. Nothing is removed that was there. pip says what it
-# fetches; while it unpacks and says nothing the packages are counted.
+# fetches; while it unpacks and says nothing the packages are counted. Bytecode is made afterwards, by
+# all cores: else every part of the exchange makes it at once. (ccxt is large and hardly imported;
+# some packages carry files that no Python compiles.)
 define install
 	@echo "installing $(1) into .venv"
 	@( before=2; while sleep 2 && kill -0 $$$$; do \
@@ -63,6 +65,8 @@ define install
 	done 2>/dev/null ) & counter=$$!; \
 	$(BIN)/python -u -m pip install --no-compile --progress-bar off --disable-pip-version-check -r $(1); \
 	status=$$?; kill $$counter; exit $$status
+	@echo "compiling what is imported"
+	@$(BIN)/python -m compileall -q -j 0 -x '/(ccxt|pip)/' .venv/lib/python3*/site-packages >/dev/null || true
 	@touch $@
 endef
 
