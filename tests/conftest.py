@@ -1,11 +1,9 @@
 """Real servers for the whole run: one PostgreSQL and one Redis, started before Django's settings.
 
-Nothing is started for a server named by DATABASE_URL or REDIS_URL. Under xdist the workers share
-both: pytest-django gives each a database of its own, and here each gets its own Redis database.
-Tests empty the Redis databases they are given.
+Under xdist the workers share both: pytest-django gives each a database of its own, and here each
+gets its own Redis database. Tests empty the Redis databases they are given.
 """
 
-import atexit
 import os
 import shutil
 import tempfile
@@ -17,38 +15,10 @@ import django
 import pytest
 import redis
 
-from exchange_site.embedded import postgres, redis_server
-from exchange_site.embedded.child import Child
-from exchange_site.embedded.ports import free_port
 from tests.cheaper import use_cheap_flush, use_cheap_passwords
+from tests.servers import start_servers
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-
-
-def _start_servers() -> None:
-    """In the process that the workers inherit their environment from."""
-    folder = Path(tempfile.mkdtemp(prefix="exchange-tests-"))
-    folder.chmod(0o755)
-    children: list[Child] = []
-
-    @atexit.register
-    def stop() -> None:
-        for child in children:
-            child.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    (folder / "static").mkdir()
-    os.environ["EXCHANGE_DATA"] = str(folder)
-    if "DATABASE_URL" not in os.environ:
-        database = postgres.prepare(folder / "postgres", port=free_port(), durable=False)
-        children.append(Child(database, log=folder / "postgres.log", user=database.user))
-        children[-1].wait_ready()
-        os.environ["DATABASE_URL"] = database.url()
-    if "REDIS_URL" not in os.environ:
-        store = redis_server.prepare(folder / "redis", port=free_port(), durable=False)
-        children.append(Child(store, log=folder / "redis.log"))
-        children[-1].wait_ready()
-        os.environ["REDIS_URL"] = store.url()
 
 
 if WORKER:
@@ -56,7 +26,7 @@ if WORKER:
     _database = int(_url.path.strip("/") or 0) + 1 + int(WORKER.removeprefix("gw"))
     os.environ["REDIS_URL"] = _url._replace(path=f"/{_database}").geturl()
 else:
-    _start_servers()
+    start_servers()
 os.environ.setdefault("DJANGO_SECRET_KEY", "for tests, where nothing is secret: 0123456789abcdef")
 os.environ.setdefault("HTTPS", "0")  # clients of the tests speak plain HTTP
 os.environ.setdefault("PRICE_SOURCE_HOSTS", "127.0.0.1")  # where venues are played

@@ -90,9 +90,10 @@ def test_an_older_snapshot_serves_where_the_newer_one_is_damaged_if_nothing_afte
     assert missing_starting_point(MARKET) == "Redis has no usable snapshot of the market"
 
 
-@pytest.mark.parametrize("page", [1, 2, 3, 1_000])
+@pytest.mark.parametrize("each", [1, 2])
+@pytest.mark.parametrize("page", [1, 3, 1_000])
 def test_nothing_is_pending_after_a_recovery(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch, page: int
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch, page: int, each: int
 ) -> None:
     """Delivered to a process that died before it answered; however many pages they fill."""
     monkeypatch.setattr(market_module, "REPLAY_PAGE", page)
@@ -101,13 +102,13 @@ def test_nothing_is_pending_after_a_recovery(
     client.xgroup_create(stream, "engine", id="0-0")
     client.xgroup_create(stream, "standby", id="0-0")
     for group, consumer in (("engine", "gone"), ("engine", "gone too"), ("standby", "other")):
-        client.xreadgroup(group, consumer, {stream: ">"}, count=2)
-    assert client.xpending(stream, "engine")["pending"] == 4
+        client.xreadgroup(group, consumer, {stream: ">"}, count=each)
+    assert client.xpending(stream, "engine")["pending"] == 2 * each
     one = runner(client)
     one.recover()
     assert one.seq == 4
     assert client.xpending(stream, "engine")["pending"] == 0
-    assert client.xpending(stream, "standby")["pending"] == 2  # the other engine's own
+    assert client.xpending(stream, "standby")["pending"] == each  # the other engine's own
     # And the group goes on right behind what was replayed.
     send(client, "1000-5")
     assert [row_id for row_id, _ in delivered(client)] == [b"1000-5"]

@@ -78,6 +78,9 @@ def scene(redis_db: redis.Redis) -> Iterator[Scene]:
                 updated_at=THEN,
             )
             TraderLeverage.objects.create(user=trader.user, market_id=market_id, leverage=20)
+    make_market("SOL-PERP")
+    set_ticker(redis_db, "SOL-PERP")
+    scene.bob.place(marketId="SOL-PERP", qty="0.1", margin="500")  # where Alice has none
     with watching():
         yield scene
 
@@ -228,7 +231,7 @@ def test_what_is_sent_again_goes_to_its_own_market(scene: Scene) -> None:
     Order.objects.filter(pk=lost.pk).update(created_at=THEN)
     from ledger.models import MarketCursor
 
-    MarketCursor.objects.filter(pk="ETH-PERP").update(entry_time_ms=4_000_000_000_000)
+    MarketCursor.objects.update(entry_time_ms=4_000_000_000_000)
     before = scene.sent()
     with changes() as found:
         assert resend_unseen_commands() == 1

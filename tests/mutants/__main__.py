@@ -1,0 +1,173 @@
+"""`python -m tests.mutants`: plants a seeded sample of faults, says which were noticed, and ends
+with status 1 where it were fewer than nine in ten. Goes on where it was stopped."""
+
+import argparse
+import hashlib
+import queue
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from cosmic_ray.work_db import WorkDB
+from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
+
+from tests.mutants.planting import Planter, TestsFailUnchanged, copy_tree
+from tests.mutants.rooms import ROOMS, modules
+from tests.mutants.sampling import names, sample, work_items
+from tests.servers import start_servers
+
+ROOT = Path(__file__).resolve().parents[2]
+SESSIONS = ROOT / "var" / "mutants"
+EXPLAINED = ROOT / "docs" / "mutants.md"
+CAUGHT_MIN = 0.9
+
+
+def main() -> int:
+    options = _options()
+    items = list(work_items(ROOT, modules(ROOT, options.only)))
+    if not items:
+        print(f"error: nothing to mutate below {options.only!r}")
+        return 2
+    session = _session(items, options)
+    pending = _pending(session, options.again)
+    print(f"{len(items)} faults known, {session.num_work_items} drawn, {len(pending)} to plant")
+    began = time.monotonic()
+    if pending and not _plant_all(session, pending, options.workers):
+        return 2
+    if pending:
+        print(f"{len(pending)} planted in {time.monotonic() - began:.0f} s")
+    return _report(session, items)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sample", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", default="", help="modules below this path")
+    parser.add_argument("--again", action="store_true", help="plant what went unnoticed once more")
+    return parser.parse_args()
+
+
+def _session(items: list[WorkItem], options: argparse.Namespace) -> WorkDB:
+    """Of this seed and sample, for the sources as they are: others have faults of their own."""
+    text = "".join((ROOT / module).read_text() for module in modules(ROOT, options.only))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    SESSIONS.mkdir(parents=True, exist_ok=True)
+    where = options.only.strip("/").replace("/", "-") or "all"
+    path = SESSIONS / f"{where}-{options.seed}-{options.sample}-{digest}.sqlite"
+    session = WorkDB(path, WorkDB.Mode.create)
+    if not session.num_work_items:
+        session.add_work_items(sample(items, options.sample, options.seed))
+    return session
+
+
+def _pending(session: WorkDB, again: bool) -> list[WorkItem]:
+    done = {
+        job_id
+        for job_id, result in session.results
+        if result.test_outcome is not TestOutcome.INCOMPETENT
+        and not (again and result.test_outcome is TestOutcome.SURVIVED)
+    }
+    left = [item for item in session.work_items if item.job_id not in done]
+    return sorted(left, key=lambda item: str(item.mutations[0].module_path))
+
+
+def _plant_all(session: WorkDB, pending: list[WorkItem], workers: int) -> bool:
+    """False where tests fail without any fault."""
+    start_servers()
+    todo: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
+    for item in pending:
+        todo.put(item)
+    failures: list[str] = []
+    recording = threading.Lock()
+
+    def work(planter: Planter) -> None:
+        while not failures:
+            try:
+                item = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                result = planter.plant(item)
+            except TestsFailUnchanged as error:
+                failures.append(str(error))
+                return
+            with recording:
+                session.set_result(item.job_id, result)
+                print(f"{_word(result):9} {_place(item)}", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="exchange-mutants-") as folder:
+        Path(folder).chmod(0o755)
+        threads = []
+        for number in range(workers):
+            tree = Path(folder) / str(number)
+            copy_tree(ROOT, tree)
+            threads.append(threading.Thread(target=work, args=(Planter(number, tree),)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for failure in failures:
+        print(f"error: tests fail without a fault\n{failure}")
+    return not failures
+
+
+def _word(result: WorkResult) -> str:
+    if result.worker_outcome is not WorkerOutcome.NORMAL:
+        return "no change"
+    if result.test_outcome is TestOutcome.KILLED:
+        return "timeout" if result.output == "timeout" else "caught"
+    return "survived" if result.test_outcome is TestOutcome.SURVIVED else "not run"
+
+
+def _place(item: WorkItem) -> str:
+    mutation = item.mutations[0]
+    return f"{mutation.module_path}:{mutation.start_pos[0]} {mutation.operator_name}"
+
+
+def _report(session: WorkDB, items: list[WorkItem]) -> int:
+    explained = set(re.findall(r"^\| `([^`]+)`", EXPLAINED.read_text(), re.M))
+    keys = {_identity(item): name for item, name in zip(items, names(items).values(), strict=True)}
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    survivors = []
+    for item, result in session.completed_work_items:
+        word = _word(result)
+        counts[_room(item)][word] += 1
+        if word == "survived":
+            survivors.append((keys[_identity(item)], _place(item), result.diff or ""))
+    print(f"\n{'package':30} {'caught':>8} {'timeout':>8} {'survived':>8}")
+    for room in [room for room in ROOMS if room in counts]:
+        row = counts[room]
+        print(f"{room:30} {row['caught']:8} {row['timeout']:8} {row['survived']:8}")
+    total = sum(counts.values(), Counter[str]())
+    caught, judged = total["caught"] + total["timeout"], total["caught"] + total["timeout"]
+    judged += total["survived"]
+    for name, place, diff in sorted(survivors):
+        word = "explained" if name in explained else "survived"
+        print(f"\n{word} `{name}`\n  {place}\n  {diff.replace(chr(10), chr(10) + '  ')}")
+    share = caught / judged if judged else 0.0
+    unexplained = sum(name not in explained for name, *_ in survivors)
+    print(
+        f"\n{caught} of {judged} caught, {share:.1%} ({total['timeout']} by a timeout); "
+        f"{len(survivors)} survived, {unexplained} of them not explained in docs/mutants.md"
+    )
+    return 0 if share >= CAUGHT_MIN else 1
+
+
+def _identity(item: WorkItem) -> tuple[str, str, int]:
+    mutation = item.mutations[0]
+    return str(mutation.module_path), mutation.operator_name, mutation.occurrence
+
+
+def _room(item: WorkItem) -> str:
+    module = str(item.mutations[0].module_path)
+    return next(room for room in ROOMS if module == room or module.startswith(room + "/"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Which modules are mutated, and the tests beside each: quick ones first."""
+
+from pathlib import Path
+
+# Django glue: what operators see of it has tests of pages, and columns are what migrations say.
+GLUE = ("admin.py", "_admin.py", "apps.py", "urls.py", "models.py", "__init__.py")
+
+LEDGER = (
+    "tests/ledger/test_posting_rules.py",
+    "tests/ledger/test_persistence.py",
+    "tests/ledger/test_perpetual_events.py",
+    "tests/ledger/test_conditional_orders.py",
+    "tests/ledger/test_second_deliveries.py",
+    "tests/ledger/test_poison.py",
+    "tests/ledger/test_locks.py",
+    "tests/ledger/test_reach.py",
+    "tests/ledger/test_consistency.py",
+)
+STARTING = (
+    "tests/recovery/test_exactly_at.py",
+    "tests/recovery/test_rebuildengine.py",
+    "tests/recovery/test_bounded.py",
+    "tests/recovery/test_starting_points.py",
+)
+RECONCILE = (
+    "tests/reconcile/test_planted.py",
+    "tests/reconcile/test_planted_perps.py",
+    "tests/reconcile/test_runs.py",
+    "tests/reconcile/test_clean.py",
+)
+CORE = (
+    "tests/matching/test_holds.py",
+    "tests/matching/test_book_levels.py",
+    "tests/matching/test_worked_examples.py",
+    "tests/matching/test_scenarios_orders.py",
+    "tests/matching/test_scenarios_self.py",
+    "tests/matching/test_scenarios_money.py",
+    "tests/matching/test_scenarios_conditional.py",
+    "tests/matching/test_scenarios_liquidation.py",
+    "tests/matching/test_scenarios_settling.py",
+    "tests/matching/test_scenarios_tiers.py",
+    "tests/matching/test_against_naive.py",
+    "tests/matching/test_against_naive_money.py",
+    "tests/matching/test_perps_random.py",
+)
+PLACING = (
+    "tests/trading/test_placing.py",
+    "tests/trading/test_boundaries.py",
+    "tests/trading/test_reach.py",
+    "tests/trading/test_together.py",
+    "tests/trading/test_overdraw.py",
+)
+
+# The first row that fits a module is its own. Keys are modules or folders.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "matching/core": CORE,
+    "matching/messages/holds.py": ("tests/matching/test_holds.py", "tests/trading/test_placing.py"),
+    "ledger/services.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_reach.py"),
+    "ledger/signals.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_persistence.py"),
+    "ledger/candles.py": ("tests/ledger/test_candles.py",),
+    "ledger/faults.py": (
+        "tests/ledger/test_faults.py",
+        "tests/ledger/test_reach.py",
+        "tests/recovery/test_forged.py",
+    ),
+    "ledger/listener.py": ("tests/ledger/test_listener.py",),
+    "ledger/bootsteps.py": ("tests/ledger/test_listener.py",),
+    "ledger/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
+    "ledger/worker_heartbeat.py": ("tests/ledger/test_listener.py", "tests/admin/test_status.py"),
+    "ledger/journal_tables.py": ("tests/ledger/test_triggers.py",),
+    "ledger/api.py": ("tests/ledger/test_reads.py", "tests/ledger/test_deposits.py"),
+    "ledger/selectors.py": ("tests/ledger/test_reads.py",),
+    "ledger/archive.py": ("tests/ledger/test_reach.py", "tests/recovery/test_bounded.py"),
+    "ledger/engine_rows.py": (
+        "tests/ledger/test_conditional_orders.py",
+        "tests/ledger/test_perpetual_events.py",
+        "tests/ledger/test_consistency.py",
+        "tests/reconcile/test_planted.py",
+        "tests/reconcile/test_planted_perps.py",
+        "tests/recovery/test_starting_points.py",
+    ),
+    "ledger/engines.py": STARTING,
+    "ledger/history.py": (*STARTING, "tests/ledger/test_poison.py"),
+    "ledger/kept_snapshots.py": STARTING,
+    "ledger/starting_points.py": STARTING,
+    "ledger/reconciliation": RECONCILE,
+    "ledger": LEDGER,
+    "accounts": ("tests/accounts",),
+    "trading/intake": (
+        "tests/trading/test_intake.py",
+        "tests/trading/test_intake_rubbish.py",
+        "tests/trading/test_boundaries.py",
+    ),
+    "trading/services/holding.py": (
+        "tests/trading/test_leverage.py",
+        "tests/trading/test_amending.py",
+        "tests/trading/test_boundaries.py",
+        "tests/trading/test_reach.py",
+    ),
+    "trading/services/inserting.py": PLACING,
+    "trading/services/placing.py": PLACING,
+}
+
+
+def tests_of(module: str) -> tuple[str, ...]:
+    for room, tests in ROOMS.items():
+        if module == room or module.startswith(room + "/"):
+            return tests
+    raise LookupError(f"no row of the table fits {module}")
+
+
+def modules(tree: Path, only: str) -> list[str]:
+    """All that a row fits and that is no glue, or those of them below ``only``."""
+    found = set()
+    for room in ROOMS:
+        path = tree / room
+        for file in [path] if path.is_file() else path.rglob("*.py"):
+            name = file.relative_to(tree).as_posix()
+            parts = name.split("/")
+            if name.endswith(GLUE) or {"migrations", "management"} & set(parts):
+                continue
+            if name == only or name.startswith(only):
+                found.add(name)
+    return sorted(found)

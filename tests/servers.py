@@ -1,0 +1,41 @@
+"""The servers that tests run against: one PostgreSQL and one Redis, until the process ends.
+
+Nothing is started for a server named by DATABASE_URL or REDIS_URL; what is started is named there
+for this process and its children.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from exchange_site.embedded import postgres, redis_server
+from exchange_site.embedded.child import Child
+from exchange_site.embedded.ports import free_port
+
+
+def start_servers() -> None:
+    """In the process that others inherit their environment from."""
+    folder = Path(tempfile.mkdtemp(prefix="exchange-tests-"))
+    folder.chmod(0o755)
+    children: list[Child] = []
+
+    @atexit.register
+    def stop() -> None:
+        for child in children:
+            child.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    (folder / "static").mkdir()
+    os.environ["EXCHANGE_DATA"] = str(folder)
+    if "DATABASE_URL" not in os.environ:
+        database = postgres.prepare(folder / "postgres", port=free_port(), durable=False)
+        children.append(Child(database, log=folder / "postgres.log", user=database.user))
+        children[-1].wait_ready()
+        os.environ["DATABASE_URL"] = database.url()
+    if "REDIS_URL" not in os.environ:
+        store = redis_server.prepare(folder / "redis", port=free_port(), durable=False)
+        children.append(Child(store, log=folder / "redis.log"))
+        children[-1].wait_ready()
+        os.environ["REDIS_URL"] = store.url()
