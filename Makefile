@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 DURATION ?= 600
 
-.PHONY: run test lint types migrations unit unit-pure compiled bench plots chaos clean
+.PHONY: run test lint types migrations unit unit-pure compiled bench plots chaos mutants clean
 
 # On the compiled core where `make compiled` has made it, else as pure Python.
 run: $(INSTALLED)
@@ -52,6 +52,11 @@ plots: $(INSTALLED_DEV)
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
 chaos: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
+
+# Plants small faults one by one in a copy of the tree, and says which of them the tests beside it
+# let pass. SEED and SAMPLE choose them; takes hours, goes on where it stopped. See docs/mutants.md.
+mutants: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(SAMPLE),--sample $(SAMPLE))
 
 # Made anew whenever a requirement changes. Nothing is removed that was there. pip says what it
 # fetches; while it unpacks and says nothing the packages are counted. Bytecode is made afterwards, by

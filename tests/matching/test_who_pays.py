@@ -291,10 +291,12 @@ def test_nothing_may_be_taken_from_a_wallet() -> None:
     state.lower_reserve(resting, held + 1)
     with pytest.raises(InvariantBroken, match="no event takes from a wallet: -1"):
         check_turn(state, turn)
-    opens(other := Exchange(), *other.traders("alice", "bob"), 1)
+    other = Exchange()
+    carol, dave = other.traders("carol", "dave")
+    opens(other, carol, dave, 1)
     state = other.engine.state
     taking = Leg(1, 0, 0, 0, 0, -50_000, -50_007, 0)
-    state.apply_money(state.accounts[bob.account_id], taking, turn)
+    state.apply_money(state.accounts[dave.account_id], taking, turn)
     assert state.least_to_wallet_units == -7
 
 

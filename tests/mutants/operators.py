@@ -40,7 +40,7 @@ SQL_FAULTS = tuple(
 )
 
 
-class CallRemover(Operator):  # type: ignore[misc]
+class CallRemover(Operator):
     """A statement that only calls something is left out; log lines and docstrings aren't meant."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
@@ -59,7 +59,7 @@ class CallRemover(Operator):  # type: ignore[misc]
         return (Example("f(x)\n", "pass\n"),)
 
 
-class ConditionRemover(Operator):  # type: ignore[misc]
+class ConditionRemover(Operator):
     """A condition of a queryset is left out: it reaches further, or changes less."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
@@ -92,7 +92,7 @@ class ConditionRemover(Operator):  # type: ignore[misc]
         return (Example("x.filter(a=1, b=2)", "x.filter( b=2)"),)
 
 
-class SqlChanger(Operator):  # type: ignore[misc]
+class SqlChanger(Operator):
     """Something in a statement is another: a bound, a condition, a lock, an order, a sign."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
