@@ -1,5 +1,6 @@
 """⑤ The rows that a batch of output entries changes, in memory, between reading and writing."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -272,6 +273,19 @@ class Batch:
             self.status = StatusChange()
         return self.status
 
+    def _check_nothing_taken(self, movement: Movement, event: Event) -> None:
+        """Of what each has available, all lines of the movement together."""
+        gained: Counter[Owner] = Counter()
+        for kind, owner, amount_units, _ in movement.lines:
+            if kind is AccountKind.AVAILABLE:
+                gained[owner] += amount_units
+        for owner, amount_units in gained.items():
+            if amount_units < 0:
+                raise self.poison(
+                    f"{type(event).__name__} would take {-amount_units} from what user {owner} has"
+                    " available, which no event may"
+                )
+
     def post(self, event: Event) -> None:
         """Put what the event moves into the journal and into the wallets.
 
@@ -280,15 +294,11 @@ class Batch:
         would is poison.
         """
         for movement in POSTING_RULES[type(event)](self.market_id, event):
+            self._check_nothing_taken(movement, event)
             total = 0
             for kind, owner, amount_units, _ in movement.lines:
                 total += amount_units
                 if kind is AccountKind.AVAILABLE:
-                    if amount_units < 0:
-                        raise self.poison(
-                            f"{type(event).__name__} would take {-amount_units} from what user"
-                            f" {owner} has available, which no event may"
-                        )
                     self._wallet(owner).available_units += amount_units
                 elif kind is AccountKind.HELD:
                     self._wallet(owner).held_units += amount_units

@@ -18,7 +18,7 @@ SIGNED_IN, SENT_TO_SIGN_IN = 200, 302
 
 @pytest.fixture
 def operator() -> Client:
-    user = User.objects.create_user("operator", password="correct horse battery", is_staff=True)
+    user = User.objects.create_superuser("operator", password="correct horse battery")
     client = Client()
     client.force_login(user)
     return client

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from accounts.models import User
+from accounts.sessions import Origin, open_session
 from ledger.models import (
     Account,
     AccountKind,
@@ -228,6 +229,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
             payload=b'{"what": "\xff<b>"}',
         )
         make_recovery_rows(market, long)
+        open_session(long, Origin("203.0.113.7", "curl/7.88.1"))
     return market
 
 

@@ -126,7 +126,8 @@ def test_nothing_in_an_address_breaks_a_list(
         for value in RUBBISH:
             response = client.get(list_url(model, ""), {name: value})
             assert response.status_code in {200, 302, 400}, (name, value)
-        assert client.get(list_url(model, ""), {name: "a\0"}).status_code == 400
+        expected = 200 if name == "q" else 400
+        assert client.get(list_url(model, ""), {name: "a\0"}).status_code == expected
 
 
 def test_nothing_in_djangos_own_parameters_breaks_a_list(
