@@ -208,7 +208,10 @@ def test_a_triggered_market_order_that_only_reduces_shows_no_price(
                 "removable": "1.5",
             },
         ),
-        (CountdownSet(account_id=7, due_ms=99), {"event": "CountdownSet", "dueMs": 99}),
+        (
+            CountdownSet(account_id=7, due_ms=99),
+            {"event": "CountdownSet", "dueMs": 99, "protective": False},
+        ),
         (
             PositionSettled(price_ticks=250_000, position_lots=-20, leg=leg(0, 7)),
             {

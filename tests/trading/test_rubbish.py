@@ -83,10 +83,11 @@ BODIES: dict[str, bytes] = {
 
 def assert_refused(answer: Answer) -> None:
     assert 400 <= answer.status < 500, answer
-    assert set(answer.body) <= {"message", "code", "field"}, answer
+    assert set(answer.body) <= {"message", "code", "field", "required", "available"}, answer
     assert answer.body["message"]
     assert answer.code == answer.code.upper()
-    assert all(isinstance(value, str) for value in answer.body.values())
+    told = answer.body | answer.body.get("required", {})
+    assert all(isinstance(told[name], str) for name in told if name != "required")
 
 
 @pytest.fixture
