@@ -280,7 +280,7 @@ def test_a_settlement_is_shared_by_worth_to_the_unit(worths: list[int], fund: in
 
 def test_nothing_may_be_taken_from_a_wallet() -> None:
     exchange = Exchange()
-    alice, bob = exchange.traders("alice", "bob")
+    alice, _ = exchange.traders("alice", "bob")
     order = alice.buys(1, at=900)
     state = exchange.engine.state
     resting = state.book.orders[order.order_id]
