@@ -35,8 +35,8 @@ from exchange_site.admin_base import (
     user_link,
     when,
     words,
-    words_filter,
 )
+from exchange_site.admin_filters import words_filter
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Side, TriggerKind
 from trading import conversions, services
 from trading.admin.rows import (
