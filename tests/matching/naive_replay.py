@@ -46,7 +46,6 @@ from matching.messages.events import (
     OrderAmended,
     OrderCancelled,
     OrderRejected,
-    OrderRested,
     OrderTriggered,
     OrderWaiting,
     PositionChanged,
@@ -67,14 +66,11 @@ from matching.messages.vocabulary import (
 from tests.matching.naive_forced import NaiveForced
 from tests.matching.naive_ranking import naive_ranking
 from tests.matching.naive_rules import Holding, Resting
+from tests.matching.predicted import Differs, comparable
 
 MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
 # Of what an engine remembers of ids and of queues that aren't in the book; not of the market.
 GIVEN_REFUSALS = (RejectCode.TOO_OLD, RejectCode.INVALID_EXPIRY, RejectCode.MAX_OPEN_ORDERS)
-
-
-class Differs(Exception):
-    """The text says what was expected and what was published."""
 
 
 @dataclass
@@ -204,7 +200,7 @@ class NaiveReplay(NaiveForced):
         act()
         for expected in self.events:
             found = self.published[self.at] if self.at < len(self.published) else None
-            if _comparable(expected) != (found and _comparable(found)):
+            if comparable(expected) != (found and comparable(found)):
                 raise Differs(f"expected {expected}, published {found}")
             self.fills += isinstance(expected, Trade)
             self.at += 1
@@ -400,13 +396,3 @@ class NaiveReplay(NaiveForced):
         found = Holding(event.position_lots, event.entry_cost_units, event.margin_units)
         if held != found:
             raise Differs(f"account {event.account_id} has {held}, published {found}")
-
-
-def _comparable(event: Event) -> Event:
-    """Without what isn't predicted: arrivals count conditional orders, too, and an engine that
-    started over from rows gives those anew that never rested."""
-    if isinstance(event, OrderRested):
-        return msgspec.structs.replace(event, arrival=0)
-    if isinstance(event, Trade) and not event.taker.order_id:
-        return msgspec.structs.replace(event, execution=ExecutionType.LIQUIDATION)
-    return event
