@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from exchange_site.api_server import django_application
+from tests.patience import PATIENCE_S
 from tests.trading.client import Answer, Api
 from trading.intake.app import Intake
 
@@ -40,7 +41,7 @@ class IntakeServer:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, Anything]) -> Anything:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     def stop(self) -> None:
         self.run(self.intake.stop())

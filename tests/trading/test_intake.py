@@ -273,7 +273,9 @@ def test_calls_that_wait_survive_the_death_of_the_lane(
     assert gate.reached.wait(PATIENCE_S)
     crowd.order(trader)
     gate.open()
-    assert crowd.results()[1] == (202, "")
+    assert crowd.answers[1].result().status == 202
+    crowd.run_out_of_time()
+    assert crowd.results() == [(503, "INTAKE_TIMEOUT"), (202, "")]
     assert Order.objects.count() == 1
 
 
