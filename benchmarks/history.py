@@ -212,7 +212,7 @@ SELECT CASE WHEN n <= 20 THEN 'OLD-PERP' ELSE 'BTC-PERP' END,
 INSERT INTO accounts_session (user_id, refresh_hash, opened_at, renewed_at, expires_at, address,
                               client, ended_at, end_reason)
 SELECT 1 + n % $users, md5(n::text), now(), now(), now() + interval '7 days', '203.0.113.7',
-       'curl/7.88.1', CASE WHEN n % 2 = 0 THEN now() END,
+       'curl/7.88.1', CASE WHEN n % 2 = 0 THEN now() - interval '1 day' END,
        CASE WHEN n % 2 = 0 THEN 'signed_out' ELSE '' END
   FROM generate_series(1, 2 * $users) n;
 INSERT INTO django_admin_log (action_time, user_id, content_type_id, object_id, object_repr,

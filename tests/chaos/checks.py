@@ -191,6 +191,8 @@ def uncancelled(books: Books) -> list[str]:
             order_id = request.acknowledged.body["orderId"]
             at_s = request.acknowledged.sent_s
             sent = request.sent
+            if sent.get("trigger") and (sent.get("reduceOnly") or sent.get("closePosition")):
+                continue  # it protects a position: a cancel of all leaves it alone
             placed[request.trader].append((at_s, order_id, sent["marketId"], sent["side"]))
     for request in books.of("cancel"):
         order = books.orders[int(request.key)]

@@ -4,6 +4,7 @@ BTC-PERP: tick 0.1, lot 0.001, so one tick of one lot is worth 100 money units (
 Maker 0.02 %, taker 0.05 %. Mark price 50,000.
 """
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -129,8 +130,11 @@ def test_all_postings(crossed: Crossed) -> None:
 
 
 def _movements(trader: Trader) -> list[tuple[str, str, str]]:
-    lines = trader.get("/user/ledger")["ledger"]
-    return sorted((line["kind"], line["account"], line["amount"]) for line in lines)
+    """What each cause brought to each account, all its lines together."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for line in trader.get("/user/ledger")["ledger"]:
+        sums[line["cause"], line["account"]] += Decimal(line["amount"])  # type: ignore[assignment]
+    return sorted((*key, f"{Decimal(amount).normalize():f}") for key, amount in sums.items())
 
 
 def test_the_admin_shows_it(crossed: Crossed) -> None:

@@ -143,7 +143,7 @@ def test_statements_in_parts_and_through_cursors_are_seen(visitor: Visitor) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/user/orders", "/user/fills", "/user/ledger", "/user/positions", "/markets"]
+    "path", ["/user/orders", "/user/fills", "/user/ledger", "/user/positions/history"]
 )
 def test_reads_take_no_more_queries_with_more_rows(visitor: Visitor, path: str) -> None:
     few, many = (Page("", f"{path}?limit={limit}", WHALE) for limit in (1, 50))
