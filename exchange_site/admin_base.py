@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache, lru_cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ShowFacets
-from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import Model, Q, QuerySet
@@ -27,6 +26,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
+from exchange_site.admin_changes import NOTHING, AnyModelAdmin, SaysChanges
+from exchange_site.admin_filters import lookups_of_filter
 from exchange_site.admin_lists import CappedPaginator, RecordsList
 from exchange_site.admin_rows import escaped
 from exchange_site.record_urls import list_url, url_of
@@ -34,12 +35,6 @@ from matching.messages.limits import MAX_ID, PPM
 from trading import conversions
 from trading.models import Market
 
-if TYPE_CHECKING:  # generic to the type checker alone
-    AnyModelAdmin = admin.ModelAdmin[Any]
-else:
-    AnyModelAdmin = admin.ModelAdmin
-
-NOTHING = "–"
 USERS_OF_SEARCH_MAX = 20
 TABLE_ROWS_MAX = 100
 
@@ -88,6 +83,11 @@ def percent(rate_ppm: int) -> str:
 
 def percent_of_ppm(rate_ppm: int) -> Decimal:
     return Decimal(rate_ppm) * 100 / PPM
+
+
+def plain_percent(rate_ppm: int) -> Decimal:
+    """As a form shows it, without exponent or trailing zeros."""
+    return Decimal(conversions.text(percent_of_ppm(rate_ppm)))
 
 
 def funding_rate(rate_ppb: int) -> str:
@@ -162,6 +162,11 @@ def market_column() -> Show:
     return shown("market", lambda row: link(Market, row.market_id))
 
 
+def yes_or_no_column(attribute: str, name: str) -> Show:
+    """Django's own is a green tick or a red cross, as if "no" were a fault."""
+    return shown(name, lambda row: "yes" if getattr(row, attribute) else "no")
+
+
 def user_column(name: str = "user", attribute: str = "user") -> Show:
     return shown(name, lambda row: user_link(getattr(row, attribute)))
 
@@ -233,24 +238,7 @@ def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
     return register
 
 
-def words_filter(name: str, allowed: Iterable[str], title: str = "") -> type[SimpleListFilter]:
-    """Filter a field by the words it may have: which of them it has would take reading all rows."""
-    choices = [(str(word), str(word)) for word in sorted(allowed)]
-
-    class Filter(SimpleListFilter):
-        parameter_name = name
-
-        def lookups(self, _request: HttpRequest, _admin: AnyModelAdmin) -> list[tuple[str, str]]:
-            return choices
-
-        def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            return queryset.filter(**{name: self.value()}) if self.value() else queryset
-
-    Filter.title = title or name
-    return Filter
-
-
-class BaseAdmin(AnyModelAdmin):
+class BaseAdmin(SaysChanges):
     """Lists, search and record pages in the way of this exchange.
 
     walked_by       query parameters whose index gives the rows newest first, the narrowest first
@@ -293,7 +281,7 @@ class BaseAdmin(AnyModelAdmin):
             if isinstance(item, type) and issubclass(item, SimpleListFilter):
                 declared.add(str(item.parameter_name))
             elif isinstance(item, str):
-                declared |= _lookups_of_filter(self.model, item)  # type: ignore[arg-type]
+                declared |= lookups_of_filter(self.model, item)  # type: ignore[arg-type]
         return declared
 
     def response_action(
@@ -402,15 +390,6 @@ class RecordAdmin(BaseAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
-
-
-@cache
-def _lookups_of_filter(model: Any, path: str) -> frozenset[str]:
-    """What Django's filter of a field may ask: one value of it, or that there is none."""
-    field: Any = get_fields_from_path(model, path)[-1]
-    related = field.related_model if field.is_relation else None
-    one_value = f"{path}__{related._meta.pk.name}__exact" if related else f"{path}__exact"
-    return frozenset({one_value, f"{path}__isnull"})
 
 
 def _users_named(beginning: str) -> list[int]:

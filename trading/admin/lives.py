@@ -14,8 +14,8 @@ from exchange_site.admin_base import (
     size_column,
     time_column,
     user_column,
-    words_filter,
 )
+from exchange_site.admin_filters import words_filter
 from trading.admin.rows import side_badge
 from trading.models import LifeEnding, PositionLife
 

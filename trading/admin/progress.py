@@ -28,8 +28,8 @@ from exchange_site.admin_base import (
     user_column,
     user_link,
     when,
-    words_filter,
 )
+from exchange_site.admin_filters import words_filter
 from trading.admin.rows import state_badge
 from trading.models import MARKET_COMMANDS, Market, MarketStatus, OutboxCommand
 from trading.outbox import PromisedCommand
