@@ -26,7 +26,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
-from exchange_site.admin_changes import NOTHING, AnyModelAdmin, SaysChanges
+from exchange_site.admin_changes import NOTHING, SaysChanges
 from exchange_site.admin_filters import lookups_of_filter
 from exchange_site.admin_lists import CappedPaginator, RecordsList
 from exchange_site.admin_rows import escaped
