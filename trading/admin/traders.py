@@ -22,6 +22,8 @@ from exchange_site.admin_base import (
 )
 from matching.messages.limits import PPM
 from trading import conversions
+from trading.limits import PER_S as PER_S_DEFAULT
+from trading.limits import Kind
 from trading.models import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -41,6 +43,9 @@ def _percent(label: str, smallest: int, help_text: str) -> forms.DecimalField:
     )
 
 
+PER_S = {f"{kind}_per_s": kind for kind in Kind}
+
+
 class FeeTierForm(_ModelForm):
     maker_fee_percent = _percent(
         "Maker fee, %", -100, "Of the value of a resting fill; below zero a rebate."
@@ -53,7 +58,12 @@ class FeeTierForm(_ModelForm):
 
     class Meta:
         model = FeeTier
-        fields = ("name",)
+        fields = ("name", *PER_S)
+        labels = {name: name.replace("_per_s", " per second").capitalize() for name in PER_S}
+        help_texts = {
+            name: f"Of each trader in the long run; {PER_S_DEFAULT[kind]} if left empty."
+            for name, kind in PER_S.items()
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,7 +100,10 @@ class FeeTierAdmin(_MayDelete):
     list_display = ("name", "maker_fee_percent", "taker_fee_percent", "traders")
     search_texts = ("name",)
     search_help_text = "Name."
-    fieldsets = ((None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),)
+    fieldsets = (
+        (None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),
+        ("Limits of requests", {"fields": (tuple(PER_S),)}),
+    )
 
     maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
     taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
