@@ -4,7 +4,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
@@ -12,33 +11,24 @@ from rest_framework_simplejwt.tokens import AccessToken
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
-from matching.messages.events import OrderAccepted, OrderCancelled, PositionChanged
+from matching.messages.events import OrderCancelled, PositionChanged
 from matching.messages.streams import Ticker, output_stream, ticker_key
-from matching.messages.vocabulary import CancelReason, MarketState, Side
-from tests.feeds.conftest import DEADLINE_S, MARKET, Ear, Feeds, leg, trade
+from matching.messages.vocabulary import CancelReason, MarketState
+from tests.feeds.conftest import (
+    DEADLINE_S,
+    MARKET,
+    Ear,
+    Feeds,
+    accepted,
+    leg,
+    subscribed_account,
+    subscribed_until,
+    trade,
+)
 from trading.feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 
 NewUser = Callable[[str], User]
 BOOK, TRADES, TICKER = f"book:{MARKET}", f"trades:{MARKET}", f"ticker:{MARKET}"
-
-
-def accepted(order_id: int, account_id: int) -> OrderAccepted:
-    return OrderAccepted(
-        order_id=order_id,
-        account_id=account_id,
-        side=Side.LONG,
-        price_ticks=500_001,
-        size_lots=20,
-        released_units=0,
-    )
-
-
-def subscribed_account(feeds: Feeds, user: User, **more: Any) -> tuple[Ear, dict[str, int]]:
-    ear = feeds.connect()
-    ear.sign_in(user)
-    answer = ear.ask(op="subscribe", channels=["account"], **more)
-    assert answer["op"] == "subscribed"
-    return ear, answer["seq"]
 
 
 def test_book_is_a_snapshot_and_then_deltas(feeds: Feeds) -> None:
@@ -83,15 +73,6 @@ def test_trades_start_at_the_tail(feeds: Feeds) -> None:
     ear.ask(op="subscribe", channels=[TRADES])
     feeds.write_entry(2, trade(2, leg(41, 9), leg(42, 8)))
     assert ear.hear()["tradeId"] == 2
-
-
-def subscribed_until(feeds: Feeds, seq: int) -> None:
-    """Waits until the process has read the market's output up to a sequence."""
-    user = User.objects.create_user(f"reader-{seq}", password="a long enough secret")
-    deadline = time.monotonic() + DEADLINE_S
-    while subscribed_account(feeds, user)[1][MARKET] < seq:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_ticker_in_decimals_with_null_for_no_price(feeds: Feeds) -> None:

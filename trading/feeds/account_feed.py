@@ -100,7 +100,7 @@ class AccountFeed:
     def on_moved(self, market_id: str, before_seq: int) -> None:
         """The market's position is another one than what followed from its entries."""
         position = self.positions[market_id]
-        if position.seq != before_seq:
+        if not before_seq == position.seq <= position.start_seq:
             self.on_gap(market_id, before_seq, position.seq + 1)
 
     def _offer(self, market_id: str, connections: Iterable[Connection], text: str) -> None:

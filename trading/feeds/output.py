@@ -122,7 +122,6 @@ async def begin_again(
         first = None if isinstance(found.info, Exception) else found.info["first-entry"]
         position = found.position(seq_of(first[0]) - 1 if first else found.newest_seq)
         if epoch_start(found.epoch) is None:
-            position.start_seq = position.seq
             position.reused_seq = max(positions[market_id].seq, positions[market_id].reused_seq)
         begun[market_id] = position
     return begun
@@ -174,8 +173,10 @@ class _Found:
 
     def position(self, seq: int) -> Position:
         start_seq = epoch_start(self.epoch)
+        last = None if isinstance(self.info, Exception) else self.info["last-entry"]
         return Position(
             seq=seq,
+            entry=last[1].get(ENTRY_FIELD, b"") if last and seq_of(last[0]) == seq else b"",
             epoch=self.epoch,
             name=f"{self.epoch.decode(errors='replace')}.{self.redis_run}",
             start_seq=start_seq or 0,
