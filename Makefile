@@ -57,8 +57,9 @@ chaos: $(INSTALLED_DEV)
 # fetches; while it unpacks and says nothing the packages are counted.
 define install
 	@echo "installing $(1) into .venv"
-	@( while sleep 3 && kill -0 $$$$; do \
-	echo "  $$(ls -d .venv/lib/python3*/site-packages/*.dist-info | wc -l) packages are there"; \
+	@( before=2; while sleep 2 && kill -0 $$$$; do \
+	there=$$(ls -d .venv/lib/python3*/site-packages/*.dist-info | wc -l); \
+	test $$there = $$before || echo "  $$there packages are there"; before=$$there; \
 	done 2>/dev/null ) & counter=$$!; \
 	$(BIN)/python -u -m pip install --no-compile --progress-bar off --disable-pip-version-check -r $(1); \
 	status=$$?; kill $$counter; exit $$status

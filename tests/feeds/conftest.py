@@ -92,6 +92,12 @@ class Ear:
         assert answer == {"op": "authenticated", "userId": user.pk}
 
 
+def drain(ear: Ear) -> None:
+    """Until the connection ends."""
+    while True:
+        ear.hear()
+
+
 def leg(account_id: int, order_id: int, **changes: int) -> TradeLeg:
     values = {
         "remaining_lots": 0,

@@ -17,9 +17,9 @@ from matching.messages.vocabulary import CancelReason, MarketState
 from tests.feeds.conftest import (
     DEADLINE_S,
     MARKET,
-    Ear,
     Feeds,
     accepted,
+    drain,
     leg,
     subscribed_account,
     subscribed_until,
@@ -257,11 +257,6 @@ def test_a_client_that_does_not_read_is_disconnected_and_others_are_not(feeds: F
     with pytest.raises(ConnectionClosed):
         drain(sleeper)
     assert reader.ask(op="ping")["op"] == "pong"
-
-
-def drain(ear: Ear) -> None:
-    while True:
-        ear.hear()
 
 
 def slow_consumer_logged(feeds: Feeds) -> bool:

@@ -56,7 +56,7 @@ class Feeds:
 
     async def websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
-        if refused := _refusal(scope):
+        if refused := refusal(scope):
             await _refuse(send, *refused)
             return
         hub = await self.hub()
@@ -79,7 +79,7 @@ async def _refuse(send: Send, code: int, reason: str) -> None:
     await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
-def _refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
+def refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
     """Why this handshake isn't taken: close code and reason."""
     if scope["path"] != PATH:
         return NOT_HERE, f"use {PATH}"
