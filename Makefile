@@ -1,62 +1,86 @@
 # Two commands matter: `make run` starts the exchange, `make test` checks everything.
 PYTHON := $(or $(shell command -v python3.11),$(shell command -v python3))
 BIN := .venv/bin
+# What each needs and no more: to run, to compile the core, to test.
 INSTALLED := .venv/.installed
+INSTALLED_BUILD := .venv/.installed-build
+INSTALLED_DEV := .venv/.installed-dev
 WORKERS ?= 2
 
 DURATION ?= 600
 
 .PHONY: run test lint types migrations unit unit-pure compiled bench plots chaos clean
 
-run: compiled
+# On the compiled core where `make compiled` has made it, else as pure Python.
+run: $(INSTALLED)
 	@exec $(BIN)/python manage.py runexchange
 
 test: lint types migrations unit unit-pure
 
-lint: $(INSTALLED)
+lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(INSTALLED)
+types: $(INSTALLED_DEV)
 	$(BIN)/mypy .
 
-migrations: $(INSTALLED)
+migrations: $(INSTALLED_DEV)
 	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py makemigrations --check --dry-run
 
-unit: compiled
+unit: $(INSTALLED_DEV) compiled
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # The engine's tests once more, on the sources as they are. Where nothing could be compiled, `unit`
 # has just done that.
-unit-pure: compiled
+unit-pure: $(INSTALLED_DEV) compiled
 	@$(BIN)/python -c 'import sys, matching; sys.exit(matching.RUNNING_BUILD == "pure")' \
 	|| exit 0; MATCHING_PURE=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/matching
 
 # The matching core as C, where there is a compiler. Looks at the sources' content, not their dates:
 # does nothing where this very build is there, and a build of other sources is never used.
-compiled: $(INSTALLED)
+compiled: $(INSTALLED_BUILD)
 	@$(BIN)/python -m matching.compiling
 
 # Every stage against its floor, in short: minutes. `python -m benchmarks.book` for one, in full.
 bench: compiled
 	$(BIN)/python -m benchmarks
 
-plots: $(INSTALLED)
+plots: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.plots
 
 # Kills every part of an exchange of its own under load, and says whether anything was lost.
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
-chaos: $(INSTALLED)
+chaos: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
 
-# Made anew whenever a requirement changes. Nothing is removed that was there.
-$(INSTALLED): requirements.txt requirements-dev.txt
+# Made anew whenever a requirement changes. Nothing is removed that was there. pip says what it
+# fetches; while it unpacks and says nothing the packages are counted.
+define install
+	@echo "installing $(1) into .venv"
+	@( before=2; while sleep 2 && kill -0 $$$$; do \
+	there=$$(ls -d .venv/lib/python3*/site-packages/*.dist-info | wc -l); \
+	test $$there = $$before || echo "  $$there packages are there"; before=$$there; \
+	done 2>/dev/null ) & counter=$$!; \
+	$(BIN)/python -u -m pip install --no-compile --progress-bar off --disable-pip-version-check -r $(1); \
+	status=$$?; kill $$counter; exit $$status
+	@touch $@
+endef
+
+$(INSTALLED): requirements.txt | $(BIN)/pip
+	$(call install,requirements.txt)
+
+$(INSTALLED_BUILD): requirements-build.txt $(INSTALLED)
+	$(call install,requirements-build.txt)
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED_BUILD)
+	$(call install,requirements-dev.txt)
+
+$(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 is missing: apt-get install python3.11 python3.11-venv"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is older"; exit 1; }
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "error: Python's venv is missing: apt-get install python3-venv"; exit 1; }
-	@test -x $(BIN)/pip || "$(PYTHON)" -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+	@echo "making .venv"
+	@"$(PYTHON)" -m venv .venv
 
 clean:
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache

@@ -1,7 +1,7 @@
 """Measures the order book beside the baseline, in a process that has one build of it.
 
 Nanoseconds of CPU time: CPU time, because others may be using the machine; in turns, because they
-also take the caches; the best of several rounds, because what disturbs a round only slows it.
+also take the caches, which slows both of a round.
 """
 
 import gc
@@ -23,10 +23,11 @@ Run = Callable[[list[Message], Iterator[Any]], tuple[int, int, int]]
 
 
 class Measured(msgspec.Struct):
-    """By scenario (book, baseline) per message; by figure (small, large) per operation."""
+    """By scenario (book, baseline) per message, by figure (small, large) per operation: of each a
+    list of rounds."""
 
-    scenarios: dict[str, tuple[float, float]]
-    cliffs: dict[str, tuple[float, float]]
+    scenarios: dict[str, tuple[list[float], list[float]]]
+    cliffs: dict[str, tuple[list[float], list[float]]]
 
 
 def timed(step: Callable[[], Any]) -> tuple[int, Any]:
@@ -39,7 +40,7 @@ def timed(step: Callable[[], Any]) -> tuple[int, Any]:
     return elapsed, found
 
 
-def measure_scenarios(count: int, rounds: int) -> dict[str, tuple[float, float]]:
+def measure_scenarios(count: int, rounds: int) -> dict[str, tuple[list[float], list[float]]]:
     from benchmarks import book_loop
 
     def per_message(run: Run, flow: list[Message]) -> tuple[float, tuple[int, int, int]]:
@@ -50,14 +51,15 @@ def measure_scenarios(count: int, rounds: int) -> dict[str, tuple[float, float]]
     measured = {}
     for scenario in SCENARIOS:
         flow = list(messages(scenario, count, SEED))
-        ours, baseline = [], []
+        ours: list[float] = []
+        baseline: list[float] = []
         for _ in range(rounds):
             cost, fills = per_message(book_loop.run_book, flow)
             ours.append(cost)
             cost, expected = per_message(run_baseline, flow)
             baseline.append(cost)
             assert fills == expected, "both books must do the same"
-        measured[scenario.name] = (min(ours), min(baseline))
+        measured[scenario.name] = ours, baseline
     return measured
 
 
@@ -124,20 +126,18 @@ def churn_apart(levels: int, total: int) -> float:
     return churn_among_levels(levels, total, apart_ticks=100)
 
 
-def measure_cliffs(rounds: int) -> dict[str, tuple[float, float]]:
+def measure_cliffs(rounds: int) -> dict[str, tuple[list[float], list[float]]]:
     figures: dict[str, tuple[Callable[[int, int], float], int, int, int]] = {
         "cancel, queue of 100,000 to 10": (cancel_in_queues_of, 10, 100_000, 100_000),
         "fill, queue of 50,000 to 50": (eat_queues_of, 50, 50_000, 50_000),
         "level comes and goes, 100,000 levels to 100": (churn_among_levels, 100, 100_000, 50_000),
         "the same, levels 100 ticks apart": (churn_apart, 100, 100_000, 50_000),
     }
-    return {
-        name: (
-            min(step(small, total) for _ in range(rounds)),
-            min(step(large, total) for _ in range(rounds)),
-        )
-        for name, (step, small, large, total) in figures.items()
-    }
+    measured: dict[str, tuple[list[float], list[float]]] = {}
+    for name, (step, small, large, total) in figures.items():
+        pairs = [(step(small, total), step(large, total)) for _ in range(rounds)]
+        measured[name] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return measured
 
 
 def main() -> None:

@@ -27,18 +27,20 @@ MARKET, EPOCH = "BENCHMARK", b"1"
 HOLD_UNITS = 10**10
 ACCOUNTS = 1_000
 MORE_ACCOUNTS = 50_000
-ROUNDS = 3
+ROUNDS = 5
 
 
 class Filled(msgspec.Struct):
     order_bytes: float
     account_bytes: float
     resident_bytes: int
-    fork_ms: float
+    fork_ms: list[float]
+    bare_fork_ms: list[float]
     snapshot_s: float
     slowest_command_ms: float
     slowest_ping_ms: float
-    restart_s: float
+    restart_s: list[float]
+    placing_s: list[float]
 
 
 def resident_bytes() -> int:
@@ -72,8 +74,10 @@ def measure(orders: int) -> Filled:
     gc.collect()
     gc.freeze()
     before = resident_bytes()
+    started = time.process_time()
     while filler.last_id < orders:
         filler.place(1 + filler.last_id % ACCOUNTS)
+    placing_s = (time.process_time() - started) * orders / (orders - 70_000)
     filled = resident_bytes()
     order_bytes = (filled - before) / (orders - 70_000)
     for account in range(MORE_ACCOUNTS):
@@ -87,22 +91,25 @@ def measure(orders: int) -> Filled:
         try:
             server.wait_ready()
             client = redis.Redis.from_url(store.url())
-            measured = snapshot_beside_matching(engine, filler, client)
+            beside = snapshot_beside_matching(engine, filler, client)
+            restart_s = [_restart_seconds(client, len(engine.state.book.orders)) for _ in range(3)]
         finally:
             server.stop()
-    return Filled(order_bytes, account_bytes, filled, *measured)
+    placing = [placing_s] * len(restart_s)
+    return Filled(order_bytes, account_bytes, filled, *beside, restart_s, placing)
 
 
 def snapshot_beside_matching(
     engine: Engine, filler: Filler, client: redis.Redis
-) -> tuple[float, float, float, float, float]:
+) -> tuple[list[float], list[float], float, float, float]:
     client.set(epoch_key(MARKET), EPOCH)
     snapshotter = Snapshotter(client, MARKET, every=1)
-    forks, wholes, commands, pings = [], [], [0.0], [0.0]
+    forks, bare, wholes, commands, pings = [], [], [], [0.0], [0.0]
     for number in range(ROUNDS):
+        bare.append(_bare_fork_ms())
         started = time.perf_counter()
         snapshotter.save_if_due(EPOCH, engine.state, f"{number + 1}-0")
-        forks.append(time.perf_counter() - started)
+        forks.append((time.perf_counter() - started) * 1e3)
         at_seq = engine.seq
         while snapshotter.saved_seq < at_seq:
             for _ in range(200):
@@ -112,13 +119,29 @@ def snapshot_beside_matching(
             pings.append(time.perf_counter() - asked)
             snapshotter.look_after_child()
         wholes.append(time.perf_counter() - started)
-    expected = len(engine.state.book.orders)
+    return forks, bare, min(wholes), max(commands) * 1e3, max(pings) * 1e3
+
+
+def _bare_fork_ms() -> float:
     started = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    took_ms = (time.perf_counter() - started) * 1e3
+    os.waitpid(pid, 0)
+    return took_ms
+
+
+def _restart_seconds(client: redis.Redis, expected: int) -> float:
+    """CPU seconds, as those of placing are."""
+    gc.disable()
+    started = time.process_time()
     found = newest_state(client, MARKET)
-    restart_s = time.perf_counter() - started
+    took_s = time.process_time() - started
+    gc.enable()
     assert found is not None
     assert len(found[0].book.orders) == expected
-    return min(forks) * 1e3, min(wholes), max(commands) * 1e3, max(pings) * 1e3, restart_s
+    return took_s
 
 
 def churn(engine: Engine, filler: Filler) -> float:

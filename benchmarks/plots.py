@@ -75,8 +75,7 @@ def draw_engine_apply() -> None:
         build: {scenario: row.measured for scenario, row in rows.items()}
         for build, rows in builds.items()
     }
-    title = "Engine without I/O: commands a second (dashed: floor)"
-    draw("engine_apply", title, speeds, floors_of(builds))
+    draw("engine_apply", "Engine without I/O: commands a second", speeds)
 
 
 def floors_of(builds: dict[str, dict[str, Row]]) -> dict[str, float]:

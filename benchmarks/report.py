@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +17,8 @@ class Row(msgspec.Struct, frozen=True):
 
     baseline   the same figure of what it is compared with, in the same unit
     ratio      how many times better than the baseline
-    floor      what must be reached: of the ratio where there is one, else of the measured figure
-               (there it is a ceiling where less is better; ``passed`` knows)
+    floor      what the ratio must reach; where there is none, what the measured figure, which then
+               is no time, may not exceed
     passed     None where nothing is asked of the figure
     """
 
@@ -32,19 +33,37 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def compared(
-    stage: str, figure: str, measured: float, unit: str, baseline: float, floor: float | None = None
+    stage: str,
+    figure: str,
+    measured: Sequence[float],
+    unit: str,
+    baseline: Sequence[float],
+    floor: float | None = None,
 ) -> Row:
-    """A cost beside a baseline's cost: how many times cheaper, and whether that is enough."""
-    row = Row(stage, figure, measured, unit, baseline, baseline / measured, floor)
-    return _judged(row)
+    """A cost beside a baseline's cost, round by round: how many times cheaper, and whether that is
+    enough. See `_ratio`."""
+    ratio = _ratio(baseline, measured)
+    return _judged(Row(stage, figure, min(measured), unit, min(baseline), ratio, floor))
 
 
 def faster(
-    stage: str, figure: str, measured: float, unit: str, baseline: float, floor: float | None = None
+    stage: str,
+    figure: str,
+    measured: Sequence[float],
+    unit: str,
+    baseline: Sequence[float],
+    floor: float | None = None,
 ) -> Row:
-    """A rate beside a baseline's rate: how many times as much, and whether that is enough."""
-    row = Row(stage, figure, measured, unit, baseline, measured / baseline, floor)
-    return _judged(row)
+    """A rate beside a baseline's rate, round by round: how many times as much, and whether that is
+    enough. See `_ratio`."""
+    ratio = _ratio(measured, baseline)
+    return _judged(Row(stage, figure, max(measured), unit, max(baseline), ratio, floor))
+
+
+def _ratio(upper: Sequence[float], lower: Sequence[float]) -> float:
+    """Of what was measured in turn: the median of the rounds' ratios. What else the machine does
+    for a while slows both of a round; a moment that hits one of them is one round of several."""
+    return statistics.median(up / low for up, low in zip(upper, lower, strict=True))
 
 
 def _judged(row: Row) -> Row:
@@ -53,11 +72,8 @@ def _judged(row: Row) -> Row:
     return msgspec.structs.replace(row, passed=row.ratio >= row.floor)
 
 
-def at_least(stage: str, figure: str, measured: float, unit: str, floor: float) -> Row:
-    return Row(stage, figure, measured, unit, floor=floor, passed=measured >= floor)
-
-
 def at_most(stage: str, figure: str, measured: float, unit: str, ceiling: float) -> Row:
+    """For what doesn't depend on how busy the machine is: sizes, and quotients of one run."""
     return Row(stage, figure, measured, unit, floor=ceiling, passed=measured <= ceiling)
 
 

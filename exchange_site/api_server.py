@@ -1,8 +1,12 @@
-"""① The API's entry point: order intake in front, everything else to Django.
+"""① The API's entry point: order intake in front, the feeds at /ws, everything else to Django.
 
 Django's views are sync; they run in a few threads of the process, as under a WSGI server, and
 cost about the same. Under Django's own ASGI handler they would cost twice as much. Django alone is
 served by `exchange_site.wsgi`.
+
+The feeds are the same callable as in the process of their own (`exchange_site.asgi`), so that one
+address is enough to begin with. They start with the first client and take only a few: they share
+the loop with order intake. Whoever has many sends /ws to processes of their own.
 """
 
 import os
@@ -14,11 +18,14 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 django_application: Any = get_wsgi_application()
 
-from trading.intake.app import Intake  # noqa: E402  Django must be set up first
+from trading.feeds.app import Feeds  # noqa: E402  Django must be set up first
+from trading.intake.app import Intake  # noqa: E402
 
 THREADS = 4  # they wait for Postgres while others compute; each keeps a connection
+FEED_CONNECTIONS_MAX = 100
 
 _threads = WSGIMiddleware(django_application, workers=THREADS)
+_feeds = Feeds(connections_max=FEED_CONNECTIONS_MAX)
 
 
 async def _django(scope: Any, receive: Any, send: Any) -> None:
@@ -28,4 +35,25 @@ async def _django(scope: Any, receive: Any, send: Any) -> None:
     await _threads(scope, read, send)
 
 
-application = Intake(_django)
+_intake = Intake(_django)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await _feeds.websocket(scope, receive, send)
+        return
+    if scope["type"] == "lifespan":
+        receive = _stopping_feeds(receive)
+    await _intake(scope, receive, send)
+
+
+def _stopping_feeds(receive: Any) -> Any:
+    """Their clients go before intake waits for what it took."""
+
+    async def read() -> Any:
+        message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await _feeds.stop()
+        return message
+
+    return read

@@ -5,6 +5,7 @@ from functools import cache
 
 import redis
 import redis.asyncio
+import redis.asyncio.retry
 from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -72,7 +73,12 @@ def probe_redis_client() -> redis.Redis:
 
 
 def async_redis_client() -> redis.asyncio.Redis:
-    """For one event loop; its connections don't travel to another."""
+    """For one event loop; its connections don't travel to another. Doesn't retry: whoever reads on
+    has to know that the connection was lost."""
     return redis.asyncio.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2, health_check_interval=30
+        settings.REDIS_URL,
+        socket_timeout=5,
+        socket_connect_timeout=2,
+        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        health_check_interval=30,
     )

@@ -28,6 +28,7 @@ from matching.messages.snapshot import encode_snapshot
 from matching.messages.streams import (
     dead_letter_stream,
     epoch_key,
+    epoch_text,
     id_order,
     input_stream,
     output_stream,
@@ -83,8 +84,12 @@ def make_starting_point(market_id: str, reason: str = "") -> int:
         if not reason:
             return cursor.seq
         snapshot = engine_snapshot_of_rows(cursor)
-        if not client.exists(epoch_key(market_id)):
+        is_known = client.exists(epoch_key(market_id))
+        if not is_known:
             snapshot = msgspec.structs.replace(snapshot, input_id="0-0")
+        epoch = secrets.token_hex(8)
+        if is_known or snapshot.seq:  # readers are told from where on numbers are used again
+            epoch = epoch_text(epoch, snapshot.seq)
         client.eval(
             _INSTALL,
             5,
@@ -93,7 +98,7 @@ def make_starting_point(market_id: str, reason: str = "") -> int:
             output_stream(market_id),
             trimmed_key(market_id),
             dead_letter_stream(market_id),
-            secrets.token_hex(8),
+            epoch,
             str(snapshot.seq),
             encode_snapshot(snapshot),
         )

@@ -2,7 +2,7 @@
 
 Theory of operation. The sources of `matching.core` are ordinary typed Python and run as they are.
 Where a C compiler is present, ``python -m matching.compiling`` (`make compiled`, and with it
-`make run` and `make test`) also makes extension modules of them, several times as fast. They are
+`make test` and `make bench`) also makes extension modules of them, several times as fast. They are
 kept beside the sources, never among them, in ``build/compiled/<key>/``, where the key is a hash of
 
     every source the compiler saw, what is compiled, the pinned compiler, the interpreter
@@ -47,7 +47,7 @@ def core_sources() -> list[str]:
 
 def build_key(sources: Sequence[str]) -> str:
     """Names the one build that belongs to these sources, as they are now, and this Python."""
-    pins = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    pins = (ROOT / "requirements-build.txt").read_text().splitlines()
     compiler = next((pin.split("#")[0].strip() for pin in pins if pin.startswith("mypy==")), "")
     digest = hashlib.sha256("\0".join((sys.version, SUFFIX, compiler, *sources)).encode())
     read = {path for folder in _READ for path in (ROOT / folder).glob("*.py")}

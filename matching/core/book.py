@@ -228,18 +228,20 @@ class BookSide:
         page = self._pages[number] ^ 1 << (rank & PAGE_MASK)
         if page:
             self._pages[number] = page
-        else:
-            del self._pages[number]
-            self._numbers.discard(number)
+            if level is self.best:
+                best = (number << PAGE_BITS) + page.bit_length() - 1
+                self.best = self.by_price[best if self.is_bids else -best]
+            return
+        del self._pages[number]
+        self._numbers.discard(number)
         if level is self.best:
-            self.best = self._highest(number, page) if self.by_price else None
+            self.best = self._highest_below(number) if self.by_price else None
 
-    def _highest(self, number: int, page: int) -> Level:
-        """Of the levels on this page, and below it if there are none."""
-        if not page:
-            number = self._numbers.below(number)
-            page = self._pages[number]
-        return self.by_price[abs((number << PAGE_BITS) + page.bit_length() - 1)]
+    def _highest_below(self, number: int) -> Level:
+        """Of the levels on the pages below this one. There must be one."""
+        number = self._numbers.below(number)
+        best = (number << PAGE_BITS) + self._pages[number].bit_length() - 1
+        return self.by_price[best if self.is_bids else -best]
 
 
 class OrderBook:
@@ -280,32 +282,34 @@ class OrderBook:
         del self.orders[order.order_id]
         order.level = None
         older, newer = order.older, order.newer
-        if older is None and newer is None:
-            (self.bids if order.is_long else self.asks).close_level(level)
-            return
-        level.size_lots -= order.remaining_lots
-        if older is not None:
-            older.newer = newer
-        elif newer is not None:
+        if older is None:
+            if newer is None:
+                (self.bids if order.is_long else self.asks).close_level(level)
+                return
+            newer.older = None
             level.oldest = newer
-        if newer is not None:
-            newer.older = older
-        elif older is not None:
-            level.newest = older
-        order.older = order.newer = None
+        else:
+            older.newer = newer
+            if newer is None:
+                level.newest = older
+            else:
+                newer.older = older
+            order.older = None
+        level.size_lots -= order.remaining_lots
+        order.newer = None
 
     def reduce(self, order: Order, size_lots: int) -> None:
         """Take lots off a resting order, which keeps its place; the last lots take it out."""
         left = order.remaining_lots - size_lots
-        if left <= 0:
-            self.remove(order)
-            order.remaining_lots = 0
+        if left > 0:
+            level = order.level
+            if level is None:
+                raise ValueError(f"order {order.order_id} is not in the book")
+            order.remaining_lots = left
+            level.size_lots -= size_lots
             return
-        level = order.level
-        if level is None:
-            raise ValueError(f"order {order.order_id} is not in the book")
-        order.remaining_lots = left
-        level.size_lots -= size_lots
+        self.remove(order)
+        order.remaining_lots = 0
 
     def best_bid_ticks(self) -> int:
         """0 if there is none."""

@@ -49,6 +49,17 @@ def epoch_key(market_id: str) -> str:
     return f"engine:epoch:{{{market_id}}}"
 
 
+def epoch_text(token: str, start_seq: int) -> str:
+    """Of an epoch that follows another: sequences after ``start_seq`` are used again in it."""
+    return f"{token}-{start_seq}"
+
+
+def epoch_start(epoch: bytes) -> int | None:
+    """The sequence a market was set back to when this epoch began; None for its first epoch."""
+    _, _, start_seq = epoch.partition(b"-")
+    return int(start_seq) if start_seq.isdigit() else None
+
+
 def trimmed_key(market_id: str) -> str:
     """The input id up to which entries may have been trimmed."""
     return f"orders:trimmed:{{{market_id}}}"

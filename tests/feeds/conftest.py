@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from accounts.models import User
 from exchange_site.embedded.ports import free_port
 from matching.messages.codec import encode_entry
-from matching.messages.events import Event, OutputEntry, Trade, TradeLeg
+from matching.messages.events import Event, OrderAccepted, OutputEntry, Trade, TradeLeg
 from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
 from matching.messages.vocabulary import ExecutionType, Side
 from tests.trading.client import token_of
@@ -76,8 +76,10 @@ class Ear:
 
     def hear(self) -> dict[str, Any]:
         """The next message that is no heartbeat."""
+        deadline = time.monotonic() + DEADLINE_S
         while True:
-            body = msgspec.json.decode(self.socket.recv(timeout=DEADLINE_S))
+            left_s = max(0.0, deadline - time.monotonic())
+            body = msgspec.json.decode(self.socket.recv(timeout=left_s))
             if body.get("op") != "heartbeat":
                 return dict(body)
 
@@ -88,6 +90,12 @@ class Ear:
     def sign_in(self, user: User) -> None:
         answer = self.ask(op="auth", token=token_of(user.pk))
         assert answer == {"op": "authenticated", "userId": user.pk}
+
+
+def drain(ear: Ear) -> None:
+    """Until the connection ends."""
+    while True:
+        ear.hear()
 
 
 def leg(account_id: int, order_id: int, **changes: int) -> TradeLeg:
@@ -114,23 +122,66 @@ def trade(trade_id: int, taker: TradeLeg, maker: TradeLeg) -> Trade:
     )
 
 
+def accepted(order_id: int, account_id: int) -> OrderAccepted:
+    return OrderAccepted(
+        order_id=order_id,
+        account_id=account_id,
+        side=Side.LONG,
+        price_ticks=500_001,
+        size_lots=20,
+        released_units=0,
+    )
+
+
+def subscribed_account(feeds: Feeds, user: User, **more: Any) -> tuple[Ear, dict[str, int]]:
+    ear = feeds.connect()
+    ear.sign_in(user)
+    answer = ear.ask(op="subscribe", channels=["account"], **more)
+    assert answer["op"] == "subscribed"
+    return ear, answer["seq"]
+
+
+def subscribed_until(feeds: Feeds, seq: int) -> None:
+    """Waits until the process has read the market's output up to a sequence."""
+    user = User.objects.create_user(f"reader-{seq}", password="a long enough secret")
+    deadline = time.monotonic() + DEADLINE_S
+    while subscribed_account(feeds, user)[1][MARKET] < seq:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def feeds(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
     """Serves BTC-PERP and ETH-PERP."""
+    add_markets()
+    with serving(settings.REDIS_URL, redis_db, tmp_path / "feeds.log") as served:
+        yield served
+
+
+def add_markets() -> None:
     for demo in DEMO_MARKETS:
         demo.build().save()
-    port, log = free_port(), tmp_path / "feeds.log"
+
+
+@contextmanager
+def serving(
+    redis_url: str,
+    client: redis.Redis,
+    log: Path,
+    application: str = "exchange_site.asgi:application",
+) -> Iterator[Feeds]:
+    port = free_port()
     process = subprocess.Popen(
         [
             str(Path(sys.executable).with_name("granian")),
             *("--interface", "asgi", "--ws", "--port", str(port)),
-            "exchange_site.asgi:application",
+            application,
         ],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL},
+        env={**os.environ, "DATABASE_URL": database_url(), "REDIS_URL": redis_url},
         stderr=log.open("w"),
     )
-    served = Feeds(f"ws://127.0.0.1:{port}/ws", redis_db, process, log)
+    served = Feeds(f"ws://127.0.0.1:{port}/ws", client, process, log)
     try:
         _wait_until_up(served)
         yield served

@@ -5,41 +5,31 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
-from matching.messages.events import OrderAccepted, OrderCancelled, PositionChanged
-from matching.messages.streams import Ticker, depth_key, output_stream, ticker_key
-from matching.messages.vocabulary import CancelReason, MarketState, Side
-from tests.feeds.conftest import DEADLINE_S, MARKET, Ear, Feeds, leg, trade
+from matching.messages.events import OrderCancelled, PositionChanged
+from matching.messages.streams import Ticker, output_stream, ticker_key
+from matching.messages.vocabulary import CancelReason, MarketState
+from tests.feeds.conftest import (
+    DEADLINE_S,
+    MARKET,
+    Feeds,
+    accepted,
+    drain,
+    leg,
+    subscribed_account,
+    subscribed_until,
+    trade,
+)
 from tests.trading.client import token_of
 from trading.feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 
 NewUser = Callable[[str], User]
 BOOK, TRADES, TICKER = f"book:{MARKET}", f"trades:{MARKET}", f"ticker:{MARKET}"
-
-
-def accepted(order_id: int, account_id: int) -> OrderAccepted:
-    return OrderAccepted(
-        order_id=order_id,
-        account_id=account_id,
-        side=Side.LONG,
-        price_ticks=500_001,
-        size_lots=20,
-        released_units=0,
-    )
-
-
-def subscribed_account(feeds: Feeds, user: User, **more: Any) -> tuple[Ear, dict[str, int]]:
-    ear = feeds.connect()
-    ear.sign_in(user)
-    answer = ear.ask(op="subscribe", channels=["account"], **more)
-    assert answer["op"] == "subscribed"
-    return ear, answer["seq"]
 
 
 def test_book_is_a_snapshot_and_then_deltas(feeds: Feeds) -> None:
@@ -84,15 +74,6 @@ def test_trades_start_at_the_tail(feeds: Feeds) -> None:
     ear.ask(op="subscribe", channels=[TRADES])
     feeds.write_entry(2, trade(2, leg(41, 9), leg(42, 8)))
     assert ear.hear()["tradeId"] == 2
-
-
-def subscribed_until(feeds: Feeds, seq: int) -> None:
-    """Waits until the process has read the market's output up to a sequence."""
-    user = User.objects.create_user(f"reader-{seq}", password="a long enough secret")
-    deadline = time.monotonic() + DEADLINE_S
-    while subscribed_account(feeds, user)[1][MARKET] < seq:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_ticker_in_decimals_with_null_for_no_price(feeds: Feeds) -> None:
@@ -278,11 +259,6 @@ def test_a_client_that_does_not_read_is_disconnected_and_others_are_not(feeds: F
     assert reader.ask(op="ping")["op"] == "pong"
 
 
-def drain(ear: Ear) -> None:
-    while True:
-        ear.hear()
-
-
 def slow_consumer_logged(feeds: Feeds) -> bool:
     return "SLOW_CONSUMER" in feeds.log.read_text()
 
@@ -300,19 +276,3 @@ def test_sigterm_ends_the_process_with_clients_connected(feeds: Feeds) -> None:
     with pytest.raises(ConnectionClosed):
         ear.hear()
     feeds.process.wait(DEADLINE_S)
-
-
-def test_what_one_market_lacks_is_not_missed_by_the_others(feeds: Feeds) -> None:
-    """Rubbish where its book and ticker are, and keys that are no streams: the other is shown."""
-    other = "ETH-PERP"
-    ear = feeds.connect()
-    channels = [f"book:{other}", f"ticker:{other}", f"trades:{other}", TRADES, BOOK]
-    ear.ask(op="subscribe", channels=channels)
-    for key in (depth_key(other), ticker_key(other)):
-        feeds.redis.set(key, b"rubbish")
-    feeds.redis.delete(output_stream(other))
-    feeds.redis.set(output_stream(other), b"no stream")
-    feeds.write_depth(5, [(500_000, 10)], [])
-    assert ear.hear()["channel"] == BOOK
-    feeds.write_entry(1, trade(1, leg(7, 0), leg(8, 0)))
-    assert ear.hear()["channel"] == TRADES

@@ -12,7 +12,7 @@ from matching import compiled, compiling
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What is needed to import and to compile the core, and nothing that would find the real builds.
-COPIED = ("matching", "requirements-dev.txt")
+COPIED = ("matching", "requirements-build.txt")
 WHICH = "import matching, matching.core.book as b; print(matching.RUNNING_BUILD, b.__file__)"
 REPLAY = """
 import hashlib, msgspec, matching
@@ -49,7 +49,7 @@ def copy(folder: Path) -> Path:
     """The project's own sources, where a test may change them."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "matching", folder / "matching", ignore=ignored)
-    shutil.copy(ROOT / "requirements-dev.txt", folder)
+    shutil.copy(ROOT / "requirements-build.txt", folder)
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 
 import structlog
@@ -34,18 +34,28 @@ GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 
 
+class Accounts(Protocol):
+    """What a connection asks of the account channels."""
+
+    def subscribe(
+        self, connection: "Connection", account_id: int, missed: Iterable[str]
+    ) -> tuple[dict[str, int], dict[str, str]]: ...
+    def unsubscribe(self, connection: "Connection") -> None: ...
+    async def replay(
+        self, connection: "Connection", last_seq: dict[str, int], epochs: dict[str, str]
+    ) -> None: ...
+
+
 class Subscriptions(Protocol):
     """What a connection asks of the hub."""
 
     def check_channel(self, channel: str) -> None: ...
     def subscribe(self, connection: "Connection", channel: str) -> None: ...
     def unsubscribe(self, connection: "Connection", channel: str) -> None: ...
-    def subscribe_account(self, connection: "Connection", account_id: int) -> dict[str, int]: ...
-    def unsubscribe_account(self, connection: "Connection") -> None: ...
-    async def replay(
-        self, connection: "Connection", last_seq: dict[str, int], live_from: dict[str, int]
-    ) -> None: ...
+    def check_market(self, market_id: str) -> None: ...
     def forget(self, connection: "Connection") -> None: ...
+    @property
+    def accounts(self) -> "Accounts": ...
 
 
 class Connection:
@@ -170,6 +180,7 @@ class Connection:
         for channel in wanted:
             if channel != ACCOUNT_CHANNEL:
                 self._hub.check_channel(channel)
+        self._check_missed(request)
         if ACCOUNT_CHANNEL not in wanted:
             self.offer(protocol.encode({"op": "subscribed", "channels": wanted}))
             self._subscribe_public(wanted)
@@ -178,11 +189,24 @@ class Connection:
             message = 'Send {"op": "auth", "token": "…"} before subscribing to account.'
             raise FeedError("NOT_AUTHENTICATED", message)
         self.channels.add(ACCOUNT_CHANNEL)
-        live_from = self._hub.subscribe_account(self, self._identity.account_id)
+        accounts, account_id = self._hub.accounts, self._identity.account_id
+        seqs, epochs = accounts.subscribe(self, account_id, request.last_seq)
         # seq: what follows live is later than this, market by market.
-        self.offer(protocol.encode({"op": "subscribed", "channels": wanted, "seq": live_from}))
+        answer = {"op": "subscribed", "channels": wanted, "seq": seqs, "epoch": epochs}
+        self.offer(protocol.encode(answer))
         self._subscribe_public([channel for channel in wanted if channel != ACCOUNT_CHANNEL])
-        await self._hub.replay(self, request.last_seq, live_from)
+        await accounts.replay(self, request.last_seq, request.epoch)
+
+    def _check_missed(self, request: Subscribe) -> None:
+        if request.last_seq and ACCOUNT_CHANNEL not in request.channels:
+            raise FeedError(
+                "INVALID_MESSAGE", "lastSeq is of the channel account. Subscribe to it."
+            )
+        for market_id in request.last_seq:
+            self._hub.check_market(market_id)
+        if lone := sorted(request.epoch.keys() - request.last_seq.keys()):
+            message = f"epoch names {lone[0][:64]!r}, lastSeq doesn't. Send both or lastSeq alone."
+            raise FeedError("INVALID_MESSAGE", message)
 
     def _subscribe_public(self, channels: list[str]) -> None:
         for channel in channels:
@@ -200,7 +224,7 @@ class Connection:
 
     def _unsubscribe_account(self) -> None:
         self.channels.discard(ACCOUNT_CHANNEL)
-        self._hub.unsubscribe_account(self)
+        self._hub.accounts.unsubscribe(self)
 
 
 def _now_ms() -> int:

@@ -1,9 +1,9 @@
 """Reads Redis once for all clients of the process, and hands each what it subscribed to."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -11,21 +11,28 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from matching.messages.codec import UndecodableMessage, decode_entry
-from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     ENTRY_FIELD,
     Depth,
     Ticker,
     depth_key,
-    output_stream,
     ticker_key,
 )
-from trading.feeds import account, protocol, public
+from trading.feeds import protocol, public
+from trading.feeds.account_feed import AccountFeed, decoded
 from trading.feeds.book import BookFeed
 from trading.feeds.connection import GOING_AWAY, Connection
+from trading.feeds.output import (
+    BLOCK_MS,
+    Position,
+    begin_again,
+    fallen_back,
+    read,
+    seq_of,
+    tails,
+)
 from trading.feeds.protocol import FeedError, Topic, channel_name
 from trading.feeds.scale import Scale
 from trading.models import Market
@@ -34,10 +41,7 @@ log = structlog.get_logger(__name__)
 
 POLL_INTERVAL_S = 0.1
 MARKETS_INTERVAL_S = 5.0
-BLOCK_MS = 500  # a new market waits for at most this
-READ_COUNT = 500
-REPLAY_ENTRIES_MAX = 20_000
-HELD_MAX = 1_000  # live messages kept back while an older part is replayed
+CHECK_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
 
 _depth_decoder = msgspec.json.Decoder(Depth)
@@ -48,20 +52,22 @@ class Hub:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._scales: dict[str, Scale] = {}
-        self._seq: dict[str, int] = {}  # last entry read, per market
+        self._positions: dict[str, Position] = {}
+        self._checked_at = time.monotonic()
+        self._are_markets_known = False
         self._books: dict[str, BookFeed] = {}
         self._tickers: dict[str, str] = {}
         self._polled: dict[str, bytes] = {}
         self._subscribers: defaultdict[str, set[Connection]] = defaultdict(set)
-        self._accounts: defaultdict[int, set[Connection]] = defaultdict(set)
-        self._held: dict[Connection, list[str]] = {}
-        self._account_of: dict[Connection, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
         self.connections: set[Connection] = set()
+        self.accounts = AccountFeed(redis, self._scales, self._positions)
 
     async def start(self) -> None:
         await self._load_markets()
+        with suppress(RedisError, OSError, TimeoutError):  # else they are found once Redis is there
+            await self._find_new_markets()
         self._jobs = [
             asyncio.create_task(self._repeat("markets", self._load_markets, MARKETS_INTERVAL_S)),
             asyncio.create_task(self._repeat("streams", self._read_streams, 0)),
@@ -81,10 +87,9 @@ class Hub:
         while True:
             try:
                 await step()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, the clients wait for more
                 if what not in self._faulty:
-                    expected = isinstance(error, RedisError | OSError | TimeoutError)
-                    log.error("feeds_fault", what=what, error=repr(error), exc_info=not expected)
+                    log.error("feeds_fault", what=what, error=repr(error))
                 self._faulty.add(what)
                 await asyncio.sleep(FAULT_PAUSE_S)
                 continue
@@ -100,12 +105,18 @@ class Hub:
             # The markets known last go on.
             log.error("feeds_fault", what="postgres", error=str(error).strip())
             return
-        self._scales = {market.pk: Scale.of(market) for market in markets}
+        self._are_markets_known = True
+        self._scales.update({market.pk: Scale.of(market) for market in markets})
 
     # --- subscriptions ----------------------------------------------------------------------------
 
     def check_channel(self, channel: str) -> None:
         _, market_id = protocol.parse_channel(channel)
+        self.check_market(market_id)
+
+    def check_market(self, market_id: str) -> None:
+        if not self._are_markets_known:
+            raise FeedError("UNAVAILABLE", "The markets can't be read now. Try again.")
         if market_id not in self._scales:
             raise FeedError("UNKNOWN_MARKET", f"There is no market {market_id[:64]!r}.")
 
@@ -123,153 +134,65 @@ class Hub:
         if not self._subscribers[channel]:
             del self._subscribers[channel]
 
-    def subscribe_account(self, connection: Connection, account_id: int) -> dict[str, int]:
-        """Live events are held back until `replay` is through. Returns the last entries read."""
-        self._accounts[account_id].add(connection)
-        self._account_of[connection] = account_id
-        self._held[connection] = []
-        return dict(self._seq)
-
-    def unsubscribe_account(self, connection: Connection) -> None:
-        self._held.pop(connection, None)
-        account_id = self._account_of.pop(connection, 0)
-        self._accounts[account_id].discard(connection)
-        if not self._accounts[account_id]:
-            del self._accounts[account_id]
-
     def forget(self, connection: Connection) -> None:
         for channel in connection.channels - {protocol.ACCOUNT_CHANNEL}:
             self.unsubscribe(connection, channel)
-        self.unsubscribe_account(connection)
+        self.accounts.unsubscribe(connection)
         self.connections.discard(connection)
-
-    # --- account events that a client missed ------------------------------------------------------
-
-    async def replay(
-        self, connection: Connection, last_seq: dict[str, int], live_from: dict[str, int]
-    ) -> None:
-        """Sends what came after the client's last sequences, then what was held back meanwhile."""
-        try:
-            for market_id, seq in last_seq.items():
-                if market_id in live_from and seq < live_from[market_id]:
-                    await self._replay_market(connection, market_id, seq, live_from[market_id])
-        except (RedisError, OSError, TimeoutError) as error:
-            log.error("feeds_fault", what="replay", error=repr(error))
-            message = "Missed events can't be read now. Subscribe again with lastSeq."
-            raise FeedError("REPLAY_UNAVAILABLE", message) from error
-        finally:
-            for text in self._held.pop(connection, []):
-                await connection.put(text)
-
-    async def _replay_market(
-        self, connection: Connection, market_id: str, after: int, until: int
-    ) -> None:
-        scale, account_id = self._scales[market_id], self._account_of[connection]
-        if until - after > REPLAY_ENTRIES_MAX:
-            await connection.put(_gap(market_id, after, until + 1))
-            return
-        while after < until:
-            rows: Any = await self._redis.xrange(
-                output_stream(market_id), f"{after + 1}-0", f"{until}-0", READ_COUNT
-            )
-            first = _seq_of(rows[0][0]) if rows else until + 1
-            if first != after + 1:
-                await connection.put(_gap(market_id, after, first))
-            for entry_id, fields in rows:
-                entry = _entry(market_id, entry_id, fields)
-                message = entry and account.account_message(entry, account_id, scale)
-                if message:
-                    await connection.put(protocol.encode(message))
-            after = _seq_of(rows[-1][0]) if rows else until
 
     # --- the output streams -----------------------------------------------------------------------
 
     async def _read_streams(self) -> None:
-        if "streams" in self._faulty:
-            self._seq = {m: min(s, await self._last_seq(m)) for m, s in self._seq.items()}
-        for market_id in self._scales.keys() - self._seq.keys():
-            try:
-                self._seq[market_id] = await self._last_seq(market_id)
-            except ResponseError as error:
-                self._attempt(market_id, partial(_raise, error))
-        if not self._seq:
+        if "streams" in self._faulty or time.monotonic() - self._checked_at > CHECK_INTERVAL_S:
+            for market_id, position in (await fallen_back(self._redis, self._positions)).items():
+                self._move(market_id, position)
+            self._checked_at = time.monotonic()
+        await self._find_new_markets()
+        if not self._positions:
             await asyncio.sleep(BLOCK_MS / 1000)
             return
-        names = {output_stream(market_id).encode(): market_id for market_id in self._seq}
-        positions: dict[Any, Any] = {
-            name: f"{self._seq[market_id]}-0" for name, market_id in names.items()
-        }
-        try:
-            answer: Any = await self._redis.xread(positions, count=READ_COUNT, block=BLOCK_MS)
-        except ResponseError:
-            answer = await self._read_one_by_one(positions)
-        # A list of pairs by RESP2, a dictionary of lists of lists by RESP3.
-        pairs = answer.items() if isinstance(answer, dict) else answer or []
-        for name, found in pairs:
-            rows = [row for part in found for row in part] if isinstance(answer, dict) else found
+        found, changed = await read(self._redis, self._positions)
+        if changed:
+            begun = await begin_again(self._redis, self._positions, changed)
+            for market_id, position in begun.items():
+                self._move(market_id, position)
+        for market_id, rows in found.items():
             for entry_id, fields in rows:
-                self._attempt(names[name], partial(self._on_row, names[name], entry_id, fields))
+                self._on_row(market_id, entry_id, fields)
             # Between batches the clients have their turn.
             await asyncio.sleep(0)
 
-    def _attempt(self, market_id: str, step: Callable[[], None]) -> None:
-        """What can't be shown of one market is logged, and the others are shown."""
-        try:
-            step()
-        except Exception:
-            if market_id not in self._faulty:
-                log.exception("feeds_fault", what=market_id)
-            self._faulty.add(market_id)
-        else:
-            self._faulty.discard(market_id)
+    async def _find_new_markets(self) -> None:
+        """At their ends; who listened to an account before hears that there was something."""
+        if unknown := self._scales.keys() - self._positions.keys():
+            for market_id, position in (await tails(self._redis, unknown)).items():
+                self._positions[market_id] = position
+                self.accounts.on_moved(market_id, 0)
 
-    async def _read_one_by_one(self, positions: Mapping[Any, Any]) -> Any:
-        """One key that is no stream fails the read of all: the others are read without it."""
-        answers = []
-        for name, position in positions.items():
-            try:
-                rows: Any = await self._redis.xrange(name, f"({position}", count=READ_COUNT)
-            except ResponseError as error:
-                self._attempt(name.decode(), partial(_raise, error))
-            else:
-                answers.append((name, rows))
-        await asyncio.sleep(POLL_INTERVAL_S)
-        return answers
-
-    async def _last_seq(self, market_id: str) -> int:
-        newest: Any = await self._redis.xrevrange(output_stream(market_id), count=1)
-        return _seq_of(newest[0][0]) if newest else 0
+    def _move(self, market_id: str, position: Position) -> None:
+        """The market doesn't go on from where it was, but from here."""
+        before = self._positions[market_id].seq
+        log.warning("feeds_market_set_back", market=market_id, before=before, seq=position.seq)
+        self._positions[market_id] = position
+        self.accounts.on_moved(market_id, before)
 
     def _on_row(self, market_id: str, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
-        seq, previous = _seq_of(entry_id), self._seq[market_id]
-        self._seq[market_id] = seq
-        if seq != previous + 1 and self._account_of:
-            gap = _gap(market_id, previous, seq)
-            for connection in list(self._account_of):
-                self._offer_account(connection, gap)
+        position = self._positions[market_id]
+        seq, previous = seq_of(entry_id), position.seq
+        position.seq, position.entry = seq, fields.get(ENTRY_FIELD, b"")
+        if seq != previous + 1:
+            self.accounts.on_gap(market_id, previous, seq)
         trades = self._subscribers.get(channel_name(Topic.TRADES, market_id))
-        if not trades and not self._account_of:
+        if not trades and not self.accounts:
             return
-        entry = _entry(market_id, entry_id, fields)
+        entry = decoded(market_id, entry_id, fields)
         if entry is None:
+            self.accounts.on_gap(market_id, seq - 1, seq + 1)
             return
-        scale = self._scales[market_id]
+        self.accounts.on_entry(entry, self._scales[market_id], position.name)
         if trades:
-            for trade in public.trade_messages(entry, scale):
+            for trade in public.trade_messages(entry, self._scales[market_id]):
                 self._broadcast(trade)
-        for account_id in account.accounts_of(entry) & self._accounts.keys():
-            message = account.account_message(entry, account_id, scale)
-            if message:
-                text = protocol.encode(message)
-                for connection in list(self._accounts[account_id]):
-                    self._offer_account(connection, text)
-
-    def _offer_account(self, connection: Connection, text: str) -> None:
-        held = self._held.get(connection)
-        if held is None or len(held) >= HELD_MAX:
-            connection.offer(text)
-        else:
-            held.append(text)
 
     # --- books and tickers ------------------------------------------------------------------------
 
@@ -285,13 +208,15 @@ class Hub:
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
             pipeline.get(key)
-        values = await pipeline.execute(raise_on_error=False)
+        values = await pipeline.execute()
         for key, value, market_id in zip(keys, values, [*books, *tickers], strict=True):
-            if not isinstance(value, bytes) or self._polled.get(key) == value:
-                continue  # nothing there, or a key that holds something else
+            if value is None or self._polled.get(key) == value:
+                continue
             self._polled[key] = value
-            show = self._on_depth if key == depth_key(market_id) else self._on_ticker
-            self._attempt(market_id, partial(show, market_id, value))
+            if key == depth_key(market_id):
+                self._on_depth(market_id, value)
+            else:
+                self._on_ticker(market_id, value)
 
     def _markets_of(self, topic: Topic) -> list[str]:
         return [m for m in self._scales if channel_name(topic, m) in self._subscribers]
@@ -320,32 +245,3 @@ def _all_markets() -> list[Market]:
     except (DatabaseError, InterfaceError):
         close_old_connections()
         raise
-
-
-def _raise(error: Exception) -> None:
-    raise error
-
-
-def _seq_of(entry_id: bytes) -> int:
-    return int(entry_id.partition(b"-")[0])
-
-
-def _entry(market_id: str, entry_id: bytes, fields: dict[bytes, bytes]) -> OutputEntry | None:
-    try:
-        return decode_entry(fields.get(ENTRY_FIELD, b""))
-    except UndecodableMessage as error:
-        log.error("feeds_undecodable", market=market_id, id=entry_id.decode(), error=str(error))
-        return None
-
-
-def _gap(market_id: str, after_seq: int, next_seq: int) -> str:
-    """Entries between these two can't be shown; the client asks the HTTP API how it stands."""
-    return protocol.encode(
-        {
-            "channel": protocol.ACCOUNT_CHANNEL,
-            "type": "gap",
-            "marketId": market_id,
-            "afterSeq": after_seq,
-            "nextSeq": next_seq,
-        }
-    )

@@ -1,6 +1,7 @@
 """What clients send, and the answers that are not data.
 
-``{"op": "subscribe", "channels": ["book:BTC-PERP", "account"], "lastSeq": {"BTC-PERP": 41}}``,
+``{"op": "subscribe", "channels": ["book:BTC-PERP", "account"], "lastSeq": {"BTC-PERP": 41},
+"epoch": {"BTC-PERP": "3f9c"}}``,
 ``{"op": "unsubscribe", "channels": […]}``, ``{"op": "auth", "token": "…"}``, ``{"op": "ping"}``.
 """
 
@@ -46,10 +47,13 @@ Channels = Annotated[list[str], msgspec.Meta(min_length=1, max_length=CHANNELS_M
 
 
 class Subscribe(_Request, frozen=True, tag="subscribe"):
-    """last_seq: per market, the last sequence the client saw of its account's events."""
+    """Per market, the last sequence the client saw of its account's events, and the epoch that was
+    named with it: a market that was set back uses its sequences again, in another epoch.
+    """
 
     channels: Channels
     last_seq: dict[str, Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]] = {}
+    epoch: dict[str, str] = {}
 
 
 class Unsubscribe(_Request, frozen=True, tag="unsubscribe"):

@@ -35,8 +35,9 @@ from exchange_site.embedded.watch import Watch, table
 from exchange_site.redis_client import redis_client
 
 SERVICE_READY_WITHIN_S = 60.0
-HEALTHY_WITHIN_S = 180.0
+HEALTHY_WITHIN_S = 600.0  # seconds, if the machine has nothing else to do
 WATCH_EVERY_S = 0.5
+TELL_EVERY_S = 3.0
 
 
 class StopAsked(BaseException):
@@ -61,7 +62,9 @@ class Command(BaseCommand):
             supervision = Supervision(run, [*services, *core, *edge, *simulator])
             supervision.wait_answering()
             self.start_services(run, supervision, services)
+            self.say("preparing the database")
             password = self.prepare_database(run)
+            self.say(f"starting {', '.join(part.name for part in [*core, *edge])}")
             supervision.start([*core, *edge])
             self.wait_healthy(run, supervision)
             supervision.start(simulator)
@@ -80,6 +83,8 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def start_services(self, run: Prepared, supervision: Supervision, parts: list[Part]) -> None:
+        if parts:
+            self.say(f"starting {', '.join(part.name for part in parts)}")
         supervision.start(parts)
         servers = {"postgres": run.postgres, "redis": run.redis}
         deadline = time.monotonic() + SERVICE_READY_WITHIN_S
@@ -111,9 +116,13 @@ class Command(BaseCommand):
         """Until /health says so. What dies meanwhile is told; supervisord keeps trying."""
         watch = Watch(supervision)
         deadline = time.monotonic() + HEALTHY_WITHIN_S
+        told_at = time.monotonic()
         while (problem := health.problem(run.port)) is not None:
             for line in watch.changes():
                 self.say(line)
+            if time.monotonic() - told_at > TELL_EVERY_S:
+                self.say(f"waiting: {problem.partition(';')[0]}")
+                told_at = time.monotonic()
             if time.monotonic() > deadline:
                 raise ServiceError(
                     f"not healthy within {HEALTHY_WITHIN_S:.0f} s: {problem}; see {run.logs}"
@@ -122,7 +131,9 @@ class Command(BaseCommand):
 
     def report(self, run: Prepared, supervision: Supervision, password: str | None) -> None:
         site = f"http://127.0.0.1:{run.port}"
-        rows = [("API", site), ("docs", f"{site}/docs"), ("admin", f"{site}/admin/")]
+        rows = [("API", site), ("docs", f"{site}/docs"), ("health", f"{site}/health")]
+        rows += [("admin", f"{site}/admin/"), ("status", f"{site}/admin/status/")]
+        rows.append(("feeds", f"ws://127.0.0.1:{run.port}/ws"))
         if run.demo:
             sign_in = f"{USERNAME} / {password or 'the password you gave it'}"
             rows.append(("sign-in", sign_in))

@@ -1,0 +1,79 @@
+"""Where the feeds can be reached, and by whom: on a port of their own, and on the API's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from django.conf import settings
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from accounts.models import User
+from tests.feeds.conftest import (
+    DEADLINE_S,
+    MARKET,
+    Feeds,
+    accepted,
+    add_markets,
+    drain,
+    serving,
+    subscribed_account,
+)
+from trading.feeds.app import refusal
+
+
+@pytest.fixture
+def api(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
+    add_markets()
+    application = "exchange_site.api_server:application"
+    with serving(settings.REDIS_URL, redis_db, tmp_path / "api.log", application) as served:
+        yield served
+
+
+def test_one_address_is_enough(api: Feeds) -> None:
+    """Book, account and HTTP at the API's port; on SIGTERM the clients are told and it ends."""
+    user = User.objects.create_user("alice", password="a long enough secret")
+    ear, _ = subscribed_account(api, user)
+    api.write_entry(1, accepted(1, user.pk))
+    assert ear.hear()["seq"] == 1
+    api.write_depth(5, [(500_000, 10)], [])
+    assert ear.ask(op="subscribe", channels=[f"book:{MARKET}"])["op"] == "subscribed"
+    assert ear.hear()["type"] == "snapshot"
+    site = api.url.replace("ws://", "http://").removesuffix("/ws")
+    assert httpx.get(f"{site}/nowhere", timeout=DEADLINE_S).json()["code"] == "NOT_FOUND"
+    for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+        with pytest.raises(InvalidStatus) as refused:
+            api.connect(additional_headers=headers)
+        assert refused.value.response.status_code == 403
+    api.process.terminate()
+    with pytest.raises(ConnectionClosed) as closed:
+        drain(ear)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    api.process.wait(DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "is_allowed"),
+    [
+        ("/ws", {"host": "localhost"}, True),
+        ("/ws", {"host": "127.0.0.1:8001", "origin": "http://localhost:3000"}, True),
+        ("/ws", {"host": "[::1]:8001"}, True),
+        ("/ws", {"host": "localhost", "origin": "https://trusted.example"}, True),
+        ("/ws/", {"host": "localhost"}, False),
+        ("/ws", {}, False),
+        ("/ws", {"host": "evil.example"}, False),
+        ("/ws", {"host": "localhost", "origin": "null"}, False),
+        ("/ws", {"host": "localhost", "origin": "http://evil.example"}, False),
+        ("/ws", {"host": "localhost", "origin": "http://localhost.evil.example"}, False),
+        ("/ws", {"host": "localhost", "origin": "http://["}, False),
+    ],
+)
+def test_the_rules_of_the_api_hold(
+    path: str, headers: dict[str, str], is_allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    monkeypatch.setattr(settings, "CSRF_TRUSTED_ORIGINS", ["https://trusted.example"])
+    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+    assert (refusal({"path": path, "headers": sent}) is None) is is_allowed

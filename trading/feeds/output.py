@@ -1,0 +1,199 @@
+"""How far each market's output was handed on, and whether the market goes on from there.
+
+Theory of operation. A sequence number means something within an epoch: a market that was given a
+new starting point uses the numbers after it again. So where a reader stands is a sequence in an
+epoch. Every read asks for the epoch after it asked for entries; where that is still the one before,
+the entries are of that epoch, as an epoch never comes back. Where it is another the entries are
+dropped, and the reader goes on from where the new epoch begins.
+
+A Redis that came back with less than it had said may use numbers again within one epoch. That is
+looked for after each fault and every second: the stream ends before the reader's place, or has
+another entry there. To clients this is another epoch, too. And as no reader may have been there to
+see it, what clients hear as the epoch names the run of the Redis server with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from matching.messages.limits import MAX_ID
+from matching.messages.streams import (
+    ENTRY_FIELD,
+    epoch_key,
+    epoch_start,
+    newest_id,
+    output_stream,
+)
+
+BLOCK_MS = 500  # a new market waits for at most this
+READ_COUNT = 500
+
+Row = tuple[bytes, dict[bytes, bytes]]  # id, fields
+
+
+@dataclass(kw_only=True)
+class Position:
+    """Where a reader stands in a market's output.
+
+    seq         last entry handed on
+    entry       its bytes; empty where it was not read
+    epoch       as Redis names it; empty where it has none
+    name        of the epoch, as clients hear it
+    start_seq   up to here all epochs are the same
+    reused_seq  a sequence above ``start_seq`` and up to here may be of an earlier epoch
+    """
+
+    seq: int
+    epoch: bytes
+    name: str
+    start_seq: int = 0
+    reused_seq: int = 0
+    entry: bytes = b""
+
+    def holds(self, seq: int, epoch_name: str | None) -> bool:
+        """Whether a client that saw this sequence, of the epoch it names or names none, saw what
+        this epoch has under it."""
+        if epoch_name == self.name or seq <= self.start_seq:
+            return True
+        return epoch_name is None and seq > self.reused_seq
+
+
+def seq_of(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])
+
+
+async def tails(redis: Redis, market_ids: Iterable[str]) -> dict[str, Position]:
+    """Positions at the ends of these markets."""
+    found = await _find(redis, market_ids)
+    return {market_id: one.position(one.newest_seq) for market_id, one in found.items()}
+
+
+async def newest_seq(redis: Redis, market_id: str) -> int:
+    """The last sequence the market ever had; 0 if it has none."""
+    found = await _find(redis, [market_id])
+    return found[market_id].newest_seq
+
+
+async def read(
+    redis: Redis, positions: Mapping[str, Position]
+) -> tuple[dict[str, list[Row]], list[str]]:
+    """What comes after the positions, by market, once there is anything; and the markets that are
+    in another epoch by now, of which nothing is given."""
+    names = {output_stream(market_id).encode(): market_id for market_id in positions}
+    after: Any = {name: f"{positions[market_id].seq}-0" for name, market_id in names.items()}
+    pipe = redis.pipeline(transaction=False)
+    pipe.xread(after, count=READ_COUNT, block=BLOCK_MS)
+    pipe.mget([epoch_key(market_id) for market_id in positions])
+    answer, epochs = await pipe.execute()
+    changed = [
+        market_id
+        for market_id, epoch in zip(positions, epochs, strict=True)
+        if epoch is not None and epoch != positions[market_id].epoch
+    ]
+    # A list of pairs by RESP2, a dictionary of lists of lists by RESP3.
+    pairs = answer.items() if isinstance(answer, dict) else answer or []
+    rows = {
+        names[name]: [row for part in found for row in part] if isinstance(answer, dict) else found
+        for name, found in pairs
+        if names[name] not in changed
+    }
+    return rows, changed
+
+
+async def entries(
+    redis: Redis, market_id: str, epoch: bytes, first_seq: int, last_seq: int
+) -> list[Row] | None:
+    """Some of these entries from the first on, as far as they are kept; None in another epoch."""
+    pipe = redis.pipeline()
+    pipe.get(epoch_key(market_id))
+    pipe.xrange(output_stream(market_id), f"{first_seq}-0", f"{last_seq}-0", READ_COUNT)
+    epoch_now, rows = await pipe.execute()
+    return rows if (epoch_now or epoch) == epoch else None
+
+
+async def begin_again(
+    redis: Redis, positions: Mapping[str, Position], market_ids: Iterable[str]
+) -> dict[str, Position]:
+    """Positions of markets in another epoch: before the first entry that is kept of it."""
+    begun = {}
+    for market_id, found in (await _find(redis, market_ids)).items():
+        first = None if isinstance(found.info, Exception) else found.info["first-entry"]
+        position = found.position(seq_of(first[0]) - 1 if first else found.newest_seq)
+        if epoch_start(found.epoch) is None:
+            position.reused_seq = max(positions[market_id].seq, positions[market_id].reused_seq)
+        begun[market_id] = position
+    return begun
+
+
+async def fallen_back(redis: Redis, positions: Mapping[str, Position]) -> dict[str, Position]:
+    """Of markets that lost in one and the same epoch what was handed on: positions at their ends.
+
+    A stream that is gone altogether is waited for: it comes back in another epoch.
+    """
+    pipe = redis.pipeline(transaction=False)
+    for market_id, position in positions.items():
+        pipe.get(epoch_key(market_id))
+        pipe.xinfo_stream(output_stream(market_id))
+        pipe.xrange(output_stream(market_id), f"{position.seq}-0", f"{position.seq}-0")
+    answers = await pipe.execute(raise_on_error=False)
+    fallen = {}
+    for index, (market_id, position) in enumerate(positions.items()):
+        epoch, info, rows = answers[3 * index : 3 * index + 3]
+        for answer in (epoch, rows):
+            if isinstance(answer, Exception):
+                raise answer
+        newest = newest_id(info)
+        if newest is None or (epoch or position.epoch) != position.epoch:
+            continue
+        seq = seq_of(newest.encode())
+        is_other = bool(rows and position.entry and rows[0][1].get(ENTRY_FIELD) != position.entry)
+        if seq < position.seq or is_other:
+            name = f"{position.name}.{position.seq}"
+            reused_seq = max(position.seq, position.reused_seq)
+            fallen[market_id] = Position(
+                seq=seq, epoch=position.epoch, name=name, reused_seq=reused_seq
+            )
+    return fallen
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What Redis has of a market at one moment. ``info`` answers XINFO STREAM, or refuses."""
+
+    epoch: bytes
+    info: Any
+    redis_run: str
+
+    @property
+    def newest_seq(self) -> int:
+        newest = newest_id(self.info)
+        return seq_of(newest.encode()) if newest else 0
+
+    def position(self, seq: int) -> Position:
+        start_seq = epoch_start(self.epoch)
+        last = None if isinstance(self.info, Exception) else self.info["last-entry"]
+        return Position(
+            seq=seq,
+            entry=last[1].get(ENTRY_FIELD, b"") if last and seq_of(last[0]) == seq else b"",
+            epoch=self.epoch,
+            name=f"{self.epoch.decode(errors='replace')}.{self.redis_run}",
+            start_seq=start_seq or 0,
+            reused_seq=0 if start_seq is None else MAX_ID,
+        )
+
+
+async def _find(redis: Redis, market_ids: Iterable[str]) -> dict[str, _Found]:
+    asked = list(market_ids)
+    pipe = redis.pipeline()
+    pipe.info("server")
+    for market_id in asked:
+        pipe.get(epoch_key(market_id))
+        pipe.xinfo_stream(output_stream(market_id))
+    server, *answers = await pipe.execute(raise_on_error=False)
+    pairs = zip(answers[::2], answers[1::2], strict=True)
+    return {
+        market_id: _Found(epoch or b"", info, server["run_id"][:8])
+        for market_id, (epoch, info) in zip(asked, pairs, strict=True)
+    }
