@@ -15,6 +15,7 @@ STAGES = (
     "persist",
     "intake",
     "exchange",
+    "abuse",
     "memory",
     "reads",
 )
