@@ -29,6 +29,7 @@ from exchange_site.admin_base import (
     time_column,
     user_column,
     words,
+    yes_or_no_column,
 )
 from exchange_site.admin_widgets import ManyOfMany
 
@@ -45,6 +46,13 @@ admin.site.unregister(Group)
 def _status(user: User) -> Cell:
     state = badge("active", "ok") if user.is_active else badge("suspended", "bad")
     return words(state, badge("operator")) if user.is_staff else state
+
+
+_POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+_POWERS_READ: tuple[str, dict[str, Any]] = (
+    "What an operator may",
+    {"fields": ("is_operator", "may_everything", "groups", "user_permissions")},
+)
 
 
 class _QuickChoices(BaseAdmin):
@@ -75,13 +83,15 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         (
             "Operator",
             {
-                "fields": ("is_staff", "is_superuser", "groups", "user_permissions"),
+                "fields": _POWERS,
                 "classes": ("collapse",),
             },
         ),
     )
 
     status = shown("status", _status)
+    is_operator = yes_or_no_column("is_staff", "operator")
+    may_everything = yes_or_no_column("is_superuser", "superuser")
     joined = time_column("date_joined", "joined")
     last_seen = time_column("last_login", "last sign-in here")
 
@@ -102,9 +112,31 @@ class UserAdmin(_QuickChoices, _UserAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Readers see who somebody is, not the hash of the password."""
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or self.has_change_permission(request, obj):
+        if obj is None:
             return fieldsets
-        return [fieldset for fieldset in fieldsets if fieldset[0] != "Password"]
+        hidden = set() if self.has_change_permission(request, obj) else {"Password"}
+        if not self._may_give_powers(request, obj):
+            hidden.add("Operator")
+            fieldsets = (*fieldsets, _POWERS_READ)
+        return [fieldset for fieldset in fieldsets if fieldset[0] not in hidden]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None or self._may_give_powers(request, obj):
+            return self.readonly_fields
+        return (*self.readonly_fields, *_POWERS, *_POWERS_READ[1]["fields"])
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Whoever sets an operator's password can be that operator: superusers only."""
+        is_operator = obj is not None and (obj.is_staff or obj.is_superuser)
+        return super().has_change_permission(request, obj) and (
+            not is_operator or operator_of(request).is_superuser
+        )
+
+    def _may_give_powers(self, request: HttpRequest, user: User) -> bool:
+        """Only a superuser says what operators may do, and nobody what they may themselves."""
+        operator = operator_of(request)
+        may_change = super().has_change_permission(request, user)
+        return may_change and operator.is_superuser and user.pk != operator.pk
 
     def has_suspend_user_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.suspend_user")
@@ -145,9 +177,17 @@ class UserAdmin(_QuickChoices, _UserAdmin):
 
 @admin.register(Group)
 class GroupAdmin(_QuickChoices, DjangoGroupAdmin):
+    """Whoever could change a group could give themselves everything: superusers only."""
+
     ordering = ("name",)
     search_fields = ("name",)
     search_texts = ("name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return operator_of(request).is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return operator_of(request).is_superuser
 
 
 def _state(session: Session) -> Cell:

@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from accounts.models import User
-from exchange_site.admin_base import AnyModelAdmin
+from exchange_site.admin_base import BaseAdmin
 from exchange_site.api import ApiError
+from exchange_site.record_urls import url_of
 
 ROWS_MAX = 500
 
@@ -28,7 +29,7 @@ def operator_of(request: HttpRequest) -> User:
 
 
 def ask_then_run(
-    model_admin: AnyModelAdmin,
+    model_admin: BaseAdmin,
     request: HttpRequest,
     rows: QuerySet[Any],
     *,
@@ -53,7 +54,7 @@ def ask_then_run(
 
 
 def ask_form_then_run(
-    model_admin: AnyModelAdmin,
+    model_admin: BaseAdmin,
     request: HttpRequest,
     rows: QuerySet[Any],
     *,
@@ -90,7 +91,7 @@ def ask_form_then_run(
 
 
 def _ask(
-    model_admin: AnyModelAdmin,
+    model_admin: BaseAdmin,
     request: HttpRequest,
     rows: list[Any],
     action: str,
@@ -102,7 +103,7 @@ def _ask(
         **model_admin.admin_site.each_context(request),
         "title": question,
         "consequence": consequence,
-        "rows": rows,
+        "rows": [(row, url_of(type(row), row.pk), model_admin.described(row)) for row in rows],
         "action": action,
         "form": form,
         "checkbox": ACTION_CHECKBOX_NAME,
@@ -113,7 +114,7 @@ def _ask(
 
 
 def _run(
-    model_admin: AnyModelAdmin,
+    model_admin: BaseAdmin,
     request: HttpRequest,
     rows: list[Model],
     service: Callable[[Any], object],

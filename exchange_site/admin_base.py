@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache, reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -26,6 +26,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
+from exchange_site.admin_changes import NOTHING, SaysChanges
 from exchange_site.admin_filters import lookups_of_filter
 from exchange_site.admin_lists import CappedPaginator, RecordsList
 from exchange_site.admin_rows import escaped
@@ -34,12 +35,6 @@ from matching.messages.limits import MAX_ID, PPM
 from trading import conversions
 from trading.models import Market
 
-if TYPE_CHECKING:  # generic to the type checker alone
-    AnyModelAdmin = admin.ModelAdmin[Any]
-else:
-    AnyModelAdmin = admin.ModelAdmin
-
-NOTHING = "–"
 USERS_OF_SEARCH_MAX = 20
 TABLE_ROWS_MAX = 100
 
@@ -88,6 +83,11 @@ def percent(rate_ppm: int) -> str:
 
 def percent_of_ppm(rate_ppm: int) -> Decimal:
     return Decimal(rate_ppm) * 100 / PPM
+
+
+def plain_percent(rate_ppm: int) -> Decimal:
+    """As a form shows it, without exponent or trailing zeros."""
+    return Decimal(conversions.text(percent_of_ppm(rate_ppm)))
 
 
 def funding_rate(rate_ppb: int) -> str:
@@ -162,6 +162,11 @@ def market_column() -> Show:
     return shown("market", lambda row: link(Market, row.market_id))
 
 
+def yes_or_no_column(attribute: str, name: str) -> Show:
+    """Django's own is a green tick or a red cross, as if "no" were a fault."""
+    return shown(name, lambda row: "yes" if getattr(row, attribute) else "no")
+
+
 def user_column(name: str = "user", attribute: str = "user") -> Show:
     return shown(name, lambda row: user_link(getattr(row, attribute)))
 
@@ -233,7 +238,7 @@ def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
     return register
 
 
-class BaseAdmin(AnyModelAdmin):
+class BaseAdmin(SaysChanges):
     """Lists, search and record pages in the way of this exchange.
 
     walked_by       query parameters whose index gives the rows newest first, the narrowest first

@@ -1,15 +1,15 @@
 """Filters of the admin's lists, and what they may ask."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.utils import get_fields_from_path
 from django.db.models import QuerySet
 from django.http import HttpRequest
+
+from exchange_site.admin_changes import AnyModelAdmin
 
 
 def words_filter(name: str, allowed: Iterable[str], title: str = "") -> type[SimpleListFilter]:
@@ -19,7 +19,7 @@ def words_filter(name: str, allowed: Iterable[str], title: str = "") -> type[Sim
     class Filter(SimpleListFilter):
         parameter_name = name
 
-        def lookups(self, _request: HttpRequest, _admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
+        def lookups(self, _request: HttpRequest, _admin: AnyModelAdmin) -> list[tuple[str, str]]:
             return choices
 
         def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -28,7 +28,11 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.delete_userfeetier",
         "ledger.resolve_fault",
     ),
-    "treasury": ("ledger.decide_deposit", "trading.fund_insurance"),
+    "treasury": (
+        "ledger.decide_deposit",
+        "trading.request_top_up",
+        "trading.decide_top_up",
+    ),
 }
 
 

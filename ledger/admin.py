@@ -251,6 +251,8 @@ class DepositAdmin(RecordAdmin):
     )
 
     user_name = user_column()
+    described_by = ("user_name", "amount", "status_word", "requested")
+
     amount = money_column("amount_units", "amount")
     status_word = shown("status", _deposit_status)
     requested = time_column("requested_at", "requested")

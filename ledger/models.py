@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from trading.models import Market
 
@@ -248,6 +248,9 @@ class Deposit(models.Model):
                 condition=Q(status=DepositStatus.APPROVED, entry__isnull=False)
                 | (~Q(status=DepositStatus.APPROVED) & Q(entry__isnull=True)),
                 name="deposit_approved_has_entry",
+            ),
+            models.CheckConstraint(
+                condition=~Q(decided_by=F("user")), name="deposit_decided_by_another"
             ),
         ]
 

@@ -57,9 +57,9 @@ def deposit(
 def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
     """Credit a requested deposit. Approving an approved one changes nothing.
 
-    Raises Deposit.DoesNotExist, and ApiError for a refused one.
+    Raises Deposit.DoesNotExist, and ApiError for a refused one or the operator's own.
     """
-    requested = Deposit.objects.select_for_update().get(pk=deposit_id)
+    requested = _lock_for(operator_id, deposit_id)
     wallet = _lock_wallet(requested.user_id)
     if requested.status == DepositStatus.REFUSED:
         raise _decided_otherwise(requested)
@@ -74,9 +74,9 @@ def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
 def refuse_deposit(deposit_id: int, operator_id: int) -> Deposit:
     """Close a requested deposit without money. Refusing a refused one changes nothing.
 
-    Raises Deposit.DoesNotExist, and ApiError for an approved one.
+    Raises Deposit.DoesNotExist, and ApiError for an approved one or the operator's own.
     """
-    requested = Deposit.objects.select_for_update().get(pk=deposit_id)
+    requested = _lock_for(operator_id, deposit_id)
     if requested.status == DepositStatus.APPROVED:
         raise _decided_otherwise(requested)
     if requested.status == DepositStatus.REQUESTED:
@@ -84,6 +84,14 @@ def refuse_deposit(deposit_id: int, operator_id: int) -> Deposit:
         requested.decided_at = timezone.now()
         requested.decided_by_id = operator_id
         requested.save()
+    return requested
+
+
+def _lock_for(operator_id: int, deposit_id: int) -> Deposit:
+    requested = Deposit.objects.select_for_update().get(pk=deposit_id)
+    if requested.user_id == operator_id:
+        message = "This deposit is your own: another operator decides it."
+        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_REQUEST", message)
     return requested
 
 

@@ -33,7 +33,8 @@ from trading.models import (
     TraderLeverage,
 )
 from trading.services.amending import OrderChanges
-from trading.services.markets import fund_insurance, settle_market
+from trading.services.markets import settle_market
+from trading.services.top_ups import fund_insurance
 from trading.services.placing import place_together
 from trading.services.resending import resend_unseen_commands
 

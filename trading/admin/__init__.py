@@ -10,6 +10,7 @@ from trading.admin import (
     price_sources,
     progress,
     tiers,
+    top_ups,
     traders,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "price_sources",
     "progress",
     "tiers",
+    "top_ups",
     "traders",
 ]

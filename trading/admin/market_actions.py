@@ -7,7 +7,7 @@ from django import forms
 
 from exchange_site.admin_base import money, price
 from exchange_site.api import ApiError
-from trading import conversions
+from trading import conversions, services
 from trading.models import Market
 
 
@@ -42,8 +42,13 @@ class SettleForm(forms.Form):
         return typed
 
 
-class InsuranceForm(forms.Form):
+class TopUpForm(forms.Form):
     amount = forms.DecimalField(label="Amount", max_digits=40, decimal_places=20)
+    reason = forms.CharField(
+        label="Reason",
+        max_length=services.REASON_MAX,
+        help_text="For whoever decides: what the money is for, and where it comes from.",
+    )
 
     def __init__(self, data: Any, market: Market) -> None:
         super().__init__(data)

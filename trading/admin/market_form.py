@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils.duration import duration_string
 
+from exchange_site.admin_base import plain_percent
 from exchange_site.api import ApiError
 from matching.messages.limits import PPM
 from trading import conversions
@@ -30,19 +30,23 @@ class Converted:
     """A column in the engine's units that the form shows in others.
 
     inward   (what was typed, the market) → the column; raises ApiError
-    outward  (the column, the market) → what the field shows
+    outward  (the column, the market) → what the field shows, as what it makes of what is typed:
+             "0.0500" is no change of 0.05
+    unit     (the market) → what the values are in
     """
 
     column: str
     inward: Callable[[Any, Market], int]
-    outward: Callable[[int, Market], str]
+    outward: Callable[[int, Market], Decimal | timedelta]
+    unit: Callable[[Market], str] = lambda _: ""
 
 
 def _lots(field: str, column: str) -> Converted:
     return Converted(
         column,
         lambda value, market: conversions.to_lots(value, market.lot_size, field),
-        lambda lots, market: conversions.lots_text(lots, market.lot_size),
+        lambda lots, market: Decimal(conversions.lots_text(lots, market.lot_size)),
+        lambda market: market.base_asset,
     )
 
 
@@ -50,7 +54,7 @@ def _rate(column: str) -> Converted:
     return Converted(
         column,
         lambda value, _: int(value * PPM / 100),
-        lambda ppm, _: conversions.text(Decimal(ppm) * 100 / PPM),
+        lambda ppm, _: plain_percent(ppm),
     )
 
 
@@ -58,7 +62,8 @@ def _money(field: str, column: str) -> Converted:
     return Converted(
         column,
         lambda value, _: conversions.to_units(value, field) if value else 0,
-        lambda units, _: conversions.units_text(units),
+        lambda units, _: Decimal(conversions.units_text(units)),
+        lambda market: market.quote_asset,
     )
 
 
@@ -66,7 +71,7 @@ def _duration(column: str) -> Converted:
     return Converted(
         column,
         lambda value, _: value // timedelta(milliseconds=1),
-        lambda ms, _: duration_string(timedelta(milliseconds=ms)),
+        lambda ms, _: timedelta(milliseconds=ms),
     )
 
 
@@ -197,6 +202,9 @@ class MarketForm(_ModelForm):
             known = name in self.fields and column is not None
             if known and (self.instance.lot_size or not converted.column.endswith("_lots")):
                 self.initial.setdefault(name, converted.outward(column, self.instance))
+
+    def unit_of(self, name: str) -> str:
+        return CONVERTED[name].unit(self.instance) if name in CONVERTED else ""
 
     def _post_clean(self) -> None:
         """Model rules are checked on the converted columns, and complain about form fields."""

@@ -28,7 +28,7 @@ from exchange_site.admin_base import (
 )
 from matching.messages.vocabulary import MarketState
 from trading import conversions, services
-from trading.admin.market_actions import InsuranceForm, SettleForm
+from trading.admin.market_actions import SettleForm, TopUpForm
 from trading.admin.market_form import MarketForm
 from trading.admin.progress import commands_table, funding_words
 from trading.admin.rows import state_badge
@@ -111,7 +111,7 @@ class MarketAdmin(BaseAdmin):
         "pause",
         "settle",
         "delist",
-        "fund_insurance",
+        "request_top_up",
     )
     readonly_fields = (
         "quote_asset",
@@ -190,8 +190,8 @@ class MarketAdmin(BaseAdmin):
     def has_settle_market_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.settle_market")
 
-    def has_fund_insurance_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("trading.fund_insurance")
+    def has_request_top_up_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trading.request_top_up")
 
     @admin.action(description="Settle a market for good", permissions=["settle_market"])
     def settle(self, request: HttpRequest, queryset: QuerySet[Market]) -> TemplateResponse | None:
@@ -211,23 +211,26 @@ class MarketAdmin(BaseAdmin):
             done=lambda said: f"asked to settle at {conversions.text(said['price'])}",
         )
 
-    @admin.action(description="Top up the insurance fund", permissions=["fund_insurance"])
-    def fund_insurance(
+    @admin.action(
+        description="Ask for a top-up of the insurance fund", permissions=["request_top_up"]
+    )
+    def request_top_up(
         self, request: HttpRequest, queryset: QuerySet[Market]
     ) -> TemplateResponse | None:
         return ask_form_then_run(
             self,
             request,
             queryset,
-            action="fund_insurance",
-            question="Top up the insurance fund?",
-            consequence="The money comes from outside the exchange, as a deposit does, and stays "
-            "in the fund of this market.",
-            form_of=InsuranceForm,
-            service=lambda market, said: services.fund_insurance(
-                market, said["amount_units"], by=operator_of(request)
+            action="request_top_up",
+            question="Ask for a top-up of the insurance fund?",
+            consequence="Nothing moves before another operator approves it, under Insurance "
+            "top-ups. The money comes from outside the exchange, as a deposit does, and stays in "
+            "the fund of this market.",
+            form_of=TopUpForm,
+            service=lambda market, said: services.request_top_up(
+                market, said["amount_units"], said["reason"], by=operator_of(request)
             ),
-            done=lambda said: f"asked to put {money(said['amount_units'])} into its insurance fund",
+            done=lambda said: f"asked for {money(said['amount_units'])} into its insurance fund",
         )
 
     def has_change_market_state_permission(self, request: HttpRequest) -> bool:
@@ -269,13 +272,15 @@ class MarketAdmin(BaseAdmin):
         request: HttpRequest,
         form: Any,
         formsets: Any,
-        change: bool,  # noqa: ARG002  Django passes it
+        change: bool,
     ) -> None:
-        """Market and tiers together, as the one command they become."""
+        """Market and tiers together, as the one command they become; no change is no command."""
         tiers = None  # as they are, for who may not see them
         for formset in formsets:
             formset.save(commit=False)  # tells the operator log what changed
             tiers = formset.tiers
+        if change and not any(part.has_changed() for part in (form, *formsets)):
+            return
         services.configure_market(form.instance, by=operator_of(request), tiers=tiers)
         messages.info(request, f"The rules of {form.instance} are on their way to its engine.")
 

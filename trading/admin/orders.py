@@ -35,6 +35,7 @@ from exchange_site.admin_base import (
     user_link,
     when,
     words,
+    yes_or_no_column,
 )
 from exchange_site.admin_filters import words_filter
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Side, TriggerKind
@@ -158,7 +159,7 @@ class OrderAdmin(RecordAdmin):
                     ("user_name", "market_link"),
                     ("side_word", "type_word"),
                     ("price", "size"),
-                    ("margin", "reduce_only", "close_position"),
+                    ("margin", "only_reduces", "closes_position"),
                     ("trigger", "triggered"),
                     ("maker_fee", "taker_fee"),
                     ("self_trade_prevention", "client_order_id"),
@@ -170,6 +171,10 @@ class OrderAdmin(RecordAdmin):
         ("Time", {"fields": (("created", "updated"),)}),
     )
 
+    described_by = (
+        "user_name", "market_link", "side_word", "type_word", "size", "price", "done", "created",
+    )  # fmt: skip
+
     user_name = user_column()
     market_link = market_column()
     side_word = shown("side", lambda order: side_badge(order.side))
@@ -178,6 +183,8 @@ class OrderAdmin(RecordAdmin):
     triggered = shown("came true", _triggered)
     maker_fee = rate_column("maker_fee_ppm", "maker fee")
     taker_fee = rate_column("taker_fee_ppm", "taker fee")
+    only_reduces = yes_or_no_column("reduce_only", "reduce-only")
+    closes_position = yes_or_no_column("close_position", "closes the position")
     expires = time_column("expires_at", "expires")
     price = shown("price", order_price)
     size = shown("size", lambda order: order_part(order, order.size_lots))

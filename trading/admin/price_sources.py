@@ -26,6 +26,7 @@ from exchange_site.admin_base import (
     shown,
     table_of,
     when,
+    yes_or_no_column,
 )
 from exchange_site.redis_client import probe_redis_client
 from trading import conversions, services
@@ -139,6 +140,7 @@ class PriceSourceAdmin(BaseAdmin):
     state = _live("state", _state)
     price = _live("price", _price)
     age = _live("age", _age)
+    counts = yes_or_no_column("enabled", "enabled")
     errors = _live("errors", lambda live: f"{live.report.errors:,}")
     last_error = _live("last error", _last_error)
 
@@ -166,10 +168,11 @@ class PriceSourceAdmin(BaseAdmin):
 
     def get_fieldsets(
         self,
-        request: HttpRequest,  # noqa: ARG002  Django passes it
+        request: HttpRequest,
         obj: PriceSource | None = None,
     ) -> Any:
-        asked = ("market", "kind", ("venue", "symbol"), "api_url", ("weight", "enabled"))
+        switch = "enabled" if obj is None or self.has_change_permission(request, obj) else "counts"
+        asked = ("market", "kind", ("venue", "symbol"), "api_url", ("weight", switch))
         rules = ("What is asked", {"fields": asked})
         if obj is None:
             return (rules,)
@@ -180,10 +183,11 @@ class PriceSourceAdmin(BaseAdmin):
         self,
         request: HttpRequest,  # noqa: ARG002  Django passes it
         obj: PriceSource,
-        form: Any,  # noqa: ARG002
-        change: bool,  # noqa: ARG002
+        form: Any,
+        change: bool,
     ) -> None:
-        services.save_price_source(obj)
+        if not change or form.has_changed():
+            services.save_price_source(obj)
 
     def has_check_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.check_pricesource")

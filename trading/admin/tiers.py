@@ -15,7 +15,7 @@ from exchange_site.admin_base import (
     money,
     money_column,
     percent,
-    percent_of_ppm,
+    plain_percent,
     rate_column,
     shown,
 )
@@ -67,9 +67,11 @@ class TierForm(_ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["floor"] = conversions.units_text(self.instance.floor_units)
-            maintenance = percent_of_ppm(self.instance.maintenance_ppm)
-            self.initial["maintenance_percent"] = conversions.text(maintenance)
+            self.initial["floor"] = Decimal(conversions.units_text(self.instance.floor_units))
+            self.initial["maintenance_percent"] = plain_percent(self.instance.maintenance_ppm)
+
+    def unit_of(self, name: str) -> str:
+        return {"floor": "USD", "max_leverage": "×"}.get(name, "")
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs

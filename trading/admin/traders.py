@@ -8,26 +8,31 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.models import User
+from exchange_site.admin_actions import operator_of
 from exchange_site.admin_base import (
     BaseAdmin,
     RecordAdmin,
     list_link,
     market_column,
     percent,
-    percent_of_ppm,
+    plain_percent,
     rate_column,
     shown,
     user_column,
     when,
+    yes_or_no_column,
 )
+from exchange_site.api import ApiError
 from matching.messages.limits import PPM
-from trading import conversions
+from trading import services
 from trading.models import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _ModelForm = forms.ModelForm[FeeTier]
+    _MemberForm = forms.ModelForm[UserFeeTier]
 else:
-    _ModelForm = forms.ModelForm
+    _ModelForm = _MemberForm = forms.ModelForm
 
 
 def _percent(label: str, smallest: int, help_text: str) -> forms.DecimalField:
@@ -59,8 +64,8 @@ class FeeTierForm(_ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             for role in ("maker", "taker"):
-                fee = percent_of_ppm(getattr(self.instance, f"{role}_fee_ppm"))
-                self.initial[f"{role}_fee_percent"] = conversions.text(fee)
+                fee = plain_percent(getattr(self.instance, f"{role}_fee_ppm"))
+                self.initial[f"{role}_fee_percent"] = fee
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs
@@ -92,6 +97,10 @@ class FeeTierAdmin(_MayDelete):
     search_help_text = "Name."
     fieldsets = ((None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),)
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_own = obj is not None and services.is_member(obj, operator_of(request))
+        return not is_own and super().has_change_permission(request, obj)
+
     maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
     taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
 
@@ -100,11 +109,32 @@ class FeeTierAdmin(_MayDelete):
     )
 
 
+class UserFeeTierForm(_MemberForm):
+    """``operator``: who fills it in."""
+
+    operator: User
+
+    class Meta:
+        model = UserFeeTier
+        fields = ("user", "tier")
+
+    def clean_user(self) -> User:
+        user: User = self.cleaned_data["user"]
+        try:
+            services.check_not_own(user.pk, self.operator)
+        except ApiError as error:
+            raise forms.ValidationError(error.message) from error
+        return user
+
+
 @admin.register(UserFeeTier)
 class UserFeeTierAdmin(_MayDelete):
-    list_display = ("user_name", "tier", "maker_fee", "taker_fee")
+    """Operators see their own tier, and others set it."""
+
+    form = UserFeeTierForm
+    list_display = ("user_name", "tier", "maker_fee", "taker_fee", "assigner")
     list_filter = ("tier",)
-    list_select_related = ("user", "tier")
+    list_select_related = ("user", "tier", "assigned_by")
     walked_by = ("tier__id__exact",)
     search_ids = ("user",)
     search_users = ("user",)
@@ -116,6 +146,24 @@ class UserFeeTierAdmin(_MayDelete):
     user_name = shown("user", lambda row: row.user.get_username())
     maker_fee = shown("maker fee", lambda row: percent(row.tier.maker_fee_ppm))
     taker_fee = shown("taker fee", lambda row: percent(row.tier.taker_fee_ppm))
+    assigner = user_column("assigned by", "assigned_by")
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        made = super().get_form(request, *args, **kwargs)
+        made.operator = operator_of(request)
+        return made
+
+    def save_model(self, request: HttpRequest, obj: UserFeeTier, form: Any, change: bool) -> None:
+        if not change or form.has_changed():
+            services.assign_fee_tier(obj, by=operator_of(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_own = obj is not None and obj.user_id == request.user.pk
+        return not is_own and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_own = obj is not None and obj.user_id == request.user.pk
+        return not is_own and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(
         self,
@@ -142,16 +190,17 @@ class TraderLeverageAdmin(RecordAdmin):
 
 @admin.register(Countdown)
 class CountdownAdmin(RecordAdmin):
-    list_display = ("id", "user_name", "market_link", "due", "protective")
+    list_display = ("id", "user_name", "market_link", "due", "reaches_protective")
     list_filter = ("market",)
     list_select_related = ("user",)
     search_ids = ("id", "user")
     search_users = ("user",)
     search_help_text = "Id, user id, or the beginning of a username."
-    fieldsets = ((None, {"fields": ("user_name", "market_link", "due", "protective")}),)
+    fieldsets = ((None, {"fields": ("user_name", "market_link", "due", "reaches_protective")}),)
 
     user_name = user_column()
     market_link = market_column()
+    reaches_protective = yes_or_no_column("protective", "waiting reduce-only orders, too")
     due = shown(
         "cancels all orders at",
         lambda row: when(datetime.fromtimestamp(row.due_ms / 1_000, UTC)),

@@ -19,6 +19,7 @@ from trading.models.position import (
 )
 from trading.models.position_life import LifeEnding, PositionLife
 from trading.models.price_source import PriceSource, PriceSourceKind
+from trading.models.top_up import InsuranceTopUp, TopUpStatus
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "FundingPayment",
     "FundingSettlement",
     "InsuranceShare",
+    "InsuranceTopUp",
     "LeverageTier",
     "LifeEnding",
     "Liquidation",
@@ -44,6 +46,7 @@ __all__ = [
     "PriceSource",
     "PriceSourceKind",
     "Settlement",
+    "TopUpStatus",
     "TraderLeverage",
     "UserFeeTier",
     "insurance_share",

@@ -104,7 +104,6 @@ class Market(models.Model):
         permissions = [
             ("change_market_state", "Can pause and resume markets"),
             ("settle_market", "Can settle markets for good"),
-            ("fund_insurance", "Can top up insurance funds"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -41,6 +41,21 @@ class UserFeeTier(models.Model):
         related_name="fee_tier",
     )
     tier = models.ForeignKey(FeeTier, on_delete=models.PROTECT, related_name="users")
+    assigned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(assigned_by=F("user")),
+                name="user_fee_tier_assigned_by_another",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tier} of user {self.user_id}"

@@ -6,16 +6,15 @@ from http import HTTPStatus
 from django.db import transaction
 
 from accounts.models import User
-from exchange_site.api import ApiError, invalid
+from exchange_site.api import ApiError
 from matching.messages.commands import (
     ConfigureMarket,
-    FundInsurance,
     SetMarketState,
     SettleMarket,
 )
-from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import MarketState
-from trading.conversions import to_ticks, units_text
+from trading import selectors
+from trading.conversions import to_ticks
 from trading.market_config import market_config
 from trading.models import LeverageTier, Market, MarketStatus
 from trading.outbox import NOT_YET, promise_command
@@ -84,22 +83,16 @@ def _recorded_state(market: Market) -> MarketState:
 
 @transaction.atomic
 def settle_market(market: Market, price: object, by: User | None) -> int:
-    """Close every position at this price and the market for good. Raises ApiError.
+    """Close every position at this price and the market for good. Raises ApiError, also for an
+    operator with a position there: the price would be of their own choosing.
 
     ``price`` is in the quote currency, a number or its text.
     """
     if _recorded_state(market).has_ended:
         message = f"{market.pk} is settled already."
         raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message)
+    if by and selectors.open_position(by.pk, market.pk):
+        message = f"You have a position in {market.pk}: another operator settles it."
+        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_POSITION", message)
     command = SettleMarket(command_id=NOT_YET, price_ticks=to_ticks(price, market.tick_size))
-    return promise_command(market.pk, command, by.pk if by else None)
-
-
-@transaction.atomic
-def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
-    """Put outside money into the market's insurance fund. Raises ApiError."""
-    if not 1 <= amount_units <= MAX_MONEY_UNITS:
-        message = f"amount must be above zero and at most {units_text(MAX_MONEY_UNITS)}."
-        raise invalid("amount", message, "INVALID_AMOUNT")
-    command = FundInsurance(command_id=NOT_YET, amount_units=amount_units)
     return promise_command(market.pk, command, by.pk if by else None)
