@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "exchange_site.refuse_nul.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "exchange_site.no_store.NoStore",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -114,7 +114,7 @@ def test_only_an_open_order_can_be_amended(trader: Trader, order: Order, status:
 
 def test_an_order_of_another_is_not_amended(trader: Trader, order: Order) -> None:
     answer = amend(make_trader(), order, price="25010")
-    assert (answer.status, answer.code) == (403, "NOT_ORDER_OWNER")
+    assert (answer.status, answer.code) == (404, "ORDER_NOT_FOUND")
 
 
 def test_a_repeat_of_an_order_that_was_amended_is_answered_with_it(trader: Trader) -> None:

@@ -92,7 +92,7 @@ def test_a_cancel_that_can_not_be_does_not_fail_the_others(trader: Trader) -> No
     assert answer.status == 202
     assert outcomes(answer.body["results"]) == [
         True,
-        "NOT_ORDER_OWNER",
+        "ORDER_NOT_FOUND",
         "ORDER_NOT_OPEN",
         "ORDER_NOT_FOUND",
     ]

@@ -45,9 +45,7 @@ def test_an_operators_cancel_says_so(trader: Trader, redis_db: redis.Redis) -> N
 def test_an_order_of_another_and_one_that_is_not(trader: Trader) -> None:
     order_id = make_trader().place().body["orderId"]
     for method in ("GET", "DELETE"):
-        answer = trader.api.send(method, f"/order/{order_id}")
-        assert (answer.status, answer.code) == (403, "NOT_ORDER_OWNER")
-        for unknown in (0, order_id + 1_000, 2**63 - 1, 2**63, 10**30):
+        for unknown in (order_id, 0, order_id + 1_000, 2**63 - 1, 2**63, 10**30):
             answer = trader.api.send(method, f"/order/{unknown}")
             assert (answer.status, answer.code) == (404, "ORDER_NOT_FOUND")
     assert not OutboxCommand.objects.filter(command_type="CancelOrder").exists()

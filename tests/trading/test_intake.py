@@ -172,7 +172,7 @@ def test_cancels_that_arrive_together_are_one_group(
     assert crowd.results() == [
         (202, ""),
         (202, ""),
-        (403, "NOT_ORDER_OWNER"),
+        (404, "ORDER_NOT_FOUND"),
         (202, ""),
         (409, "ORDER_NOT_OPEN"),
         (404, "ORDER_NOT_FOUND"),
@@ -180,7 +180,7 @@ def test_cancels_that_arrive_together_are_one_group(
     ]
     assert together == [7]
     items = crowd.answers[3].result().body["results"]
-    assert [item["code"] or item["ok"] for item in items] == [True, "NOT_ORDER_OWNER", True]
+    assert [item["code"] or item["ok"] for item in items] == [True, "ORDER_NOT_FOUND", True]
     rows = OutboxCommand.objects.filter(command_type="CancelOrder").order_by("pk")
     assert [row.payload["order_id"] for row in rows] == [mine, bobs, bobs]
     assert [row.created_by_id for row in rows] == [trader.user.pk, bob.user.pk, bob.user.pk]

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from exchange_site.api import ApiError
+from exchange_site.no_store import NO_STORE
 from trading.intake.group import Answer, Call, refusal
 from trading.intake.lane import Lane
 from trading.intake.plain import OurHosts, Plain, plain
@@ -58,6 +59,7 @@ class Intake:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(answer.body)),
             (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", NO_STORE.encode("ascii")),
         ]
         head += [
             (name.lower().encode("ascii"), value.encode("latin-1"))

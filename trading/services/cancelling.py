@@ -25,7 +25,7 @@ COUNTDOWN_MAX_MS = 86_400_000
 
 
 def cancel_order(user_id: int, order_id: int) -> OrderState:
-    """A trader's own order. Raises ApiError: 403, 404, or 409 for an order that has ended."""
+    """A trader's own order. Raises ApiError: 404, or 409 for an order that has ended."""
     (result,) = cancel_together([(user_id, order_id)])
     if isinstance(result, ApiError):
         raise result
