@@ -41,6 +41,7 @@ from trading.models import (
     Fill,
     FundingPayment,
     FundingSettlement,
+    InsuranceTopUp,
     LeverageTier,
     Liquidation,
     Market,
@@ -384,6 +385,12 @@ def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) ->
         }
         entry = post(EntryKind.DEPOSIT, lines)
     return Deposit.objects.create(user=user, amount_units=1_000_000_000, status=status, entry=entry)
+
+
+def make_top_up(market: Market, by: User) -> InsuranceTopUp:
+    return InsuranceTopUp.objects.create(
+        market=market, amount_units=5_000_000, reason="as agreed", requested_by=by
+    )
 
 
 def make_command(market: Market, by: User | None = None) -> OutboxCommand:

@@ -22,6 +22,7 @@ from trading.models import (
     Fill,
     FundingPayment,
     FundingSettlement,
+    InsuranceTopUp,
     Liquidation,
     Market,
     MarketStatus,
@@ -231,43 +232,50 @@ def test_forced_fills_say_so(client_of: ClientOf, world: Market) -> None:
 # --- actions --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("action", "group"), [("settle", "risk"), ("fund_insurance", "treasury")])
-def test_money_and_markets_go_by_permissions_of_their_own(
-    client_of: ClientOf, market: Market, action: str, group: str
-) -> None:
-    answers = {"settle": {"price": "2500", "confirmation": "BTC-PERP"}}
-    fields = answers.get(action, {"amount": "5"})
-    for other in {"viewer", "support", "risk", "treasury"} - {group}:
+def test_only_risk_settles_markets(client_of: ClientOf, market: Market) -> None:
+    fields = {"price": "2500", "confirmation": "BTC-PERP"}
+    for other in ("viewer", "support", "treasury"):
         client = client_of(other)
-        assert f'value="{action}"' not in get(client, list_url(Market, ""))
-        act(client, action, [market], confirmed="yes", **fields)
+        assert 'value="settle"' not in get(client, list_url(Market, ""))
+        act(client, "settle", [market], confirmed="yes", **fields)
         assert not OutboxCommand.objects.exists()
-    act(client_of(group), action, [market], confirmed="yes", **fields)
+    act(client_of("risk"), "settle", [market], confirmed="yes", **fields)
     assert OutboxCommand.objects.count() == 1
 
 
-def test_treasury_tops_up_an_insurance_fund(client_of: ClientOf, market: Market) -> None:
+def test_only_treasury_asks_for_top_ups(client_of: ClientOf, market: Market) -> None:
+    fields = {"amount": "5", "reason": "as agreed"}
+    for other in ("viewer", "support", "risk"):
+        client = client_of(other)
+        assert 'value="request_top_up"' not in get(client, list_url(Market, ""))
+        act(client, "request_top_up", [market], confirmed="yes", **fields)
+        assert not InsuranceTopUp.objects.exists()
     client = client_of("treasury")
-    asked = act(client, "fund_insurance", [market])
-    assert "The fund has 12.50 USD." in asked
-    assert not OutboxCommand.objects.exists()
-    page = act(client, "fund_insurance", [market], confirmed="yes", amount="1000.5")
-    assert "asked to put 1,000.50 USD into its insurance fund" in page
-    command = OutboxCommand.objects.get()
-    assert command.command_type == "FundInsurance"
-    assert command.payload["amount_units"] == 1_000_500_000
-    assert command.created_by is not None
-    assert command.created_by.username == "treasury-op"
+    assert "The fund has 12.50 USD." in act(client, "request_top_up", [market])
+    page = act(client, "request_top_up", [market], confirmed="yes", **fields)
+    assert "asked for 5.00 USD into its insurance fund" in page
+    asked = InsuranceTopUp.objects.get()
+    assert (asked.amount_units, asked.reason, asked.status) == (5_000_000, "as agreed", "requested")
+    assert asked.requested_by.username == "treasury-op"
     assert LogEntry.objects.get().object_id == market.pk
+    assert not OutboxCommand.objects.exists()
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-5", "NaN", "1e400", "0.0000001", "9" * 25])
 def test_amounts_that_cannot_be_are_refused(
     client_of: ClientOf, market: Market, amount: str
 ) -> None:
-    page = act(client_of("treasury"), "fund_insurance", [market], confirmed="yes", amount=amount)
+    fields = {"confirmed": "yes", "amount": amount, "reason": "why not"}
+    page = act(client_of("treasury"), "request_top_up", [market], **fields)
     assert "errorlist" in page
-    assert not OutboxCommand.objects.exists()
+    assert not InsuranceTopUp.objects.exists()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
+def test_a_top_up_needs_a_reason(client_of: ClientOf, market: Market, reason: str) -> None:
+    fields = {"confirmed": "yes", "amount": "5", "reason": reason}
+    assert "errorlist" in act(client_of("treasury"), "request_top_up", [market], **fields)
+    assert not InsuranceTopUp.objects.exists()
 
 
 def test_risk_settles_a_market_by_typing_its_name(client_of: ClientOf, market: Market) -> None:
