@@ -137,7 +137,7 @@ def make_wide_rows() -> None:
     market = make_market("1000SHIB-PERP")
     trader = make_user("market-maker-frankfurt-2")
     for kind in (TriggerKind.STOP, TriggerKind.TRAILING_STOP, None):
-        for status in (OrderStatus.WAITING, OrderStatus.REJECTED, OrderStatus.OPEN):
+        for status in (OrderStatus.REJECTED, OrderStatus.OPEN):
             make_order(
                 trader,
                 market,
@@ -146,6 +146,7 @@ def make_wide_rows() -> None:
                 trigger_kind=kind,
                 trigger_by=TriggerBy.MARK if kind else None,
                 trigger_price_ticks=1_234_567 if kind else 0,
+                held_units=0 if status is OrderStatus.REJECTED else 125_625_000,
                 trigger_callback_ppm=12_345 if kind is TriggerKind.TRAILING_STOP else 0,
                 price_ticks=1_234_567,
                 size_lots=1_234_567,

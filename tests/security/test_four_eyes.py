@@ -126,7 +126,9 @@ def test_an_approval_and_its_command_are_one(
 def test_postgres_takes_no_top_up_decided_by_who_asked(operator: Operator, market: Market) -> None:
     asking = operator("treasury")
     asked = make_top_up(market, asking)
-    update = "UPDATE trading_insurancetopup SET status = 'refused', decided_by_id = %s WHERE id = %s"
+    update = (
+        "UPDATE trading_insurancetopup SET status = 'refused', decided_by_id = %s WHERE id = %s"
+    )
     refused_by_postgres("top_up_decided_by_another", update, asking.pk, asked.pk)
     whole = "UPDATE trading_insurancetopup SET status = %s WHERE id = %s"
     for status in ("approved", "refused"):
@@ -203,9 +205,7 @@ def test_nobody_settles_a_market_they_have_a_position_in(
     with pytest.raises(ApiError, match="another operator settles it"):
         services.settle_market(market, 2_500, by=risk)
     assert not OutboxCommand.objects.exists()
-    Position.objects.filter(pk=held.pk).update(
-        position_lots=0, entry_cost_units=0, margin_units=0
-    )
+    Position.objects.filter(pk=held.pk).update(position_lots=0, entry_cost_units=0, margin_units=0)
     services.settle_market(market, 2_500, by=risk)
 
 

@@ -113,9 +113,7 @@ def test_the_plain_ones_are_404_with_one_text(trader: Trader, theirs: Order) -> 
 def test_a_session_of_somebody_else_is_as_none(trader: Trader) -> None:
     other = make_trader()
     session = Session.objects.get(user=other.user)
-    theirs, unknown = (
-        trader.api.delete(f"/auth/sessions/{pk}") for pk in (session.pk, UNKNOWN)
-    )
+    theirs, unknown = (trader.api.delete(f"/auth/sessions/{pk}") for pk in (session.pk, UNKNOWN))
     assert (theirs.status, theirs.body) == (unknown.status, unknown.body)
     assert theirs.status == 404
     session.refresh_from_db()

@@ -7,7 +7,14 @@ import redis
 from django.test import Client
 
 from exchange_site.record_urls import list_url
-from tests.trading.client import PASSWORD, Trader, forget_caches, make_market, make_trader, set_ticker
+from tests.trading.client import (
+    PASSWORD,
+    Trader,
+    forget_caches,
+    make_market,
+    make_trader,
+    set_ticker,
+)
 from tests.trading.intake_server import IntakeApi
 from trading.models import Market, Order
 

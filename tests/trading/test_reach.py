@@ -34,9 +34,9 @@ from trading.models import (
 )
 from trading.services.amending import OrderChanges
 from trading.services.markets import settle_market
-from trading.services.top_ups import fund_insurance
 from trading.services.placing import place_together
 from trading.services.resending import resend_unseen_commands
+from trading.services.top_ups import fund_insurance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,6 +20,7 @@ from exchange_site.admin_base import (
     badge,
     money,
     money_column,
+    percent,
     price,
     rate_column,
     shown,
@@ -44,6 +45,10 @@ def _config(market: Market) -> Cell:
     if applied >= requested:
         return badge(f"version {applied} applied", "ok")
     return words(badge(f"version {requested} asked for", "warn"), f"version {applied} applied")
+
+
+def _lot(market: Market) -> str:
+    return f"{conversions.text(market.lot_size)} {market.base_asset}"
 
 
 def _time_column(attribute: str, name: str) -> Show:
@@ -93,10 +98,8 @@ class MarketAdmin(BaseAdmin):
         "state",
         "mark_price",
         "last_price",
-        "tick",
-        "lot",
-        "maker_fee_percent",
-        "taker_fee_percent",
+        "steps",
+        "fees",
         "insurance",
         "config",
     )
@@ -131,8 +134,16 @@ class MarketAdmin(BaseAdmin):
     insurance = shown("insurance fund", lambda m: money(m.status.insurance_units))
     funding = shown("funding", lambda m: funding_words(m.status))
     tick = shown("tick", lambda m: f"{conversions.text(m.tick_size)} {m.quote_asset}")
-    lot = shown("lot", lambda m: f"{conversions.text(m.lot_size)} {m.base_asset}")
+    lot = shown("lot", _lot)
     config = shown("rules", _config)
+    steps = shown(
+        "tick and lot",
+        lambda m: words(f"{conversions.text(m.tick_size)} {m.quote_asset},", _lot(m)),
+    )
+    fees = shown(
+        "maker and taker fee",
+        lambda m: words(f"{percent(m.maker_fee_ppm)},", percent(m.taker_fee_ppm)),
+    )
 
     # Shown under the names of the form's fields to those who may not edit them.
     min_size = shown("minimum size", lambda m: size(m.min_size_lots, m))
