@@ -1,4 +1,4 @@
-"""Money from outside for a market's insurance fund: asked for by one operator, decided by another."""
+"""Money from outside for an insurance fund: asked for by one operator, decided by another."""
 
 from enum import StrEnum
 
