@@ -29,9 +29,9 @@ Operator = Callable[[str], User]
 
 
 def refused_by_postgres(constraint: str, statement: str, *values: Any) -> None:
-    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
+    refused = pytest.raises(IntegrityError, match=constraint)
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
 
 
 def act(client: Client, model: Any, action: str, row: Any, **fields: str) -> str:

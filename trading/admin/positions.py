@@ -10,7 +10,6 @@ from accounts.models import User
 from exchange_site.admin_base import (
     NOTHING,
     TABLE_ROWS_MAX,
-    AnyModelAdmin,
     Cell,
     RecordAdmin,
     Table,
@@ -28,6 +27,7 @@ from exchange_site.admin_base import (
     time_column,
     user_column,
 )
+from exchange_site.admin_changes import AnyModelAdmin
 from trading.admin.rows import LIVE, fills_table, orders_table, position_size
 from trading.conversions import units_text
 from trading.market_rules import market_rules

@@ -12,7 +12,6 @@ from django.utils.html import format_html
 
 from exchange_site.admin_base import (
     NOTHING,
-    AnyModelAdmin,
     Cell,
     RecordAdmin,
     Table,
@@ -29,6 +28,7 @@ from exchange_site.admin_base import (
     user_link,
     when,
 )
+from exchange_site.admin_changes import AnyModelAdmin
 from exchange_site.admin_filters import words_filter
 from trading.admin.rows import state_badge
 from trading.models import MARKET_COMMANDS, Market, MarketStatus, OutboxCommand
