@@ -117,7 +117,7 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         hidden = set() if self.has_change_permission(request, obj) else {"Password"}
         if not self._may_give_powers(request, obj):
             hidden.add("Operator")
-            fieldsets = (*fieldsets, _POWERS_READ)
+            fieldsets = (*fieldsets, _POWERS_READ)  # type: ignore[arg-type]
         return [fieldset for fieldset in fieldsets if fieldset[0] not in hidden]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:

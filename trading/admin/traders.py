@@ -150,7 +150,7 @@ class UserFeeTierAdmin(_MayDelete):
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         made = super().get_form(request, *args, **kwargs)
-        made.operator = operator_of(request)
+        made.operator = operator_of(request)  # type: ignore[attr-defined]
         return made
 
     def save_model(self, request: HttpRequest, obj: UserFeeTier, form: Any, change: bool) -> None:
