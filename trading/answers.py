@@ -1,11 +1,13 @@
 """① What the API answers: rows in a trader's units, as structs the schema is made of."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
 
+import structlog
 from msgspec import UNSET, Struct, UnsetType, convert
 
-from exchange_site.api import ApiError
+from exchange_site.api import ApiError, internal_error
 from exchange_site.schema import Required
 from matching.messages.vocabulary import ExecutionType, Side, TimeInForce
 from trading.conversions import (
@@ -27,6 +29,8 @@ from trading.selectors import OrderState
 from trading.services.placing import PlacedOrder
 
 CANCEL_RECEIVED = "Cancel received."
+
+log = structlog.get_logger(__name__)
 
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -239,6 +243,18 @@ def batch_item(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
         return convert({"ok": False, **result.body()}, BatchItem)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
     return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
+
+
+def batch_answer(results: Iterable[PlacedOrder | OrderState | ApiError]) -> BatchAnswer:
+    return BatchAnswer(results=[_batch_item_or_fault(result) for result in results])
+
+
+def _batch_item_or_fault(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
+    try:
+        return batch_item(result)
+    except Exception:
+        log.exception("batch_item_unanswered")
+        return batch_item(internal_error())
 
 
 def price_or_none(price_ticks: int, rules: MarketRules) -> str | None:

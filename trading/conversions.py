@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from exchange_site.api import invalid
+from exchange_site.windows import MAX_TIME_MS
 from matching.messages.limits import (
     MAX_MONEY_UNITS,
     MAX_PRICE_TICKS,
@@ -23,7 +24,7 @@ TEXT_LENGTH_MAX = 64
 _EXACT = Context(prec=80)
 _MONEY_UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
+MIN_TIME_MS = -62_135_596_800_000  # the calendar begins with the year 1
 
 _PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
@@ -180,6 +181,15 @@ def nearest_ticks(price: Decimal, tick_size: Decimal) -> int:
 def to_ms(at: datetime | None) -> int:
     """Milliseconds since the Unix epoch, a part of one dropped; 0 for None."""
     return (at - _EPOCH) // timedelta(milliseconds=1) if at is not None else 0
+
+
+def time_asked_ms(at: datetime, field: str) -> int:
+    """`to_ms` of what a client sent. Raises ApiError for a time that its offset takes out of the
+    calendar: no other could tell it in UTC."""
+    time_ms = to_ms(at)
+    if not MIN_TIME_MS <= time_ms <= MAX_TIME_MS:
+        raise invalid(field, f"{field} must be from the year 1 to the year 9999 in UTC.")
+    return time_ms
 
 
 def at_ms(time_ms: int) -> datetime:

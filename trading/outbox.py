@@ -102,13 +102,14 @@ def promise_commands(promises: Sequence[Promise]) -> list[int]:
     if not promises:
         return []
     rows = [_row_of(position, promise) for position, promise in enumerate(promises)]
+    before = [[command_of_order(order) for order in promise.behind] for promise in promises]
     found = fetch_all(_INSERT, (msgspec.json.encode(rows).decode(),))
     command_ids = [command_id for (command_id,) in found]
     commands = [
         (promise.market_id, command)
-        for promise, command_id in zip(promises, command_ids, strict=True)
+        for promise, first, command_id in zip(promises, before, command_ids, strict=True)
         for command in (
-            *map(command_of_order, promise.behind),
+            *first,
             msgspec.structs.replace(promise.command, command_id=command_id),
         )
     ]

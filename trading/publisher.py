@@ -39,9 +39,16 @@ def publish_commands(commands: Iterable[tuple[str, Command]]) -> None:
 
 
 def _append(client: redis.Redis, commands: Iterable[tuple[str, Command]]) -> None:
-    """In their order, in one round trip. Many go as one call of a script: a pipeline's calls cost
-    several times as much here. One alone, as most requests send it, needs no script."""
-    sent = [(input_stream(market_id), encode_command(command)) for market_id, command in commands]
+    """In their order, in one round trip."""
+    _send(
+        client,
+        [(input_stream(market_id), encode_command(command)) for market_id, command in commands],
+    )
+
+
+def _send(client: redis.Redis, sent: Sequence[tuple[str, bytes]]) -> None:
+    """To these streams. Many go as one call of a script: a pipeline's calls cost several times as
+    much here. One alone, as most requests send it, needs no script."""
     if len(sent) == 1:
         ((stream, data),) = sent
         client.xadd(stream, {COMMAND_FIELD: data})
@@ -62,11 +69,17 @@ def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
     """Append commands that are committed in Postgres; when Redis refuses, leave them to re-sending.
 
     For `transaction.on_commit`: the sender has its answer already and must not see an error, nor
-    wait for a Redis that is away.
+    wait for a Redis that is away. A command that can't be encoded stays behind alone.
     """
+    sent = []
+    for market_id, command in commands:
+        try:
+            sent.append((input_stream(market_id), encode_command(command)))
+        except Exception:
+            log.exception("command_not_encoded", market=market_id, kind=type(command).__name__)
     try:
-        _append(request_redis_client(), commands)
-    except redis.RedisError as error:
+        _send(request_redis_client(), sent)
+    except Exception as error:  # noqa: BLE001  what was committed is acknowledged
         kinds = sorted({type(command).__name__ for _, command in commands})
         markets = sorted({market_id for market_id, _ in commands})
         log.warning(

@@ -20,7 +20,7 @@ from trading.answers import (
     CountdownSent,
     LeverageSet,
     MarketCommandSent,
-    batch_item,
+    batch_answer,
     stays_words,
 )
 from trading.services.batching import BATCH_MAX
@@ -77,7 +77,7 @@ class OrdersBatchView(APIView):
         """Each order fares on its own, as the results tell in the same order."""
         body = parse_body(request, NewOrders)
         results = services.place_orders(user_id_of(request), body.orders)
-        return Response(BatchAnswer(results=[batch_item(result) for result in results]), status=202)
+        return Response(batch_answer(results), status=202)
 
     @documented(
         "Cancel up to 100 orders",
@@ -93,7 +93,7 @@ class OrdersBatchView(APIView):
     def delete(self, request: Request) -> Response:
         """One transaction; each order fares on its own, as the results tell in the same order."""
         results = services.cancel_orders(user_id_of(request), _order_ids(request))
-        return Response(BatchAnswer(results=[batch_item(result) for result in results]), status=202)
+        return Response(batch_answer(results), status=202)
 
 
 def _order_ids(request: Request) -> list[int]:

@@ -20,10 +20,10 @@ from exchange_site.api import (
     to_api_error,
 )
 from exchange_site.bodies import read_body
-from trading.answers import BatchAnswer, batch_item, cancelling_answer, placed_answer
+from trading.answers import batch_answer, cancelling_answer, placed_answer
 from trading.intake.plain import Plain
 from trading.selectors import OrderState
-from trading.services.batching import batch_results, read_batch
+from trading.services.batching import batch_results, cancel_results, read_batch
 from trading.services.cancelling import cancel_together
 from trading.services.placing import PlacedOrder, Result, place_together
 from trading.services.terms import NewOrder
@@ -71,11 +71,9 @@ def answer_together(calls: Sequence[Call]) -> None:
             _read(call)
     read = [call for call in calls if call.answer is None]
     placing = [call for call in read if not call.request.order_ids]
-    with refusing(placing):
-        _do(placing, lambda call: call.news, place_together, _placed)
+    _do(placing, lambda call: call.news, place_together, _placed)
     cancelling = [call for call in read if call.request.order_ids]
-    with refusing(cancelling):
-        _do(cancelling, lambda call: call.cancels, cancel_together, _cancelling)
+    _do(cancelling, lambda call: call.cancels, cancel_together, _cancelling)
 
 
 @contextmanager
@@ -110,12 +108,13 @@ def _do(
     answer: Callable[[Call, list[Found]], Answer],
 ) -> None:
     for part in _parts(calls):
-        asked = [asked_by(call) for call in part]
-        results = iter(service(list(chain.from_iterable(asked))))
-        for call, own in zip(part, asked, strict=True):
-            found = list(islice(results, len(own)))
-            with refusing([call]):
-                call.answer = answer(call, found)
+        with refusing(part):
+            asked = [asked_by(call) for call in part]
+            results = iter(service(list(chain.from_iterable(asked))))
+            for call, own in zip(part, asked, strict=True):
+                found = list(islice(results, len(own)))
+                with refusing([call]):
+                    call.answer = answer(call, found)
 
 
 def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
@@ -140,18 +139,17 @@ def _placed(call: Call, results: list[Result]) -> Answer:
     return _json(*placed_answer(result))
 
 
-def _cancelling(call: Call, results: list[OrderState | ApiError]) -> Answer:
+def _cancelling(call: Call, results: list[OrderState | Exception]) -> Answer:
     if call.request.is_batch:
-        return _batch(results)
+        return _batch(cancel_results(results))
     (result,) = results
-    if isinstance(result, ApiError):
+    if isinstance(result, Exception):
         raise result
     return _json(HTTPStatus.ACCEPTED, cancelling_answer(result))
 
 
 def _batch(results: Iterable[PlacedOrder | OrderState | ApiError]) -> Answer:
-    items = [batch_item(result) for result in results]
-    return _json(HTTPStatus.ACCEPTED, BatchAnswer(results=items))
+    return _json(HTTPStatus.ACCEPTED, batch_answer(results))
 
 
 def _json(status: int, body: Any) -> Answer:
@@ -159,6 +157,16 @@ def _json(status: int, body: Any) -> Answer:
 
 
 def _refusal(call: Call, fault: Exception) -> Answer:
+    """Never raises: it would be another call's fault then."""
+    try:
+        return _told(call, fault)
+    except Exception:
+        log.exception("intake_refusal_failed", path=call.request.path)
+        error = internal_error()
+        return Answer(error.status, msgspec.json.encode(error.body()), {})
+
+
+def _told(call: Call, fault: Exception) -> Answer:
     error = to_api_error(fault)
     if error is None:
         log.error("intake_failed", path=call.request.path, exc_info=fault)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import redis
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from exchange_site.api import ApiError, internal_error, invalid, to_api_error
 from exchange_site.bodies import to_struct
@@ -15,6 +17,7 @@ from trading.services.terms import NewOrder
 log = structlog.get_logger(__name__)
 
 BATCH_MAX = 100
+SERVERS_AWAY = (OperationalError, InterfaceError, redis.RedisError)
 
 
 def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | ApiError]:
@@ -32,8 +35,8 @@ def read_batch(orders: Sequence[Any]) -> list[NewOrder | ApiError]:
     for body in orders:
         try:
             bodies.append(to_struct(body, NewOrder))
-        except ApiError as error:
-            bodies.append(error)
+        except Exception as error:  # noqa: BLE001  it is this order's alone
+            bodies.append(told(error))
     return bodies
 
 
@@ -41,19 +44,22 @@ def batch_results(
     bodies: Sequence[NewOrder | ApiError], placed: Sequence[Result]
 ) -> list[PlacedOrder | ApiError]:
     """Of all bodies, from the results of those that could be read. Raises as `place_orders`."""
-    faults = [r for r in placed if not isinstance(r, PlacedOrder | ApiError)]
-    if faults and len(faults) == len(placed):
-        raise faults[0]
+    away = [r for r in placed if isinstance(r, SERVERS_AWAY)]
+    if away and len(away) == len(bodies):
+        raise away[0]
     results = iter(placed)
-    return [_told(next(results)) if isinstance(new, NewOrder) else new for new in bodies]
+    return [_of(next(results)) if isinstance(new, NewOrder) else new for new in bodies]
 
 
-def _told(result: Result) -> PlacedOrder | ApiError:
-    if isinstance(result, PlacedOrder | ApiError):
-        return result
-    error = to_api_error(result)
+def _of(result: Result) -> PlacedOrder | ApiError:
+    return told(result) if isinstance(result, Exception) else result
+
+
+def told(fault: Exception) -> ApiError:
+    """What the sender of an item hears of what went wrong with it; logged if the fault is ours."""
+    error = to_api_error(fault)
     if error is None:
-        log.error("order_not_placed", exc_info=result)
+        log.error("batch_item_failed", exc_info=fault)
         error = internal_error()
     return error
 
@@ -61,7 +67,13 @@ def _told(result: Result) -> PlacedOrder | ApiError:
 def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | ApiError]:
     """Up to `BATCH_MAX`. Raises ApiError for too many or none."""
     _check_size("orderIds", len(order_ids))
-    return cancel_together([(user_id, order_id) for order_id in order_ids])
+    return cancel_results(cancel_together([(user_id, order_id) for order_id in order_ids]))
+
+
+def cancel_results(
+    results: Sequence[OrderState | Exception],
+) -> list[OrderState | ApiError]:
+    return [told(result) if isinstance(result, Exception) else result for result in results]
 
 
 def _check_size(field: str, count: int) -> None:

@@ -20,6 +20,7 @@ from trading.market_rules import market_rules
 from trading.models import LIVE_STATUSES, Order
 from trading.outbox import NOT_YET, Promise, promise_command, promise_commands
 from trading.selectors import OrderState
+from trading.services.isolation import together_or_alone
 
 COUNTDOWN_MAX_MS = 86_400_000
 
@@ -27,21 +28,29 @@ COUNTDOWN_MAX_MS = 86_400_000
 def cancel_order(user_id: int, order_id: int) -> OrderState:
     """A trader's own order. Raises ApiError: 404, or 409 for an order that has ended."""
     (result,) = cancel_together([(user_id, order_id)])
-    if isinstance(result, ApiError):
+    if isinstance(result, Exception):
         raise result
     return result
 
 
-def cancel_together(asked: Sequence[tuple[int, int]]) -> list[OrderState | ApiError]:
+def cancel_together(asked: Sequence[tuple[int, int]]) -> list[OrderState | Exception]:
     """What `cancel_order` would answer or raise for each user and order id: all are promised in one
-    statement, in their order."""
-    results = [
-        result if isinstance(result, ApiError) else _unless_ended(result)
-        for result in selectors.order_states(asked)
-    ]
-    live = [(state, state.user_id) for state in results if isinstance(state, OrderState)]
-    _promise_cancels(live, CancelReason.USER)
+    statement, in their order. What fails of one fails it alone. Raises what Postgres does while it
+    is away."""
+    results = [_judged(state) for state in together_or_alone(asked, selectors.order_states)]
+    live = [(at, state) for at, state in enumerate(results) if isinstance(state, OrderState)]
+    promised = together_or_alone([(state, state.user_id) for _, state in live], _promise_own)
+    for (at, _), found in zip(live, promised, strict=True):
+        if isinstance(found, Exception):
+            results[at] = found
     return results
+
+
+def _judged(state: OrderState | Exception) -> OrderState | Exception:
+    try:
+        return state if isinstance(state, Exception) else _unless_ended(state)
+    except Exception as error:  # noqa: BLE001  it is this cancel's alone
+        return error
 
 
 def cancel_order_as_operator(order: Order, by: User) -> int:
@@ -60,6 +69,10 @@ def _unless_ended(order: OrderState) -> OrderState | ApiError:
         return order
     message = f"Order {order.order_id} is {order.status}: there is nothing left to cancel."
     return ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
+
+
+def _promise_own(asked: Sequence[tuple[OrderState, int]]) -> list[int]:
+    return _promise_cancels(asked, CancelReason.USER)
 
 
 def _promise_cancels(asked: Sequence[tuple[OrderState, int]], reason: CancelReason) -> list[int]:

@@ -1,7 +1,10 @@
 """① An order's first step: its money held and its row inserted in one statement, then published.
 
 Orders that arrive together take these steps together: one query for what they are judged by, one
-statement, one round trip to Redis. Each has its own result, whatever becomes of the others.
+statement, one round trip to Redis. Each has its own result, whatever becomes of the others: what
+fails of one order, for any reason, is the result of that order, and what fails of all together is
+tried again for each alone (`isolation`). All that can fail of an order alone, its command too, is
+made before its money is held.
 """
 
 from collections import Counter
@@ -10,14 +13,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
+from msgspec.structs import replace
 
 from exchange_site.api import ApiError
-from exchange_site.statements import is_lost
+from matching.messages.codec import encode_command
 from matching.messages.commands import Command, PlaceOrder
 from matching.messages.vocabulary import OrderStatus
 from trading.market_rules import MarketRules, market_rules, market_ticker
 from trading.models import Order
+from trading.outbox import NOT_YET
 from trading.publisher import publish_committed
 from trading.selectors import TraderStanding, trader_standings
 from trading.services.drafting import OrderDraft, draft_order
@@ -30,6 +35,7 @@ from trading.services.inserting import (
     Outcome,
     insert_orders,
 )
+from trading.services.isolation import is_everyones, together_or_alone
 from trading.services.repeats import conflict_with, terms_asked
 from trading.services.terms import NewOrder, read_terms
 
@@ -44,7 +50,6 @@ class PlacedOrder:
 
 
 Result = PlacedOrder | Exception
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
 def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
@@ -68,7 +73,7 @@ def place_together(orders: Sequence[tuple[int, NewOrder]]) -> list[Result]:
         group.draft()
         group.insert(group.drafted)
         group.answer_refused()
-    except DATABASE_ERRORS as error:
+    except Exception as error:  # noqa: BLE001  it is everyone's who has no result yet
         group.fail(error)
     if connection.in_atomic_block:
         transaction.on_commit(lambda: publish_committed(group.commands))
@@ -86,12 +91,13 @@ class _Asked:
 
 @dataclass(slots=True, eq=False)
 class _Drafted:
-    """Ready to be inserted."""
+    """Ready to be inserted. ``command`` lacks its order's id."""
 
     asked: _Asked
     rules: MarketRules
     draft: OrderDraft
     terms_asked: dict[str, Any] | None
+    command: PlaceOrder
 
 
 @dataclass(slots=True, eq=False)
@@ -120,13 +126,16 @@ class _Group:
         for asked in self.orders:
             try:
                 known.append((asked, market_rules(asked.new.market_id)))
-            except ApiError as error:
+            except Exception as error:
+                if is_everyones(error):
+                    raise
                 asked.result = error
-        if not known:
-            return
-        standings = trader_standings([(asked.user_id, rules) for asked, rules in known])
-        for asked, rules in known:
-            self._draft_one(asked, rules, standings[asked.user_id, rules.id])
+        standings = together_or_alone(known, _standings)
+        for (asked, rules), standing in zip(known, standings, strict=True):
+            if isinstance(standing, Exception):
+                asked.result = standing
+            else:
+                self._draft_one(asked, rules, standing)
 
     def _draft_one(self, asked: _Asked, rules: MarketRules, standing: TraderStanding) -> None:
         try:
@@ -134,24 +143,31 @@ class _Group:
             draft = draft_order(rules, market_ticker(rules.id), standing, terms)
             # Remembered where they may be asked for again.
             remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
+            command = _command(asked.user_id, draft)
+            encode_command(command)  # one that can't travel must not hold money
         except ApiError as error:
             self.refused.append(_Refused(asked, error))
-            return
-        self.drafted.append(_Drafted(asked, rules, draft, remembered))
+        except Exception as error:  # noqa: BLE001  it is this order's alone
+            asked.result = error
+        else:
+            self.drafted.append(_Drafted(asked, rules, draft, remembered, command))
 
     def insert(self, orders: list[_Drafted]) -> None:
         """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
-        Postgres refused the whole statement, so that none fails for another's sake."""
+        the whole statement failed, so that none fails for another's sake."""
         if not orders:
             return
         try:
             outcomes = insert_orders(
                 [NewRow(o.asked.user_id, o.rules.id, o.draft, o.terms_asked) for o in orders]
             )
-        except DATABASE_ERRORS:
-            if len(orders) == 1 or is_lost():
+        except Exception as error:
+            if is_everyones(error):
                 raise
-            self._insert_one_by_one(orders)
+            if len(orders) == 1:
+                orders[0].asked.result = error
+            else:
+                self._insert_one_by_one(orders)
             return
         counts = Counter(order.asked.user_id for order in orders)
         short = []
@@ -169,23 +185,24 @@ class _Group:
             if user_id in stuck:  # the wallet stays locked: don't wait for it again
                 order.asked.result = stuck[user_id]
                 continue
-            try:
-                self.insert([order])
-            except DATABASE_ERRORS as error:
-                if is_lost():
-                    raise
-                order.asked.result = error
-                if isinstance(error, OperationalError):
-                    stuck[user_id] = error
+            self.insert([order])
+            if isinstance(order.asked.result, OperationalError):
+                stuck[user_id] = order.asked.result
 
     def _settle(self, order: _Drafted, outcome: Outcome) -> None:
-        asked, rules, draft = order.asked, order.rules, order.draft
+        try:
+            self._answer(order, outcome)
+        except Exception as error:  # noqa: BLE001  it is this order's alone
+            order.asked.result = error
+
+    def _answer(self, order: _Drafted, outcome: Outcome) -> None:
+        asked = order.asked
         match outcome:
             case Inserted(order_id):
+                self.commands.append((order.rules.id, replace(order.command, order_id=order_id)))
                 asked.result = PlacedOrder(order_id, OrderStatus.PENDING)
-                self.commands.append((rules.id, _command(order_id, asked.user_id, draft)))
             case NotEnough(available_units):
-                asked.result = insufficient_balance(draft.needed, available_units)
+                asked.result = insufficient_balance(order.draft.needed, available_units)
             case NoWallet():
                 asked.result = account_not_found()
             case _:  # if the first one is not found either, its transaction is not visible to ours
@@ -197,17 +214,14 @@ class _Group:
     def answer_refused(self) -> None:
         """By the first order under their client order ids where there is one, also if the market
         would refuse it now."""
-        keys = {(r.asked.user_id, r.asked.new.client_order_id) for r in self.refused}
-        ids = {client_order_id for _, client_order_id in keys if client_order_id is not None}
-        firsts: dict[tuple[int, str | None], Order] = {}
-        if ids:
-            users = {user_id for user_id, _ in keys}
-            known = Order.objects.filter(user_id__in=users, client_order_id__in=ids)
-            firsts = {(order.user_id, order.client_order_id): order for order in known}
         for refused in self.refused:
-            asked = refused.asked
-            first = firsts.get((asked.user_id, asked.new.client_order_id))
-            asked.result = refused.refusal if first is None else _repeated(first, asked.new)
+            refused.asked.result = refused.refusal
+        named = [r.asked for r in self.refused if r.asked.new.client_order_id is not None]
+        for asked, first in zip(named, together_or_alone(named, _firsts), strict=True):
+            if isinstance(first, Exception):
+                asked.result = first
+            elif first is not None:
+                asked.result = _repeated(first, asked.new)
 
     def fail(self, error: Exception) -> None:
         """What has no result yet gets this one: what was placed stays placed."""
@@ -216,18 +230,32 @@ class _Group:
                 asked.result = error
 
 
+def _standings(known: Sequence[tuple[_Asked, MarketRules]]) -> list[TraderStanding]:
+    found = trader_standings([(asked.user_id, rules) for asked, rules in known])
+    return [found[asked.user_id, rules.id] for asked, rules in known]
+
+
+def _firsts(named: Sequence[_Asked]) -> list[Order | None]:
+    """The orders under their client order ids."""
+    users = {asked.user_id for asked in named}
+    ids = {asked.new.client_order_id for asked in named}
+    known = Order.objects.filter(user_id__in=users, client_order_id__in=ids)
+    found = {(order.user_id, order.client_order_id): order for order in known}
+    return [found.get((asked.user_id, asked.new.client_order_id)) for asked in named]
+
+
 def _repeated(first: Order, new: NewOrder) -> Result:
     try:
         conflict = conflict_with(first, new)
-    except ApiError as error:
+        return conflict or PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
+    except Exception as error:  # noqa: BLE001  it is this order's alone
         return error
-    return conflict or PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
 
 
-def _command(order_id: int, user_id: int, draft: OrderDraft) -> PlaceOrder:
+def _command(user_id: int, draft: OrderDraft) -> PlaceOrder:
     terms = draft.terms
     return PlaceOrder(
-        order_id=order_id,
+        order_id=NOT_YET,
         account_id=user_id,
         side=terms.side,
         order_type=terms.order_type,

@@ -20,8 +20,8 @@ from matching.messages.vocabulary import (
 from trading.conversions import (
     from_ms,
     lots_text,
+    time_asked_ms,
     to_lots,
-    to_ms,
     to_steps,
     to_ticks,
     to_units,
@@ -259,7 +259,7 @@ def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
     if new.trigger is None and time_in_force not in {TimeInForce.GTC, TimeInForce.GTX}:
         message = f"A {time_in_force} order does not stay: leave expiresAt out."
         raise invalid("expiresAt", message, "INVALID_EXPIRY")
-    expires_ms = to_ms(new.expires_at)
+    expires_ms = time_asked_ms(new.expires_at, "expiresAt")
     if expires_ms <= 0:
         raise expiry_is_past()
     return expires_ms
