@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from accounts import services, sessions
-from accounts.models import Session, User
+from accounts.models import Session, SignInFailure, User
 from exchange_site.admin_actions import ask_then_run, operator_of
 from exchange_site.admin_base import (
     NOTHING,
@@ -243,6 +243,19 @@ class SessionAdmin(RecordAdmin):
             service=sessions.end_session,
             done="ended",
         )
+
+
+@admin.register(SignInFailure)
+class SignInFailureAdmin(RecordAdmin):
+    """Wrong passwords at the admin's door."""
+
+    list_display = ("id", "username", "address", "failed")
+    search_ids = ("id",)
+    search_texts = ("username",)
+    search_help_text = "Id, or the name that was typed."
+    fieldsets = ((None, {"fields": ("username", "address", "failed")}),)
+
+    failed = time_column("failed_at", "failed")
 
 
 def _object_of(entry: LogEntry) -> Cell:

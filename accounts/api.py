@@ -125,7 +125,7 @@ class SigninView(_PublicView):
         """A token lasts 15 minutes; `refresh` buys the next pair, once."""
         body = parse_body(request, Credentials)
         tokens = services.sign_in(body.username, body.password, _origin(request))
-        SigninThrottle().start_over(request, self)
+        SigninThrottle().start_over(request)
         return _answer(tokens)
 
 
@@ -178,7 +178,7 @@ class PasswordView(APIView):
         tokens = services.change_password(
             user_id_of(request), body.password, body.new_password, _origin(request)
         )
-        PasswordThrottle().start_over(request, self)
+        PasswordThrottle().start_over(request)
         return _answer(tokens)
 
 

@@ -2,7 +2,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Collate, Lower
+from django.db.models.functions import Collate, Lower, Now
 
 USERNAME = RegexValidator(
     r"\A[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]*[A-Za-z0-9_])?\Z",
@@ -34,6 +34,25 @@ class User(AbstractUser):
             # Names by their beginning, whatever the database's collation.
             models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]
+
+
+class SignInFailure(models.Model):
+    """A wrong password at the admin's door, or a right one of somebody who may not enter. The name
+    is what was typed: of a user or of nobody."""
+
+    username = models.CharField(max_length=64)
+    address = models.GenericIPAddressField(null=True)
+    failed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "failed sign-in"
+        indexes = [
+            models.Index(fields=["failed_at"], name="sign_in_failure_time"),
+            models.Index(Collate(Lower("username"), "C"), name="sign_in_failure_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"failed sign-in {self.pk} as {self.username}"
 
 
 class EndReason(models.TextChoices):

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from accounts.models import Session
+from accounts.models import Session, SignInFailure
 from accounts.staff_sessions import SessionStore
 
 KEPT_FOR = timedelta(days=90)  # for their owners and for support to look at
@@ -15,4 +15,7 @@ def forget_old_sessions() -> None:
     old = Session.objects.filter(expires_at__lte=datetime.now(UTC) - KEPT_FOR)
     oldest = old.order_by("expires_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE_MAX]
     Session.objects.filter(pk__in=list(oldest)).delete()
+    seen = SignInFailure.objects.filter(failed_at__lte=datetime.now(UTC) - KEPT_FOR)
+    oldest = seen.order_by("failed_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE_MAX]
+    SignInFailure.objects.filter(pk__in=list(oldest)).delete()
     SessionStore.clear_expired()

@@ -1,5 +1,6 @@
 """The operators' console: Django's admin with a dashboard, and the status page."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -23,6 +24,19 @@ class ExchangeAdminSite(AdminSite):
         return super().has_permission(request) and (
             bool(getattr(user, "is_superuser", False)) or bool(user.get_all_permissions())
         )
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from accounts.staff_signin import StaffSignInForm  # as in `_snapshot`
+
+        self.login_form = StaffSignInForm
+        response = super().login(request, extra_context)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        if wait_s := getattr(form, "wait_s", 0):
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(wait_s)
+        return response
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         own = path("status/", self.admin_view(self.status_view), name="status")

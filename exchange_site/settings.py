@@ -168,16 +168,15 @@ REST_FRAMEWORK = {
     # The format of an answer goes by Accept alone: ?format= is a parameter no call knows.
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
-    # Per address; sign-in counts failures only. The demo's simulator signs up from one address.
-    "DEFAULT_THROTTLE_RATES": {
-        "signin": "10/min",
-        "password": "10/min",
-        "signup": None if DEMO else "60/hour",
-    },
+    "DEFAULT_THROTTLE_CLASSES": ["exchange_site.limits.requests.RequestThrottle"],
     # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
     "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": None,
 }
+# Traders' budgets of orders, cancels and reads; benchmarks lift them. Guesses always count.
+LIMITS = env.bool("LIMITS", default=True)
+# Per address. The demo's simulator signs up all its traders from one.
+SIGN_UP_LIMITED = not DEMO
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=7),

@@ -23,6 +23,8 @@ from ledger.posting_rules import Movement, deposit_movement
 from matching.messages.limits import MAX_MONEY_UNITS
 from trading.conversions import units_text
 
+REQUESTED_MAX = 5  # deposits of a user that wait for an operator
+
 
 class DepositResult(NamedTuple):
     deposit: Deposit
@@ -34,10 +36,10 @@ def deposit(
     user_id: int, amount_units: int, idempotency_key: str | None = None, *, approved: bool = False
 ) -> DepositResult:
     """Put money into the user's wallet at once, where SELF_ONRAMP (or ``approved``) says so;
-    otherwise make a request for an operator.
+    otherwise make a request for an operator, of which a user may have `REQUESTED_MAX` waiting.
 
     The same key again returns the first deposit and moves nothing. Raises ApiError for the same key
-    with another amount, and for more than a wallet may hold.
+    with another amount, for more than a wallet may hold, and for one request too many.
     """
     wallet = _lock_wallet(user_id)  # also: one deposit of a user at a time
     if idempotency_key is not None:
@@ -46,8 +48,11 @@ def deposit(
             _require_same_amount(first, amount_units)
             return DepositResult(first, wallet)
     _require_room(wallet, amount_units)
+    at_once = approved or settings.SELF_ONRAMP
+    if not at_once:
+        _require_few_requested(user_id)
     new = Deposit(user_id=user_id, amount_units=amount_units, idempotency_key=idempotency_key)
-    if approved or settings.SELF_ONRAMP:
+    if at_once:
         _credit(new, wallet, decided_by_id=None)
     new.save(force_insert=True)
     return DepositResult(new, wallet)
@@ -148,6 +153,13 @@ def _require_room(wallet: Wallet, amount_units: int) -> None:
             f"deposit at most {units_text(max(0, room))}.",
             "amount",
         )
+
+
+def _require_few_requested(user_id: int) -> None:
+    waiting = Deposit.objects.filter(user_id=user_id, status=DepositStatus.REQUESTED)
+    if waiting.count() >= REQUESTED_MAX:
+        message = f"{REQUESTED_MAX} deposits of yours wait for an operator already. Ask again then."
+        raise ApiError(HTTPStatus.CONFLICT, "TOO_MANY_REQUESTED", message)
 
 
 def _decided_otherwise(row: Deposit) -> ApiError:

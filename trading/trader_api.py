@@ -23,6 +23,7 @@ from trading.answers import (
     batch_answer,
     stays_words,
 )
+from trading.limits import Kind, spend_further
 from trading.services.batching import BATCH_MAX
 from trading.services.terms import NewOrder, Number
 
@@ -76,6 +77,7 @@ class OrdersBatchView(APIView):
     def post(self, request: Request) -> Response:
         """Each order fares on its own, as the results tell in the same order."""
         body = parse_body(request, NewOrders)
+        spend_further(request, self, len(body.orders))
         results = services.place_orders(user_id_of(request), body.orders)
         return Response(batch_answer(results), status=202)
 
@@ -92,7 +94,9 @@ class OrdersBatchView(APIView):
     )
     def delete(self, request: Request) -> Response:
         """One transaction; each order fares on its own, as the results tell in the same order."""
-        results = services.cancel_orders(user_id_of(request), _order_ids(request))
+        order_ids = _order_ids(request)
+        spend_further(request, self, len(order_ids))
+        results = services.cancel_orders(user_id_of(request), order_ids)
         return Response(batch_answer(results), status=202)
 
 
@@ -113,6 +117,8 @@ def _order_ids(request: Request) -> list[int]:
 
 
 class CountdownView(APIView):
+    limited_as = Kind.CANCELS
+
     @documented(
         "Cancel all orders after a countdown",
         body=NewCountdown,

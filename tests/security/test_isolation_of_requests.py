@@ -1,4 +1,4 @@
-"""One request never hurts another: whatever goes wrong about one order or cancel is its answer alone.
+"""One request never hurts another: what goes wrong about one order or cancel is its answer alone.
 
 Faults are planted in each function that placing and cancelling call, for everything that has to do
 with one trader; those whose requests arrive in the same group, and the other items of a batch, must

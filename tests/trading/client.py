@@ -14,12 +14,15 @@ from django.test import Client
 from accounts.models import User
 from accounts.refusals import refusals
 from accounts.tokens import access_token
+from exchange_site.limits.budgets import forget_local_budgets
+from exchange_site.limits.waits import forget_local_waits
 from ledger.services import deposit
 from matching.messages.codec import decode_command
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading import services
+from trading.limits import forget_limits
 from trading.market_rules import forget_markets
 from trading.models import LeverageTier, Market
 
@@ -146,6 +149,9 @@ def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) 
 def forget_caches() -> None:
     forget_markets()
     refusals.forget()
+    forget_limits()
+    forget_local_budgets()
+    forget_local_waits()
 
 
 def sent_commands(client: redis.Redis, market_id: str = "BTC-PERP") -> list[Any]:

@@ -218,7 +218,7 @@ def test_a_seeded_storm_of_rubbish_is_never_a_fault(trader: Trader, redis_db: re
         if answer.status >= 400 and method != "HEAD":
             assert_refused(answer)
         if turn % 100 == 0:
-            redis_db.delete(*redis_db.keys("cache:*") or ["none"])  # throttles
+            redis_db.delete(*redis_db.keys("limits:*") or ["none"])  # throttles
     wallet = Wallet.objects.get(user=trader.user)
     held = sum(Order.objects.filter(user=trader.user).values_list("held_units", flat=True))
     assert wallet.held_units == held

@@ -26,6 +26,8 @@ from exchange_site.admin_base import (
 from exchange_site.api import ApiError
 from matching.messages.limits import PPM
 from trading import services
+from trading.limits import PER_S as PER_S_DEFAULT
+from trading.limits import Kind
 from trading.models import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -46,6 +48,9 @@ def _percent(label: str, smallest: int, help_text: str) -> forms.DecimalField:
     )
 
 
+PER_S = {f"{kind}_per_s": kind for kind in Kind}
+
+
 class FeeTierForm(_ModelForm):
     maker_fee_percent = _percent(
         "Maker fee, %", -100, "Of the value of a resting fill; below zero a rebate."
@@ -58,7 +63,12 @@ class FeeTierForm(_ModelForm):
 
     class Meta:
         model = FeeTier
-        fields = ("name",)
+        fields = ("name", *PER_S)
+        labels = {name: name.replace("_per_s", " per second").capitalize() for name in PER_S}
+        help_texts = {
+            name: f"Of each trader in the long run; {PER_S_DEFAULT[kind]} if left empty."
+            for name, kind in PER_S.items()
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +105,10 @@ class FeeTierAdmin(_MayDelete):
     list_display = ("name", "maker_fee_percent", "taker_fee_percent", "traders")
     search_texts = ("name",)
     search_help_text = "Name."
-    fieldsets = ((None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),)
+    fieldsets = (
+        (None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),
+        ("Limits of requests", {"fields": (tuple(PER_S),)}),
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_own = obj is not None and services.is_member(obj, operator_of(request))

@@ -18,6 +18,7 @@ trader knows once it is answered.
 
 What can go wrong, and then:
 
+- More than its trader may send: 429 (`trading.limits`), in one round trip for the group.
 - A bad order, or a request that can't be read: its own answer, nobody else's.
 - A wallet that stays locked: Postgres gives up after `LOCK_TIMEOUT_MS`, the orders are tried one by
   one, and only those of that wallet are refused.

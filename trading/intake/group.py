@@ -20,8 +20,10 @@ from exchange_site.api import (
     to_api_error,
 )
 from exchange_site.bodies import read_body
+from exchange_site.limits.budgets import Standing
 from trading.answers import batch_answer, cancelling_answer, placed_answer
 from trading.intake.plain import Plain
+from trading.limits import Kind, spend_of, too_many
 from trading.selectors import OrderState
 from trading.services.batching import batch_results, cancel_results, read_batch
 from trading.services.cancelling import cancel_together
@@ -54,6 +56,7 @@ class Call:
     given_up: bool = False
     answer: Answer | None = None
     user_id: int = 0
+    standing: Standing | None = None
     orders: list[NewOrder | ApiError] = field(default_factory=list)
 
     @property
@@ -64,16 +67,27 @@ class Call:
     def cancels(self) -> list[tuple[int, int]]:
         return [(self.user_id, order_id) for order_id in self.request.order_ids]
 
+    @property
+    def cost(self) -> tuple[int, Kind, int]:
+        """Of whose budget, which, and how much of it. What can't be read costs one."""
+        if self.request.order_ids:
+            return self.user_id, Kind.CANCELS, len(self.request.order_ids)
+        return self.user_id, Kind.ORDERS, max(1, len(self.orders))
+
 
 def answer_together(calls: Sequence[Call]) -> None:
     for call in calls:
         with refusing([call]):
             _read(call)
+    _limit([call for call in calls if call.user_id])
     read = [call for call in calls if call.answer is None]
     placing = [call for call in read if not call.request.order_ids]
     _do(placing, lambda call: call.news, place_together, _placed)
     cancelling = [call for call in read if call.request.order_ids]
     _do(cancelling, lambda call: call.cancels, cancel_together, _cancelling)
+    for call in calls:
+        if call.answer is not None and call.standing is not None:
+            call.answer.headers.update(call.standing.headers())
 
 
 @contextmanager
@@ -99,6 +113,20 @@ def _read(call: Call) -> None:
         call.orders = read_batch(read_body(call.body, NewOrders).orders)
     else:
         call.orders = [read_body(call.body, NewOrder)]
+
+
+def _limit(calls: Sequence[Call]) -> None:
+    """In one round trip; what is refused goes no further. A fault of ours limits nobody."""
+    try:
+        standings = spend_of([call.cost for call in calls])
+    except Exception:
+        log.exception("intake_not_limited")
+        return
+    for call, standing in zip(calls, standings, strict=True):
+        call.standing = standing
+        if standing is not None and not standing.granted:
+            error = too_many(call.cost[1], standing)
+            call.answer = refusal(call.request, error, {"Retry-After": str(standing.retry_s)})
 
 
 def _do(

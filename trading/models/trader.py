@@ -8,9 +8,17 @@ from django.db.models import F, Q
 from matching.messages.limits import MAX_LEVERAGE, PPM
 from trading.models.market import Market
 
+REQUESTS_PER_S_MAX = 100_000
+
+
+def _per_s() -> "models.IntegerField[int | None, int | None]":
+    bounds = [MinValueValidator(1), MaxValueValidator(REQUESTS_PER_S_MAX)]
+    return models.IntegerField(null=True, blank=True, validators=bounds)
+
 
 class FeeTier(models.Model):
-    """Fees of a group of traders, in every market; who is in none pays the market's own."""
+    """Fees of a group of traders, in every market; who is in none pays the market's own. And how
+    many requests a second each of them may send in the long run; null for the default."""
 
     name = models.CharField(max_length=64, unique=True)
     maker_fee_ppm = models.IntegerField(
@@ -18,6 +26,9 @@ class FeeTier(models.Model):
         help_text="Below zero a rebate, at most the taker fee.",
     )
     taker_fee_ppm = models.IntegerField(validators=[MinValueValidator(0), MaxValueValidator(PPM)])
+    orders_per_s = _per_s()
+    cancels_per_s = _per_s()
+    reads_per_s = _per_s()
 
     class Meta:
         ordering = ["name"]
@@ -26,6 +37,14 @@ class FeeTier(models.Model):
                 condition=Q(maker_fee_ppm__lte=F("taker_fee_ppm"))
                 & Q(maker_fee_ppm__gte=-F("taker_fee_ppm")),
                 name="fee_tier_maker_fee_within_taker_fee",
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{kind}_per_s__isnull": True})
+                    | Q(**{f"{kind}_per_s__range": (1, REQUESTS_PER_S_MAX)}),
+                    name=f"fee_tier_{kind}_per_s_in_bounds",
+                )
+                for kind in ("orders", "cancels", "reads")
             ),
         ]
 

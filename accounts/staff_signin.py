@@ -1,0 +1,45 @@
+"""The admin's door: guesses at an operator's password wait longer and longer, and are seen.
+
+Each name has its own waits per address, and each address a budget for all names. What failed is a
+row for other operators and a line in the log; what was refused before the password was looked at is
+a line alone, so that nobody fills the table.
+"""
+
+from typing import Any
+
+import structlog
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
+
+from accounts.models import SignInFailure
+from accounts.throttles import FREE_STAFF_GUESSES, Guesses, address_of
+
+NAME_LENGTH_MAX = 64
+
+log = structlog.get_logger(__name__)
+
+
+class StaffSignInForm(AdminAuthenticationForm):
+    """``wait_s``: how long until it may be tried again; 0 where it was tried."""
+
+    wait_s = 0
+
+    def clean(self) -> dict[str, Any]:
+        name = str(self.cleaned_data.get("username") or "")[:NAME_LENGTH_MAX]
+        if self.request is None or not name or not self.cleaned_data.get("password"):
+            return super().clean()
+        address = address_of(self.request)
+        guesses = Guesses("staff", self.request, name.lower(), FREE_STAFF_GUESSES)
+        self.wait_s = guesses.wait_s()
+        if self.wait_s:
+            log.warning("staff_sign_in_refused", name=name, address=address, wait_s=self.wait_s)
+            message = f"Too many wrong passwords. Try again in {self.wait_s} seconds."
+            raise ValidationError(message, code="too_many")
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            SignInFailure.objects.create(username=name, address=address)
+            log.warning("staff_sign_in_failed", name=name, address=address)
+            raise
+        guesses.was_right()
+        return cleaned

@@ -1,0 +1,5 @@
+"""How often somebody may do something: counted in Redis for all processes, without it in each.
+
+`budgets` are for what is fine in moderation, `waits` for guesses at a secret. Both decide and count
+in one step: of requests that come at once no more pass than of those that come in turn.
+"""
