@@ -141,8 +141,8 @@ def documented(
     if body_example is not None:
         examples.append(OpenApiExample("Request", value=body_example, request_only=True))
     responses: dict[int, Any] = {status: OpenApiResponse(answer, description="Done.")}
-    # Any call may be asked with something that it does not know.
-    wrong = sorted({400, *errors})
+    # Any call may be asked with something that it does not know, and too often.
+    wrong = sorted({400, 429, *errors})
     responses.update({code: OpenApiResponse(Error, description=ERRORS[code]) for code in wrong})
     describe: Callable[[AnyCallable], AnyCallable] = extend_schema(
         operation_id=operation_id,
