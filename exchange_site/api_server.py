@@ -1,8 +1,8 @@
 """① The API's entry point: order intake in front, the feeds at /ws, everything else to Django.
 
-Django's views are sync; they run in a few threads of the process, as under a WSGI server, and
-cost about the same. Under Django's own ASGI handler they would cost twice as much. Django alone is
-served by `exchange_site.wsgi`.
+Django's views are sync; they run in a few threads of the process (`exchange_site.edge.places`), as
+under a WSGI server, and cost about the same. Under Django's own ASGI handler they would cost twice
+as much. Whoever answers a request has its body at hand (`exchange_site.edge.bodies`).
 
 The feeds are the same callable as in the process of their own (`exchange_site.asgi`), so that one
 address is enough to begin with. They start with the first client and take only a few: they share
@@ -12,30 +12,25 @@ the loop with order intake. Whoever has many sends /ws to processes of their own
 import os
 from typing import Any
 
-from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 django_application: Any = get_wsgi_application()
 
-from trading.feeds.app import Feeds  # noqa: E402  Django must be set up first
+from exchange_site.database import limit_waiting  # noqa: E402  Django must be set up first
+from exchange_site.edge.bodies import Bodies  # noqa: E402
+from exchange_site.edge.places import Places  # noqa: E402
+from trading.feeds.app import Feeds  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
 
-THREADS = 4  # they wait for Postgres while others compute; each keeps a connection
 FEED_CONNECTIONS_MAX = 100
+FEED_CONNECTIONS_PER_ADDRESS_MAX = 25
 
-_threads = WSGIMiddleware(django_application, workers=THREADS)
-_feeds = Feeds(connections_max=FEED_CONNECTIONS_MAX)
-
-
-async def _django(scope: Any, receive: Any, send: Any) -> None:
-    async def read() -> Any:  # granian's own answers a future; the bridge wants a coroutine
-        return await receive()
-
-    await _threads(scope, read, send)
-
-
-_intake = Intake(_django)
+limit_waiting()
+_feeds = Feeds(
+    connections_max=FEED_CONNECTIONS_MAX, per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX
+)
+_http = Bodies(Intake(Places(django_application)))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -44,7 +39,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         return
     if scope["type"] == "lifespan":
         receive = _stopping_feeds(receive)
-    await _intake(scope, receive, send)
+    await _http(scope, receive, send)
 
 
 def _stopping_feeds(receive: Any) -> Any:

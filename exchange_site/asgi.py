@@ -1,21 +1,27 @@
-"""⑥ The ASGI entry point: WebSockets go to the feeds, anything else to Django.
+"""⑥ The feeds' entry point: WebSockets at /ws and nothing else; no URL of Django's is served here.
 
-The HTTP API itself is served by `exchange_site.api_server`.
+The HTTP API, and the feeds beside it, are served by `exchange_site.api_server`.
 """
 
 import os
+from http import HTTPStatus
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
-django_application = get_asgi_application()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.feeds_settings")
+django.setup()
 
-from exchange_site.database import limit_waiting  # noqa: E402  Django must be set up first
+from exchange_site.api import ApiError  # noqa: E402  Django must be set up first
+from exchange_site.database import limit_waiting  # noqa: E402
+from exchange_site.edge.refusals import refuse  # noqa: E402
 from trading.feeds.app import Feeds  # noqa: E402
 
 limit_waiting()
 feeds = Feeds()
+_nothing_here = ApiError(
+    HTTPStatus.NOT_FOUND, "NOT_FOUND", "There are feeds here and nothing else: a WebSocket at /ws."
+)
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -24,4 +30,4 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     elif scope["type"] == "websocket":
         await feeds.websocket(scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await refuse(send, _nothing_here, (b"connection", b"close"))

@@ -33,12 +33,8 @@ def _celery(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", "exchange_site", *arguments]
 
 
-def _granian(interface: str, application: str, port: int, *options: str) -> list[str]:
-    return [
-        sys.executable, "-m", "granian", "--interface", interface, "--host", "127.0.0.1",
-        "--port", str(port), "--respawn-failed-workers", "--workers-kill-timeout", "2",
-        *options, application,
-    ]  # fmt: skip
+def _serve(what: str, port: int, *options: str) -> list[str]:
+    return [sys.executable, "-m", "exchange_site.serve", what, "--port", str(port), *options]
 
 
 def service_parts(run: Prepared) -> list[Part]:
@@ -75,12 +71,16 @@ def core_parts(run: Prepared) -> list[Part]:
 
 def api_command(port: int) -> list[str]:
     # A process per core.
-    return _granian("asgi", "exchange_site.api_server:application", port, "--workers", "2")
+    return _serve("api", port, "--workers", "2")
+
+
+def feeds_command(port: int) -> list[str]:
+    return _serve("feeds", port)
 
 
 def edge_parts(run: Prepared) -> list[Part]:
     api = api_command(run.port)
-    feeds = _granian("asgi", "exchange_site.asgi:application", run.feeds_port, "--workers", "1")
+    feeds = feeds_command(run.feeds_port)
     return [
         Part(name="api", group=EDGE, command=api, address=f"http://127.0.0.1:{run.port}"),
         Part(name="feeds", group=EDGE, command=feeds, address=f"ws://127.0.0.1:{run.feeds_port}"),

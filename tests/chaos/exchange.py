@@ -28,8 +28,8 @@ _MARKS: dict[str, tuple[str, ...]] = {
     "engine": ("manage.py", "runengine"),
     "worker": ("celery", "worker"),
     "beat": ("celery", "beat"),
-    "api": ("granian", "exchange_site.api_server"),
-    "feeds": ("granian", "exchange_site.asgi"),
+    "api": ("exchange_site.serve", "api"),
+    "feeds": ("exchange_site.serve", "feeds"),
 }
 
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from accounts.models import User
+from exchange_site.embedded.parts import feeds_command
 from exchange_site.embedded.ports import free_port
 from matching.messages.codec import encode_entry
 from matching.messages.events import Event, OrderAccepted, OutputEntry, Trade, TradeLeg
@@ -168,15 +168,11 @@ def serving(
     redis_url: str,
     client: redis.Redis,
     log: Path,
-    application: str = "exchange_site.asgi:application",
+    command: Callable[[int], list[str]] = feeds_command,
 ) -> Iterator[Feeds]:
     port = free_port()
     process = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("granian")),
-            *("--interface", "asgi", "--ws", "--port", str(port)),
-            application,
-        ],
+        command(port),
         cwd=settings.BASE_DIR,
         env={**os.environ, "DATABASE_URL": database_url(), "REDIS_URL": redis_url},
         stderr=log.open("w"),

@@ -10,6 +10,7 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
+from exchange_site.embedded.parts import api_command
 from tests.feeds.conftest import (
     MARKET,
     Feeds,
@@ -26,8 +27,7 @@ from trading.feeds.app import refusal
 @pytest.fixture
 def api(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
     add_markets()
-    application = "exchange_site.api_server:application"
-    with serving(settings.REDIS_URL, redis_db, tmp_path / "api.log", application) as served:
+    with serving(settings.REDIS_URL, redis_db, tmp_path / "api.log", api_command) as served:
         yield served
 
 

@@ -27,7 +27,7 @@ import matching.management.commands.runengine
 import trading.management.commands.runprices, trading.management.commands.simulate
 import trading.prices.venues
 import celery.apps.beat, celery.apps.worker, celery.worker.consumer, celery.bin.celery
-import granian.cli, granian.server, supervisor.supervisord
+import exchange_site.serve, supervisor.supervisord
 from exchange_site.celery import app
 app.loader.import_default_modules()
 app.connection_for_write().transport

@@ -5,6 +5,7 @@ Who may connect is the API's rule: a Host that is ours, and no page of another s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from exchange_site.edge.addresses import address_of
 from exchange_site.redis_client import async_redis_client
 from trading.feeds.connection import Connection, Receive, Send
 from trading.feeds.hub import Hub
@@ -21,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 PATH = "/ws"
 CONNECTIONS_MAX = 1_000
+CONNECTIONS_PER_ADDRESS_MAX = 100
 NOT_HERE = 4404
 NOT_ALLOWED = 4403
 TRY_AGAIN_LATER = 1013
@@ -29,8 +32,15 @@ TRY_AGAIN_LATER = 1013
 class Feeds:
     """One per process and event loop."""
 
-    def __init__(self, *, connections_max: int = CONNECTIONS_MAX) -> None:
+    def __init__(
+        self,
+        *,
+        connections_max: int = CONNECTIONS_MAX,
+        per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
+    ) -> None:
         self._connections_max = connections_max
+        self._per_address_max = per_address_max
+        self._per_address: Counter[str] = Counter()
         self._starting: asyncio.Task[Hub] | None = None
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
@@ -60,12 +70,22 @@ class Feeds:
             await _refuse(send, *refused)
             return
         hub = await self.hub()
+        address = address_of(scope)
         if len(hub.connections) >= self._connections_max:
             await _refuse(send, TRY_AGAIN_LATER, "too many connections; try again later")
             return
+        if self._per_address[address] >= self._per_address_max:
+            await _refuse(send, TRY_AGAIN_LATER, "too many connections from this address")
+            return
         connection = Connection(receive, send, hub)
         hub.connections.add(connection)
-        await connection.run()
+        self._per_address[address] += 1
+        try:
+            await connection.run()
+        finally:
+            self._per_address[address] -= 1
+            if not self._per_address[address]:
+                del self._per_address[address]
 
 
 async def _started_hub() -> Hub:

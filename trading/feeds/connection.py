@@ -29,6 +29,8 @@ Send = Callable[[Message], Awaitable[None]]
 QUEUE_MAX = 1_000
 CLOSE_TIMEOUT_S = 2.0
 HEARTBEAT_INTERVAL_S = 15.0
+# Who subscribes to nothing and says nobody is not waited for longer than this, at most twice.
+UNUSED_MAX_S = 10.0
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
@@ -93,6 +95,7 @@ class Connection:
             asyncio.create_task(self._read()),
             asyncio.create_task(self._write()),
             asyncio.create_task(self._watch()),
+            asyncio.create_task(self._end_unused()),
         ]
         try:
             ends: list[asyncio.Future[Any]] = [*jobs, self._closed]
@@ -136,6 +139,16 @@ class Connection:
                 if error.code != "UNAVAILABLE":
                     self._sign_out()
                     self.offer(protocol.encode(error.body()))
+
+    async def _end_unused(self) -> None:
+        was_used = False
+        while True:
+            await asyncio.sleep(UNUSED_MAX_S)
+            is_used = bool(self.channels) or self._identity is not None
+            if not is_used and not was_used:
+                self.close(POLICY_VIOLATION, "UNUSED: subscribe to a channel, or sign in, in time")
+                return
+            was_used = is_used
 
     # --- from the client --------------------------------------------------------------------------
 

@@ -1,0 +1,98 @@
+"""Bodies are read here, on the loop: in time and up to a size, or the request ends."""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+
+from exchange_site.edge.refusals import payload_too_large, refuse, request_timeout
+
+BODY_WITHIN_S = 5.0
+# How long a client that sends too much is listened to: a connection that is closed on unread bytes
+# is reset, and then the answer may be lost.
+LISTEN_S = 2.0
+LISTEN_BYTES_MAX = 8_000_000
+
+_CLOSE = (b"connection", b"close")
+
+
+class TooLarge(Exception):
+    pass
+
+
+class Bodies:
+    """In front of an ASGI application, which is called with the body at hand."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or not _has_body(scope["headers"]):
+            await self._application(scope, receive, send)
+            return
+        bytes_max = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await _read(scope["headers"], receive, bytes_max)
+        except TimeoutError:
+            await refuse(send, request_timeout(), _CLOSE)
+            return
+        except TooLarge:
+            await refuse(send, payload_too_large(bytes_max), _CLOSE, is_last=False)
+            await _listen(receive)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if body is not None:  # else the client went away
+            await self._application(scope, _replaying(body, receive), send)
+
+
+def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in headers
+    )
+
+
+async def _read(headers: list[tuple[bytes, bytes]], receive: Any, bytes_max: int) -> bytes | None:
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
+            raise TooLarge
+    chunks = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise TooLarge
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _listen(receive: Any) -> None:
+    size = 0
+    try:
+        async with asyncio.timeout(LISTEN_S):
+            while size < LISTEN_BYTES_MAX:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
+    except TimeoutError:
+        return
+
+
+def _replaying(body: bytes, receive: Any) -> Any:
+    is_read = False
+
+    async def read() -> Any:
+        nonlocal is_read
+        if is_read:
+            return await receive()
+        is_read = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return read

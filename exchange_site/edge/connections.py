@@ -1,0 +1,136 @@
+"""The connections of a process: whose they are, what they wait for, and which must go."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+HEAD_WITHIN_S = 5.0  # from the first byte, or from connecting, to the end of the headers
+LOOK_EVERY_S = 0.5
+CONNECTIONS_MAX = 4_000
+CONNECTIONS_PER_ADDRESS_MAX = 256
+
+
+class Connected(Protocol):
+    """What a connection lets be done to it. ``has_head``: its request's headers are whole."""
+
+    has_head: bool
+    unread_max_s: float
+
+    def end_late_head(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class _Peer:
+    """The connections of an address. Dictionaries, as they keep the order of arrival."""
+
+    def __init__(self) -> None:
+        self.all: dict[Connected, None] = {}
+        self.asking: dict[Connected, float] = {}  # not yet a whole request, since when
+        self.idle: dict[Connected, None] = {}  # answered, and may ask again
+
+    def longest_waiting(self) -> Connected | None:
+        """For its own client. Those that never finished asking before those that were served."""
+        return next(iter(self.asking), None) or next(iter(self.idle), None)
+
+
+class Connections:
+    """One per process and event loop. ``per_address_max`` None: all come from proxies."""
+
+    def __init__(
+        self,
+        per_address_max: int | None,
+        connections_max: int = CONNECTIONS_MAX,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._per_address_max = per_address_max
+        self._max = connections_max
+        self._now = now
+        self._peers: dict[str, _Peer] = {}
+        self._peer_of: dict[Connected, _Peer] = {}
+        self._address_of: dict[Connected, str] = {}
+        self._unread: dict[Connected, float] = {}  # an answer that its client doesn't take
+        self._watch: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._peer_of)
+
+    # --- what protocols tell ----------------------------------------------------------------------
+
+    def join(self, connection: Connected, address: str) -> None:
+        """One too many makes another go, or goes itself where all others are being served."""
+        self._keep_watch()
+        peer = self._peers.setdefault(address, _Peer())
+        peer.all[connection] = None
+        self._peer_of[connection] = peer
+        self._address_of[connection] = address
+        crowd = None
+        if self._per_address_max is not None and len(peer.all) > self._per_address_max:
+            crowd = peer
+        elif len(self) > self._max:
+            crowd = max(self._peers.values(), key=lambda one: len(one.all))
+        if crowd is not None:
+            leaving = crowd.longest_waiting() or connection
+            self.leave(leaving)
+            leaving.abort()
+
+    def leave(self, connection: Connected) -> None:
+        peer = self._peer_of.pop(connection, None)
+        if peer is None:
+            return
+        self._unread.pop(connection, None)
+        for kept in (peer.all, peer.asking, peer.idle):
+            kept.pop(connection, None)  # type: ignore[attr-defined]
+        address = self._address_of.pop(connection)
+        if not peer.all:
+            del self._peers[address]
+
+    def asks(self, connection: Connected) -> None:
+        """From now on a request is awaited of it."""
+        if peer := self._peer_of.get(connection):
+            peer.idle.pop(connection, None)
+            peer.asking.setdefault(connection, self._now())
+
+    def has_asked(self, connection: Connected) -> None:
+        """The request is whole."""
+        if peer := self._peer_of.get(connection):
+            peer.asking.pop(connection, None)
+
+    def is_answered(self, connection: Connected) -> None:
+        if peer := self._peer_of.get(connection):
+            peer.idle[connection] = None
+
+    def leaves_unread(self, connection: Connected) -> None:
+        if connection in self._peer_of:
+            self._unread[connection] = self._now()
+
+    def reads(self, connection: Connected) -> None:
+        self._unread.pop(connection, None)
+
+    # --- deadlines --------------------------------------------------------------------------------
+
+    def _keep_watch(self) -> None:
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.get_running_loop().create_task(self._look_again_and_again())
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.end_late()
+
+    def end_late(self) -> None:
+        now = self._now()
+        late = []
+        for peer in self._peers.values():
+            for connection, since in peer.asking.items():
+                if now - since < HEAD_WITHIN_S:
+                    break  # the others came later
+                if not connection.has_head:  # else its body has a deadline of its own
+                    late.append(connection)
+        for connection in late:
+            self.leave(connection)
+            connection.end_late_head()
+        unread = self._unread.items()
+        for connection in [one for one, since in unread if now - since >= one.unread_max_s]:
+            self.leave(connection)
+            connection.abort()

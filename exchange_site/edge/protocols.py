@@ -1,0 +1,178 @@
+"""uvicorn's protocols, whose connections are known and end in time."""
+
+import asyncio
+from typing import Any, cast
+
+from django.conf import settings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+
+from exchange_site.edge.connections import CONNECTIONS_PER_ADDRESS_MAX, Connections
+
+HEAD_BYTES_MAX = 65_536
+FRAGMENTS_MAX = 64  # of a message, which may be empty ones for ever
+PONG_BYTES_MAX = 65_536  # that a client which pings and never reads may let wait
+
+_LATE = b'{"message":"The request did not arrive in time.","code":"REQUEST_TIMEOUT"}'
+_LARGE = b'{"message":"The headers are too large.","code":"HEADERS_TOO_LARGE"}'
+
+_connections: Connections | None = None
+
+
+def connections() -> Connections:
+    """Of this process. Behind proxies an address is a proxy's."""
+    global _connections  # noqa: PLW0603  made with the first connection, when settings are there
+    if _connections is None:
+        _connections = Connections(
+            None if settings.TRUSTED_PROXIES else CONNECTIONS_PER_ADDRESS_MAX
+        )
+    return _connections
+
+
+class Http(HttpToolsProtocol):
+    unread_max_s = 10.0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.has_head = False
+        self._head_bytes = 0
+        self._has_begun = False  # a request, the rest of which is still to come
+        self._known = connections()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._known.join(self, self.client[0] if self.client else "")
+        self._known.asks(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._known.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self._known.asks(self)
+            if not self._has_begun:
+                self.has_head = False
+        if not self.has_head:
+            if self._head_bytes > HEAD_BYTES_MAX:
+                self._refuse(b"431 Request Header Fields Too Large", _LARGE)
+                return
+            self._head_bytes += len(data)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self.has_head = False
+        self._has_begun = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._has_begun = False
+        self._known.has_asked(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self._has_begun and not self.has_head:
+            self._known.asks(self)
+        else:
+            self._known.is_answered(self)
+        super().on_response_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self.transport.get_write_buffer_size():  # closing would wait for its reader
+            return
+        super().timeout_keep_alive_handler()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._known.leave(self)
+        super().handle_websocket_upgrade()
+
+    def pause_writing(self) -> None:
+        self._known.leaves_unread(self)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._known.reads(self)
+        super().resume_writing()
+        if self.cycle is not None and self.cycle.response_complete:
+            self._known.is_answered(self)
+
+    def end_late_head(self) -> None:
+        self._refuse(b"408 Request Timeout", _LATE)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def _refuse(self, status: bytes, body: bytes) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+            return
+        self.transport.write(
+            b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%s" % (status, len(body), body)
+        )
+        self.transport.close()
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """The size of a message is counted as its fragments arrive (``ws_max_size``)."""
+
+    has_head = True
+    unread_max_s = 30.0  # a feed's client that is only slow hears why first
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._known = connections()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._known.join(self, self.client[0] if self.client else "")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._known.leave(self)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._known.leaves_unread(self)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._known.reads(self)
+        super().resume_writing()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS_MAX:
+            self.frames = []
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG, f"more than {FRAGMENTS_MAX} fragments")
+            self.handle_parser_exception()
+            return
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > PONG_BYTES_MAX:
+            self.transport.abort()
+
+    def shutdown(self) -> None:
+        """As uvicorn's, but in the feeds' words."""
+        if not self.handshake_complete or self.close_sent:
+            super().shutdown()
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.GOING_AWAY})
+        self.conn.send_close(CloseCode.GOING_AWAY, "the server stops; connect again")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def end_late_head(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        self.transport.abort()

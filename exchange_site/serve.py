@@ -1,0 +1,58 @@
+"""The one way to start a web process: ``python -m exchange_site.serve api --port 8000``.
+
+uvicorn, with the protocols of `exchange_site.edge` and their limits. A process a worker; those
+that die are started again.
+"""
+
+import argparse
+import resource
+
+import uvicorn
+
+APPLICATIONS = {
+    "api": "exchange_site.api_server:application",
+    "feeds": "exchange_site.asgi:application",
+}
+KEEP_ALIVE_S = 10
+STOP_WITHIN_S = 2  # after the signal; requests that take longer are cut off
+# Four times what the feeds read, so that a client hears in a message that it sent too much.
+MESSAGE_BYTES_MAX = 65_536
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m exchange_site.serve", description=__doc__)
+    parser.add_argument("what", choices=sorted(APPLICATIONS))
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--workers", type=int, default=1, help="processes; one per core")
+    options = parser.parse_args()
+    _allow_many_sockets()
+    uvicorn.run(
+        APPLICATIONS[options.what],
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        http="exchange_site.edge.protocols:Http",
+        ws="exchange_site.edge.protocols:WebSocket",
+        loop="uvloop",
+        lifespan="on",
+        ws_max_size=MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,  # it would keep 300 kB a client
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        timeout_worker_healthcheck=30,  # a busy machine is no reason to kill one
+        proxy_headers=False,  # whose address counts is TRUSTED_PROXIES' matter
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+    )
+
+
+def _allow_many_sockets() -> None:
+    """The usual soft limit, 1,024, is less than the connections one process may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()
