@@ -16,6 +16,7 @@ STAGES = (
     "persist",
     "intake",
     "exchange",
+    "abuse",
     "memory",
     "reads",
 )

@@ -45,6 +45,7 @@ def start_servers() -> None:
         children[-1].wait_ready()
         os.environ["REDIS_URL"] = store.url()
     os.environ.setdefault("DJANGO_SECRET_KEY", "for benchmarks: 0123456789abcdef0123456789abcdef")
+    os.environ.setdefault("HTTPS", "0")  # their clients speak plain HTTP
     os.environ.setdefault("LOG_LEVEL", "WARNING")
     os.environ.setdefault("LIMITS", "0")  # what is measured is the exchange, by few traders
     os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"

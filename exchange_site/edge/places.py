@@ -55,7 +55,7 @@ class Kind:
 # The first that a request is of; five of these threads and that of order intake trade.
 KINDS = (
     Kind("health", _is_health, threads=1, waiting_max=64),
-    Kind("passwords", _hashes_passwords, threads=1, waiting_max=16, niceness=10),
+    Kind("passwords", _hashes_passwords, threads=1, waiting_max=64, niceness=10),
     Kind("documents", _is_document, threads=1, waiting_max=64, niceness=10),
     Kind("admin", _is_admin, threads=2, waiting_max=32),
     Kind("requests", lambda _, __: True, threads=3, waiting_max=256),

@@ -1,6 +1,9 @@
 """uvicorn's protocols, whose connections are known and end in time."""
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from typing import Any, cast
 
 from django.conf import settings
@@ -108,11 +111,11 @@ class Http(HttpToolsProtocol):
         self._refuse(b"408 Request Timeout", _LATE)
 
     def abort(self) -> None:
-        self.transport.abort()
+        _reset(self.transport)
 
     def _refuse(self, status: bytes, body: bytes) -> None:
         if self.transport.get_write_buffer_size():
-            self.transport.abort()
+            self.abort()
             return
         self.transport.write(
             b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
@@ -158,7 +161,7 @@ class WebSocket(WebSocketsSansIOProtocol):
     def handle_ping(self) -> None:
         super().handle_ping()
         if self.transport.get_write_buffer_size() > PONG_BYTES_MAX:
-            self.transport.abort()
+            self.abort()
 
     def shutdown(self) -> None:
         """As uvicorn's, but in the feeds' words."""
@@ -175,4 +178,14 @@ class WebSocket(WebSocketsSansIOProtocol):
         self.abort()
 
     def abort(self) -> None:
-        self.transport.abort()
+        _reset(self.transport)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Now, and in the kernel, too: what it has not sent it would keep for a client that doesn't
+    read."""
+    if (connected := transport.get_extra_info("socket")) is not None:
+        linger = struct.pack("ii", 1, 0)
+        with suppress(OSError):  # it is closed
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()

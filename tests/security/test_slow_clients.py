@@ -1,0 +1,191 @@
+"""Clients that take their time, against the API as it is deployed: nobody else waits for them."""
+
+import json
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from benchmarks.slow_sockets import KINDS, slow_sockets
+from tests.trading.client import make_market, make_trader, order_body, set_ticker
+from tests.trading.test_intake_served import Served, ask
+
+SOCKETS = 500
+ENDS_WITHIN_S = 60.0  # far beyond each deadline, far below for ever
+HOST = b"Host: localhost\r\n"
+SIGNIN = b"POST /auth/signin HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+
+
+@pytest.fixture(scope="module")
+def served(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """One for all: it takes longer to start than a test to run."""
+    with django_db_blocker.unblock():
+        served = Served(tmp_path_factory.mktemp("served") / "api.log")
+    yield served
+    served.process.terminate()
+    served.process.wait()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_others_are_answered_while_hundreds_are_slow(served: Served, redis_db: Any) -> None:
+    make_market()
+    set_ticker(redis_db)
+    trader = make_trader()
+    for name in KINDS:
+        with slow_sockets(served.port, name, SOCKETS):
+            for _ in range(5):
+                status, health = ask(served.connect(), trader, "GET", "/health")
+                assert status in (200, 503), name
+                assert set(health) == {"status"}, name
+                order = json.dumps(order_body(qty="0.01", margin="50")).encode()
+                status, placed = ask(served.connect(), trader, "POST", "/order", order)
+                assert (status, placed.get("status")) == (202, "pending"), (name, placed)
+                status, read = ask(served.connect(), trader, "GET", f"/order/{placed['orderId']}")
+                assert (status, read.get("status")) == (200, "pending"), (name, read)
+                assert ask(served.connect(), trader, "GET", "/markets")[0] == 200, name
+
+
+def said_until_closed(served: Served, *parts: bytes, drip: bytes = b"") -> bytes:
+    """Everything the server says until it closes; ``drip`` goes on while it doesn't."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.settimeout(0.5 if drip else ENDS_WITHIN_S)
+        try:
+            for part in parts:
+                client.sendall(part)
+            for _ in range(int(ENDS_WITHIN_S / 0.5)):
+                try:
+                    data = client.recv(65_536)
+                except TimeoutError:
+                    assert drip, "it is still open"
+                    client.sendall(drip)
+                    continue
+                if not data:
+                    return answer
+                answer += data
+        except (BrokenPipeError, ConnectionResetError):
+            return answer
+    raise AssertionError("it is still open")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "drip", "code"),
+    [
+        ("nothing", [], b"", b"REQUEST_TIMEOUT"),
+        ("half a head", [b"GET / HTTP/1.1\r\nHo"], b"", b"REQUEST_TIMEOUT"),
+        ("a head byte by byte", [b"GET / HTTP/1.1\r\nX-A: "], b"a", b"REQUEST_TIMEOUT"),
+        ("blank lines", [], b"\r\n", b"REQUEST_TIMEOUT"),
+        ("half a body", [SIGNIN + b"Content-Length: 9\r\n\r\n{"], b"", b"REQUEST_TIMEOUT"),
+        ("a slow body", [SIGNIN + b"Content-Length: 999\r\n\r\n"], b" ", b"REQUEST_TIMEOUT"),
+        (
+            "slow chunks",
+            [SIGNIN + b"Transfer-Encoding: chunked\r\n\r\n"],
+            b"1\r\n \r\n",
+            b"REQUEST_TIMEOUT",
+        ),
+        ("idle after an answer", [b"GET /markets HTTP/1.1\r\n" + HOST + b"\r\n"], b"", b"200 OK"),
+        (
+            "blank lines after an answer",
+            [b"GET /markets HTTP/1.1\r\n" + HOST + b"\r\n"],
+            b"\r\n",
+            b"REQUEST_TIMEOUT",
+        ),
+        ("too much said", [SIGNIN + b"Content-Length: 1000001\r\n\r\n"], b"", b"PAYLOAD_TOO_LARGE"),
+        (
+            "too many chunks",
+            [SIGNIN + b"Transfer-Encoding: chunked\r\n\r\n", b"ffff\r\n%b\r\n" % (b" " * 65535)]
+            + [b"ffff\r\n%b\r\n" % (b" " * 65535)] * 15,
+            b"",
+            b"PAYLOAD_TOO_LARGE",
+        ),
+        ("endless headers", [b"GET / HTTP/1.1\r\nX: "] + [b"a" * 65536] * 40, b"", b""),
+        ("HTTP/2 without asking", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], b"", b""),
+    ],
+)
+def test_every_kind_of_waiting_ends(
+    served: Served, name: str, parts: list[bytes], drip: bytes, code: bytes
+) -> None:
+    answer = said_until_closed(served, *parts, drip=drip)
+    assert code in answer, name
+    if code in (b"REQUEST_TIMEOUT", b"PAYLOAD_TOO_LARGE"):
+        head, _, body = answer[answer.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+        assert head[9:12] in (b"408", b"413")
+        assert b"connection: close" in head
+        assert set(json.loads(body)) == {"message", "code"}
+
+
+def test_an_answer_that_nobody_reads_ends(served: Served) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", served.port))
+        client.sendall((b"GET /schema HTTP/1.1\r\n" + HOST + b"\r\n") * 100)
+        reset = select.poll()
+        reset.register(client, 0)
+        assert reset.poll(ENDS_WITHIN_S * 1_000)
+
+
+def test_whoever_has_too_many_connections_loses_those_that_wait(served: Served) -> None:
+    """More than one address may have in all processes; a new one is served all the same."""
+    held = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(700)]
+    to = served.connect()
+    to.request("GET", "/markets")
+    assert to.getresponse().status == 200
+    gone = 0
+    for client in held:
+        client.setblocking(False)
+        try:
+            gone += client.recv(1) == b""
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            gone += 1
+        client.close()
+    assert gone >= 100
+
+
+def test_the_schema_is_built_once(served: Served) -> None:
+    to = served.connect()
+    to.request("GET", "/schema")
+    first = to.getresponse()
+    body = first.read()
+    assert b"/order" in body
+    etag = first.headers["ETag"]
+    to.request("GET", "/schema", headers={"If-None-Match": etag})
+    again = to.getresponse()
+    assert (again.status, again.read(), again.headers["ETag"]) == (304, b"", etag)
+
+
+def frame(opcode: int, payload: bytes, *, fin: bool) -> bytes:
+    """As a client sends it: masked, with a mask that changes nothing."""
+    head = bytes([(0x80 if fin else 0) | opcode, 0x80 | 127]) + struct.pack(">Q", len(payload))
+    return head + b"\0\0\0\0" + payload
+
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [frame(1, b"a" * 1_000_000, fin=False)],
+        [frame(1, b"a" * 10_000, fin=False)] + [frame(0, b"a" * 10_000, fin=False)] * 60,
+        [frame(1, b"", fin=False)] + [frame(0, b"", fin=False)] * 1_000,
+    ],
+)
+def test_a_message_is_measured_while_it_arrives(served: Served, frames: list[bytes]) -> None:
+    said_until_closed(served, HANDSHAKE, *frames)
+
+
+def test_a_half_handshake_ends(served: Served) -> None:
+    assert b"REQUEST_TIMEOUT" in said_until_closed(served, HANDSHAKE[:-2])
