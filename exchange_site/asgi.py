@@ -9,7 +9,7 @@ from typing import Any
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.feeds_settings")
+os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.feeds_settings"  # whatever Celery's app said
 django.setup()
 
 from exchange_site.api import ApiError  # noqa: E402  Django must be set up first

@@ -55,14 +55,14 @@ class SchemaView(SpectacularAPIView):
         }
         media_type = request.accepted_renderer.media_type
         response = HttpResponse(document, content_type=media_type, headers=headers)
-        answer: HttpResponseBase = get_conditional_response(request, etag=etag, response=response)
-        return answer
+        return get_conditional_response(request, etag=etag, response=response) or response
 
     def _document(self, renderer: BaseRenderer) -> bytes:
         with _lock:
             if type(renderer) not in _documents:
                 schema: Any = self.generator_class().get_schema(request=None, public=True)
-                _documents[type(renderer)] = renderer.render(schema, renderer_context={})
+                text: Any = renderer.render(schema, renderer_context={})
+                _documents[type(renderer)] = text
             return _documents[type(renderer)]
 
 

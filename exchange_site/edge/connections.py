@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Protocol
 
 HEAD_WITHIN_S = 5.0  # from the first byte, or from connecting, to the end of the headers
@@ -27,11 +28,13 @@ class _Peer:
     def __init__(self) -> None:
         self.all: dict[Connected, None] = {}
         self.asking: dict[Connected, float] = {}  # not yet a whole request, since when
+        self.unread: dict[Connected, float] = {}  # an answer that its client doesn't take
         self.idle: dict[Connected, None] = {}  # answered, and may ask again
 
     def longest_waiting(self) -> Connected | None:
-        """For its own client. Those that never finished asking before those that were served."""
-        return next(iter(self.asking), None) or next(iter(self.idle), None)
+        """For its own client. Those that are behind before those that were served."""
+        kinds: tuple[Iterable[Connected], ...] = (self.asking, self.unread, self.idle)
+        return next(chain.from_iterable(kinds), None)
 
 
 class Connections:
@@ -49,7 +52,6 @@ class Connections:
         self._peers: dict[str, _Peer] = {}
         self._peer_of: dict[Connected, _Peer] = {}
         self._address_of: dict[Connected, str] = {}
-        self._unread: dict[Connected, float] = {}  # an answer that its client doesn't take
         self._watch: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -78,9 +80,10 @@ class Connections:
         peer = self._peer_of.pop(connection, None)
         if peer is None:
             return
-        self._unread.pop(connection, None)
-        for kept in (peer.all, peer.asking, peer.idle):
-            kept.pop(connection, None)  # type: ignore[attr-defined]
+        peer.all.pop(connection, None)
+        peer.asking.pop(connection, None)
+        peer.unread.pop(connection, None)
+        peer.idle.pop(connection, None)
         address = self._address_of.pop(connection)
         if not peer.all:
             del self._peers[address]
@@ -97,15 +100,18 @@ class Connections:
             peer.asking.pop(connection, None)
 
     def is_answered(self, connection: Connected) -> None:
-        if peer := self._peer_of.get(connection):
+        peer = self._peer_of.get(connection)
+        if peer and connection not in peer.unread:
             peer.idle[connection] = None
 
     def leaves_unread(self, connection: Connected) -> None:
-        if connection in self._peer_of:
-            self._unread[connection] = self._now()
+        if peer := self._peer_of.get(connection):
+            peer.idle.pop(connection, None)
+            peer.unread.setdefault(connection, self._now())
 
     def reads(self, connection: Connected) -> None:
-        self._unread.pop(connection, None)
+        if peer := self._peer_of.get(connection):
+            peer.unread.pop(connection, None)
 
     # --- deadlines --------------------------------------------------------------------------------
 
@@ -120,17 +126,17 @@ class Connections:
 
     def end_late(self) -> None:
         now = self._now()
-        late = []
+        late, unread = [], []
         for peer in self._peers.values():
             for connection, since in peer.asking.items():
                 if now - since < HEAD_WITHIN_S:
                     break  # the others came later
                 if not connection.has_head:  # else its body has a deadline of its own
                     late.append(connection)
+            unread += [one for one, since in peer.unread.items() if now - since >= one.unread_max_s]
         for connection in late:
             self.leave(connection)
             connection.end_late_head()
-        unread = self._unread.items()
-        for connection in [one for one, since in unread if now - since >= one.unread_max_s]:
+        for connection in unread:
             self.leave(connection)
             connection.abort()

@@ -89,7 +89,8 @@ class _Place:
         self._django = django_application
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
-        self.bridge: Any = WSGIMiddleware(self._answer)
+        answer: Any = self._answer  # the bridge has types of its own
+        self.bridge: Any = WSGIMiddleware(answer)
         self.bridge.executor = ThreadPoolExecutor(
             kind.threads, kind.name, initializer=_stand_back, initargs=(kind.niceness,)
         )

@@ -1,5 +1,7 @@
 """Where the feeds can be reached, and by whom: on a port of their own, and on the API's."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from tests.feeds.conftest import (
     subscribed_account,
 )
 from tests.patience import PATIENCE_S
-from trading.feeds.app import refusal
+from trading.feeds.app import CONNECTIONS_PER_ADDRESS_MAX, refusal
 
 
 @pytest.fixture
@@ -75,3 +77,34 @@ def test_the_rules_of_the_api_hold(
     monkeypatch.setattr(settings, "CSRF_TRUSTED_ORIGINS", ["https://trusted.example"])
     sent = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert (refusal({"path": path, "headers": sent}) is None) is is_allowed
+
+
+def test_the_feeds_port_serves_feeds_alone(feeds: Feeds) -> None:
+    site = feeds.url.replace("ws://", "http://").removesuffix("/ws")
+    for path in ("/", "/admin/", "/admin/login/", "/health", "/markets", "/schema", "/ws"):
+        for method in ("GET", "POST"):
+            answer = httpx.request(method, f"{site}{path}", timeout=PATIENCE_S)
+            assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+def test_the_feeds_process_loads_no_admin() -> None:
+    says = "import exchange_site.asgi, sys; print([m for m in sys.modules if m == 'trading.admin'])"
+    told = subprocess.run(
+        [sys.executable, "-c", says], cwd=settings.BASE_DIR, capture_output=True, check=True
+    )
+    assert told.stdout.strip() == b"[]"
+
+
+def test_who_says_nothing_goes(feeds: Feeds) -> None:
+    ear = feeds.connect()
+    with pytest.raises(ConnectionClosed) as closed:
+        drain(ear)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.reason.startswith("UNUSED")
+
+
+def test_an_address_may_have_so_many(feeds: Feeds) -> None:
+    for _ in range(CONNECTIONS_PER_ADDRESS_MAX):
+        feeds.connect().say(op="subscribe", channels=[f"book:{MARKET}"])
+    with pytest.raises(InvalidStatus):
+        feeds.connect()

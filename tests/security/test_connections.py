@@ -1,0 +1,99 @@
+"""Which connection goes when an address, or all of them, have too many, and when each is late."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from exchange_site.edge.connections import HEAD_WITHIN_S, Connections
+
+
+class Socket:
+    unread_max_s = 10.0
+
+    def __init__(self, *, has_head: bool = False) -> None:
+        self.has_head = has_head
+        self.ended = ""
+
+    def end_late_head(self) -> None:
+        self.ended = "late"
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def running(test: Callable[[Clock], Any]) -> None:
+    async def run() -> None:
+        test(Clock())
+
+    asyncio.run(run())
+
+
+def joined(known: Connections, address: str, state: str) -> Socket:
+    socket = Socket()
+    known.join(socket, address)
+    known.asks(socket)
+    if state in ("busy", "unread", "idle"):
+        known.has_asked(socket)
+    if state == "unread":
+        known.leaves_unread(socket)
+    if state == "idle":
+        known.is_answered(socket)
+    return socket
+
+
+def test_the_slow_go_before_the_unread_before_the_idle_and_never_the_busy() -> None:
+    def test(clock: Clock) -> None:
+        known = Connections(4, now=clock)
+        busy, idle, unread, asking = (
+            joined(known, "a", state) for state in ("busy", "idle", "unread", "asking")
+        )
+        other = joined(known, "b", "asking")
+        joined(known, "a", "busy")
+        assert [one.ended for one in (busy, idle, unread, asking)] == ["", "", "", "aborted"]
+        joined(known, "a", "busy")
+        assert unread.ended == "aborted"
+        joined(known, "a", "busy")
+        assert idle.ended == "aborted"
+        newest = Socket()
+        known.join(newest, "a")
+        assert (newest.ended, busy.ended, other.ended) == ("aborted", "", "")
+
+    running(test)
+
+
+def test_in_all_the_address_that_has_most_gives_way() -> None:
+    def test(clock: Clock) -> None:
+        known = Connections(None, connections_max=3, now=clock)
+        first, second = joined(known, "many", "asking"), joined(known, "many", "asking")
+        joined(known, "few", "asking")
+        newest = joined(known, "new", "asking")
+        assert (first.ended, second.ended, newest.ended) == ("aborted", "", "")
+        assert len(known) == 3
+
+    running(test)
+
+
+def test_deadlines() -> None:
+    def test(clock: Clock) -> None:
+        known = Connections(None, now=clock)
+        late, in_body, unread = (
+            joined(known, "a", state) for state in ("asking", "asking", "unread")
+        )
+        in_body.has_head = True
+        clock.now_s += HEAD_WITHIN_S
+        known.asks(late)  # saying something is no excuse
+        known.end_late()
+        assert (late.ended, in_body.ended, unread.ended) == ("late", "", "")
+        clock.now_s += Socket.unread_max_s - HEAD_WITHIN_S
+        known.end_late()
+        assert (in_body.ended, unread.ended) == ("", "aborted")
+
+    running(test)
