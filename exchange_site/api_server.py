@@ -10,6 +10,7 @@ the loop with order intake. Whoever has many sends /ws to processes of their own
 """
 
 import os
+import sys
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
@@ -27,6 +28,9 @@ FEED_CONNECTIONS_MAX = 100
 FEED_CONNECTIONS_PER_ADDRESS_MAX = 25
 
 limit_waiting()
+# So long the loop and order intake wait for a thread that computes. With Python's own 5 ms an
+# order would wait for several.
+sys.setswitchinterval(0.0005)
 _feeds = Feeds(
     connections_max=FEED_CONNECTIONS_MAX, per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX
 )

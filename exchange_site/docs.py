@@ -23,7 +23,7 @@ from exchange_site.calls import knowing
 FORMAT = "format"
 SCRIPT, LANGUAGE = "script", "lang"
 
-_documents: dict[type[BaseRenderer], bytes] = {}
+_documents: dict[type[BaseRenderer], tuple[bytes, str]] = {}  # with its ETag
 _lock = threading.Lock()
 
 
@@ -45,8 +45,7 @@ class SchemaView(SpectacularAPIView):
     @extend_schema(exclude=True)
     @knowing(FORMAT)
     def get(self, request: Request) -> HttpResponseBase:
-        document = self._document(request.accepted_renderer)
-        etag = f'"{hashlib.sha256(document).hexdigest()[:32]}"'
+        document, etag = self._document(request.accepted_renderer)
         headers = {
             "ETag": etag,
             "Cache-Control": "no-cache",  # kept, and asked about
@@ -57,12 +56,13 @@ class SchemaView(SpectacularAPIView):
         response = HttpResponse(document, content_type=media_type, headers=headers)
         return get_conditional_response(request, etag=etag, response=response) or response
 
-    def _document(self, renderer: BaseRenderer) -> bytes:
+    def _document(self, renderer: BaseRenderer) -> tuple[bytes, str]:
         with _lock:
             if type(renderer) not in _documents:
                 schema: Any = self.generator_class().get_schema(request=None, public=True)
                 text: Any = renderer.render(schema, renderer_context={})
-                _documents[type(renderer)] = text
+                etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+                _documents[type(renderer)] = text, etag
             return _documents[type(renderer)]
 
 

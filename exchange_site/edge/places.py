@@ -43,7 +43,8 @@ def _is_admin(_: str, path: str) -> bool:
 @dataclass(frozen=True)
 class Kind:
     """``waiting_max`` counts those in work, too; one address may take half of it. ``niceness``: how
-    far its threads stand back when cores are short."""
+    far its threads stand back when cores are short. Only for what computes outside of Python: a
+    thread that stands back would hold the interpreter's lock meanwhile."""
 
     name: str
     is_of: Callable[[str, str], bool]
@@ -52,15 +53,14 @@ class Kind:
     niceness: int = 0
 
 
-# The first that a request is of; five of these threads and that of order intake trade.
+# The first that a request is of counts.
 KINDS = (
     Kind("health", _is_health, threads=1, waiting_max=64),
     Kind("passwords", _hashes_passwords, threads=1, waiting_max=64, niceness=10),
-    Kind("documents", _is_document, threads=1, waiting_max=64, niceness=10),
+    Kind("documents", _is_document, threads=1, waiting_max=64),
     Kind("admin", _is_admin, threads=2, waiting_max=32),
     Kind("requests", lambda _, __: True, threads=3, waiting_max=256),
 )
-DATABASE_CONNECTIONS = sum(kind.threads for kind in KINDS if kind.name != "documents")
 
 
 class Places:
