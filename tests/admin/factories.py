@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 from accounts.models import User
-from accounts.sessions import Origin, open_session
 from ledger.models import (
     Account,
     AccountKind,
@@ -35,6 +34,7 @@ from matching.messages.vocabulary import (
     TriggerKind,
 )
 from tests.admin.recovery_rows import make_recovery_rows
+from tests.admin.sign_ins import make_sign_ins
 from trading.models import (
     Countdown,
     FeeTier,
@@ -211,14 +211,8 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
         for user in (long, short):
             make_deposit(user, DepositStatus.APPROVED)
             make_deposit(user)
-        make_order(
-            long,
-            market,
-            status=OrderStatus.CANCELLED,
-            reason=CancelReason.USER,
-            held_units=0,
-            cancelled_lots=500,
-        )
+        ended = {"status": OrderStatus.CANCELLED, "reason": CancelReason.USER}
+        make_order(long, market, held_units=0, cancelled_lots=500, **ended)
         make_command(market, long)
         make_perpetual_rows(market, long, short)
         number = next(_numbers)
@@ -230,7 +224,8 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
             payload=b'{"what": "\xff<b>"}',
         )
         make_recovery_rows(market, long)
-        open_session(long, Origin("203.0.113.7", "curl/7.88.1"))
+        make_sign_ins(long)
+        make_top_up(market, long)
     return market
 
 
@@ -388,9 +383,8 @@ def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) ->
 
 
 def make_top_up(market: Market, by: User) -> InsuranceTopUp:
-    return InsuranceTopUp.objects.create(
-        market=market, amount_units=5_000_000, reason="as agreed", requested_by=by
-    )
+    terms = {"market": market, "amount_units": 5_000_000, "reason": "as agreed"}
+    return InsuranceTopUp.objects.create(requested_by=by, **terms)
 
 
 def make_command(market: Market, by: User | None = None) -> OutboxCommand:

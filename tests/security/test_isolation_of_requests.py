@@ -62,7 +62,7 @@ BATCHED = [name for name in PLACING if ".intake.group." not in name]
 CANCELLING = [
     "trading.intake.group.token_user",
     "trading.selectors.order_states",
-    "trading.selectors._own",
+    "trading.selectors.OrderState",
     "trading.services.cancelling._unless_ended",
     "trading.services.cancelling._promise_cancels",
     "trading.services.cancelling.CancelOrder",

@@ -299,6 +299,6 @@ def test_others_ids_never_show_data(trader: Trader) -> None:
     for method in ("GET", "DELETE"):
         answer = trader.api.send(method, f"/order/{order_id}")
         assert_refused(answer)
-        assert answer.status == 403
+        assert answer.status == 404
     for path in ("orders", "positions", "fills"):
         assert trader.api.get(f"/user/{path}").body[path] == []
