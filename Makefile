@@ -54,9 +54,10 @@ chaos: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
 
 # Plants small faults one by one in a copy of the tree, and says which of them the tests beside it
-# let pass. SEED and SAMPLE choose them; takes hours, goes on where it stopped. See docs/mutants.md.
+# let pass. SEED and SAMPLE choose them, ONLY a part of the tree; takes hours, goes on where it
+# stopped. FLAGS=--again asks of the unnoticed once more. See docs/mutants.md.
 mutants: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(SAMPLE),--sample $(SAMPLE))
+	$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(SAMPLE),--sample $(SAMPLE)) --workers $(WORKERS) $(if $(ONLY),--only $(ONLY)) $(FLAGS)
 
 # Made anew whenever a requirement changes. Nothing is removed that was there. pip says what it
 # fetches; while it unpacks and says nothing the packages are counted. Bytecode is made afterwards, by

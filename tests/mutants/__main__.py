@@ -1,5 +1,5 @@
 """`python -m tests.mutants`: plants a seeded sample of faults, says which were noticed, and ends
-with status 1 where it were fewer than nine in ten. Goes on where it was stopped."""
+with status 1 if fewer than nine in ten were. It goes on where it was stopped."""
 
 import argparse
 import hashlib
@@ -7,6 +7,7 @@ import queue
 import re
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections import Counter, defaultdict
@@ -17,7 +18,7 @@ from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResul
 
 from tests.mutants.planting import Planter, TestsFailUnchanged, copy_tree
 from tests.mutants.rooms import ROOMS, modules
-from tests.mutants.sampling import names, sample, work_items
+from tests.mutants.sampling import names_of, sample, work_items
 from tests.servers import start_servers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,20 +27,25 @@ EXPLAINED = ROOT / "docs" / "mutants.md"
 CAUGHT_MIN = 0.9
 
 
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     options = _options()
     items = list(work_items(ROOT, modules(ROOT, options.only)))
     if not items:
-        print(f"error: nothing to mutate below {options.only!r}")
+        say(f"error: nothing to mutate below {options.only!r}")
         return 2
     session = _session(items, options)
     pending = _pending(session, options.again)
-    print(f"{len(items)} faults known, {session.num_work_items} drawn, {len(pending)} to plant")
+    say(f"{len(items)} faults known, {session.num_work_items} drawn, {len(pending)} to plant")
     began = time.monotonic()
     if pending and not _plant_all(session, pending, options.workers):
         return 2
     if pending:
-        print(f"{len(pending)} planted in {time.monotonic() - began:.0f} s")
+        say(f"{len(pending)} planted in {time.monotonic() - began:.0f} s")
     return _report(session, items)
 
 
@@ -99,7 +105,7 @@ def _plant_all(session: WorkDB, pending: list[WorkItem], workers: int) -> bool:
                 return
             with recording:
                 session.set_result(item.job_id, result)
-                print(f"{_word(result):9} {_place(item)}", flush=True)
+                say(f"{_word(result):9} {_place(item)}")
 
     with tempfile.TemporaryDirectory(prefix="exchange-mutants-") as folder:
         Path(folder).chmod(0o755)
@@ -113,7 +119,7 @@ def _plant_all(session: WorkDB, pending: list[WorkItem], workers: int) -> bool:
         for thread in threads:
             thread.join()
     for failure in failures:
-        print(f"error: tests fail without a fault\n{failure}")
+        say(f"error: tests fail without a fault\n{failure}")
     return not failures
 
 
@@ -131,32 +137,37 @@ def _place(item: WorkItem) -> str:
 
 
 def _report(session: WorkDB, items: list[WorkItem]) -> int:
-    explained = set(re.findall(r"^\| `([^`]+)`", EXPLAINED.read_text(), re.M))
-    keys = {_identity(item): name for item, name in zip(items, names(items).values(), strict=True)}
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rooms: defaultdict[str, Counter[str]] = defaultdict(Counter)
     survivors = []
     for item, result in session.completed_work_items:
-        word = _word(result)
-        counts[_room(item)][word] += 1
-        if word == "survived":
-            survivors.append((keys[_identity(item)], _place(item), result.diff or ""))
-    print(f"\n{'package':30} {'caught':>8} {'timeout':>8} {'survived':>8}")
-    for room in [room for room in ROOMS if room in counts]:
-        row = counts[room]
-        print(f"{room:30} {row['caught']:8} {row['timeout']:8} {row['survived']:8}")
-    total = sum(counts.values(), Counter[str]())
-    caught, judged = total["caught"] + total["timeout"], total["caught"] + total["timeout"]
-    judged += total["survived"]
-    for name, place, diff in sorted(survivors):
-        word = "explained" if name in explained else "survived"
-        print(f"\n{word} `{name}`\n  {place}\n  {diff.replace(chr(10), chr(10) + '  ')}")
+        rooms[_room(item)][_word(result)] += 1
+        if _word(result) == "survived":
+            survivors.append((item, result.diff or ""))
+    say(f"\n{'package':30} {'caught':>8} {'timeout':>8} {'survived':>8}")
+    for room in [room for room in ROOMS if room in rooms]:
+        row = rooms[room]
+        say(f"{room:30} {row['caught']:8} {row['timeout']:8} {row['survived']:8}")
+    unexplained = _show_survivors(survivors, items)
+    total = sum(rooms.values(), Counter[str]())
+    caught = total["caught"] + total["timeout"]
+    judged = caught + len(survivors)
     share = caught / judged if judged else 0.0
-    unexplained = sum(name not in explained for name, *_ in survivors)
-    print(
+    say(
         f"\n{caught} of {judged} caught, {share:.1%} ({total['timeout']} by a timeout); "
         f"{len(survivors)} survived, {unexplained} of them not explained in docs/mutants.md"
     )
     return 0 if share >= CAUGHT_MIN else 1
+
+
+def _show_survivors(survivors: list[tuple[WorkItem, str]], items: list[WorkItem]) -> int:
+    """Each by its name; answers how many docs/mutants.md says nothing of."""
+    explained = set(re.findall(r"^\| `([^`]+)`", EXPLAINED.read_text(), re.MULTILINE))
+    names = dict(zip(map(_identity, items), names_of(items), strict=True))
+    found = sorted((names[_identity(item)], _place(item), diff) for item, diff in survivors)
+    for name, place, diff in found:
+        say(f"\n{'explained' if name in explained else 'survived'} `{name}`")
+        say(textwrap.indent(f"{place}\n{diff}", "  "))
+    return sum(name not in explained for name, *_ in found)
 
 
 def _identity(item: WorkItem) -> tuple[str, str, int]:

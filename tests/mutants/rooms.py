@@ -11,14 +11,17 @@ LEDGER = (
     "tests/ledger/test_perpetual_events.py",
     "tests/ledger/test_conditional_orders.py",
     "tests/ledger/test_second_deliveries.py",
+    "tests/ledger/test_position_leverage.py",
     "tests/ledger/test_poison.py",
     "tests/ledger/test_locks.py",
     "tests/ledger/test_reach.py",
+    "tests/ledger/test_rebuilding_equity.py",
     "tests/ledger/test_consistency.py",
 )
 STARTING = (
     "tests/recovery/test_exactly_at.py",
     "tests/recovery/test_rebuildengine.py",
+    "tests/recovery/test_terms_rebuilt.py",
     "tests/recovery/test_bounded.py",
     "tests/recovery/test_starting_points.py",
 )
@@ -39,6 +42,15 @@ CORE = (
     "tests/matching/test_scenarios_liquidation.py",
     "tests/matching/test_scenarios_settling.py",
     "tests/matching/test_scenarios_tiers.py",
+    "tests/matching/test_scenarios_margin.py",
+    "tests/matching/test_who_pays.py",
+    "tests/matching/test_funding_rules.py",
+    "tests/matching/test_settings_changed.py",
+    "tests/matching/test_due_times.py",
+    "tests/matching/test_terms_kept.py",
+    "tests/matching/test_protective_orders.py",
+    "tests/matching/test_ranking.py",
+    "tests/matching/test_bounds.py",
     "tests/matching/test_against_naive.py",
     "tests/matching/test_against_naive_money.py",
     "tests/matching/test_perps_random.py",
@@ -48,6 +60,7 @@ PLACING = (
     "tests/trading/test_boundaries.py",
     "tests/trading/test_reach.py",
     "tests/trading/test_together.py",
+    "tests/trading/test_repeats.py",
     "tests/trading/test_overdraw.py",
 )
 

@@ -101,14 +101,14 @@ def sample(items: list[WorkItem], count: int, seed: int) -> list[WorkItem]:
     return [draw.choice(places[key]) for key in draw.sample(keys, min(count, len(keys)))]
 
 
-def names(items: list[WorkItem]) -> dict[str, str]:
-    """By job id, of all items of the modules: numbered among those of their function."""
+def names_of(items: list[WorkItem]) -> list[str]:
+    """Of all faults of the modules, in their order."""
     counted: Counter[tuple[str, ...]] = Counter()
-    found = {}
+    names = []
     for item in items:
         mutation = item.mutations[0]
         operator = mutation.operator_name.removeprefix("core/")
         key = str(mutation.module_path), mutation.definition_name or "module", operator
         counted[key] += 1
-        found[item.job_id] = f"{':'.join(key)}:{counted[key]}"
-    return found
+        names.append(f"{':'.join(key)}:{counted[key]}")
+    return names
