@@ -1,6 +1,7 @@
 """Planting a fault in a copy of the tree and running the tests beside it."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,15 +60,18 @@ class Planter:
             "MATCHING_PURE": "1",
         }
         database_flag = "--reuse-db" if self.database_is_clean else "--create-db"
-        return " ".join(
+        words = " ".join(
             [
-                f"env -C {self.tree}",
+                # A conftest must run before Django reads its settings.
+                f"env -C {self.tree} -u DJANGO_SETTINGS_MODULE",
                 *(f"{name}={value}" for name, value in values.items()),
                 f"{sys.executable} -m pytest -q -x --tb=short -p no:cacheprovider",
                 f"--reuse-db {database_flag}",
                 *tests,
+                "2>&1",
             ]
         )
+        return f"sh -c {shlex.quote(words)}"
 
     def run(self, tests: tuple[str, ...], timeout_s: float) -> tuple[TestOutcome, str]:
         outcome, output = run_tests(self._command(tests), timeout_s)

@@ -68,10 +68,11 @@ def work_items(tree: Path, modules: list[str]) -> Iterator[WorkItem]:
 
 
 def _is_meant(node: Any) -> bool:
-    """Annotations and log lines aren't: nothing the program does depends on them."""
+    """Annotations, log lines and what kind of struct it is aren't: nothing the program does
+    depends on them."""
     child, parent = node, node.parent
     while parent is not None:
-        if _is_annotation(child, parent) or _is_log_line(parent):
+        if _is_annotation(child, parent) or _is_log_line(parent) or _is_of_a_struct(parent):
             return False
         child, parent = parent, parent.parent
     return True
@@ -83,6 +84,12 @@ def _is_annotation(child: Any, parent: Any) -> bool:
     # ``: type``, of a variable with ``= value`` behind it.
     at = {"annassign": (1,), "tfpdef": (2,)}.get(parent.type, ())
     return any(parent.children[index] is child for index in at)
+
+
+def _is_of_a_struct(node: Any) -> bool:
+    """``frozen=True`` and the like: nobody writes to one, so nobody is kept from it."""
+    names = ("frozen", "slots", "kw_only")
+    return node.type == "argument" and node.children[0].get_code(include_prefix=False) in names
 
 
 def _is_log_line(node: Any) -> bool:

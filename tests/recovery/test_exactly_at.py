@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import redis
 
+from ledger.archive import archive_and_trim
+from ledger.models import EngineSnapshotArchive
 from ledger.starting_points import make_starting_point, missing_starting_point
 from matching.messages.codec import encode_command
 from matching.messages.commands import UpdateIndexPrice
@@ -143,3 +145,16 @@ def test_a_starting_point_takes_away_what_belonged_to_the_old_one(client: redis.
     assert client.hkeys(snapshots_key(MARKET)) == [b"0"]
     assert not client.exists(output_stream(MARKET), trimmed_key(MARKET), dead_letter_stream(MARKET))
     assert {kind: client.dump(kind("ETH-PERP")) for kind in (*kinds, epoch_key)} == kept
+
+
+def test_nothing_is_archived_or_cut_where_it_is_too_early(client: redis.Redis) -> None:
+    """Without a snapshot, without an epoch, and with snapshots the ledger has yet to reach."""
+    run_to_snapshot(client, "1000-1")
+    assert archive_and_trim(MARKET) == 0
+    assert client.xlen(input_stream(MARKET)) == 1
+    assert list(EngineSnapshotArchive.objects.values_list("seq", flat=True)) == [0]
+    client.delete(epoch_key(MARKET))
+    assert archive_and_trim(MARKET) == 0
+    client.set(epoch_key(MARKET), "an epoch")
+    client.delete(snapshots_key(MARKET))
+    assert archive_and_trim(MARKET) == 0
