@@ -191,3 +191,12 @@ def test_a_celery_worker_persists_what_the_engine_says(world, worker):
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE_S) == 0
     assert world.redis_db.hkeys(WORKER_HEARTBEAT_KEY) == []
+
+
+def test_a_market_that_is_gone_is_forgotten_and_rests_nobody(world):
+    """Between two looks at the cursors its stream is still asked for."""
+    listener = OutputStreamListener(node="test@here")
+    listener._cursors = {"GONE-PERP": 0, world.market_id: 0}
+    listener._persist("GONE-PERP")
+    assert listener._cursors == {world.market_id: 0}
+    assert listener._resting == {}

@@ -80,7 +80,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "ledger/bootsteps.py": ("tests/ledger/test_listener.py",),
     "ledger/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
     "ledger/worker_heartbeat.py": ("tests/ledger/test_listener.py", "tests/admin/test_status.py"),
-    "ledger/journal_tables.py": ("tests/ledger/test_triggers.py",),
+    "ledger/journal_tables.py": ("tests/admin/test_journal_tables.py",),
     "ledger/api.py": ("tests/ledger/test_reads.py", "tests/ledger/test_deposits.py"),
     "ledger/selectors.py": ("tests/ledger/test_reads.py",),
     "ledger/archive.py": ("tests/ledger/test_reach.py", "tests/recovery/test_bounded.py"),
