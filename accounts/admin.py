@@ -16,10 +16,13 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
-from accounts import services, sessions
+from accounts import services
+from accounts.access import sessions
+from accounts.display import user_column
 from accounts.models import Session, SignInFailure, User
-from exchange_site.admin_actions import ask_then_run, operator_of
-from exchange_site.admin_base import (
+from accounts.operators import operator_of
+from common.admin.actions import ask_then_run
+from common.admin.base import (
     NOTHING,
     BaseAdmin,
     Cell,
@@ -27,11 +30,10 @@ from exchange_site.admin_base import (
     badge,
     shown,
     time_column,
-    user_column,
     words,
     yes_or_no_column,
 )
-from exchange_site.admin_widgets import ManyOfMany
+from common.admin.widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _UserAdmin = DjangoUserAdmin[User]

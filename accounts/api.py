@@ -7,12 +7,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import services, sessions
-from accounts.authentication import session_id_of, user_id_of
+from accounts import services
+from accounts.access import sessions
+from accounts.access.authentication import session_id_of, user_id_of
 from accounts.models import EndReason
 from accounts.throttles import PasswordThrottle, SigninThrottle, SignupThrottle, address_of
-from exchange_site.bodies import parse_body
-from exchange_site.schema import documented
+from common.http.bodies import parse_body
+from common.http.schema import documented
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

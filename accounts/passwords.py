@@ -41,7 +41,7 @@ class NewPasswordEndsSessions:
         return "A new password ends all sessions."
 
     def password_changed(self, password: str, user: Any) -> None:  # noqa: ARG002  Django passes it
+        from accounts.access.sessions import end_sessions_of
         from accounts.models import EndReason  # settings name this module before models are there
-        from accounts.sessions import end_sessions_of
 
         end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)

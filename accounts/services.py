@@ -12,11 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
+from accounts.access.refusals import account_suspended, refusals
+from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
 from accounts.models import EndReason, User
 from accounts.passwords import LENGTH_MAX
-from accounts.refusals import account_suspended, refusals
-from accounts.sessions import Origin, Tokens, end_sessions_of, open_session
-from exchange_site.api import ApiError, invalid
+from common.errors import ApiError, invalid
 
 
 def sign_up(username: str, password: str, origin: Origin) -> Tokens:

@@ -3,8 +3,8 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
+from accounts.access.refusals import refusals
 from accounts.models import User
-from accounts.refusals import refusals
 
 
 @receiver([post_save, post_delete], sender=User)

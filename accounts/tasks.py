@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from celery import shared_task
 
 from accounts.models import Session, SignInFailure
-from accounts.staff_sessions import SessionStore
+from accounts.staff.sessions import SessionStore
 
 KEPT_FOR = timedelta(days=90)  # for their owners and for support to look at
 FORGOTTEN_AT_ONCE_MAX = 10_000

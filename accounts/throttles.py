@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from exchange_site.limits import waits
-from exchange_site.limits.budgets import Ask, Rate, give_back, spend
+from common.limits import waits
+from common.limits.budgets import Ask, Rate, give_back, spend
 
 SIGN_UPS = Rate(60, 3_600, burst=60)
 GUESSES = Rate(30, 60, burst=30)  # of an address, at any names

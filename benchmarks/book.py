@@ -18,7 +18,7 @@ from matching.compiling import CannotCompile, build
 
 STAGE = "book"
 FLOORS = {"pure": 3.0, "compiled": 4.0}
-SOURCES = ("matching/core/book.py", "benchmarks/book_loop.py")
+SOURCES = ("matching/core/book/book.py", "benchmarks/book_loop.py")
 
 # How much more a large book may cost than a small one, each at its best of rounds in turn. Time is
 # flat in theory; what is allowed beyond 1 is the memory's: a hundred thousand orders don't fit in a

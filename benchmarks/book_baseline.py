@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from benchmarks.flow import AMEND, CANCEL, IMMEDIATE, PLACE, Message
-from matching.core.book import Order
+from matching.core.book.book import Order
 
 
 class Side:

@@ -69,7 +69,7 @@ def measure_scenarios(count: int, rounds: int) -> dict[str, tuple[list[float], l
 def cancel_in_queues_of(length: int, total: int) -> float:
     """Cancels in random order from queues of this length, as many as make the total."""
     from benchmarks.book_loop import new_order
-    from matching.core.book import OrderBook
+    from matching.core.book.book import OrderBook
 
     book = OrderBook()
     orders = [new_order(n + 1, True, START_TICKS - n // length, 1) for n in range(total)]
@@ -88,7 +88,7 @@ def cancel_in_queues_of(length: int, total: int) -> float:
 def eat_queues_of(length: int, total: int) -> float:
     """Fills lot by lot from the front; every order has two lots."""
     from benchmarks.book_loop import new_order
-    from matching.core.book import OrderBook
+    from matching.core.book.book import OrderBook
 
     book = OrderBook()
     for n in range(total):
@@ -105,7 +105,7 @@ def eat_queues_of(length: int, total: int) -> float:
 def churn_among_levels(levels: int, total: int, *, apart_ticks: int = 2) -> float:
     """An order alone at a price anywhere among so many levels comes and goes."""
     from benchmarks.book_loop import new_order
-    from matching.core.book import OrderBook
+    from matching.core.book.book import OrderBook
 
     book = OrderBook()
     for n in range(levels):

@@ -6,7 +6,7 @@ A module of its own so that it can be compiled with the book, as the engine's ow
 from collections.abc import Iterator
 
 from benchmarks.flow import AMEND, CANCEL, IMMEDIATE, PLACE, Message
-from matching.core.book import Order, OrderBook
+from matching.core.book.book import Order, OrderBook
 
 
 def new_order(order_id: int, is_long: bool, price_ticks: int, size_lots: int) -> Order:

@@ -8,9 +8,9 @@ import time
 import msgspec
 
 from benchmarks.engine_flow import CONFIG, START_MS
-from matching.core import snapshot
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
+from matching.core.market import snapshot
+from matching.core.market.invariants import check_invariants
 from matching.messages.commands import (
     Command,
     ConfigureMarket,

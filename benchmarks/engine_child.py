@@ -9,7 +9,7 @@ import msgspec
 from benchmarks.engine_flow import START_MS, commands, opening
 from benchmarks.flow import SCENARIOS
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
+from matching.core.market.invariants import check_invariants
 
 SEED = 20261122
 

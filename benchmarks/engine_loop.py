@@ -20,8 +20,8 @@ import matching
 from benchmarks.report import Row, compared, main
 from benchmarks.servers import start_servers
 from benchmarks.traded_session import Session, traded_session
-from matching.core import snapshot
-from matching.core.state import State
+from matching.core.market import snapshot
+from matching.core.market.state import State
 from matching.messages.codec import decode_command, encode_command, encode_entry
 from matching.messages.snapshot import encode_snapshot
 from matching.messages.streams import (

@@ -206,9 +206,9 @@ class Stage:
         """With a spread of one dollar and more at its best prices than anyone will take."""
         from matching.messages.commands import UpdateIndexPrice
         from matching.messages.vocabulary import MarketState
+        from prices.demo_markets import DEMO_MARKETS
         from trading import services
-        from trading.prices.demo_markets import DEMO_MARKETS
-        from trading.publisher import publish_command
+        from trading.commands.publisher import publish_command
 
         market = DEMO_MARKETS[0].build()
         market.pk, market.index_stale_ms, market.max_open_orders = (
@@ -235,9 +235,9 @@ class Stage:
         from django.db import connection, transaction
         from django.utils import timezone
 
+        from trading.commands.outbox import command_of_order
+        from trading.commands.publisher import publish_commands
         from trading.models import Order
-        from trading.outbox import command_of_order
-        from trading.publisher import publish_commands
 
         now = timezone.now()
         orders = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from trading.prices.demo_markets import DEMO_MARKETS
+from prices.demo_markets import DEMO_MARKETS
 
 WHALE = 1  # the user id of the account with a third of the orders
 WHALE_NAME = "whale"
@@ -58,12 +58,12 @@ def _make_markets() -> None:
         template.save(force_insert=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE trading_marketstatus SET state = 'ACTIVE', mark_price_ticks = 500000,"
+            "UPDATE markets_marketstatus SET state = 'ACTIVE', mark_price_ticks = 500000,"
             " index_price_ticks = 500000, last_price_ticks = 500000"
         )
         cursor.execute(
-            "INSERT INTO trading_leveragetier (market_id, floor_units, max_leverage,"
-            " maintenance_ppm) SELECT id, 0, 50, 10000 FROM trading_market"
+            "INSERT INTO markets_leveragetier (market_id, floor_units, max_leverage,"
+            " maintenance_ppm) SELECT id, 0, 50, 10000 FROM markets_market"
         )
 
 
@@ -220,7 +220,7 @@ INSERT INTO django_admin_log (action_time, user_id, content_type_id, object_id, 
 SELECT now(), 2 + n % 8, (SELECT id FROM django_content_type WHERE model = 'order'), n::text,
        'Order ' || n, CASE WHEN n <= 20 THEN 1 ELSE 2 END, 'cancelled'
   FROM generate_series(1, $orders / 10) n;
-INSERT INTO ledger_deadletter (market_id, seq, input_id, reason, payload, recorded_at)
+INSERT INTO persistence_deadletter (market_id, seq, input_id, reason, payload, recorded_at)
 SELECT CASE WHEN n <= 20 THEN 'OLD-PERP' ELSE 'BTC-PERP' END, n, n || '-0', 'no type', 'x', now()
   FROM generate_series(1, $orders / 20) n;
 INSERT INTO trading_feetier (id, name, maker_fee_ppm, taker_fee_ppm)

@@ -141,9 +141,9 @@ def _make_exchange() -> list[str]:
     from accounts.models import User
     from benchmarks.tokens import token_of
     from ledger.services import deposit
+    from markets.models import LeverageTier, Market, MarketStatus
     from matching.messages.limits import MAX_MONEY_UNITS
     from trading import services
-    from trading.models import LeverageTier, Market, MarketStatus
 
     call_command("migrate", verbosity=0)
     market = Market(
@@ -173,7 +173,7 @@ def _make_exchange() -> list[str]:
 
 def _forget_streams() -> None:
     """No engine reads them here, and what Redis keeps would grow for hours."""
-    from exchange_site.redis_client import redis_client
+    from common.redis_client import redis_client
     from matching.messages.streams import input_stream
 
     redis_client().xtrim(input_stream(MARKET), maxlen=0)

@@ -24,6 +24,8 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
 from ledger.models import Account, JournalEntry, Posting, Wallet
+from markets.models import Market
+from markets.rules import MarketRules
 from matching.messages.commands import CancelOrder
 from matching.messages.streams import Ticker
 from matching.messages.vocabulary import (
@@ -34,13 +36,12 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
 )
-from trading.market_rules import MarketRules
-from trading.models import Market, Order, Position, TraderLeverage, UserFeeTier
-from trading.outbox import NOT_YET, command_of_order, promise_command
-from trading.publisher import publish_committed
+from trading.commands.outbox import NOT_YET, command_of_order, promise_command
+from trading.commands.publisher import publish_committed
+from trading.models import Order, Position, TraderLeverage, UserFeeTier
+from trading.orders.draft import OrderDraft, draft_order
+from trading.orders.terms import NewOrder, read_terms
 from trading.selectors import TraderStanding
-from trading.services.drafting import OrderDraft, draft_order
-from trading.services.terms import NewOrder, read_terms
 
 
 class OrderSerializer(serializers.Serializer[Any]):

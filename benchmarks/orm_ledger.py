@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import transaction
 
-from ledger.models import Account, AccountKind, JournalEntry, MarketCursor, Posting, Wallet
+from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
 from ledger.posting_rules import POSTING_RULES, Movement
+from markets.models import MarketStatus
 from matching.messages.events import (
     Event,
     OrderAccepted,
@@ -21,7 +22,8 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import OrderStatus, Role, Side
-from trading.models import Fill, MarketStatus, Order, Position
+from persistence.models import MarketCursor
+from trading.models import Fill, Order, Position
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

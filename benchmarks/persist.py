@@ -59,7 +59,7 @@ LONG = Settings(entries=20_000, rounds=5, orm_entries=500, idle_entries=200, pac
 def run(short: bool) -> list[Row]:
     start_servers()
     from benchmarks import seeded_ledger
-    from exchange_site.redis_client import redis_client
+    from common.redis_client import redis_client
 
     settings = SHORT if short else LONG
     session = traded_session(settings.entries)
@@ -103,8 +103,8 @@ def _throughput(
 
 def _ours_seconds(session: Session) -> float:
     from benchmarks import seeded_ledger
-    from ledger.persistence import persist_market
-    from ledger.reconciliation import wallet_differences
+    from persistence.reading import persist_market
+    from persistence.reconciliation import wallet_differences
 
     seeded_ledger.copy_of_filled(OURS)
     _require_synchronous_commit()
@@ -140,7 +140,7 @@ def _recorded(reached: int) -> list[list[_Write]]:
     """What the ledger writes for the session, per transaction. Ids that Postgres gives are the same
     in every copy of the filled database."""
     from benchmarks import seeded_ledger
-    from ledger.persistence import persist_market
+    from persistence.reading import persist_market
 
     transactions: list[list[_Write]] = [[]]
     execute, copy = psycopg.Cursor.execute, psycopg.Cursor.copy
@@ -148,7 +148,7 @@ def _recorded(reached: int) -> list[list[_Write]]:
     def recording_execute(self: Any, query: Any, params: Any = None, **options: Any) -> Any:
         if query.lstrip().startswith(WRITING):
             transactions[-1].append(_Write(query, params))
-            if "UPDATE ledger_marketcursor" in query:  # the last of its transaction
+            if "UPDATE persistence_marketcursor" in query:  # the last of its transaction
                 transactions.append([])
         return execute(self, query, params, **options)
 
@@ -336,7 +336,7 @@ def _pace(to: Paced, entries: Iterator[Any], count: int, per_s: float) -> list[f
 
 def _cursor_seq() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT seq FROM ledger_marketcursor")
+        cursor.execute("SELECT seq FROM persistence_marketcursor")
         row = cursor.fetchone()
     assert row is not None
     return int(row[0])

@@ -6,7 +6,7 @@ maker's price and carries the taker's sequence. A module of its own so that it c
 """
 
 from benchmarks.book_loop import new_order
-from matching.core.book import Order, OrderBook
+from matching.core.book.book import Order, OrderBook
 
 ACCEPTED, TRADED, CANCELLED, MODIFIED, CANCEL_REFUSED, MODIFY_REFUSED = range(6)
 BUY, SELL = 0, 1

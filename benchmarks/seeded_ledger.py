@@ -133,7 +133,7 @@ def url_of(name: str) -> str:
 
 def open_market(client: redis.Redis, session: Session) -> None:
     """Streams of a market that has its starting point and all of the session's commands."""
-    from ledger.starting_points import make_starting_point
+    from persistence.recovery.starting_points import make_starting_point
 
     client.delete(*(key(MARKET) for key in KEYS))
     make_starting_point(MARKET)
@@ -174,7 +174,7 @@ def _recreate(name: str, template: str) -> None:
 def _make_traders(session: Session) -> None:
     from accounts.models import User
     from ledger.models import USER_ACCOUNT_KINDS, Account, Wallet
-    from trading.models import Market
+    from markets.models import Market
 
     Market.objects.create(
         id=MARKET,

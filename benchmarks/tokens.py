@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from accounts.access.tokens import access_token
 from accounts.models import User
-from accounts.tokens import access_token
 
 SESSION_ID = 1  # of no row: nobody ends it
 

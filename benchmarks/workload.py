@@ -16,7 +16,7 @@ import msgspec
 from benchmarks.book import builds, child
 from benchmarks.workload_child import Replayed
 
-SOURCES = ("matching/core/book.py", "benchmarks/book_loop.py", "benchmarks/reported_book.py")
+SOURCES = ("matching/core/book/book.py", "benchmarks/book_loop.py", "benchmarks/reported_book.py")
 _NAME = re.compile(r"orders_(?P<scenario>.+)_s(?P<seed>\d+)_n(?P<count>\d+)\.bin")
 
 

@@ -31,7 +31,7 @@ def main(site: str, username: str, password: str) -> None:
         page.goto(f"{site}/admin/trading/order/")
         _take(page, "orders")
         _take_first(page, f"{site}/admin/trading/order/?status__exact=filled", "order")
-        _take_first(page, f"{site}/admin/trading/market/", "market")
+        _take_first(page, f"{site}/admin/markets/market/", "market")
         _take_first(page, f"{site}/admin/trading/position/", "position")
         _take_first(page, f"{site}/admin/trading/liquidation/", "liquidation")
         page.goto(f"{site}/docs")

@@ -12,10 +12,10 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.feeds_settings"  # whatever Celery's app said
 django.setup()
 
-from exchange_site.api import ApiError  # noqa: E402  Django must be set up first
-from exchange_site.database import limit_waiting  # noqa: E402
+from common.errors import ApiError  # noqa: E402  Django must be set up first
+from common.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.refusals import refuse  # noqa: E402
-from trading.feeds.app import Feeds  # noqa: E402
+from feeds.app import Feeds  # noqa: E402
 
 limit_waiting()
 feeds = Feeds()

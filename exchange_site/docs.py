@@ -18,7 +18,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from exchange_site.calls import knowing
+from common.http.calls import knowing
 
 FORMAT = "format"
 SCRIPT, LANGUAGE = "script", "lang"

@@ -11,7 +11,7 @@ import environ
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from exchange_site.logs import logging_config
+from common.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -36,7 +36,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = True  # the admin's habit; the API's paths are matched as they are
 
 INSTALLED_APPS = [
-    "exchange_site.apps.ExchangeAdminConfig",
+    "console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -48,19 +48,26 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "exchange_site",
-    "accounts",
+    "console",
+    "persistence",
+    "feeds",
+    "prices",
     "trading",
-    "matching",
     "ledger",
+    "markets",
+    "accounts",
+    "matching",
+    "simulator",
+    "common",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
-    "exchange_site.refuse_nul.RefuseNul",
+    "common.http.refuse_nul.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "exchange_site.no_store.NoStore",
+    "common.http.no_store.NoStore",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -99,7 +106,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "exchange_site" / "templates"],
+        "DIRS": [BASE_DIR / app / "templates" for app in ("exchange_site", "console", "common")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -135,7 +142,7 @@ CACHES = {
     }
 }
 
-SESSION_ENGINE = "accounts.staff_sessions"
+SESSION_ENGINE = "accounts.staff.sessions"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -160,15 +167,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.access.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["exchange_site.api.StructJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["exchange_site.bodies.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["common.http.rendering.StructJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["common.http.bodies.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     # The format of an answer goes by Accept alone: ?format= is a parameter no call knows.
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
-    "DEFAULT_THROTTLE_CLASSES": ["exchange_site.limits.requests.RequestThrottle"],
+    "EXCEPTION_HANDLER": "common.http.errors.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["trading.http.throttle.RequestThrottle"],
     # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
     "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": None,
@@ -188,7 +195,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,  # what PATCH takes has no required fields of its own accord
-    "POSTPROCESSING_HOOKS": ["exchange_site.schema.add_parts"],
+    "POSTPROCESSING_HOOKS": ["common.http.schema.add_parts"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -209,12 +216,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Each stands behind something faster and is safe to miss; one that waited is superseded.
 CELERY_BEAT_SCHEDULE = {
     "persist-all-markets": {
-        "task": "ledger.tasks.persist_all_markets",
+        "task": "persistence.tasks.persist_all_markets",
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
     "archive-and-trim": {
-        "task": "ledger.tasks.archive_and_trim",
+        "task": "persistence.tasks.archive_and_trim",
         "schedule": 10.0,
         "options": {"expires": 10.0},
     },
@@ -224,7 +231,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 5.0},
     },
     "reconcile-all": {
-        "task": "ledger.tasks.reconcile_all",
+        "task": "persistence.tasks.reconcile_all",
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },

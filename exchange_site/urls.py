@@ -1,8 +1,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from console.health import HealthView
 from exchange_site.docs import DocsView, SchemaView
-from exchange_site.health import HealthView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -14,7 +14,7 @@ urlpatterns = [
     path("docs", DocsView.as_view(url_name="schema"), name="docs"),
 ]
 
-handler400 = "exchange_site.api.bad_request"
-handler403 = "exchange_site.api.permission_denied"
-handler404 = "exchange_site.api.not_found"
-handler500 = "exchange_site.api.server_error"
+handler400 = "common.http.errors.bad_request"
+handler403 = "common.http.errors.permission_denied"
+handler404 = "common.http.errors.not_found"
+handler500 = "common.http.errors.server_error"

@@ -1,61 +1,51 @@
 """The operator's view of money: all that moved, and the deposits that wait for a decision."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
 
-from exchange_site.admin_actions import ask_then_run, operator_of
-from exchange_site.admin_base import (
+from accounts.display import user_column
+from accounts.operators import operator_of
+from common.admin.actions import ask_then_run
+from common.admin.base import (
     NOTHING,
     Cell,
     RecordAdmin,
     Table,
     badge,
-    gain_or_loss,
     link,
     list_link,
-    market_column,
-    money,
-    money_column,
     shown,
-    signed_money,
     time_column,
-    user_column,
     when,
     words,
 )
-from exchange_site.paging import newest_keys
-from ledger import (
-    fault_admin,  # noqa: F401  registers its pages
-    reconcile_admin,  # noqa: F401  registers its page
-    services,
+from common.http.paging import newest_keys
+from ledger import services
+from ledger.models import (
+    GLOBAL_ACCOUNT_KINDS,
+    MARKET_ACCOUNT_KINDS,
+    Account,
+    Deposit,
+    DepositStatus,
+    JournalEntry,
+    Posting,
+    Wallet,
 )
-from ledger.journal_tables import (
+from ledger.tables import (
+    FILL,
+    ORDER,
     POSTINGS_SHOWN,
     account_cell,
     entries_table,
     owner_cell,
     postings_table,
 )
-from ledger.models import (
-    GLOBAL_ACCOUNT_KINDS,
-    MARKET_ACCOUNT_KINDS,
-    Account,
-    DeadLetter,
-    Deposit,
-    DepositStatus,
-    JournalEntry,
-    MarketCursor,
-    Posting,
-    Wallet,
-)
-from trading.models import Fill, Order
+from markets.display import gain_or_loss, market_column, money, money_column, signed_money
 
 COMMON_ACCOUNT_KINDS = {*MARKET_ACCOUNT_KINDS, *GLOBAL_ACCOUNT_KINDS}
 _DEPOSIT_TONES = {DepositStatus.REQUESTED: "warn", DepositStatus.APPROVED: "ok"}
@@ -128,7 +118,7 @@ class JournalEntryAdmin(RecordAdmin):
     )
 
     market_link = market_column()
-    order_link = shown("order", lambda entry: link(Order, entry.order_id))
+    order_link = shown("order", lambda entry: link(ORDER, entry.order_id))
     created = time_column("created_at", "time")
 
     @admin.display(description="trade", empty_value=NOTHING)
@@ -136,7 +126,7 @@ class JournalEntryAdmin(RecordAdmin):
         if entry.trade_id is None:
             return None
         query = f"market__id__exact={entry.market_id}&trade_id={entry.trade_id}"
-        return list_link(Fill, query, str(entry.trade_id))
+        return list_link(FILL, query, str(entry.trade_id))
 
     @admin.display(description="moved")
     def moved(self, entry: JournalEntry) -> str:
@@ -190,48 +180,8 @@ class PostingAdmin(RecordAdmin):
     account_link = shown("account", lambda posting: account_cell(posting.account))
     amount = shown("amount", lambda posting: gain_or_loss(posting.amount_units))
     entry_link = shown("entry", lambda p: link(JournalEntry, p.entry_id, p.entry))
-    order_link = shown("order", lambda posting: link(Order, posting.entry.order_id))
+    order_link = shown("order", lambda posting: link(ORDER, posting.entry.order_id))
     created = shown("time", lambda posting: when(posting.entry.created_at))
-
-
-@admin.register(MarketCursor)
-class MarketCursorAdmin(RecordAdmin):
-    list_display = ("market", "seq", "input_id", "applied")
-    ordering = ("pk",)
-    list_select_related = ("market",)
-    fieldsets = ((None, {"fields": ("market_link", "seq", "input_id", "entry_time", "applied")}),)
-
-    market_link = market_column()
-    applied = time_column("applied_at", "persisted")
-    entry_time = shown(
-        "time of the entry",
-        lambda c: (
-            when(datetime.fromtimestamp(c.entry_time_ms / 1_000, UTC))
-            if c.entry_time_ms
-            else NOTHING
-        ),
-    )
-
-
-@admin.register(DeadLetter)
-class DeadLetterAdmin(RecordAdmin):
-    list_display = ("id", "market_link", "seq", "input_id", "reason", "recorded")
-    list_filter = ("market",)
-    search_ids = ("id", "seq")
-    search_help_text = "Letter id or sequence."
-    fieldsets = (
-        (None, {"fields": (("market_link", "seq"), ("input_id", "recorded"), "reason")}),
-        ("What came in", {"fields": ("content",)}),
-    )
-
-    market_link = market_column()
-    recorded = time_column("recorded_at", "recorded")
-    content = shown(
-        "payload",
-        lambda letter: format_html(
-            "<pre>{}</pre>", bytes(letter.payload).decode("utf-8", "backslashreplace")
-        ),
-    )
 
 
 @admin.register(Deposit)

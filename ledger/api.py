@@ -9,17 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange_site.api import ApiError
-from exchange_site.bodies import parse_body
-from exchange_site.idempotency import read_key
-from exchange_site.paging import page_of, query_int, query_text, query_words
-from exchange_site.schema import PAGING, documented, query
-from exchange_site.windows import TIME_WINDOW, query_window
+from common.errors import ApiError
+from common.http.bodies import parse_body
+from common.http.paging import page_of, query_int, query_text, query_words
+from common.http.schema import PAGING, documented, query
+from common.http.windows import TIME_WINDOW, query_window
+from common.idempotency import read_key
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet
+from markets.conversions import to_units, units_text
+from markets.models import Market
 from matching.messages.limits import MAX_ID
-from trading.conversions import to_units, units_text
-from trading.models import Market
 
 MARKET_ID_LENGTH_MAX = 32
 

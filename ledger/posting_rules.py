@@ -12,6 +12,7 @@ and the sum of all is what the user has.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ledger.insurance import insurance_share
 from ledger.models import AccountKind, EntryKind, LineKind
 from matching.messages.events import (
     ActivationRejected,
@@ -40,7 +41,6 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import ExecutionType
-from trading.models import insurance_share
 
 # Whose account: a user's id, a market's id, or None for the exchange's own.
 Owner = int | str | None

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from exchange_site import paging
-from exchange_site.api import ApiError
-from exchange_site.windows import Window
+from common.errors import ApiError
+from common.http import paging
+from common.http.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 

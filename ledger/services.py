@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from exchange_site.api import ApiError
-from exchange_site.idempotency import key_reused
+from common.errors import ApiError
+from common.idempotency import key_reused
 from ledger.models import (
     Account,
     AccountKind,
@@ -20,8 +20,8 @@ from ledger.models import (
     Wallet,
 )
 from ledger.posting_rules import Movement, deposit_movement
+from markets.conversions import units_text
 from matching.messages.limits import MAX_MONEY_UNITS
-from trading.conversions import units_text
 
 REQUESTED_MAX = 5  # deposits of a user that wait for an operator
 

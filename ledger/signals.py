@@ -1,5 +1,5 @@
-"""Every user has a wallet and accounts, and every market a cursor and accounts, from birth; the
-exchange's own accounts come with the tables."""
+"""Every user has a wallet and accounts, and every market accounts, from birth; the exchange's own
+accounts come with the tables."""
 
 from typing import Any
 
@@ -12,10 +12,9 @@ from ledger.models import (
     MARKET_ACCOUNT_KINDS,
     USER_ACCOUNT_KINDS,
     Account,
-    MarketCursor,
     Wallet,
 )
-from trading.models import Market, MarketStatus
+from markets.models import Market
 
 
 @receiver(post_save, sender=settings.AUTH_USER_MODEL)
@@ -28,8 +27,6 @@ def open_accounts_of_user(instance: Any, created: bool, **kwargs: Any) -> None:
 @receiver(post_save, sender=Market)
 def open_accounts_of_market(instance: Market, created: bool, **kwargs: Any) -> None:
     if created and not kwargs.get("raw"):
-        MarketStatus.objects.create(market=instance)
-        MarketCursor.objects.create(market=instance)
         Account.objects.bulk_create(Account(kind=k, market=instance) for k in MARKET_ACCOUNT_KINDS)
 
 

@@ -99,7 +99,7 @@ IMPORT_RULES = (
         frozenset({"msgspec", "redis", "structlog"}),
     ),
     # The command is where the pure part meets the site: it asks the one factory for its client.
-    ImportRule("matching.management", ("matching", "exchange_site.redis_client")),
+    ImportRule("matching.management", ("matching", "common.redis_client")),
     ImportRule("matching.apps", (), frozenset({"django"})),
     ImportRule("matching", (), banned=_DJANGO),
     ImportRule("trading", ("matching.messages", *_SITE_TOOLS)),
@@ -109,14 +109,14 @@ IMPORT_RULES = (
         (
             "matching.messages",
             "trading.models",
-            "trading.conversions",
-            "trading.outbox",
+            "markets.conversions",
+            "trading.commands.outbox",
             *_SITE_TOOLS,
         ),
     ),
     # Comparing rows with an engine takes an engine: replayed, nothing published.
     ImportRule(
-        "ledger.reconciliation",
+        "persistence.reconciliation",
         ("ledger", "matching.messages", "matching.runtime.replay", "trading.models", *_SITE_TOOLS),
     ),
     ImportRule("accounts", ("matching.messages", "exchange_site")),

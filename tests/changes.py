@@ -113,7 +113,7 @@ def owners_of(change: Change) -> dict[str, set[Any]]:
 
 def _add_owners(model: type[models.Model], row: Row, found: dict[str, set[Any]]) -> None:
     names = {f.attname for f in model._meta.concrete_fields}
-    if model._meta.db_table == "trading_market":
+    if model._meta.db_table == "markets_market":
         found["markets"].add(row["id"])
     if model._meta.db_table == "accounts_user":
         found["users"].add(row["id"])

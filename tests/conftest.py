@@ -51,7 +51,7 @@ def pytest_xdist_setupnodes() -> None:
 @pytest.fixture
 def redis_db() -> Iterator[redis.Redis]:
     """The process's Redis client, on an empty database of this test run's own."""
-    from exchange_site.redis_client import redis_client
+    from common.redis_client import redis_client
 
     client = redis_client()
     client.flushdb()

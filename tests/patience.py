@@ -7,7 +7,7 @@ from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from exchange_site import redis_client
+from common import redis_client
 from trading.intake import app
 
 PATIENCE_S = 300.0

@@ -131,7 +131,7 @@ def planted_imports(path: str, source: str) -> list[str]:
         ("matching/messages/__init__.py", "from ..core import engine"),
         ("matching/messages/codec.py", "import sortedcontainers"),
         ("matching/runtime/loop.py", "from django.conf import settings"),
-        ("matching/runtime/loop.py", "from exchange_site.redis_client import redis_client"),
+        ("matching/runtime/loop.py", "from common.redis_client import redis_client"),
         ("matching/runtime/loop.py", "import ledger"),
         ("matching/helpers.py", "from django.db import models"),
         ("matching/management/commands/runengine.py", "from trading.models import Market"),
@@ -148,9 +148,9 @@ def planted_imports(path: str, source: str) -> list[str]:
             "trading/services.py",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ledger import models",
         ),
-        ("ledger/projectors.py", "from trading.services import place_order"),
-        ("ledger/projectors.py", "from trading import services"),
-        ("ledger/projectors.py", "from matching.core.state import State"),
+        ("persistence/projection/projectors.py", "from trading.services import place_order"),
+        ("persistence/projection/projectors.py", "from trading import services"),
+        ("persistence/projection/projectors.py", "from matching.core.market.state import State"),
         ("accounts/services.py", "from trading.models import Order"),
         ("accounts/services.py", "from ledger.models import Wallet"),
         ("accounts/services.py", "from matching.core.engine import Engine"),
@@ -165,16 +165,16 @@ def test_planted_import_is_found(path: str, source: str) -> None:
     [
         ("matching/core/engine.py", "from collections import deque\nimport hashlib, msgspec"),
         ("matching/core/engine.py", "from sortedcontainers import SortedDict"),
-        ("matching/core/engine.py", "from matching.core.book import Book\nfrom . import book"),
+        ("matching/core/engine.py", "from matching.core.book.book import Book\nfrom . import book"),
         ("matching/core/engine.py", "from ..messages.events import Event"),
         ("matching/runtime/loop.py", "import time, redis, structlog\nimport matching.core.engine"),
         ("matching/management/commands/runengine.py", "from django.core import management"),
         ("matching/management/commands/runengine.py", "from matching.runtime.loop import run"),
         ("trading/services.py", "from matching.messages.commands import PlaceOrder"),
         ("trading/services.py", "from matching.messages import streams"),
-        ("trading/api.py", "from exchange_site.redis_client import redis_client"),
+        ("trading/http/orders.py", "from common.redis_client import redis_client"),
         ("ledger/models.py", "from trading.models import Market\nfrom trading import conversions"),
-        ("exchange_site/status.py", "from matching.runtime import x\nfrom ledger import models"),
+        ("console/status.py", "from matching.runtime import x\nfrom ledger import models"),
     ],
 )
 def test_import_in_order_passes(path: str, source: str) -> None:
@@ -265,7 +265,7 @@ def test_purity_in_order_passes(source: str) -> None:
         ("trading/services.py", "b'COPY trading_position FROM STDIN'"),
         ("exchange_site/admin.py", "Order.objects.create(x=1)"),
         ("accounts/services.py", "SQL = 'INSERT INTO trading_order (id) VALUES (1)'"),
-        ("matching/runtime/loop.py", "SQL = 'UPDATE trading_marketstatus SET state = 1'"),
+        ("matching/runtime/loop.py", "SQL = 'UPDATE markets_marketstatus SET state = 1'"),
     ],
 )
 def test_planted_second_writer_is_found(path: str, source: str) -> None:
@@ -275,8 +275,11 @@ def test_planted_second_writer_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("ledger/projectors.py", "SQL = 'UPDATE trading_order SET status = 1'"),
-        ("ledger/projectors.py", "Order.objects.filter(pk=1).update(status='open')"),
+        ("persistence/projection/projectors.py", "SQL = 'UPDATE trading_order SET status = 1'"),
+        (
+            "persistence/projection/projectors.py",
+            "Order.objects.filter(pk=1).update(status='open')",
+        ),
         ("trading/intake.py", "SQL = 'INSERT INTO trading_order (id) VALUES (1)'"),
         ("trading/intake.py", "SQL = 'UPDATE ledger_wallet SET x = 1'"),
         ("trading/services.py", "Order.objects.create(size_lots=1)"),
@@ -295,8 +298,8 @@ def test_writing_in_order_passes(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("trading/services.py", "redis_client().xadd(input_stream(m), {b'command': data})"),
-        ("exchange_site/status.py", "pipe.xadd(name, fields)"),
-        ("ledger/tasks.py", "client.execute_command('XADD', name, '*')"),
+        ("console/status.py", "pipe.xadd(name, fields)"),
+        ("persistence/tasks.py", "client.execute_command('XADD', name, '*')"),
         ("trading/services.py", "SCRIPT = \"redis.call('xadd', KEYS[1], '*')\""),
         ("matching/runtime/loop.py", "pipe.xadd(input_stream(market), {b'command': data})"),
         ("trading/prices.py", "NAME = 'orders:input:{BTC-PERP}'"),
@@ -310,10 +313,10 @@ def test_planted_writer_of_streams_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("trading/publisher.py", "pipe.xadd(input_stream(m), {b'command': data})"),
-        ("trading/publisher.py", "SCRIPT = \"redis.pcall('XADD', stream, '*')\""),
+        ("trading/commands/publisher.py", "pipe.xadd(input_stream(m), {b'command': data})"),
+        ("trading/commands/publisher.py", "SCRIPT = \"redis.pcall('XADD', stream, '*')\""),
         ("matching/runtime/loop.py", "pipe.xadd(output_stream(m), {b'entry': data}, id='1-0')"),
-        ("ledger/tasks.py", "client.xrange(output_stream(m))"),
+        ("persistence/tasks.py", "client.xrange(output_stream(m))"),
     ],
 )
 def test_streams_in_order_pass(path: str, source: str) -> None:

@@ -142,14 +142,14 @@ def _is_plain_value(node: ast.expr | None) -> bool:
     )
 
 
-INPUT_WRITER = "trading.publisher"
+INPUT_WRITER = "trading.commands.publisher"
 # Scripts that check and write at once; the engine's own one on its input only moves its clock.
-SCRIPTS_ON_STREAMS = ("matching.runtime.publish", "ledger.starting_points")
+SCRIPTS_ON_STREAMS = ("matching.runtime.publish", "persistence.recovery.starting_points")
 
 
 def check_streams(module: Module) -> Iterator[str]:
-    """`trading.publisher` alone writes what anybody asked for to input streams, `matching.runtime`
-    output streams; names of streams come from `matching.messages.streams`.
+    """`trading.commands.publisher` alone writes what anybody asked for to input streams,
+    `matching.runtime` output streams; names of streams come from `matching.messages.streams`.
     """
     for node in ast.walk(module.tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
@@ -158,7 +158,7 @@ def check_streams(module: Module) -> Iterator[str]:
             continue
         arguments = " ".join(ast.unparse(argument) for argument in node.args[:1])
         if not module.within("matching.runtime") or "input" in arguments.lower():
-            yield module.at(node, "only trading.publisher adds to an input stream")
+            yield module.at(node, "only trading.commands.publisher adds to an input stream")
     for node, text in strings(module):
         by_name = re.search(r"(?<!\w)xadd(?!\w)", text, re.IGNORECASE)
         if by_name and module.name not in (INPUT_WRITER, *SCRIPTS_ON_STREAMS):

@@ -7,15 +7,16 @@ from http import HTTPStatus
 import msgspec
 from django.db.models import QuerySet
 
-from exchange_site.api import ApiError
-from exchange_site.redis_client import request_redis_client
-from exchange_site.statements import read_all
-from exchange_site.windows import Window, window_of_keys
+from common.errors import ApiError
+from common.http.windows import Window, window_of_keys
+from common.postgres import read_all
+from common.redis_client import request_redis_client
+from markets.conversions import to_ms
+from markets.models import MarketStatus
+from markets.rules import MarketRules
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
-from trading.conversions import to_ms
-from trading.market_rules import MarketRules
 from trading.models import (
     CANDLE_INTERVALS_MS,
     LIVE_STATUSES,
@@ -24,7 +25,6 @@ from trading.models import (
     FundingPayment,
     FundingSettlement,
     Liquidation,
-    MarketStatus,
     Order,
     OutboxCommand,
     Position,

@@ -14,8 +14,8 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
-from exchange_site.api import ApiError
-from exchange_site.edge.addresses import address_of
+from common.errors import ApiError
+from common.http.addresses import address_of
 from exchange_site.edge.refusals import busy, refuse, too_many_waiting
 
 _HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from exchange_site.api import ApiError
+from common.errors import ApiError
 
 
 def request_timeout() -> ApiError:

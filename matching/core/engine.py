@@ -13,9 +13,13 @@ A command that already took effect causes nothing of its own. A refusal is an ev
 `RejectCode`.
 """
 
-from matching.core import snapshot
-from matching.core.amend import on_amend_order
-from matching.core.conditional import (
+from matching.core.market import snapshot
+from matching.core.market.invariants import check_turn
+from matching.core.market.prices import is_pricing, mark_stale, take_index_price
+from matching.core.market.rules import on_configure_market, on_set_market_state
+from matching.core.market.state import State, Turn
+from matching.core.orders.amend import on_amend_order
+from matching.core.orders.conditional import (
     cancel_orders_of_ended_positions,
     fire_triggers,
     next_timer_ms,
@@ -23,16 +27,12 @@ from matching.core.conditional import (
     on_set_countdown,
     run_timers,
 )
-from matching.core.funding import is_due, settle_funding
-from matching.core.invariants import check_turn
-from matching.core.liquidation import run_liquidations
-from matching.core.market_rules import on_configure_market, on_set_market_state
-from matching.core.money import on_adjust_margin, on_fund_insurance
-from matching.core.orders import on_cancel_all_orders, on_cancel_order, on_place_order
-from matching.core.position_index import CHANGES_KEPT, PositionIndex
-from matching.core.prices import is_pricing, mark_stale, take_index_price
-from matching.core.settlement import on_settle_market
-from matching.core.state import State, Turn
+from matching.core.orders.place import on_cancel_all_orders, on_cancel_order, on_place_order
+from matching.core.risk.funding import is_due, settle_funding
+from matching.core.risk.liquidation import run_liquidations
+from matching.core.risk.margin import on_adjust_margin, on_fund_insurance
+from matching.core.risk.position_index import CHANGES_KEPT, PositionIndex
+from matching.core.risk.settlement import on_settle_market
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,

@@ -10,7 +10,7 @@ snapshotted any more; a replay meets the same command and fails at it again.
 from typing import NamedTuple
 
 from matching.core.engine import Engine
-from matching.core.state import State
+from matching.core.market.state import State
 from matching.messages.codec import UndecodableMessage, decode_command, encode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.limits import MAX_TIME_MS

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import redis
 
-from matching.core import snapshot
+from matching.core.market import snapshot
 from matching.messages.snapshot import EngineSnapshot, SnapshotUnusable, decode_snapshot
 from matching.messages.streams import (
     ENTRY_FIELD,

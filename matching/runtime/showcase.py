@@ -10,8 +10,8 @@ import itertools
 import msgspec
 import redis
 
-from matching.core.book import BookSide
-from matching.core.state import State
+from matching.core.book.book import BookSide
+from matching.core.market.state import State
 from matching.messages.streams import (
     TOP_OF_BOOK_LEVELS_MAX,
     Depth,

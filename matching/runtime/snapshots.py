@@ -5,8 +5,8 @@ from typing import Any
 import redis
 import structlog
 
-from matching.core import snapshot
-from matching.core.state import State
+from matching.core.market import snapshot
+from matching.core.market.state import State
 from matching.messages.snapshot import SnapshotUnusable, decode_snapshot, encode_snapshot
 from matching.messages.streams import epoch_key, snapshots_key
 

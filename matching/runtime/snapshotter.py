@@ -27,7 +27,7 @@ from typing import NoReturn
 import redis
 import structlog
 
-from matching.core.state import State
+from matching.core.market.state import State
 from matching.runtime.snapshots import save_snapshot
 
 IN_PLACE_ROWS_MAX = 1_000

@@ -10,19 +10,19 @@ import pytest
 import redis
 from django.db import connection
 
-from accounts import refusals as refusals_module
-from accounts import sessions
-from accounts.models import EndReason, Session, User
-from accounts.refusals import (
+from accounts.access import refusals as refusals_module
+from accounts.access import sessions
+from accounts.access.refusals import (
     ENDED_SESSIONS_KEY,
     POSTGRES_REFRESH_S,
     REDIS_REFRESH_S,
     Refusals,
     announce_ended,
 )
+from accounts.access.tokens import read_access
+from accounts.models import EndReason, Session, User
 from accounts.services import resume_user, suspend_user
-from accounts.tokens import read_access
-from exchange_site.api import ApiError
+from common.errors import ApiError
 from tests.trading.client import PASSWORD, Api, make_trader
 
 pytestmark = pytest.mark.django_db

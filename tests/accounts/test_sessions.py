@@ -295,7 +295,7 @@ def test_an_expired_token_is_told_so_even_after_it_was_verified() -> None:
 def test_a_verified_token_is_remembered_only_until_it_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from accounts import authentication
+    from accounts.access import authentication
 
     trader = make_trader(0)
     assert trader.api.get("/user/orders").status == 200

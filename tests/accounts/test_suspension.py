@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import authentication, refusals
+from accounts.access import authentication, refusals
 from accounts.models import User
 from accounts.services import resume_user, suspend_user
 from tests.trading.client import PASSWORD, Api, make_trader

@@ -6,9 +6,9 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
-from exchange_site.groups import create_groups
+from console.groups import create_groups
+from markets.models import Market
 from tests.admin.factories import make_market, make_user, make_world
-from trading.models import Market
 
 
 @pytest.fixture

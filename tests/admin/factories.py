@@ -12,14 +12,13 @@ from accounts.models import User
 from ledger.models import (
     Account,
     AccountKind,
-    DeadLetter,
     Deposit,
     DepositStatus,
     EntryKind,
     JournalEntry,
-    MarketCursor,
     Posting,
 )
+from markets.models import LeverageTier, Market, MarketStatus
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
@@ -33,6 +32,8 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
+from persistence.models import DeadLetter, MarketCursor
+from prices.models import PriceSource, PriceSourceKind
 from tests.admin.recovery_rows import make_recovery_rows
 from tests.admin.sign_ins import make_sign_ins
 from trading.models import (
@@ -42,16 +43,11 @@ from trading.models import (
     FundingPayment,
     FundingSettlement,
     InsuranceTopUp,
-    LeverageTier,
     Liquidation,
-    Market,
-    MarketStatus,
     Order,
     OutboxCommand,
     Position,
     PositionLife,
-    PriceSource,
-    PriceSourceKind,
     Settlement,
     TraderLeverage,
     UserFeeTier,

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import redis
 
-from trading.models import Market
-from trading.prices.index import SourceState
-from trading.prices.reports import MarketReport, SourceReport, write_reports
+from markets.models import Market
+from prices.index import SourceState
+from prices.reports import MarketReport, SourceReport, write_reports
 
 
 def make_price_report(

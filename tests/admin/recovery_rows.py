@@ -5,7 +5,8 @@ import itertools
 from django.utils import timezone
 
 from accounts.models import User
-from ledger.models import (
+from markets.models import Market
+from persistence.models import (
     EngineSnapshotArchive,
     FaultKind,
     FaultResolution,
@@ -13,7 +14,6 @@ from ledger.models import (
     QuarantinedEntry,
     ReconcileRun,
 )
-from trading.models import Market
 
 _sequences = itertools.count(1)
 

@@ -1,7 +1,7 @@
 """Who came in, and who did not."""
 
+from accounts.access.sessions import Origin, open_session
 from accounts.models import SignInFailure, User
-from accounts.sessions import Origin, open_session
 
 ADDRESS = "203.0.113.7"
 

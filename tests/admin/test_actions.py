@@ -11,12 +11,13 @@ from django.db.models import Model
 from django.test import Client
 
 from accounts.models import User
-from exchange_site.groups import ACTIONS
-from exchange_site.record_urls import list_url, url_of
+from common.admin.record_urls import list_url, url_of
+from console.groups import ACTIONS
 from ledger.models import Deposit, DepositStatus, Wallet
+from markets.models import Market
 from matching.messages.vocabulary import MarketState, OrderStatus
 from tests.admin.factories import make_deposit, make_order, make_user
-from trading.models import Market, Order, OutboxCommand
+from trading.models import Order, OutboxCommand
 
 ClientOf = Callable[[str], Client]
 
@@ -111,7 +112,7 @@ def test_cancelling_asks_the_engine_once_per_live_order(
 def test_cancelling_many_at_once_is_refused_whole(
     client_of: ClientOf, market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange_site.admin_actions.ROWS_MAX", 1)
+    monkeypatch.setattr("common.admin.actions.ROWS_MAX", 1)
     orders = [make_order(make_user(), market) for _ in range(2)]
     page = act(client_of("support"), Order, "cancel_selected", orders)
     assert "at most 1 at a time" in page

@@ -11,8 +11,9 @@ from django.test import Client
 from playwright.sync_api import Page, Response, sync_playwright
 
 from accounts.models import User
-from exchange_site.record_urls import list_url, url_of
+from common.admin.record_urls import list_url, url_of
 from ledger.models import Deposit, JournalEntry, Posting, Wallet
+from markets.models import LeverageTier, Market, MarketStatus
 from matching.messages.vocabulary import (
     MarketState,
     OrderStatus,
@@ -20,20 +21,17 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
+from prices.models import PriceSource
 from tests.admin.factories import make_market, make_order, make_user, make_world
 from tests.patience import PATIENCE_S
 from trading.models import (
     Fill,
     FundingSettlement,
     InsuranceTopUp,
-    LeverageTier,
     Liquidation,
-    Market,
-    MarketStatus,
     Order,
     OutboxCommand,
     Position,
-    PriceSource,
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -11,17 +11,13 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.access.sessions import Origin, open_session
 from accounts.models import User
-from accounts.sessions import Origin, open_session
-from exchange_site.record_urls import list_url, url_of
+from common.admin.record_urls import list_url, url_of
+from markets.models import Market
+from prices.models import PriceSource
 from tests.admin.factories import make_deposit, make_order, make_top_up, make_user
-from trading.models import (
-    FeeTier,
-    Market,
-    OutboxCommand,
-    PriceSource,
-    UserFeeTier,
-)
+from trading.models import FeeTier, OutboxCommand, UserFeeTier
 
 ClientOf = Callable[[str], Client]
 

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from exchange_site.groups import ACTIONS, create_groups
+from console.groups import ACTIONS, create_groups
 from tests.admin.factories import make_user
 
 pytestmark = pytest.mark.django_db

@@ -8,17 +8,18 @@ import pytest
 from django.db.models import Model
 
 from accounts.models import User
-from exchange_site.admin_base import Table
-from ledger.journal_tables import (
+from common.admin.base import Table
+from ledger.models import AccountKind, EntryKind, JournalEntry
+from markets.models import Market
+from tests.admin.factories import account, make_market, make_order, make_user, post
+from trading.admin.journal import (
     journal_of_fill,
     journal_of_funding,
     journal_of_liquidation,
     journal_of_order,
     journal_of_settlement,
 )
-from ledger.models import AccountKind, EntryKind, JournalEntry
-from tests.admin.factories import account, make_market, make_order, make_user, post
-from trading.models import Fill, FundingSettlement, Liquidation, Market, Order, Settlement
+from trading.models import Fill, FundingSettlement, Liquidation, Order, Settlement
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from exchange_site.record_urls import url_of
-from trading.models import LeverageTier, Market, OutboxCommand
+from common.admin.record_urls import url_of
+from markets.models import LeverageTier, Market
+from trading.models import OutboxCommand
 
 ClientOf = Callable[[str], Client]
 
@@ -126,7 +127,7 @@ def test_tick_and_lot_stay_as_they_were_born(client_of: ClientOf, market: Market
 
 
 def test_a_market_is_made_with_its_accounts(client_of: ClientOf) -> None:
-    page = post(client_of("risk"), reverse("admin:trading_market_add"), NEW)
+    page = post(client_of("risk"), reverse("admin:markets_market_add"), NEW)
     assert "on their way to its engine" in page
     made = Market.objects.get(pk="ETH-PERP")
     assert (made.config_version, made.min_size_lots, made.status.state) == (1, 2, "PRE_OPEN")
@@ -178,7 +179,7 @@ def test_a_market_is_made_with_its_accounts(client_of: ClientOf) -> None:
 def test_rules_that_cannot_be_are_refused_in_words(
     client_of: ClientOf, market: Market, change: dict[str, str], complaint: str
 ) -> None:
-    page = post(client_of("risk"), reverse("admin:trading_market_add"), NEW | change)
+    page = post(client_of("risk"), reverse("admin:markets_market_add"), NEW | change)
     assert complaint in page
     assert Market.objects.count() == 1
     assert not OutboxCommand.objects.exists()

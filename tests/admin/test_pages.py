@@ -17,15 +17,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts.access.sessions import Origin, open_session
 from accounts.models import Session, User
-from accounts.sessions import Origin, open_session
-from exchange_site.admin_lists import RecordsList
-from exchange_site.record_urls import list_url, url_of
+from common.admin.lists import RecordsList
+from common.admin.record_urls import list_url, url_of
 from ledger.models import Account, JournalEntry, Posting, Wallet
+from markets.models import Market, MarketStatus
+from markets.rules import forget_markets, market_rules
 from tests.admin.factories import NOW, make_order, make_trade, make_user, make_world
-from trading.answers import position_answer
-from trading.market_rules import forget_markets, market_rules
-from trading.models import Candle, Fill, Market, MarketStatus, Order, OutboxCommand, Position
+from trading.http.answers import position_answer
+from trading.models import Candle, Fill, Order, OutboxCommand, Position
 
 ClientOf = Callable[[str], Client]
 Rows = Callable[[], AbstractContextManager[Market]]
@@ -34,8 +35,8 @@ MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 OURS = [m for m in MODELS if m._meta.app_label in {"accounts", "trading", "ledger"}]
 EDITED = {
     "accounts.User",
-    "trading.Market",
-    "trading.PriceSource",
+    "markets.Market",
+    "prices.PriceSource",
     "trading.FeeTier",
     "trading.UserFeeTier",
 }
@@ -87,7 +88,7 @@ def test_rows_of_lists_are_those_of_django_s_own_tag(
 
 @pytest.mark.parametrize("key", [7, "BTC-PERP", "a_b/c?d&e=f'g", "ä ö", '"<b>%'])
 def test_addresses_of_records_are_those_of_django(key: int | str) -> None:
-    assert url_of(Market, key) == reverse("admin:trading_market_change", args=[quote(key)])
+    assert url_of(Market, key) == reverse("admin:markets_market_change", args=[quote(key)])
 
 
 @by_label

@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from exchange_site.record_urls import list_url, url_of
+from common.admin.record_urls import list_url, url_of
 from ledger.models import JournalEntry
+from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import ExecutionType, OrderStatus, OrderType, Role, Side
 from tests.admin.factories import make_funding, make_liquidation, make_order, make_user
 from trading.models import (
@@ -24,8 +25,6 @@ from trading.models import (
     FundingSettlement,
     InsuranceTopUp,
     Liquidation,
-    Market,
-    MarketStatus,
     Order,
     OutboxCommand,
     UserFeeTier,

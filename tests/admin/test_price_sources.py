@@ -13,19 +13,20 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
-from exchange_site import redis_client as clients
-from exchange_site.groups import ACTIONS
-from exchange_site.record_urls import list_url, url_of
+from common import redis_client as clients
+from common.admin.record_urls import list_url, url_of
+from console.groups import ACTIONS
+from markets.models import Market
+from prices.index import SourceState
+from prices.models import PriceSource, PriceSourceKind
 from tests.admin.factories import make_market
 from tests.admin.price_reports import make_price_report
 from tests.admin.test_actions import act
 from tests.prices.venue import PlayedVenue
-from trading.models import Market, PriceSource, PriceSourceKind
-from trading.prices.index import SourceState
 
 ClientOf = Callable[[str], Client]
 
-ADD = reverse("admin:trading_pricesource_add")
+ADD = reverse("admin:prices_pricesource_add")
 KRAKEN = {"kind": "ccxt", "venue": "kraken", "symbol": "BTC/USD", "weight": "2", "enabled": "on"}
 
 
@@ -147,7 +148,7 @@ def test_only_risk_sets_and_asks_sources(
     act(client, PriceSource, "check_now", [source])
     assert bool(venue.asked) == may
     assert client.get(url_of(PriceSource, source.pk)).status_code == HTTPStatus.OK
-    delete = reverse("admin:trading_pricesource_delete", args=[source.pk])
+    delete = reverse("admin:prices_pricesource_delete", args=[source.pk])
     assert client.post(delete, {"post": "yes"}).status_code == HTTPStatus.FORBIDDEN
 
 

@@ -13,12 +13,11 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from exchange_site import redis_client as clients
+from common import redis_client as clients
+from console.health import latest
+from console.status import ExchangeStatus, Level, exchange_status
 from exchange_site.embedded.health import monitor_headers
-from exchange_site.health import latest
-from exchange_site.status import ExchangeStatus, Level, exchange_status
-from ledger.models import MarketCursor
-from ledger.worker_heartbeat import beat
+from markets.models import Market, MarketStatus
 from matching.messages.codec import encode_command, encode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import OutputEntry
@@ -31,6 +30,11 @@ from matching.messages.streams import (
     output_stream,
 )
 from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
+from persistence.models import MarketCursor
+from persistence.worker_heartbeat import beat
+from prices.index import SourceState
+from prices.models import PriceSource
+from prices.reports import report_key
 from tests.admin.factories import (
     make_command,
     make_market,
@@ -39,9 +43,7 @@ from tests.admin.factories import (
     make_world,
 )
 from tests.admin.price_reports import make_price_report
-from trading.models import Liquidation, Market, MarketStatus, PriceSource
-from trading.prices.index import SourceState
-from trading.prices.reports import report_key
+from trading.models import Liquidation
 
 MARKET = "BTC-PERP"
 
@@ -389,7 +391,7 @@ def test_health_without_postgres(monkeypatch: pytest.MonkeyPatch, free_closed_po
 def test_health_is_worked_out_once_however_often_it_is_asked(
     running: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchange_site.health.FRESH_FOR_S", 3_600)
+    monkeypatch.setattr("console.health.FRESH_FOR_S", 3_600)
     taken = {Client(headers=monitor_headers()).get("/health").json()["takenMs"] for _ in range(5)}
     assert len(taken) == 1
 

@@ -54,7 +54,9 @@ def _unquiet(exchange: Exchange) -> list[str]:
             if count:
                 reasons.append(f"{count} {what}")
         with exchange.store() as client:
-            for market, seq in database.execute("SELECT market_id, seq FROM ledger_marketcursor"):
+            for market, seq in database.execute(
+                "SELECT market_id, seq FROM persistence_marketcursor"
+            ):
                 info: Any = client.xinfo_stream(output_stream(market))
                 lag = int(info["last-generated-id"].split(b"-")[0]) - seq
                 if not 0 <= lag <= 2:  # prices go on, about one command a second
@@ -77,7 +79,7 @@ class Books:
         self.requests = requests
         database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         self.cursors: dict[str, int] = dict(
-            database.execute("SELECT market_id, seq FROM ledger_marketcursor")
+            database.execute("SELECT market_id, seq FROM persistence_marketcursor")
         )
         self.orders: dict[int, dict[str, Any]] = {}
         self.by_client_id: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -108,7 +110,7 @@ class Books:
             self.candles = cursor.execute("SELECT * FROM trading_candle").fetchall()
             self.units_per_tick_lot: dict[str, int] = {
                 row["id"]: int(row["tick_size"] * row["lot_size"] * MONEY_UNITS_PER_CURRENCY)
-                for row in cursor.execute("SELECT id, tick_size, lot_size FROM trading_market")
+                for row in cursor.execute("SELECT id, tick_size, lot_size FROM markets_market")
             }
             self.wallets = cursor.execute("SELECT * FROM ledger_wallet").fetchall()
         self.deposits: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -280,7 +282,7 @@ def book_differences(exchange: Exchange) -> list[str]:
     for _ in range(20):
         with exchange.database() as database, exchange.store() as client:
             differences = []
-            for (market,) in database.execute("SELECT id FROM trading_market").fetchall():
+            for (market,) in database.execute("SELECT id FROM markets_market").fetchall():
                 differences += _market_book_differences(database, client, market)
         if not differences:
             return []

@@ -17,10 +17,11 @@ from types import FrameType
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
+from markets.models import LeverageTier, Market
 from matching.messages.vocabulary import MarketState
+from prices.demo_markets import DEMO_TIERS, DemoMarket
 from trading import services
-from trading.models import LeverageTier, Market, OutboxCommand
-from trading.prices.demo_markets import DEMO_TIERS, DemoMarket
+from trading.models import OutboxCommand
 
 MILLION = 1_000_000
 THIRD_MARKET = DemoMarket(

@@ -9,9 +9,10 @@ import pytest
 import redis
 
 from ledger.services import deposit
+from markets.models import Market
 from tests.clients.conftest import run, with_path_to
 from tests.trading.test_intake_served import Served
-from trading.models import Market, Order
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

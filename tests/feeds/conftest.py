@@ -23,9 +23,9 @@ from matching.messages.codec import encode_entry
 from matching.messages.events import Event, OrderAccepted, OutputEntry, Trade, TradeLeg
 from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
 from matching.messages.vocabulary import ExecutionType, Side
+from prices.demo_markets import DEMO_MARKETS
 from tests.patience import PATIENCE_S
 from tests.trading.client import token_of
-from trading.prices.demo_markets import DEMO_MARKETS
 
 MARKET = "BTC-PERP"
 

@@ -5,6 +5,9 @@ from typing import Any, get_args
 
 import pytest
 
+from feeds.account import account_message, accounts_of, orders_of
+from feeds.labels import Labels
+from feeds.scale import Scale
 from matching.messages.events import (
     CancelRejected,
     CountdownSet,
@@ -24,9 +27,6 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import CancelReason, ExecutionType, RejectCode, Side
-from trading.feeds.account import account_message, accounts_of, orders_of
-from trading.feeds.labels import Labels
-from trading.feeds.scale import Scale
 
 SCALE = Scale(
     market_id="BTC-PERP",

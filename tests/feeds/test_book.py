@@ -4,9 +4,9 @@ import random
 from decimal import Decimal
 from typing import Any
 
+from feeds.book import OLDER_DEPTHS_TOLERATED, BookFeed
+from feeds.scale import Scale
 from matching.messages.streams import Depth
-from trading.feeds.book import OLDER_DEPTHS_TOLERATED, BookFeed
-from trading.feeds.scale import Scale
 
 SCALE = Scale("BTC-PERP", Decimal("0.1"), Decimal("0.001"), 100)
 Levels = list[tuple[int, int]]

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
 from exchange_site.embedded.parts import api_command
+from feeds.app import CONNECTIONS_PER_ADDRESS_MAX, refusal
 from tests.feeds.conftest import (
     MARKET,
     Feeds,
@@ -23,7 +24,6 @@ from tests.feeds.conftest import (
     subscribed_account,
 )
 from tests.patience import PATIENCE_S
-from trading.feeds.app import CONNECTIONS_PER_ADDRESS_MAX, refusal
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from accounts.models import User
+from feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 from matching.messages.events import OrderCancelled, PositionChanged
 from matching.messages.streams import Ticker, depth_key, output_stream, ticker_key
 from matching.messages.vocabulary import CancelReason, MarketState
@@ -26,7 +27,6 @@ from tests.feeds.conftest import (
 )
 from tests.patience import PATIENCE_S
 from tests.trading.client import token_of
-from trading.feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 
 NewUser = Callable[[str], User]
 BOOK, TRADES, TICKER = f"book:{MARKET}", f"trades:{MARKET}", f"ticker:{MARKET}"

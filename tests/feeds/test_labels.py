@@ -8,12 +8,12 @@ import redis
 from django.db import connection
 
 from accounts.models import User
+from feeds import labels
+from feeds.labels import ClientOrderIds
 from tests.feeds.conftest import MARKET, Feeds, leg, trade
 from tests.feeds.test_feeds import NewUser, accepted, subscribed_account
 from tests.trading.client import Trader, make_market, make_trader, set_ticker
 from tests.trading.servers import SilentServer
-from trading.feeds import labels
-from trading.feeds.labels import ClientOrderIds
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,9 +10,9 @@ from accounts.models import User
 from exchange_site.embedded import redis_server
 from exchange_site.embedded.child import Child
 from exchange_site.embedded.ports import free_port
-from ledger.models import MarketCursor
-from ledger.starting_points import make_starting_point
 from matching.messages.streams import ENTRY_FIELD, output_stream
+from persistence.models import MarketCursor
+from persistence.recovery.starting_points import make_starting_point
 from tests.feeds.conftest import (
     MARKET,
     Ear,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from accounts.authentication import TokenUser
-from exchange_site.api import ApiError
-from trading.feeds import connection as connection_module
-from trading.feeds import identity
-from trading.feeds.connection import Connection
+from accounts.access.authentication import TokenUser
+from common.errors import ApiError
+from feeds import connection as connection_module
+from feeds import identity
+from feeds.connection import Connection
 
 DEADLINE_S = 60
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from feeds.output import Position
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import epoch_start, epoch_text
-from trading.feeds.output import Position
 
 FIRST = Position(seq=130, epoch=b"one", name="one")
 SET_BACK = Position(seq=130, epoch=b"two-100", name="two", start_seq=100, reused_seq=MAX_ID)

@@ -4,10 +4,10 @@ import pytest
 from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange_site.redis_client import redis_client
+from common.redis_client import redis_client
+from markets.models import Market
+from markets.rules import forget_markets
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
-from trading.market_rules import forget_markets
-from trading.models import Market
 from trading.services import configure_market
 
 

@@ -21,7 +21,7 @@ from exchange_site.embedded.ports import free_port
 from matching.messages.commands import UpdateIndexPrice
 from tests.feeds.conftest import database_url
 from tests.patience import PATIENCE_S
-from trading.publisher import publish_command
+from trading.commands.publisher import publish_command
 
 MARKET = "BTC-PERP"
 MARK_TICKS = 500_000  # 50,000.0

@@ -18,18 +18,20 @@ from django.db.models import F, Sum
 from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.held import HOLD_OF_ORDERS
-from ledger.models import AccountKind, MarketCursor, Posting
-from ledger.reconciliation import wallet_differences
+from ledger.models import AccountKind, Posting
+from markets.models import Market
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, PlaceOrder
 from matching.messages.holds import band_edges
 from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Role, Side
+from persistence.models import MarketCursor
+from persistence.reconciliation import wallet_differences
 from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.matching.naive import Happening, NaiveBook, NaiveOrder
 from tests.matching.test_against_naive import MARK, seeded_commands
 from trading import services
-from trading.models import Fill, Market, Order, OutboxCommand, Position
-from trading.outbox import command_of_order, command_of_row
-from trading.publisher import publish_commands
+from trading.commands.outbox import command_of_order, command_of_row
+from trading.commands.publisher import publish_commands
+from trading.models import Fill, Order, OutboxCommand, Position
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 

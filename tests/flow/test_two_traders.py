@@ -14,7 +14,7 @@ from django.test import Client
 
 from accounts.models import User
 from ledger.models import AccountKind, JournalEntry, Posting, Wallet
-from ledger.reconciliation import wallet_differences
+from persistence.reconciliation import wallet_differences
 from tests.flow.exchange import Exchange, Trader, wait_for
 from trading.models import Fill, Order, Position
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from ledger.batch import EPOCH
 from ledger.models import (
     Account,
     AccountKind,
@@ -13,10 +12,11 @@ from ledger.models import (
     Posting,
     Wallet,
 )
-from ledger.persistence import persist_market
-from ledger.reconciliation import wallet_differences
-from ledger.reconciliation.differences import run_check
-from ledger.reconciliation.money_checks import CONSERVATION
+from persistence.projection.batch import EPOCH
+from persistence.reading import persist_market
+from persistence.reconciliation import wallet_differences
+from persistence.reconciliation.differences import run_check
+from persistence.reconciliation.money_checks import CONSERVATION
 from tests.ledger.world import (
     FIRST_TIME_MS,
     World,

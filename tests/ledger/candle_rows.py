@@ -1,7 +1,8 @@
 """What Postgres holds of candles, for tests that have Django at hand."""
 
+from markets.models import Market
 from tests.ledger.naive_candles import candle_differences
-from trading.models import Candle, Fill, Market
+from trading.models import Candle, Fill
 
 
 def differences_of_candles() -> list[str]:

@@ -15,10 +15,8 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
-from ledger.batch import EPOCH
 from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Posting, Wallet
-from ledger.persistence import persist_market
-from ledger.starting_points import make_starting_point
+from markets.models import Market
 from matching.core.engine import Engine
 from matching.messages import commands as c
 from matching.messages.codec import decode_command, encode_entry
@@ -34,9 +32,12 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
+from persistence.projection.batch import EPOCH
+from persistence.reading import persist_market
+from persistence.recovery.starting_points import make_starting_point
 from tests.ledger.world import make_user
-from trading.models import Market, Order, OutboxCommand
-from trading.outbox import NOT_YET, command_of_order, command_of_row
+from trading.commands.outbox import NOT_YET, command_of_order, command_of_row
+from trading.models import Order, OutboxCommand
 
 MILLION = 1_000_000
 START_MS = 1_760_000_000_000

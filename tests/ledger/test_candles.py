@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from ledger import bulk, persistence
-from ledger.persistence import persist_market
+from markets.models import LeverageTier
 from matching.messages.events import Trade
 from matching.messages.vocabulary import ExecutionType, Side
+from persistence import reading
+from persistence.reading import persist_market
+from persistence.writing import bulk
 from tests.ledger.candle_rows import differences_of_candles
 from tests.ledger.naive_candles import candle_differences
 from tests.ledger.world import World, leg, position
 from tests.trading.client import Answer, Api, forget_caches
-from trading.models import Candle, Fill, LeverageTier
+from trading.models import Candle, Fill
 
 # 2026-01-02 03:59:00: the last minute of the hour 03, and of the four hours from 00:00.
 MINUTE_MS = 1_767_326_340_000
@@ -212,7 +214,7 @@ def test_a_crash_between_batches_counts_no_trade_twice(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection dies with the candles of the second batch written and not committed."""
-    monkeypatch.setattr(persistence, "BATCH_ENTRIES", 2)
+    monkeypatch.setattr(reading, "BATCH_ENTRIES", 2)
     trade_in_two_minutes(world)
     world.publish()
     persist_market(world.market_id, up_to_seq=2)

@@ -6,14 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.batch import PoisonEntry
-from ledger.engine_rows import engine_snapshot_of_rows
-from ledger.models import (
-    AccountKind,
-    EntryKind,
-    MarketCursor,
-)
-from ledger.persistence import persist_market
+from ledger.models import AccountKind, EntryKind
 from matching.messages import events
 from matching.messages.codec import decode_command
 from matching.messages.commands import ActivateOrder
@@ -26,6 +19,10 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
+from persistence.models import MarketCursor
+from persistence.projection.batch import PoisonEntry
+from persistence.reading import persist_market
+from persistence.recovery.engine_rows import engine_snapshot_of_rows
 from tests.ledger.by_hand import at, hold_more, journal, persist, wallet
 from tests.ledger.prices import mark_price
 from tests.ledger.world import (

@@ -9,16 +9,18 @@ import pytest
 from django.db import connection
 from django.db.models import F, Sum
 
-from ledger.engine_rows import engine_snapshot_of_rows
-from ledger.models import Account, AccountKind, MarketCursor, Posting, Wallet
-from ledger.reconciliation import wallet_differences
-from ledger.reconciliation.differences import run_check
-from ledger.reconciliation.lives import POSITION_LIVES
-from ledger.reconciliation.market_checks import POSITIONS
-from matching.core import snapshot
+from ledger.models import Account, AccountKind, Posting, Wallet
+from markets.models import MarketStatus
+from matching.core.market import snapshot
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import OrderStatus
+from persistence.models import MarketCursor
+from persistence.reconciliation import wallet_differences
+from persistence.reconciliation.differences import run_check
+from persistence.reconciliation.lives import POSITION_LIVES
+from persistence.reconciliation.market_checks import POSITIONS
+from persistence.recovery.engine_rows import engine_snapshot_of_rows
 from tests.ledger.candle_rows import differences_of_candles
 from tests.ledger.miniature import Miniature
 from trading.models import (
@@ -27,7 +29,6 @@ from trading.models import (
     FundingPayment,
     FundingSettlement,
     Liquidation,
-    MarketStatus,
     Order,
     OutboxCommand,
     Position,
@@ -36,7 +37,11 @@ from trading.models import (
 )
 
 STEPS = 500
-SINCE_LAST_MARK = ("basis", "stuck", "last_arrival")  # begin anew, see `ledger.engine_rows`
+SINCE_LAST_MARK = (
+    "basis",
+    "stuck",
+    "last_arrival",
+)  # begin anew, see `persistence.recovery.engine_rows`
 
 
 def total(rows, field: str) -> int:

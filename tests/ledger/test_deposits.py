@@ -3,15 +3,15 @@ import json
 import pytest
 from rest_framework.test import APIClient
 
-from exchange_site.api import ApiError
+from common.errors import ApiError
 from ledger import services
 from ledger.models import Deposit, DepositStatus, JournalEntry, Posting, Wallet
-from ledger.reconciliation import wallet_differences
+from markets.conversions import units_text
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import Side
+from persistence.reconciliation import wallet_differences
 from tests.ledger.world import in_threads, make_market, make_order, make_user
 from tests.trading.client import token_of
-from trading.conversions import units_text
 
 RUBBISH_AMOUNTS: list[object] = [
     None, "", "x", True, [], {}, 0, -1, "0.0000001", "1e400", "NaN", 10**30,

@@ -7,13 +7,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
-from exchange_site.api import ApiError
-from exchange_site.groups import create_groups
-from exchange_site.record_urls import list_url, url_of
-from ledger import faults, tasks
-from ledger.models import FaultResolution, PersistenceFault, QuarantinedEntry
+from common.admin.record_urls import list_url, url_of
+from common.errors import ApiError
+from console.groups import create_groups
 from matching.messages.codec import encode_entry
 from matching.messages.streams import output_stream
+from persistence import faults, tasks
+from persistence.models import FaultResolution, PersistenceFault, QuarantinedEntry
 from tests.ledger.prices import mark_price
 from tests.ledger.world import make_user, open_market, rows
 

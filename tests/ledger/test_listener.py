@@ -11,15 +11,15 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from ledger import listener as listener_module
-from ledger import persistence, tasks
-from ledger.listener import OutputStreamListener
-from ledger.models import MarketCursor
-from ledger.reconciliation import wallet_differences
-from ledger.worker_heartbeat import WORKER_HEARTBEAT_KEY, beat
 from matching.messages.codec import encode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD, epoch_key, output_stream
+from persistence import listener as listener_module
+from persistence import reading, tasks
+from persistence.listener import OutputStreamListener
+from persistence.models import MarketCursor
+from persistence.reconciliation import wallet_differences
+from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY, beat
 from tests.ledger.prices import mark_price
 from tests.ledger.session import write_session
 from tests.ledger.world import make_market, open_market, rows
@@ -86,7 +86,7 @@ def test_a_stopped_market_holds_up_no_other_and_goes_on_when_mended(world, liste
     other = OutputEntry(seq=1, input_id="1-0", time_ms=1, command_id=0, events=())
     world.redis_db.xadd(output_stream("ETH-PERP"), {ENTRY_FIELD: encode_entry(other)}, id="1-0")
     wait_until(lambda: cursor_of("ETH-PERP") == 1, "the other market")
-    wait_until(lambda: world.market_id in persistence._faults_reported, "the fault's report")
+    wait_until(lambda: world.market_id in reading._faults_reported, "the fault's report")
     assert cursor_of(world.market_id) == 0
     world.redis_db.delete(output_stream(world.market_id))
     world.publish(first, second)

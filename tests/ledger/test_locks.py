@@ -14,15 +14,15 @@ import psycopg
 from django.db import connection
 
 from ledger.models import Wallet
-from ledger.persistence import persist_market
 from matching.messages.vocabulary import Side
+from persistence.reading import persist_market
 from tests.ledger.prices import mark_price
 from tests.ledger.test_conditional_orders import place_stop, triggered
 from tests.ledger.test_perpetual_events import open_positions
 from tests.ledger.world import World
 from tests.trading.client import make_market, make_trader, set_ticker
 from tests.trading.test_together import new_order
-from trading.services.placing import place_together
+from trading.orders.place import place_together
 
 DEADLINE_S = 60
 

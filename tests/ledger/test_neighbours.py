@@ -4,11 +4,7 @@ goes wrong with one of them is that one's own."""
 import pytest
 import redis
 
-from ledger import archive, persistence, tasks
-from ledger import listener as listener_module
-from ledger.listener import OutputStreamListener
-from ledger.models import PersistenceFault
-from ledger.projectors import project
+from markets.models import Market
 from matching.messages.codec import encode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import OutputEntry
@@ -19,12 +15,17 @@ from matching.messages.streams import (
     output_stream,
     snapshots_key,
 )
+from persistence import listener as listener_module
+from persistence import reading, tasks
+from persistence.listener import OutputStreamListener
+from persistence.models import PersistenceFault
+from persistence.projection.projectors import project
+from persistence.recovery import archive
 from tests.ledger.test_listener import cursor_of, wait_until
 from tests.ledger.world import open_market
 from tests.patience import PATIENCE_S
-from trading.models import Market
-from trading.publisher import publish_commands
-from trading.services import resending
+from trading.commands import resend
+from trading.commands.publisher import publish_commands
 
 WELL = "ETH-PERP"
 
@@ -84,7 +85,7 @@ def test_an_entry_that_nobody_foresaw_is_poison_that_an_operator_sees(world, mon
 
     first, second = world.say(), world.say()
     world.publish(first, second)
-    monkeypatch.setattr(persistence, "project", faulty)
+    monkeypatch.setattr(reading, "project", faulty)
     tasks.persist_market(world.market_id)
     fault = PersistenceFault.objects.get()
     assert (fault.kind, fault.reason) == ("PoisonEntry", "OverflowError: too large")
@@ -113,8 +114,8 @@ def test_archiving_and_resending_see_to_the_others(world, monkeypatch, fault):
             raise fault
         return 3
 
-    monkeypatch.setattr(resending, "_resend", resent)
-    assert resending.resend_unseen_commands() == 3
+    monkeypatch.setattr(resend, "_resend", resent)
+    assert resend.resend_unseen_commands() == 3
     assert set(asked) == set(Market.objects.values_list("pk", flat=True))
 
 
@@ -122,9 +123,9 @@ def test_a_redis_that_is_away_ends_the_run(world, monkeypatch):
     def away(_market):
         raise redis.ConnectionError("away")
 
-    monkeypatch.setattr(resending, "_resend", away)
+    monkeypatch.setattr(resend, "_resend", away)
     with pytest.raises(redis.ConnectionError):
-        resending.resend_unseen_commands()
+        resend.resend_unseen_commands()
 
 
 def test_a_command_with_no_stream_to_go_to_holds_up_no_other(world):

@@ -7,15 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger.batch import PoisonEntry
-from ledger.engine_rows import engine_snapshot_of_rows
-from ledger.models import (
-    AccountKind,
-    EntryKind,
-    MarketCursor,
-    Posting,
-)
-from ledger.persistence import persist_market
+from ledger.models import AccountKind, EntryKind, Posting
+from markets.models import MarketStatus
 from matching.messages import events
 from matching.messages.events import TradeLeg
 from matching.messages.vocabulary import (
@@ -24,6 +17,10 @@ from matching.messages.vocabulary import (
     Side,
     StateReason,
 )
+from persistence.models import MarketCursor
+from persistence.projection.batch import PoisonEntry
+from persistence.reading import persist_market
+from persistence.recovery.engine_rows import engine_snapshot_of_rows
 from tests.ledger.by_hand import at, held_position, hold_more, journal, persist, wallet
 from tests.ledger.prices import mark_price
 from tests.ledger.world import (
@@ -39,7 +36,6 @@ from trading.models import (
     FundingPayment,
     FundingSettlement,
     Liquidation,
-    MarketStatus,
     Position,
     PositionLife,
     Settlement,

@@ -5,14 +5,17 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from ledger import bulk, persistence, services
-from ledger.batch import EPOCH, PoisonEntry
-from ledger.models import Account, AccountKind, DeadLetter, MarketCursor, Posting, Wallet
-from ledger.persistence import persist_market
-from ledger.reconciliation import wallet_differences
+from ledger import services
+from ledger.models import Account, AccountKind, Posting, Wallet
 from matching.messages.events import CommandRejected
 from matching.messages.streams import dead_letter_stream, output_stream
 from matching.messages.vocabulary import RejectCode
+from persistence import reading
+from persistence.models import DeadLetter, MarketCursor
+from persistence.projection.batch import EPOCH, PoisonEntry
+from persistence.reading import persist_market
+from persistence.reconciliation import wallet_differences
+from persistence.writing import bulk
 from tests.ledger.prices import mark_price
 from tests.ledger.world import (
     DEPOSIT_UNITS,
@@ -124,7 +127,7 @@ def test_any_batch_size_gives_the_same_rows(session, monkeypatch):
     whole = _rows_of_one_batch(session)
     for batch_entries in range(1, 13):
         _put_back(session)
-        monkeypatch.setattr(persistence, "BATCH_ENTRIES", batch_entries)
+        monkeypatch.setattr(reading, "BATCH_ENTRIES", batch_entries)
         assert persist_market(session.market_id) == 12
         assert rows(session) == whole
 
@@ -167,12 +170,12 @@ def _put_back(session):
         )
         cursor.execute("UPDATE trading_outboxcommand SET applied_seq = NULL")
         cursor.execute(
-            "UPDATE trading_marketstatus SET state = 'PRE_OPEN', applied_config_version = 0,"
+            "UPDATE markets_marketstatus SET state = 'PRE_OPEN', applied_config_version = 0,"
             " mark_price_ticks = 0, index_price_ticks = 0, last_price_ticks = 0,"
             " mark_price_at = NULL"
         )
         cursor.execute(
-            "UPDATE ledger_marketcursor SET seq = 0, input_id = '0-0', entry_time_ms = 0"
+            "UPDATE persistence_marketcursor SET seq = 0, input_id = '0-0', entry_time_ms = 0"
         )
         for column in ("available", "held"):
             cursor.execute(
@@ -194,7 +197,7 @@ def test_persisting_twice_changes_nothing(session):
 def test_ten_threads_at_once_apply_everything_once(session, monkeypatch):
     whole = _rows_of_one_batch(session)
     _put_back(session)
-    monkeypatch.setattr(persistence, "BATCH_ENTRIES", 2)
+    monkeypatch.setattr(reading, "BATCH_ENTRIES", 2)
 
     def until_done():
         while MarketCursor.objects.get(market=session.market).seq < 12:

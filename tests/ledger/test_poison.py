@@ -2,11 +2,11 @@
 
 import pytest
 
-from ledger.batch import PoisonEntry, SequenceGap
-from ledger.persistence import persist_market
-from ledger.reconciliation import wallet_differences
 from matching.messages.events import PositionSettled, Trade
 from matching.messages.vocabulary import CancelReason, ExecutionType, Side
+from persistence.projection.batch import PoisonEntry, SequenceGap
+from persistence.reading import persist_market
+from persistence.reconciliation import wallet_differences
 from tests.ledger.prices import mark_price
 from tests.ledger.world import leg, position, rows
 

@@ -5,10 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.batch import EPOCH
 from ledger.models import AccountKind, EntryKind, LineKind
 from ledger.posting_rules import POSTING_RULES, deposit_movement
-from ledger.projectors import PROJECTORS, require_closed
 from matching.messages import events
 from matching.messages.events import Event
 from matching.messages.vocabulary import (
@@ -19,6 +17,8 @@ from matching.messages.vocabulary import (
     Side,
     StateReason,
 )
+from persistence.projection.batch import EPOCH
+from persistence.projection.projectors import PROJECTORS, require_closed
 from tests.ledger.prices import mark_price
 from tests.ledger.world import leg, position
 
@@ -341,7 +341,10 @@ def test_projectors_are_named_after_their_events():
     for event, projector in PROJECTORS.items():
         words = "".join(f"_{c.lower()}" if c.isupper() else c for c in event.__name__)
         assert projector.__name__ == f"project{words}"
-        assert projector.__module__ in {"ledger.projectors", "ledger.projectors_perps"}
+        assert projector.__module__ in {
+            "persistence.projection.projectors",
+            "persistence.projection.projectors_perps",
+        }
 
 
 def test_epoch_is_utc():

@@ -9,28 +9,23 @@ import pytest
 import redis
 from django.utils import timezone
 
-from ledger.archive import archive_and_trim
-from ledger.batch import PoisonEntry
-from ledger.faults import note_fault, quarantine_entry, retry_fault
-from ledger.models import (
-    Deposit,
-    EngineSnapshotArchive,
-    MarketCursor,
-    PersistenceFault,
-    Wallet,
-)
-from ledger.persistence import persist_market
+from ledger.models import Deposit, Wallet
 from ledger.services import approve_deposit, deposit, refuse_deposit
 from matching.messages import commands as c
 from matching.messages.codec import decode_entry
 from matching.messages.events import FundingSettled, OutputEntry, PositionSettled, Trade
 from matching.messages.streams import ENTRY_FIELD, output_stream
 from matching.messages.vocabulary import MarketState
+from persistence.faults import note_fault, quarantine_entry, retry_fault
+from persistence.models import EngineSnapshotArchive, MarketCursor, PersistenceFault
+from persistence.projection.batch import PoisonEntry
+from persistence.reading import persist_market
+from persistence.recovery.archive import archive_and_trim
 from tests.changes import Changes, changes, nobody_else_changed, owners_of, watching
 from tests.ledger.miniature import Miniature
 from tests.ledger.world import make_user
+from trading.commands.outbox import NOT_YET, command_of_row
 from trading.models import Countdown, OutboxCommand
-from trading.outbox import NOT_YET, command_of_row
 
 
 @pytest.fixture
@@ -178,7 +173,7 @@ def test_faults_of_another_market_stay_open(quiet_pair: tuple[Miniature, Miniatu
     with changes() as found:
         note_fault(PoisonEntry(one.market.pk, ours.seq, "another reason"))
     nobody_else_changed(found, markets={one.market.pk})
-    assert len(found.of("ledger_persistencefault")) == 2
+    assert len(found.of("persistence_persistencefault")) == 2
     again = PersistenceFault.objects.get(market=one.market, resolved_at__isnull=True)
     with changes() as found:
         retry_fault(again.pk, operator.pk)

@@ -2,7 +2,7 @@ import json
 
 from ledger import selectors
 from ledger.models import Posting
-from ledger.persistence import persist_market
+from persistence.reading import persist_market
 from tests.ledger.session import write_session
 from tests.ledger.test_deposits import client_of
 from tests.ledger.world import DEPOSIT_UNITS, make_user

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from ledger.models import JournalEntry, Posting
+from markets.models import LeverageTier
+from markets.rules import forget_markets
 from matching.messages import events
 from matching.messages.commands import FundInsurance
 from matching.messages.vocabulary import ExecutionType, Side
@@ -16,9 +18,8 @@ from tests.ledger.test_deposits import client_of
 from tests.ledger.test_perpetual_events import forced, open_positions
 from tests.ledger.world import leg, position
 from tests.trading.client import set_ticker
-from trading.market_rules import forget_markets
-from trading.models import Fill, LeverageTier, LifeEnding, PositionLife
-from trading.outbox import NOT_YET
+from trading.commands.outbox import NOT_YET
+from trading.models import Fill, LifeEnding, PositionLife
 
 ROUND_STEPS, ROUNDS_MAX = 100, 30
 FUND_UNITS = 10**10

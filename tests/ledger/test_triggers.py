@@ -157,7 +157,7 @@ def test_what_they_refer_to_stays():
         f"UPDATE trading_order SET user_id = {NOBODY}",
         "UPDATE trading_order SET market_id = 'NO-PERP'",
         "DELETE FROM accounts_user",
-        "DELETE FROM trading_market",
+        "DELETE FROM markets_market",
     ):
         with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; {statement}")

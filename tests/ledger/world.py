@@ -15,17 +15,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from ledger import services
-from ledger.models import (
-    Account,
-    AccountKind,
-    DeadLetter,
-    EntryKind,
-    JournalEntry,
-    MarketCursor,
-    Posting,
-    Wallet,
-)
-from ledger.starting_points import make_starting_point
+from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Posting, Wallet
+from markets.models import Market, MarketStatus
 from matching.messages.codec import encode_entry
 from matching.messages.events import (
     Event,
@@ -52,9 +43,11 @@ from matching.messages.vocabulary import (
     Side,
     TimeInForce,
 )
+from persistence.models import DeadLetter, MarketCursor
+from persistence.recovery.starting_points import make_starting_point
 from tests.ledger.prices import FIRST_TIME_MS
-from trading.models import Candle, Fill, Market, MarketStatus, Order, OutboxCommand, Position
-from trading.publisher import last_published_id
+from trading.commands.publisher import last_published_id
+from trading.models import Candle, Fill, Order, OutboxCommand, Position
 
 DEPOSIT_UNITS = 10_000_000
 NO_COMMAND = b"{}"  # stands in the input stream for a command whose entry is told by hand

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from matching.core import snapshot
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
+from matching.core.market import snapshot
+from matching.core.market.invariants import check_invariants
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,

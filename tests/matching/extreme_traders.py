@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from matching.core import snapshot
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
+from matching.core.market import snapshot
+from matching.core.market.invariants import check_invariants
 from matching.messages.codec import decode_command, decode_entry, encode_command, encode_entry
 from matching.messages.commands import (
     ActivateOrder,

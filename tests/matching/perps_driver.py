@@ -10,11 +10,11 @@ import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from matching.core import snapshot
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
-from matching.core.recent import RECENT_IDS_CAPACITY
-from matching.core.state import State
+from matching.core.market import snapshot
+from matching.core.market.invariants import check_invariants
+from matching.core.market.recent import RECENT_IDS_CAPACITY
+from matching.core.market.state import State
 from matching.messages.commands import (
     Command,
     ConfigureMarket,

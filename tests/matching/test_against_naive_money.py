@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
+from matching.core.market.invariants import check_invariants
 from matching.messages.codec import encode_entry
 from matching.messages.commands import (
     CancelAllOrders,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.book_loop import new_order
-from matching.core.book import OrderBook
+from matching.core.book.book import OrderBook
 from matching.messages.limits import MAX_PRICE_TICKS
 
 

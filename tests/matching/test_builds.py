@@ -13,7 +13,7 @@ from matching import compiled, compiling
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What is needed to import and to compile the core, and nothing that would find the real builds.
 COPIED = ("matching", "requirements-build.txt")
-WHICH = "import matching, matching.core.book as b; print(matching.RUNNING_BUILD, b.__file__)"
+WHICH = "import matching, matching.core.book.book as b; print(matching.RUNNING_BUILD, b.__file__)"
 REPLAY = """
 import hashlib, msgspec, matching
 from tests.matching import perps_driver

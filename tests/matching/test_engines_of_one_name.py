@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import redis
 
-from ledger.starting_points import ensure_starting_point
 from matching.messages.codec import decode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import ENTRY_FIELD, input_stream, output_stream
 from matching.runtime.market import MarketRunner
+from persistence.recovery.starting_points import ensure_starting_point
 from tests.trading.client import make_market
-from trading.publisher import publish_command
+from trading.commands.publisher import publish_command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

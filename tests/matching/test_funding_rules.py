@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from matching.core import snapshot
 from matching.core.engine import Engine
-from matching.core.prices import PPB
+from matching.core.market import snapshot
+from matching.core.market.prices import PPB
 from matching.messages.commands import MarketConfig
 from matching.messages.events import (
     Event,

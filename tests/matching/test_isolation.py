@@ -10,8 +10,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from exchange_site.status import exchange_status
-from ledger.starting_points import ensure_starting_point, make_starting_point
+from console.status import exchange_status
 from matching.core.engine import Engine
 from matching.messages.codec import decode_entry, encode_entry
 from matching.messages.commands import UpdateIndexPrice
@@ -28,8 +27,9 @@ from matching.runtime import applier, market, process, snapshotter
 from matching.runtime.process import EngineProcess
 from matching.runtime.publish import Publisher
 from matching.runtime.snapshots import save_snapshot
+from persistence.recovery.starting_points import ensure_starting_point, make_starting_point
 from tests.trading.client import make_market
-from trading.publisher import publish_commands
+from trading.commands.publisher import publish_commands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

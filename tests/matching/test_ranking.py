@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.core.deleveraging import Counterparties, adl_score
-from matching.core.position_index import NODE_SIZE, Node, PositionIndex, Side
-from matching.core.ranking import Ranking
-from matching.core.state import Account, State, Turn
+from matching.core.market.state import Account, State, Turn
+from matching.core.risk.deleveraging import Counterparties, adl_score
+from matching.core.risk.position_index import NODE_SIZE, Node, PositionIndex, Side
+from matching.core.risk.ranking import Ranking
 from matching.messages.tiers import TierTable
 from tests.matching.actors import RULES
 from tests.matching.naive_ranking import naive_ranking, naive_score

@@ -8,7 +8,6 @@ import pytest
 import redis
 from django.conf import settings
 
-from ledger.starting_points import ensure_starting_point
 from matching.messages.codec import decode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import ENTRY_FIELD, epoch_key, input_stream, output_stream
@@ -17,8 +16,9 @@ from matching.runtime.market import PUBLISH_EVERY, MarketRunner, RecoveryNeeded
 from matching.runtime.process import BATCH_COMMANDS_MAX, EngineProcess
 from matching.runtime.publish import OtherOutput, Publisher
 from matching.runtime.reader import Reader
+from persistence.recovery.starting_points import ensure_starting_point
 from tests.trading.client import make_market
-from trading.publisher import publish_commands
+from trading.commands.publisher import publish_commands
 
 MARKET = "BTC-PERP"
 STREAM = input_stream(MARKET)

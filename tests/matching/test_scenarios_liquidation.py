@@ -5,9 +5,9 @@ by hand. One tick times one lot is 1,000 units, maintenance margin 1 %, and a lo
 
 import msgspec
 
-from matching.core import snapshot
 from matching.core.engine import Engine
-from matching.core.invariants import check_invariants
+from matching.core.market import snapshot
+from matching.core.market.invariants import check_invariants
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import (
     Event,

@@ -9,10 +9,10 @@ from fractions import Fraction
 import msgspec
 import pytest
 
-from matching.core.book import Order
-from matching.core.deleveraging import adl_score, ranked_counterparties
-from matching.core.prices import mark_price, premium
-from matching.core.state import Account, State
+from matching.core.book.book import Order
+from matching.core.market.prices import mark_price, premium
+from matching.core.market.state import Account, State
+from matching.core.risk.deleveraging import adl_score, ranked_counterparties
 from matching.messages.commands import LeverageTier, MarketConfig
 from matching.messages.events import FundingSettled, MarkPriceChanged
 from matching.messages.tiers import TierTable

@@ -70,21 +70,27 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "matching/messages/holds.py": ("tests/matching/test_holds.py", "tests/trading/test_placing.py"),
     "ledger/services.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_reach.py"),
     "ledger/signals.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_persistence.py"),
-    "ledger/candles.py": ("tests/ledger/test_candles.py",),
-    "ledger/faults.py": (
+    "persistence/writing/candles.py": ("tests/ledger/test_candles.py",),
+    "persistence/faults.py": (
         "tests/ledger/test_faults.py",
         "tests/ledger/test_reach.py",
         "tests/recovery/test_forged.py",
     ),
-    "ledger/listener.py": ("tests/ledger/test_listener.py",),
-    "ledger/bootsteps.py": ("tests/ledger/test_listener.py",),
-    "ledger/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
-    "ledger/worker_heartbeat.py": ("tests/ledger/test_listener.py", "tests/admin/test_status.py"),
-    "ledger/journal_tables.py": ("tests/admin/test_journal_tables.py",),
+    "persistence/listener.py": ("tests/ledger/test_listener.py",),
+    "persistence/bootsteps.py": ("tests/ledger/test_listener.py",),
+    "persistence/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
+    "persistence/worker_heartbeat.py": (
+        "tests/ledger/test_listener.py",
+        "tests/admin/test_status.py",
+    ),
+    "trading/admin/journal.py": ("tests/admin/test_journal_tables.py",),
     "ledger/api.py": ("tests/ledger/test_reads.py", "tests/ledger/test_deposits.py"),
     "ledger/selectors.py": ("tests/ledger/test_reads.py",),
-    "ledger/archive.py": ("tests/ledger/test_reach.py", "tests/recovery/test_bounded.py"),
-    "ledger/engine_rows.py": (
+    "persistence/recovery/archive.py": (
+        "tests/ledger/test_reach.py",
+        "tests/recovery/test_bounded.py",
+    ),
+    "persistence/recovery/engine_rows.py": (
         "tests/ledger/test_conditional_orders.py",
         "tests/ledger/test_perpetual_events.py",
         "tests/ledger/test_consistency.py",
@@ -92,10 +98,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/reconcile/test_planted_perps.py",
         "tests/recovery/test_starting_points.py",
     ),
-    "ledger/engines.py": STARTING,
-    "ledger/history.py": (*STARTING, "tests/ledger/test_poison.py"),
-    "ledger/kept_snapshots.py": STARTING,
-    "ledger/starting_points.py": STARTING,
+    "persistence/recovery/live_engines.py": STARTING,
+    "persistence/recovery/history.py": (*STARTING, "tests/ledger/test_poison.py"),
+    "persistence/recovery/kept_snapshots.py": STARTING,
+    "persistence/recovery/starting_points.py": STARTING,
     "ledger/reconciliation": RECONCILE,
     "ledger": LEDGER,
     "accounts": ("tests/accounts",),
@@ -104,14 +110,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/trading/test_intake_rubbish.py",
         "tests/trading/test_boundaries.py",
     ),
-    "trading/services/holding.py": (
+    "trading/orders/hold.py": (
         "tests/trading/test_leverage.py",
         "tests/trading/test_amending.py",
         "tests/trading/test_boundaries.py",
         "tests/trading/test_reach.py",
     ),
-    "trading/services/inserting.py": PLACING,
-    "trading/services/placing.py": PLACING,
+    "trading/orders/insert.py": PLACING,
+    "trading/orders/place.py": PLACING,
 }
 
 

@@ -24,8 +24,8 @@ sys.meta_path = [Named if finder is PathFinder else finder for finder in sys.met
 import exchange_site.api_server, exchange_site.asgi, exchange_site.wsgi
 import exchange_site.management.commands.runexchange
 import matching.management.commands.runengine
-import trading.management.commands.runprices, trading.management.commands.simulate
-import trading.prices.venues
+import prices.management.commands.runprices, simulator.management.commands.simulate
+import prices.venues
 import celery.apps.beat, celery.apps.worker, celery.worker.consumer, celery.bin.celery
 import exchange_site.serve, supervisor.supervisord
 from exchange_site.celery import app

@@ -8,18 +8,19 @@ from typing import Any
 import redis
 from django.db import connection
 
-from exchange_site.redis_client import redis_client
+from common.redis_client import redis_client
+from markets.models import Market
 from matching.messages.codec import decode_command
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import COMMAND_FIELD, input_stream
+from prices.demo_markets import START_PRICES, DemoMarket
+from prices.index import SourceState
+from prices.models import PriceSource, PriceSourceKind
+from prices.pump import PricePump
+from prices.reports import MarketReport, SourceReport, read_reports
+from prices.synthetic import SyntheticWalks
 from tests.patience import PATIENCE_S
 from tests.prices.venue import PlayedVenue
-from trading.models import Market, PriceSource, PriceSourceKind
-from trading.prices.demo_markets import START_PRICES, DemoMarket
-from trading.prices.index import SourceState
-from trading.prices.pump import PricePump
-from trading.prices.reports import MarketReport, SourceReport, read_reports
-from trading.prices.synthetic import SyntheticWalks
 
 MARKET = "BTC-PERP"
 INTERVAL_S = 0.02

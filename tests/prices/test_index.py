@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.prices.index import (
-    PRICE_AGE_MAX_MS,
-    SourcePrice,
-    SourceState,
-    combine,
-    is_price,
-)
+from prices.index import PRICE_AGE_MAX_MS, SourcePrice, SourceState, combine, is_price
 
 HEALTHY, OUTLIER, STALE = SourceState.HEALTHY, SourceState.OUTLIER, SourceState.STALE
 

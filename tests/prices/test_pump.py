@@ -11,8 +11,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from structlog.testing import capture_logs
 
+from markets.models import Market, MarketStatus
 from matching.messages.streams import input_stream
 from matching.messages.vocabulary import MarketState
+from prices import pollers, pump, venues
+from prices.demo_markets import DEMO_MARKETS, START_PRICES
+from prices.index import SourceState
+from prices.models import PriceSource
+from prices.pump import Lease, PricePump
+from prices.synthetic import SyntheticWalks
 from tests.prices.pumping import (
     Pump,
     add_source,
@@ -21,13 +28,7 @@ from tests.prices.pumping import (
     wait_for,
 )
 from tests.prices.venue import PlayedVenue
-from trading import publisher
-from trading.models import Market, MarketStatus, PriceSource
-from trading.prices import pollers, pump, venues
-from trading.prices.demo_markets import DEMO_MARKETS, START_PRICES
-from trading.prices.index import SourceState
-from trading.prices.pump import Lease, PricePump
-from trading.prices.synthetic import SyntheticWalks
+from trading.commands import publisher
 
 Play = Callable[..., PlayedVenue]
 
@@ -77,7 +78,7 @@ def test_without_its_quorum_the_index_is_stale_and_with_it_fresh_again(
     play: Play, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(venues, "REQUEST_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("trading.prices.index.PRICE_AGE_MAX_MS", 3_000)
+    monkeypatch.setattr("prices.index.PRICE_AGE_MAX_MS", 3_000)
     make_market(BITCOIN, quorum=2, synthetic=False)
     good, bad = play(), play()
     well, ill = add_source(good, "BTC/USD"), add_source(bad, "BTC/EUR")
@@ -115,7 +116,7 @@ def start_trouble(venue: PlayedVenue, trouble: str) -> None:
 def test_a_price_is_good_for_seconds_when_its_venue_fails_but_not_when_it_takes_it_back(
     redis_db: redis.Redis, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trading.prices.index.PRICE_AGE_MAX_MS", 3_600_000)
+    monkeypatch.setattr("prices.index.PRICE_AGE_MAX_MS", 3_600_000)
     make_market(BITCOIN, synthetic=False)
     venue = play()
     row = add_source(venue)
@@ -308,7 +309,7 @@ def test_postgres_outage_keeps_the_markets_known_last(
         return real(*names)
 
     monkeypatch.setattr(Market.objects, "select_related", flaky)
-    monkeypatch.setattr("trading.prices.pump.close_old_connections", lambda: None)
+    monkeypatch.setattr("prices.pump.close_old_connections", lambda: None)
     words = pump_rounds(3, monkeypatch, lambda _: None)
     assert words == ["prices_fault", "prices_recovered"]
     assert len(sent(redis_db)) == 3

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from prices.demo_markets import DEMO_MARKETS
 from tests.patience import PATIENCE_S
 from tests.prices.pumping import make_market, sent, wait_for
-from trading.prices.demo_markets import DEMO_MARKETS
 
 ROOT = Path(settings.BASE_DIR)
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from trading.models import MarketStatus
-from trading.prices.demo_markets import DEMO_MARKETS, START_PRICES
-from trading.prices.synthetic import DEFAULT_HOME_PRICE, SyntheticWalks
+from markets.models import MarketStatus
+from prices.demo_markets import DEMO_MARKETS, START_PRICES
+from prices.synthetic import DEFAULT_HOME_PRICE, SyntheticWalks
 
 pytestmark = pytest.mark.django_db  # the walk looks for the market's last index price
 

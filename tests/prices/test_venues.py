@@ -14,10 +14,10 @@ import ccxt.async_support as ccxt
 import pytest
 from django.conf import settings
 
+from prices import venues
+from prices.quote import PriceRefused, PriceUnavailable, Quote
+from prices.venues import Endpoint, Venue, ask_once, quote_of, venue_problem
 from tests.prices.venue import PlayedVenue
-from trading.prices import venues
-from trading.prices.quote import PriceRefused, PriceUnavailable, Quote
-from trading.prices.venues import Endpoint, Venue, ask_once, quote_of, venue_problem
 
 Play = Callable[..., PlayedVenue]
 T = TypeVar("T")

@@ -7,16 +7,16 @@ import msgspec
 import pytest
 import redis
 
-from ledger.starting_points import ensure_starting_point
+from markets.models import Market
 from matching.messages.codec import decode_entry
 from matching.messages.events import MarkPriceChanged
 from matching.messages.streams import ENTRY_FIELD, Ticker, output_stream, ticker_key
+from persistence.recovery.starting_points import ensure_starting_point
+from prices import pollers
 from tests.prices.pumping import MARKET, Pump, add_source, wait_for
 from tests.prices.venue import PlayedVenue
 from tests.recovery.exchange import EngineThread
 from tests.trading.client import make_market
-from trading.models import Market
-from trading.prices import pollers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,7 +4,8 @@ import pytest
 import redis
 from django.urls import reverse
 
-from exchange_site import admin_lists, paging
+from common.admin import lists
+from common.http import paging
 from tests.trading.client import Trader, make_market, make_trader, set_ticker
 from trading.models import Order
 
@@ -17,7 +18,7 @@ LOOK_BACK = 4
 def trader(redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Trader:
     """With orders in two markets; each page looks back along four."""
     monkeypatch.setattr(paging, "LOOK_BACK_ROWS", LOOK_BACK)
-    monkeypatch.setattr(admin_lists, "LOOK_BACK_ROWS", LOOK_BACK)
+    monkeypatch.setattr(lists, "LOOK_BACK_ROWS", LOOK_BACK)
     for market_id in ("BTC-PERP", "ETH-PERP"):
         make_market(market_id)
         set_ticker(redis_db, market_id)

@@ -26,11 +26,12 @@ from benchmarks.history import (
     make_history,
 )
 from benchmarks.pages import SMALL_TRADER, Page, Visitor, all_pages
-from exchange_site import admin_lists, paging
-from exchange_site.record_urls import url_of
-from exchange_site.redis_client import redis_client
+from common.admin import lists
+from common.admin.record_urls import url_of
+from common.http import paging
+from common.redis_client import redis_client
+from markets.rules import forget_markets
 from tests.trading.client import set_ticker
-from trading.market_rules import forget_markets
 from trading.models import CANDLE_INTERVALS_MS, Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -62,7 +63,7 @@ def visitor(
     history: None, db: None, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> Visitor:
     """Pages look back along fewer rows than there are, so that it shows where they don't."""
-    monkeypatch.setattr(admin_lists, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
+    monkeypatch.setattr(lists, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
     monkeypatch.setattr(paging, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
     for market_id in (BUSY_MARKET, SECOND_MARKET, DORMANT_MARKET):
         set_ticker(redis_db, market_id)

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from accounts.refusals import refusals
+from accounts.access.refusals import refusals
+from markets.rules import forget_markets
 from tests.reconcile.keeping import Kept, keep, put_back
 from tests.reconcile.session import make_session
-from trading.market_rules import forget_markets
 
 
 @pytest.fixture(scope="package")

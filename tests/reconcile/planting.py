@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from ledger.reconciliation import Difference, reconcile
+from persistence.reconciliation import Difference, reconcile
 from trading.models import Order
 
 BTC = "BTC-PERP"

@@ -18,13 +18,12 @@ import pytest
 import redis
 from django.conf import settings
 
+from accounts.access.refusals import refusals
 from accounts.models import User
-from accounts.refusals import refusals
-from exchange_site.api import ApiError
-from ledger.models import MarketCursor
-from ledger.persistence import persist_market
+from common.errors import ApiError
 from ledger.services import deposit
-from ledger.starting_points import ensure_starting_point
+from markets.models import Market
+from markets.rules import forget_markets
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import input_stream, output_stream, ticker_key
 from matching.messages.vocabulary import (
@@ -37,10 +36,14 @@ from matching.messages.vocabulary import (
     TriggerKind,
 )
 from matching.runtime.process import EngineProcess
+from persistence.models import MarketCursor
+from persistence.reading import persist_market
+from persistence.recovery.starting_points import ensure_starting_point
 from tests.patience import PATIENCE_S
-from trading.market_rules import forget_markets
-from trading.models import Countdown, Fill, Market, Order, Position
-from trading.publisher import publish_command
+from trading.commands.publisher import publish_command
+from trading.models import Countdown, Fill, Order, Position
+from trading.orders.amend import OrderChanges
+from trading.orders.terms import NewOrder, NewTrigger
 from trading.services import (
     adjust_margin,
     amend_order,
@@ -50,8 +53,6 @@ from trading.services import (
     set_countdown,
     set_market_state,
 )
-from trading.services.amending import OrderChanges
-from trading.services.terms import NewOrder, NewTrigger
 
 MARKETS = ("BTC-PERP", "ETH-PERP")
 MARK_TICKS = 250_000  # 25,000.0

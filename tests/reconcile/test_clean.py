@@ -6,13 +6,13 @@ import time
 import pytest
 import redis
 
-from ledger.models import MarketCursor
-from ledger.persistence import persist_market
-from ledger.reconciliation import reconcile
-from ledger.starting_points import make_starting_point
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import epoch_key, output_stream, snapshots_key
 from matching.runtime.replay import state_at
+from persistence.models import MarketCursor
+from persistence.reading import persist_market
+from persistence.reconciliation import reconcile
+from persistence.recovery.starting_points import make_starting_point
 from tests.patience import PATIENCE_S
 from tests.reconcile.session import (
     MARKETS,
@@ -21,7 +21,7 @@ from tests.reconcile.session import (
     engine_running,
     make_session,
 )
-from trading.publisher import publish_command
+from trading.commands.publisher import publish_command
 
 
 def compared(result) -> dict[str, str]:
@@ -139,7 +139,7 @@ def test_what_can_not_be_replayed_is_no_difference_but_is_said(session: redis.Re
 
 
 def test_a_starting_point_made_meanwhile(session: redis.Redis, monkeypatch):
-    from ledger.reconciliation import engine
+    from persistence.reconciliation import engine
 
     def replay_while_the_epoch_changes(client, market_id, seq):
         state = state_at(client, market_id, seq)

@@ -4,10 +4,11 @@ import pytest
 import redis
 from django.db.models import Sum
 
-from ledger.models import Account, MarketCursor, Posting, Wallet
-from ledger.reconciliation import Difference, reconcile
-from ledger.reconciliation.engine import CHECK as ENGINE
+from ledger.models import Account, Posting, Wallet
 from matching.messages.vocabulary import OrderStatus
+from persistence.models import MarketCursor
+from persistence.reconciliation import Difference, reconcile
+from persistence.reconciliation.engine import CHECK as ENGINE
 from tests.reconcile.planting import BTC, checks_of, first_of, found, order_with, plant, the
 from trading.models import Fill, Order, OutboxCommand, Position
 
@@ -275,7 +276,7 @@ def test_an_order_status_flipped(session):
     "field", ["index_ms", "premium_sum_ppb", "premium_count", "funding_carry", "next_funding_ms"]
 )
 def test_where_funding_stands_changed(session, field):
-    plant(f"UPDATE trading_marketstatus SET {field} = {field} + 1 WHERE market_id = %s", BTC)
+    plant(f"UPDATE markets_marketstatus SET {field} = {field} + 1 WHERE market_id = %s", BTC)
     assert the(found(), "engine", BTC).subject == field.replace("_", " ")
 
 
@@ -342,7 +343,7 @@ def test_a_command_not_applied_that_the_engine_has_taken(session):
 
 
 def test_a_market_status_edited(session):
-    plant("UPDATE trading_marketstatus SET mark_price_ticks = mark_price_ticks + 1,"
+    plant("UPDATE markets_marketstatus SET mark_price_ticks = mark_price_ticks + 1,"
           " state = 'HALTED' WHERE market_id = %s", BTC)  # fmt: skip
     subjects = {d.subject for d in found() if d.check == ENGINE}
     assert subjects == {"mark price ticks", "market state"}
@@ -351,7 +352,7 @@ def test_a_market_status_edited(session):
 @pytest.mark.parametrize("by", [1, -1])
 def test_the_cursor_moved(session, by):
     cursor = MarketCursor.objects.get(pk=BTC)
-    plant("UPDATE ledger_marketcursor SET seq = seq + %s WHERE market_id = %s", by, BTC)
+    plant("UPDATE persistence_marketcursor SET seq = seq + %s WHERE market_id = %s", by, BTC)
     moved = the(found(), ENGINE, BTC)
     assert moved.subject == f"cursor at input {cursor.input_id}"
     assert (moved.expected, moved.found) == (
@@ -362,18 +363,18 @@ def test_the_cursor_moved(session, by):
 
 def test_the_cursor_moved_behind_the_rows(session: redis.Redis):
     session.flushdb()  # the rows alone must tell
-    plant("UPDATE ledger_marketcursor SET seq = 2 WHERE market_id = %s", BTC)
+    plant("UPDATE persistence_marketcursor SET seq = 2 WHERE market_id = %s", BTC)
     subjects = {d.subject for d in found() if d.check == "sequence"}
     assert {"sequence of fills", "sequence of positions", "sequence of journal entries"} <= subjects
 
 
 def test_rows_that_describe_no_engine(session):
-    plant("UPDATE trading_marketstatus SET state = 'NONSENSE' WHERE market_id = %s", BTC)
+    plant("UPDATE markets_marketstatus SET state = 'NONSENSE' WHERE market_id = %s", BTC)
     assert "NONSENSE" in the(found(), ENGINE, BTC).found
 
 
 def test_the_first_are_shown_and_all_are_counted(session, monkeypatch: pytest.MonkeyPatch):
-    from ledger.reconciliation import differences
+    from persistence.reconciliation import differences
 
     monkeypatch.setattr(differences, "SHOWN_PER_CHECK_MAX", 2)
     plant("UPDATE ledger_wallet SET available_units = available_units + 1")

@@ -4,9 +4,9 @@ on their way, amendments, countdowns, margin."""
 from typing import Any
 
 from ledger.models import Posting
-from ledger.reconciliation import Difference
-from ledger.reconciliation.engine import CHECK as ENGINE
 from matching.messages.vocabulary import OrderStatus
+from persistence.reconciliation import Difference
+from persistence.reconciliation.engine import CHECK as ENGINE
 from tests.reconcile.planting import BTC, checks_of, first_of, found, order_with, plant, the
 from trading.models import Countdown, Order, OutboxCommand
 

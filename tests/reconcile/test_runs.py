@@ -16,13 +16,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from console.health import latest
+from console.status import Level, exchange_status
 from exchange_site.embedded.health import monitor_headers
-from exchange_site.health import latest
-from exchange_site.status import Level, exchange_status
-from ledger.models import ReconcileRun, Wallet
-from ledger.reconciliation import RESTS, runs
-from ledger.tasks import reconcile_all
+from ledger.models import Wallet
 from matching.messages.streams import snapshots_key
+from persistence.models import ReconcileRun
+from persistence.reconciliation import RESTS, runs
+from persistence.tasks import reconcile_all
 from tests.ledger.world import in_threads
 from tests.patience import PATIENCE_S
 
@@ -253,7 +254,7 @@ def test_the_admin_shows_the_history_and_a_run(transactional_db, redis_db):
         differences=[["wallet", "", "available of user 7", "1", "<b>2</b>"]],
         compared=[{"market": "BTC-PERP", "seq": 9, "notCompared": "no replay"}],
     )
-    page = "/admin/ledger/reconcilerun/"
+    page = "/admin/persistence/reconcilerun/"
     listed = client.get(page).content.decode()
     assert "300 differences" in listed
     assert "clean" in listed

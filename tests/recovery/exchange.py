@@ -15,16 +15,12 @@ import pytest
 import redis
 from django.conf import settings
 
+from accounts.access.refusals import refusals
 from accounts.models import User
-from accounts.refusals import refusals
-from ledger.batch import PersistenceStopped
-from ledger.engine_rows import engine_snapshot_of_rows
-from ledger.faults import handle_fault
-from ledger.models import MarketCursor, Posting
-from ledger.persistence import persist_market
-from ledger.reconciliation import wallet_differences
+from ledger.models import Posting
 from ledger.services import deposit
-from ledger.starting_points import ensure_starting_point
+from markets.models import Market
+from markets.rules import forget_markets
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.streams import (
@@ -42,14 +38,21 @@ from matching.messages.streams import (
 from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Side
 from matching.runtime.process import EngineProcess
 from matching.runtime.replay import state_at
+from persistence.faults import handle_fault
+from persistence.models import MarketCursor
+from persistence.projection.batch import PersistenceStopped
+from persistence.reading import persist_market
+from persistence.reconciliation import wallet_differences
+from persistence.recovery.engine_rows import engine_snapshot_of_rows
+from persistence.recovery.starting_points import ensure_starting_point
 from tests.ledger.candle_rows import differences_of_candles
 from tests.patience import PATIENCE_S
-from trading.market_rules import forget_markets
-from trading.models import Market, Order, OutboxCommand
-from trading.publisher import publish_command
-from trading.services import configure_market, place_order, resend_unseen_commands, resending
+from trading.commands import resend
+from trading.commands.publisher import publish_command
+from trading.models import Order, OutboxCommand
+from trading.orders.terms import NewOrder
+from trading.services import configure_market, place_order, resend_unseen_commands
 from trading.services import set_market_state as move_market
-from trading.services.terms import NewOrder
 
 MARKET = "BTC-PERP"
 MARK_TICKS = 250_000  # 25,000.0
@@ -222,7 +225,7 @@ class Exchange:
 
 def meaning(snapshot: EngineSnapshot) -> dict[str, Any]:
     """All but how arrivals are numbered, which ids are remembered, and what begins anew with a
-    starting point (see `ledger.engine_rows`)."""
+    starting point (see `persistence.recovery.engine_rows`)."""
     told = msgspec.structs.asdict(snapshot)
     for name in (
         "last_arrival",
@@ -241,7 +244,7 @@ def meaning(snapshot: EngineSnapshot) -> dict[str, Any]:
 @pytest.fixture
 def exchange(transactional_db: None, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An open market, as yet without an engine. Unseen commands are sent again soon."""
-    monkeypatch.setattr(resending, "UNSEEN_AFTER", timedelta(milliseconds=300))
+    monkeypatch.setattr(resend, "UNSEEN_AFTER", timedelta(milliseconds=300))
     forget_markets()
     refusals.forget()
     made = Exchange(redis_db)

@@ -6,10 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger import archive, kept_snapshots
-from ledger.archive import SNAPSHOTS_ARCHIVED, archive_and_trim
-from ledger.models import DeadLetter, EngineSnapshotArchive
-from ledger.starting_points import missing_starting_point
 from matching.messages.snapshot import SnapshotHead, decode_head, decode_snapshot
 from matching.messages.streams import (
     COMMAND_FIELD,
@@ -21,6 +17,10 @@ from matching.messages.streams import (
     snapshots_key,
     trimmed_key,
 )
+from persistence.models import DeadLetter, EngineSnapshotArchive
+from persistence.recovery import archive, kept_snapshots
+from persistence.recovery.archive import SNAPSHOTS_ARCHIVED, archive_and_trim
+from persistence.recovery.starting_points import missing_starting_point
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
 
 SNAPSHOT_EVERY = 20

@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 import redis
 
-from ledger.archive import archive_and_trim
-from ledger.models import EngineSnapshotArchive
-from ledger.starting_points import make_starting_point, missing_starting_point
 from matching.messages.codec import encode_command
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import (
@@ -23,6 +20,9 @@ from matching.messages.streams import (
 from matching.runtime import market as market_module
 from matching.runtime.market import MarketRunner, RecoveryNeeded
 from matching.runtime.reader import InputEntry
+from persistence.models import EngineSnapshotArchive
+from persistence.recovery.archive import archive_and_trim
+from persistence.recovery.starting_points import make_starting_point, missing_starting_point
 from tests.ledger.world import make_market
 
 MARKET = "BTC-PERP"

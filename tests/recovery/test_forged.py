@@ -8,18 +8,10 @@ from django.test import Client
 from msgspec import structs
 
 from accounts.models import User
-from exchange_site.api import ApiError
+from common.errors import ApiError
+from console.health import latest
 from exchange_site.embedded.health import monitor_headers
-from exchange_site.health import latest
-from ledger import faults
-from ledger.models import (
-    FaultKind,
-    FaultResolution,
-    PersistenceFault,
-    Posting,
-    QuarantinedEntry,
-    Wallet,
-)
+from ledger.models import Posting, Wallet
 from matching.messages.commands import (
     AdjustMargin,
     CancelAllOrders,
@@ -34,9 +26,11 @@ from matching.messages.vocabulary import (
     Side,
     TimeInForce,
 )
+from persistence import faults
+from persistence.models import FaultKind, FaultResolution, PersistenceFault, QuarantinedEntry
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
+from trading.commands.publisher import publish_command
 from trading.models import Countdown, Fill, Order
-from trading.publisher import publish_command
 
 
 def forged_order(account_id: int) -> PlaceOrder:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from markets.models import Market
 from matching.messages.codec import decode_command, decode_entry
 from matching.messages.commands import AdvanceClock
 from matching.messages.events import CountdownSet, MarkPriceChanged, OrderCancelled, OutputEntry
 from matching.messages.streams import COMMAND_FIELD, ENTRY_FIELD, input_stream, output_stream
 from matching.messages.vocabulary import OrderType, Side, TriggerBy, TriggerKind
 from tests.recovery.exchange import MARKET, Exchange, wait_until
-from trading.models import Market
+from trading.orders.terms import NewOrder, NewTrigger
 from trading.services import configure_market, place_order, set_countdown
-from trading.services.terms import NewOrder, NewTrigger
 
 SOON_MS = 700
 

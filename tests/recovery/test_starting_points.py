@@ -7,14 +7,9 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from console.health import latest
+from console.status import exchange_status
 from exchange_site.embedded.health import monitor_headers
-from exchange_site.health import latest
-from exchange_site.status import exchange_status
-from ledger.batch import HistoryDiverged
-from ledger.faults import handle_fault
-from ledger.models import DeadLetter
-from ledger.persistence import persist_market
-from ledger.starting_points import missing_starting_point
 from matching import RUNNING_BUILD
 from matching.messages.codec import encode_entry
 from matching.messages.events import OutputEntry
@@ -29,6 +24,11 @@ from matching.messages.streams import (
 )
 from matching.messages.vocabulary import Side
 from matching.runtime.applier import Applier
+from persistence.faults import handle_fault
+from persistence.models import DeadLetter
+from persistence.projection.batch import HistoryDiverged
+from persistence.reading import persist_market
+from persistence.recovery.starting_points import missing_starting_point
 from tests.recovery.exchange import MARKET, Exchange, wait_until
 from trading.models import Fill, Order
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.starting_points import make_starting_point
+from markets.models import Market
 from matching.messages.vocabulary import (
     OrderType,
     SelfTradePrevention,
@@ -15,11 +15,12 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
+from persistence.recovery.starting_points import make_starting_point
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange
-from trading.models import Market, Order
+from trading.models import Order
+from trading.orders.amend import OrderChanges
+from trading.orders.terms import NewOrder, NewTrigger
 from trading.services import amend_order, configure_market, place_order, set_countdown
-from trading.services.amending import OrderChanges
-from trading.services.terms import NewOrder, NewTrigger
 
 LATER = datetime(2100, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 STOP = NewTrigger(type=TriggerKind.STOP, by=TriggerBy.LAST, price="23000")

@@ -15,11 +15,11 @@ from django.db.models import Field, Model
 from django.test import Client
 from django.urls import reverse
 
+from accounts.access.sessions import Origin, open_session
 from accounts.models import Session, User
-from accounts.sessions import Origin, open_session
-from exchange_site.admin_base import BaseAdmin
-from exchange_site.record_urls import list_url
-from trading.models import Market
+from common.admin.base import BaseAdmin
+from common.admin.record_urls import list_url
+from markets.models import Market
 
 ClientOf = Callable[[str], Client]
 

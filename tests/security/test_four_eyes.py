@@ -9,20 +9,14 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from accounts.models import User
-from exchange_site.api import ApiError
-from exchange_site.record_urls import list_url, url_of
+from common.admin.record_urls import list_url, url_of
+from common.errors import ApiError
 from ledger.models import Deposit, Wallet
 from ledger.services import approve_deposit, refuse_deposit
+from markets.models import Market
 from tests.admin.factories import NOW, make_deposit, make_top_up, make_user
 from trading import services
-from trading.models import (
-    FeeTier,
-    InsuranceTopUp,
-    Market,
-    OutboxCommand,
-    Position,
-    UserFeeTier,
-)
+from trading.models import FeeTier, InsuranceTopUp, OutboxCommand, Position, UserFeeTier
 
 ClientOf = Callable[[str], Client]
 Operator = Callable[[str], User]

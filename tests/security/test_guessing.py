@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts.models import SignInFailure, User
 from accounts.tasks import forget_old_sessions
-from exchange_site.limits import waits
+from common.limits import waits
 from tests.trading.client import PASSWORD, Answer, Api, forget_caches
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -42,34 +42,34 @@ FUNDS_UNITS = 1_000_000_000_000
 PLACING = [
     "trading.intake.group.token_user",
     "trading.intake.group.read_body",
-    "trading.services.placing.market_rules",
-    "trading.services.placing.trader_standings",
-    "trading.services.placing.read_terms",
-    "trading.services.placing.market_ticker",
-    "trading.services.placing.draft_order",
-    "trading.services.placing.terms_asked",
-    "trading.services.placing._command",
-    "trading.services.placing.encode_command",
-    "trading.services.placing.NewRow",
-    "trading.services.placing.insert_orders",
-    "trading.services.inserting._row",
-    "trading.services.inserting._encode",
-    "trading.services.terms._read_expiry",
-    "trading.services.drafting._check_margin",
-    "trading.services.repeats._plain",
+    "trading.orders.place.market_rules",
+    "trading.orders.place.trader_standings",
+    "trading.orders.place.read_terms",
+    "trading.orders.place.market_ticker",
+    "trading.orders.place.draft_order",
+    "trading.orders.place.terms_asked",
+    "trading.orders.place._command",
+    "trading.orders.place.encode_command",
+    "trading.orders.place.NewRow",
+    "trading.orders.place.insert_orders",
+    "trading.orders.insert._row",
+    "trading.orders.insert._encode",
+    "trading.orders.terms._read_expiry",
+    "trading.orders.draft._check_margin",
+    "trading.orders.repeats._plain",
 ]
 BATCHED = [name for name in PLACING if ".intake.group." not in name]
 CANCELLING = [
     "trading.intake.group.token_user",
     "trading.selectors.order_states",
     "trading.selectors.OrderState",
-    "trading.services.cancelling._unless_ended",
-    "trading.services.cancelling._promise_cancels",
-    "trading.services.cancelling.CancelOrder",
-    "trading.services.cancelling.Promise",
-    "trading.services.cancelling.promise_commands",
-    "trading.outbox._row_of",
-    "trading.outbox.command_of_order",
+    "trading.orders.cancel._unless_ended",
+    "trading.orders.cancel._promise_cancels",
+    "trading.orders.cancel.CancelOrder",
+    "trading.orders.cancel.Promise",
+    "trading.orders.cancel.promise_commands",
+    "trading.commands.outbox._row_of",
+    "trading.commands.outbox.command_of_order",
 ]
 RUNTIME = RuntimeError("planted")
 FAULTS = [
@@ -186,7 +186,7 @@ def test_what_fails_of_an_order_is_its_answer_alone(
 def test_what_fails_of_an_item_is_its_result_alone(
     through: str, victim: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step in [*BATCHED, "trading.services.batching.to_struct"]:
+    for step in [*BATCHED, "trading.orders.batch.to_struct"]:
         with monkeypatch.context() as patched:
             raised = plant(patched, step, MARKS, RUNTIME)
             answer = batch_of(victim, through, [order_body(), victims_body(), order_body(qty="x")])
@@ -300,7 +300,7 @@ def test_a_command_that_cant_be_sent_holds_no_other_up(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is committed and acknowledged by then, and sent again as when Redis is away."""
-    plant(monkeypatch, "trading.publisher.encode_command", MARKS, RuntimeError("planted"))
+    plant(monkeypatch, "trading.commands.publisher.encode_command", MARKS, RuntimeError("planted"))
     caplog.set_level(logging.CRITICAL)
     calls = [call_of(neighbours[0], **order_body()), call_of(victim, **victims_body())]
     calls += [call_of(neighbours[1], **order_body())]

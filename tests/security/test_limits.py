@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from exchange_site.limits import budgets
-from exchange_site.limits.budgets import Ask, Rate, give_back, spend
+from common.limits import budgets
+from common.limits.budgets import Ask, Rate, give_back, spend
 from ledger.models import Deposit
 from tests.trading.client import (
     Api,
@@ -20,9 +20,9 @@ from tests.trading.client import (
     set_ticker,
 )
 from tests.trading.intake_server import IntakeApi, IntakeServer
+from trading.http.limits import Kind, spend_of
 from trading.intake.group import Call, answer_together
 from trading.intake.plain import Plain
-from trading.limits import Kind, spend_of
 from trading.models import FeeTier, Order, UserFeeTier
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,8 +43,8 @@ def _market(transactional_db: None, redis_db: redis.Redis) -> Iterator[None]:
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets of three that don't fill up."""
     kinds = dict.fromkeys(Kind, SLOW)
-    monkeypatch.setattr("trading.limits.DEFAULT_RATES", kinds)
-    monkeypatch.setattr("trading.limits.rate_of", lambda per_s: SLOW)
+    monkeypatch.setattr("trading.http.limits.DEFAULT_RATES", kinds)
+    monkeypatch.setattr("trading.http.limits.rate_of", lambda per_s: SLOW)
     forget_caches()
 
 

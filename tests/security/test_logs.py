@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import structlog
 
-from exchange_site import log_faults
-from exchange_site.logs import logging_config
+from common import log_faults
+from common.logs import logging_config
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import redis
 from django.test import Client
 
 from accounts.models import Session
+from markets.models import Market
 from matching.messages.vocabulary import Role
 from tests.trading.client import Trader, forget_caches, make_market, make_trader, set_ticker
 from tests.trading.intake_server import IntakeApi
-from trading.models import Fill, Market, Order, OutboxCommand
+from trading.models import Fill, Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

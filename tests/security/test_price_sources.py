@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
+from markets.models import Market
+from prices import reach
+from prices.models import PriceSource, PriceSourceKind
+from prices.quote import PriceUnavailable
+from prices.services import validate_price_source
+from prices.venues import Endpoint, ask_once
 from tests.prices.venue import PlayedVenue
-from trading.models import Market, PriceSource, PriceSourceKind
-from trading.prices import reach
-from trading.prices.quote import PriceUnavailable
-from trading.prices.venues import Endpoint, ask_once
-from trading.services.price_sources import validate_price_source
 
 INSIDE = (
     "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",

@@ -6,7 +6,8 @@ import pytest
 import redis
 from django.test import Client
 
-from exchange_site.record_urls import list_url
+from common.admin.record_urls import list_url
+from markets.models import Market
 from tests.trading.client import (
     PASSWORD,
     Trader,
@@ -16,7 +17,7 @@ from tests.trading.client import (
     set_ticker,
 )
 from tests.trading.intake_server import IntakeApi
-from trading.models import Market, Order
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

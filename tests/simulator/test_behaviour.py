@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from trading.simulator import behaviour, holders
-from trading.simulator.actions import (
+from simulator import behaviour, holders
+from simulator.actions import (
     Action,
     AdjustMargin,
     Amend,
@@ -22,7 +22,7 @@ from trading.simulator.actions import (
     SetLeverage,
     in_batches,
 )
-from trading.simulator.identity import Kind, identities
+from simulator.identity import Kind, identities
 
 BTC = MarketView(
     market_id="BTC-PERP",

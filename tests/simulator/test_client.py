@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from trading.simulator import client as client_module
-from trading.simulator.actions import Place, PlaceMany
-from trading.simulator.client import Api, Pace, Session, SignInRefused
-from trading.simulator.identity import Identity, Kind
-from trading.simulator.stats import Stats
+from simulator import client as client_module
+from simulator.actions import Place, PlaceMany
+from simulator.client import Api, Pace, Session, SignInRefused
+from simulator.identity import Identity, Kind
+from simulator.stats import Stats
 
 WHO = Identity("sim7-taker-02", "p" * 43, Kind.TAKER)
 Reply = httpx.Response | type[Exception]

@@ -18,12 +18,12 @@ from django.core.management import call_command
 
 from accounts.models import User
 from exchange_site.embedded.ports import free_port
+from simulator.identity import identities
+from simulator.runner import Plan, Simulation
+from simulator.stats import Stats
 from tests.feeds.conftest import database_url
 from tests.patience import PATIENCE_S
 from trading.models import Fill, Order, OutboxCommand, Position
-from trading.simulator.identity import identities
-from trading.simulator.runner import Plan, Simulation
-from trading.simulator.stats import Stats
 
 TRADERS = 10
 SECRET = "the same on every start"

@@ -11,20 +11,20 @@ import msgspec
 import redis
 from django.test import Client
 
+from accounts.access.refusals import refusals
+from accounts.access.tokens import access_token
 from accounts.models import User
-from accounts.refusals import refusals
-from accounts.tokens import access_token
-from exchange_site.limits.budgets import forget_local_budgets
-from exchange_site.limits.waits import forget_local_waits
+from common.limits.budgets import forget_local_budgets
+from common.limits.waits import forget_local_waits
 from ledger.services import deposit
+from markets.models import LeverageTier, Market
+from markets.rules import forget_markets
 from matching.messages.codec import decode_command
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticker_key
 from matching.messages.vocabulary import MarketState
 from trading import services
-from trading.limits import forget_limits
-from trading.market_rules import forget_markets
-from trading.models import LeverageTier, Market
+from trading.http.limits import forget_limits
 
 PASSWORD = "correct horse battery"
 _names = itertools.count(1)

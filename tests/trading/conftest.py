@@ -3,9 +3,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from markets.models import Market
 from tests.trading.client import Trader, forget_caches, make_market, make_trader, set_ticker
 from tests.trading.intake_server import IntakeApi
-from trading.models import Market
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ import pytest
 from ledger.models import JournalEntry, Wallet
 from matching.messages.commands import AmendOrder
 from tests.trading.client import Answer, Trader, make_trader
+from trading.commands.outbox import command_of_row
 from trading.models import Order, OutboxCommand
-from trading.outbox import command_of_row
 
 pytestmark = pytest.mark.django_db
 

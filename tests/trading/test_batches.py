@@ -6,22 +6,16 @@ from typing import Any
 import pytest
 import redis
 
-from exchange_site.api import ApiError
+from common.errors import ApiError
+from markets.models import Market, MarketStatus
 from matching.messages.commands import CancelAllOrders, PlaceOrder, SetCountdown
 from matching.messages.vocabulary import Side
 from tests.trading.client import Api, Trader, make_trader, order_body, sent_commands
 from tests.trading.test_reading import same_shape
-from trading import api_examples as examples
 from trading import services
-from trading.models import (
-    FundingSettlement,
-    Liquidation,
-    Market,
-    MarketStatus,
-    Order,
-    OutboxCommand,
-)
-from trading.outbox import command_of_row
+from trading.commands.outbox import command_of_row
+from trading.http import examples
+from trading.models import FundingSettlement, Liquidation, Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db
 

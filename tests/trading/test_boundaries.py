@@ -9,12 +9,13 @@ import pytest
 import redis
 
 from ledger.models import Wallet
+from markets.models import Market
 from matching.messages.limits import MAX_NOTIONAL_UNITS
 from tests.trading.client import Trader, make_trader, order_body, set_ticker
 from tests.trading.intake_server import IntakeApi
 from tests.trading.test_amending import amend
 from tests.trading.test_reading import add_position
-from trading.models import Market, Order
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,9 +149,9 @@ def test_the_tier_begins_at_its_floor(market: Market) -> None:
 
 
 def test_the_largest_value_of_all(market: Market, redis_db: redis.Redis) -> None:
-    from exchange_site.api import ApiError
-    from trading.market_rules import market_rules
-    from trading.services.drafting import check_notional
+    from common.errors import ApiError
+    from markets.rules import market_rules
+    from trading.orders.draft import check_notional
 
     rules = market_rules("BTC-PERP")
     lots = MAX_NOTIONAL_UNITS // rules.units_per_tick_lot

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import redis
 
-from exchange_site.api import ApiError
+from common.errors import ApiError
+from markets.models import Market, MarketStatus
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, SetMarketState
 from matching.messages.vocabulary import CancelReason, MarketState
 from tests.trading.client import Api, Trader, make_market, make_trader, sent_commands, set_ticker
 from trading import services
-from trading.models import Market, MarketStatus, Order, OutboxCommand
+from trading.models import Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange_site.api import ApiError
+from common.errors import ApiError
+from markets import conversions as c
 from matching.messages.limits import MAX_MONEY_UNITS, MAX_PRICE_TICKS, MAX_SIZE_LOTS
-from trading import conversions as c
 
 TICK, LOT = Decimal("0.1"), Decimal("0.0010000000")
 

@@ -13,11 +13,12 @@ from django.db import OperationalError
 
 from accounts.services import suspend_user
 from ledger.models import Wallet
+from markets.models import Market
 from tests.patience import PATIENCE_S
 from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands, token_of
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from trading.intake import app, group
-from trading.models import Market, Order, OutboxCommand
+from trading.models import Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

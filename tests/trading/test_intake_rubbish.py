@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from markets.models import Market
 from tests.trading.client import Answer, Api, Trader, make_trader, order_body
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from tests.trading.test_rubbish import BODIES, mangled, random_order
-from trading.models import Market, Order
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

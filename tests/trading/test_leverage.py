@@ -14,8 +14,8 @@ from ledger.models import JournalEntry, Posting, Wallet
 from matching.messages.commands import AdjustMargin
 from tests.trading.client import Trader, make_trader, order_body, set_ticker
 from tests.trading.test_reading import add_position
+from trading.commands.outbox import command_of_row
 from trading.models import FeeTier, Order, OutboxCommand, TraderLeverage, UserFeeTier
-from trading.outbox import command_of_row
 
 pytestmark = pytest.mark.django_db
 

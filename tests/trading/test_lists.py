@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exchange_site import paging
+from common.http import paging
 from tests.trading.client import Api, Trader, make_trader
 from trading.models import (
     Fill,

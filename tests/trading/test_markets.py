@@ -7,10 +7,11 @@ import pytest
 import redis
 from django.core.exceptions import ValidationError
 
+from markets.models import Market
 from matching.messages.commands import ConfigureMarket
 from tests.trading.client import make_market, sent_commands
 from trading import services
-from trading.models import Market, OutboxCommand
+from trading.models import OutboxCommand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ledger.models import JournalEntry, Posting, Wallet
+from markets.models import Market
 from matching.messages.commands import PlaceOrder
 from matching.messages.vocabulary import MarketState, OrderType, Side, TimeInForce
 from tests.trading.client import (
@@ -22,8 +23,8 @@ from tests.trading.client import (
     set_ticker,
     token_of,
 )
-from trading import publisher
-from trading.models import Market, Order
+from trading.commands import publisher
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

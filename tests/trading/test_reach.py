@@ -9,7 +9,10 @@ import pytest
 import redis
 
 from accounts.models import User
+from markets.models import LeverageTier, Market, MarketStatus
 from matching.messages.vocabulary import MarketState, OrderStatus
+from prices.models import PriceSource
+from prices.services import save_price_source
 from tests.changes import changes, nobody_else_changed, watching
 from tests.trading.client import (
     Trader,
@@ -22,21 +25,12 @@ from tests.trading.client import (
 from tests.trading.test_reading import THEN
 from tests.trading.test_together import new_order
 from trading import services
-from trading.models import (
-    LeverageTier,
-    Market,
-    MarketStatus,
-    Order,
-    OutboxCommand,
-    Position,
-    PriceSource,
-    TraderLeverage,
-)
-from trading.services.amending import OrderChanges
-from trading.services.markets import settle_market
-from trading.services.placing import place_together
-from trading.services.resending import resend_unseen_commands
-from trading.services.top_ups import fund_insurance
+from trading.commands.markets import settle_market
+from trading.commands.resend import resend_unseen_commands
+from trading.commands.top_ups import fund_insurance
+from trading.models import Order, OutboxCommand, Position, TraderLeverage
+from trading.orders.amend import OrderChanges
+from trading.orders.place import place_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -219,9 +213,9 @@ def test_a_price_source_is_saved_for_its_market(scene: Scene) -> None:
     source = PriceSource.objects.get(market_id="BTC-PERP")
     source.weight = 2
     with changes() as found:
-        services.save_price_source(source)
+        save_price_source(source)
     nobody_else_changed(found, markets={"BTC-PERP"}, users=set())
-    assert found.tables <= {"trading_pricesource", "trading_market"}
+    assert found.tables <= {"prices_pricesource", "markets_market"}
 
 
 def test_what_is_sent_again_goes_to_its_own_market(scene: Scene) -> None:
@@ -230,7 +224,7 @@ def test_what_is_sent_again_goes_to_its_own_market(scene: Scene) -> None:
     OutboxCommand.objects.update(applied_seq=1)
     Order.objects.filter(status="pending").exclude(pk=lost.pk).update(status="open")
     Order.objects.filter(pk=lost.pk).update(created_at=THEN)
-    from ledger.models import MarketCursor
+    from persistence.models import MarketCursor
 
     MarketCursor.objects.update(entry_time_ms=4_000_000_000_000)
     before = scene.sent()

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 import redis
 
+from markets.models import Market
 from matching.messages.streams import Depth, depth_key
 from tests.trading.client import Api, Trader, make_market, make_trader, set_ticker
-from trading import api_examples as examples
-from trading.models import Fill, Market, Order, Position
+from trading.http import examples
+from trading.models import Fill, Order, Position
 
 pytestmark = pytest.mark.django_db
 

@@ -11,6 +11,7 @@ from django.db import connection
 
 from ledger.models import Deposit, JournalEntry, Wallet
 from ledger.services import deposit
+from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from tests.trading.client import (
     Answer,
@@ -23,7 +24,7 @@ from tests.trading.client import (
 )
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from tests.trading.test_reading import add_position
-from trading.models import Market, Order, OutboxCommand, Position
+from trading.models import Order, OutboxCommand, Position
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,14 +10,13 @@ from django.utils import timezone
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ledger.models import MarketCursor
 from matching.messages.commands import CancelOrder, PlaceOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
+from persistence.models import MarketCursor
 from tests.trading.client import Trader, sent_commands
-from trading import publisher
+from trading.commands import publisher, resend
+from trading.commands.publisher import last_published_id
 from trading.models import Order, OutboxCommand
-from trading.publisher import last_published_id
-from trading.services import resending
 from trading.tasks import resend_unseen_commands
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,7 +121,7 @@ def test_a_cancel_waits_for_the_batch_of_its_order(
     cancel.payload["order_id"] = newest.pk
     cancel.created_at = newest.created_at + timedelta(milliseconds=1)
     cancel.save()
-    monkeypatch.setattr(resending, "BATCH_MAX", 2)
+    monkeypatch.setattr(resend, "BATCH_MAX", 2)
     batches = []
     for _ in range(2):
         resend_unseen_commands.apply(throw=True)

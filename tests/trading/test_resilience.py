@@ -12,9 +12,10 @@ import redis
 from django.db import close_old_connections, connection
 from pytest_django import Settings
 
-from exchange_site import redis_client as clients
+from common import redis_client as clients
 from exchange_site.embedded.ports import free_port
 from ledger.models import Wallet
+from markets.models import MarketStatus
 from matching.core.engine import Engine
 from matching.messages.commands import (
     CancelAllOrders,
@@ -26,8 +27,8 @@ from matching.messages.events import OrderCancelled
 from matching.messages.streams import input_stream
 from tests.trading.client import Answer, Api, Trader, forget_caches, sent_commands, set_ticker
 from tests.trading.servers import LosingProxy, Redis, SilentServer, database_at
-from trading.models import MarketStatus, Order, OutboxCommand
-from trading.outbox import command_of_row
+from trading.commands.outbox import command_of_row
+from trading.models import Order, OutboxCommand
 from trading.tasks import resend_unseen_commands
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,17 +7,17 @@ import pytest
 import redis
 
 from ledger.models import JournalEntry, Posting, Wallet
-from ledger.persistence import persist_market
-from ledger.starting_points import ensure_starting_point
 from matching.messages.codec import decode_command, decode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import COMMAND_FIELD, ENTRY_FIELD, input_stream, output_stream
 from matching.messages.vocabulary import MarketState
 from matching.runtime.market import MarketRunner
+from persistence.reading import persist_market
+from persistence.recovery.starting_points import ensure_starting_point
 from tests.trading.client import make_market, make_trader, set_ticker
 from trading import services
+from trading.commands.publisher import publish_command
 from trading.models import Fill, Order, OutboxCommand, Position
-from trading.publisher import publish_command
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,9 @@ import pytest
 import redis
 
 from ledger.models import Wallet
+from markets.models import Market
 from tests.trading.client import Answer, Api, Trader, make_trader, order_body
-from trading.models import Market, Order
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db
 

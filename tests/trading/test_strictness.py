@@ -12,8 +12,9 @@ import pytest
 import redis
 from drf_spectacular.generators import SchemaGenerator
 
+from markets.models import Market
 from tests.trading.client import Answer, Api, Trader, order_body
-from trading.models import Market, Order, OutboxCommand
+from trading.models import Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db
 

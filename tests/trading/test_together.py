@@ -13,8 +13,8 @@ import redis
 from django.db import IntegrityError, OperationalError, connection
 from django.db.models import Sum
 
-from exchange_site.api import ApiError
-from exchange_site.bodies import to_struct
+from common.errors import ApiError
+from common.http.bodies import to_struct
 from ledger.models import JournalEntry, Posting, Wallet
 from ledger.services import deposit
 from matching.messages.commands import PlaceOrder
@@ -28,10 +28,10 @@ from tests.trading.client import (
     set_ticker,
 )
 from trading.models import Order
-from trading.services import placing
-from trading.services.drafting import OrderDraft
-from trading.services.placing import PlacedOrder, place_together
-from trading.services.terms import NewOrder
+from trading.orders import place
+from trading.orders.draft import OrderDraft
+from trading.orders.place import PlacedOrder, place_together
+from trading.orders.terms import NewOrder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,19 +120,19 @@ def test_one_client_order_id_several_times(trader: Trader, redis_db: redis.Redis
 
 def test_what_postgres_refuses_fails_alone(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that breaks a constraint takes its statement with it, not the others' orders."""
-    draft = placing.draft_order
+    draft = place.draft_order
 
     def bad_draft(rules: Any, ticker: Any, standing: Any, terms: Any) -> OrderDraft:
         good = draft(rules, ticker, standing, terms)
         price_ticks = 0 if terms.client_order_id == "bad" else good.price_ticks
         return OrderDraft(terms, price_ticks, good.needed, 200, 500)
 
-    monkeypatch.setattr(placing, "draft_order", bad_draft)
+    monkeypatch.setattr(place, "draft_order", bad_draft)
     news = [new_order(clientOrderId=name) for name in ("a", "bad", "b")]
     results = place_together([(trader.user.pk, new) for new in news])
     assert words(results) == ["placed", "IntegrityError", "placed"]
     with pytest.raises(IntegrityError, match="order_positive"):
-        placing.place_order(trader.user.pk, news[1])
+        place.place_order(trader.user.pk, news[1])
     assert_money_agrees()
 
 

@@ -2,26 +2,24 @@
 
 from trading.admin import (
     funding,
+    journal,
     liquidations,
     lives,
-    markets,
     orders,
     positions,
-    price_sources,
     progress,
-    tiers,
-    top_ups,
     traders,
 )
+from trading.admin.catalogue import markets, tiers, top_ups
 
 __all__ = [
     "funding",
+    "journal",
     "liquidations",
     "lives",
     "markets",
     "orders",
     "positions",
-    "price_sources",
     "progress",
     "tiers",
     "top_ups",

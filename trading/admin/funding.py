@@ -5,33 +5,35 @@ from collections.abc import Iterable
 
 from django.contrib import admin
 
+from accounts.display import user_column, user_link
 from accounts.models import User
-from exchange_site.admin_base import (
+from common.admin.base import (
     TABLE_ROWS_MAX,
     Cell,
     RecordAdmin,
     Table,
+    link,
+    list_link,
+    shown,
+    table_of,
+    time_column,
+    when,
+    words,
+)
+from markets.conversions import carry_text
+from markets.display import (
     funding_rate,
     gain_column,
     gain_or_loss,
-    link,
-    list_link,
     market_column,
     money,
     money_column,
     price_column,
-    shown,
     signed_money,
-    table_of,
-    time_column,
-    user_column,
-    user_link,
-    when,
-    words,
 )
+from markets.models import Market
 from trading.admin.rows import lots_and_way
-from trading.conversions import carry_text
-from trading.models import FundingPayment, FundingSettlement, Market, Settlement
+from trading.models import FundingPayment, FundingSettlement, Settlement
 
 
 def _who_pays(settlement: FundingSettlement) -> str:

@@ -5,32 +5,35 @@ from collections.abc import Iterable
 from django.contrib import admin
 from django.db.models import F, QuerySet, Sum
 
+from accounts.display import user_column, user_link
 from accounts.models import User
-from exchange_site.admin_base import (
+from common.admin.base import (
     NOTHING,
     TABLE_ROWS_MAX,
     Cell,
     RecordAdmin,
     Table,
-    average_price,
     badge,
-    gain_or_loss,
     link,
     list_link,
+    shown,
+    table_of,
+    time_column,
+    when,
+    words,
+)
+from markets.conversions import units_text
+from markets.display import (
+    average_price,
+    gain_or_loss,
     market_column,
     money,
     money_column,
     price,
     price_column,
-    shown,
     size,
-    table_of,
-    time_column,
-    user_column,
-    user_link,
-    when,
-    words,
 )
+from markets.models import Market
 from matching.messages.limits import PPM
 from matching.messages.tiers import margin_ratio_ppm
 from matching.messages.vocabulary import CancelReason, ExecutionType, Role
@@ -41,8 +44,7 @@ from trading.admin.rows import (
     orders_table,
     other_key,
 )
-from trading.conversions import units_text
-from trading.models import Fill, Liquidation, Market, Order, Position
+from trading.models import Fill, Liquidation, Order, Position
 
 # The index over sequences has only these.
 FORCED = (ExecutionType.LIQUIDATION, ExecutionType.ADL)

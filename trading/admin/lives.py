@@ -2,20 +2,17 @@
 
 from django.contrib import admin
 
-from exchange_site.admin_base import (
-    RecordAdmin,
+from accounts.display import user_column
+from common.admin.base import RecordAdmin, badge, shown, time_column
+from common.admin.filters import words_filter
+from markets.display import (
     average_price,
-    badge,
     gain_column,
     market_column,
     money_column,
-    shown,
     size,
     size_column,
-    time_column,
-    user_column,
 )
-from exchange_site.admin_filters import words_filter
 from trading.admin.rows import side_badge
 from trading.models import LifeEnding, PositionLife
 

@@ -8,17 +8,29 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
+from accounts.display import user_column, user_link
 from accounts.models import User
-from exchange_site.admin_actions import ask_then_run, operator_of
-from exchange_site.admin_base import (
+from accounts.operators import operator_of
+from common.admin.actions import ask_then_run
+from common.admin.base import (
     NOTHING,
     Cell,
     RecordAdmin,
     Table,
-    average_price,
     badge,
-    gain_column,
     link,
+    shown,
+    table_of,
+    time_column,
+    when,
+    words,
+    yes_or_no_column,
+)
+from common.admin.filters import words_filter
+from markets import conversions
+from markets.display import (
+    average_price,
+    gain_column,
     market_column,
     money,
     money_column,
@@ -26,20 +38,12 @@ from exchange_site.admin_base import (
     price,
     price_column,
     rate_column,
-    shown,
     size,
     size_column,
-    table_of,
-    time_column,
-    user_column,
-    user_link,
-    when,
-    words,
-    yes_or_no_column,
 )
-from exchange_site.admin_filters import words_filter
+from markets.models import Market
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Side, TriggerKind
-from trading import conversions, services
+from trading import services
 from trading.admin.rows import (
     LIVE,
     counterparts,
@@ -53,7 +57,7 @@ from trading.admin.rows import (
     side_badge,
     status_badge,
 )
-from trading.models import Fill, Market, Order, Position
+from trading.models import Fill, Order, Position
 
 
 def _progress(order: Order) -> Cell:

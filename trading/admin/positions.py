@@ -6,37 +6,35 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.display import user_column
 from accounts.models import User
-from exchange_site.admin_base import (
+from common.admin.base import (
     NOTHING,
     TABLE_ROWS_MAX,
     Cell,
     RecordAdmin,
     Table,
+    link,
+    shown,
+    table_of,
+    time_column,
+)
+from common.admin.changes import AnyModelAdmin
+from markets.conversions import units_text
+from markets.display import (
     average_price,
     gain_column,
     gain_or_loss,
-    link,
     market_column,
     money,
     money_column,
     price,
-    shown,
     signed_money,
-    table_of,
-    time_column,
-    user_column,
 )
-from exchange_site.admin_changes import AnyModelAdmin
+from markets.rules import market_rules
 from trading.admin.rows import LIVE, fills_table, orders_table, position_size
-from trading.conversions import units_text
-from trading.market_rules import market_rules
 from trading.models import Fill, Order, Position
-from trading.position_figures import (
-    PositionFigures,
-    liquidation_price_ticks,
-    position_figures,
-)
+from trading.positions.figures import PositionFigures, liquidation_price_ticks, position_figures
 from trading.selectors import leverages_set
 
 

@@ -10,29 +10,26 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from exchange_site.admin_base import (
+from accounts.display import user_column, user_link
+from common.admin.base import (
     NOTHING,
     Cell,
     RecordAdmin,
     Table,
     badge,
-    funding_rate,
     link,
     list_link,
-    market_column,
-    money_column,
-    price_column,
     shown,
     time_column,
-    user_column,
-    user_link,
     when,
 )
-from exchange_site.admin_changes import AnyModelAdmin
-from exchange_site.admin_filters import words_filter
+from common.admin.changes import AnyModelAdmin
+from common.admin.filters import words_filter
+from markets.display import funding_rate, market_column, money_column, price_column
+from markets.models import Market, MarketStatus
 from trading.admin.rows import state_badge
-from trading.models import MARKET_COMMANDS, Market, MarketStatus, OutboxCommand
-from trading.outbox import PromisedCommand
+from trading.commands.outbox import PromisedCommand
+from trading.models import MARKET_COMMANDS, OutboxCommand
 
 COMMAND_TYPES = [kind.__name__ for kind in get_args(PromisedCommand)]
 

@@ -4,22 +4,20 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from exchange_site.admin_base import (
+from accounts.display import user_link
+from common.admin.base import (
     NOTHING,
     TABLE_ROWS_MAX,
     Cell,
     Table,
     badge,
-    gain_or_loss,
     link,
     list_link,
-    money,
-    price,
-    size,
-    user_link,
     when,
     words,
 )
+from markets.display import gain_or_loss, money, price, size
+from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import (
     ExecutionType,
     MarketState,
@@ -29,7 +27,7 @@ from matching.messages.vocabulary import (
     Side,
     StateReason,
 )
-from trading.models import LIVE_STATUSES, Fill, Market, MarketStatus, Order, Position
+from trading.models import LIVE_STATUSES, Fill, Order, Position
 
 LIVE = LIVE_STATUSES
 

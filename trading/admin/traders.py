@@ -8,26 +8,16 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.display import user_column
 from accounts.models import User
-from exchange_site.admin_actions import operator_of
-from exchange_site.admin_base import (
-    BaseAdmin,
-    RecordAdmin,
-    list_link,
-    market_column,
-    percent,
-    plain_percent,
-    rate_column,
-    shown,
-    user_column,
-    when,
-    yes_or_no_column,
-)
-from exchange_site.api import ApiError
+from accounts.operators import operator_of
+from common.admin.base import BaseAdmin, RecordAdmin, list_link, shown, when, yes_or_no_column
+from common.errors import ApiError
+from markets.display import market_column, percent, plain_percent, rate_column
 from matching.messages.limits import PPM
 from trading import services
-from trading.limits import PER_S as PER_S_DEFAULT
-from trading.limits import Kind
+from trading.http.limits import PER_S as PER_S_DEFAULT
+from trading.http.limits import Kind
 from trading.models import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 if TYPE_CHECKING:  # generic to the type checker alone

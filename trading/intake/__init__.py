@@ -11,14 +11,14 @@ gathers: nobody waits for company, and the busier it gets the larger the groups.
 
 A call is answered when what it asks for is committed and published, as by the views. A process that
 dies loses nothing it acknowledged: what was committed and not published is sent again by
-`trading.services.resending`.
+`trading.commands.resend`.
 
 In a group orders go before cancels. That is never seen: an order is cancelled by its id, which its
 trader knows once it is answered.
 
 What can go wrong, and then:
 
-- More than its trader may send: 429 (`trading.limits`), in one round trip for the group.
+- More than its trader may send: 429 (`trading.http.limits`), in one round trip for the group.
 - A bad order, or a request that can't be read: its own answer, nobody else's.
 - A wallet that stays locked: Postgres gives up after `LOCK_TIMEOUT_MS`, the orders are tried one by
   one, and only those of that wallet are refused.

@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
-from exchange_site.api import ApiError
-from exchange_site.no_store import NO_STORE
+from common.errors import ApiError
+from common.http.no_store import NO_STORE
 from trading.intake.group import Answer, Call, refusal
 from trading.intake.lane import Lane
 from trading.intake.plain import OurHosts, Plain, plain

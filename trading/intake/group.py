@@ -12,24 +12,20 @@ import msgspec
 import structlog
 from rest_framework.exceptions import NotAuthenticated
 
-from accounts.authentication import token_user
-from exchange_site.api import (
-    ApiError,
-    error_headers,
-    internal_error,
-    to_api_error,
-)
-from exchange_site.bodies import read_body
-from exchange_site.limits.budgets import Standing
-from trading.answers import batch_answer, cancelling_answer, placed_answer
+from accounts.access.authentication import token_user
+from common.errors import ApiError
+from common.http.bodies import read_body
+from common.http.errors import error_headers, internal_error, to_api_error
+from common.limits.budgets import Standing
+from trading.http.answers import batch_answer, cancelling_answer, placed_answer
+from trading.http.limits import Kind, spend_of, too_many
+from trading.http.positions import NewOrders
 from trading.intake.plain import Plain
-from trading.limits import Kind, spend_of, too_many
+from trading.orders.batch import batch_results, cancel_results, read_batch
+from trading.orders.cancel import cancel_together
+from trading.orders.place import PlacedOrder, Result, place_together
+from trading.orders.terms import NewOrder
 from trading.selectors import OrderState
-from trading.services.batching import batch_results, cancel_results, read_batch
-from trading.services.cancelling import cancel_together
-from trading.services.placing import PlacedOrder, Result, place_together
-from trading.services.terms import NewOrder
-from trading.trader_api import NewOrders
 
 ORDERS_MAX = 500  # of a statement, and what comes with the last call
 

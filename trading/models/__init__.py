@@ -6,8 +6,6 @@ Units as in `matching.messages`: ticks, lots, money in millionths.
 """
 
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
-from trading.models.insurance import InsuranceShare, insurance_share
-from trading.models.market import LeverageTier, Market, MarketStatus
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
@@ -18,7 +16,6 @@ from trading.models.position import (
     Settlement,
 )
 from trading.models.position_life import LifeEnding, PositionLife
-from trading.models.price_source import PriceSource, PriceSourceKind
 from trading.models.top_up import InsuranceTopUp, TopUpStatus
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
@@ -32,22 +29,15 @@ __all__ = [
     "Fill",
     "FundingPayment",
     "FundingSettlement",
-    "InsuranceShare",
     "InsuranceTopUp",
-    "LeverageTier",
     "LifeEnding",
     "Liquidation",
-    "Market",
-    "MarketStatus",
     "Order",
     "OutboxCommand",
     "Position",
     "PositionLife",
-    "PriceSource",
-    "PriceSourceKind",
     "Settlement",
     "TopUpStatus",
     "TraderLeverage",
     "UserFeeTier",
-    "insurance_share",
 ]

@@ -1,6 +1,6 @@
 from django.db import models
 
-from trading.models.market import Market
+from markets.models import Market
 
 # All count from the epoch, so that hours and days begin as UTC's do. Each is of whole minutes.
 CANDLE_INTERVALS_MS = {

@@ -2,6 +2,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from common.choices import choices
+from markets.models import Market
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
@@ -14,8 +16,6 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
-from trading.models.choices import choices
-from trading.models.market import Market
 
 # The engine may still do something with them.
 LIVE_STATUSES = (OrderStatus.PENDING, OrderStatus.WAITING, OrderStatus.OPEN)

@@ -3,7 +3,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from trading.models.market import Market
+from markets.models import Market
 
 # Of a market as a whole, from operators; the others are about traders' orders and positions.
 MARKET_COMMANDS = ("ConfigureMarket", "SetMarketState", "SettleMarket", "FundInsurance")

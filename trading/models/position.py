@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from trading.models.market import Market
+from markets.models import Market
 
 
 class Position(models.Model):

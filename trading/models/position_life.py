@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from common.choices import choices
+from markets.models import Market
 from matching.messages.vocabulary import Side
-from trading.models.choices import choices
-from trading.models.market import Market
 
 
 class LifeEnding(StrEnum):

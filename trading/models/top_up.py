@@ -7,8 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from markets.models import Market
 from matching.messages.limits import MAX_MONEY_UNITS
-from trading.models.market import Market
 from trading.models.outbox import OutboxCommand
 
 

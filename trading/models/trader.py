@@ -5,8 +5,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from markets.models import Market
 from matching.messages.limits import MAX_LEVERAGE, PPM
-from trading.models.market import Market
 
 REQUESTS_PER_S_MAX = 100_000
 

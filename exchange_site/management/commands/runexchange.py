@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.utils import Error as DatabaseError
 
+from common.redis_client import redis_client
 from exchange_site.demo_operator import USERNAME, ensure_operator
 from exchange_site.embedded import health
 from exchange_site.embedded.bootstrap import Prepared, prepared
@@ -32,7 +33,6 @@ from exchange_site.embedded.parts import (
 from exchange_site.embedded.processes import last_line
 from exchange_site.embedded.supervision import Supervision
 from exchange_site.embedded.watch import Watch, table
-from exchange_site.redis_client import redis_client
 
 SERVICE_READY_WITHIN_S = 60.0
 HEALTHY_WITHIN_S = 600.0  # seconds, if the machine has nothing else to do

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from django.core.management.base import BaseCommand
 
-from exchange_site.redis_client import redis_client
+from common.redis_client import redis_client
 from matching.messages.streams import input_stream
 from matching.runtime.process import EngineProcess
 

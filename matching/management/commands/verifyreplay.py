@@ -6,7 +6,7 @@ from typing import Any
 import redis
 from django.core.management.base import BaseCommand, CommandError
 
-from exchange_site.redis_client import redis_client
+from common.redis_client import redis_client
 from matching.runtime.applier import CommandFailed
 from matching.runtime.replay import ReplayImpossible, verify
 

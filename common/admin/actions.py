@@ -1,0 +1,125 @@
+"""Actions of operators: each asks first, calls one service per row, says how every row went, and
+leaves a line in the operator log.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from common.admin.base import BaseAdmin
+from common.admin.record_urls import url_of
+from common.errors import ApiError
+
+ROWS_MAX = 500
+
+
+def ask_then_run(
+    model_admin: BaseAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    action: str,
+    question: str,
+    consequence: str,
+    service: Callable[[Any], object],
+    done: str,
+) -> TemplateResponse | None:
+    """First the page that asks; once the operator has said yes, the service for every row.
+
+    ``done`` says what the service did to a row: "approved". None returns to the list.
+    """
+    chosen = list(rows[: ROWS_MAX + 1])
+    if len(chosen) > ROWS_MAX:
+        messages.error(request, f"Select at most {ROWS_MAX} at a time. Nothing was done.")
+        return None
+    if "confirmed" in request.POST:
+        _run(model_admin, request, chosen, service, done)
+        return None
+    return _ask(model_admin, request, chosen, action, question, consequence)
+
+
+def ask_form_then_run(
+    model_admin: BaseAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    action: str,
+    question: str,
+    consequence: str,
+    form_of: Callable[[Any, Any], forms.Form],
+    service: Callable[[Any, Any], object],
+    done: Callable[[Any], str],
+) -> TemplateResponse | None:
+    """For what needs more than a yes: one row, and a form that is asked again until it is valid.
+
+    ``form_of``  what was posted or None, and the row, make the form
+    ``service``  takes the row and what the form says; an ApiError is shown on the form
+    ``done``     what the service did, from what the form says
+    """
+    chosen = list(rows[:2])
+    if len(chosen) != 1:
+        messages.error(request, "Select exactly one. Nothing was done.")
+        return None
+    (row,) = chosen
+    form = form_of(request.POST if "confirmed" in request.POST else None, row)
+    if form.is_valid():
+        try:
+            service(row, form.cleaned_data)
+        except ApiError as error:
+            form.add_error(None, error.message)
+        else:
+            words = done(form.cleaned_data)
+            model_admin.log_change(request, row, words)
+            messages.success(request, f"{row}: {words}.")
+            return None
+    return _ask(model_admin, request, chosen, action, question, consequence, form)
+
+
+def _ask(
+    model_admin: BaseAdmin,
+    request: HttpRequest,
+    rows: list[Any],
+    action: str,
+    question: str,
+    consequence: str,
+    form: forms.Form | None = None,
+) -> TemplateResponse:
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": question,
+        "consequence": consequence,
+        "rows": [(row, url_of(type(row), row.pk), model_admin.described(row)) for row in rows],
+        "action": action,
+        "form": form,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "opts": model_admin.opts,
+        "media": model_admin.media,
+    }
+    return TemplateResponse(request, "admin/confirm_action.html", context)
+
+
+def _run(
+    model_admin: BaseAdmin,
+    request: HttpRequest,
+    rows: list[Model],
+    service: Callable[[Any], object],
+    done: str,
+) -> None:
+    succeeded: list[Model] = []
+    for row in rows:
+        try:
+            service(row)
+        except ApiError as error:
+            messages.error(request, f"{row}: {error.message}")
+            continue
+        model_admin.log_change(request, row, done)
+        succeeded.append(row)
+    if succeeded:
+        names = ", ".join(map(str, succeeded[:5])) + (", …" if len(succeeded) > 5 else "")
+        messages.success(request, f"{done.capitalize()}: {names} ({len(succeeded)} in all).")

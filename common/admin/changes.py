@@ -1,0 +1,149 @@
+"""What an edit changed, from what to what, as the operator log keeps it: "taker fee 0.05 % →
+0.06 %". A form that was saved as it was leaves no line.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import label_for_field
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.duration import duration_string
+from django.utils.safestring import SafeString
+
+from common.decimals import text
+
+if TYPE_CHECKING:  # generic to the type checker alone
+    AnyModelAdmin = admin.ModelAdmin[Any]
+else:
+    AnyModelAdmin = admin.ModelAdmin
+
+NOTHING = "–"
+_PER_CENT = ", %"
+
+
+class SaysChanges(AnyModelAdmin):
+    """Of edits, for the log; of rows, for the page that asks before an action.
+
+    described_by   columns that tell what matters about a row before something is done to it; those
+                   of the list if not given
+    """
+
+    described_by: Sequence[str] = ()
+
+    def described(self, row: Any) -> list[tuple[str, str | SafeString]]:
+        """Names and values of what an operator should know of the row before saying yes."""
+        names = self.described_by or self.list_display
+        key = row._meta.pk.name
+        return [
+            (str(label_for_field(name, self.model, self)), self._shown(str(name), row))
+            for name in names
+            if name != key
+        ]
+
+    def _shown(self, name: str, row: Any) -> str | SafeString:
+        show = getattr(self, name, None)
+        value = show(row) if callable(show) else getattr(row, name)
+        return value if isinstance(value, SafeString) else value_words(value)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[dict[str, dict[str, Any]]]:
+        found = change_message(form, formsets or (), add=add)
+        request.changed_nothing = not found  # type: ignore[attr-defined]
+        return found
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What wasn't changed isn't written over what others changed meanwhile."""
+        if not change or form.has_changed():
+            super().save_model(request, obj, form, change)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
+        if message == []:
+            return None
+        return super().log_change(request, obj, message)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if not getattr(request, "changed_nothing", False):
+            return super().response_change(request, obj)
+        self.message_user(request, f"Nothing of {obj} was changed.")
+        if "_continue" in request.POST:
+            return HttpResponseRedirect(request.path)
+        return self.response_post_save_change(request, obj)
+
+
+def change_message(
+    form: forms.BaseForm, formsets: Iterable[Any], *, add: bool
+) -> list[dict[str, dict[str, Any]]]:
+    """In the shape Django keeps, with values beside the names of the fields."""
+    message: list[dict[str, dict[str, Any]]] = []
+    if add:
+        message.append({"added": {}})
+    elif words := changes_of(form):
+        message.append({"changed": {"fields": words}})
+    for formset in formsets:
+        forms_of = {id(one.instance): one for one in formset.forms}
+        message += [{"added": _name(obj)} for obj in formset.new_objects]
+        message += [
+            {"changed": {**_name(obj), "fields": changes_of(forms_of[id(obj)])}}
+            for obj, _ in formset.changed_objects
+        ]
+        message += [{"deleted": _name(obj)} for obj in formset.deleted_objects]
+    return message
+
+
+def _name(obj: Model) -> dict[str, Any]:
+    return {"name": str(obj._meta.verbose_name), "object": str(obj)}
+
+
+def changes_of(form: Any) -> list[str]:
+    """Of a valid form, one text per changed field. Of a secret only that it changed.
+
+    A form's ``unit_of(name)``, if it has one, gives what its numbers are in.
+    """
+    return [_change(form, name) for name in form.changed_data]
+
+
+def _change(form: Any, name: str) -> str:
+    field = form.fields.get(name)
+    if field is None or isinstance(field.widget, forms.PasswordInput):
+        return name
+    label = str(field.label or name.replace("_", " "))
+    unit = "%" if label.endswith(_PER_CENT) else form.unit_of(name) if _has_units(form) else ""
+    label = label.removesuffix(_PER_CENT)
+    before = _before(field, form.get_initial_for_field(field, name))
+    after = form.cleaned_data.get(name)
+    said = (value_words(before, unit), value_words(after, unit))
+    return f"{label[:1].lower()}{label[1:]} {said[0]} → {said[1]}"
+
+
+def _has_units(form: Any) -> bool:
+    return hasattr(form, "unit_of")
+
+
+def _before(field: Any, initial: Any) -> Any:
+    """A form begins with the key of a row, where it ends with the row."""
+    one = isinstance(field, forms.ModelChoiceField)
+    if one and not isinstance(field, forms.ModelMultipleChoiceField) and initial is not None:
+        return field.queryset.filter(pk=getattr(initial, "pk", initial)).first()
+    return initial
+
+
+def value_words(value: Any, unit: str = "") -> str:
+    """A value as an operator reads it; nothing for none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, timedelta):
+        return duration_string(value)
+    if isinstance(value, Decimal):
+        value = text(value)
+    elif not isinstance(value, str) and isinstance(value, Iterable):
+        return ", ".join(sorted(map(str, value))) or NOTHING
+    return f"{value} {unit}".strip()

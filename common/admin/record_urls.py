@@ -1,0 +1,35 @@
+"""Where records and lists of the admin are."""
+
+from functools import cache
+
+from django.apps import apps
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.urls import get_script_prefix, reverse
+from django.utils.encoding import iri_to_uri
+
+
+def url_of(model: type[Model] | str, pk: int | str) -> str:
+    """``model`` may be a label, as in "trading.Order": of a floor above the one that links."""
+    before, after = _around_key(model, get_script_prefix())
+    return f"{before}{iri_to_uri(str(quote(pk)))}{after}"
+
+
+def list_url(model: type[Model] | str, query: str) -> str:
+    model = _model(model)
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    return f"{reverse(name)}?{query}"
+
+
+@cache
+def _around_key(model: type[Model] | str, _script_prefix: str) -> tuple[str, str]:
+    """What is before and after the key: a page links hundreds of records, and `reverse` costs more
+    than all else of a link."""
+    model = _model(model)
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    before, _, after = reverse(name, args=["KEY"]).partition("KEY")
+    return before, after
+
+
+def _model(model: type[Model] | str) -> type[Model]:
+    return apps.get_model(model) if isinstance(model, str) else model

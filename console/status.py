@@ -1,0 +1,399 @@
+"""How the exchange is doing, as one snapshot: the status page and GET /health are views of it.
+
+Everything is measured from outside the parts: ② and ④ from Redis, ③ from its heartbeats, ⑤ from its
+cursor and the rows it has yet to finish. Nothing raises: a service that is down is a finding.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+
+import structlog
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from redis import RedisError
+
+from common.redis_client import probe_redis_client
+from console.status_prices import read_sources, sources_finding
+from console.status_rows import MarketRows, read_rows
+from console.status_streams import (
+    COUNT_CAP,
+    EngineBeat,
+    MarketStreams,
+    read_market_streams,
+    read_redis_service,
+)
+from markets.display import funding_rate, money
+from matching.messages.vocabulary import MarketState, StateReason
+from persistence.models import ReconcileRun
+from persistence.reconciliation import RESTS, newest_run
+from prices.reports import LiveSource
+
+log = structlog.get_logger(__name__)
+
+
+_HALTED = {
+    StateReason.OPERATOR: "by an operator",
+    StateReason.CIRCUIT_BREAKER: "by the circuit breaker, as the mark price jumped: resume it to "
+    "take the next one",
+    StateReason.INSURANCE_EXHAUSTED: "as nobody could pay for a liquidation: top up its insurance "
+    "fund, then resume it",
+}
+
+
+class Level(IntEnum):
+    """How bad a finding is. Ordered, so that the worst of many is their max."""
+
+    OK = 0
+    WARN = 1
+    BAD = 2
+
+    @property
+    def word(self) -> str:
+        return ("ok", "warning", "bad")[self]
+
+    @property
+    def tone(self) -> str:
+        """The name of its colour in the style sheet."""
+        return ("ok", "warn", "bad")[self]
+
+    @property
+    def words(self) -> str:
+        return ("everything works", "needs a look", "something is broken")[self]
+
+
+ENGINE_BEAT_WARN_MS = 3_000
+ENGINE_BEAT_BAD_MS = 10_000
+ENGINE_FORGOTTEN_MS = 3_600_000  # an engine silent for so long was taken away, and isn't missed
+INPUT_LAG_WARN_MS = 1_000
+INPUT_LAG_BAD_MS = 10_000
+PERSISTENCE_LAG_WARN_MS = 2_000
+PERSISTENCE_LAG_BAD_MS = 15_000
+RESEND_BAD_MS = 60_000
+WORKER_BEAT_BAD_MS = 20_000
+FUNDING_LATE_MS = 60_000
+RECONCILE_WARN_MS = 300_000  # it runs every minute, or rests in proportion to what it took
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: how bad, and what an operator should read."""
+
+    name: str
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """One engine's word on one market."""
+
+    name: str
+    pid: int
+    age_ms: int
+    seq: int
+    build: str
+    halted: str
+    level: Level
+
+    @property
+    def alive(self) -> bool:
+        return self.age_ms < ENGINE_BEAT_BAD_MS
+
+    @property
+    def age(self) -> str:
+        return seconds(self.age_ms)
+
+
+@dataclass(frozen=True)
+class MarketReport:
+    """One market along its path ② → ③ → ④ → ⑤, with what is wrong, if anything."""
+
+    market_id: str
+    rows: MarketRows
+    streams: MarketStreams | None  # None while Redis is down
+    engines: list[EngineStatus] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    sources: list[LiveSource] = field(default_factory=list)
+
+    @property
+    def level(self) -> Level:
+        return max((check.level for check in self.checks), default=Level.OK)
+
+    @property
+    def problems(self) -> list[Check]:
+        return [check for check in self.checks if check.level is not Level.OK]
+
+    @property
+    def insurance(self) -> str:
+        return money(self.rows.insurance_units)
+
+    @property
+    def engine_age_ms(self) -> int | None:
+        return min((engine.age_ms for engine in self.engines), default=None)
+
+    @property
+    def persistence_lag_entries(self) -> int | None:
+        if self.streams is None:
+            return None
+        return max(0, self.streams.output_seq - self.rows.cursor_seq)
+
+
+@dataclass(frozen=True)
+class ExchangeStatus:
+    taken_ms: int
+    services: list[Check]
+    markets: list[MarketReport]
+
+    @property
+    def taken_at(self) -> datetime:
+        return datetime.fromtimestamp(self.taken_ms / 1_000, UTC)
+
+    @property
+    def level(self) -> Level:
+        levels = [*(s.level for s in self.services), *(m.level for m in self.markets)]
+        return max(levels, default=Level.OK)
+
+    @property
+    def problems(self) -> list[tuple[str, Check]]:
+        """(what it concerns, finding), worst first."""
+        found = [("", s) for s in self.services if s.level is not Level.OK]
+        found += [(m.market_id, check) for m in self.markets for check in m.problems]
+        return sorted(found, key=lambda item: -item[1].level)
+
+
+def exchange_status() -> ExchangeStatus:
+    """Takes a snapshot: a handful of Postgres queries and four Redis round trips at most."""
+    now_ms = time.time_ns() // 1_000_000
+    rows, row_checks = _postgres()
+    streams, sources, redis_checks = _redis(rows)
+    markets = [
+        _market_report(row, streams.get(row.market_id), sources.get(row.market_id, []), now_ms)
+        for row in rows
+    ]
+    return ExchangeStatus(taken_ms=now_ms, services=[*row_checks, *redis_checks], markets=markets)
+
+
+def _postgres() -> tuple[list[MarketRows], list[Check]]:
+    started = time.monotonic()
+    try:
+        rows = read_rows()
+        run = newest_run()
+    except DatabaseError as error:
+        log.warning("status_postgres_unreachable", error=str(error))
+        connection.close_if_unusable_or_obsolete()
+        return [], [Check("Postgres", Level.BAD, "does not answer")]
+    answered = Check("Postgres", Level.OK, f"answered in {_elapsed_ms(started)} ms")
+    return rows, [answered, *([_check_reconciliation(run)] if run else [])]
+
+
+def _check_reconciliation(run: ReconcileRun) -> Check:
+    """What was last found. Names no trader: GET /health is open to anyone."""
+    age_ms = int((timezone.now() - run.finished_at).total_seconds() * 1_000)
+    ago = f"{seconds(max(0, age_ms))} ago"
+    if run.difference_count:
+        kinds = ", ".join(sorted({difference[0] for difference in run.differences}))
+        text = f"{run.difference_count:,} differences {ago} ({kinds}): see the newest run"
+        return Check("Reconciliation", Level.BAD, text)
+    rest_ms = int(RESTS * run.took.total_seconds() * 1_000)
+    if age_ms >= RECONCILE_WARN_MS + rest_ms:
+        return Check("Reconciliation", Level.WARN, f"clean {ago}, and has not run since")
+    missing = [m["market"] for m in run.compared if m["notCompared"]]
+    if missing:
+        text = f"clean {ago}, but not compared with the engine of {', '.join(missing)}"
+        return Check("Reconciliation", Level.WARN, text)
+    return Check("Reconciliation", Level.OK, f"clean {ago}")
+
+
+def _redis(
+    rows: list[MarketRows],
+) -> tuple[dict[str, MarketStreams], dict[str, list[LiveSource]], list[Check]]:
+    """Per market its streams and its price sources."""
+    cursors = {row.market_id: row.cursor_seq for row in rows}
+    started = time.monotonic()
+    try:
+        client = probe_redis_client()
+        service = read_redis_service(client)
+        elapsed_ms = _elapsed_ms(started)
+        streams = read_market_streams(client, cursors, service.now_ms)
+        sources = read_sources(client, rows, service.now_ms)
+    except RedisError as error:
+        log.warning("status_redis_unreachable", error=str(error))
+        bad = Check("Redis", Level.BAD, "does not answer")
+        return {}, {}, [bad, Check("Workers", Level.BAD, "unknown while Redis is down")]
+    text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
+    return streams, sources, [Check("Redis", Level.OK, text), _workers(service.worker_ages_ms)]
+
+
+def _workers(ages_ms: dict[str, int]) -> Check:
+    alive = {name: age for name, age in ages_ms.items() if age < WORKER_BEAT_BAD_MS}
+    if not alive:
+        return Check("Workers", Level.BAD, "none alive: nothing is persisted")
+    names = ", ".join(f"{name} ({seconds(age)} ago)" for name, age in sorted(alive.items()))
+    return Check("Workers", Level.OK, f"{len(alive)} alive: {names}")
+
+
+def _market_report(
+    rows: MarketRows, streams: MarketStreams | None, sources: list[LiveSource], now_ms: int
+) -> MarketReport:
+    if streams is None:
+        unknown = Check("engine", Level.BAD, "unknown while Redis is down")
+        return MarketReport(rows.market_id, rows, None, [], [unknown])
+    engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
+    if MarketState(rows.state).has_ended:
+        return MarketReport(rows.market_id, rows, streams, engines, [])
+    checks = [
+        _check_state(rows),
+        _check_engines(engines),
+        _check_input_lag(streams),
+        _check_persistence_lag(rows, streams),
+        _check_dead_letters(rows),
+        _check_resends(rows),
+        _check_config(rows),
+        _check_index(rows, now_ms),
+        _check_sources(rows, sources),
+        _check_funding(rows, now_ms),
+    ]
+    return MarketReport(rows.market_id, rows, streams, engines, checks, sources)
+
+
+def _forgotten(beat: EngineBeat, now_ms: int) -> bool:
+    return now_ms - beat.beat_ms > ENGINE_FORGOTTEN_MS
+
+
+def _engine(beat: EngineBeat, now_ms: int) -> EngineStatus:
+    age_ms = max(0, now_ms - beat.beat_ms)
+    level = Level.BAD if beat.halted else _by_age(age_ms, ENGINE_BEAT_WARN_MS, ENGINE_BEAT_BAD_MS)
+    return EngineStatus(beat.engine, beat.pid, age_ms, beat.seq, beat.build, beat.halted, level)
+
+
+def _by_age(age_ms: int, warn_ms: int, bad_ms: int) -> Level:
+    if age_ms >= bad_ms:
+        return Level.BAD
+    return Level.WARN if age_ms >= warn_ms else Level.OK
+
+
+def _check_engines(engines: list[EngineStatus]) -> Check:
+    """One healthy engine keeps the market going; another that fell silent is a warning."""
+    if not engines:
+        return Check("engine", Level.BAD, "no engine has been seen")
+    best = min(engines, key=lambda engine: (engine.level, engine.age_ms))
+    worst = max(engines, key=lambda engine: engine.level)
+    if best.level is Level.BAD:
+        return Check("engine", Level.BAD, _engine_words(best))
+    if worst.level is not Level.OK:
+        return Check("engine", Level.WARN, f"{worst.name} {_engine_words(worst)}")
+    return Check("engine", Level.OK, f"last beat {seconds(best.age_ms)} ago")
+
+
+def _engine_words(engine: EngineStatus) -> str:
+    if engine.halted:
+        return f"halted: {engine.halted}"
+    return f"silent for {seconds(engine.age_ms)}"
+
+
+def _check_state(rows: MarketRows) -> Check:
+    """Cancels still work while a market is halted, so GET /health doesn't turn traffic away."""
+    if rows.state != MarketState.HALTED:
+        return Check("state", Level.OK, rows.state)
+    return Check("state", Level.WARN, f"HALTED {_HALTED[StateReason(rows.state_reason)]}")
+
+
+def _check_input_lag(streams: MarketStreams) -> Check:
+    level = _by_age(streams.input_lag_ms, INPUT_LAG_WARN_MS, INPUT_LAG_BAD_MS)
+    text = f"{entries(streams.input_lag_entries)} waiting for the engine"
+    if streams.input_lag_entries:
+        text += f", the oldest for {seconds(streams.input_lag_ms)}"
+    return Check("input", level, text)
+
+
+def _check_persistence_lag(rows: MarketRows, streams: MarketStreams) -> Check:
+    if rows.stopped:
+        return Check("persistence", Level.BAD, rows.stopped)
+    lag = streams.output_seq - rows.cursor_seq
+    if lag < 0:
+        text = f"the cursor is {-lag} ahead of the output stream: the stream was lost or trimmed"
+        return Check("persistence", Level.BAD, text)
+    level = _by_age(streams.output_lag_ms, PERSISTENCE_LAG_WARN_MS, PERSISTENCE_LAG_BAD_MS)
+    text = f"{entries(lag)} not persisted"
+    if lag:
+        text += f", the oldest for {seconds(streams.output_lag_ms)}"
+    return Check("persistence", level, text)
+
+
+def _check_dead_letters(rows: MarketRows) -> Check:
+    level = Level.WARN if rows.dead_letters_last_day else Level.OK
+    text = f"{rows.dead_letters} in all, {rows.dead_letters_last_day} within a day"
+    return Check("dead letters", level, text)
+
+
+def _check_resends(rows: MarketRows) -> Check:
+    """Orders and commands promised to their sender that the engine hasn't answered for seconds."""
+    waiting = rows.stale_pending_orders + rows.stale_commands
+    if not waiting:
+        return Check("resends", Level.OK, "nothing waits to be sent again")
+    level = Level.BAD if rows.oldest_waiting_ms >= RESEND_BAD_MS else Level.WARN
+    orders = f"{capped(rows.stale_pending_orders)} orders"
+    commands = f"{capped(rows.stale_commands)} commands"
+    text = f"{orders} and {commands} unanswered, the oldest for {seconds(rows.oldest_waiting_ms)}"
+    return Check("resends", level, text)
+
+
+def _check_config(rows: MarketRows) -> Check:
+    requested, applied = rows.config_version, rows.applied_config_version
+    if applied < requested:
+        text = f"version {requested} asked for, version {applied} applied"
+        return Check("rules", Level.WARN, text)
+    return Check("rules", Level.OK, f"version {applied} applied")
+
+
+def _check_index(rows: MarketRows, now_ms: int) -> Check:
+    """On a stale index nothing is liquidated and no funding settled. Orders that rest and cancels
+    are still taken, so GET /health doesn't turn traffic away for it."""
+    if not rows.index_ms:
+        return Check("index price", Level.WARN, "none yet: no orders are accepted without one")
+    age = seconds(max(0, now_ms - rows.index_ms))
+    if rows.index_stale:
+        text = f"stale, the last one {age} old: no liquidations, funding or triggers meanwhile"
+        return Check("index price", Level.WARN, text)
+    return Check("index price", Level.OK, f"{age} old")
+
+
+def _check_sources(rows: MarketRows, sources: list[LiveSource]) -> Check:
+    well, text = sources_finding(rows.price_quorum, sources)
+    return Check("price sources", Level.OK if well else Level.WARN, text)
+
+
+def _check_funding(rows: MarketRows, now_ms: int) -> Check:
+    """Late funding is a finding: the first price after its time should have settled it."""
+    if not rows.next_funding_ms:
+        return Check("funding", Level.OK, "not begun")
+    rate = f"last rate {funding_rate(rows.funding_rate_ppb)}"
+    late_ms = now_ms - rows.next_funding_ms
+    if late_ms >= FUNDING_LATE_MS:
+        return Check("funding", Level.WARN, f"overdue for {seconds(late_ms)}, {rate}")
+    return Check("funding", Level.OK, f"next in {seconds(max(0, -late_ms))}, {rate}")
+
+
+def seconds(duration_ms: int) -> str:
+    """A duration an operator reads at a glance."""
+    if duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    if duration_ms < 120_000:
+        return f"{duration_ms / 1_000:.1f} s"
+    if duration_ms < 7_200_000:
+        return f"{duration_ms // 60_000} min"
+    return f"{duration_ms // 3_600_000} h"
+
+
+def capped(count: int) -> str:
+    return f"{COUNT_CAP:,}+" if count >= COUNT_CAP else f"{count:,}"
+
+
+def entries(count: int) -> str:
+    return f"{capped(count)} {'entry' if count == 1 else 'entries'}"
+
+
+def _elapsed_ms(started: float) -> int:
+    return int((time.monotonic() - started) * 1_000)

@@ -1,0 +1,141 @@
+"""What Postgres knows of each market's progress, for `console.status`."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, Min, Q, QuerySet
+from django.utils import timezone
+
+from console.status_streams import COUNT_CAP
+from markets.models import Market
+from matching.messages.vocabulary import OrderStatus
+from persistence.models import DeadLetter, PersistenceFault
+from prices.models import PriceSource
+from trading.models import Liquidation, Order, OutboxCommand
+
+STATEMENT_TIMEOUT_MS = 2_000
+UNANSWERED_AFTER = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class MarketRows:
+    """A market's rows. Counts of what waits stop at COUNT_CAP."""
+
+    market_id: str
+    state: str
+    state_reason: str
+    config_version: int
+    applied_config_version: int
+    cursor_seq: int
+    dead_letters: int
+    dead_letters_last_day: int
+    stale_pending_orders: int
+    stale_commands: int
+    oldest_waiting_ms: int
+    index_stale: bool
+    index_ms: int
+    funding_rate_ppb: int
+    next_funding_ms: int
+    insurance_units: int
+    liquidations_last_day: int
+    price_quorum: int
+    price_sources: list[PriceSource]
+    stopped: str = ""  # why persistence stopped; empty while it goes on
+
+
+def read_rows() -> list[MarketRows]:
+    """Raises DatabaseError when Postgres is away or slower than STATEMENT_TIMEOUT_MS."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", _timeout())
+        now = timezone.now()
+        letters = _dead_letters(now)
+        liquidations = _liquidations(now)
+        stopped = _stopped()
+        markets = Market.objects.select_related("status", "cursor")
+        markets = markets.prefetch_related("price_sources")
+        return [
+            _market_rows(
+                market,
+                letters.get(market.pk, (0, 0)),
+                liquidations.get(market.pk, 0),
+                stopped.get(market.pk, ""),
+                now,
+            )
+            for market in markets
+        ]
+
+
+def _timeout() -> list[str]:
+    return [str(STATEMENT_TIMEOUT_MS)]
+
+
+def _market_rows(
+    market: Market, letters: tuple[int, int], liquidations: int, stopped: str, now: datetime
+) -> MarketRows:
+    unanswered_since = now - UNANSWERED_AFTER
+    orders, oldest_order = _count_and_oldest(
+        Order.objects.filter(
+            market=market, status=OrderStatus.PENDING, created_at__lt=unanswered_since
+        )
+    )
+    commands, oldest_command = _count_and_oldest(
+        OutboxCommand.objects.filter(
+            market=market, applied_seq__isnull=True, created_at__lt=unanswered_since
+        )
+    )
+    oldest = min(oldest_order or now, oldest_command or now)
+    return MarketRows(
+        market_id=market.pk,
+        state=market.status.state,
+        state_reason=market.status.state_reason,
+        config_version=market.config_version,
+        applied_config_version=market.status.applied_config_version,
+        cursor_seq=market.cursor.seq,
+        dead_letters=letters[0],
+        dead_letters_last_day=letters[1],
+        stale_pending_orders=orders,
+        stale_commands=commands,
+        oldest_waiting_ms=int((now - oldest).total_seconds() * 1_000),
+        index_stale=market.status.index_stale,
+        index_ms=market.status.index_ms,
+        funding_rate_ppb=market.status.funding_rate_ppb,
+        next_funding_ms=market.status.next_funding_ms,
+        insurance_units=market.status.insurance_units,
+        liquidations_last_day=liquidations,
+        price_quorum=market.price_quorum,
+        price_sources=list(market.price_sources.all()),
+        stopped=stopped,
+    )
+
+
+def _liquidations(now: datetime) -> dict[str, int]:
+    """Of the last day, of the newest COUNT_CAP of all markets."""
+    newest = Liquidation.objects.order_by("-id").values("market_id", "liquidated_at")[:COUNT_CAP]
+    since = now - timedelta(days=1)
+    return Counter(row["market_id"] for row in newest if row["liquidated_at"] > since)
+
+
+def _stopped() -> dict[str, str]:
+    faults = PersistenceFault.objects.filter(resolved_at__isnull=True)
+    return {f.market_id: f"stopped before sequence {f.seq}: {f.reason}" for f in faults}
+
+
+def _dead_letters(now: datetime) -> dict[str, tuple[int, int]]:
+    """Per market: all, and those of the last day."""
+    recent = Count("pk", filter=Q(recorded_at__gt=now - timedelta(days=1)))
+    counts = DeadLetter.objects.order_by().values_list("market_id")
+    return {
+        market_id: (total, last)
+        for market_id, total, last in counts.annotate(total=Count("pk"), recent=recent)
+    }
+
+
+def _count_and_oldest(
+    waiting: QuerySet[Order] | QuerySet[OutboxCommand],
+) -> tuple[int, datetime | None]:
+    first = waiting.order_by("id")[:COUNT_CAP]
+    found = first.aggregate(waiting=Count("pk"), oldest=Min("created_at"))
+    return found["waiting"], found["oldest"]

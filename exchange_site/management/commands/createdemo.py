@@ -1,0 +1,40 @@
+"""Create the demo's markets."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, transaction
+
+from markets.models import Market
+from matching.messages.vocabulary import MarketState
+from prices.demo_markets import DEMO_MARKETS, DemoMarket
+from prices.models import PriceSource
+from prices.services import save_price_source
+from trading import services
+
+
+class Command(BaseCommand):
+    help = (
+        "Creates and opens the demo markets that do not exist yet; others stay as they are, except "
+        "that one without any price source gets its synthetic one."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for demo in DEMO_MARKETS:
+            try:
+                created = self._create(demo)
+            except DatabaseError as error:
+                raise CommandError(f"Postgres does not answer: {error}".splitlines()[0]) from error
+            self.stdout.write(f"{demo.market_id}: {'created' if created else 'exists'}")
+
+    def _create(self, demo: DemoMarket) -> bool:
+        # One transaction: a market is never left behind created but closed.
+        with transaction.atomic():
+            created = not Market.objects.filter(pk=demo.market_id).exists()
+            if created:
+                market = demo.build()
+                services.configure_market(market, by=None, tiers=demo.tiers())
+                services.set_market_state(market, MarketState.ACTIVE, by=None)
+            if not PriceSource.objects.filter(market_id=demo.market_id).exists():
+                save_price_source(demo.price_source())
+        return created

@@ -1,0 +1,128 @@
+"""The feeds as a plain ASGI callable: WebSockets at /ws.
+
+The hub starts with the server (`lifespan`) or with the first client, whichever a process wants.
+Who may connect is the API's rule: a Host that is ours, and no page of another site.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from common.http.addresses import address_of
+from common.redis_client import async_redis_client
+from feeds.connection import Connection, Receive, Send
+from feeds.hub import Hub
+
+log = structlog.get_logger(__name__)
+
+PATH = "/ws"
+CONNECTIONS_MAX = 1_000
+CONNECTIONS_PER_ADDRESS_MAX = 100
+NOT_HERE = 4404
+NOT_ALLOWED = 4403
+TRY_AGAIN_LATER = 1013
+
+
+class Feeds:
+    """One per process and event loop."""
+
+    def __init__(
+        self,
+        *,
+        connections_max: int = CONNECTIONS_MAX,
+        per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
+    ) -> None:
+        self._connections_max = connections_max
+        self._per_address_max = per_address_max
+        self._per_address: Counter[str] = Counter()
+        self._starting: asyncio.Task[Hub] | None = None
+
+    async def lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.hub()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def hub(self) -> Hub:
+        """Started by whoever asks first."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(_started_hub())
+        return await asyncio.shield(self._starting)
+
+    async def stop(self) -> None:
+        if self._starting is not None:
+            await (await self._starting).stop()
+
+    async def websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        if refused := refusal(scope):
+            await _refuse(send, *refused)
+            return
+        hub = await self.hub()
+        address = address_of(scope)
+        if len(hub.connections) >= self._connections_max:
+            await _refuse(send, TRY_AGAIN_LATER, "too many connections; try again later")
+            return
+        if self._per_address[address] >= self._per_address_max:
+            await _refuse(send, TRY_AGAIN_LATER, "too many connections from this address")
+            return
+        connection = Connection(receive, send, hub)
+        hub.connections.add(connection)
+        self._per_address[address] += 1
+        try:
+            await connection.run()
+        finally:
+            self._per_address[address] -= 1
+            if not self._per_address[address]:
+                del self._per_address[address]
+
+
+async def _started_hub() -> Hub:
+    hub = Hub(async_redis_client())
+    await hub.start()
+    log.info("feeds_started")
+    return hub
+
+
+async def _refuse(send: Send, code: int, reason: str) -> None:
+    await send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+def refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
+    """Why this handshake isn't taken: close code and reason."""
+    if scope["path"] != PATH:
+        return NOT_HERE, f"use {PATH}"
+    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]
+    if len(hosts) != 1 or not _is_ours(hosts[0]):
+        return NOT_ALLOWED, "this host is not in ALLOWED_HOSTS"
+    if not all(map(_is_page_of_ours, origins)):
+        return NOT_ALLOWED, "pages of this origin may not connect"
+    return None
+
+
+def _is_ours(host: str) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _is_page_of_ours(origin: str) -> bool:
+    """Browsers say where a page comes from; programs needn't."""
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    try:
+        return _is_ours(urlsplit(origin).netloc)
+    except ValueError:
+        return False

@@ -1,0 +1,247 @@
+"""One WebSocket client: what it may send, what waits to be sent to it, and when it must go."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Protocol
+
+import structlog
+
+from feeds import protocol
+from feeds.identity import Identity, identify
+from feeds.protocol import (
+    ACCOUNT_CHANNEL,
+    CHANNELS_MAX,
+    Auth,
+    FeedError,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+)
+
+log = structlog.get_logger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Messages that may wait for a client: about ten seconds of a busy market.
+QUEUE_MAX = 1_000
+CLOSE_TIMEOUT_S = 2.0
+HEARTBEAT_INTERVAL_S = 15.0
+# Who subscribes to nothing and says nobody is not waited for longer than this, at most twice.
+UNUSED_MAX_S = 10.0
+
+GOING_AWAY = 1001
+POLICY_VIOLATION = 1008
+
+
+class Accounts(Protocol):
+    """What a connection asks of the account channels."""
+
+    def subscribe(
+        self, connection: "Connection", account_id: int, missed: Iterable[str]
+    ) -> tuple[dict[str, int], dict[str, str]]: ...
+    def unsubscribe(self, connection: "Connection") -> None: ...
+    async def replay(
+        self, connection: "Connection", last_seq: dict[str, int], epochs: dict[str, str]
+    ) -> None: ...
+
+
+class Subscriptions(Protocol):
+    """What a connection asks of the hub."""
+
+    def check_channel(self, channel: str) -> None: ...
+    def subscribe(self, connection: "Connection", channel: str) -> None: ...
+    def unsubscribe(self, connection: "Connection", channel: str) -> None: ...
+    def check_market(self, market_id: str) -> None: ...
+    def forget(self, connection: "Connection") -> None: ...
+    @property
+    def accounts(self) -> "Accounts": ...
+
+
+class Connection:
+    def __init__(self, receive: Receive, send: Send, hub: Subscriptions) -> None:
+        self._receive = receive
+        self._send = send
+        self._hub = hub
+        self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
+        self._identity: Identity | None = None
+        self._closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        self.channels: set[str] = set()
+
+    # --- to the client ----------------------------------------------------------------------------
+
+    def offer(self, text: str) -> None:
+        """Queues a message; a client with no room left for it is disconnected."""
+        try:
+            self._queue.put_nowait(text)
+        except asyncio.QueueFull:
+            self.close(POLICY_VIOLATION, f"SLOW_CONSUMER: {QUEUE_MAX} messages behind")
+
+    async def put(self, text: str) -> None:
+        """Queues a message, waiting for room: for replays, which only this client waits for."""
+        await self._queue.put(text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Makes `run` end, with this close code."""
+        if not self._closed.done():
+            self._closed.set_result((code, reason))
+
+    async def run(self) -> None:
+        """From the handshake until either side has enough."""
+        await self._send({"type": "websocket.accept"})
+        jobs = [
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._write()),
+            asyncio.create_task(self._watch()),
+            asyncio.create_task(self._end_unused()),
+        ]
+        try:
+            ends: list[asyncio.Future[Any]] = [*jobs, self._closed]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._hub.forget(self)
+            for job in jobs:
+                job.cancel()
+            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception) and not isinstance(outcome, OSError | RuntimeError):
+                log.error("feed_connection_failed", error=repr(outcome))
+        if self._closed.done():
+            await self._say_goodbye(*self._closed.result())
+
+    async def _say_goodbye(self, code: int, reason: str) -> None:
+        log.info("feed_connection_closed", code=code, reason=reason)
+        message = {"type": "websocket.close", "code": code, "reason": reason}
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._send(message)
+        except (TimeoutError, OSError, RuntimeError) as error:
+            # Nobody reads at the other end; the server drops the socket when we return.
+            log.info("feed_goodbye_unheard", error=repr(error))
+
+    async def _write(self) -> None:
+        while True:
+            text = await self._queue.get()
+            await self._send({"type": "websocket.send", "text": text})
+
+    async def _watch(self) -> None:
+        """Heartbeats; and the account channel ends with the token that opened it."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_INTERVAL_S)
+            self.offer(protocol.encode({"op": "heartbeat", "timeMs": _now_ms()}))
+            if self._identity is None:
+                continue
+            try:
+                await identify(self._identity.token)
+            except FeedError as error:
+                if error.code != "UNAVAILABLE":
+                    self._sign_out()
+                    self.offer(protocol.encode(error.body()))
+
+    async def _end_unused(self) -> None:
+        was_used = False
+        while True:
+            await asyncio.sleep(UNUSED_MAX_S)
+            is_used = bool(self.channels) or self._identity is not None
+            if not is_used and not was_used:
+                self.close(POLICY_VIOLATION, "UNUSED: subscribe to a channel, or sign in, in time")
+                return
+            was_used = is_used
+
+    # --- from the client --------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            data = message.get("text") or message.get("bytes") or b""
+            try:
+                await self._handle(protocol.decode_request(data))
+            except FeedError as error:
+                self.offer(protocol.encode(error.body()))
+
+    async def _handle(self, request: protocol.Request) -> None:
+        match request:
+            case Ping():
+                self.offer(protocol.encode({"op": "pong", "timeMs": _now_ms()}))
+            case Auth():
+                await self._sign_in(request.token)
+            case Subscribe():
+                await self._subscribe(request)
+            case Unsubscribe():
+                self._unsubscribe(request.channels)
+
+    async def _sign_in(self, token: str) -> None:
+        identity = await identify(token)
+        if self._identity is not None and self._identity.account_id != identity.account_id:
+            self._sign_out()
+        self._identity = identity
+        self.offer(protocol.encode({"op": "authenticated", "userId": identity.account_id}))
+
+    def _sign_out(self) -> None:
+        self._identity = None
+        self._unsubscribe_account()
+
+    async def _subscribe(self, request: Subscribe) -> None:
+        """All of the channels or none."""
+        wanted = list(dict.fromkeys(request.channels))
+        if len(self.channels | set(wanted)) > CHANNELS_MAX:
+            raise FeedError("TOO_MANY_CHANNELS", f"Subscribe to at most {CHANNELS_MAX} channels.")
+        for channel in wanted:
+            if channel != ACCOUNT_CHANNEL:
+                self._hub.check_channel(channel)
+        self._check_missed(request)
+        if ACCOUNT_CHANNEL not in wanted:
+            self.offer(protocol.encode({"op": "subscribed", "channels": wanted}))
+            self._subscribe_public(wanted)
+            return
+        if self._identity is None:
+            message = 'Send {"op": "auth", "token": "…"} before subscribing to account.'
+            raise FeedError("NOT_AUTHENTICATED", message)
+        self.channels.add(ACCOUNT_CHANNEL)
+        accounts, account_id = self._hub.accounts, self._identity.account_id
+        seqs, epochs = accounts.subscribe(self, account_id, request.last_seq)
+        # seq: what follows live is later than this, market by market.
+        answer = {"op": "subscribed", "channels": wanted, "seq": seqs, "epoch": epochs}
+        self.offer(protocol.encode(answer))
+        self._subscribe_public([channel for channel in wanted if channel != ACCOUNT_CHANNEL])
+        await accounts.replay(self, request.last_seq, request.epoch)
+
+    def _check_missed(self, request: Subscribe) -> None:
+        if request.last_seq and ACCOUNT_CHANNEL not in request.channels:
+            raise FeedError(
+                "INVALID_MESSAGE", "lastSeq is of the channel account. Subscribe to it."
+            )
+        for market_id in request.last_seq:
+            self._hub.check_market(market_id)
+        if lone := sorted(request.epoch.keys() - request.last_seq.keys()):
+            message = f"epoch names {lone[0][:64]!r}, lastSeq doesn't. Send both or lastSeq alone."
+            raise FeedError("INVALID_MESSAGE", message)
+
+    def _subscribe_public(self, channels: list[str]) -> None:
+        for channel in channels:
+            self.channels.add(channel)
+            self._hub.subscribe(self, channel)
+
+    def _unsubscribe(self, channels: list[str]) -> None:
+        for channel in channels:
+            if channel != ACCOUNT_CHANNEL:
+                self._hub.check_channel(channel)
+        for channel in channels:
+            if channel == ACCOUNT_CHANNEL:
+                self._unsubscribe_account()
+            elif channel in self.channels:
+                self.channels.discard(channel)
+                self._hub.unsubscribe(self, channel)
+        self.offer(protocol.encode({"op": "unsubscribed", "channels": channels}))
+
+    def _unsubscribe_account(self) -> None:
+        self.channels.discard(ACCOUNT_CHANNEL)
+        self._hub.accounts.unsubscribe(self)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

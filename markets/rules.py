@@ -1,0 +1,174 @@
+"""A market's rules and where it stands, kept in the process for moments.
+
+The engine judges by its own; what is read here only lets the API refuse early and hold enough.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+
+import msgspec
+import redis
+import structlog
+
+from common.errors import ApiError
+from common.redis_client import request_redis_client
+from markets.config import market_config
+from markets.models import Market, MarketStatus
+from matching.messages.streams import Ticker, ticker_key
+from matching.messages.tiers import TierTable
+from matching.messages.vocabulary import MarketState
+
+RULES_AGE_MAX_S = 1.0
+TICKER_AGE_MAX_S = 0.1
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """A `Market` row, as the hot path reads it."""
+
+    id: str
+    base_asset: str
+    quote_asset: str
+    tick_size: Decimal
+    lot_size: Decimal
+    units_per_tick_lot: int
+    min_size_lots: int
+    max_size_lots: int
+    min_notional_units: int
+    price_band_ppm: int
+    max_slippage_ppm: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    liquidation_fee_ppm: int
+    max_open_interest_lots: int
+    funding_interval_ms: int
+    funding_interest_ppm: int
+    funding_cap_ppm: int
+    tiers: TierTable
+
+    @classmethod
+    def of(cls, market: Market) -> "MarketRules":
+        config = market_config(market)
+        names = (name for name in cls.__slots__ if name != "tiers")
+        values = {name: getattr(market, name) for name in names}
+        return cls(tiers=TierTable(config), **values)
+
+    @property
+    def max_leverage(self) -> int:
+        """Of the smallest positions."""
+        return self.tiers.tiers[0].max_leverage
+
+
+class _RulesCache:
+    def __init__(self) -> None:
+        self._rules: dict[str, MarketRules] = {}
+        self._read_at: float | None = None
+        self._lock = threading.Lock()
+
+    def all(self) -> dict[str, MarketRules]:
+        if self._stale():
+            with self._lock:
+                if self._stale():
+                    markets = Market.objects.order_by("pk").prefetch_related("tiers")
+                    self._rules = {market.pk: MarketRules.of(market) for market in markets}
+                    self._read_at = time.monotonic()
+        return self._rules
+
+    def _stale(self) -> bool:
+        return self._read_at is None or time.monotonic() - self._read_at > RULES_AGE_MAX_S
+
+    def forget(self) -> None:
+        self._read_at = None
+
+
+class _TickerCache:
+    def __init__(self) -> None:
+        self._tickers: dict[str, tuple[float, Ticker]] = {}
+        self._unreadable: set[str] = set()
+
+    def get(self, market_id: str) -> Ticker:
+        known = self._tickers.get(market_id)
+        if known is not None and time.monotonic() - known[0] <= TICKER_AGE_MAX_S:
+            return known[1]
+        ticker = self._published(market_id) or _recorded_ticker(market_id)
+        self._tickers[market_id] = (time.monotonic(), ticker)
+        return ticker
+
+    def _published(self, market_id: str) -> Ticker | None:
+        try:
+            ticker = _published_ticker(market_id)
+        except redis.RedisError as error:
+            if market_id not in self._unreadable:
+                self._unreadable.add(market_id)
+                log.warning("ticker_not_readable", market=market_id, error=str(error))
+            return None
+        self._unreadable.discard(market_id)
+        return ticker
+
+    def forget(self) -> None:
+        self._tickers.clear()
+
+
+_rules_cache = _RulesCache()
+_ticker_cache = _TickerCache()
+_ticker_decoder = msgspec.json.Decoder(Ticker)
+
+
+def market_rules(market_id: str) -> MarketRules:
+    """Raises ApiError 404 for an unknown market."""
+    rules = _rules_cache.all().get(market_id)
+    if rules is None:
+        message = "There is no such market. GET /markets lists them."
+        raise ApiError(HTTPStatus.NOT_FOUND, "MARKET_NOT_FOUND", message, "marketId")
+    return rules
+
+
+def all_market_rules() -> dict[str, MarketRules]:
+    """By market id, in the order of the ids."""
+    return _rules_cache.all()
+
+
+def market_ticker(market_id: str) -> Ticker:
+    """As the engine's shell published it; else as the ledger recorded it, without best prices."""
+    return _ticker_cache.get(market_id)
+
+
+def live_ticker(market_id: str) -> Ticker:
+    """The same for somebody who wants to see prices: they are live, or redis.RedisError is
+    raised."""
+    return _published_ticker(market_id) or _recorded_ticker(market_id)
+
+
+def forget_markets() -> None:
+    """Read rules and tickers again before the next answer."""
+    _rules_cache.forget()
+    _ticker_cache.forget()
+
+
+def _published_ticker(market_id: str) -> Ticker | None:
+    data = request_redis_client().get(ticker_key(market_id))
+    try:
+        return _ticker_decoder.decode(data) if data else None
+    except msgspec.DecodeError as error:
+        log.error("ticker_undecodable", market=market_id, error=str(error))
+        return None
+
+
+def _recorded_ticker(market_id: str) -> Ticker:
+    status = MarketStatus.objects.get(pk=market_id)
+    return Ticker(
+        seq=0,
+        time_ms=0,
+        state=MarketState(status.state),
+        mark_price_ticks=status.mark_price_ticks,
+        index_price_ticks=status.index_price_ticks,
+        last_price_ticks=status.last_price_ticks,
+        best_bid_ticks=0,
+        best_ask_ticks=0,
+        open_interest_lots=0,
+    )

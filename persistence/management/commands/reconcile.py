@@ -1,0 +1,62 @@
+"""Do the rows, the journal and the engines agree?"""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from markets.conversions import units_text
+from persistence.reconciliation import Difference, Reconciled, run_reconciliation
+
+COLUMN_WIDTH_MAX = 60
+HEADINGS = Difference("check", "market", "subject", "expected", "found")
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare wallets with postings, orders and positions with fills, and rows with engines."
+        " Exit 1 and a table of differences where they do not agree."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--market", help="Only this market, beside the checks of all money.")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            run, result = run_reconciliation(options["market"])
+        except LookupError as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            first_line = str(error).partition("\n")[0]
+            raise CommandError(f"Postgres: {first_line}") from error
+        for comparison in result.comparisons:
+            if comparison.not_compared:
+                text = f"NOT compared with its engine: {comparison.not_compared}"
+            else:
+                text = f"compared with its engine at sequence {comparison.seq:,}"
+            self.stdout.write(f"{comparison.market_id}: {text}")
+        if result.difference_count:
+            self._write_table(result)
+            sys.exit(1)
+        for name, value in result.figures.items():
+            is_money = name.endswith("_units")
+            words = name.removesuffix("_units").replace("_", " ")
+            self.stdout.write(f"{words:>14} {units_text(value) if is_money else f'{value:,}'}")
+        self.stdout.write(f"No differences (run {run.pk}).")
+
+    def _write_table(self, result: Reconciled) -> None:
+        rows: list[Sequence[str]] = [HEADINGS, *result.differences]
+        widths = [
+            min(COLUMN_WIDTH_MAX, max(map(len, column))) for column in zip(*rows, strict=True)
+        ]
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.stdout.write("  ".join(cells).rstrip())
+        rest = result.difference_count - len(result.differences)
+        if rest:
+            self.stdout.write(f"… and {rest:,} more")
+        self.stderr.write(self.style.ERROR(f"{result.difference_count:,} differences"))

@@ -1,0 +1,27 @@
+"""⑤ Proofs that the rows, the journal and the engines agree. Read-only but for a run's record.
+
+`run_reconciliation` is one run: everything in Postgres is read from one snapshot of the database,
+and each engine ③ is asked how it stood at that snapshot's cursor.
+"""
+
+from persistence.reconciliation.differences import Difference
+from persistence.reconciliation.runs import (
+    RESTS,
+    Reconciled,
+    newest_run,
+    reconcile,
+    run_if_due,
+    run_reconciliation,
+    wallet_differences,
+)
+
+__all__ = [
+    "RESTS",
+    "Difference",
+    "Reconciled",
+    "newest_run",
+    "reconcile",
+    "run_if_due",
+    "run_reconciliation",
+    "wallet_differences",
+]

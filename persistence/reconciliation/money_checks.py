@@ -1,0 +1,202 @@
+"""Statements that prove money right: every row they answer is a difference.
+
+Each answers (market, subject, expected, found). What is expected comes from the rows that can't be
+edited without trace (postings, fills), or from the many where one is compared with a sum.
+``%(market)s`` is the market asked for, or null for all.
+"""
+
+from persistence.reconciliation.differences import SqlCheck
+
+JOURNAL_ENTRIES = SqlCheck(
+    "journal entry",
+    """
+    WITH sums AS (
+        SELECT entry_id, sum(amount_units) AS total FROM ledger_posting GROUP BY entry_id
+    )
+    SELECT e.market_id,
+           'journal entry ' || COALESCE(e.id, s.entry_id) || COALESCE(' (' || e.kind || ')', ''),
+           'postings that sum to 0',
+           CASE WHEN e.id IS NULL THEN 'postings without their entry'
+                WHEN s.entry_id IS NULL THEN 'no postings'
+                ELSE 'a sum of ' || s.total END
+      FROM ledger_journalentry e FULL JOIN sums s ON s.entry_id = e.id
+     WHERE e.id IS NULL OR s.total IS DISTINCT FROM 0
+    """,
+)
+
+JOURNAL_TOTAL = SqlCheck(
+    "journal total",
+    """
+    SELECT NULL, 'all postings', '0', total::text
+      FROM (SELECT COALESCE(sum(amount_units), 0) AS total FROM ledger_posting) AS posted
+     WHERE total <> 0
+    """,
+)
+
+WALLETS = SqlCheck(
+    "wallet",
+    """
+    WITH posted AS (
+        SELECT a.user_id,
+               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'available'), 0) AS available,
+               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'held'), 0) AS held
+          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+         WHERE a.kind IN ('available', 'held')
+         GROUP BY a.user_id
+    ), both_sides AS (
+        SELECT COALESCE(w.user_id, posted.user_id) AS user_id,
+               w.available_units, COALESCE(posted.available, 0) AS posted_available,
+               w.held_units, COALESCE(posted.held, 0) AS posted_held
+          FROM ledger_wallet w FULL JOIN posted ON posted.user_id = w.user_id
+    )
+    SELECT NULL, 'available of user ' || user_id, posted_available::text,
+           COALESCE(available_units::text, 'no wallet')
+      FROM both_sides WHERE available_units IS DISTINCT FROM posted_available
+     UNION ALL
+    SELECT NULL, 'held of user ' || user_id, posted_held::text,
+           COALESCE(held_units::text, 'no wallet')
+      FROM both_sides WHERE held_units IS DISTINCT FROM posted_held
+    """,
+)
+
+# By orders, and by commands on their way that bring money.
+HELD_BY_ORDERS = SqlCheck(
+    "held by orders",
+    """
+    WITH holds AS (
+        SELECT user_id, held_units FROM trading_order WHERE held_units > 0
+         UNION ALL
+        SELECT (payload->>'account_id')::bigint,
+               CASE command_type WHEN 'AmendOrder' THEN (payload->>'hold_units')::bigint
+                    ELSE greatest(0, (payload->>'amount_units')::bigint) END
+          FROM trading_outboxcommand
+         WHERE applied_seq IS NULL AND command_type IN ('AmendOrder', 'AdjustMargin')
+    ), placed AS (
+        SELECT user_id, sum(held_units) AS held FROM holds GROUP BY user_id
+    )
+    SELECT NULL, 'held of user ' || COALESCE(w.user_id, placed.user_id),
+           COALESCE(placed.held, 0)::text, COALESCE(w.held_units, 0)::text
+      FROM ledger_wallet w FULL JOIN placed ON placed.user_id = w.user_id
+     WHERE COALESCE(placed.held, 0) <> COALESCE(w.held_units, 0)
+    """,
+)
+
+MARGIN = SqlCheck(
+    "margin",
+    """
+    WITH posted AS (
+        SELECT a.user_id, sum(p.amount_units) AS margin
+          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+         WHERE a.kind = 'margin' GROUP BY a.user_id
+    ), carried AS (
+        SELECT user_id, sum(margin_units) AS margin FROM trading_position GROUP BY user_id
+    )
+    SELECT NULL, 'margin of user ' || COALESCE(carried.user_id, posted.user_id),
+           COALESCE(posted.margin, 0)::text, COALESCE(carried.margin, 0)::text
+      FROM carried FULL JOIN posted ON posted.user_id = carried.user_id
+     WHERE COALESCE(posted.margin, 0) <> COALESCE(carried.margin, 0)
+    """,
+)
+
+CLEARING = SqlCheck(
+    "entry cost",
+    """
+    WITH posted AS (
+        SELECT a.market_id, sum(p.amount_units) AS clearing
+          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+         WHERE a.kind = 'clearing' GROUP BY a.market_id
+    ), carried AS (
+        SELECT market_id, sum(entry_cost_units) AS cost FROM trading_position GROUP BY market_id
+    )
+    SELECT m.id, 'entry cost of all positions',
+           (-COALESCE(posted.clearing, 0))::text, COALESCE(carried.cost, 0)::text
+      FROM markets_market m
+      LEFT JOIN posted ON posted.market_id = m.id LEFT JOIN carried ON carried.market_id = m.id
+     WHERE (%(market)s::text IS NULL OR m.id = %(market)s)
+       AND COALESCE(posted.clearing, 0) + COALESCE(carried.cost, 0) <> 0
+    """,
+)
+
+ACCOUNT_SIGNS = SqlCheck(
+    "account sign",
+    """
+    SELECT a.market_id,
+           a.kind || CASE WHEN a.user_id IS NULL THEN '' ELSE ' of user ' || a.user_id END,
+           CASE a.kind WHEN 'deposits' THEN 'at most 0' ELSE 'at least 0' END,
+           sum(p.amount_units)::text
+      FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+     WHERE a.kind IN ('available', 'held', 'margin', 'insurance', 'deposits', 'withdrawals')
+     GROUP BY a.id
+    HAVING CASE a.kind WHEN 'deposits' THEN sum(p.amount_units) > 0
+                       ELSE sum(p.amount_units) < 0 END
+    """,
+)
+
+DEPOSITS = SqlCheck(
+    "deposit",
+    """
+    WITH credited AS (
+        SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
+          FROM ledger_journalentry e
+          JOIN ledger_posting p ON p.entry_id = e.id
+          JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'available'
+         WHERE e.kind = 'deposit' GROUP BY e.id, a.user_id
+    ), approved AS (
+        SELECT id, entry_id, user_id, amount_units FROM ledger_deposit WHERE status = 'approved'
+    )
+    SELECT NULL,
+           CASE WHEN d.id IS NULL THEN 'journal entry ' || c.entry_id ELSE 'deposit ' || d.id END,
+           COALESCE(d.amount_units || ' to user ' || d.user_id, 'no deposit'),
+           COALESCE(c.amount || ' to user ' || c.user_id, 'nothing credited')
+      FROM approved d FULL JOIN credited c ON c.entry_id = d.entry_id AND c.user_id = d.user_id
+     WHERE d.amount_units IS DISTINCT FROM c.amount
+    """,
+)
+
+FEES = SqlCheck(
+    "fees",
+    """
+    WITH posted AS (
+        SELECT COALESCE(sum(p.amount_units), 0) AS fees
+          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+         WHERE a.kind = 'fees'
+    ), paid AS (SELECT COALESCE(sum(fee_units), 0) AS fees FROM trading_fill)
+    SELECT NULL, 'fees account', paid.fees::text, posted.fees::text
+      FROM paid, posted WHERE paid.fees <> posted.fees
+    """,
+)
+
+# Wallets and positions as their rows have them, the rest from the journal.
+CONSERVATION = SqlCheck(
+    "conservation",
+    """
+    WITH posted AS (
+        SELECT COALESCE(sum(p.amount_units) FILTER (WHERE a.kind IN ('fees', 'insurance')), 0)
+                   AS kept,
+               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind IN ('deposits', 'withdrawals')), 0)
+                   AS outside
+          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+    ), inside AS (
+        SELECT (SELECT COALESCE(sum(available_units + held_units), 0) FROM ledger_wallet)
+             + (SELECT COALESCE(sum(margin_units - entry_cost_units), 0) FROM trading_position)
+             + kept AS total, -outside AS net_deposits
+          FROM posted
+    )
+    SELECT NULL, 'wallets + held + margin + insurance + fees − entry cost',
+           net_deposits || ' (deposits − withdrawals)', total::text
+      FROM inside WHERE total <> net_deposits
+    """,
+)
+
+MONEY_CHECKS = (
+    JOURNAL_ENTRIES,
+    JOURNAL_TOTAL,
+    WALLETS,
+    HELD_BY_ORDERS,
+    MARGIN,
+    CLEARING,
+    ACCOUNT_SIGNS,
+    DEPOSITS,
+    FEES,
+    CONSERVATION,
+)

@@ -1,0 +1,169 @@
+"""A run: all checks in one snapshot of the database, engines asked afterwards, the result kept."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from common.redis_client import redis_client
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
+from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
+from persistence.models import MarketCursor, ReconcileRun
+from persistence.reconciliation.differences import SHOWN_PER_CHECK_MAX, Difference, run_check
+from persistence.reconciliation.engine import (
+    Comparison,
+    MarketRows,
+    compare_with_engine,
+    read_market_rows,
+)
+from persistence.reconciliation.figures import read_figures
+from persistence.reconciliation.lives import POSITION_LIVES
+from persistence.reconciliation.market_checks import MARKET_CHECKS
+from persistence.reconciliation.money_checks import MONEY_CHECKS, WALLETS
+
+DIFFERENCES_KEPT = SHOWN_PER_CHECK_MAX  # of one run, in its row
+DIFFERENCES_LOGGED = 20
+CLEAN_RUNS_KEPT = 1_500  # a day, at one a minute
+OTHER_RUNS_KEPT = 500
+RESTS = 4  # times as long as it took, after each periodic run
+_LOCK = 0x7265636F  # "reco": the advisory lock of the periodic run
+
+# The planner's usual guesses fit orders, not a look at every row; compiling costs more than it
+# gains here.
+_ONE_SNAPSHOT = """
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL jit = off;
+SET LOCAL work_mem = '64MB'
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Reconciled(NamedTuple):
+    """What a run found. ``differences`` are the first of ``difference_count``."""
+
+    difference_count: int
+    differences: list[Difference]
+    comparisons: list[Comparison]
+    figures: dict[str, int]
+
+
+def wallet_differences() -> list[Difference]:
+    """Wallet columns that are not the sum of their account's postings, as of one instant."""
+    return list(run_check(WALLETS, {}).shown)
+
+
+def reconcile(market_id: str | None = None) -> Reconciled:
+    """Everything, or all of money and one market. Changes nothing.
+
+    Raises LookupError for an unknown market, and DatabaseError. Not inside another transaction.
+    """
+    count = 0
+    differences: list[Difference] = []
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute(_ONE_SNAPSHOT)
+        markets = _read_markets(market_id)
+        for check in (*MONEY_CHECKS, *MARKET_CHECKS, POSITION_LIVES):
+            found = run_check(check, _values(market_id))
+            count += found.total
+            differences += found.shown
+        figures = read_figures()
+    comparisons = [compare_with_engine(redis_client(), rows) for rows in markets]
+    for comparison in comparisons:
+        count += len(comparison.differences)
+        differences += comparison.differences
+    return Reconciled(count, differences, comparisons, figures)
+
+
+def run_reconciliation(market_id: str | None = None) -> tuple[ReconcileRun, Reconciled]:
+    """`reconcile`, and the record of it. Raises what `reconcile` raises."""
+    started_at = timezone.now()
+    result = reconcile(market_id)
+    return _record(market_id, started_at, result), result
+
+
+def run_if_due() -> ReconcileRun | None:
+    """The periodic run; None while another worker's is still on, or so soon after the last one that
+    runs would take more than their share of a core."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        if cursor.fetchone() != (True,):
+            return None
+        try:
+            last = newest_run()
+            # A clock set back makes a run due, not one of tomorrow.
+            if last and timedelta(0) <= timezone.now() - last.finished_at < RESTS * last.took:
+                return None
+            run, result = run_reconciliation()
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    _log(result)
+    return run
+
+
+def _log(result: Reconciled) -> None:
+    for difference in result.differences[:DIFFERENCES_LOGGED]:
+        log.error(
+            "reconcile_difference",
+            market=difference.market_id or None,
+            check=difference.check,
+            subject=difference.subject,
+            expected=difference.expected,
+            found=difference.found,
+        )
+    if result.difference_count > DIFFERENCES_LOGGED:
+        log.error("reconcile_differences_not_logged", differences=result.difference_count)
+
+
+def newest_run() -> ReconcileRun | None:
+    """Of everything, not of one market."""
+    return ReconcileRun.objects.filter(market_id="").order_by("-pk").first()
+
+
+def _read_markets(market_id: str | None) -> list[MarketRows]:
+    cursors = MarketCursor.objects.select_related("market__status").order_by("pk")
+    if market_id is not None:
+        cursors = cursors.filter(pk=market_id)
+        if not cursors:
+            raise LookupError(f"there is no market {market_id}")
+    return [read_market_rows(cursor) for cursor in cursors]
+
+
+def _values(market_id: str | None) -> Mapping[str, Any]:
+    reasons: dict[OrderStatus, list[str]] = {OrderStatus.CANCELLED: [], OrderStatus.EXPIRED: []}
+    for reason in CancelReason:
+        reasons[reason.final_status].append(reason.value)
+    return {
+        "market": market_id,
+        "units_per_currency": MONEY_UNITS_PER_CURRENCY,
+        "cancel_reasons": reasons[OrderStatus.CANCELLED],
+        "expiry_reasons": reasons[OrderStatus.EXPIRED],
+        "reject_codes": [code.value for code in RejectCode],
+    }
+
+
+@transaction.atomic
+def _record(market_id: str | None, started_at: datetime, result: Reconciled) -> ReconcileRun:
+    run = ReconcileRun.objects.create(
+        market_id=market_id or "",
+        started_at=started_at,
+        finished_at=timezone.now(),
+        difference_count=result.difference_count,
+        differences=[list(d) for d in result.differences[:DIFFERENCES_KEPT]],
+        compared=[
+            {"market": c.market_id, "seq": c.seq, "notCompared": c.not_compared}
+            for c in result.comparisons
+        ],
+        figures=result.figures,
+    )
+    clean = Q(difference_count=0)
+    for kind, kept in ((clean, CLEAN_RUNS_KEPT), (~clean, OTHER_RUNS_KEPT)):
+        newest = ReconcileRun.objects.filter(kind).order_by("-pk")
+        first_to_go = newest.values_list("pk", flat=True)[kept : kept + 1]
+        newest.filter(pk__lte=first_to_go).delete()
+    return run

@@ -1,0 +1,75 @@
+"""Is the output stream in Redis the one that was persisted so far? One rule, asked before anything
+of it is persisted and by whoever mends it.
+
+Redis that lost its last writes goes on with other commands under sequences that are already
+persisted; Redis that lost everything begins again. The entry at the cursor tells them apart: it
+names the input it came from. It is kept in the stream for this (`persistence.recovery.archive`).
+"""
+
+from typing import NamedTuple
+
+import redis
+
+from matching.messages.codec import UndecodableMessage, decode_entry
+from matching.messages.streams import (
+    ENTRY_FIELD,
+    epoch_key,
+    id_order,
+    newest_id,
+    output_stream,
+)
+
+StreamEntry = tuple[bytes, dict[bytes, bytes]]
+
+
+class OutputRead(NamedTuple):
+    """What was in Redis at one instant."""
+
+    has_epoch: bool
+    last_seq: int | None  # None: there is no stream
+    entries: list[StreamEntry]  # from the cursor's own entry on
+
+
+def read_output(
+    client: redis.Redis, market_id: str, cursor_seq: int, up_to_seq: int | None, count: int
+) -> OutputRead:
+    """The cursor's entry and up to ``count`` after it. Raises redis.RedisError."""
+    key = output_stream(market_id)
+    pipe = client.pipeline(transaction=True)
+    pipe.exists(epoch_key(market_id))
+    pipe.xinfo_stream(key)
+    upper = "+" if up_to_seq is None else f"{up_to_seq}-0"
+    pipe.xrange(key, min=f"{cursor_seq}-0", max=upper, count=count + 1)
+    has_epoch, info, entries = pipe.execute(raise_on_error=False)
+    for answer in (has_epoch, entries):
+        if isinstance(answer, Exception):
+            raise answer
+    last_id = newest_id(info)
+    last_seq = None if last_id is None else id_order(last_id)[0]
+    return OutputRead(bool(has_epoch), last_seq, entries)
+
+
+def history_fault(read: OutputRead, cursor_seq: int, cursor_input_id: str) -> str:
+    """Why what was read must not be persisted; empty if it goes on from the cursor."""
+    if not read.has_epoch:
+        return "Redis knows nothing of the market"
+    if cursor_seq == 0:
+        return ""
+    if read.last_seq is None:
+        return "the output stream is gone"
+    if read.last_seq < cursor_seq:
+        return f"the output stream ends at {read.last_seq}, before the cursor at {cursor_seq}"
+    # Without the cursor's entry, nothing was appended since the starting point.
+    at_cursor = [fields for raw_id, fields in read.entries[:1] if raw_id == b"%d-0" % cursor_seq]
+    # One that can't be decoded was quarantined here, and tells nothing.
+    if any(input_id_of(fields) not in ("", cursor_input_id) for fields in at_cursor):
+        return f"sequence {cursor_seq} of the output stream is not the one that was persisted"
+    return ""
+
+
+def input_id_of(fields: dict[bytes, bytes]) -> str:
+    """Of an output entry; empty if it can't be decoded."""
+    try:
+        return decode_entry(fields.get(ENTRY_FIELD, b"")).input_id
+    except UndecodableMessage:
+        return ""

@@ -1,0 +1,58 @@
+"""⑤ What stands behind the listener: tasks that persist, safe to lose, repeat and reorder."""
+
+import redis
+import structlog
+from celery import shared_task
+from django.db import InterfaceError, OperationalError
+
+from persistence import reading
+from persistence.faults import handle_fault
+from persistence.models import MarketCursor
+from persistence.projection.batch import PersistenceStopped
+from persistence.reconciliation import run_if_due
+from persistence.recovery import archive
+
+# A sweep that waited this long is superseded by the next.
+SWEEP_EXPIRES_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task
+def persist_market(market_id: str, up_to_seq: int | None = None) -> None:
+    try:
+        reading.persist_market(market_id, up_to_seq)
+    except PersistenceStopped as fault:
+        handle_fault(fault)
+
+
+@shared_task
+def persist_all_markets() -> None:
+    for market_id in _market_ids():
+        persist_market.apply_async((market_id,), expires=SWEEP_EXPIRES_SECONDS)
+
+
+@shared_task
+def archive_and_trim() -> None:
+    """The next run does what a fault of Redis left undone. What fails of one market alone is
+    logged, and the others are seen to."""
+    for market_id in _market_ids():
+        try:
+            archive.archive_and_trim(market_id)
+        except redis.RedisError as error:
+            log.warning("archive_and_trim_failed", market=market_id, why=str(error))
+            if not isinstance(error, redis.ResponseError):
+                return
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("archive_and_trim_failed", market=market_id)
+
+
+@shared_task
+def reconcile_all() -> None:
+    run_if_due()
+
+
+def _market_ids() -> list[str]:
+    return list(MarketCursor.objects.order_by("pk").values_list("market_id", flat=True))

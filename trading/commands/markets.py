@@ -1,0 +1,98 @@
+"""What operators do to a market. Each becomes a command to its engine."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from django.db import transaction
+
+from accounts.models import User
+from common.errors import ApiError
+from markets.config import market_config
+from markets.conversions import to_ticks
+from markets.models import LeverageTier, Market, MarketStatus
+from matching.messages.commands import (
+    ConfigureMarket,
+    SetMarketState,
+    SettleMarket,
+)
+from matching.messages.vocabulary import MarketState
+from trading import selectors
+from trading.commands.outbox import NOT_YET, promise_command
+
+# Of a market that is made without tiers: floor, leverage, maintenance margin.
+DEFAULT_TIERS = ((0, 20, 20_000),)
+
+
+@transaction.atomic
+def configure_market(
+    market: Market, by: User | None, tiers: Sequence[LeverageTier] | None = None
+) -> int:
+    """Save a new or edited market and send its rules to the engine.
+
+    ``tiers`` replace the market's; without them it keeps what it has, and a new one gets
+    `DEFAULT_TIERS`. Raises ValidationError, naming the field; nothing is saved then.
+    """
+    current = Market.objects.select_for_update().filter(pk=market.pk).first()
+    market.config_version = current.config_version + 1 if current else 1
+    market.full_clean(validate_unique=current is None)
+    if tiers is None and current is None:
+        tiers = [
+            LeverageTier(floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm)
+            for floor, leverage, ppm in DEFAULT_TIERS
+        ]
+    config = market_config(market, tiers)
+    market.save(force_insert=current is None, force_update=current is not None)
+    if tiers is not None:
+        LeverageTier.objects.filter(market=market).delete()
+        LeverageTier.objects.bulk_create(
+            LeverageTier(market=market, **_tier_values(tier)) for tier in tiers
+        )
+    command = ConfigureMarket(command_id=NOT_YET, config=config)
+    return promise_command(market.pk, command, by.pk if by else None)
+
+
+def _tier_values(tier: LeverageTier) -> dict[str, int]:
+    return {
+        "floor_units": tier.floor_units,
+        "max_leverage": tier.max_leverage,
+        "maintenance_ppm": tier.maintenance_ppm,
+    }
+
+
+@transaction.atomic
+def set_market_state(market: Market, state: MarketState, by: User | None) -> int:
+    """Pause, resume or restrict a market. Raises ApiError for a state no command leads to."""
+    if state is MarketState.SETTLED:
+        message = "A market is settled for good by a settlement, not by setting its state."
+        raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_TRANSITION", message, "state")
+    current = _recorded_state(market)
+    if current.has_ended and (current, state) != (MarketState.SETTLED, MarketState.DELISTED):
+        message = f"{market.pk} is {current}, for good."
+        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message, "state")
+    if state is MarketState.DELISTED and current is not MarketState.SETTLED:
+        message = f"{market.pk} is {current}: settle it before it is delisted."
+        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message, "state")
+    command = SetMarketState(command_id=NOT_YET, state=state)
+    return promise_command(market.pk, command, by.pk if by else None)
+
+
+def _recorded_state(market: Market) -> MarketState:
+    status = MarketStatus.objects.filter(pk=market.pk).first()
+    return MarketState(status.state) if status else MarketState.PRE_OPEN
+
+
+@transaction.atomic
+def settle_market(market: Market, price: object, by: User | None) -> int:
+    """Close every position at this price and the market for good. Raises ApiError, also for an
+    operator with a position there: the price would be of their own choosing.
+
+    ``price`` is in the quote currency, a number or its text.
+    """
+    if _recorded_state(market).has_ended:
+        message = f"{market.pk} is settled already."
+        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message)
+    if by and selectors.open_position(by.pk, market.pk):
+        message = f"You have a position in {market.pk}: another operator settles it."
+        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_POSITION", message)
+    command = SettleMarket(command_id=NOT_YET, price_ticks=to_ticks(price, market.tick_size))
+    return promise_command(market.pk, command, by.pk if by else None)

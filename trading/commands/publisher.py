@@ -1,0 +1,91 @@
+"""① → ②: the only writer of the input streams.
+
+Called after the commit of what a command speaks of. A command that Redis did not take stays
+`pending` (orders) or not applied (outbox rows), and `trading.tasks` sends it again.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import redis
+import structlog
+
+from common.redis_client import redis_client, request_redis_client
+from matching.messages.codec import encode_command
+from matching.messages.commands import Command
+from matching.messages.streams import COMMAND_FIELD, input_stream, newest_id
+
+log = structlog.get_logger(__name__)
+
+
+# An entry that can't be appended holds no other one up; the first of them is raised.
+_APPEND_ALL = """
+local failure = false
+for i, stream in ipairs(KEYS) do
+    local reply = redis.pcall('XADD', stream, '*', ARGV[1], ARGV[i + 1])
+    failure = failure or (reply.err and reply)
+end
+return failure
+"""
+
+
+def publish_command(market_id: str, command: Command) -> None:
+    """Append to the market's input stream. Raises redis.RedisError."""
+    _append(redis_client(), [(market_id, command)])
+
+
+def publish_commands(commands: Iterable[tuple[str, Command]]) -> None:
+    """Append many, in their order, in one round trip. Raises redis.RedisError."""
+    _append(redis_client(), commands)
+
+
+def _append(client: redis.Redis, commands: Iterable[tuple[str, Command]]) -> None:
+    """In their order, in one round trip."""
+    _send(
+        client,
+        [(input_stream(market_id), encode_command(command)) for market_id, command in commands],
+    )
+
+
+def _send(client: redis.Redis, sent: Sequence[tuple[str, bytes]]) -> None:
+    """To these streams. Many go as one call of a script: a pipeline's calls cost several times as
+    much here. One alone, as most requests send it, needs no script."""
+    if len(sent) == 1:
+        ((stream, data),) = sent
+        client.xadd(stream, {COMMAND_FIELD: data})
+    elif sent:
+        streams, entries = zip(*sent, strict=True)
+        client.eval(_APPEND_ALL, len(sent), *streams, COMMAND_FIELD, *entries)
+
+
+def last_published_id(market_id: str) -> str:
+    """Of the newest entry the input stream ever had; "0-0" for none. Raises redis.RedisError."""
+    pipeline = redis_client().pipeline(transaction=False)
+    pipeline.xinfo_stream(input_stream(market_id))
+    (info,) = pipeline.execute(raise_on_error=False)
+    return newest_id(info) or "0-0"
+
+
+def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
+    """Append commands that are committed in Postgres; when Redis refuses, leave them to re-sending.
+
+    For `transaction.on_commit`: the sender has its answer already and must not see an error, nor
+    wait for a Redis that is away. A command that can't be encoded stays behind alone.
+    """
+    sent = []
+    for market_id, command in commands:
+        try:
+            sent.append((input_stream(market_id), encode_command(command)))
+        except Exception:
+            log.exception("command_not_encoded", market=market_id, kind=type(command).__name__)
+    try:
+        _send(request_redis_client(), sent)
+    except Exception as error:  # noqa: BLE001  what was committed is acknowledged
+        kinds = sorted({type(command).__name__ for _, command in commands})
+        markets = sorted({market_id for market_id, _ in commands})
+        log.warning(
+            "commands_not_published",
+            markets=markets,
+            kinds=kinds,
+            commands=len(commands),
+            error=str(error),
+        )

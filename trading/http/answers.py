@@ -1,0 +1,361 @@
+"""① What the API answers: rows in a trader's units, as structs the schema is made of."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from http import HTTPStatus
+
+import structlog
+from msgspec import UNSET, Struct, UnsetType, convert
+
+from common.errors import ApiError
+from common.http.errors import internal_error
+from common.http.schema import Required
+from ledger.insurance import insurance_share
+from markets.conversions import average_price_text, lots_text, ratio_text, ticks_text, units_text
+from markets.rules import MarketRules
+from matching.messages.vocabulary import ExecutionType, Side, TimeInForce
+from trading.models import Fill, Order, Position
+from trading.orders.place import PlacedOrder
+from trading.positions.figures import liquidation_price_ticks, position_figures
+from trading.selectors import OrderState
+
+CANCEL_RECEIVED = "Cancel received."
+
+log = structlog.get_logger(__name__)
+
+
+class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class OrderPlaced(Answer, frozen=True):
+    """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares."""
+
+    message: str
+    order_id: int
+    status: str
+
+
+class BatchItem(Answer, frozen=True):
+    """How one order of a batch fared: its id and status, or the code and field of what is wrong.
+    `required` and `available` come with INSUFFICIENT_BALANCE."""
+
+    ok: bool
+    message: str
+    order_id: int | None = None
+    status: str | None = None
+    code: str | None = None
+    field: str | None = None
+    required: Required | UnsetType = UNSET
+    available: str | UnsetType = UNSET
+
+
+class BatchAnswer(Answer, frozen=True):
+    """In the order of the request."""
+
+    results: list[BatchItem]
+
+
+class MarketCommandSent(Answer, frozen=True):
+    """The command is in Postgres and on its way to the engine."""
+
+    message: str
+    market_id: str
+    command_id: int
+
+
+class CountdownSent(MarketCommandSent, frozen=True):
+    """`protective`: whether waiting reduce-only and closePosition orders go, too."""
+
+    protective: bool
+
+
+def stays_words(protective: bool) -> str:
+    """What a cancel of all orders leaves alone, said behind its answer."""
+    if protective:
+        return ""
+    return " Waiting reduce-only and closePosition orders stay; protective true cancels them, too."
+
+
+class LeverageSet(Answer, frozen=True):
+    message: str
+    market_id: str
+    leverage: int
+
+
+class TriggerAnswer(Answer, frozen=True):
+    """`price` is null for a trailing stop that is active at once, `callback` for others."""
+
+    type: str
+    by: str
+    price: str | None
+    callback: str | None
+    triggered_at: datetime | None
+
+
+class OrdersCancelling(Answer, frozen=True):
+    """`protective`: whether waiting reduce-only and closePosition orders go, too."""
+
+    message: str
+    market_ids: list[str]
+    protective: bool
+
+
+class OrderAnswer(Answer, frozen=True):
+    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
+    null while it waits for its trigger, and for a conditional one that only reduces.
+    `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
+    whole position.
+
+    `maxSlippage` is how far from the mark price a market order may fill when it is placed or fires,
+    null where there is no limit but `price`.
+
+    `margin` is what was named for the whole order, null where `leverage` decides; `held` is the
+    money still reserved; `reason` says why it was rejected, cancelled or expired.
+    """
+
+    id: int
+    user_id: int
+    market_id: str
+    client_order_id: str | None
+    type: str
+    order_type: str
+    time_in_force: str
+    qty: str | None
+    filled_qty: str
+    remaining_qty: str | None
+    price: str | None
+    max_slippage: str | None
+    average_price: str | None
+    margin: str | None
+    leverage: int | None
+    held: str
+    reduce_only: bool
+    post_only: bool
+    close_position: bool
+    expires_at: datetime | None
+    trigger: TriggerAnswer | None
+    maker_fee: str
+    taker_fee: str
+    self_trade_prevention: str
+    status: str
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class PositionAnswer(Answer, frozen=True):
+    """`type` is LONG, SHORT, or null when flat; `qty` has no sign.
+
+    At the mark price: `leverage` is value / margin. `marginRatio` is what the position must have,
+    maintenance margin and liquidation fee, over its equity: above 1 it is liquidated; null when
+    nothing is left. That happens at `liquidationPrice`, null if at no price. `removableMargin` can
+    be taken out, no unit more: what stays, less an unrealised loss, is at least `initialMargin`.
+    """
+
+    id: int
+    user_id: int
+    market_id: str
+    type: str | None
+    qty: str
+    margin: str
+    average_price: str | None
+    mark_price: str | None
+    unrealized_pnl: str | None
+    realized_pnl: str
+    liquidation_price: str | None
+    leverage: str | None
+    margin_ratio: str | None
+    initial_margin: str | None
+    removable_margin: str | None
+    updated_at: datetime
+
+
+class FillAnswer(Answer, frozen=True):
+    """The trader's own side of a trade. `realizedPnl` is before the fees.
+
+    `execution` is TRADE, or what closed the position by force: LIQUIDATION, ADL; then there is no
+    order. `fee` is the exchange's; `liquidationFee` went to the insurance fund. `insuranceCover` is
+    what the fund paid of a loss, `lossShare` what was paid of the losses of others.
+    """
+
+    id: int
+    trade_id: int
+    market_id: str
+    order_id: int | None
+    client_order_id: str | None
+    execution: str
+    side: str
+    role: str
+    qty: str
+    price: str
+    fee: str
+    liquidation_fee: str
+    insurance_cover: str
+    loss_share: str
+    realized_pnl: str
+    executed_at: datetime
+
+
+class OrdersPage(Answer, frozen=True):
+    orders: list[OrderAnswer]
+    next_cursor: str | None
+
+
+class PositionsPage(Answer, frozen=True):
+    positions: list[PositionAnswer]
+    next_cursor: str | None
+
+
+class FillsPage(Answer, frozen=True):
+    fills: list[FillAnswer]
+    next_cursor: str | None
+
+
+def placed_answer(placed: PlacedOrder) -> tuple[int, OrderPlaced]:
+    """With its status: 200 for an order that was placed before."""
+    status = HTTPStatus.OK if placed.repeated else HTTPStatus.ACCEPTED
+    answer = OrderPlaced(
+        message=_placed_message(placed), order_id=placed.order_id, status=placed.status
+    )
+    return status, answer
+
+
+def _placed_message(placed: PlacedOrder) -> str:
+    return "This order was placed before." if placed.repeated else "Order received."
+
+
+def cancelling_answer(order: OrderState) -> OrderPlaced:
+    return OrderPlaced(message=CANCEL_RECEIVED, order_id=order.order_id, status=order.status)
+
+
+def batch_item(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
+    if isinstance(result, ApiError):
+        return convert({"ok": False, **result.body()}, BatchItem)
+    message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
+    return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
+
+
+def batch_answer(results: Iterable[PlacedOrder | OrderState | ApiError]) -> BatchAnswer:
+    return BatchAnswer(results=[_batch_item_or_fault(result) for result in results])
+
+
+def _batch_item_or_fault(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
+    try:
+        return batch_item(result)
+    except Exception:
+        log.exception("batch_item_unanswered")
+        return batch_item(internal_error())
+
+
+def price_or_none(price_ticks: int, rules: MarketRules) -> str | None:
+    return ticks_text(price_ticks, rules.tick_size) if price_ticks else None
+
+
+def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
+    by_margin = order.margin_units > 0
+    is_sized = not order.is_of_whole_position
+    return OrderAnswer(
+        id=order.pk,
+        user_id=order.user_id,
+        market_id=order.market_id,
+        client_order_id=order.client_order_id,
+        type=order.side,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        qty=lots_text(order.size_lots, rules.lot_size) if is_sized else None,
+        filled_qty=lots_text(order.filled_lots, rules.lot_size),
+        remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
+        price=price_or_none(order.shown_price_ticks, rules),
+        max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
+        average_price=_average_price(order.filled_cost_units, order.filled_lots, rules),
+        margin=units_text(order.margin_units) if by_margin else None,
+        leverage=None if by_margin or order.reduce_only else order.leverage,
+        held=units_text(order.held_units),
+        reduce_only=order.reduce_only,
+        post_only=order.time_in_force == TimeInForce.GTX,
+        close_position=order.close_position,
+        expires_at=order.expires_at,
+        trigger=_trigger_answer(order, rules),
+        maker_fee=units_text(order.maker_fee_ppm),
+        taker_fee=units_text(order.taker_fee_ppm),
+        self_trade_prevention=order.self_trade_prevention,
+        status=order.status,
+        reason=order.reason or None,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )
+
+
+def _trigger_answer(order: Order, rules: MarketRules) -> TriggerAnswer | None:
+    if order.trigger_kind is None or order.trigger_by is None:
+        return None
+    callback_ppm = order.trigger_callback_ppm
+    return TriggerAnswer(
+        type=order.trigger_kind,
+        by=order.trigger_by,
+        price=price_or_none(order.trigger_price_ticks, rules),
+        callback=units_text(callback_ppm) if callback_ppm else None,
+        triggered_at=order.triggered_at,
+    )
+
+
+def _average_price(cost_units: int, size_lots: int, rules: MarketRules) -> str | None:
+    if not size_lots:
+        return None
+    return average_price_text(cost_units, size_lots, rules.units_per_tick_lot, rules.tick_size)
+
+
+def position_answer(
+    position: Position, rules: MarketRules, mark_ticks: int, leverage_set: int | None
+) -> PositionAnswer:
+    lots, cost, margin = (
+        position.position_lots,
+        position.entry_cost_units,
+        position.margin_units,
+    )
+    side = (Side.LONG if lots > 0 else Side.SHORT).value if lots else None
+    figures = position_figures(position, rules, mark_ticks, leverage_set)
+    flat_pnl = "0" if mark_ticks else None
+    ratio_ppm = figures.margin_ratio_ppm if figures else None
+    return PositionAnswer(
+        id=position.pk,
+        user_id=position.user_id,
+        market_id=position.market_id,
+        type=side,
+        qty=lots_text(abs(lots), rules.lot_size),
+        margin=units_text(margin),
+        average_price=_average_price(cost, lots, rules),
+        mark_price=price_or_none(mark_ticks, rules),
+        unrealized_pnl=units_text(figures.unrealized_pnl_units) if figures else flat_pnl,
+        realized_pnl=units_text(position.realized_pnl_units),
+        liquidation_price=price_or_none(liquidation_price_ticks(position, rules), rules),
+        leverage=ratio_text(abs(figures.value_units), margin) if figures else None,
+        margin_ratio=None if ratio_ppm is None else units_text(ratio_ppm),
+        initial_margin=units_text(figures.initial_margin_units) if figures else None,
+        removable_margin=units_text(figures.removable_margin_units) if figures else None,
+        updated_at=position.updated_at,
+    )
+
+
+def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
+    is_liquidation = fill.execution == ExecutionType.LIQUIDATION
+    fund = insurance_share(fill.insurance_units, is_liquidation=is_liquidation)
+    return FillAnswer(
+        id=fill.pk,
+        trade_id=fill.trade_id,
+        market_id=fill.market_id,
+        order_id=fill.order_id,
+        client_order_id=fill.order.client_order_id if fill.order else None,
+        execution=fill.execution,
+        side=fill.side,
+        role=fill.role,
+        qty=lots_text(fill.size_lots, rules.lot_size),
+        price=ticks_text(fill.price_ticks, rules.tick_size),
+        fee=units_text(fill.fee_units),
+        liquidation_fee=units_text(fund.liquidation_fee_units),
+        insurance_cover=units_text(fund.cover_units),
+        loss_share=units_text(fund.loss_share_units),
+        realized_pnl=units_text(fill.realized_pnl_units),
+        executed_at=fill.executed_at,
+    )

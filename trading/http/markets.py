@@ -1,0 +1,214 @@
+"""① What anyone may read of the markets, without signing in."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common.errors import invalid
+from common.http.paging import keyset_page, query_int
+from common.http.schema import PAGE_LIMIT, PAGING, documented, query
+from common.http.windows import TIME_WINDOW, query_window
+from markets.conversions import lots_text, ppb_text, units_text
+from markets.rules import all_market_rules, live_ticker, market_rules, market_ticker
+from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
+from matching.messages.vocabulary import MarketState
+from trading import selectors
+from trading.http import examples
+from trading.http.market_answers import (
+    CandlesPage,
+    DepthAnswer,
+    FundingPage,
+    LiquidationsPage,
+    MarketAnswer,
+    MarketsList,
+    TickerAnswer,
+    TradesPage,
+    candle_answer,
+    depth_answer,
+    funding_answer,
+    funding_estimate,
+    liquidation_answer,
+    market_answer,
+    ticker_answer,
+    trade_answer,
+)
+from trading.models import CANDLE_INTERVALS_MS
+
+DEPTH_LEVELS_DEFAULT = 50
+INTERVAL_DEFAULT = "1m"
+_INTERVALS = ", ".join(CANDLE_INTERVALS_MS)
+
+
+class _PublicView(APIView):
+    authentication_classes = []
+    permission_classes = []
+
+
+class MarketsView(_PublicView):
+    @documented(
+        "All markets",
+        answer=MarketsList,
+        example=examples.MARKETS,
+        errors=(503,),
+        public=True,
+        operation_id="markets_list",
+    )
+    def get(self, request: Request) -> Response:  # noqa: ARG002  DRF passes it
+        """Their rules and states, by id. Delisted ones are left out."""
+        tickers = [(rules, market_ticker(rules.id)) for rules in all_market_rules().values()]
+        markets = [
+            market_answer(rules, ticker)
+            for rules, ticker in tickers
+            if ticker.state is not MarketState.DELISTED
+        ]
+        return Response(MarketsList(markets=markets))
+
+
+class MarketView(_PublicView):
+    @documented(
+        "One market",
+        answer=MarketAnswer,
+        example=examples.MARKET,
+        errors=(404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
+        rules = market_rules(market_id)
+        return Response(market_answer(rules, market_ticker(market_id)))
+
+
+class DepthView(_PublicView):
+    @documented(
+        "The order book",
+        answer=DepthAnswer,
+        example=examples.DEPTH,
+        parameters=[query("limit", "Levels per side, 1 to 200; 50 if not given.", int)],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Price levels, best first, at most a tenth of a second old."""
+        rules = market_rules(market_id)
+        limit = query_int(request, "limit", DEPTH_LEVELS_DEFAULT, 1, TOP_OF_BOOK_LEVELS_MAX)
+        return Response(depth_answer(rules, selectors.market_depth(market_id), limit))
+
+
+class TradesView(_PublicView):
+    @documented(
+        "Latest trades",
+        answer=TradesPage,
+        example=examples.TRADES,
+        parameters=[*TIME_WINDOW, *PAGING],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Newest first. `from` and `to` are of `executedAt`."""
+        rules = market_rules(market_id)
+        rows = selectors.trades_of_market(market_id, query_window(request))
+        page, next_cursor = keyset_page(request, rows, key="trade_id")
+        trades = [trade_answer(row, rules) for row in page]
+        return Response(TradesPage(trades=trades, next_cursor=next_cursor))
+
+
+class CandlesView(_PublicView):
+    @documented(
+        "Candles",
+        answer=CandlesPage,
+        example=examples.CANDLES,
+        parameters=[
+            query("interval", f"{_INTERVALS}; {INTERVAL_DEFAULT} if not given."),
+            query(
+                "cursor",
+                "Only what opened before this time, in milliseconds since 1970: nextCursor of the "
+                "page before, or any other.",
+            ),
+            *TIME_WINDOW,
+            PAGE_LIMIT,
+        ],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Newest first; the newest one grows until its interval is over. All trades count, forced
+        ones too. Where nothing traded there is no candle. Hours and days are UTC's.
+        """
+        rules = market_rules(market_id)
+        interval = request.query_params.get("interval", INTERVAL_DEFAULT)
+        if interval not in CANDLE_INTERVALS_MS:
+            raise invalid("interval", f"interval must be one of {_INTERVALS}.")
+        rows = selectors.candles_of_market(market_id, interval, query_window(request))
+        page, next_cursor = keyset_page(request, rows, key="start_ms")
+        answer = CandlesPage(
+            market_id=market_id,
+            interval=interval,
+            candles=[candle_answer(row, rules) for row in page],
+            next_cursor=next_cursor,
+        )
+        return Response(answer)
+
+
+class TickerView(_PublicView):
+    @documented(
+        "Prices",
+        answer=TickerAnswer,
+        example=examples.TICKER,
+        errors=(404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
+        """Mark, index, last and best prices, at most a fifth of a second old."""
+        rules = market_rules(market_id)
+        return Response(ticker_answer(rules, live_ticker(market_id)))
+
+
+class FundingView(_PublicView):
+    @documented(
+        "Funding",
+        answer=FundingPage,
+        example=examples.FUNDING,
+        parameters=[*TIME_WINDOW, *PAGING],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Where the rate stands, and past settlements, newest first. `from` and `to` are of
+        `settledAt`."""
+        rules = market_rules(market_id)
+        status = selectors.market_status(market_id)
+        rows = selectors.funding_of_market(market_id, query_window(request))
+        page, next_cursor = keyset_page(request, rows, key="seq")
+        answer = FundingPage(
+            market_id=market_id,
+            lot_size=lots_text(1, rules.lot_size),
+            last_rate=ppb_text(status.funding_rate_ppb),
+            estimate=funding_estimate(status, rules),
+            settlements=[funding_answer(row, rules) for row in page],
+            next_cursor=next_cursor,
+        )
+        return Response(answer)
+
+
+class LiquidationsView(_PublicView):
+    @documented(
+        "Liquidations",
+        answer=LiquidationsPage,
+        example=examples.LIQUIDATIONS,
+        parameters=[*TIME_WINDOW, *PAGING],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Every one, newest first, and the insurance fund. `from` and `to` are of
+        `liquidatedAt`."""
+        rules = market_rules(market_id)
+        status = selectors.market_status(market_id)
+        rows = selectors.liquidations_of_market(market_id, query_window(request))
+        page, next_cursor = keyset_page(request, rows)
+        answer = LiquidationsPage(
+            market_id=market_id,
+            insurance_fund=units_text(status.insurance_units),
+            liquidations=[liquidation_answer(row, rules) for row in page],
+            next_cursor=next_cursor,
+        )
+        return Response(answer)

@@ -1,0 +1,311 @@
+"""① A trader's calls: orders, positions, fills. Views parse, call one service, answer."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access.authentication import user_id_of
+from common.errors import invalid
+from common.http.bodies import parse_body
+from common.http.paging import keyset_page, query_words
+from common.http.schema import PAGING, documented, query
+from common.http.windows import TIME_WINDOW, query_window, timed_page
+from markets.rules import all_market_rules, market_rules, market_ticker
+from matching.messages.vocabulary import OrderStatus, Side
+from trading import selectors, services
+from trading.http import examples
+from trading.http.answers import (
+    FillsPage,
+    OrderAnswer,
+    OrderPlaced,
+    OrdersCancelling,
+    OrdersPage,
+    PositionsPage,
+    cancelling_answer,
+    fill_answer,
+    order_answer,
+    placed_answer,
+    position_answer,
+    stays_words,
+)
+from trading.http.queries import (
+    OF_MARKET,
+    OF_ORDER,
+    client_order_filter,
+    market_filter,
+    order_filter,
+)
+from trading.orders.amend import OrderChanges
+from trading.orders.terms import NewOrder
+
+OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
+BY_CLIENT_ORDER_ID = query("clientOrderId", "What the order was placed with.", required=True)
+PROTECTIVE = query(
+    "protective",
+    "true: waiting reduce-only and closePosition orders go, too.",
+    bool,
+)
+
+
+class OrderPlacingView(APIView):
+    @documented(
+        "Place an order",
+        body=NewOrder,
+        body_example=examples.NEW_ORDER,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_PLACED,
+        errors=(400, 401, 403, 404, 409, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Holds the money the order may need and sends it to its engine.
+
+        Give `margin` for the whole order or `leverage`; a reduce-only order needs neither. A market
+        order has no price and fills at worst at the edge of the price band. A `clientOrderId` that
+        was used before answers 200 with the first order under it, and places nothing.
+
+        With a `trigger` the order waits, holding nothing, until the mark or last price fires it: a
+        STOP buys when the price rises to the trigger and sells when it falls to it, a TAKE_PROFIT
+        the other way round, a TRAILING_STOP when the price has come back by `callback` from its
+        best. `closePosition` closes all there is then. A resting or waiting order goes at
+        `expiresAt`.
+        """
+        placed = services.place_order(user_id_of(request), parse_body(request, NewOrder))
+        status, answer = placed_answer(placed)
+        return Response(answer, status=status)
+
+    @documented(
+        "One order, by its client order id",
+        answer=OrderAnswer,
+        example=examples.ORDER,
+        parameters=[BY_CLIENT_ORDER_ID],
+        errors=(400, 401, 403, 404, 503),
+        operation_id="order_by_client_id_retrieve",
+    )
+    def get(self, request: Request) -> Response:
+        return _order(request, _order_id_asked(request))
+
+    @documented(
+        "Amend an order, by its client order id",
+        body=OrderChanges,
+        body_example=examples.ORDER_CHANGES,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_AMENDING,
+        parameters=[BY_CLIENT_ORDER_ID],
+        errors=(400, 401, 403, 404, 409, 503),
+        operation_id="order_by_client_id_partial_update",
+    )
+    def patch(self, request: Request) -> Response:
+        """As by its id."""
+        changes = parse_body(request, OrderChanges)
+        return _amend(request, _order_id_asked(request), changes)
+
+    @documented(
+        "Cancel an order, by its client order id",
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_CANCELLING,
+        parameters=[BY_CLIENT_ORDER_ID],
+        errors=(400, 401, 403, 404, 409, 503),
+        operation_id="order_by_client_id_destroy",
+    )
+    def delete(self, request: Request) -> Response:
+        """As by its id."""
+        return _cancel(request, _order_id_asked(request))
+
+
+class OrderView(APIView):
+    @documented(
+        "One order",
+        answer=OrderAnswer,
+        example=examples.ORDER,
+        errors=(401, 403, 404, 503),
+    )
+    def get(self, request: Request, order_id: int) -> Response:
+        return _order(request, order_id)
+
+    @documented(
+        "Amend an order",
+        body=OrderChanges,
+        body_example=examples.ORDER_CHANGES,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_AMENDING,
+        errors=(400, 401, 403, 404, 409, 503),
+    )
+    def patch(self, request: Request, order_id: int) -> Response:
+        """Asks the engine for another price, size or both.
+
+        Fewer lots at the same price keep the order's place in the queue.
+        """
+        return _amend(request, order_id, parse_body(request, OrderChanges))
+
+    @documented(
+        "Cancel an order",
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_CANCELLING,
+        errors=(401, 403, 404, 409, 503),
+    )
+    def delete(self, request: Request, order_id: int) -> Response:
+        """Asks the engine to cancel what is left of it. A fill may still be faster."""
+        return _cancel(request, order_id)
+
+
+def _order_id_asked(request: Request) -> int:
+    """By ?clientOrderId=; 0, which no order has, if there is none under it."""
+    client_order_id = request.query_params.get("clientOrderId")
+    if client_order_id is None:
+        raise invalid("clientOrderId", "Give clientOrderId.", "MISSING_FIELD")
+    (order_id,) = selectors.order_ids_under(user_id_of(request), [client_order_id])
+    return order_id
+
+
+def _order(request: Request, order_id: int) -> Response:
+    order = selectors.order_of_user(user_id_of(request), order_id)
+    return Response(order_answer(order, market_rules(order.market_id)))
+
+
+def _amend(request: Request, order_id: int, changes: OrderChanges) -> Response:
+    order = services.amend_order(user_id_of(request), order_id, changes)
+    answer = OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
+    return Response(answer, status=202)
+
+
+def _cancel(request: Request, order_id: int) -> Response:
+    order = services.cancel_order(user_id_of(request), order_id)
+    return Response(cancelling_answer(order), status=202)
+
+
+class OrdersCancellingView(APIView):
+    @documented(
+        "Cancel all orders",
+        status=202,
+        answer=OrdersCancelling,
+        example=examples.ORDERS_CANCELLING,
+        parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders."), PROTECTIVE],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def delete(self, request: Request) -> Response:
+        """Asks the engine of the market, or of all markets, to cancel open and waiting orders.
+        Waiting orders that only reduce, such as stops, stay unless `protective` is true."""
+        protective = _protective(request)
+        markets = services.cancel_all_orders(
+            user_id_of(request),
+            market_filter(request),
+            _side_filter(request),
+            protective=protective,
+        )
+        answer = OrdersCancelling(
+            message="Cancels received." + stays_words(protective),
+            market_ids=markets,
+            protective=protective,
+        )
+        return Response(answer, status=202)
+
+
+class OrdersView(APIView):
+    @documented(
+        "My orders",
+        answer=OrdersPage,
+        example=examples.ORDERS,
+        parameters=[
+            OF_STATUS,
+            OF_MARKET,
+            query("clientOrderId", "Only the one with this id of yours."),
+            *TIME_WINDOW,
+            *PAGING,
+        ],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first. `from` and `to` are of `createdAt`."""
+        asked = selectors.OrderFilter(
+            statuses=query_words(request, "status", list(OrderStatus)),
+            market_id=market_filter(request),
+            client_order_id=client_order_filter(request),
+            window=query_window(request),
+        )
+        user_id = user_id_of(request)
+        rows = selectors.orders_of_user(user_id, asked)
+        along = selectors.orders_to_look_along(user_id, asked)
+        if asked.window.is_bounded:
+            page, next_cursor = timed_page(request, rows, "created_at", along)
+        else:
+            page, next_cursor = keyset_page(request, rows, along=along)
+        rules = all_market_rules()
+        orders = [order_answer(row, rules[row.market_id]) for row in page]
+        return Response(OrdersPage(orders=orders, next_cursor=next_cursor))
+
+
+class PositionsView(APIView):
+    @documented(
+        "My positions",
+        answer=PositionsPage,
+        example=examples.POSITIONS,
+        parameters=[OF_MARKET, query("status", "open (if not given) or all."), *PAGING],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Open positions; with `status=all` also those that are flat now."""
+        status = request.query_params.get("status", "open")
+        if status not in {"open", "all"}:
+            raise invalid("status", "status must be open or all.")
+        rows = selectors.positions_of_user(
+            user_id_of(request), market_filter(request), flat_too=status == "all"
+        )
+        page, next_cursor = keyset_page(request, rows)
+        rules = all_market_rules()
+        leverages = selectors.leverages_set(user_id_of(request))
+        positions = [
+            position_answer(
+                row,
+                rules[row.market_id],
+                market_ticker(row.market_id).mark_price_ticks,
+                leverages.get(row.market_id),
+            )
+            for row in page
+        ]
+        return Response(PositionsPage(positions=positions, next_cursor=next_cursor))
+
+
+class FillsView(APIView):
+    @documented(
+        "My fills",
+        answer=FillsPage,
+        example=examples.FILLS,
+        parameters=[OF_MARKET, *OF_ORDER, *TIME_WINDOW, *PAGING],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first; your own side of each trade. `from` and `to` are of `executedAt`."""
+        user_id, market_id = user_id_of(request), market_filter(request)
+        order_id, window = order_filter(request, user_id), query_window(request)
+        rows = selectors.fills_of_user(user_id, market_id, order_id, window)
+        along = None
+        if market_id and order_id is None:
+            along = selectors.fills_of_user(user_id, window=window)
+        if window.is_bounded:
+            page, next_cursor = timed_page(request, rows, "executed_at", along)
+        else:
+            page, next_cursor = keyset_page(request, rows, along=along)
+        rules = all_market_rules()
+        fills = [fill_answer(row, rules[row.market_id]) for row in page]
+        return Response(FillsPage(fills=fills, next_cursor=next_cursor))
+
+
+def _protective(request: Request) -> bool:
+    word = request.query_params.get("protective", "false")
+    if word not in ("true", "false"):
+        raise invalid("protective", "protective must be true or false.")
+    return word == "true"
+
+
+def _side_filter(request: Request) -> Side | None:
+    side = request.query_params.get("side")
+    if side is None:
+        return None
+    if side not in set(Side):
+        raise invalid("side", f"side must be one of {', '.join(Side)}.")
+    return Side(side)

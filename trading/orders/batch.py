@@ -1,0 +1,82 @@
+"""Many orders in one call. Each fares on its own: a bad one never fails another."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from common.errors import ApiError, invalid
+from common.http.bodies import to_struct
+from common.http.errors import internal_error, to_api_error
+from trading.orders.cancel import cancel_together
+from trading.orders.place import PlacedOrder, Result, place_together
+from trading.orders.terms import NewOrder
+from trading.selectors import OrderState
+
+log = structlog.get_logger(__name__)
+
+BATCH_MAX = 100
+SERVERS_AWAY = (OperationalError, InterfaceError, redis.RedisError)
+
+
+def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | ApiError]:
+    """Decoded JSON of `NewOrder`, up to `BATCH_MAX`. Results in the order of the orders. Raises
+    ApiError for too many or none, and what Postgres raised if that became of all."""
+    bodies = read_batch(orders)
+    news = [new for new in bodies if isinstance(new, NewOrder)]
+    return batch_results(bodies, place_together([(user_id, new) for new in news]))
+
+
+def read_batch(orders: Sequence[Any]) -> list[NewOrder | ApiError]:
+    """Each as far as it can be read. Raises ApiError for too many or none."""
+    _check_size("orders", len(orders))
+    bodies: list[NewOrder | ApiError] = []
+    for body in orders:
+        try:
+            bodies.append(to_struct(body, NewOrder))
+        except Exception as error:  # noqa: BLE001  it is this order's alone
+            bodies.append(told(error))
+    return bodies
+
+
+def batch_results(
+    bodies: Sequence[NewOrder | ApiError], placed: Sequence[Result]
+) -> list[PlacedOrder | ApiError]:
+    """Of all bodies, from the results of those that could be read. Raises as `place_orders`."""
+    away = [r for r in placed if isinstance(r, SERVERS_AWAY)]
+    if away and len(away) == len(bodies):
+        raise away[0]
+    results = iter(placed)
+    return [_of(next(results)) if isinstance(new, NewOrder) else new for new in bodies]
+
+
+def _of(result: Result) -> PlacedOrder | ApiError:
+    return told(result) if isinstance(result, Exception) else result
+
+
+def told(fault: Exception) -> ApiError:
+    """What the sender of an item hears of what went wrong with it; logged if the fault is ours."""
+    error = to_api_error(fault)
+    if error is None:
+        log.error("batch_item_failed", exc_info=fault)
+        error = internal_error()
+    return error
+
+
+def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | ApiError]:
+    """Up to `BATCH_MAX`. Raises ApiError for too many or none."""
+    _check_size("orderIds", len(order_ids))
+    return cancel_results(cancel_together([(user_id, order_id) for order_id in order_ids]))
+
+
+def cancel_results(
+    results: Sequence[OrderState | Exception],
+) -> list[OrderState | ApiError]:
+    return [told(result) if isinstance(result, Exception) else result for result in results]
+
+
+def _check_size(field: str, count: int) -> None:
+    if not 1 <= count <= BATCH_MAX:
+        raise invalid(field, f"Send 1 to {BATCH_MAX} of {field}.", "BATCH_SIZE")

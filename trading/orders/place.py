@@ -1,0 +1,268 @@
+"""① An order's first step: its money held and its row inserted in one statement, then published.
+
+Orders that arrive together take these steps together: one query for what they are judged by, one
+statement, one round trip to Redis. Each has its own result, whatever becomes of the others: what
+fails of one order, for any reason, is the result of that order, and what fails of all together is
+tried again for each alone (`isolation`). All that can fail of an order alone, its command too, is
+made before its money is held.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from msgspec.structs import replace
+
+from common.errors import ApiError
+from markets.rules import MarketRules, market_rules, market_ticker
+from matching.messages.codec import encode_command
+from matching.messages.commands import Command, PlaceOrder
+from matching.messages.vocabulary import OrderStatus
+from trading.commands.outbox import NOT_YET
+from trading.commands.publisher import publish_committed
+from trading.models import Order
+from trading.orders.draft import OrderDraft, draft_order
+from trading.orders.hold import account_not_found, insufficient_balance
+from trading.orders.insert import Inserted, NewRow, NotEnough, NoWallet, Outcome, insert_orders
+from trading.orders.isolation import is_everyones, together_or_alone
+from trading.orders.repeats import conflict_with, terms_asked
+from trading.orders.terms import NewOrder, read_terms
+from trading.selectors import TraderStanding, trader_standings
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """``repeated``: the client order id was known, and this is the first order under it."""
+
+    order_id: int
+    status: OrderStatus
+    repeated: bool = False
+
+
+Result = PlacedOrder | Exception
+
+
+def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
+    """Hold the order's money, insert it and send it to its engine. Raises ApiError.
+
+    A client order id used before answers the first order under it, and places nothing.
+    """
+    (result,) = place_together([(user_id, new)])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def place_together(orders: Sequence[tuple[int, NewOrder]]) -> list[Result]:
+    """What `place_order` would answer or raise for each of them, users and markets mixed.
+
+    Those of a user are placed in their order, as many as the wallet pays for.
+    """
+    group = _Group([_Asked(user_id, new) for user_id, new in orders])
+    try:
+        group.draft()
+        group.insert(group.drafted)
+        group.answer_refused()
+    except Exception as error:  # noqa: BLE001  it is everyone's who has no result yet
+        group.fail(error)
+    if connection.in_atomic_block:
+        transaction.on_commit(lambda: publish_committed(group.commands))
+    else:
+        publish_committed(group.commands)
+    return group.results
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    user_id: int
+    new: NewOrder
+    result: Result | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Drafted:
+    """Ready to be inserted. ``command`` lacks its order's id."""
+
+    asked: _Asked
+    rules: MarketRules
+    draft: OrderDraft
+    terms_asked: dict[str, Any] | None
+    command: PlaceOrder
+
+
+@dataclass(slots=True, eq=False)
+class _Refused:
+    """That is its answer unless it was placed before."""
+
+    asked: _Asked
+    refusal: ApiError
+
+
+class _Group:
+    """Orders on their way through the steps."""
+
+    def __init__(self, orders: list[_Asked]) -> None:
+        self.orders = orders
+        self.drafted: list[_Drafted] = []
+        self.refused: list[_Refused] = []
+        self.commands: list[tuple[str, Command]] = []
+
+    @property
+    def results(self) -> list[Result]:
+        return [asked.result or RuntimeError("an order got no answer") for asked in self.orders]
+
+    def draft(self) -> None:
+        known: list[tuple[_Asked, MarketRules]] = []
+        for asked in self.orders:
+            try:
+                known.append((asked, market_rules(asked.new.market_id)))
+            except Exception as error:
+                if is_everyones(error):
+                    raise
+                asked.result = error
+        standings = together_or_alone(known, _standings)
+        for (asked, rules), standing in zip(known, standings, strict=True):
+            if isinstance(standing, Exception):
+                asked.result = standing
+            else:
+                self._draft_one(asked, rules, standing)
+
+    def _draft_one(self, asked: _Asked, rules: MarketRules, standing: TraderStanding) -> None:
+        try:
+            terms = read_terms(rules, asked.new, standing.leverage)
+            draft = draft_order(rules, market_ticker(rules.id), standing, terms)
+            # Remembered where they may be asked for again.
+            remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
+            command = _command(asked.user_id, draft)
+            encode_command(command)  # one that can't travel must not hold money
+        except ApiError as error:
+            self.refused.append(_Refused(asked, error))
+        except Exception as error:  # noqa: BLE001  it is this order's alone
+            asked.result = error
+        else:
+            self.drafted.append(_Drafted(asked, rules, draft, remembered, command))
+
+    def insert(self, orders: list[_Drafted]) -> None:
+        """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
+        the whole statement failed, so that none fails for another's sake."""
+        if not orders:
+            return
+        try:
+            outcomes = insert_orders(
+                [NewRow(o.asked.user_id, o.rules.id, o.draft, o.terms_asked) for o in orders]
+            )
+        except Exception as error:
+            if is_everyones(error):
+                raise
+            if len(orders) == 1:
+                orders[0].asked.result = error
+            else:
+                self._insert_one_by_one(orders)
+            return
+        counts = Counter(order.asked.user_id for order in orders)
+        short = []
+        for order, outcome in zip(orders, outcomes, strict=True):
+            if isinstance(outcome, NotEnough) and counts[order.asked.user_id] > 1:
+                short.append(order)
+            else:
+                self._settle(order, outcome)
+        self._insert_one_by_one(short)
+
+    def _insert_one_by_one(self, orders: list[_Drafted]) -> None:
+        stuck: dict[int, Exception] = {}
+        for order in orders:
+            user_id = order.asked.user_id
+            if user_id in stuck:  # the wallet stays locked: don't wait for it again
+                order.asked.result = stuck[user_id]
+                continue
+            self.insert([order])
+            if isinstance(order.asked.result, OperationalError):
+                stuck[user_id] = order.asked.result
+
+    def _settle(self, order: _Drafted, outcome: Outcome) -> None:
+        try:
+            self._answer(order, outcome)
+        except Exception as error:  # noqa: BLE001  it is this order's alone
+            order.asked.result = error
+
+    def _answer(self, order: _Drafted, outcome: Outcome) -> None:
+        asked = order.asked
+        match outcome:
+            case Inserted(order_id):
+                self.commands.append((order.rules.id, replace(order.command, order_id=order_id)))
+                asked.result = PlacedOrder(order_id, OrderStatus.PENDING)
+            case NotEnough(available_units):
+                asked.result = insufficient_balance(order.draft.needed, available_units)
+            case NoWallet():
+                asked.result = account_not_found()
+            case _:  # if the first one is not found either, its transaction is not visible to ours
+                message = "An order with this clientOrderId is being placed. Try again."
+                code = "CLIENT_ORDER_ID_IN_USE"
+                refusal = ApiError(HTTPStatus.CONFLICT, code, message, "clientOrderId")
+                self.refused.append(_Refused(asked, refusal))
+
+    def answer_refused(self) -> None:
+        """By the first order under their client order ids where there is one, also if the market
+        would refuse it now."""
+        for refused in self.refused:
+            refused.asked.result = refused.refusal
+        named = [r.asked for r in self.refused if r.asked.new.client_order_id is not None]
+        for asked, first in zip(named, together_or_alone(named, _firsts), strict=True):
+            if isinstance(first, Exception):
+                asked.result = first
+            elif first is not None:
+                asked.result = _repeated(first, asked.new)
+
+    def fail(self, error: Exception) -> None:
+        """What has no result yet gets this one: what was placed stays placed."""
+        for asked in self.orders:
+            if asked.result is None:
+                asked.result = error
+
+
+def _standings(known: Sequence[tuple[_Asked, MarketRules]]) -> list[TraderStanding]:
+    found = trader_standings([(asked.user_id, rules) for asked, rules in known])
+    return [found[asked.user_id, rules.id] for asked, rules in known]
+
+
+def _firsts(named: Sequence[_Asked]) -> list[Order | None]:
+    """The orders under their client order ids."""
+    users = {asked.user_id for asked in named}
+    ids = {asked.new.client_order_id for asked in named}
+    known = Order.objects.filter(user_id__in=users, client_order_id__in=ids)
+    found = {(order.user_id, order.client_order_id): order for order in known}
+    return [found.get((asked.user_id, asked.new.client_order_id)) for asked in named]
+
+
+def _repeated(first: Order, new: NewOrder) -> Result:
+    try:
+        conflict = conflict_with(first, new)
+        return conflict or PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
+    except Exception as error:  # noqa: BLE001  it is this order's alone
+        return error
+
+
+def _command(user_id: int, draft: OrderDraft) -> PlaceOrder:
+    terms = draft.terms
+    return PlaceOrder(
+        order_id=NOT_YET,
+        account_id=user_id,
+        side=terms.side,
+        order_type=terms.order_type,
+        time_in_force=terms.time_in_force,
+        price_ticks=draft.price_ticks,
+        size_lots=terms.size_lots,
+        margin_units=terms.margin_units,
+        leverage=terms.leverage,
+        hold_units=draft.hold_units,
+        maker_fee_ppm=draft.maker_fee_ppm,
+        taker_fee_ppm=draft.taker_fee_ppm,
+        reduce_only=terms.reduce_only,
+        close_position=terms.close_position,
+        expires_ms=terms.expires_ms,
+        trigger=terms.trigger,
+        self_trade_prevention=terms.self_trade_prevention,
+    )

@@ -1,0 +1,69 @@
+"""A client order id that comes again: what was asked for under it first, and whether it differs.
+
+What was asked stays with the order's row as it was, in the API's own names. It knows nothing of the
+market: neither an amendment nor rules that changed since turn a repeat into another order.
+"""
+
+from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from common.decimals import text
+from common.errors import ApiError
+from markets.conversions import to_decimal, to_ms
+from trading.models import Order
+from trading.orders.terms import NewOrder, Number, OptionalNumber, read_time_in_force
+
+NUMBERS = (Number, OptionalNumber)
+
+
+@cache
+def _fields_of(kind: type[Struct]) -> list[tuple[str, str, bool]]:
+    """Attribute, name in the API, and whether it is a number. Kept: every order asks."""
+    return [(field.name, field.encode_name, field.type in NUMBERS) for field in fields(kind)]
+
+
+def terms_asked(new: NewOrder) -> dict[str, Any]:
+    """All that makes the order, each term in one spelling: numbers as plain text, times in ms, what
+    was left out by its default or, where there is none, not at all. Raises ApiError for terms that
+    are none."""
+    asked = _plain(new, "")
+    asked.pop("clientOrderId", None)
+    # Two ways to say the same.
+    asked["timeInForce"] = read_time_in_force(new).value
+    asked["reduceOnly"] = new.reduce_only or new.close_position
+    del asked["postOnly"]
+    return asked
+
+
+def _plain(struct: Struct, path: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for attribute, name, is_number in _fields_of(type(struct)):
+        value = getattr(struct, attribute)
+        if value is None:
+            continue
+        if is_number:
+            value = text(to_decimal(value, f"{path}{name}"))
+        elif isinstance(value, datetime):
+            value = to_ms(value)
+        elif isinstance(value, Struct):
+            value = _plain(value, f"{name}.")
+        plain[name] = value
+    return plain
+
+
+def conflict_with(first: Order, new: NewOrder) -> ApiError | None:
+    """The 409 of an order that is not the first one again; None for a repeat. Raises ApiError."""
+    asked, was = terms_asked(new), first.terms_asked
+    if was is None:
+        why = "of which is not known any more what was asked for"
+    elif differing := sorted(n for n in asked.keys() | was.keys() if asked.get(n) != was.get(n)):
+        why = f"which differs in {', '.join(differing)}"
+    else:
+        return None
+    message = f"clientOrderId names order {first.pk}, {why}. Use another."
+    return ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_REUSED", message, "clientOrderId")

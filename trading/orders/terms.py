@@ -1,0 +1,308 @@
+"""What a trader sent, as exact terms: whole ticks, lots and units, whatever the market does."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from common.errors import ApiError, invalid
+from markets.conversions import (
+    from_ms,
+    lots_text,
+    time_asked_ms,
+    to_lots,
+    to_steps,
+    to_ticks,
+    to_units,
+    to_whole,
+)
+from markets.rules import MarketRules
+from matching.messages.commands import Trigger
+from matching.messages.limits import PPM
+from matching.messages.vocabulary import (
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
+
+CLIENT_ORDER_ID_LENGTH_MAX = 64
+# Of a close-position order until it executes: it is then given the position's size.
+SIZE_NOT_KNOWN_LOTS = 1
+
+_RATE_STEP = Decimal("0.000001")
+
+# A JSON number or its text; `markets.conversions` reads it without loss.
+Number = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number"]})]
+OptionalNumber = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
+Time = Annotated[datetime, Meta(tz=True)]
+
+
+class NewTrigger(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a conditional order waits for. `price` fires it; of a trailing stop it activates it and
+    may be left out, and `callback` is how far back from the best price it fires, 0.01 for 1 %."""
+
+    type: TriggerKind
+    by: TriggerBy = TriggerBy.MARK
+    price: OptionalNumber = None
+    callback: OptionalNumber = None
+
+
+class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
+    the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
+    fill, 0.005 for 0.5 %; the market's if it is left out."""
+
+    market_id: str
+    side: Side
+    order_type: OrderType
+    qty: OptionalNumber = None
+    price: OptionalNumber = None
+    margin: OptionalNumber = None
+    leverage: OptionalNumber = None
+    max_slippage: OptionalNumber = None
+    time_in_force: TimeInForce | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    close_position: bool = False
+    expires_at: Time | None = None
+    trigger: NewTrigger | None = None
+    client_order_id: str | None = None
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
+
+
+class OrderTerms(Struct, frozen=True):
+    """What the trader asked for.
+
+    ``limit_ticks`` is 0 for a market order, ``margin_units`` 0 where ``leverage`` decides,
+    ``leverage_named`` False where that is the one set for the market, ``expires_ms`` 0 for never.
+    ``max_slippage_ppm`` is 0 where only the price band limits it, ``slippage_named`` False where it
+    is the market's.
+    """
+
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_ticks: int
+    size_lots: int
+    margin_units: int
+    leverage: int
+    leverage_named: bool
+    max_slippage_ppm: int
+    slippage_named: bool
+    reduce_only: bool
+    close_position: bool
+    expires_ms: int
+    trigger: Trigger | None
+    client_order_id: str | None
+    self_trade_prevention: SelfTradePrevention
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return from_ms(self.expires_ms)
+
+    def columns(self) -> dict[str, Any]:
+        """What was asked, by the columns of an order's row that take it as it is."""
+        trigger = self.trigger
+        return {
+            "side": self.side,
+            "order_type": self.order_type,
+            "time_in_force": self.time_in_force,
+            "size_lots": self.size_lots,
+            "margin_units": self.margin_units,
+            "leverage": self.leverage,
+            "max_slippage_ppm": self.max_slippage_ppm,
+            "reduce_only": self.reduce_only,
+            "close_position": self.close_position,
+            "expires_at": self.expires_at,
+            "trigger_kind": trigger.kind if trigger else None,
+            "trigger_by": trigger.by if trigger else None,
+            "trigger_price_ticks": trigger.price_ticks if trigger else 0,
+            "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
+        }
+
+
+def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> OrderTerms:
+    """``leverage_set``: the trader's for this market. Raises ApiError naming the field."""
+    size_lots = _read_size(rules, new)
+    reduce_only = new.reduce_only or new.close_position
+    margin_units, leverage = _read_margin(rules, new, reduce_only, leverage_set)
+    time_in_force = read_time_in_force(new)
+    max_slippage_ppm = _read_slippage(rules, new, reduce_only)
+    return OrderTerms(
+        side=new.side,
+        order_type=new.order_type,
+        time_in_force=time_in_force,
+        limit_ticks=_read_limit(rules, new),
+        size_lots=size_lots,
+        margin_units=margin_units,
+        leverage=leverage,
+        leverage_named=new.leverage is not None,
+        max_slippage_ppm=max_slippage_ppm,
+        slippage_named=new.max_slippage is not None,
+        reduce_only=reduce_only,
+        close_position=new.close_position,
+        expires_ms=_read_expiry(new, time_in_force),
+        trigger=_read_trigger(rules, new.trigger, max_slippage_ppm) if new.trigger else None,
+        client_order_id=_read_client_order_id(new.client_order_id),
+        self_trade_prevention=new.self_trade_prevention,
+    )
+
+
+def _read_size(rules: MarketRules, new: NewOrder) -> int:
+    if new.close_position:
+        if new.trigger is None:
+            message = "closePosition is for a trigger; to close now send qty with reduceOnly."
+            raise invalid("closePosition", message)
+        if new.qty is not None:
+            message = "A closePosition order closes all there is then: leave qty out."
+            raise invalid("qty", message, "INVALID_SIZE")
+        return SIZE_NOT_KNOWN_LOTS
+    if new.qty is None:
+        raise invalid("qty", "Give qty.", "MISSING_FIELD")
+    return size_in_bounds(rules, new.qty)
+
+
+def size_in_bounds(rules: MarketRules, qty: object) -> int:
+    """Raises ApiError."""
+    size_lots = to_lots(qty, rules.lot_size)
+    if size_lots < rules.min_size_lots:
+        least = lots_text(rules.min_size_lots, rules.lot_size)
+        raise invalid("qty", f"qty must be at least {least}.", "INVALID_SIZE")
+    if size_lots > rules.max_size_lots:
+        most = lots_text(rules.max_size_lots, rules.lot_size)
+        raise invalid("qty", f"qty must be at most {most}.", "INVALID_SIZE")
+    return size_lots
+
+
+def _read_limit(rules: MarketRules, new: NewOrder) -> int:
+    if new.order_type is OrderType.LIMIT:
+        if new.price is None:
+            raise invalid("price", "Give a limit order its price.", "MISSING_FIELD")
+        return to_ticks(new.price, rules.tick_size)
+    if new.price is not None:
+        raise invalid("price", "A market order has no price: leave it out.", "INVALID_PRICE")
+    return 0
+
+
+def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
+    if new.order_type is OrderType.LIMIT:
+        if new.max_slippage is not None:
+            message = "The price of a limit order is its worst: leave maxSlippage out."
+            raise invalid("maxSlippage", message, "INVALID_SLIPPAGE")
+        return 0
+    if new.max_slippage is None:
+        # A stop must close the position whatever gap fired it, unless its trader says otherwise.
+        is_stop = reduce_only and new.trigger is not None
+        return 0 if is_stop else rules.max_slippage_ppm
+    return to_steps(
+        new.max_slippage,
+        _RATE_STEP,
+        "maxSlippage",
+        maximum=rules.price_band_ppm,
+        code="INVALID_SLIPPAGE",
+        step_name="smallest rate",
+    )
+
+
+def _read_margin(
+    rules: MarketRules, new: NewOrder, reduce_only: bool, leverage_set: int | None
+) -> tuple[int, int]:
+    leverage = read_leverage(rules, new.leverage) if new.leverage is not None else None
+    margin_units = to_units(new.margin, "margin") if new.margin is not None else 0
+    if reduce_only:  # brings no margin: what it closes gives some back
+        return 0, leverage or 1
+    if margin_units and leverage is not None:
+        raise invalid("leverage", "Give margin or leverage, not both.", "MARGIN_OR_LEVERAGE")
+    if margin_units:
+        return margin_units, 1
+    chosen = leverage or leverage_set
+    if chosen is None:
+        message = f"Give margin or leverage, or set the leverage of {rules.id}."
+        raise invalid("margin", message, "MISSING_FIELD")
+    return 0, chosen
+
+
+def read_leverage(rules: MarketRules, value: object) -> int:
+    """Raises ApiError."""
+    leverage = to_whole(value, "leverage")
+    if not 1 <= leverage <= rules.max_leverage:
+        message = f"leverage must be from 1 to {rules.max_leverage}."
+        raise invalid("leverage", message, "INVALID_LEVERAGE")
+    return leverage
+
+
+def read_time_in_force(new: NewOrder) -> TimeInForce:
+    """Raises ApiError."""
+    code = "INVALID_TIME_IN_FORCE"
+    given = new.time_in_force
+    if new.post_only:
+        if new.order_type is OrderType.MARKET:
+            raise invalid("postOnly", "A market order can't be post-only.", code)
+        if given in {TimeInForce.IOC, TimeInForce.FOK}:
+            message = f"A post-only order can't be {given}: leave timeInForce out."
+            raise invalid("timeInForce", message, code)
+        return TimeInForce.GTX
+    if new.order_type is OrderType.MARKET:
+        if given not in {None, TimeInForce.IOC, TimeInForce.FOK}:
+            raise invalid("timeInForce", "A market order is IOC or FOK.", code)
+        return given or TimeInForce.IOC
+    return given or TimeInForce.GTC
+
+
+def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
+    if new.expires_at is None:
+        return 0
+    if new.trigger is None and time_in_force not in {TimeInForce.GTC, TimeInForce.GTX}:
+        message = f"A {time_in_force} order does not stay: leave expiresAt out."
+        raise invalid("expiresAt", message, "INVALID_EXPIRY")
+    expires_ms = time_asked_ms(new.expires_at, "expiresAt")
+    if expires_ms <= 0:
+        raise expiry_is_past()
+    return expires_ms
+
+
+def expiry_is_past() -> ApiError:
+    return invalid("expiresAt", "expiresAt must be in the future.", "INVALID_EXPIRY")
+
+
+def _read_trigger(rules: MarketRules, new: NewTrigger, max_slippage_ppm: int) -> Trigger:
+    is_trailing = new.type is TriggerKind.TRAILING_STOP
+    code = "INVALID_TRIGGER"
+    if is_trailing and new.callback is None:
+        raise invalid("trigger.callback", "Give a trailing stop its callback.", "MISSING_FIELD")
+    if not is_trailing and new.price is None:
+        raise invalid("trigger.price", "Give the trigger its price.", "MISSING_FIELD")
+    if not is_trailing and new.callback is not None:
+        message = "Only a trailing stop has a callback: leave it out."
+        raise invalid("trigger.callback", message, code)
+    price_ticks = 0
+    if new.price is not None:
+        price_ticks = to_ticks(new.price, rules.tick_size, "trigger.price")
+    callback_ppm = 0
+    if new.callback is not None:
+        callback_ppm = to_steps(
+            new.callback,
+            _RATE_STEP,
+            "trigger.callback",
+            maximum=PPM - 1,
+            code=code,
+            step_name="smallest rate",
+        )
+    return Trigger(
+        kind=new.type,
+        by=new.by,
+        price_ticks=price_ticks,
+        callback_ppm=callback_ppm,
+        max_slippage_ppm=max_slippage_ppm,
+    )
+
+
+def _read_client_order_id(text: str | None) -> str | None:
+    if text is not None and not 1 <= len(text) <= CLIENT_ORDER_ID_LENGTH_MAX:
+        message = f"clientOrderId must be 1 to {CLIENT_ORDER_ID_LENGTH_MAX} characters."
+        raise invalid("clientOrderId", message)
+    return text

@@ -1,0 +1,48 @@
+"""What changes anything in trading. Views, tasks and admin actions call one of these each."""
+
+from trading.commands.markets import configure_market, set_market_state, settle_market
+from trading.commands.resend import resend_unseen_commands
+from trading.commands.top_ups import (
+    REASON_MAX,
+    approve_top_up,
+    fund_insurance,
+    refuse_top_up,
+    request_top_up,
+)
+from trading.fee_tiers import assign_fee_tier, check_not_own, is_member
+from trading.orders.amend import amend_order
+from trading.orders.batch import cancel_orders, place_orders
+from trading.orders.cancel import (
+    cancel_all_orders,
+    cancel_order,
+    cancel_order_as_operator,
+    set_countdown,
+)
+from trading.orders.place import PlacedOrder, place_order
+from trading.positions.leverage import adjust_margin, set_leverage
+
+__all__ = [
+    "REASON_MAX",
+    "PlacedOrder",
+    "adjust_margin",
+    "amend_order",
+    "approve_top_up",
+    "assign_fee_tier",
+    "cancel_all_orders",
+    "cancel_order",
+    "cancel_order_as_operator",
+    "cancel_orders",
+    "check_not_own",
+    "configure_market",
+    "fund_insurance",
+    "is_member",
+    "place_order",
+    "place_orders",
+    "refuse_top_up",
+    "request_top_up",
+    "resend_unseen_commands",
+    "set_countdown",
+    "set_leverage",
+    "set_market_state",
+    "settle_market",
+]
