@@ -3,7 +3,7 @@
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
-APPS = ("accounts", "trading", "ledger", "admin", "auth")
+APPS = ("accounts", "markets", "trading", "prices", "ledger", "persistence", "admin", "auth")
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "viewer": (),

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
 REFRESH_S = 3
-_APPS = {"trading": 0, "ledger": 1, "accounts": 2}
+_APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
 
 
 class ExchangeAdminSite(AdminSite):
@@ -51,7 +51,7 @@ class ExchangeAdminSite(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """What operators look at most comes first."""
         apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: _APPS.get(app["app_label"], len(_APPS)))
+        return sorted(apps, key=lambda app: _place_of(app["app_label"]))
 
     def status_view(self, request: HttpRequest) -> HttpResponse:
         """The whole page, or with ``?part=body`` what its script puts in place of the old."""
@@ -72,3 +72,7 @@ def _snapshot() -> Any:
     from console.status import exchange_status  # models aren't loaded when the site is made
 
     return exchange_status()
+
+
+def _place_of(app_label: str) -> int:
+    return _APPS.index(app_label) if app_label in _APPS else len(_APPS)

@@ -39,7 +39,7 @@ _READ = ("matching/core", "matching/messages")
 
 def core_sources() -> list[str]:
     """The modules to compile, as paths within the project."""
-    core = sorted((ROOT / "matching" / "core").glob("*.py"))
+    core = sorted((ROOT / "matching" / "core").rglob("*.py"))
     messages = [ROOT / "matching" / "messages" / f"{name}.py" for name in _COMPILED_MESSAGES]
     paths = [path for path in (*core, *messages) if path.name != "__init__.py"]
     return [path.relative_to(ROOT).as_posix() for path in paths]
@@ -50,7 +50,7 @@ def build_key(sources: Sequence[str]) -> str:
     pins = (ROOT / "requirements-build.txt").read_text().splitlines()
     compiler = next((pin.split("#")[0].strip() for pin in pins if pin.startswith("mypy==")), "")
     digest = hashlib.sha256("\0".join((sys.version, SUFFIX, compiler, *sources)).encode())
-    read = {path for folder in _READ for path in (ROOT / folder).glob("*.py")}
+    read = {path for folder in _READ for path in (ROOT / folder).rglob("*.py")}
     for path in sorted(read | {ROOT / source for source in sources}):
         digest.update(f"\0{path.relative_to(ROOT).as_posix()}\0".encode())
         digest.update(path.read_bytes())
