@@ -20,7 +20,7 @@ from accounts import services
 from accounts.access import sessions
 from accounts.display import user_column
 from accounts.models import Session, SignInFailure, User
-from accounts.operators import operator_of
+from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     NOTHING,

@@ -50,7 +50,6 @@ INSTALLED_APPS = [
     "exchange_site",
     "console",
     "persistence",
-    "feeds",
     "prices",
     "trading",
     "ledger",

@@ -33,8 +33,8 @@ from markets.display import market_column
 from markets.models import Market
 from prices import services
 from prices.models import PriceSource
-from prices.quote import PriceUnavailable, wall_clock_ms
 from prices.reports import LiveSource, live_source, price_text, read_reports
+from prices.sources.quote import PriceUnavailable, wall_clock_ms
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _ModelForm = forms.ModelForm[PriceSource]

@@ -29,11 +29,11 @@ from matching.messages.commands import UpdateIndexPrice
 from matching.messages.vocabulary import MarketState
 from prices.index import Index, SourcePrice, combine
 from prices.models import PriceSource, PriceSourceKind
-from prices.pollers import INTERVAL_S, Pollers
-from prices.quote import News, PriceUnavailable, wall_clock_ms
 from prices.reports import MarketReport, source_report, write_reports
-from prices.synthetic import SyntheticWalks
-from prices.venues import Endpoint
+from prices.sources.pollers import INTERVAL_S, Pollers
+from prices.sources.quote import News, PriceUnavailable, wall_clock_ms
+from prices.sources.synthetic import SyntheticWalks
+from prices.sources.venues import Endpoint
 from trading.commands import publisher
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from common import decimals
 from prices.index import SourceState
 from prices.models import PriceSource
-from prices.quote import News, Quote
+from prices.sources.quote import News, Quote
 
 REPORT_LATE_MS = 5_000
 REPORT_KEPT_S = 86_400

@@ -13,8 +13,8 @@ from django.db import transaction
 from common.errors import ApiError
 from markets.models import Market
 from prices.models import PriceSource, PriceSourceKind
-from prices.quote import PriceUnavailable, Quote
-from prices.reach import host_problem
+from prices.sources.quote import PriceUnavailable, Quote
+from prices.sources.reach import host_problem
 
 
 def validate_price_source(source: PriceSource) -> None:
@@ -24,7 +24,7 @@ def validate_price_source(source: PriceSource) -> None:
     """
     source.full_clean()
     if source.kind == PriceSourceKind.CCXT:
-        from prices.venues import venue_problem  # ccxt takes a second to import
+        from prices.sources.venues import venue_problem
 
         problem = venue_problem(source.venue)
         if problem:
@@ -73,7 +73,7 @@ def ask_price_sources(sources: Sequence[PriceSource]) -> list[Quote | PriceUnava
 async def _ask(source: PriceSource) -> Quote | PriceUnavailable:
     if source.kind != PriceSourceKind.CCXT:
         return PriceUnavailable("made up by the price process: there is no venue to ask")
-    from prices.venues import Endpoint, ask_once  # ccxt takes a second to import
+    from prices.sources.venues import Endpoint, ask_once
 
     try:
         return await ask_once(Endpoint(source.venue, source.symbol, source.api_url))

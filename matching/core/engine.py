@@ -14,6 +14,7 @@ A command that already took effect causes nothing of its own. A refusal is an ev
 """
 
 from matching.core.market import snapshot
+from matching.core.market.funding import is_due, settle_funding
 from matching.core.market.invariants import check_turn
 from matching.core.market.prices import is_pricing, mark_stale, take_index_price
 from matching.core.market.rules import on_configure_market, on_set_market_state
@@ -28,7 +29,6 @@ from matching.core.orders.conditional import (
     run_timers,
 )
 from matching.core.orders.place import on_cancel_all_orders, on_cancel_order, on_place_order
-from matching.core.risk.funding import is_due, settle_funding
 from matching.core.risk.liquidation import run_liquidations
 from matching.core.risk.margin import on_adjust_margin, on_fund_insurance
 from matching.core.risk.position_index import CHANGES_KEPT, PositionIndex

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from accounts.display import user_column, user_link
-from accounts.operators import operator_of
+from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column, when
 from markets.display import market_column

@@ -9,11 +9,11 @@ import pytest
 from django.conf import settings
 
 from matching.core.book.book import Order
+from matching.core.market.funding import settle_funding
+from matching.core.market.position import Leg, plan_leg
 from matching.core.market.rules import take_config
 from matching.core.market.state import State, Turn
-from matching.core.risk.funding import settle_funding
 from matching.core.risk.liquidation import plan_forced_leg
-from matching.core.risk.position import Leg, plan_leg
 from matching.messages.commands import LeverageTier, MarketConfig
 from matching.messages.events import FundingSettled
 

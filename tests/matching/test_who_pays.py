@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from matching.core.engine import Engine
 from matching.core.market import snapshot
 from matching.core.market.invariants import InvariantBroken, check_invariants, check_turn
+from matching.core.market.position import Leg
 from matching.core.market.state import Turn
-from matching.core.risk.position import Leg
 from matching.core.risk.settlement import payments_to_fund
 from matching.messages.commands import (
     FundInsurance,

@@ -25,7 +25,7 @@ import exchange_site.api_server, exchange_site.asgi, exchange_site.wsgi
 import exchange_site.management.commands.runexchange
 import matching.management.commands.runengine
 import prices.management.commands.runprices, simulator.management.commands.simulate
-import prices.venues
+import prices.sources.venues
 import celery.apps.beat, celery.apps.worker, celery.worker.consumer, celery.bin.celery
 import exchange_site.serve, supervisor.supervisord
 from exchange_site.celery import app

@@ -18,7 +18,7 @@ from prices.index import SourceState
 from prices.models import PriceSource, PriceSourceKind
 from prices.pump import PricePump
 from prices.reports import MarketReport, SourceReport, read_reports
-from prices.synthetic import SyntheticWalks
+from prices.sources.synthetic import SyntheticWalks
 from tests.patience import PATIENCE_S
 from tests.prices.venue import PlayedVenue
 

@@ -14,12 +14,13 @@ from structlog.testing import capture_logs
 from markets.models import Market, MarketStatus
 from matching.messages.streams import input_stream
 from matching.messages.vocabulary import MarketState
-from prices import pollers, pump, venues
+from prices import pump
 from prices.demo_markets import DEMO_MARKETS, START_PRICES
 from prices.index import SourceState
 from prices.models import PriceSource
 from prices.pump import Lease, PricePump
-from prices.synthetic import SyntheticWalks
+from prices.sources import pollers, venues
+from prices.sources.synthetic import SyntheticWalks
 from tests.prices.pumping import (
     Pump,
     add_source,

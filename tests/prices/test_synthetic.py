@@ -7,7 +7,7 @@ import pytest
 
 from markets.models import MarketStatus
 from prices.demo_markets import DEMO_MARKETS, START_PRICES
-from prices.synthetic import DEFAULT_HOME_PRICE, SyntheticWalks
+from prices.sources.synthetic import DEFAULT_HOME_PRICE, SyntheticWalks
 
 pytestmark = pytest.mark.django_db  # the walk looks for the market's last index price
 

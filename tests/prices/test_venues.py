@@ -14,9 +14,9 @@ import ccxt.async_support as ccxt
 import pytest
 from django.conf import settings
 
-from prices import venues
-from prices.quote import PriceRefused, PriceUnavailable, Quote
-from prices.venues import Endpoint, Venue, ask_once, quote_of, venue_problem
+from prices.sources import venues
+from prices.sources.quote import PriceRefused, PriceUnavailable, Quote
+from prices.sources.venues import Endpoint, Venue, ask_once, quote_of, venue_problem
 from tests.prices.venue import PlayedVenue
 
 Play = Callable[..., PlayedVenue]

@@ -12,7 +12,7 @@ from matching.messages.codec import decode_entry
 from matching.messages.events import MarkPriceChanged
 from matching.messages.streams import ENTRY_FIELD, Ticker, output_stream, ticker_key
 from persistence.recovery.starting_points import ensure_starting_point
-from prices import pollers
+from prices.sources import pollers
 from tests.prices.pumping import MARKET, Pump, add_source, wait_for
 from tests.prices.venue import PlayedVenue
 from tests.recovery.exchange import EngineThread

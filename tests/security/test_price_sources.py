@@ -8,11 +8,11 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from markets.models import Market
-from prices import reach
 from prices.models import PriceSource, PriceSourceKind
-from prices.quote import PriceUnavailable
 from prices.services import validate_price_source
-from prices.venues import Endpoint, ask_once
+from prices.sources import reach
+from prices.sources.quote import PriceUnavailable
+from prices.sources.venues import Endpoint, ask_once
 from tests.prices.venue import PlayedVenue
 
 INSIDE = (

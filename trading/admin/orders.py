@@ -10,7 +10,7 @@ from django.utils.html import format_html
 
 from accounts.display import user_column, user_link
 from accounts.models import User
-from accounts.operators import operator_of
+from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     NOTHING,

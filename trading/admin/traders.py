@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from accounts.display import user_column
 from accounts.models import User
-from accounts.operators import operator_of
+from accounts.staff.operators import operator_of
 from common.admin.base import BaseAdmin, RecordAdmin, list_link, shown, when, yes_or_no_column
 from common.errors import ApiError
 from markets.display import market_column, percent, plain_percent, rate_column

@@ -27,8 +27,8 @@ ledger when an order asks for its hold (`OrderTriggered`). Every leg and every r
 """
 
 from matching.core.book.book import BookSide
+from matching.core.market.position import reducible_lots
 from matching.core.market.state import Account, State, Turn
-from matching.core.risk.position import reducible_lots
 
 
 class InvariantBroken(Exception):

@@ -1,7 +1,7 @@
 """Rules and states of a market, as the operator sets them."""
 
+from matching.core.market.funding import change_funding_rules
 from matching.core.market.state import State, Turn
-from matching.core.risk.funding import change_funding_rules
 from matching.messages.commands import ConfigureMarket, MarketConfig, SetMarketState
 from matching.messages.events import CommandRejected, MarketConfigured, MarketStateChanged
 from matching.messages.limits import highest_price_ticks

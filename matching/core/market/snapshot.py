@@ -8,11 +8,11 @@ invariant, so that an engine never starts from a state it could not have reached
 import hashlib
 
 from matching.core.book.book import Order
+from matching.core.book.triggers import WaitingOrder
 from matching.core.market.invariants import InvariantBroken, check_invariants
 from matching.core.market.recent import RecentIds
 from matching.core.market.rules import take_config
 from matching.core.market.state import COUNTDOWN, ORDER_EXPIRY, Account, State
-from matching.core.orders.triggers import WaitingOrder
 from matching.messages.snapshot import (
     EngineSnapshot,
     IdWindow,

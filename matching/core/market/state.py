@@ -19,9 +19,9 @@ import heapq
 from collections import deque
 
 from matching.core.book.book import Order, OrderBook
+from matching.core.book.triggers import TriggerBook, WaitingOrder
+from matching.core.market.position import Leg
 from matching.core.market.recent import RecentIds
-from matching.core.orders.triggers import TriggerBook, WaitingOrder
-from matching.core.risk.position import Leg
 from matching.messages.commands import MarketConfig
 from matching.messages.events import Event, OrderCancelled
 from matching.messages.limits import MAX_MARKET_MONEY_UNITS, highest_price_ticks

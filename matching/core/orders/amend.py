@@ -7,6 +7,7 @@ not pass, nothing changes and what was brought goes back.
 """
 
 from matching.core.book.book import Order
+from matching.core.market.position import reducible_lots
 from matching.core.market.state import Account, State, Turn
 from matching.core.orders.place import (
     execute,
@@ -15,7 +16,6 @@ from matching.core.orders.place import (
     refused_by_price,
     state_allows,
 )
-from matching.core.risk.position import reducible_lots
 from matching.messages.commands import AmendOrder, MarketConfig, PlaceOrder
 from matching.messages.events import AmendRejected, OrderAmended
 from matching.messages.limits import MAX_NOTIONAL_UNITS

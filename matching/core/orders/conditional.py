@@ -15,11 +15,11 @@ import heapq
 
 import msgspec
 
+from matching.core.book.triggers import WaitingOrder
+from matching.core.market.position import reducible_lots
 from matching.core.market.prices import is_pricing
 from matching.core.market.state import COUNTDOWN, ORDER_EXPIRY, State, Turn
 from matching.core.orders.place import place
-from matching.core.orders.triggers import WaitingOrder
-from matching.core.risk.position import reducible_lots
 from matching.messages.commands import ActivateOrder, SetCountdown
 from matching.messages.events import (
     ActivationRejected,

@@ -10,11 +10,11 @@ A conditional order passes the checks that don't depend on the price it will mee
 """
 
 from matching.core.book.book import Order
-from matching.core.book.dry_run import fills_whole
-from matching.core.book.matcher import Taker, crosses, match, trim_reduce_only
+from matching.core.book.triggers import WaitingOrder, is_true
+from matching.core.market.position import reducible_lots
 from matching.core.market.state import ORDER_EXPIRY, Account, State, Turn
-from matching.core.orders.triggers import WaitingOrder, is_true
-from matching.core.risk.position import reducible_lots
+from matching.core.orders.dry_run import fills_whole
+from matching.core.orders.matcher import Taker, crosses, match, trim_reduce_only
 from matching.messages.commands import (
     CancelAllOrders,
     CancelOrder,

@@ -19,9 +19,9 @@ costs by bankrupts and fills, and by the logarithm of the positions.
 from collections.abc import Iterator
 from fractions import Fraction
 
-from matching.core.book.matcher import record_trade, trade_leg, trim_reduce_only
+from matching.core.market.position import Leg, share_of
 from matching.core.market.state import Account, State, Turn
-from matching.core.risk.position import Leg, share_of
+from matching.core.orders.matcher import record_trade, trade_leg, trim_reduce_only
 from matching.core.risk.position_index import PositionIndex
 from matching.core.risk.ranking import SCORED, Candidate, Ranking
 from matching.messages.events import MarketStateChanged

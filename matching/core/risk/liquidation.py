@@ -18,11 +18,11 @@ liquidation eats a market unseen.
 """
 
 from matching.core.book.book import Order
-from matching.core.book.matcher import Taker, match
+from matching.core.market.position import Leg, share_of
 from matching.core.market.prices import is_pricing
 from matching.core.market.state import Account, State, Turn
+from matching.core.orders.matcher import Taker, match
 from matching.core.risk.deleveraging import Counterparties, deleverage
-from matching.core.risk.position import Leg, share_of
 from matching.core.risk.position_index import PositionIndex
 from matching.messages.commands import MarketConfig
 from matching.messages.events import PositionLiquidated

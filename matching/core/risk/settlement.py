@@ -23,9 +23,9 @@ D = N − fund ≤ T. In a market somebody tampered with, so that it isn't so, s
 nothing changes, and the operator can top up the fund by what is missing.
 """
 
-from matching.core.book.matcher import trade_leg
+from matching.core.market.position import Leg
 from matching.core.market.state import Account, State, Turn
-from matching.core.risk.position import Leg
+from matching.core.orders.matcher import trade_leg
 from matching.messages.commands import SettleMarket
 from matching.messages.events import CommandRejected, MarketStateChanged, PositionSettled
 from matching.messages.vocabulary import CancelReason, MarketState, RejectCode, StateReason

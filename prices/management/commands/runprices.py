@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from prices.demo_markets import START_PRICES
 from prices.index import is_price
 from prices.pump import PricePump
-from prices.synthetic import SyntheticWalks
+from prices.sources.synthetic import SyntheticWalks
 
 
 class Command(BaseCommand):

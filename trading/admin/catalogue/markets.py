@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.duration import duration_string
 from django.utils.text import capfirst
 
-from accounts.operators import operator_of
+from accounts.staff.operators import operator_of
 from common import decimals
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import BaseAdmin, Cell, Show, Table, badge, shown, words

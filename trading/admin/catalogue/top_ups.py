@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from accounts.display import user_column
-from accounts.operators import operator_of
+from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import Cell, RecordAdmin, badge, link, shown, time_column
 from markets.display import market_column, money_column

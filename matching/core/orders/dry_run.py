@@ -6,9 +6,9 @@ cancelled maker ends here with the next maker; whatever would cost the taker lot
 """
 
 from matching.core.book.book import Order
-from matching.core.book.matcher import beyond_band, crosses, rebate_limited_fee_ppm
+from matching.core.market.position import plan_leg, reducible_lots
 from matching.core.market.state import State
-from matching.core.risk.position import plan_leg, reducible_lots
+from matching.core.orders.matcher import beyond_band, crosses, rebate_limited_fee_ppm
 from matching.messages.commands import MarketConfig
 from matching.messages.vocabulary import SelfTradePrevention
 

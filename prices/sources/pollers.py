@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import structlog
 
-from prices.quote import News, PriceUnavailable, Quote, wall_clock_ms
-from prices.venues import Endpoint, Venue
+from prices.sources.quote import News, PriceUnavailable, Quote, wall_clock_ms
+from prices.sources.venues import Endpoint, Venue
 
 log = structlog.get_logger(__name__)
 

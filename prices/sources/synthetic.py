@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from markets.models import Market
-from prices.quote import Quote, wall_clock_ms
+from prices.sources.quote import Quote, wall_clock_ms
 
 # Per step (about a second): the spread of one move, and how much of the way home a step goes.
 # Together they keep the walk within a few per cent of home: σ/√(2θ) = 1.2 %.

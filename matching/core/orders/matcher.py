@@ -10,8 +10,8 @@ Fill-or-kill asks first whether it would be filled whole (`dry_run`).
 """
 
 from matching.core.book.book import Level, Order
+from matching.core.market.position import Leg, plan_leg, reducible_lots
 from matching.core.market.state import Account, State, Turn
-from matching.core.risk.position import Leg, plan_leg, reducible_lots
 from matching.messages.commands import MarketConfig
 from matching.messages.events import Trade, TradeLeg
 from matching.messages.holds import band_edges
