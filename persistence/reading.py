@@ -21,13 +21,16 @@ from persistence.projection.batch import (
     PoisonEntry,
     SequenceGap,
 )
+from persistence.projection.lives import owners_of
 from persistence.projection.projectors import order_ids_of, project
-from persistence.projection.projectors_perps import too_old_commands_of
+from persistence.projection.second_deliveries import too_old_commands_of
 from persistence.recovery.history import history_fault, read_output
 from persistence.writing import bulk
+from persistence.writing.cursor import LockedCursor, lock_cursor, raw_cursor
+from persistence.writing.orders import load_orders
 from persistence.writing.bulk import DeadLetterRow
-from persistence.writing.bulk_perps import applied_before
-from persistence.writing.lives import load_lives, owners_of
+from persistence.writing.commands import applied_before
+from persistence.writing.lives import load_lives
 from persistence.writing.pipeline import Cursor, RowsMissing
 
 BATCH_ENTRIES = 500
@@ -82,8 +85,8 @@ def _persist_batch(
     entries: list[OutputEntry] = []
     try:
         with transaction.atomic(), connection.wrap_database_errors:
-            cursor = bulk.raw_cursor()
-            locked = bulk.lock_cursor(cursor, market_id)
+            cursor = raw_cursor()
+            locked = lock_cursor(cursor, market_id)
             if locked is None:
                 return None
             entries, newest_seq = _read_entries(market_id, locked, up_to_seq, batch_entries)
@@ -101,7 +104,7 @@ def _persist_batch(
 
 
 def _read_entries(
-    market_id: str, cursor: bulk.LockedCursor, up_to_seq: int | None, count: int
+    market_id: str, cursor: LockedCursor, up_to_seq: int | None, count: int
 ) -> tuple[list[OutputEntry], int]:
     """Decoded entries after the cursor, as far as they are sound, and the stream's last sequence.
 
@@ -148,7 +151,7 @@ def _project_prefix(
     order_ids = order_ids_of(entries)
     owners = owners_of(entries)
     while True:
-        orders = bulk.load_orders(cursor, market_id, order_ids)
+        orders = load_orders(cursor, market_id, order_ids)
         batch = Batch(market_id, units_per_tick_lot, orders)
         batch.lives = load_lives(cursor, market_id, owners)
         too_old = too_old_commands_of(entries)

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES, Movement, Owner
 from matching.messages.events import Event, OutputEntry
-from persistence.projection.batch_perps import PerpetualChanges
-from persistence.writing.candles import TradeFigures, figures_of_trade
-from persistence.writing.lives import Lives, Moment
+from persistence.projection.candles import TradeFigures, figures_of_trade
+from persistence.projection.lives import Lives, Moment
+from persistence.projection.outcomes import PerpetualChanges
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

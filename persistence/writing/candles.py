@@ -4,9 +4,7 @@ A batch's trades become minutes, and minutes the larger intervals, so that Postg
 per interval that the batch touches. The cursor commits with it, so no trade is added twice.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
+from persistence.projection.candles import TradeFigures, candles_of
 from persistence.writing.columns import numbers
 from persistence.writing.pipeline import Statements
 from trading.models.candle import CANDLE_INTERVALS_MS
@@ -27,48 +25,6 @@ UPSERT_CANDLES = """
            quote_units = c.quote_units + excluded.quote_units,
            trade_count = c.trade_count + excluded.trade_count
 """
-
-
-class TradeFigures(NamedTuple):
-    """Of one trade, or of several that follow each other. ``time_ms`` is that of the first."""
-
-    time_ms: int
-    open_ticks: int
-    high_ticks: int
-    low_ticks: int
-    close_ticks: int
-    volume_lots: int
-    quote_units: int
-    trade_count: int
-
-
-def figures_of_trade(
-    time_ms: int, price_ticks: int, size_lots: int, units_per_tick_lot: int
-) -> TradeFigures:
-    units = units_per_tick_lot * price_ticks * size_lots
-    return TradeFigures(
-        time_ms, price_ticks, price_ticks, price_ticks, price_ticks, size_lots, units, 1
-    )
-
-
-def candles_of(trades: Iterable[TradeFigures], interval_ms: int) -> list[TradeFigures]:
-    """By interval, oldest first, each at its start. The trades come in their order."""
-    by_start: dict[int, list[TradeFigures]] = {}
-    for trade in trades:
-        by_start.setdefault(trade.time_ms // interval_ms * interval_ms, []).append(trade)
-    return [
-        TradeFigures(
-            start_ms,
-            within[0].open_ticks,
-            max(part.high_ticks for part in within),
-            min(part.low_ticks for part in within),
-            within[-1].close_ticks,
-            sum(part.volume_lots for part in within),
-            sum(part.quote_units for part in within),
-            sum(part.trade_count for part in within),
-        )
-        for start_ms, within in by_start.items()
-    ]
 
 
 def upsert_candles(statements: Statements, market_id: str, trades: list[TradeFigures]) -> None:

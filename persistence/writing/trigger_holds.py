@@ -15,8 +15,8 @@ from matching.messages.holds import order_reserve
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import OrderType, Side
 from persistence.projection.batch import Batch, JournalRow, OrderRow
-from persistence.projection.batch_perps import HoldRequest
 from persistence.projection.order_changes import WAITING
+from persistence.projection.outcomes import HoldRequest
 from persistence.writing.columns import numbers
 from persistence.writing.pipeline import Cursor
 from trading.commands.outbox import NOT_YET, Promise, promise_commands

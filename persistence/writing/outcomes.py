@@ -1,29 +1,12 @@
-"""⑤ The SQL of the perpetual rules' rows; the second half of `bulk`, in its manner."""
+"""⑤ Rows of forced closings, settlements, funding and countdowns."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from persistence.projection.batch import Batch, OrderRow
-from persistence.writing.columns import numbers, numbers_or_nulls, truths, words
-from persistence.writing.pipeline import Cursor, Statements
+from persistence.projection.batch import Batch
+from persistence.writing.columns import numbers, truths
+from persistence.writing.pipeline import Cursor
 
-# The orders whose terms changed; all columns in one statement, for the constraints between them.
-UPDATE_AMENDED_ORDERS = """
-    UPDATE trading_order o
-       SET held_units = v.held, filled_lots = v.filled, cancelled_lots = v.cancelled,
-           filled_cost_units = v.cost, status = v.status, reason = v.reason,
-           arrival = v.arrival,
-           updated_at = timestamptz 'epoch' + v.touched_ms * interval '1 millisecond',
-           price_ticks = v.price, size_lots = v.size, margin_units = v.margin,
-           hold_units = v.hold,
-           triggered_at = timestamptz 'epoch' + v.triggered_ms * interval '1 millisecond'
-      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                  %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
-                  %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-           AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms, price,
-                size, margin, hold, triggered_ms)
-     WHERE o.id = v.id
-"""
 COPY_LIQUIDATIONS = """
     COPY trading_liquidation (
         market_id, user_id, seq, ordinal, liquidated_at, mark_price_ticks, position_lots,
@@ -62,38 +45,6 @@ SET_COUNTDOWNS = """
         ON CONFLICT (user_id, market_id) DO UPDATE
        SET due_ms = excluded.due_ms, protective = excluded.protective
 """
-APPLIED_BEFORE = """
-    SELECT id FROM trading_outboxcommand
-     WHERE id = ANY(%s::bigint[]) AND market_id = %s AND applied_seq IS NOT NULL
-"""
-
-
-def applied_before(cursor: Cursor, market_id: str, command_ids: list[int]) -> frozenset[int]:
-    """Those of the commands that an earlier batch marked as applied."""
-    if not command_ids:
-        return frozenset()
-    rows = cursor.execute(APPLIED_BEFORE, (numbers(command_ids), market_id))
-    return frozenset(row[0] for row in rows)
-
-
-def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
-    columns = (
-        numbers(row.id for row in rows),
-        numbers(row.held_units for row in rows),
-        numbers(row.filled_lots for row in rows),
-        numbers(row.cancelled_lots for row in rows),
-        numbers(row.filled_cost_units for row in rows),
-        words(row.status for row in rows),
-        words(row.reason for row in rows),
-        numbers(row.arrival for row in rows),
-        numbers(row.touched_ms for row in rows),
-        numbers(row.price_ticks for row in rows),
-        numbers(row.size_lots for row in rows),
-        numbers(row.margin_units for row in rows),
-        numbers(row.hold_units for row in rows),
-        numbers_or_nulls(row.triggered_ms for row in rows),
-    )
-    statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
 
 
 def write_perpetual_rows(cursor: Cursor, batch: Batch) -> None:

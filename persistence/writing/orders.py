@@ -1,0 +1,90 @@
+"""⑤ Rows of orders: read before a batch, written after it."""
+
+from persistence.projection.batch import Batch, OrderRow
+from persistence.writing.columns import numbers, numbers_or_nulls, words
+from persistence.writing.pipeline import Cursor, Statements
+
+# The orders whose terms changed; all columns in one statement, for the constraints between them.
+UPDATE_AMENDED_ORDERS = """
+    UPDATE trading_order o
+       SET held_units = v.held, filled_lots = v.filled, cancelled_lots = v.cancelled,
+           filled_cost_units = v.cost, status = v.status, reason = v.reason,
+           arrival = v.arrival,
+           updated_at = timestamptz 'epoch' + v.touched_ms * interval '1 millisecond',
+           price_ticks = v.price, size_lots = v.size, margin_units = v.margin,
+           hold_units = v.hold,
+           triggered_at = timestamptz 'epoch' + v.triggered_ms * interval '1 millisecond'
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                  %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+                  %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+           AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms, price,
+                size, margin, hold, triggered_ms)
+     WHERE o.id = v.id
+"""
+
+
+def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
+    columns = (
+        numbers(row.id for row in rows),
+        numbers(row.held_units for row in rows),
+        numbers(row.filled_lots for row in rows),
+        numbers(row.cancelled_lots for row in rows),
+        numbers(row.filled_cost_units for row in rows),
+        words(row.status for row in rows),
+        words(row.reason for row in rows),
+        numbers(row.arrival for row in rows),
+        numbers(row.touched_ms for row in rows),
+        numbers(row.price_ticks for row in rows),
+        numbers(row.size_lots for row in rows),
+        numbers(row.margin_units for row in rows),
+        numbers(row.hold_units for row in rows),
+        numbers_or_nulls(row.triggered_ms for row in rows),
+    )
+    statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
+
+
+LOAD_ORDERS = """
+    SELECT id, user_id, side, size_lots, held_units, filled_lots, cancelled_lots,
+           filled_cost_units, status, reason, arrival, price_ticks, margin_units, hold_units,
+           (extract(epoch FROM triggered_at) * 1000)::bigint, leverage
+      FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
+"""
+UPDATE_ORDERS = """
+    UPDATE trading_order o
+       SET held_units = v.held, filled_lots = v.filled, cancelled_lots = v.cancelled,
+           filled_cost_units = v.cost, status = v.status, reason = v.reason,
+           arrival = v.arrival,
+           updated_at = timestamptz 'epoch' + v.touched_ms * interval '1 millisecond'
+      FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                  %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+           AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms)
+     WHERE o.id = v.id
+"""
+
+
+def load_orders(cursor: Cursor, market_id: str, order_ids: set[int]) -> dict[int, OrderRow]:
+    if not order_ids:
+        return {}
+    rows = cursor.execute(LOAD_ORDERS, (numbers(order_ids), market_id))
+    return {row[0]: OrderRow(*row) for row in rows}
+
+
+def update_orders(statements: Statements, batch: Batch) -> None:
+    touched = [row for row in batch.orders.values() if row.touched_ms]
+    amended = [row for row in touched if row.is_amended]
+    if amended:
+        update_amended_orders(statements, amended)
+    rows = [row for row in touched if not row.is_amended]
+    if rows:
+        columns = (
+            numbers(row.id for row in rows),
+            numbers(row.held_units for row in rows),
+            numbers(row.filled_lots for row in rows),
+            numbers(row.cancelled_lots for row in rows),
+            numbers(row.filled_cost_units for row in rows),
+            words(row.status for row in rows),
+            words(row.reason for row in rows),
+            numbers(row.arrival for row in rows),
+            numbers(row.touched_ms for row in rows),
+        )
+        statements.add(UPDATE_ORDERS, columns, expected=len(rows), what="orders")
