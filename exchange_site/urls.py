@@ -9,7 +9,7 @@ urlpatterns = [
     path("health", HealthView.as_view(), name="health"),
     path("", include("accounts.urls")),
     path("", include("ledger.urls")),
-    path("", include("trading.urls")),
+    path("", include("trading.http.urls")),
     path("schema", SchemaView.as_view(), name="schema"),
     path("docs", DocsView.as_view(url_name="schema"), name="docs"),
 ]

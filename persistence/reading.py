@@ -26,11 +26,11 @@ from persistence.projection.projectors import order_ids_of, project
 from persistence.projection.second_deliveries import too_old_commands_of
 from persistence.recovery.history import history_fault, read_output
 from persistence.writing import bulk
-from persistence.writing.cursor import LockedCursor, lock_cursor, raw_cursor
-from persistence.writing.orders import load_orders
 from persistence.writing.bulk import DeadLetterRow
 from persistence.writing.commands import applied_before
+from persistence.writing.cursor import LockedCursor, lock_cursor, raw_cursor
 from persistence.writing.lives import load_lives
+from persistence.writing.orders import load_orders
 from persistence.writing.pipeline import Cursor, RowsMissing
 
 BATCH_ENTRIES = 500

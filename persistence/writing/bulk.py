@@ -7,10 +7,10 @@ Rows go as columns through unnest: COPY costs as much, and can't share a round t
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from common.columns import numbers
 from matching.messages.events import OutputEntry
 from persistence.projection.batch import Batch
 from persistence.writing.candles import upsert_candles
-from persistence.writing.columns import numbers
 from persistence.writing.cursor import advance_cursor
 from persistence.writing.journal import add_to_wallets, insert_journal, load_keys
 from persistence.writing.lives import write_lives

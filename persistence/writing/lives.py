@@ -6,8 +6,8 @@ nothing is added twice.
 
 from typing import Any
 
+from common.columns import numbers, numbers_or_nulls, words, words_or_nulls
 from persistence.projection.lives import Life, Lives
-from persistence.writing.columns import numbers, numbers_or_nulls, words, words_or_nulls
 from persistence.writing.pipeline import Cursor, Statements
 
 # Written as they stand; the first is the key.

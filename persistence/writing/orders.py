@@ -1,7 +1,7 @@
 """⑤ Rows of orders: read before a batch, written after it."""
 
+from common.columns import numbers, numbers_or_nulls, words
 from persistence.projection.batch import Batch, OrderRow
-from persistence.writing.columns import numbers, numbers_or_nulls, words
 from persistence.writing.pipeline import Cursor, Statements
 
 # The orders whose terms changed; all columns in one statement, for the constraints between them.

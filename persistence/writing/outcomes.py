@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from common.columns import numbers, truths
 from persistence.projection.batch import Batch
-from persistence.writing.columns import numbers, truths
 from persistence.writing.pipeline import Cursor
 
 COPY_LIQUIDATIONS = """

@@ -1,7 +1,7 @@
 """⑤ Rows of fills and positions."""
 
+from common.columns import numbers, numbers_or_nulls, words
 from persistence.projection.batch import Batch
-from persistence.writing.columns import numbers, numbers_or_nulls, words
 from persistence.writing.pipeline import Statements
 
 INSERT_FILLS = """

@@ -8,6 +8,7 @@ commit and sent again until it is seen, like every promised command.
 
 from collections.abc import Iterable
 
+from common.columns import numbers
 from ledger.models import AccountKind, EntryKind
 from ledger.posting_rules import Line, Movement
 from matching.messages.commands import ActivateOrder
@@ -17,7 +18,6 @@ from matching.messages.vocabulary import OrderType, Side
 from persistence.projection.batch import Batch, JournalRow, OrderRow
 from persistence.projection.order_changes import WAITING
 from persistence.projection.outcomes import HoldRequest
-from persistence.writing.columns import numbers
 from persistence.writing.pipeline import Cursor
 from trading.commands.outbox import NOT_YET, Promise, promise_commands
 

@@ -25,7 +25,7 @@ from ledger.models import Account, JournalEntry, Posting, Wallet
 from markets.models import Market, MarketStatus
 from markets.rules import forget_markets, market_rules
 from tests.admin.factories import NOW, make_order, make_trade, make_user, make_world
-from trading.http.answers import position_answer
+from trading.http.answers.positions import position_answer
 from trading.models import Candle, Fill, Order, OutboxCommand, Position
 
 ClientOf = Callable[[str], Client]

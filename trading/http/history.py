@@ -1,24 +1,28 @@
-"""① A trader's past: funding payments and closed positions."""
+"""① Fills and funding payments of a trader."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
-from common.http.paging import keyset_page, query_words
-from common.http.schema import PAGING, documented, query
+from common.http.paging import keyset_page
+from common.http.schema import PAGING, documented
 from common.http.windows import TIME_WINDOW, query_window, timed_page
 from markets.rules import all_market_rules
 from trading import selectors
 from trading.http import examples
-from trading.http.history_answers import (
-    ClosedPositionsPage,
+from trading.http.answers.history import (
+    FillsPage,
     FundingPaymentsPage,
-    closed_position_answer,
+    fill_answer,
     funding_payment_answer,
 )
-from trading.http.queries import OF_MARKET, market_filter
-from trading.models import LifeEnding
+from trading.http.queries import (
+    OF_MARKET,
+    OF_ORDER,
+    market_filter,
+    order_filter,
+)
 
 
 class FundingPaymentsView(APIView):
@@ -42,29 +46,26 @@ class FundingPaymentsView(APIView):
         return Response(FundingPaymentsPage(payments=payments, next_cursor=next_cursor))
 
 
-class ClosedPositionsView(APIView):
+class FillsView(APIView):
     @documented(
-        "My closed positions",
-        answer=ClosedPositionsPage,
-        example=examples.CLOSED_POSITIONS,
-        parameters=[
-            OF_MARKET,
-            query("ending", f"Of {', '.join(LifeEnding)}, or several with commas."),
-            *TIME_WINDOW,
-            *PAGING,
-        ],
+        "My fills",
+        answer=FillsPage,
+        example=examples.FILLS,
+        parameters=[OF_MARKET, *OF_ORDER, *TIME_WINDOW, *PAGING],
         errors=(400, 401, 403, 404, 503),
     )
     def get(self, request: Request) -> Response:
-        """Each from flat to flat, or to the other side; the last one that closed first. `from` and
-        `to` are of `closedAt`."""
+        """Newest first; your own side of each trade. `from` and `to` are of `executedAt`."""
         user_id, market_id = user_id_of(request), market_filter(request)
-        endings = query_words(request, "ending", list(LifeEnding))
-        window = query_window(request)
-        rows = selectors.closed_lives_of_user(user_id, market_id, endings, window)
-        is_filtered = market_id is not None or endings
-        along = selectors.closed_lives_of_user(user_id, window=window) if is_filtered else None
-        page, next_cursor = timed_page(request, rows, "closed_at", along)
+        order_id, window = order_filter(request, user_id), query_window(request)
+        rows = selectors.fills_of_user(user_id, market_id, order_id, window)
+        along = None
+        if market_id and order_id is None:
+            along = selectors.fills_of_user(user_id, window=window)
+        if window.is_bounded:
+            page, next_cursor = timed_page(request, rows, "executed_at", along)
+        else:
+            page, next_cursor = keyset_page(request, rows, along=along)
         rules = all_market_rules()
-        positions = [closed_position_answer(row, rules[row.market_id]) for row in page]
-        return Response(ClosedPositionsPage(positions=positions, next_cursor=next_cursor))
+        fills = [fill_answer(row, rules[row.market_id]) for row in page]
+        return Response(FillsPage(fills=fills, next_cursor=next_cursor))

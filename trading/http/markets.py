@@ -14,7 +14,7 @@ from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
 from matching.messages.vocabulary import MarketState
 from trading import selectors
 from trading.http import examples
-from trading.http.market_answers import (
+from trading.http.answers.markets import (
     CandlesPage,
     DepthAnswer,
     FundingPage,

@@ -1,4 +1,4 @@
-"""① A trader's calls: orders, positions, fills. Views parse, call one service, answer."""
+"""① Placing, looking at, amending and cancelling orders."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,30 +10,24 @@ from common.http.bodies import parse_body
 from common.http.paging import keyset_page, query_words
 from common.http.schema import PAGING, documented, query
 from common.http.windows import TIME_WINDOW, query_window, timed_page
-from markets.rules import all_market_rules, market_rules, market_ticker
+from markets.rules import all_market_rules, market_rules
 from matching.messages.vocabulary import OrderStatus, Side
 from trading import selectors, services
 from trading.http import examples
-from trading.http.answers import (
-    FillsPage,
+from trading.http.answers.orders import (
     OrderAnswer,
     OrderPlaced,
     OrdersCancelling,
     OrdersPage,
-    PositionsPage,
     cancelling_answer,
-    fill_answer,
     order_answer,
     placed_answer,
-    position_answer,
     stays_words,
 )
 from trading.http.queries import (
     OF_MARKET,
-    OF_ORDER,
     client_order_filter,
     market_filter,
-    order_filter,
 )
 from trading.orders.amend import OrderChanges
 from trading.orders.terms import NewOrder
@@ -237,62 +231,6 @@ class OrdersView(APIView):
         rules = all_market_rules()
         orders = [order_answer(row, rules[row.market_id]) for row in page]
         return Response(OrdersPage(orders=orders, next_cursor=next_cursor))
-
-
-class PositionsView(APIView):
-    @documented(
-        "My positions",
-        answer=PositionsPage,
-        example=examples.POSITIONS,
-        parameters=[OF_MARKET, query("status", "open (if not given) or all."), *PAGING],
-        errors=(400, 401, 403, 404, 503),
-    )
-    def get(self, request: Request) -> Response:
-        """Open positions; with `status=all` also those that are flat now."""
-        status = request.query_params.get("status", "open")
-        if status not in {"open", "all"}:
-            raise invalid("status", "status must be open or all.")
-        rows = selectors.positions_of_user(
-            user_id_of(request), market_filter(request), flat_too=status == "all"
-        )
-        page, next_cursor = keyset_page(request, rows)
-        rules = all_market_rules()
-        leverages = selectors.leverages_set(user_id_of(request))
-        positions = [
-            position_answer(
-                row,
-                rules[row.market_id],
-                market_ticker(row.market_id).mark_price_ticks,
-                leverages.get(row.market_id),
-            )
-            for row in page
-        ]
-        return Response(PositionsPage(positions=positions, next_cursor=next_cursor))
-
-
-class FillsView(APIView):
-    @documented(
-        "My fills",
-        answer=FillsPage,
-        example=examples.FILLS,
-        parameters=[OF_MARKET, *OF_ORDER, *TIME_WINDOW, *PAGING],
-        errors=(400, 401, 403, 404, 503),
-    )
-    def get(self, request: Request) -> Response:
-        """Newest first; your own side of each trade. `from` and `to` are of `executedAt`."""
-        user_id, market_id = user_id_of(request), market_filter(request)
-        order_id, window = order_filter(request, user_id), query_window(request)
-        rows = selectors.fills_of_user(user_id, market_id, order_id, window)
-        along = None
-        if market_id and order_id is None:
-            along = selectors.fills_of_user(user_id, window=window)
-        if window.is_bounded:
-            page, next_cursor = timed_page(request, rows, "executed_at", along)
-        else:
-            page, next_cursor = keyset_page(request, rows, along=along)
-        rules = all_market_rules()
-        fills = [fill_answer(row, rules[row.market_id]) for row in page]
-        return Response(FillsPage(fills=fills, next_cursor=next_cursor))
 
 
 def _protective(request: Request) -> bool:

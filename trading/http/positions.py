@@ -1,8 +1,6 @@
-"""① A trader's further calls: batches, the countdown, margin and leverage."""
+"""① Positions: open ones, closed ones, their margin and leverage."""
 
-from typing import Annotated, Any
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,49 +8,36 @@ from rest_framework.views import APIView
 from accounts.access.authentication import user_id_of
 from common.errors import invalid
 from common.http.bodies import parse_body
-from common.http.schema import COMPONENT, documented, query
+from common.http.paging import keyset_page, query_words
+from common.http.schema import PAGING, documented, query
+from common.http.windows import TIME_WINDOW, query_window, timed_page
 from common.idempotency import read_key
-from matching.messages.limits import MAX_ID
+from markets.rules import all_market_rules, market_ticker
 from trading import selectors, services
 from trading.http import examples
-from trading.http.answers import (
-    BatchAnswer,
-    CountdownSent,
-    LeverageSet,
+from trading.http.answers.orders import (
     MarketCommandSent,
-    batch_answer,
-    stays_words,
 )
-from trading.http.limits import Kind, spend_further
-from trading.orders.batch import BATCH_MAX
-from trading.orders.terms import NewOrder, Number
+from trading.http.answers.positions import (
+    ClosedPositionsPage,
+    LeverageSet,
+    PositionsPage,
+    closed_position_answer,
+    position_answer,
+)
+from trading.http.queries import (
+    OF_MARKET,
+    market_filter,
+)
+from trading.models import LifeEnding
+from trading.orders.terms import Number
 
-# Read one by one, so that a bad one fails alone.
-_ORDERS = {
-    "items": {"$ref": COMPONENT.format(name=NewOrder.__name__)},
-    "minItems": 1,
-    "maxItems": BATCH_MAX,
-}
 
-
-class _Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     pass
 
 
-class NewOrders(_Body, frozen=True):
-    orders: Annotated[list[Any], Meta(extra_json_schema=_ORDERS)]
-
-
-class NewCountdown(_Body, frozen=True):
-    """0 stops the countdown; at most a day. ``protective``: waiting reduce-only and closePosition
-    orders go, too."""
-
-    market_id: str
-    countdown_ms: int
-    protective: bool = False
-
-
-class MarginChange(_Body, frozen=True):
+class MarginChange(Body, frozen=True):
     """Above zero adds, below zero takes out. `idempotencyKey` makes a retry safe: the same key
     counts once."""
 
@@ -60,88 +45,8 @@ class MarginChange(_Body, frozen=True):
     idempotency_key: str | None = None
 
 
-class NewLeverage(_Body, frozen=True):
+class NewLeverage(Body, frozen=True):
     leverage: Number
-
-
-class OrdersBatchView(APIView):
-    @documented(
-        "Place up to 100 orders",
-        body=NewOrders,
-        body_example=examples.NEW_ORDERS,
-        status=202,
-        answer=BatchAnswer,
-        example=examples.ORDERS_PLACED,
-        errors=(400, 401, 403, 503),
-    )
-    def post(self, request: Request) -> Response:
-        """Each order fares on its own, as the results tell in the same order."""
-        body = parse_body(request, NewOrders)
-        spend_further(request, self, len(body.orders))
-        results = services.place_orders(user_id_of(request), body.orders)
-        return Response(batch_answer(results), status=202)
-
-    @documented(
-        "Cancel up to 100 orders",
-        status=202,
-        answer=BatchAnswer,
-        example=examples.ORDERS_BATCH_CANCELLING,
-        parameters=[
-            query("orderIds", "Ids, separated by commas."),
-            query("clientOrderIds", "Client order ids instead, separated by commas."),
-        ],
-        errors=(400, 401, 403, 503),
-    )
-    def delete(self, request: Request) -> Response:
-        """One transaction; each order fares on its own, as the results tell in the same order."""
-        order_ids = _order_ids(request)
-        spend_further(request, self, len(order_ids))
-        results = services.cancel_orders(user_id_of(request), order_ids)
-        return Response(batch_answer(results), status=202)
-
-
-def _order_ids(request: Request) -> list[int]:
-    """0, which no order has, for a client order id that names none."""
-    client_ids = request.query_params.get("clientOrderIds")
-    if client_ids is not None:
-        if "orderIds" in request.query_params:
-            raise invalid("clientOrderIds", "Give orderIds or clientOrderIds, not both.")
-        return selectors.order_ids_under(user_id_of(request), client_ids.split(","))
-    words = request.query_params.get("orderIds", "").split(",")
-    if not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
-        raise invalid("orderIds", "orderIds must be ids separated by commas, such as 17,18.")
-    ids = [int(word) for word in words]
-    if max(ids) > MAX_ID:
-        raise invalid("orderIds", f"An id is at most {MAX_ID}.")
-    return ids
-
-
-class CountdownView(APIView):
-    limited_as = Kind.CANCELS
-
-    @documented(
-        "Cancel all orders after a countdown",
-        body=NewCountdown,
-        body_example=examples.NEW_COUNTDOWN,
-        status=202,
-        answer=CountdownSent,
-        example=examples.COUNTDOWN_SENT,
-        errors=(400, 401, 403, 404, 503),
-    )
-    def post(self, request: Request) -> Response:
-        """Send it again and again while all is well: if you stop, your orders in the market go.
-        Waiting orders that only reduce, such as stops, stay unless `protective` is true."""
-        body = parse_body(request, NewCountdown)
-        command_id = services.set_countdown(
-            user_id_of(request), body.market_id, body.countdown_ms, protective=body.protective
-        )
-        answer = CountdownSent(
-            message="Countdown received." + stays_words(body.protective),
-            market_id=body.market_id,
-            command_id=command_id,
-            protective=body.protective,
-        )
-        return Response(answer, status=202)
 
 
 class PositionMarginView(APIView):
@@ -181,3 +86,62 @@ class LeverageView(APIView):
         return Response(
             LeverageSet(message="Leverage set.", market_id=market_id, leverage=row.leverage)
         )
+
+
+class PositionsView(APIView):
+    @documented(
+        "My positions",
+        answer=PositionsPage,
+        example=examples.POSITIONS,
+        parameters=[OF_MARKET, query("status", "open (if not given) or all."), *PAGING],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Open positions; with `status=all` also those that are flat now."""
+        status = request.query_params.get("status", "open")
+        if status not in {"open", "all"}:
+            raise invalid("status", "status must be open or all.")
+        rows = selectors.positions_of_user(
+            user_id_of(request), market_filter(request), flat_too=status == "all"
+        )
+        page, next_cursor = keyset_page(request, rows)
+        rules = all_market_rules()
+        leverages = selectors.leverages_set(user_id_of(request))
+        positions = [
+            position_answer(
+                row,
+                rules[row.market_id],
+                market_ticker(row.market_id).mark_price_ticks,
+                leverages.get(row.market_id),
+            )
+            for row in page
+        ]
+        return Response(PositionsPage(positions=positions, next_cursor=next_cursor))
+
+
+class ClosedPositionsView(APIView):
+    @documented(
+        "My closed positions",
+        answer=ClosedPositionsPage,
+        example=examples.CLOSED_POSITIONS,
+        parameters=[
+            OF_MARKET,
+            query("ending", f"Of {', '.join(LifeEnding)}, or several with commas."),
+            *TIME_WINDOW,
+            *PAGING,
+        ],
+        errors=(400, 401, 403, 404, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """Each from flat to flat, or to the other side; the last one that closed first. `from` and
+        `to` are of `closedAt`."""
+        user_id, market_id = user_id_of(request), market_filter(request)
+        endings = query_words(request, "ending", list(LifeEnding))
+        window = query_window(request)
+        rows = selectors.closed_lives_of_user(user_id, market_id, endings, window)
+        is_filtered = market_id is not None or endings
+        along = selectors.closed_lives_of_user(user_id, window=window) if is_filtered else None
+        page, next_cursor = timed_page(request, rows, "closed_at", along)
+        rules = all_market_rules()
+        positions = [closed_position_answer(row, rules[row.market_id]) for row in page]
+        return Response(ClosedPositionsPage(positions=positions, next_cursor=next_cursor))

@@ -17,9 +17,9 @@ from common.errors import ApiError
 from common.http.bodies import read_body
 from common.http.errors import error_headers, internal_error, to_api_error
 from common.limits.budgets import Standing
-from trading.http.answers import batch_answer, cancelling_answer, placed_answer
+from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
+from trading.http.batches import NewOrders
 from trading.http.limits import Kind, spend_of, too_many
-from trading.http.positions import NewOrders
 from trading.intake.plain import Plain
 from trading.orders.batch import batch_results, cancel_results, read_batch
 from trading.orders.cancel import cancel_together

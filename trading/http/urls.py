@@ -1,19 +1,19 @@
 from django.urls import path
 
-from trading.http import history, markets, orders, positions
+from trading.http import batches, history, markets, orders, positions
 
 urlpatterns = [
     path("order", orders.OrderPlacingView.as_view()),
     path("order/<int:order_id>", orders.OrderView.as_view()),
     path("orders", orders.OrdersCancellingView.as_view()),
-    path("orders/batch", positions.OrdersBatchView.as_view()),
-    path("orders/countdown", positions.CountdownView.as_view()),
+    path("orders/batch", batches.OrdersBatchView.as_view()),
+    path("orders/countdown", batches.CountdownView.as_view()),
     path("user/orders", orders.OrdersView.as_view()),
-    path("user/positions", orders.PositionsView.as_view()),
-    path("user/positions/history", history.ClosedPositionsView.as_view()),
+    path("user/positions", positions.PositionsView.as_view()),
+    path("user/positions/history", positions.ClosedPositionsView.as_view()),
     path("user/positions/<str:market_id>/margin", positions.PositionMarginView.as_view()),
     path("user/leverage/<str:market_id>", positions.LeverageView.as_view()),
-    path("user/fills", orders.FillsView.as_view()),
+    path("user/fills", history.FillsView.as_view()),
     path("user/funding", history.FundingPaymentsView.as_view()),
     path("markets", markets.MarketsView.as_view()),
     path("markets/<str:market_id>", markets.MarketView.as_view()),

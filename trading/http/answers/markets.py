@@ -16,7 +16,8 @@ from markets.rules import MarketRules
 from matching.messages.funding import funding_rate_ppb, part_ppb, sum_of_parts_ppb
 from matching.messages.streams import Depth, Ticker
 from matching.messages.vocabulary import Side
-from trading.http.answers import Answer, price_or_none
+from trading.http.answers.answer import Answer
+from trading.http.answers.orders import price_or_none
 from trading.models import Candle, Fill, FundingSettlement, Liquidation
 
 

@@ -1,31 +1,25 @@
-"""① What the API answers: rows in a trader's units, as structs the schema is made of."""
+"""① Orders as a trader reads them: placed, on their way, listed, in batches."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
 
 import structlog
-from msgspec import UNSET, Struct, UnsetType, convert
+from msgspec import UNSET, UnsetType, convert
 
 from common.errors import ApiError
 from common.http.errors import internal_error
 from common.http.schema import Required
-from ledger.insurance import insurance_share
-from markets.conversions import average_price_text, lots_text, ratio_text, ticks_text, units_text
+from markets.conversions import average_price_text, lots_text, ticks_text, units_text
 from markets.rules import MarketRules
-from matching.messages.vocabulary import ExecutionType, Side, TimeInForce
-from trading.models import Fill, Order, Position
+from matching.messages.vocabulary import TimeInForce
+from trading.http.answers.answer import Answer
+from trading.models import Order
 from trading.orders.place import PlacedOrder
-from trading.positions.figures import liquidation_price_ticks, position_figures
 from trading.selectors import OrderState
 
 CANCEL_RECEIVED = "Cancel received."
-
 log = structlog.get_logger(__name__)
-
-
-class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
-    pass
 
 
 class OrderPlaced(Answer, frozen=True):
@@ -75,12 +69,6 @@ def stays_words(protective: bool) -> str:
     if protective:
         return ""
     return " Waiting reduce-only and closePosition orders stay; protective true cancels them, too."
-
-
-class LeverageSet(Answer, frozen=True):
-    message: str
-    market_id: str
-    leverage: int
 
 
 class TriggerAnswer(Answer, frozen=True):
@@ -144,71 +132,8 @@ class OrderAnswer(Answer, frozen=True):
     updated_at: datetime
 
 
-class PositionAnswer(Answer, frozen=True):
-    """`type` is LONG, SHORT, or null when flat; `qty` has no sign.
-
-    At the mark price: `leverage` is value / margin. `marginRatio` is what the position must have,
-    maintenance margin and liquidation fee, over its equity: above 1 it is liquidated; null when
-    nothing is left. That happens at `liquidationPrice`, null if at no price. `removableMargin` can
-    be taken out, no unit more: what stays, less an unrealised loss, is at least `initialMargin`.
-    """
-
-    id: int
-    user_id: int
-    market_id: str
-    type: str | None
-    qty: str
-    margin: str
-    average_price: str | None
-    mark_price: str | None
-    unrealized_pnl: str | None
-    realized_pnl: str
-    liquidation_price: str | None
-    leverage: str | None
-    margin_ratio: str | None
-    initial_margin: str | None
-    removable_margin: str | None
-    updated_at: datetime
-
-
-class FillAnswer(Answer, frozen=True):
-    """The trader's own side of a trade. `realizedPnl` is before the fees.
-
-    `execution` is TRADE, or what closed the position by force: LIQUIDATION, ADL; then there is no
-    order. `fee` is the exchange's; `liquidationFee` went to the insurance fund. `insuranceCover` is
-    what the fund paid of a loss, `lossShare` what was paid of the losses of others.
-    """
-
-    id: int
-    trade_id: int
-    market_id: str
-    order_id: int | None
-    client_order_id: str | None
-    execution: str
-    side: str
-    role: str
-    qty: str
-    price: str
-    fee: str
-    liquidation_fee: str
-    insurance_cover: str
-    loss_share: str
-    realized_pnl: str
-    executed_at: datetime
-
-
 class OrdersPage(Answer, frozen=True):
     orders: list[OrderAnswer]
-    next_cursor: str | None
-
-
-class PositionsPage(Answer, frozen=True):
-    positions: list[PositionAnswer]
-    next_cursor: str | None
-
-
-class FillsPage(Answer, frozen=True):
-    fills: list[FillAnswer]
     next_cursor: str | None
 
 
@@ -268,7 +193,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
         price=price_or_none(order.shown_price_ticks, rules),
         max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
-        average_price=_average_price(order.filled_cost_units, order.filled_lots, rules),
+        average_price=average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,
         leverage=None if by_margin or order.reduce_only else order.leverage,
         held=units_text(order.held_units),
@@ -300,62 +225,7 @@ def _trigger_answer(order: Order, rules: MarketRules) -> TriggerAnswer | None:
     )
 
 
-def _average_price(cost_units: int, size_lots: int, rules: MarketRules) -> str | None:
+def average_price(cost_units: int, size_lots: int, rules: MarketRules) -> str | None:
     if not size_lots:
         return None
     return average_price_text(cost_units, size_lots, rules.units_per_tick_lot, rules.tick_size)
-
-
-def position_answer(
-    position: Position, rules: MarketRules, mark_ticks: int, leverage_set: int | None
-) -> PositionAnswer:
-    lots, cost, margin = (
-        position.position_lots,
-        position.entry_cost_units,
-        position.margin_units,
-    )
-    side = (Side.LONG if lots > 0 else Side.SHORT).value if lots else None
-    figures = position_figures(position, rules, mark_ticks, leverage_set)
-    flat_pnl = "0" if mark_ticks else None
-    ratio_ppm = figures.margin_ratio_ppm if figures else None
-    return PositionAnswer(
-        id=position.pk,
-        user_id=position.user_id,
-        market_id=position.market_id,
-        type=side,
-        qty=lots_text(abs(lots), rules.lot_size),
-        margin=units_text(margin),
-        average_price=_average_price(cost, lots, rules),
-        mark_price=price_or_none(mark_ticks, rules),
-        unrealized_pnl=units_text(figures.unrealized_pnl_units) if figures else flat_pnl,
-        realized_pnl=units_text(position.realized_pnl_units),
-        liquidation_price=price_or_none(liquidation_price_ticks(position, rules), rules),
-        leverage=ratio_text(abs(figures.value_units), margin) if figures else None,
-        margin_ratio=None if ratio_ppm is None else units_text(ratio_ppm),
-        initial_margin=units_text(figures.initial_margin_units) if figures else None,
-        removable_margin=units_text(figures.removable_margin_units) if figures else None,
-        updated_at=position.updated_at,
-    )
-
-
-def fill_answer(fill: Fill, rules: MarketRules) -> FillAnswer:
-    is_liquidation = fill.execution == ExecutionType.LIQUIDATION
-    fund = insurance_share(fill.insurance_units, is_liquidation=is_liquidation)
-    return FillAnswer(
-        id=fill.pk,
-        trade_id=fill.trade_id,
-        market_id=fill.market_id,
-        order_id=fill.order_id,
-        client_order_id=fill.order.client_order_id if fill.order else None,
-        execution=fill.execution,
-        side=fill.side,
-        role=fill.role,
-        qty=lots_text(fill.size_lots, rules.lot_size),
-        price=ticks_text(fill.price_ticks, rules.tick_size),
-        fee=units_text(fill.fee_units),
-        liquidation_fee=units_text(fund.liquidation_fee_units),
-        insurance_cover=units_text(fund.cover_units),
-        loss_share=units_text(fund.loss_share_units),
-        realized_pnl=units_text(fill.realized_pnl_units),
-        executed_at=fill.executed_at,
-    )

@@ -1,0 +1,126 @@
+"""① Many orders in one call, and all of a market's by a countdown."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access.authentication import user_id_of
+from common.errors import invalid
+from common.http.bodies import parse_body
+from common.http.schema import COMPONENT, documented, query
+from matching.messages.limits import MAX_ID
+from trading import selectors, services
+from trading.http import examples
+from trading.http.answers.orders import (
+    BatchAnswer,
+    CountdownSent,
+    batch_answer,
+    stays_words,
+)
+from trading.http.limits import Kind, spend_further
+from trading.http.positions import Body
+from trading.orders.batch import BATCH_MAX
+from trading.orders.terms import NewOrder
+
+# Read one by one, so that a bad one fails alone.
+_ORDERS = {
+    "items": {"$ref": COMPONENT.format(name=NewOrder.__name__)},
+    "minItems": 1,
+    "maxItems": BATCH_MAX,
+}
+
+
+class NewOrders(Body, frozen=True):
+    orders: Annotated[list[Any], Meta(extra_json_schema=_ORDERS)]
+
+
+class NewCountdown(Body, frozen=True):
+    """0 stops the countdown; at most a day. ``protective``: waiting reduce-only and closePosition
+    orders go, too."""
+
+    market_id: str
+    countdown_ms: int
+    protective: bool = False
+
+
+class OrdersBatchView(APIView):
+    @documented(
+        "Place up to 100 orders",
+        body=NewOrders,
+        body_example=examples.NEW_ORDERS,
+        status=202,
+        answer=BatchAnswer,
+        example=examples.ORDERS_PLACED,
+        errors=(400, 401, 403, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Each order fares on its own, as the results tell in the same order."""
+        body = parse_body(request, NewOrders)
+        spend_further(request, self, len(body.orders))
+        results = services.place_orders(user_id_of(request), body.orders)
+        return Response(batch_answer(results), status=202)
+
+    @documented(
+        "Cancel up to 100 orders",
+        status=202,
+        answer=BatchAnswer,
+        example=examples.ORDERS_BATCH_CANCELLING,
+        parameters=[
+            query("orderIds", "Ids, separated by commas."),
+            query("clientOrderIds", "Client order ids instead, separated by commas."),
+        ],
+        errors=(400, 401, 403, 503),
+    )
+    def delete(self, request: Request) -> Response:
+        """One transaction; each order fares on its own, as the results tell in the same order."""
+        order_ids = _order_ids(request)
+        spend_further(request, self, len(order_ids))
+        results = services.cancel_orders(user_id_of(request), order_ids)
+        return Response(batch_answer(results), status=202)
+
+
+def _order_ids(request: Request) -> list[int]:
+    """0, which no order has, for a client order id that names none."""
+    client_ids = request.query_params.get("clientOrderIds")
+    if client_ids is not None:
+        if "orderIds" in request.query_params:
+            raise invalid("clientOrderIds", "Give orderIds or clientOrderIds, not both.")
+        return selectors.order_ids_under(user_id_of(request), client_ids.split(","))
+    words = request.query_params.get("orderIds", "").split(",")
+    if not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
+        raise invalid("orderIds", "orderIds must be ids separated by commas, such as 17,18.")
+    ids = [int(word) for word in words]
+    if max(ids) > MAX_ID:
+        raise invalid("orderIds", f"An id is at most {MAX_ID}.")
+    return ids
+
+
+class CountdownView(APIView):
+    limited_as = Kind.CANCELS
+
+    @documented(
+        "Cancel all orders after a countdown",
+        body=NewCountdown,
+        body_example=examples.NEW_COUNTDOWN,
+        status=202,
+        answer=CountdownSent,
+        example=examples.COUNTDOWN_SENT,
+        errors=(400, 401, 403, 404, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Send it again and again while all is well: if you stop, your orders in the market go.
+        Waiting orders that only reduce, such as stops, stay unless `protective` is true."""
+        body = parse_body(request, NewCountdown)
+        command_id = services.set_countdown(
+            user_id_of(request), body.market_id, body.countdown_ms, protective=body.protective
+        )
+        answer = CountdownSent(
+            message="Countdown received." + stays_words(body.protective),
+            market_id=body.market_id,
+            command_id=command_id,
+            protective=body.protective,
+        )
+        return Response(answer, status=202)
