@@ -1,7 +1,5 @@
 """Everything that changes who may do what: sign-up, sign-in, passwords, suspension."""
 
-from http import HTTPStatus
-
 from django.contrib.auth.hashers import (
     UNUSABLE_PASSWORD_PREFIX,
     check_password,
@@ -16,11 +14,11 @@ from accounts.access.refusals import account_suspended, refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
 from accounts.models import EndReason, User
 from accounts.passwords import LENGTH_MAX
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 
 
 def sign_up(username: str, password: str, origin: Origin) -> Tokens:
-    """Make a trader with an empty wallet. Raises ApiError."""
+    """Make a trader with an empty wallet. Raises DomainError."""
     user = User(username=username)
     _check_username(user)
     _check_password(password, user)
@@ -38,11 +36,11 @@ def sign_up(username: str, password: str, origin: Origin) -> Tokens:
 
 
 def sign_in(username: str, password: str, origin: Origin) -> Tokens:
-    """Raises ApiError, after the same work for a wrong password and for an unknown name."""
+    """Raises DomainError, after the same work for a wrong password and for an unknown name."""
     user = _find(username)
     if not _is_right(password, user) or user is None:
         message = "The username or the password is wrong."
-        raise ApiError(HTTPStatus.UNAUTHORIZED, "WRONG_CREDENTIALS", message)
+        raise DomainError(ErrorCode.WRONG_CREDENTIALS, message)
     if not user.is_active:
         raise account_suspended()
     return open_session(user, origin)
@@ -50,11 +48,11 @@ def sign_in(username: str, password: str, origin: Origin) -> Tokens:
 
 def change_password(user_id: int, password: str, new_password: str, origin: Origin) -> Tokens:
     """Ends every session of the user, and opens one for whoever knew the old password. Raises
-    ApiError."""
+    DomainError."""
     user = User.objects.filter(pk=user_id).first()
     if not _is_right(password, user) or user is None:
         message = "The password is wrong."
-        raise ApiError(HTTPStatus.FORBIDDEN, "WRONG_CREDENTIALS", message, "password")
+        raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
     if new_password == password:
         raise invalid("newPassword", "newPassword must differ from the password you have.")
     _check_password(new_password, user, "newPassword")
@@ -63,7 +61,7 @@ def change_password(user_id: int, password: str, new_password: str, origin: Orig
         changed = User.objects.filter(pk=user_id, password=user.password, is_active=True)
         if not changed.update(password=encoded):
             message = "The password was changed meanwhile. Sign in with the new one."
-            raise ApiError(HTTPStatus.CONFLICT, "PASSWORD_CHANGED", message)
+            raise DomainError(ErrorCode.PASSWORD_CHANGED, message)
         end_sessions_of(user_id, EndReason.PASSWORD_CHANGED)
         return open_session(user, origin)
 
@@ -111,6 +109,6 @@ def _check_password(password: str, user: User, field: str = "password") -> None:
         raise invalid(field, " ".join(error.messages)) from error
 
 
-def _taken() -> ApiError:
+def _taken() -> DomainError:
     message = "That username is taken. Choose another."
-    return ApiError(HTTPStatus.CONFLICT, "USERNAME_TAKEN", message, "username")
+    return DomainError(ErrorCode.USERNAME_TAKEN, message, "username")

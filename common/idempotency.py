@@ -1,21 +1,19 @@
 """Keys by which a request that moves money may be sent again and counts once."""
 
-from http import HTTPStatus
-
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 
 FIELD = "idempotencyKey"
 KEY_LENGTH_MAX = 64
 
 
 def read_key(key: str | None) -> str | None:
-    """Raises ApiError."""
+    """Raises DomainError."""
     if key is not None and not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise invalid(FIELD, f"{FIELD} must have 1 to {KEY_LENGTH_MAX} characters.")
     return key
 
 
-def key_reused(of_what: str) -> ApiError:
+def key_reused(of_what: str) -> DomainError:
     """The 409 of a key that belongs to another request, such as 'a deposit of 10'."""
     message = f"This key belongs to {of_what}. Use another key for another request."
-    return ApiError(HTTPStatus.CONFLICT, "IDEMPOTENCY_KEY_REUSED", message, FIELD)
+    return DomainError(ErrorCode.IDEMPOTENCY_KEY_REUSED, message, FIELD)

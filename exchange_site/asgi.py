@@ -4,7 +4,6 @@ The HTTP API, and the feeds beside it, are served by `exchange_site.api_server`.
 """
 
 import os
-from http import HTTPStatus
 from typing import Any
 
 import django
@@ -12,15 +11,15 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.feeds_settings"  # whatever Celery's app said
 django.setup()
 
-from common.errors import ApiError  # noqa: E402  Django must be set up first
+from common.errors import DomainError, ErrorCode  # noqa: E402  Django must be set up first
 from common.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.refusals import refuse  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 
 limit_waiting()
 feeds = Feeds()
-_nothing_here = ApiError(
-    HTTPStatus.NOT_FOUND, "NOT_FOUND", "There are feeds here and nothing else: a WebSocket at /ws."
+_nothing_here = DomainError(
+    ErrorCode.NOT_FOUND, "There are feeds here and nothing else: a WebSocket at /ws."
 )
 
 

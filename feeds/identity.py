@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from accounts.access.authentication import authenticate_token
-from common.errors import ApiError
+from common.errors import DomainError
 from feeds.protocol import FeedError
 
 
@@ -24,7 +24,7 @@ async def identify(token: str) -> Identity:
 def _identify(token: str) -> Identity:
     try:
         return Identity(token, authenticate_token(token).pk)
-    except ApiError as error:
+    except DomainError as error:
         raise FeedError(error.code, error.message) from error
     except (DatabaseError, InterfaceError) as error:
         close_old_connections()

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.http.bodies import parse_body
 from common.http.paging import page_of, query_int, query_text, query_words
 from common.http.schema import PAGING, documented, query
@@ -225,7 +225,7 @@ def _market_id(request: Request) -> str | None:
     market_id = query_text(request, "marketId", MARKET_ID_LENGTH_MAX)
     if market_id is not None and not Market.objects.filter(pk=market_id).exists():
         message = f"There is no market {market_id}."
-        raise ApiError(HTTPStatus.NOT_FOUND, "MARKET_NOT_FOUND", message, "marketId")
+        raise DomainError(ErrorCode.MARKET_NOT_FOUND, message, "marketId")
     return market_id
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.http import paging
 from common.http.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
@@ -41,7 +40,7 @@ def unrealized_pnl_units(
 
 
 def equity_of_user(user_id: int) -> Equity:
-    """Raises ApiError for an unknown user."""
+    """Raises DomainError for an unknown user."""
     # One row per position, or one row without: a fill between two statements would tear it.
     rows = list(
         Wallet.objects.filter(user_id=user_id).values_list(
@@ -56,7 +55,7 @@ def equity_of_user(user_id: int) -> Equity:
         )
     )
     if not rows:
-        raise ApiError(HTTPStatus.NOT_FOUND, "WALLET_NOT_FOUND", "This user has no wallet here.")
+        raise DomainError(ErrorCode.WALLET_NOT_FOUND, "This user has no wallet here.")
     margin_units = pnl_units = 0
     for *_, margin, lots, cost, tick_size, lot_size, mark in rows:
         if margin is not None:

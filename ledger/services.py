@@ -1,14 +1,13 @@
 """Money into wallets. Each call is one transaction, and safe to repeat."""
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.idempotency import key_reused
 from ledger.models import (
     Account,
@@ -38,8 +37,8 @@ def deposit(
     """Put money into the user's wallet at once, where SELF_ONRAMP (or ``approved``) says so;
     otherwise make a request for an operator, of which a user may have `REQUESTED_MAX` waiting.
 
-    The same key again returns the first deposit and moves nothing. Raises ApiError for the same key
-    with another amount, for more than a wallet may hold, and for one request too many.
+    The same key again returns the first deposit and moves nothing. Raises DomainError for the same
+    key with another amount, for more than a wallet may hold, and for one request too many.
     """
     wallet = _lock_wallet(user_id)  # also: one deposit of a user at a time
     if idempotency_key is not None:
@@ -62,7 +61,7 @@ def deposit(
 def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
     """Credit a requested deposit. Approving an approved one changes nothing.
 
-    Raises Deposit.DoesNotExist, and ApiError for a refused one or the operator's own.
+    Raises Deposit.DoesNotExist, and DomainError for a refused one or the operator's own.
     """
     requested = _lock_for(operator_id, deposit_id)
     wallet = _lock_wallet(requested.user_id)
@@ -79,7 +78,7 @@ def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
 def refuse_deposit(deposit_id: int, operator_id: int) -> Deposit:
     """Close a requested deposit without money. Refusing a refused one changes nothing.
 
-    Raises Deposit.DoesNotExist, and ApiError for an approved one or the operator's own.
+    Raises Deposit.DoesNotExist, and DomainError for an approved one or the operator's own.
     """
     requested = _lock_for(operator_id, deposit_id)
     if requested.status == DepositStatus.APPROVED:
@@ -96,7 +95,7 @@ def _lock_for(operator_id: int, deposit_id: int) -> Deposit:
     requested = Deposit.objects.select_for_update().get(pk=deposit_id)
     if requested.user_id == operator_id:
         message = "This deposit is your own: another operator decides it."
-        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_REQUEST", message)
+        raise DomainError(ErrorCode.OWN_REQUEST, message)
     return requested
 
 
@@ -104,9 +103,7 @@ def _lock_wallet(user_id: int) -> Wallet:
     try:
         return Wallet.objects.select_for_update(no_key=True).get(user_id=user_id)
     except Wallet.DoesNotExist as error:
-        raise ApiError(
-            HTTPStatus.NOT_FOUND, "WALLET_NOT_FOUND", "This user has no wallet here."
-        ) from error
+        raise DomainError(ErrorCode.WALLET_NOT_FOUND, "This user has no wallet here.") from error
 
 
 def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
@@ -146,9 +143,8 @@ def _require_same_amount(first: Deposit, amount_units: int) -> None:
 def _require_room(wallet: Wallet, amount_units: int) -> None:
     room = MAX_MONEY_UNITS - wallet.available_units - wallet.held_units
     if amount_units > room:
-        raise ApiError(
-            HTTPStatus.BAD_REQUEST,
-            "WALLET_FULL",
+        raise DomainError(
+            ErrorCode.WALLET_FULL,
             f"A wallet holds at most {units_text(MAX_MONEY_UNITS)}: "
             f"deposit at most {units_text(max(0, room))}.",
             "amount",
@@ -159,12 +155,11 @@ def _require_few_requested(user_id: int) -> None:
     waiting = Deposit.objects.filter(user_id=user_id, status=DepositStatus.REQUESTED)
     if waiting.count() >= REQUESTED_MAX:
         message = f"{REQUESTED_MAX} deposits of yours wait for an operator already. Ask again then."
-        raise ApiError(HTTPStatus.CONFLICT, "TOO_MANY_REQUESTED", message)
+        raise DomainError(ErrorCode.TOO_MANY_REQUESTED, message)
 
 
-def _decided_otherwise(row: Deposit) -> ApiError:
-    return ApiError(
-        HTTPStatus.CONFLICT,
-        "DEPOSIT_ALREADY_DECIDED",
+def _decided_otherwise(row: Deposit) -> DomainError:
+    return DomainError(
+        ErrorCode.DEPOSIT_ALREADY_DECIDED,
         f"Deposit {row.pk} is {row.status} already and can't be changed.",
     )

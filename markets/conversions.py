@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from common.decimals import text
-from common.errors import invalid
+from common.errors import ErrorCode, invalid
 from common.times import MAX_TIME_MS
 from matching.messages.limits import (
     MAX_MONEY_UNITS,
@@ -33,14 +33,14 @@ _PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4}
 def to_decimal(value: object, field: str) -> Decimal:
     """A finite number of sane length and exponent. Accepts int, Decimal and plain text.
 
-    Floats are refused: they have lost digits already. So are bools. Raises ApiError.
+    Floats are refused: they have lost digits already. So are bools. Raises DomainError.
     """
     number = Decimal(value) if _readable(value) else value  # type: ignore[arg-type]
     if not isinstance(number, Decimal) or not number.is_finite():
-        raise invalid(field, f"{field} must be a number, such as 12.5.", "INVALID_NUMBER")
+        raise invalid(field, f"{field} must be a number, such as 12.5.", ErrorCode.INVALID_NUMBER)
     # Looks only at the exponent and the count of digits: 1e9999 costs nothing.
     if number and (not -30 <= number.adjusted() <= 30 or _is_long(value)):
-        raise invalid(field, f"{field} is out of any sane range.", "NUMBER_OUT_OF_RANGE")
+        raise invalid(field, f"{field} is out of any sane range.", ErrorCode.NUMBER_OUT_OF_RANGE)
     return number
 
 
@@ -56,9 +56,9 @@ def _readable(value: object) -> bool:
 
 
 def to_steps(
-    value: object, step: Decimal, field: str, *, maximum: int, code: str, step_name: str
+    value: object, step: Decimal, field: str, *, maximum: int, code: ErrorCode, step_name: str
 ) -> int:
-    """How many steps make the value; it is above zero. Raises ApiError naming the step."""
+    """How many steps make the value; it is above zero. Raises DomainError naming the step."""
     number = to_decimal(value, field)
     if number <= 0:
         raise invalid(field, f"{field} must be above zero.", code)
@@ -78,14 +78,14 @@ def to_ticks(price: object, tick_size: Decimal, field: str = "price") -> int:
         tick_size,
         field,
         maximum=MAX_PRICE_TICKS,
-        code="INVALID_PRICE",
+        code=ErrorCode.INVALID_PRICE,
         step_name="tick",
     )
 
 
 def to_lots(size: object, lot_size: Decimal, field: str = "qty") -> int:
     return to_steps(
-        size, lot_size, field, maximum=MAX_SIZE_LOTS, code="INVALID_SIZE", step_name="lot"
+        size, lot_size, field, maximum=MAX_SIZE_LOTS, code=ErrorCode.INVALID_SIZE, step_name="lot"
     )
 
 
@@ -96,16 +96,16 @@ def to_units(amount: object, field: str = "amount") -> int:
         _MONEY_UNIT,
         field,
         maximum=MAX_MONEY_UNITS,
-        code="INVALID_AMOUNT",
+        code=ErrorCode.INVALID_AMOUNT,
         step_name="smallest amount",
     )
 
 
 def to_whole(value: object, field: str) -> int:
-    """A whole number, of any sign. Raises ApiError."""
+    """A whole number, of any sign. Raises DomainError."""
     number = to_decimal(value, field)
     if number != int(number):
-        raise invalid(field, f"{field} must be a whole number.", "INVALID_NUMBER")
+        raise invalid(field, f"{field} must be a whole number.", ErrorCode.INVALID_NUMBER)
     return int(number)
 
 
@@ -177,7 +177,7 @@ def to_ms(at: datetime | None) -> int:
 
 
 def time_asked_ms(at: datetime, field: str) -> int:
-    """`to_ms` of what a client sent. Raises ApiError for a time that its offset takes out of the
+    """`to_ms` of what a client sent. Raises DomainError for a time that its offset takes out of the
     calendar: no other could tell it in UTC."""
     time_ms = to_ms(at)
     if not MIN_TIME_MS <= time_ms <= MAX_TIME_MS:

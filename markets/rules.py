@@ -7,13 +7,12 @@ import threading
 import time
 from dataclasses import dataclass
 from decimal import Decimal
-from http import HTTPStatus
 
 import msgspec
 import redis
 import structlog
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.redis_client import request_redis_client
 from markets.config import market_config
 from markets.models import Market, MarketStatus
@@ -120,11 +119,11 @@ _ticker_decoder = msgspec.json.Decoder(Ticker)
 
 
 def market_rules(market_id: str) -> MarketRules:
-    """Raises ApiError 404 for an unknown market."""
+    """Raises DomainError 404 for an unknown market."""
     rules = _rules_cache.all().get(market_id)
     if rules is None:
         message = "There is no such market. GET /markets lists them."
-        raise ApiError(HTTPStatus.NOT_FOUND, "MARKET_NOT_FOUND", message, "marketId")
+        raise DomainError(ErrorCode.MARKET_NOT_FOUND, message, "marketId")
     return rules
 
 

@@ -19,7 +19,6 @@ forged command of a real one is the operator's to judge.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from typing import Any
 
 import redis
@@ -28,7 +27,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.redis_client import redis_client
 from matching.messages.codec import UndecodableMessage, decode_command, decode_entry
 from matching.messages.streams import COMMAND_FIELD, ENTRY_FIELD, input_stream, output_stream
@@ -112,22 +111,21 @@ def _redis_needed() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise ApiError(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "REDIS_UNAVAILABLE",
+        raise DomainError(
+            ErrorCode.REDIS_UNAVAILABLE,
             "Redis does not answer. Nothing was done; try again.",
         ) from error
 
 
 @_redis_needed()
 def retry_fault(fault_id: int, by_id: int) -> None:
-    """Persist the market again, now. Raises ApiError where it still can't be."""
+    """Persist the market again, now. Raises DomainError where it still can't be."""
     fault = _open_fault(fault_id)
     try:
         persist_market(fault.market_id)
     except PersistenceStopped as stopped:
         handle_fault(stopped)
-        raise _conflict("STILL_STOPPED", str(stopped)) from stopped
+        raise _conflict(ErrorCode.STILL_STOPPED, str(stopped)) from stopped
     PersistenceFault.objects.filter(
         pk=fault_id, resolution=FaultResolution.PERSISTED, resolved_by__isnull=True
     ).update(resolved_by=by_id)
@@ -144,7 +142,7 @@ def quarantine_entry(fault_id: int, by_id: int | None) -> QuarantinedEntry:
     payload = _payload(fault.market_id, fault.seq)
     if bytes(fault.payload) != payload:
         raise _conflict(
-            "FAULT_CHANGED",
+            ErrorCode.FAULT_CHANGED,
             f"Sequence {fault.seq} of {fault.market_id} is no longer what this fault was about.",
         )
     entry = QuarantinedEntry(
@@ -168,13 +166,13 @@ def quarantine_entry(fault_id: int, by_id: int | None) -> QuarantinedEntry:
 def _require_quarantinable(fault: PersistenceFault, cursor: MarketCursor) -> None:
     if fault.kind != FaultKind.POISON_ENTRY:
         raise _conflict(
-            "NOTHING_TO_QUARANTINE",
+            ErrorCode.NOTHING_TO_QUARANTINE,
             "There is no entry to quarantine: run `manage.py rebuildengine --market"
             f" {fault.market_id} --force`, and the engine says again what is missing.",
         )
     if cursor.seq + 1 != fault.seq:
         raise _conflict(
-            "FAULT_CHANGED",
+            ErrorCode.FAULT_CHANGED,
             f"{fault.market_id} is persisted to {cursor.seq}, not stopped before {fault.seq}.",
         )
 
@@ -197,12 +195,12 @@ def _move_over(cursor: MarketCursor, entry: QuarantinedEntry) -> None:
 def _open_fault(fault_id: int) -> PersistenceFault:
     fault = PersistenceFault.objects.filter(pk=fault_id).first()
     if fault is None or fault.resolved_at is not None:
-        raise _conflict("FAULT_RESOLVED", "This fault is resolved already.")
+        raise _conflict(ErrorCode.FAULT_RESOLVED, "This fault is resolved already.")
     return fault
 
 
-def _conflict(code: str, message: str) -> ApiError:
-    return ApiError(HTTPStatus.CONFLICT, code, message)
+def _conflict(code: ErrorCode, message: str) -> DomainError:
+    return DomainError(code, message)
 
 
 def _locked_cursor(market_id: str) -> MarketCursor:

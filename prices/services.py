@@ -3,14 +3,13 @@ rows once a second, so there is nothing to send."""
 
 import asyncio
 from collections.abc import Sequence
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from markets.models import Market
 from prices.models import PriceSource, PriceSourceKind
 from prices.sources.quote import PriceUnavailable, Quote
@@ -52,13 +51,13 @@ def save_price_source(source: PriceSource) -> None:
 
 
 def set_price_source_enabled(source: PriceSource, enabled: bool) -> None:
-    """Raises ApiError if the market can't do without it, or not with it."""
+    """Raises DomainError if the market can't do without it, or not with it."""
     source.enabled = enabled
     try:
         save_price_source(source)
     except ValidationError as error:
         message = " ".join(error.messages)
-        raise ApiError(HTTPStatus.CONFLICT, "INVALID_PRICE_SOURCE", message) from error
+        raise DomainError(ErrorCode.INVALID_PRICE_SOURCE, message) from error
 
 
 def ask_price_sources(sources: Sequence[PriceSource]) -> list[Quote | PriceUnavailable]:

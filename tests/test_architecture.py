@@ -11,14 +11,17 @@ import pytest
 from tests.architecture_rules import (
     OURS,
     Module,
+    check_circles,
+    check_folders,
     check_imports,
     check_purity,
+    check_services_know_no_http,
     check_size,
     load,
     names_of_sets,
     rule_for,
 )
-from tests.writer_rules import check_one_writer, check_streams
+from tests.writer_rules import check_one_writer, check_streams, check_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 STDLIB = frozenset(sys.stdlib_module_names)
@@ -35,6 +38,22 @@ def test_the_rules_see_the_project() -> None:
 
 def test_imports() -> None:
     assert [finding for module in MODULES for finding in check_imports(module, STDLIB)] == []
+
+
+def test_no_circles() -> None:
+    assert list(check_circles(MODULES)) == []
+
+
+def test_folders() -> None:
+    assert list(check_folders(MODULES)) == []
+
+
+def test_services_know_no_http() -> None:
+    assert [f for module in MODULES for f in check_services_know_no_http(module)] == []
+
+
+def test_sql_names_tables_of_floors_below() -> None:
+    assert [finding for module in MODULES for finding in check_tables(module)] == []
 
 
 def test_core_is_pure() -> None:
@@ -136,21 +155,30 @@ def planted_imports(path: str, source: str) -> list[str]:
         ("matching/helpers.py", "from django.db import models"),
         ("matching/management/commands/runengine.py", "from trading.models import Market"),
         ("matching/management/commands/runengine.py", "from exchange_site import settings"),
-        ("trading/services.py", "from ledger.models import Wallet"),
-        ("trading/services.py", "from ledger import models"),
-        ("trading/services.py", "import ledger.models as money"),
+        ("common/http/errors.py", "from accounts.models import User"),
+        ("common/admin/base.py", "from markets.models import Market"),
+        ("markets/rules.py", "from trading.models import Order"),
+        ("ledger/models.py", "from trading.models import Order"),
+        ("ledger/admin.py", "from persistence.models import MarketCursor"),
+        ("trading/services.py", "from persistence.models import MarketCursor"),
+        ("trading/services.py", "from persistence import models"),
+        ("trading/services.py", "import persistence.models as progress"),
+        ("trading/admin/markets.py", "from prices.models import PriceSource"),
+        ("trading/http/orders.py", "from exchange_site.settings import DEMO"),
+        ("feeds/hub.py", "from persistence.models import MarketCursor"),
+        ("persistence/listener.py", "from console.status import exchange_status"),
+        ("simulator/client.py", "from matching.messages.commands import PlaceOrder"),
         ("trading/services.py", "from matching.core.engine import Engine"),
         ("trading/services.py", "from matching import core"),
         ("trading/services.py", "from matching.runtime.streams import x"),
-        ("trading/services.py", "apps.get_model('ledger', 'Wallet')"),
-        ("trading/services.py", "import_module('ledger.services')"),
+        ("trading/services.py", "apps.get_model('persistence', 'MarketCursor')"),
+        ("trading/services.py", "import_module('persistence.faults')"),
         (
             "trading/services.py",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ledger import models",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from prices import models",
         ),
-        ("persistence/projection/projectors.py", "from trading.services import place_order"),
-        ("persistence/projection/projectors.py", "from trading import services"),
-        ("persistence/projection/projectors.py", "from matching.core.market.state import State"),
+        ("persistence/projection/orders.py", "from feeds.hub import Hub"),
+        ("persistence/projection/orders.py", "from matching.core.market.state import State"),
         ("accounts/services.py", "from trading.models import Order"),
         ("accounts/services.py", "from ledger.models import Wallet"),
         ("accounts/services.py", "from matching.core.engine import Engine"),
@@ -173,12 +201,67 @@ def test_planted_import_is_found(path: str, source: str) -> None:
         ("trading/services.py", "from matching.messages.commands import PlaceOrder"),
         ("trading/services.py", "from matching.messages import streams"),
         ("trading/http/orders.py", "from common.redis_client import redis_client"),
-        ("ledger/models.py", "from trading.models import Market\nfrom trading import conversions"),
-        ("console/status.py", "from matching.runtime import x\nfrom ledger import models"),
+        ("ledger/models.py", "from markets.models import Market\nfrom markets import conversions"),
+        ("console/status.py", "from prices.reports import x\nfrom ledger import models"),
+        ("persistence/reconciliation/engine.py", "from matching.runtime.replay import replay"),
+        ("exchange_site/urls.py", "from console.health import HealthView"),
     ],
 )
 def test_import_in_order_passes(path: str, source: str) -> None:
     assert planted_imports(path, source) == []
+
+
+def circles(*modules: tuple[str, str]) -> list[str]:
+    return list(check_circles([Module(path, source) for path, source in modules]))
+
+
+def test_planted_circles_are_found() -> None:
+    one = ("trading/orders/place.py", "from trading.orders.draft import x")
+    back = ("trading/orders/draft.py", "from trading.orders.place import y")
+    assert circles(one, back) != []
+    assert circles(one, ("trading/orders/draft.py", "")) == []
+    # Between rooms of a package, though no two modules import each other.
+    down = ("trading/orders/place.py", "from trading.http import answers")
+    up = ("trading/http/limits.py", "from trading.orders import draft")
+    others = (("trading/http/answers.py", ""), ("trading/orders/draft.py", ""))
+    assert circles(down, up, *others) != []
+    assert circles(up, *others) == []
+
+
+def test_planted_crowd_is_found() -> None:
+    crowd = [Module(f"trading/orders/m{number}.py", "") for number in range(13)]
+    assert list(check_folders(crowd)) != []
+    assert list(check_folders(crowd[1:])) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("trading/orders/place.py", "from http import HTTPStatus", True),
+        ("ledger/services.py", "from rest_framework.response import Response", True),
+        ("persistence/faults.py", "def f():\n    from django.http import HttpRequest", True),
+        ("trading/http/orders.py", "from http import HTTPStatus", False),
+        ("trading/orders/place.py", "from common.errors import DomainError", False),
+    ],
+)
+def test_planted_http_in_a_service_is_found(path: str, source: str, found: bool) -> None:
+    assert bool(list(check_services_know_no_http(Module(path, source)))) is found
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("ledger/selectors.py", "SQL = 'SELECT 1 FROM trading_order WHERE id = 1'", True),
+        ("markets/rules.py", "SQL = 'SELECT 1 FROM markets_market JOIN ledger_account a'", True),
+        ("trading/orders/insert.py", "SQL = 'UPDATE persistence_marketcursor SET seq = 1'", True),
+        ("simulator/client.py", "SQL = 'SELECT 1 FROM trading_order'", True),
+        ("trading/selectors.py", "SQL = 'SELECT 1 FROM ledger_wallet'", False),
+        ("persistence/reading.py", "SQL = 'SELECT 1 FROM trading_order'", False),
+        ("ledger/selectors.py", '"Orders are FROM trading_order, says this docstring."', False),
+    ],
+)
+def test_planted_table_of_another_floor_is_found(path: str, source: str, found: bool) -> None:
+    assert bool(list(check_tables(Module(path, source)))) is found
 
 
 def planted_impurity(source: str) -> list[str]:
@@ -275,9 +358,9 @@ def test_planted_second_writer_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("persistence/projection/projectors.py", "SQL = 'UPDATE trading_order SET status = 1'"),
+        ("persistence/projection/orders.py", "SQL = 'UPDATE trading_order SET status = 1'"),
         (
-            "persistence/projection/projectors.py",
+            "persistence/projection/orders.py",
             "Order.objects.filter(pk=1).update(status='open')",
         ),
         ("trading/intake.py", "SQL = 'INSERT INTO trading_order (id) VALUES (1)'"),
@@ -287,7 +370,7 @@ def test_planted_second_writer_is_found(path: str, source: str) -> None:
         ("trading/services.py", "orders = Order.objects.filter(x=1)\nn = orders.count()"),
         ("trading/services.py", "def f(outbox: OutboxCommand):\n    outbox.save()"),
         ("trading/services.py", "def f(word: OrderType, q: dict):\n    q.update(a=word)"),
-        ("trading/models.py", '"""UPDATE trading_order is what ledger does."""'),
+        ("trading/models.py", '"""UPDATE trading_order is what persistence does."""'),
     ],
 )
 def test_writing_in_order_passes(path: str, source: str) -> None:
@@ -302,8 +385,8 @@ def test_writing_in_order_passes(path: str, source: str) -> None:
         ("persistence/tasks.py", "client.execute_command('XADD', name, '*')"),
         ("trading/services.py", "SCRIPT = \"redis.call('xadd', KEYS[1], '*')\""),
         ("matching/runtime/loop.py", "pipe.xadd(input_stream(market), {b'command': data})"),
-        ("trading/prices.py", "NAME = 'orders:input:{BTC-PERP}'"),
-        ("trading/prices.py", "NAME = f'orders:output:{{{market_id}}}'"),
+        ("prices/pump.py", "NAME = 'orders:input:{BTC-PERP}'"),
+        ("prices/pump.py", "NAME = f'orders:output:{{{market_id}}}'"),
     ],
 )
 def test_planted_writer_of_streams_is_found(path: str, source: str) -> None:

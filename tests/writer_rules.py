@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture_rules import Module, words
+from tests.architecture_rules import Module, rule_for, words
 
-LEDGER_ROWS = (
+ENGINE_ROWS = (
     "Order",
     "Fill",
     "Candle",
@@ -20,7 +20,9 @@ LEDGER_ROWS = (
     "Settlement",
     "Countdown",
 )
-TABLES = "|".join(f"trading_{row.lower()}" for row in LEDGER_ROWS)
+TABLES = "|".join(
+    f"{'markets' if row == 'MarketStatus' else 'trading'}_{row.lower()}" for row in ENGINE_ROWS
+)
 
 _CHANGES = words(
     "save asave update aupdate bulk_update abulk_update delete adelete _raw_delete"
@@ -30,7 +32,7 @@ _INSERTS = words("create acreate bulk_create abulk_create get_or_create aget_or_
 _RELATED = {"orders": "Order", "fills": "Fill", "positions": "Position"}
 
 # A table is named as it is, or through the model: f"UPDATE {Order._meta.db_table} …".
-_TABLE = rf'"?\{{?(?:{TABLES}|(?:{"|".join(LEDGER_ROWS)})\._meta)\b'
+_TABLE = rf'"?\{{?(?:{TABLES}|(?:{"|".join(ENGINE_ROWS)})\._meta)\b'
 _SQL_CHANGE = re.compile(
     rf"\b(?:UPDATE(?:\s+ONLY)?|DELETE\s+FROM(?:\s+ONLY)?|TRUNCATE(?:\s+TABLE)?|MERGE\s+INTO)\s+"
     rf"(?:public\.)?{_TABLE}",
@@ -43,15 +45,15 @@ _SQL_UPSERT = re.compile(
 
 
 def check_one_writer(module: Module) -> Iterator[str]:
-    """Rows of orders, fills, positions and market status change in `ledger` alone; the one insert
-    elsewhere is of orders, by `trading`.
+    """Rows of orders, fills, positions and market status change in `persistence` alone; the one
+    insert elsewhere is of orders, by `trading`, and a market is born with its status.
     """
-    if module.within("ledger"):
+    if module.within("persistence"):
         return
     yield from _orm_writes(module)
     for node, text in strings(module):
         if _SQL_CHANGE.search(text) or _SQL_UPSERT.search(text):
-            yield module.at(node, "changes rows that only ledger changes")
+            yield module.at(node, "changes rows that only persistence changes")
         insert = _SQL_INSERT.search(text)
         if insert and not (module.within("trading") and "rder" in insert[1].lower()):
             yield module.at(node, "inserts rows that are not its own")
@@ -66,8 +68,11 @@ def _orm_writes(module: Module) -> Iterator[str]:
         if row is None:
             continue
         if node.func.attr in _CHANGES:
-            yield module.at(node, f"{row}: .{node.func.attr}() belongs to ledger")
-        elif node.func.attr in _INSERTS and not (row == "Order" and module.within("trading")):
+            yield module.at(node, f"{row}: .{node.func.attr}() belongs to persistence")
+        elif node.func.attr in _INSERTS and not (
+            (row == "Order" and module.within("trading"))
+            or (row == "MarketStatus" and module.name == "markets.signals")
+        ):
             yield module.at(node, f"{row}: .{node.func.attr}() is not for this package")
 
 
@@ -76,7 +81,7 @@ def _row_behind(node: ast.expr, tainted: dict[str, str]) -> str | None:
     while True:
         match node:
             case ast.Attribute():
-                if node.attr in LEDGER_ROWS:
+                if node.attr in ENGINE_ROWS:
                     return node.attr
                 if node.attr in _RELATED:
                     return _RELATED[node.attr]
@@ -86,7 +91,7 @@ def _row_behind(node: ast.expr, tainted: dict[str, str]) -> str | None:
             case ast.Subscript() | ast.Await():
                 node = node.value
             case ast.Name():
-                return node.id if node.id in LEDGER_ROWS else tainted.get(node.id)
+                return node.id if node.id in ENGINE_ROWS else tainted.get(node.id)
             case _:
                 return None
 
@@ -101,7 +106,7 @@ def _names_of_rows(module: Module) -> dict[str, str]:
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if alias.asname and alias.name in LEDGER_ROWS
+        if alias.asname and alias.name in ENGINE_ROWS
     }
     tainted: dict[str, str] = dict(aliases)
     for _ in range(3):  # rows of rows: a = Order.objects; b = a.filter(); for c in b
@@ -122,7 +127,7 @@ def _bindings(node: ast.AST, tainted: dict[str, str]) -> Iterator[tuple[str, str
         case ast.comprehension(target=ast.Name(id=name), iter=value):
             source = value
         case ast.arg(arg=name, annotation=annotation) if annotation is not None:
-            for row in LEDGER_ROWS:
+            for row in ENGINE_ROWS:
                 if re.search(rf"(?<![\w]){row}\b", ast.unparse(annotation)):
                     yield name, row
             return
@@ -141,6 +146,28 @@ def _is_plain_value(node: ast.expr | None) -> bool:
         and node.func.attr in {"count", "exists", "aggregate", "values_list", "acount", "aexists"}
     )
 
+
+# --- tables ---------------------------------------------------------------------------------------
+
+_NAMED_TABLE = re.compile(
+    r"\b(?:FROM|JOIN|INTO|UPDATE|ONLY|TABLE|COPY|USING)\s+(?:ONLY\s+)?(?:public\.)?\"?"
+    r"(trading|ledger|markets|accounts|prices|persistence|console)_(\w+)",
+    re.IGNORECASE,
+)
+
+
+def check_tables(module: Module) -> Iterator[str]:
+    """SQL names tables of its own app or of a floor that it may import."""
+    rule = rule_for(module)
+    if rule is None:
+        return
+    for node, text in strings(module):
+        for app, table in _NAMED_TABLE.findall(text):
+            if app != module.name.split(".")[0] and app not in rule.ours:
+                yield module.at(node, f"{rule.package} may not name the table {app}_{table}")
+
+
+# --- streams --------------------------------------------------------------------------------------
 
 INPUT_WRITER = "trading.commands.publisher"
 # Scripts that check and write at once; the engine's own one on its input only moves its clock.

@@ -1,14 +1,12 @@
 """Fee tiers of traders. Nobody sets what they pay themselves: operators may trade, too."""
 
-from http import HTTPStatus
-
 from accounts.models import User
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from trading.models import FeeTier, UserFeeTier
 
 
 def assign_fee_tier(row: UserFeeTier, by: User) -> None:
-    """Save who is in which tier. Raises ApiError for the operator's own."""
+    """Save who is in which tier. Raises DomainError for the operator's own."""
     check_not_own(row.user_id, by)
     row.assigned_by = by
     row.save()
@@ -17,7 +15,7 @@ def assign_fee_tier(row: UserFeeTier, by: User) -> None:
 def check_not_own(user_id: int, by: User) -> None:
     if user_id == by.pk:
         message = "Your own fee tier is for another operator to set."
-        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_FEE_TIER", message, "user")
+        raise DomainError(ErrorCode.OWN_FEE_TIER, message, "user")
 
 
 def is_member(tier: FeeTier, by: User) -> bool:

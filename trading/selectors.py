@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import msgspec
 from django.db.models import QuerySet
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.http.windows import Window, window_of_keys
 from common.postgres import read_all
 from common.redis_client import request_redis_client
@@ -85,7 +84,7 @@ def _standing(
 
 
 def order_of_user(user_id: int, order_id: int) -> Order:
-    """Raises ApiError 404; an order of somebody else is none."""
+    """Raises DomainError 404; an order of somebody else is none."""
     order = Order.objects.filter(pk=order_id, user_id=user_id).first()
     if order is None:
         raise _no_such_order()
@@ -115,7 +114,7 @@ SELECT id, user_id, market_id, status FROM trading_order WHERE id = ANY(%s::bigi
 """
 
 
-def order_states(asked: Sequence[tuple[int, int]]) -> list[OrderState | ApiError]:
+def order_states(asked: Sequence[tuple[int, int]]) -> list[OrderState | DomainError]:
     """What `order_of_user` would answer or raise for each user and order id. In one query: every
     cancel asks."""
     order_ids = {order_id for _, order_id in asked if order_id <= MAX_ID}
@@ -131,9 +130,9 @@ def order_states(asked: Sequence[tuple[int, int]]) -> list[OrderState | ApiError
     ]
 
 
-def _no_such_order() -> ApiError:
+def _no_such_order() -> DomainError:
     """The same for an order of somebody else: what others do is nobody's to find out."""
-    return ApiError(HTTPStatus.NOT_FOUND, "ORDER_NOT_FOUND", "There is no such order.")
+    return DomainError(ErrorCode.ORDER_NOT_FOUND, "There is no such order.")
 
 
 EVER = Window(None, None)

@@ -6,7 +6,6 @@ every process (`accounts.access.refusals`).
 
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 
 from accounts.access.refusals import refusals
 from accounts.access.tokens import AccessClaims, read_access
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 
 VERIFIED_TOKENS_MAX = 10_000
 
@@ -46,7 +45,7 @@ class _VerifiedTokens:
         self._known: dict[str, AccessClaims] = {}
 
     def claims(self, token: str) -> AccessClaims:
-        """Raises ApiError for a token that is forged, expired or of another kind."""
+        """Raises DomainError for a token that is forged, expired or of another kind."""
         known = self._known.get(token)
         if known is not None:
             if time.time() < known.expires_s:
@@ -63,20 +62,20 @@ _verified_tokens = _VerifiedTokens()
 
 
 def authenticate_token(token: str) -> TokenUser:
-    """The user of an access token. Raises ApiError; the feeds and the fast path use it too."""
+    """The user of an access token. Raises DomainError; the feeds and the fast path use it too."""
     claims = _verified_tokens.claims(token)
     refusals.check(claims.user_id, claims.session_id)
     return TokenUser(claims.user_id, claims.session_id)
 
 
 def token_user(header: str) -> TokenUser | None:
-    """Of an Authorization header; None without one. Raises ApiError."""
+    """Of an Authorization header; None without one. Raises DomainError."""
     if not header:
         return None
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         message = "Send the header as 'Authorization: Bearer <token>'."
-        raise ApiError(HTTPStatus.UNAUTHORIZED, "TOKEN_INVALID", message)
+        raise DomainError(ErrorCode.TOKEN_INVALID, message)
     return authenticate_token(token.strip())
 
 

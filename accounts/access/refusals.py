@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
 import redis
@@ -26,7 +25,7 @@ import structlog
 
 from accounts.access.tokens import access_lifetime
 from accounts.models import Session, User
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.redis_client import request_redis_client
 
 POSTGRES_REFRESH_S = 15.0
@@ -50,7 +49,7 @@ class Refusals:
         self._lock = threading.Lock()
 
     def check(self, user_id: int, session_id: int) -> None:
-        """Raises ApiError for the refused, and what Postgres raises while it is away."""
+        """Raises DomainError for the refused, and what Postgres raises while it is away."""
         self._refresh()
         if user_id in self._suspended:
             raise account_suspended()
@@ -136,14 +135,14 @@ def refused_until_ms(ended_at: datetime) -> int:
     return int((ended_at + access_lifetime()).timestamp() * 1000) + 1
 
 
-def account_suspended() -> ApiError:
+def account_suspended() -> DomainError:
     message = "This account is suspended. Ask the operator."
-    return ApiError(HTTPStatus.FORBIDDEN, "ACCOUNT_SUSPENDED", message)
+    return DomainError(ErrorCode.ACCOUNT_SUSPENDED, message)
 
 
-def session_ended() -> ApiError:
+def session_ended() -> DomainError:
     message = "This session has ended. Sign in again with POST /auth/signin."
-    return ApiError(HTTPStatus.UNAUTHORIZED, "SESSION_ENDED", message)
+    return DomainError(ErrorCode.SESSION_ENDED, message)
 
 
 def _now_ms() -> int:

@@ -24,7 +24,7 @@ from accounts.access.tokens import (
     refresh_token,
 )
 from accounts.models import EndReason, Session, User
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 
 OPEN_SESSIONS_MAX = 50  # of one user; the one that was used longest ago goes
 CLIENT_LENGTH_MAX = 200
@@ -70,7 +70,7 @@ def open_session(user: User, origin: Origin) -> Tokens:
 
 def renew_session(refresh: str) -> Tokens:
     """Trade a refresh token for a new pair. Each works once; one that comes again ends its
-    session. Raises ApiError."""
+    session. Raises DomainError."""
     claims = read_refresh(refresh)
     user = User.objects.filter(pk=claims.user_id).first()
     if user is None:
@@ -93,7 +93,7 @@ def renew_session(refresh: str) -> Tokens:
 
 
 def sign_out(refresh: str) -> None:
-    """End the session of a refresh token that would still renew it. Raises ApiError."""
+    """End the session of a refresh token that would still renew it. Raises DomainError."""
     claims = read_refresh(refresh)
     current = open_sessions(claims.user_id).filter(
         pk=claims.session_id, refresh_hash=claims.token_hash
@@ -103,10 +103,10 @@ def sign_out(refresh: str) -> None:
 
 
 def end_own_session(user_id: int, session_id: int) -> None:
-    """One of the user's own. Raises ApiError where there is none that is open."""
+    """One of the user's own. Raises DomainError where there is none that is open."""
     own = open_sessions(user_id).filter(pk=session_id)
     if not _end(own.values_list("pk", flat=True), EndReason.ENDED_BY_USER):
-        raise ApiError(404, "SESSION_NOT_FOUND", "You have no open session of this id.")
+        raise DomainError(ErrorCode.SESSION_NOT_FOUND, "You have no open session of this id.")
 
 
 def end_sessions_of(user_id: int, reason: EndReason, keep: int | None = None) -> int:
@@ -118,9 +118,9 @@ def end_sessions_of(user_id: int, reason: EndReason, keep: int | None = None) ->
 
 
 def end_session(session: Session) -> None:
-    """By an operator. Raises ApiError."""
+    """By an operator. Raises DomainError."""
     if not _end([session.pk], EndReason.ENDED_BY_OPERATOR):
-        raise ApiError(409, "SESSION_NOT_OPEN", "This session is not open any more.")
+        raise DomainError(ErrorCode.SESSION_NOT_OPEN, "This session is not open any more.")
 
 
 def open_sessions(user_id: int) -> QuerySet[Session]:

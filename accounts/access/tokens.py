@@ -10,14 +10,13 @@ when it comes again.
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from matching.messages.limits import MAX_ID
 
 TOKEN_LENGTH_MAX = 2_000
@@ -61,7 +60,7 @@ def refresh_token(user_id: int, session_id: int) -> tuple[str, str]:
 
 
 def read_access(token: str) -> AccessClaims:
-    """Raises ApiError for a token that is forged, expired or of another kind."""
+    """Raises DomainError for a token that is forged, expired or of another kind."""
     if len(token) > TOKEN_LENGTH_MAX:
         raise token_invalid()
     try:
@@ -73,13 +72,13 @@ def read_access(token: str) -> AccessClaims:
         )
     except ExpiredTokenError as error:
         message = "The token has expired. Get a new one from POST /auth/refresh."
-        raise ApiError(HTTPStatus.UNAUTHORIZED, "TOKEN_EXPIRED", message) from error
+        raise DomainError(ErrorCode.TOKEN_EXPIRED, message) from error
     except (TokenError, KeyError, TypeError, ValueError) as error:
         raise token_invalid() from error
 
 
 def read_refresh(token: str) -> RefreshClaims:
-    """Raises ApiError."""
+    """Raises DomainError."""
     if len(token) > TOKEN_LENGTH_MAX:
         raise refresh_invalid()
     try:
@@ -93,14 +92,14 @@ def read_refresh(token: str) -> RefreshClaims:
         raise refresh_invalid() from error
 
 
-def token_invalid() -> ApiError:
+def token_invalid() -> DomainError:
     message = "The token is not valid here. Get one from POST /auth/signin."
-    return ApiError(HTTPStatus.UNAUTHORIZED, "TOKEN_INVALID", message)
+    return DomainError(ErrorCode.TOKEN_INVALID, message)
 
 
-def refresh_invalid() -> ApiError:
+def refresh_invalid() -> DomainError:
     message = "The refresh token is not valid any more. Sign in again with POST /auth/signin."
-    return ApiError(HTTPStatus.UNAUTHORIZED, "REFRESH_INVALID", message, "refresh")
+    return DomainError(ErrorCode.REFRESH_INVALID, message, "refresh")
 
 
 def _signed(token: Token, user_id: int, session_id: int) -> str:

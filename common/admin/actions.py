@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 
 from common.admin.base import BaseAdmin
 from common.admin.record_urls import url_of
-from common.errors import ApiError
+from common.errors import DomainError
 
 ROWS_MAX = 500
 
@@ -59,7 +59,7 @@ def ask_form_then_run(
     """For what needs more than a yes: one row, and a form that is asked again until it is valid.
 
     ``form_of``  what was posted or None, and the row, make the form
-    ``service``  takes the row and what the form says; an ApiError is shown on the form
+    ``service``  takes the row and what the form says; a DomainError is shown on the form
     ``done``     what the service did, from what the form says
     """
     chosen = list(rows[:2])
@@ -71,7 +71,7 @@ def ask_form_then_run(
     if form.is_valid():
         try:
             service(row, form.cleaned_data)
-        except ApiError as error:
+        except DomainError as error:
             form.add_error(None, error.message)
         else:
             words = done(form.cleaned_data)
@@ -115,7 +115,7 @@ def _run(
     for row in rows:
         try:
             service(row)
-        except ApiError as error:
+        except DomainError as error:
             messages.error(request, f"{row}: {error.message}")
             continue
         model_admin.log_change(request, row, done)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from http import HTTPStatus
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -18,7 +17,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from common.errors import ApiError, invalid, unknown
+from common.errors import DomainError, ErrorCode, invalid, unknown
 
 DEPTH_MAX = 32
 
@@ -27,12 +26,12 @@ AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
-class GivenTwice(ApiError):
+class GivenTwice(DomainError):
     """An object of the body has a key twice; ``field`` leads to it."""
 
     def __init__(self, field: str, known: Iterable[str] = ()) -> None:
         error = unknown(field, f"{field} is given twice: give it once", known)
-        super().__init__(error.status, error.code, error.message, field)
+        super().__init__(error.code, error.message, field)
         self.path = field
 
     def among(self, kind: type[msgspec.Struct]) -> "GivenTwice":
@@ -41,14 +40,14 @@ class GivenTwice(ApiError):
         return GivenTwice(self.path, () if "[" in outer else _known_at(kind, outer))
 
 
-def malformed(message: str) -> ApiError:
-    return ApiError(HTTPStatus.BAD_REQUEST, "MALFORMED_JSON", message)
+def malformed(message: str) -> DomainError:
+    return DomainError(ErrorCode.MALFORMED_JSON, message)
 
 
 def decode_json(body: bytes) -> Any:
     """JSON with numbers kept to the last digit: whole ones as int, others as Decimal.
 
-    Raises ApiError for what is no JSON, for what JSON allows but Postgres can't store, and for a
+    Raises DomainError for what is no JSON, for what JSON allows but Postgres can't store, and for a
     key given twice, of which one would be dropped.
     """
     try:
@@ -75,7 +74,7 @@ def _short(error: Exception) -> str:
 
 
 def _count_keys(data: Any) -> int:
-    """Of all objects in it. Raises ApiError where they are nested too deep."""
+    """Of all objects in it. Raises DomainError where they are nested too deep."""
     keys = 0
     level = [data] if isinstance(data, (dict, list)) else []
     for _ in range(DEPTH_MAX):
@@ -154,7 +153,7 @@ def _decode_object(body: bytes) -> dict[str, Any]:
 
 
 def parse_body(request: Request, kind: type[AnyStruct]) -> AnyStruct:
-    """The body as a typed struct. Raises ApiError naming the field that is wrong."""
+    """The body as a typed struct. Raises DomainError naming the field that is wrong."""
     try:
         data = request.data
     except GivenTwice as error:
@@ -173,7 +172,7 @@ def read_body(body: bytes, kind: type[AnyStruct]) -> AnyStruct:
 
 
 def to_struct(data: Any, kind: type[AnyStruct]) -> AnyStruct:
-    """Decoded JSON as a typed struct. Raises ApiError naming the field that is wrong."""
+    """Decoded JSON as a typed struct. Raises DomainError naming the field that is wrong."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
@@ -184,7 +183,7 @@ def _refuse_unreadable_length(request: Request) -> None:
     announced = request.META.get("CONTENT_LENGTH") or ""
     if request.META.get("HTTP_TRANSFER_ENCODING") or (announced and not announced.isdecimal()):
         message = "Send the body whole, with its Content-Length."
-        raise ApiError(HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", message)
+        raise DomainError(ErrorCode.LENGTH_REQUIRED, message)
 
 
 _MISSING = re.compile(r"^Object missing required field `([^`]*)`")
@@ -203,13 +202,13 @@ _IN_WORDS = {
 }
 
 
-def _from_msgspec(text: str, kind: type[msgspec.Struct]) -> ApiError:
+def _from_msgspec(text: str, kind: type[msgspec.Struct]) -> DomainError:
     """msgspec's complaint in the API's words."""
     at = _AT.search(text)
     field = at.group(1) if at else None
     if missing := _MISSING.match(text):
         name = f"{field}.{missing.group(1)}" if field else missing.group(1)
-        return invalid(name, f"Give {name}.", "MISSING_FIELD")
+        return invalid(name, f"Give {name}.", ErrorCode.MISSING_FIELD)
     if extra := _UNKNOWN.match(text[: at.start()] if at else text):
         name = f"{field}.{extra.group(1)[:64]}" if field else extra.group(1)[:64]
         return unknown(name, "Unknown field", _known_at(kind, field or ""))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from rest_framework.request import Request
 
-from common.errors import ApiError, unknown
+from common.errors import DomainError, unknown
 
 AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
 
@@ -44,7 +44,7 @@ def _check_query(request: Request, known: Sequence[str]) -> None:
             raise _refused(name, f"{name} is given {len(values)} times", known)
 
 
-def _refused(name: str, what: str, known: Sequence[str]) -> ApiError:
+def _refused(name: str, what: str, known: Sequence[str]) -> DomainError:
     if not known:
         what = "This call takes no parameters: leave it out"
     return unknown(name[:NAME_SHOWN_MAX], what, known)

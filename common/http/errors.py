@@ -1,7 +1,7 @@
 """How the API answers what it can't serve: one shape of errors.
 
 Every answer that is not a success is ``{"message": what to change, "code": "UPPER_SNAKE"}``, with
-``"field"`` where one field is at fault. Services raise `ApiError`; everything else that can go
+``"field"`` where one field is at fault. Services raise `DomainError`; everything else that can go
 wrong on the way to a view is translated here.
 """
 
@@ -25,7 +25,8 @@ from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
+from common.http.statuses import body_of, status_of
 
 
 def exception_handler(
@@ -36,82 +37,78 @@ def exception_handler(
     error = to_api_error(exc)
     if error is None:
         return None
-    return Response(error.body(), status=error.status, headers=error_headers(exc, error))
+    return Response(body_of(error), status=status_of(error), headers=error_headers(exc, error))
 
 
-def error_headers(exc: Exception, error: ApiError) -> dict[str, str]:
+def error_headers(exc: Exception, error: DomainError) -> dict[str, str]:
     """What the answer of an error carries besides its body."""
     headers: dict[str, str] = {}
     if isinstance(exc, exceptions.APIException) and (wait := getattr(exc, "wait", None)):
         headers["Retry-After"] = str(int(wait) + 1)
-    if error.status == HTTPStatus.UNAUTHORIZED:
+    if status_of(error) == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return headers
 
 
-def to_api_error(exc: Exception) -> ApiError | None:
+def to_api_error(exc: Exception) -> DomainError | None:
     """The error an exception means to the sender; None where only the server is to blame."""
-    if isinstance(exc, ApiError):
+    if isinstance(exc, DomainError):
         return exc
     if isinstance(exc, exceptions.APIException):
         return _from_drf(exc)
     if isinstance(exc, ModelValidationError):
         return _from_model_validation(exc)
-    for kinds, status, code, message in _PLAIN_ERRORS:
+    for kinds, code, message in _PLAIN_ERRORS:
         if isinstance(exc, kinds):
-            return ApiError(status, code, message)
+            return DomainError(code, message)
     return None
 
 
-_PLAIN_ERRORS: list[tuple[tuple[type[Exception], ...], HTTPStatus, str, str]] = [
-    ((Http404,), HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here."),
-    ((PermissionDenied,), HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is not yours to do."),
+_PLAIN_ERRORS: list[tuple[tuple[type[Exception], ...], ErrorCode, str]] = [
+    ((Http404,), ErrorCode.NOT_FOUND, "There is nothing here."),
+    ((PermissionDenied,), ErrorCode.FORBIDDEN, "This is not yours to do."),
     (
         (RequestDataTooBig,),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "PAYLOAD_TOO_LARGE",
+        ErrorCode.PAYLOAD_TOO_LARGE,
         f"Send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.",
     ),
     (
         (BadRequest, SuspiciousOperation, UnreadablePostError),
-        HTTPStatus.BAD_REQUEST,
-        "BAD_REQUEST",
+        ErrorCode.BAD_REQUEST,
         "The request could not be read.",
     ),
     (
         (OperationalError, InterfaceError),
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "DATABASE_UNAVAILABLE",
+        ErrorCode.DATABASE_UNAVAILABLE,
         "The database does not answer. Try again shortly.",
     ),
     (
         (redis.RedisError,),
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "REDIS_UNAVAILABLE",
+        ErrorCode.REDIS_UNAVAILABLE,
         "Live market data is not available. Try again shortly.",
     ),
 ]
 
 _DRF_CODES = {
-    "parse_error": "MALFORMED_JSON",
-    "throttled": "TOO_MANY_REQUESTS",
-    "permission_denied": "FORBIDDEN",
+    "parse_error": ErrorCode.MALFORMED_JSON,
+    "throttled": ErrorCode.TOO_MANY_REQUESTS,
+    "permission_denied": ErrorCode.FORBIDDEN,
 }
 
 
-def _from_drf(exc: exceptions.APIException) -> ApiError:
+def _from_drf(exc: exceptions.APIException) -> DomainError:
     if isinstance(exc, exceptions.ValidationError):
         field, message = _first_detail(exc.detail)
-        return ApiError(exc.status_code, "INVALID_FIELD", message, field)
+        return DomainError(ErrorCode.INVALID_FIELD, message, field)
     if isinstance(exc, exceptions.NotAuthenticated):
         message = "Sign in and send the header 'Authorization: Bearer <token>'."
-        return ApiError(exc.status_code, "NOT_AUTHENTICATED", message)
+        return DomainError(ErrorCode.NOT_AUTHENTICATED, message)
     if isinstance(exc, exceptions.UnsupportedMediaType):
         message = "Send JSON with the header 'Content-Type: application/json'."
-        return ApiError(exc.status_code, "UNSUPPORTED_MEDIA_TYPE", message)
+        return DomainError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
     drf_code = exc.get_codes()
     code = drf_code if isinstance(drf_code, str) else exc.default_code
-    return ApiError(exc.status_code, _DRF_CODES.get(code, code.upper()), str(exc.detail))
+    return DomainError(_DRF_CODES.get(code) or ErrorCode(code.upper()), str(exc.detail))
 
 
 def _first_detail(detail: Any, field: str | None = None) -> tuple[str | None, str]:
@@ -124,18 +121,20 @@ def _first_detail(detail: Any, field: str | None = None) -> tuple[str | None, st
     return field, str(detail)
 
 
-def _from_model_validation(exc: ModelValidationError) -> ApiError:
+def _from_model_validation(exc: ModelValidationError) -> DomainError:
     if hasattr(exc, "error_dict"):
         name, messages = next(iter(exc.message_dict.items()))
         field = None if name == "__all__" else name
-        return ApiError(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", messages[0], field)
-    return ApiError(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", exc.messages[0])
+        return DomainError(ErrorCode.INVALID_FIELD, messages[0], field)
+    return DomainError(ErrorCode.INVALID_FIELD, exc.messages[0])
 
 
-def json_response(error: ApiError) -> HttpResponse:
+def json_response(error: DomainError) -> HttpResponse:
     """The error as an answer of a view that is not DRF's."""
     return HttpResponse(
-        msgspec.json.encode(error.body()), status=error.status, content_type="application/json"
+        msgspec.json.encode(body_of(error)),
+        status=status_of(error),
+        content_type="application/json",
     )
 
 
@@ -147,34 +146,32 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _of_admin(request):
         return defaults.bad_request(request, exception)
     message = "The request could not be read. Check its host name, path and length."
-    return json_response(
-        to_api_error(exception) or ApiError(HTTPStatus.BAD_REQUEST, "BAD_REQUEST", message)
-    )
+    return json_response(to_api_error(exception) or DomainError(ErrorCode.BAD_REQUEST, message))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _of_admin(request):
         return defaults.permission_denied(request, exception)
-    return json_response(ApiError(HTTPStatus.FORBIDDEN, "FORBIDDEN", "This is not yours to do."))
+    return json_response(DomainError(ErrorCode.FORBIDDEN, "This is not yours to do."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _of_admin(request):
         return defaults.page_not_found(request, exception)
     message = "There is nothing at this path. See /docs; paths have no trailing slash."
-    return json_response(ApiError(HTTPStatus.NOT_FOUND, "NOT_FOUND", message))
+    return json_response(DomainError(ErrorCode.NOT_FOUND, message))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     exception = sys.exc_info()[1]
     error = to_api_error(exception) if isinstance(exception, Exception) else None
-    if error is not None and error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if error is not None and status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
         return json_response(error)
     if _of_admin(request):
         return defaults.server_error(request)
     return json_response(internal_error())
 
 
-def internal_error() -> ApiError:
+def internal_error() -> DomainError:
     message = "Something broke on our side; it is logged. Try again shortly."
-    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", message)
+    return DomainError(ErrorCode.INTERNAL_ERROR, message)

@@ -17,7 +17,7 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def query_int(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
-    """A whole number from the query string. Raises ApiError."""
+    """A whole number from the query string. Raises DomainError."""
     text = request.query_params.get(name)
     if text is None:
         return default
@@ -27,7 +27,7 @@ def query_int(request: Request, name: str, default: int, minimum: int, maximum: 
 
 
 def query_text(request: Request, name: str, length_max: int) -> str | None:
-    """Text that may be asked for in Postgres; None where it isn't given. Raises ApiError."""
+    """Text that may be asked for in Postgres; None where it isn't given. Raises DomainError."""
     text = request.query_params.get(name)
     if text is not None and not (1 <= len(text) <= length_max and "\0" not in text):
         raise invalid(name, f"{name} must have 1 to {length_max} characters, none of them NUL.")
@@ -35,7 +35,7 @@ def query_text(request: Request, name: str, length_max: int) -> str | None:
 
 
 def query_words(request: Request, name: str, known: Collection[str]) -> tuple[str, ...]:
-    """Words separated by commas; none where the parameter isn't given. Raises ApiError."""
+    """Words separated by commas; none where the parameter isn't given. Raises DomainError."""
     text = request.query_params.get(name)
     if text is None:
         return ()

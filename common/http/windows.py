@@ -51,7 +51,7 @@ class Window(NamedTuple):
 
 
 def query_window(request: Request) -> Window:
-    """Raises ApiError."""
+    """Raises DomainError."""
     asked = request.query_params
     start_ms = query_int(request, "from", 0, 0, MAX_TIME_MS)
     end_ms = query_int(request, "to", MAX_TIME_MS, 0, MAX_TIME_MS)

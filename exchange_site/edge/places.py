@@ -14,7 +14,7 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
-from common.errors import ApiError
+from common.errors import DomainError
 from common.http.addresses import address_of
 from exchange_site.edge.refusals import busy, refuse, too_many_waiting
 
@@ -95,7 +95,7 @@ class _Place:
             kind.threads, kind.name, initializer=_stand_back, initargs=(kind.niceness,)
         )
 
-    def enter(self, address: str) -> ApiError | None:
+    def enter(self, address: str) -> DomainError | None:
         """Left by whoever answers. Says why there is no room."""
         with self._lock:
             if self._taken.total() >= self._kind.waiting_max:

@@ -1,43 +1,43 @@
 """Answers that are given before anything of a request is done."""
 
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
+from common.http.statuses import body_of, status_of
 
 
-def request_timeout() -> ApiError:
+def request_timeout() -> DomainError:
     message = "The body did not arrive in time. Send the request again, whole."
-    return ApiError(HTTPStatus.REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
+    return DomainError(ErrorCode.REQUEST_TIMEOUT, message)
 
 
-def payload_too_large(bytes_max: int) -> ApiError:
+def payload_too_large(bytes_max: int) -> DomainError:
     message = f"Send at most {bytes_max} bytes."
-    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+    return DomainError(ErrorCode.PAYLOAD_TOO_LARGE, message)
 
 
-def busy() -> ApiError:
+def busy() -> DomainError:
     message = "Too many requests of this kind wait already. Try again shortly."
-    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "BUSY", message)
+    return DomainError(ErrorCode.BUSY, message)
 
 
-def too_many_waiting() -> ApiError:
+def too_many_waiting() -> DomainError:
     message = "Too many requests from this address wait already. Try again when they are answered."
-    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
+    return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 
 async def refuse(
-    send: Any, error: ApiError, *headers: tuple[bytes, bytes], is_last: bool = True
+    send: Any, error: DomainError, *headers: tuple[bytes, bytes], is_last: bool = True
 ) -> None:
     """``is_last`` False leaves the answer open, whole as it is: the server doesn't close yet."""
-    body = msgspec.json.encode(error.body())
+    body = msgspec.json.encode(body_of(error))
     head = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
         *headers,
     ]
-    await send({"type": "http.response.start", "status": error.status, "headers": head})
+    await send({"type": "http.response.start", "status": status_of(error), "headers": head})
     await send({"type": "http.response.body", "body": body, "more_body": not is_last})

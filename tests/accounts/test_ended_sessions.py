@@ -22,7 +22,7 @@ from accounts.access.refusals import (
 from accounts.access.tokens import read_access
 from accounts.models import EndReason, Session, User
 from accounts.services import resume_user, suspend_user
-from common.errors import ApiError
+from common.errors import DomainError
 from tests.trading.client import PASSWORD, Api, make_trader
 
 pytestmark = pytest.mark.django_db
@@ -135,7 +135,7 @@ def test_other_processes_learn_of_an_ended_session_within_seconds(
     now = time.monotonic()
     Api().post("/auth/signout", {"refresh": trader.refresh})
     monkeypatch.setattr(refusals_module.time, "monotonic", lambda: now + REDIS_REFRESH_S + 0.1)
-    with pytest.raises(ApiError, match="has ended"):
+    with pytest.raises(DomainError, match="has ended"):
         elsewhere.check(claims.user_id, claims.session_id)
     assert REDIS_REFRESH_S <= 5
 
@@ -153,7 +153,7 @@ def test_without_redis_they_learn_of_it_from_postgres(monkeypatch: pytest.Monkey
     now = time.monotonic()
     Api().post("/auth/signout", {"refresh": trader.refresh})
     monkeypatch.setattr(refusals_module.time, "monotonic", lambda: now + POSTGRES_REFRESH_S + 0.1)
-    with pytest.raises(ApiError, match="has ended"):
+    with pytest.raises(DomainError, match="has ended"):
         elsewhere.check(claims.user_id, claims.session_id)
 
 
@@ -168,7 +168,7 @@ def test_a_redis_that_forgot_takes_no_refusal_back(
     now = time.monotonic()
     for later in (0.0, REDIS_REFRESH_S + 0.1):
         monkeypatch.setattr(refusals_module.time, "monotonic", lambda at=now + later: at)
-        with pytest.raises(ApiError, match="has ended"):
+        with pytest.raises(DomainError, match="has ended"):
             elsewhere.check(claims.user_id, claims.session_id)
         redis_db.flushdb()
 

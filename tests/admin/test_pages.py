@@ -32,7 +32,8 @@ ClientOf = Callable[[str], Client]
 Rows = Callable[[], AbstractContextManager[Market]]
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-OURS = [m for m in MODELS if m._meta.app_label in {"accounts", "trading", "ledger"}]
+APPS = ("accounts", "markets", "trading", "prices", "ledger", "persistence")
+OURS = [m for m in MODELS if m._meta.app_label in APPS]
 EDITED = {
     "accounts.User",
     "markets.Market",
@@ -53,11 +54,7 @@ def get(client: Client, url: str) -> str:
 def test_every_model_of_ours_has_a_page() -> None:
     from django.apps import apps
 
-    ours = [
-        m
-        for app in ("accounts", "trading", "ledger")
-        for m in apps.get_app_config(app).get_models()
-    ]
+    ours = [m for app in APPS for m in apps.get_app_config(app).get_models()]
     # The admin knows no keys of several columns; what candles say is public.
     assert set(ours) - {Candle} == set(OURS)
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import InterfaceError, OperationalError
 
 from accounts.access.authentication import TokenUser
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from feeds import connection as connection_module
 from feeds import identity
 from feeds.connection import Connection
@@ -121,7 +121,7 @@ def test_a_token_that_ends_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ends(talk: Talk) -> None:
         await talk.checked_again()
         assert talk.hub.accounts.accounts == [7]
-        talk.answer = ApiError(401, "TOKEN_EXPIRED", "The token has expired.")
+        talk.answer = DomainError(ErrorCode.TOKEN_EXPIRED, "The token has expired.")
         await talk.until(lambda: talk.heard("TOKEN_EXPIRED"))
         assert talk.hub.accounts.accounts == []
         seen, said = talk.checks, len(talk.sent)

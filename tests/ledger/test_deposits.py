@@ -3,7 +3,7 @@ import json
 import pytest
 from rest_framework.test import APIClient
 
-from common.errors import ApiError
+from common.errors import DomainError
 from ledger import services
 from ledger.models import Deposit, DepositStatus, JournalEntry, Posting, Wallet
 from markets.conversions import units_text
@@ -122,7 +122,7 @@ def test_a_wallet_is_filled_to_the_brim_counting_what_is_held(alice, held_units,
             lambda: services.deposit(alice.pk, room + 1),
             lambda: services.approve_deposit(requested.pk, operator.pk),
         ):
-            with pytest.raises(ApiError) as refused:
+            with pytest.raises(DomainError) as refused:
                 call()
             assert refused.value.code == "WALLET_FULL"
             assert f"deposit at most {units_text(room)}" in refused.value.message
@@ -147,7 +147,7 @@ def test_without_self_onramp_an_operator_decides(alice, approval):
     assert JournalEntry.objects.count() == 1
     deposit = Deposit.objects.get()
     assert (deposit.decided_by, deposit.status) == (operator, DepositStatus.APPROVED)
-    with pytest.raises(ApiError, match="is approved already"):
+    with pytest.raises(DomainError, match="is approved already"):
         services.refuse_deposit(deposit.pk, operator.pk)
     again = onramp(alice, amount=20, idempotencyKey="k")
     assert (again.status_code, json.loads(again.content)["balance"]["available"]) == (200, "20")
@@ -158,7 +158,7 @@ def test_a_refused_deposit_moves_nothing(alice, approval):
     deposit = services.deposit(alice.pk, 5).deposit
     services.refuse_deposit(deposit.pk, operator.pk)
     services.refuse_deposit(deposit.pk, operator.pk)
-    with pytest.raises(ApiError, match="is refused already"):
+    with pytest.raises(DomainError, match="is refused already"):
         services.approve_deposit(deposit.pk, operator.pk)
     assert (available(alice), JournalEntry.objects.count()) == (0, 0)
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.models import User
 from common.admin.record_urls import list_url, url_of
-from common.errors import ApiError
+from common.errors import DomainError
 from console.groups import create_groups
 from matching.messages.codec import encode_entry
 from matching.messages.streams import output_stream
@@ -77,7 +77,7 @@ def test_what_is_quarantined_is_what_the_operator_saw(world):
     fault = PersistenceFault.objects.get()
     world.redis_db.delete(output_stream(world.market_id))
     world.publish_bytes("1-0", encode_entry(world.entries[0]))
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(DomainError) as refused:
         faults.quarantine_entry(fault.pk, world.bob.pk)
     assert refused.value.code == "FAULT_CHANGED"
     faults.retry_fault(fault.pk, world.bob.pk)
@@ -89,7 +89,7 @@ def test_a_gap_has_nothing_to_quarantine(world):
     priced(world, 1)
     world.publish(priced(world, 2))
     tasks.persist_market(world.market_id)
-    with pytest.raises(ApiError, match="rebuildengine --market BTC-PERP --force"):
+    with pytest.raises(DomainError, match="rebuildengine --market BTC-PERP --force"):
         faults.quarantine_entry(PersistenceFault.objects.get().pk, world.bob.pk)
     assert rows(world)["cursor"][0] == 0
 

@@ -20,7 +20,7 @@ from django.conf import settings
 
 from accounts.access.refusals import refusals
 from accounts.models import User
-from common.errors import ApiError
+from common.errors import DomainError
 from ledger.services import deposit
 from markets.models import Market
 from markets.rules import forget_markets
@@ -216,7 +216,7 @@ class Session:
         order = self.random.choice(list(live.order_by("pk")))
         try:
             cancel_order(order.user_id, order.pk)
-        except ApiError as error:
+        except DomainError as error:
             assert error.code == "ORDER_NOT_OPEN"  # noqa: PT017  it was filled meanwhile
 
     def _move_index(self) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from msgspec import structs
 
 from accounts.models import User
-from common.errors import ApiError
+from common.errors import DomainError
 from console.health import latest
 from exchange_site.embedded.health import monitor_headers
 from ledger.models import Posting, Wallet
@@ -73,7 +73,7 @@ def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None
     assert health.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert any(f"stopped before sequence {fault.seq}" in p for p in health.json()["problems"])
     operator = User.objects.create_superuser("operator")
-    with pytest.raises(ApiError, match="not in the database"):
+    with pytest.raises(DomainError, match="not in the database"):
         faults.retry_fault(fault.pk, operator.pk)
     faults.quarantine_entry(fault.pk, operator.pk)
     fault.refresh_from_db()
@@ -81,7 +81,7 @@ def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None
     entry = QuarantinedEntry.objects.get()
     assert (entry.seq, entry.quarantined_by) == (stopped_at + 1, operator)
     assert bytes(entry.payload) == bytes(fault.payload)
-    with pytest.raises(ApiError, match="resolved already"):
+    with pytest.raises(DomainError, match="resolved already"):
         faults.quarantine_entry(fault.pk, operator.pk)
     exchange.settle()
     exchange.assert_sound()

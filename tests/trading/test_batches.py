@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from common.errors import ApiError
+from common.errors import DomainError
 from markets.models import Market, MarketStatus
 from matching.messages.commands import CancelAllOrders, PlaceOrder, SetCountdown
 from matching.messages.vocabulary import Side
@@ -222,11 +222,11 @@ def test_operators_settle_and_fund(market: Market) -> None:
     funding = services.fund_insurance(market, 5_000_000, by=None)
     assert OutboxCommand.objects.get(pk=funding).payload["amount_units"] == 5_000_000
     for wrong in (0, -1, 10**17 + 1):
-        with pytest.raises(ApiError, match="above zero"):
+        with pytest.raises(DomainError, match="above zero"):
             services.fund_insurance(market, wrong, by=None)
     for price in ("24999.55", "0", "-5", "x"):
-        with pytest.raises(ApiError, match="price"):
+        with pytest.raises(DomainError, match="price"):
             services.settle_market(market, price, by=None)
     MarketStatus.objects.update(state="SETTLED")
-    with pytest.raises(ApiError, match="settled already"):
+    with pytest.raises(DomainError, match="settled already"):
         services.settle_market(market, "25000", by=None)

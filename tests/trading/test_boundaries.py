@@ -149,12 +149,12 @@ def test_the_tier_begins_at_its_floor(market: Market) -> None:
 
 
 def test_the_largest_value_of_all(market: Market, redis_db: redis.Redis) -> None:
-    from common.errors import ApiError
+    from common.errors import DomainError
     from markets.rules import market_rules
     from trading.orders.draft import check_notional
 
     rules = market_rules("BTC-PERP")
     lots = MAX_NOTIONAL_UNITS // rules.units_per_tick_lot
     check_notional(rules, 1, lots, reduce_only=False)
-    with pytest.raises(ApiError, match="price × qty must be at most"):
+    with pytest.raises(DomainError, match="price × qty must be at most"):
         check_notional(rules, 1, lots + 1, reduce_only=False)

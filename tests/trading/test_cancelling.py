@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from common.errors import ApiError
+from common.errors import DomainError
 from markets.models import Market, MarketStatus
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, SetMarketState
 from matching.messages.vocabulary import CancelReason, MarketState
@@ -100,9 +100,9 @@ def test_protective_is_true_or_false(trader: Trader, word: str) -> None:
 def test_a_state_is_sent_and_settling_refused(market: Market, redis_db: redis.Redis) -> None:
     command_id = services.set_market_state(market, MarketState.HALTED, by=None)
     assert last_sent(redis_db) == SetMarketState(command_id=command_id, state=MarketState.HALTED)
-    with pytest.raises(ApiError, match="settled for good"):
+    with pytest.raises(DomainError, match="settled for good"):
         services.set_market_state(market, MarketState.SETTLED, by=None)
-    with pytest.raises(ApiError, match="settle it before it is delisted"):
+    with pytest.raises(DomainError, match="settle it before it is delisted"):
         services.set_market_state(market, MarketState.DELISTED, by=None)
 
 
@@ -110,12 +110,12 @@ def test_a_settled_market_is_delisted_and_nothing_else(
     market: Market, redis_db: redis.Redis
 ) -> None:
     MarketStatus.objects.update(state=MarketState.SETTLED)
-    with pytest.raises(ApiError, match="BTC-PERP is SETTLED, for good"):
+    with pytest.raises(DomainError, match="BTC-PERP is SETTLED, for good"):
         services.set_market_state(market, MarketState.ACTIVE, by=None)
     command_id = services.set_market_state(market, MarketState.DELISTED, by=None)
     assert last_sent(redis_db) == SetMarketState(command_id=command_id, state=MarketState.DELISTED)
     MarketStatus.objects.update(state=MarketState.DELISTED)
-    with pytest.raises(ApiError, match="BTC-PERP is DELISTED, for good"):
+    with pytest.raises(DomainError, match="BTC-PERP is DELISTED, for good"):
         services.set_market_state(market, MarketState.ACTIVE, by=None)
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import ApiError
+from common.errors import DomainError
+from common.http.statuses import status_of
 from markets import conversions as c
 from matching.messages.limits import MAX_MONEY_UNITS, MAX_PRICE_TICKS, MAX_SIZE_LOTS
 
@@ -36,28 +37,28 @@ def test_prices_become_ticks(value: object, ticks: int) -> None:
     "read", [lambda v: c.to_ticks(v, TICK), lambda v: c.to_lots(v, LOT), c.to_units]
 )
 def test_rubbish_is_refused(value: object, read: Callable[[object], int]) -> None:
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(DomainError) as caught:
         read(value)
-    assert caught.value.status == 400
+    assert status_of(caught.value) == 400
     assert caught.value.message
     assert caught.value.field
 
 
 def test_what_is_off_the_step_is_told_the_step() -> None:
-    with pytest.raises(ApiError, match=r"price must be a multiple of the tick 0\.1\."):
+    with pytest.raises(DomainError, match=r"price must be a multiple of the tick 0\.1\."):
         c.to_ticks("25000.05", TICK)
-    with pytest.raises(ApiError, match=r"qty must be a multiple of the lot 0\.001\."):
+    with pytest.raises(DomainError, match=r"qty must be a multiple of the lot 0\.001\."):
         c.to_lots("0.0005", LOT)
-    with pytest.raises(ApiError, match=r"amount must be a multiple of .* 0\.000001\."):
+    with pytest.raises(DomainError, match=r"amount must be a multiple of .* 0\.000001\."):
         c.to_units("0.0000001")
 
 
 def test_what_is_too_much_is_told_the_most() -> None:
-    with pytest.raises(ApiError, match="price must be at most 100000000000"):
+    with pytest.raises(DomainError, match="price must be at most 100000000000"):
         c.to_ticks("100000000000.1", TICK)
     assert c.to_ticks("100000000000", TICK) == MAX_PRICE_TICKS
     assert c.to_lots("1000000000", LOT) == MAX_SIZE_LOTS
-    with pytest.raises(ApiError, match="amount must be at most 100000000000"):
+    with pytest.raises(DomainError, match="amount must be at most 100000000000"):
         c.to_units("100000000000.000001")
 
 
@@ -105,7 +106,7 @@ def test_whole_numbers() -> None:
     assert c.to_whole("10", "leverage") == c.to_whole(10, "leverage") == 10
     assert c.to_whole(Decimal("10.0"), "leverage") == 10
     for value in ("1.5", True, "x", Decimal("1e400")):
-        with pytest.raises(ApiError):
+        with pytest.raises(DomainError):
             c.to_whole(value, "leverage")
 
 

@@ -13,7 +13,7 @@ import redis
 from django.db import IntegrityError, OperationalError, connection
 from django.db.models import Sum
 
-from common.errors import ApiError
+from common.errors import DomainError
 from common.http.bodies import to_struct
 from ledger.models import JournalEntry, Posting, Wallet
 from ledger.services import deposit
@@ -45,7 +45,7 @@ def words(results: list[Any]) -> list[str]:
         ("again" if result.repeated else "placed")
         if isinstance(result, PlacedOrder)
         else result.code
-        if isinstance(result, ApiError)
+        if isinstance(result, DomainError)
         else type(result).__name__
         for result in results
     ]

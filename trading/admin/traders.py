@@ -12,7 +12,7 @@ from accounts.display import user_column
 from accounts.models import User
 from accounts.staff.operators import operator_of
 from common.admin.base import BaseAdmin, RecordAdmin, list_link, shown, when, yes_or_no_column
-from common.errors import ApiError
+from common.errors import DomainError
 from markets.display import market_column, percent, plain_percent, rate_column
 from matching.messages.limits import PPM
 from trading import services
@@ -125,7 +125,7 @@ class UserFeeTierForm(_MemberForm):
         user: User = self.cleaned_data["user"]
         try:
             services.check_not_own(user.pk, self.operator)
-        except ApiError as error:
+        except DomainError as error:
             raise forms.ValidationError(error.message) from error
         return user
 

@@ -1,12 +1,11 @@
 """What operators do to a market. Each becomes a command to its engine."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from django.db import transaction
 
 from accounts.models import User
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from markets.config import market_config
 from markets.conversions import to_ticks
 from markets.models import LeverageTier, Market, MarketStatus
@@ -61,17 +60,17 @@ def _tier_values(tier: LeverageTier) -> dict[str, int]:
 
 @transaction.atomic
 def set_market_state(market: Market, state: MarketState, by: User | None) -> int:
-    """Pause, resume or restrict a market. Raises ApiError for a state no command leads to."""
+    """Pause, resume or restrict a market. Raises DomainError for a state no command leads to."""
     if state is MarketState.SETTLED:
         message = "A market is settled for good by a settlement, not by setting its state."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "INVALID_TRANSITION", message, "state")
+        raise DomainError(ErrorCode.INVALID_TRANSITION, message, "state")
     current = _recorded_state(market)
     if current.has_ended and (current, state) != (MarketState.SETTLED, MarketState.DELISTED):
         message = f"{market.pk} is {current}, for good."
-        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message, "state")
+        raise DomainError(ErrorCode.INVALID_TRANSITION, message, "state")
     if state is MarketState.DELISTED and current is not MarketState.SETTLED:
         message = f"{market.pk} is {current}: settle it before it is delisted."
-        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message, "state")
+        raise DomainError(ErrorCode.INVALID_TRANSITION, message, "state")
     command = SetMarketState(command_id=NOT_YET, state=state)
     return promise_command(market.pk, command, by.pk if by else None)
 
@@ -83,16 +82,16 @@ def _recorded_state(market: Market) -> MarketState:
 
 @transaction.atomic
 def settle_market(market: Market, price: object, by: User | None) -> int:
-    """Close every position at this price and the market for good. Raises ApiError, also for an
+    """Close every position at this price and the market for good. Raises DomainError, also for an
     operator with a position there: the price would be of their own choosing.
 
     ``price`` is in the quote currency, a number or its text.
     """
     if _recorded_state(market).has_ended:
         message = f"{market.pk} is settled already."
-        raise ApiError(HTTPStatus.CONFLICT, "INVALID_TRANSITION", message)
+        raise DomainError(ErrorCode.INVALID_TRANSITION, message)
     if by and selectors.open_position(by.pk, market.pk):
         message = f"You have a position in {market.pk}: another operator settles it."
-        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_POSITION", message)
+        raise DomainError(ErrorCode.OWN_POSITION, message)
     command = SettleMarket(command_id=NOT_YET, price_ticks=to_ticks(price, market.tick_size))
     return promise_command(market.pk, command, by.pk if by else None)

@@ -1,12 +1,10 @@
 """Top-ups of insurance funds: one operator asks, another decides, and approval is the command."""
 
-from http import HTTPStatus
-
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from markets.conversions import units_text
 from markets.models import Market
 from matching.messages.commands import FundInsurance
@@ -18,9 +16,10 @@ REASON_MAX = 500
 
 
 def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
-    """Put outside money into the market's insurance fund: the id of its command. Raises ApiError.
+    """Put outside money into the market's insurance fund: the id of its command.
 
-    Nobody is asked: operators come here through `request_top_up` and `approve_top_up`.
+    Raises DomainError. Nobody is asked: operators come here through `request_top_up` and
+    `approve_top_up`.
     """
     _check_amount(amount_units)
     command = FundInsurance(command_id=NOT_YET, amount_units=amount_units)
@@ -28,7 +27,7 @@ def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
 
 
 def request_top_up(market: Market, amount_units: int, reason: str, by: User) -> InsuranceTopUp:
-    """Nothing moves before another operator approves it. Raises ApiError."""
+    """Nothing moves before another operator approves it. Raises DomainError."""
     _check_amount(amount_units)
     reason = reason.strip()
     if not 1 <= len(reason) <= REASON_MAX:
@@ -42,7 +41,7 @@ def request_top_up(market: Market, amount_units: int, reason: str, by: User) -> 
 def approve_top_up(top_up_id: int, by: User) -> InsuranceTopUp:
     """The command commits with the approval. Approving an approved one changes nothing.
 
-    Raises InsuranceTopUp.DoesNotExist, and ApiError for a refused one or one's own.
+    Raises InsuranceTopUp.DoesNotExist, and DomainError for a refused one or one's own.
     """
     asked = _lock_for(by, top_up_id, TopUpStatus.APPROVED)
     if asked.status == TopUpStatus.REQUESTED:
@@ -55,7 +54,7 @@ def approve_top_up(top_up_id: int, by: User) -> InsuranceTopUp:
 def refuse_top_up(top_up_id: int, by: User) -> InsuranceTopUp:
     """Refusing a refused one changes nothing.
 
-    Raises InsuranceTopUp.DoesNotExist, and ApiError for an approved one or one's own.
+    Raises InsuranceTopUp.DoesNotExist, and DomainError for an approved one or one's own.
     """
     asked = _lock_for(by, top_up_id, TopUpStatus.REFUSED)
     if asked.status == TopUpStatus.REQUESTED:
@@ -67,10 +66,10 @@ def _lock_for(by: User, top_up_id: int, wanted: TopUpStatus) -> InsuranceTopUp:
     asked = InsuranceTopUp.objects.select_for_update(of=("self",)).get(pk=top_up_id)
     if asked.requested_by_id == by.pk:
         message = "You asked for this top-up: another operator decides it."
-        raise ApiError(HTTPStatus.FORBIDDEN, "OWN_REQUEST", message)
+        raise DomainError(ErrorCode.OWN_REQUEST, message)
     if asked.status not in (TopUpStatus.REQUESTED, wanted):
         message = f"{asked} is {asked.status} already and can't be changed."
-        raise ApiError(HTTPStatus.CONFLICT, "TOP_UP_ALREADY_DECIDED", message)
+        raise DomainError(ErrorCode.TOP_UP_ALREADY_DECIDED, message)
     return asked
 
 
@@ -84,4 +83,4 @@ def _decide(asked: InsuranceTopUp, status: TopUpStatus, by: User) -> None:
 def _check_amount(amount_units: int) -> None:
     if not 1 <= amount_units <= MAX_MONEY_UNITS:
         message = f"amount must be above zero and at most {units_text(MAX_MONEY_UNITS)}."
-        raise invalid("amount", message, "INVALID_AMOUNT")
+        raise invalid("amount", message, ErrorCode.INVALID_AMOUNT)

@@ -7,7 +7,6 @@ it has none; each process keeps a trader's for `KEPT_S`, so that orders don't as
 import time
 from collections.abc import Collection
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -18,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.throttles import origin_of
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.limits.budgets import Ask, Rate, Standing, spend
 from trading.models import UserFeeTier
 from trading.orders.batch import BATCH_MAX
@@ -104,9 +103,9 @@ def spend_of(asked: Collection[tuple[int, Kind, int]]) -> list[Standing | None]:
     return list(spend(asks))
 
 
-def too_many(kind: Kind, standing: Standing) -> ApiError:
+def too_many(kind: Kind, standing: Standing) -> DomainError:
     message = f"Too many {kind}: wait {standing.retry_s} s. At most {standing.limit} at once."
-    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
+    return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 
 # --- in Django's views ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
-from common.errors import invalid
+from common.errors import ErrorCode, invalid
 from common.http.bodies import parse_body
 from common.http.paging import keyset_page, query_words
 from common.http.schema import PAGING, documented, query
@@ -151,7 +151,7 @@ def _order_id_asked(request: Request) -> int:
     """By ?clientOrderId=; 0, which no order has, if there is none under it."""
     client_order_id = request.query_params.get("clientOrderId")
     if client_order_id is None:
-        raise invalid("clientOrderId", "Give clientOrderId.", "MISSING_FIELD")
+        raise invalid("clientOrderId", "Give clientOrderId.", ErrorCode.MISSING_FIELD)
     (order_id,) = selectors.order_ids_under(user_id_of(request), [client_order_id])
     return order_id
 

@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 import structlog
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from common.http.no_store import NO_STORE
 from trading.intake.group import Answer, Call, refusal
 from trading.intake.lane import Lane
@@ -156,12 +155,12 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(chunks)
 
 
-def _too_much() -> ApiError:
+def _too_much() -> DomainError:
     message = "More requests arrive than can be taken. Try again shortly."
-    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "INTAKE_FULL", message)
+    return DomainError(ErrorCode.INTAKE_FULL, message)
 
 
-def _too_late(request: Plain) -> ApiError:
+def _too_late(request: Plain) -> DomainError:
     if request.order_ids:
         message = "The cancel could not be confirmed in time and may be on its way. Send it again."
     else:
@@ -169,4 +168,4 @@ def _too_late(request: Plain) -> ApiError:
             "The order could not be confirmed in time and may have been placed. Send it again with "
             "the same clientOrderId, or look at GET /user/orders."
         )
-    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "INTAKE_TIMEOUT", message)
+    return DomainError(ErrorCode.INTAKE_TIMEOUT, message)

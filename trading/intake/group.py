@@ -13,9 +13,10 @@ import structlog
 from rest_framework.exceptions import NotAuthenticated
 
 from accounts.access.authentication import token_user
-from common.errors import ApiError
+from common.errors import DomainError
 from common.http.bodies import read_body
 from common.http.errors import error_headers, internal_error, to_api_error
+from common.http.statuses import body_of, status_of
 from common.limits.budgets import Standing
 from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
 from trading.http.batches import NewOrders
@@ -53,7 +54,7 @@ class Call:
     answer: Answer | None = None
     user_id: int = 0
     standing: Standing | None = None
-    orders: list[NewOrder | ApiError] = field(default_factory=list)
+    orders: list[NewOrder | DomainError] = field(default_factory=list)
 
     @property
     def news(self) -> list[tuple[int, NewOrder]]:
@@ -172,7 +173,7 @@ def _cancelling(call: Call, results: list[OrderState | Exception]) -> Answer:
     return _json(HTTPStatus.ACCEPTED, cancelling_answer(result))
 
 
-def _batch(results: Iterable[PlacedOrder | OrderState | ApiError]) -> Answer:
+def _batch(results: Iterable[PlacedOrder | OrderState | DomainError]) -> Answer:
     return _json(HTTPStatus.ACCEPTED, batch_answer(results))
 
 
@@ -187,7 +188,7 @@ def _refusal(call: Call, fault: Exception) -> Answer:
     except Exception:
         log.exception("intake_refusal_failed", path=call.request.path)
         error = internal_error()
-        return Answer(error.status, msgspec.json.encode(error.body()), {})
+        return Answer(status_of(error), msgspec.json.encode(body_of(error)), {})
 
 
 def _told(call: Call, fault: Exception) -> Answer:
@@ -198,9 +199,9 @@ def _told(call: Call, fault: Exception) -> Answer:
     return refusal(call.request, error, error_headers(fault, error))
 
 
-def refusal(request: Plain, error: ApiError, headers: dict[str, str]) -> Answer:
+def refusal(request: Plain, error: DomainError, headers: dict[str, str]) -> Answer:
     """Logged in Django's words, for whoever reads the logs."""
-    level = logging.ERROR if error.status >= 500 else logging.WARNING
-    phrase = HTTPStatus(error.status).phrase
-    _request_log.log(level, "%s: %s", phrase, request.path, extra={"status_code": error.status})
-    return Answer(error.status, msgspec.json.encode(error.body()), headers)
+    level = logging.ERROR if status_of(error) >= 500 else logging.WARNING
+    phrase = status_of(error).phrase
+    _request_log.log(level, "%s: %s", phrase, request.path, extra={"status_code": status_of(error)})
+    return Answer(status_of(error), msgspec.json.encode(body_of(error)), headers)

@@ -1,12 +1,11 @@
 """Changing a resting order: checked like a new one, with the further hold the change needs."""
 
 from dataclasses import replace
-from http import HTTPStatus
 
 from django.db import transaction
 from msgspec import Struct
 
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from markets.conversions import lots_text, to_ms, to_ticks
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AmendOrder
@@ -34,14 +33,14 @@ class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 
 @transaction.atomic
 def amend_order(user_id: int, order_id: int, changes: OrderChanges) -> Order:
-    """Ask the engine for another price, size or both. Raises ApiError.
+    """Ask the engine for another price, size or both. Raises DomainError.
 
     Fewer lots at the same price keep the order's place; any other change is a new arrival.
     """
     order = selectors.order_of_user(user_id, order_id)
     if order.status != OrderStatus.OPEN:
         message = f"Order {order.pk} is {order.status}: only an open order can be amended."
-        raise ApiError(HTTPStatus.CONFLICT, "NOT_AMENDABLE", message)
+        raise DomainError(ErrorCode.NOT_AMENDABLE, message)
     rules = market_rules(order.market_id)
     price_ticks, size_lots = _read(rules, order, changes)
     remaining_lots = size_lots - order.filled_lots
@@ -73,11 +72,13 @@ def _read(rules: MarketRules, order: Order, changes: OrderChanges) -> tuple[int,
         size_lots = size_in_bounds(rules, changes.qty)
     if size_lots <= order.filled_lots:
         filled = lots_text(order.filled_lots, rules.lot_size)
-        raise invalid("qty", f"qty must be above {filled}, which is filled.", "INVALID_SIZE")
+        raise invalid(
+            "qty", f"qty must be above {filled}, which is filled.", ErrorCode.INVALID_SIZE
+        )
     same_size = size_lots - order.filled_lots == order.remaining_lots
     if price_ticks == order.price_ticks and same_size:
         message = "Nothing would change: give another price or qty."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "NOTHING_TO_AMEND", message)
+        raise DomainError(ErrorCode.NOTHING_TO_AMEND, message)
     return price_ticks, size_lots
 
 

@@ -7,7 +7,7 @@ import redis
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from common.http.bodies import to_struct
 from common.http.errors import internal_error, to_api_error
 from trading.orders.cancel import cancel_together
@@ -21,18 +21,18 @@ BATCH_MAX = 100
 SERVERS_AWAY = (OperationalError, InterfaceError, redis.RedisError)
 
 
-def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | ApiError]:
+def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | DomainError]:
     """Decoded JSON of `NewOrder`, up to `BATCH_MAX`. Results in the order of the orders. Raises
-    ApiError for too many or none, and what Postgres raised if that became of all."""
+    DomainError for too many or none, and what Postgres raised if that became of all."""
     bodies = read_batch(orders)
     news = [new for new in bodies if isinstance(new, NewOrder)]
     return batch_results(bodies, place_together([(user_id, new) for new in news]))
 
 
-def read_batch(orders: Sequence[Any]) -> list[NewOrder | ApiError]:
-    """Each as far as it can be read. Raises ApiError for too many or none."""
+def read_batch(orders: Sequence[Any]) -> list[NewOrder | DomainError]:
+    """Each as far as it can be read. Raises DomainError for too many or none."""
     _check_size("orders", len(orders))
-    bodies: list[NewOrder | ApiError] = []
+    bodies: list[NewOrder | DomainError] = []
     for body in orders:
         try:
             bodies.append(to_struct(body, NewOrder))
@@ -42,8 +42,8 @@ def read_batch(orders: Sequence[Any]) -> list[NewOrder | ApiError]:
 
 
 def batch_results(
-    bodies: Sequence[NewOrder | ApiError], placed: Sequence[Result]
-) -> list[PlacedOrder | ApiError]:
+    bodies: Sequence[NewOrder | DomainError], placed: Sequence[Result]
+) -> list[PlacedOrder | DomainError]:
     """Of all bodies, from the results of those that could be read. Raises as `place_orders`."""
     away = [r for r in placed if isinstance(r, SERVERS_AWAY)]
     if away and len(away) == len(bodies):
@@ -52,11 +52,11 @@ def batch_results(
     return [_of(next(results)) if isinstance(new, NewOrder) else new for new in bodies]
 
 
-def _of(result: Result) -> PlacedOrder | ApiError:
+def _of(result: Result) -> PlacedOrder | DomainError:
     return told(result) if isinstance(result, Exception) else result
 
 
-def told(fault: Exception) -> ApiError:
+def told(fault: Exception) -> DomainError:
     """What the sender of an item hears of what went wrong with it; logged if the fault is ours."""
     error = to_api_error(fault)
     if error is None:
@@ -65,18 +65,18 @@ def told(fault: Exception) -> ApiError:
     return error
 
 
-def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | ApiError]:
-    """Up to `BATCH_MAX`. Raises ApiError for too many or none."""
+def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | DomainError]:
+    """Up to `BATCH_MAX`. Raises DomainError for too many or none."""
     _check_size("orderIds", len(order_ids))
     return cancel_results(cancel_together([(user_id, order_id) for order_id in order_ids]))
 
 
 def cancel_results(
     results: Sequence[OrderState | Exception],
-) -> list[OrderState | ApiError]:
+) -> list[OrderState | DomainError]:
     return [told(result) if isinstance(result, Exception) else result for result in results]
 
 
 def _check_size(field: str, count: int) -> None:
     if not 1 <= count <= BATCH_MAX:
-        raise invalid(field, f"Send 1 to {BATCH_MAX} of {field}.", "BATCH_SIZE")
+        raise invalid(field, f"Send 1 to {BATCH_MAX} of {field}.", ErrorCode.BATCH_SIZE)

@@ -7,12 +7,11 @@ an engine takes each order once.
 """
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from django.db import transaction
 
 from accounts.models import User
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from markets.rules import market_rules
 from matching.messages.commands import CancelAllOrders, CancelOrder, SetCountdown
 from matching.messages.vocabulary import CancelReason, OrderStatus, Side
@@ -26,7 +25,7 @@ COUNTDOWN_MAX_MS = 86_400_000
 
 
 def cancel_order(user_id: int, order_id: int) -> OrderState:
-    """A trader's own order. Raises ApiError: 404, or 409 for an order that has ended."""
+    """A trader's own order. Raises DomainError: 404, or 409 for an order that has ended."""
     (result,) = cancel_together([(user_id, order_id)])
     if isinstance(result, Exception):
         raise result
@@ -54,21 +53,21 @@ def _judged(state: OrderState | Exception) -> OrderState | Exception:
 
 
 def cancel_order_as_operator(order: Order, by: User) -> int:
-    """Raises ApiError 409 for an order that has ended."""
+    """Raises DomainError 409 for an order that has ended."""
     state = _unless_ended(
         OrderState(order.pk, order.user_id, order.market_id, OrderStatus(order.status))
     )
-    if isinstance(state, ApiError):
+    if isinstance(state, DomainError):
         raise state
     (command_id,) = _promise_cancels([(state, by.pk)], CancelReason.OPERATOR)
     return command_id
 
 
-def _unless_ended(order: OrderState) -> OrderState | ApiError:
+def _unless_ended(order: OrderState) -> OrderState | DomainError:
     if order.status in LIVE_STATUSES:
         return order
     message = f"Order {order.order_id} is {order.status}: there is nothing left to cancel."
-    return ApiError(HTTPStatus.CONFLICT, "ORDER_NOT_OPEN", message)
+    return DomainError(ErrorCode.ORDER_NOT_OPEN, message)
 
 
 def _promise_own(asked: Sequence[tuple[OrderState, int]]) -> list[int]:
@@ -115,7 +114,7 @@ def set_countdown(
 ) -> int:
     """Have the orders of the trader in the market cancelled this long after the engine hears of it,
     unless it is set anew before; 0 stops it. Without ``protective`` waiting orders that only reduce
-    stay. Raises ApiError."""
+    stay. Raises DomainError."""
     market_rules(market_id)
     if not 0 <= countdown_ms <= COUNTDOWN_MAX_MS:
         message = f"countdownMs must be from 0 to {COUNTDOWN_MAX_MS}."

@@ -5,11 +5,10 @@ and says in words what to change.
 """
 
 import time
-from http import HTTPStatus
 
 from msgspec import Struct
 
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from markets.conversions import ticks_text, units_text
 from markets.rules import MarketRules
 from matching.messages.commands import Trigger
@@ -64,7 +63,7 @@ def draft_order(
     *,
     is_new: bool = True,
 ) -> OrderDraft:
-    """Check the terms against the market as it stands and work out the hold. Raises ApiError.
+    """Check the terms against the market as it stands and work out the hold. Raises DomainError.
 
     Of an order that is not new the terms are of its rest, which may be smaller than an order.
     """
@@ -101,7 +100,7 @@ def draft_order(
     needed = Needed.of(reserve, terms.size_lots)
     if needed.total_units > MAX_MONEY_UNITS:
         message = f"The order would hold more than {units_text(MAX_MONEY_UNITS)}: ask for less."
-        raise invalid("qty", message, "INVALID_SIZE")
+        raise invalid("qty", message, ErrorCode.INVALID_SIZE)
     return _draft(terms, price_ticks, needed, standing)
 
 
@@ -114,7 +113,7 @@ def _draft(
 def _check_marked(rules: MarketRules, ticker: Ticker) -> None:
     if not ticker.mark_price_ticks:
         message = f"{rules.id} has no mark price yet. Try again shortly."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "NO_MARK_PRICE", message)
+        raise DomainError(ErrorCode.NO_MARK_PRICE, message)
 
 
 def _check_state(rules: MarketRules, state: MarketState, terms: OrderTerms) -> None:
@@ -129,7 +128,7 @@ def _check_state(rules: MarketRules, state: MarketState, terms: OrderTerms) -> N
         if terms.reduce_only:
             return
         message = f"{rules.id} takes only reduce-only orders now: set reduceOnly."
-    raise ApiError(HTTPStatus.BAD_REQUEST, "MARKET_NOT_OPEN", message)
+    raise DomainError(ErrorCode.MARKET_NOT_OPEN, message)
 
 
 # --- conditional orders ---------------------------------------------------------------------------
@@ -145,7 +144,7 @@ def _draft_conditional(
     """It holds nothing while it waits; what can be judged by its trigger price is."""
     if ticker.state.is_dormant:
         message = f"{rules.id} is {ticker.state} and takes no orders now."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "MARKET_NOT_OPEN", message)
+        raise DomainError(ErrorCode.MARKET_NOT_OPEN, message)
     _check_marked(rules, ticker)
     _check_not_true_already(rules, ticker, terms, trigger)
     expected_ticks = _expected_ticks(ticker, terms, trigger)
@@ -171,7 +170,7 @@ def _check_not_true_already(
             f"The trigger would fire at once: its price must be {bound} "
             f"{ticks_text(reference, rules.tick_size)}, the {trigger.by.lower()} price now."
         )
-        raise invalid("trigger.price", message, "TRIGGER_ALREADY_TRUE")
+        raise invalid("trigger.price", message, ErrorCode.TRIGGER_ALREADY_TRUE)
 
 
 def _expected_ticks(ticker: Ticker, terms: OrderTerms, trigger: Trigger) -> int:
@@ -221,7 +220,7 @@ def _check_within(rules: MarketRules, limit_ticks: int, edge: int, is_long: bool
     if limit_ticks > edge if is_long else limit_ticks < edge:
         bound = "at most" if is_long else "at least"
         message = f"price must be {bound} {ticks_text(edge, rules.tick_size)} now."
-        raise invalid("price", message, "PRICE_OUTSIDE_BAND")
+        raise invalid("price", message, ErrorCode.PRICE_OUTSIDE_BAND)
 
 
 def _check_notional(rules: MarketRules, price_ticks: int, terms: OrderTerms) -> None:
@@ -229,14 +228,14 @@ def _check_notional(rules: MarketRules, price_ticks: int, terms: OrderTerms) -> 
 
 
 def check_notional(rules: MarketRules, price_ticks: int, size_lots: int, reduce_only: bool) -> None:
-    """Raises ApiError."""
+    """Raises DomainError."""
     notional_units = rules.units_per_tick_lot * price_ticks * size_lots
     if notional_units > MAX_NOTIONAL_UNITS:
         message = f"price × qty must be at most {units_text(MAX_NOTIONAL_UNITS)}."
-        raise invalid("qty", message, "INVALID_SIZE")
+        raise invalid("qty", message, ErrorCode.INVALID_SIZE)
     if notional_units < rules.min_notional_units and not reduce_only:
         message = f"price × qty must be at least {units_text(rules.min_notional_units)}."
-        raise invalid("qty", message, "MIN_NOTIONAL")
+        raise invalid("qty", message, ErrorCode.MIN_NOTIONAL)
 
 
 def _check_margin(
@@ -258,18 +257,18 @@ def _check_margin(
         if terms.margin_units // terms.size_lots < least_units:
             least = units_text(least_units * terms.size_lots, decimals=2)
             message = f"The margin is too small: minimum margin {least}."
-            raise invalid("margin", message, "INSUFFICIENT_MARGIN")
+            raise invalid("margin", message, ErrorCode.INSUFFICIENT_MARGIN)
         return
     if terms.leverage > most:
         message = (
             f"leverage may be at most {most} for a position of {units_text(notional_units)}, "
             "which this order would make."
         )
-        raise invalid("leverage", message, "MAX_POSITION")
+        raise invalid("leverage", message, ErrorCode.MAX_POSITION)
     if margin_per_lot(k, price_ticks, 0, terms.leverage) < open_loss_units:
         most = k * price_ticks // open_loss_units
         message = f"At this price the leverage may be at most {most}."
         if not most:
             least = units_text(least_units * terms.size_lots, decimals=2)
             message = f"At this price no leverage covers the open loss: name a margin of {least}."
-        raise invalid("leverage", message, "INSUFFICIENT_MARGIN")
+        raise invalid("leverage", message, ErrorCode.INSUFFICIENT_MARGIN)

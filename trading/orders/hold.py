@@ -5,13 +5,12 @@ constraint refuses what would overdraw it, and with it the whole statement.
 """
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import NoReturn
 
 import psycopg
 from django.db import IntegrityError, connection, transaction
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from markets.conversions import units_text
 from matching.messages.holds import Reserve
 
@@ -79,7 +78,7 @@ SELECT entry.id, account.id,
 def hold_money(
     user_id: int, market_id: str, kind: str, needed: Needed, order_id: int | None = None
 ) -> None:
-    """Move what is needed, above zero, from available to held. Raises ApiError if it isn't
+    """Move what is needed, above zero, from available to held. Raises DomainError if it isn't
     there."""
     values: dict[str, str | int | None] = {
         "user_id": user_id,
@@ -99,7 +98,7 @@ def hold_money(
 
 
 def _explain_refusal(error: IntegrityError, user_id: int, needed: Needed) -> NoReturn:
-    """Why Postgres refused to hold this much, as an ApiError; the error itself if it can't say."""
+    """Why Postgres refused to hold this much, as a DomainError; or the error as it is."""
     cause = error.__cause__
     constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
     if constraint != "wallet_available_not_negative":
@@ -107,7 +106,7 @@ def _explain_refusal(error: IntegrityError, user_id: int, needed: Needed) -> NoR
     raise insufficient_balance(needed, _available_units(user_id)) from error
 
 
-def insufficient_balance(needed: Needed, available_units: int) -> ApiError:
+def insufficient_balance(needed: Needed, available_units: int) -> DomainError:
     """With what is needed by part, in words and in the body."""
     required, available = needed.by_part(), units_text(available_units)
     message = (
@@ -116,18 +115,17 @@ def insufficient_balance(needed: Needed, available_units: int) -> ApiError:
     )
     if "alreadyHeld" in required:
         message += f", of which the order holds {required['alreadyHeld']}"
-    return ApiError(
-        HTTPStatus.BAD_REQUEST,
-        "INSUFFICIENT_BALANCE",
+    return DomainError(
+        ErrorCode.INSUFFICIENT_BALANCE,
         f"{message}.",
         required=required,
         available=available,
     )
 
 
-def account_not_found() -> ApiError:
+def account_not_found() -> DomainError:
     message = "The account or the market of this order does not exist any more."
-    return ApiError(HTTPStatus.FORBIDDEN, "ACCOUNT_NOT_FOUND", message)
+    return DomainError(ErrorCode.ACCOUNT_NOT_FOUND, message)
 
 
 def _available_units(user_id: int) -> int:

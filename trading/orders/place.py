@@ -10,13 +10,12 @@ made before its money is held.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from msgspec.structs import replace
 
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command, PlaceOrder
@@ -46,7 +45,7 @@ Result = PlacedOrder | Exception
 
 
 def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
-    """Hold the order's money, insert it and send it to its engine. Raises ApiError.
+    """Hold the order's money, insert it and send it to its engine. Raises DomainError.
 
     A client order id used before answers the first order under it, and places nothing.
     """
@@ -98,7 +97,7 @@ class _Refused:
     """That is its answer unless it was placed before."""
 
     asked: _Asked
-    refusal: ApiError
+    refusal: DomainError
 
 
 class _Group:
@@ -138,7 +137,7 @@ class _Group:
             remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
             command = _command(asked.user_id, draft)
             encode_command(command)  # one that can't travel must not hold money
-        except ApiError as error:
+        except DomainError as error:
             self.refused.append(_Refused(asked, error))
         except Exception as error:  # noqa: BLE001  it is this order's alone
             asked.result = error
@@ -200,8 +199,8 @@ class _Group:
                 asked.result = account_not_found()
             case _:  # if the first one is not found either, its transaction is not visible to ours
                 message = "An order with this clientOrderId is being placed. Try again."
-                code = "CLIENT_ORDER_ID_IN_USE"
-                refusal = ApiError(HTTPStatus.CONFLICT, code, message, "clientOrderId")
+                code = ErrorCode.CLIENT_ORDER_ID_IN_USE
+                refusal = DomainError(code, message, "clientOrderId")
                 self.refused.append(_Refused(asked, refusal))
 
     def answer_refused(self) -> None:

@@ -6,14 +6,13 @@ market: neither an amendment nor rules that changed since turn a repeat into ano
 
 from datetime import datetime
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import fields
 
 from common.decimals import text
-from common.errors import ApiError
+from common.errors import DomainError, ErrorCode
 from markets.conversions import to_decimal, to_ms
 from trading.models import Order
 from trading.orders.terms import NewOrder, Number, OptionalNumber, read_time_in_force
@@ -29,8 +28,8 @@ def _fields_of(kind: type[Struct]) -> list[tuple[str, str, bool]]:
 
 def terms_asked(new: NewOrder) -> dict[str, Any]:
     """All that makes the order, each term in one spelling: numbers as plain text, times in ms, what
-    was left out by its default or, where there is none, not at all. Raises ApiError for terms that
-    are none."""
+    was left out by its default or, where there is none, not at all. Raises DomainError for terms
+    that are none."""
     asked = _plain(new, "")
     asked.pop("clientOrderId", None)
     # Two ways to say the same.
@@ -56,8 +55,9 @@ def _plain(struct: Struct, path: str) -> dict[str, Any]:
     return plain
 
 
-def conflict_with(first: Order, new: NewOrder) -> ApiError | None:
-    """The 409 of an order that is not the first one again; None for a repeat. Raises ApiError."""
+def conflict_with(first: Order, new: NewOrder) -> DomainError | None:
+    """The 409 of an order that is not the first one again; None for a repeat.
+    Raises DomainError."""
     asked, was = terms_asked(new), first.terms_asked
     if was is None:
         why = "of which is not known any more what was asked for"
@@ -66,4 +66,4 @@ def conflict_with(first: Order, new: NewOrder) -> ApiError | None:
     else:
         return None
     message = f"clientOrderId names order {first.pk}, {why}. Use another."
-    return ApiError(HTTPStatus.CONFLICT, "CLIENT_ORDER_ID_REUSED", message, "clientOrderId")
+    return DomainError(ErrorCode.CLIENT_ORDER_ID_REUSED, message, "clientOrderId")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from markets.conversions import (
     from_ms,
     lots_text,
@@ -126,7 +126,7 @@ class OrderTerms(Struct, frozen=True):
 
 
 def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> OrderTerms:
-    """``leverage_set``: the trader's for this market. Raises ApiError naming the field."""
+    """``leverage_set``: the trader's for this market. Raises DomainError naming the field."""
     size_lots = _read_size(rules, new)
     reduce_only = new.reduce_only or new.close_position
     margin_units, leverage = _read_margin(rules, new, reduce_only, leverage_set)
@@ -159,32 +159,34 @@ def _read_size(rules: MarketRules, new: NewOrder) -> int:
             raise invalid("closePosition", message)
         if new.qty is not None:
             message = "A closePosition order closes all there is then: leave qty out."
-            raise invalid("qty", message, "INVALID_SIZE")
+            raise invalid("qty", message, ErrorCode.INVALID_SIZE)
         return SIZE_NOT_KNOWN_LOTS
     if new.qty is None:
-        raise invalid("qty", "Give qty.", "MISSING_FIELD")
+        raise invalid("qty", "Give qty.", ErrorCode.MISSING_FIELD)
     return size_in_bounds(rules, new.qty)
 
 
 def size_in_bounds(rules: MarketRules, qty: object) -> int:
-    """Raises ApiError."""
+    """Raises DomainError."""
     size_lots = to_lots(qty, rules.lot_size)
     if size_lots < rules.min_size_lots:
         least = lots_text(rules.min_size_lots, rules.lot_size)
-        raise invalid("qty", f"qty must be at least {least}.", "INVALID_SIZE")
+        raise invalid("qty", f"qty must be at least {least}.", ErrorCode.INVALID_SIZE)
     if size_lots > rules.max_size_lots:
         most = lots_text(rules.max_size_lots, rules.lot_size)
-        raise invalid("qty", f"qty must be at most {most}.", "INVALID_SIZE")
+        raise invalid("qty", f"qty must be at most {most}.", ErrorCode.INVALID_SIZE)
     return size_lots
 
 
 def _read_limit(rules: MarketRules, new: NewOrder) -> int:
     if new.order_type is OrderType.LIMIT:
         if new.price is None:
-            raise invalid("price", "Give a limit order its price.", "MISSING_FIELD")
+            raise invalid("price", "Give a limit order its price.", ErrorCode.MISSING_FIELD)
         return to_ticks(new.price, rules.tick_size)
     if new.price is not None:
-        raise invalid("price", "A market order has no price: leave it out.", "INVALID_PRICE")
+        raise invalid(
+            "price", "A market order has no price: leave it out.", ErrorCode.INVALID_PRICE
+        )
     return 0
 
 
@@ -192,7 +194,7 @@ def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
     if new.order_type is OrderType.LIMIT:
         if new.max_slippage is not None:
             message = "The price of a limit order is its worst: leave maxSlippage out."
-            raise invalid("maxSlippage", message, "INVALID_SLIPPAGE")
+            raise invalid("maxSlippage", message, ErrorCode.INVALID_SLIPPAGE)
         return 0
     if new.max_slippage is None:
         # A stop must close the position whatever gap fired it, unless its trader says otherwise.
@@ -203,7 +205,7 @@ def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
         _RATE_STEP,
         "maxSlippage",
         maximum=rules.price_band_ppm,
-        code="INVALID_SLIPPAGE",
+        code=ErrorCode.INVALID_SLIPPAGE,
         step_name="smallest rate",
     )
 
@@ -216,28 +218,30 @@ def _read_margin(
     if reduce_only:  # brings no margin: what it closes gives some back
         return 0, leverage or 1
     if margin_units and leverage is not None:
-        raise invalid("leverage", "Give margin or leverage, not both.", "MARGIN_OR_LEVERAGE")
+        raise invalid(
+            "leverage", "Give margin or leverage, not both.", ErrorCode.MARGIN_OR_LEVERAGE
+        )
     if margin_units:
         return margin_units, 1
     chosen = leverage or leverage_set
     if chosen is None:
         message = f"Give margin or leverage, or set the leverage of {rules.id}."
-        raise invalid("margin", message, "MISSING_FIELD")
+        raise invalid("margin", message, ErrorCode.MISSING_FIELD)
     return 0, chosen
 
 
 def read_leverage(rules: MarketRules, value: object) -> int:
-    """Raises ApiError."""
+    """Raises DomainError."""
     leverage = to_whole(value, "leverage")
     if not 1 <= leverage <= rules.max_leverage:
         message = f"leverage must be from 1 to {rules.max_leverage}."
-        raise invalid("leverage", message, "INVALID_LEVERAGE")
+        raise invalid("leverage", message, ErrorCode.INVALID_LEVERAGE)
     return leverage
 
 
 def read_time_in_force(new: NewOrder) -> TimeInForce:
-    """Raises ApiError."""
-    code = "INVALID_TIME_IN_FORCE"
+    """Raises DomainError."""
+    code = ErrorCode.INVALID_TIME_IN_FORCE
     given = new.time_in_force
     if new.post_only:
         if new.order_type is OrderType.MARKET:
@@ -258,24 +262,26 @@ def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
         return 0
     if new.trigger is None and time_in_force not in {TimeInForce.GTC, TimeInForce.GTX}:
         message = f"A {time_in_force} order does not stay: leave expiresAt out."
-        raise invalid("expiresAt", message, "INVALID_EXPIRY")
+        raise invalid("expiresAt", message, ErrorCode.INVALID_EXPIRY)
     expires_ms = time_asked_ms(new.expires_at, "expiresAt")
     if expires_ms <= 0:
         raise expiry_is_past()
     return expires_ms
 
 
-def expiry_is_past() -> ApiError:
-    return invalid("expiresAt", "expiresAt must be in the future.", "INVALID_EXPIRY")
+def expiry_is_past() -> DomainError:
+    return invalid("expiresAt", "expiresAt must be in the future.", ErrorCode.INVALID_EXPIRY)
 
 
 def _read_trigger(rules: MarketRules, new: NewTrigger, max_slippage_ppm: int) -> Trigger:
     is_trailing = new.type is TriggerKind.TRAILING_STOP
-    code = "INVALID_TRIGGER"
+    code = ErrorCode.INVALID_TRIGGER
     if is_trailing and new.callback is None:
-        raise invalid("trigger.callback", "Give a trailing stop its callback.", "MISSING_FIELD")
+        raise invalid(
+            "trigger.callback", "Give a trailing stop its callback.", ErrorCode.MISSING_FIELD
+        )
     if not is_trailing and new.price is None:
-        raise invalid("trigger.price", "Give the trigger its price.", "MISSING_FIELD")
+        raise invalid("trigger.price", "Give the trigger its price.", ErrorCode.MISSING_FIELD)
     if not is_trailing and new.callback is not None:
         message = "Only a trailing stop has a callback: leave it out."
         raise invalid("trigger.callback", message, code)

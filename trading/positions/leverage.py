@@ -1,11 +1,9 @@
 """A position's margin, and the leverage a trader sets for a market."""
 
-from http import HTTPStatus
-
 from django.db import IntegrityError, transaction
 from msgspec import structs
 
-from common.errors import ApiError, invalid
+from common.errors import DomainError, ErrorCode, invalid
 from common.idempotency import key_reused
 from markets.conversions import to_decimal, to_units, units_text
 from markets.rules import MarketRules, market_rules, market_ticker
@@ -23,14 +21,14 @@ def adjust_margin(
     user_id: int, market_id: str, amount: object, idempotency_key: str | None = None
 ) -> int:
     """Ask the engine to add margin to the position, or below zero to take some out. What is added
-    is held until it has. Raises ApiError.
+    is held until it has. Raises DomainError.
 
     The same key again answers the first command and moves nothing.
     """
     rules = market_rules(market_id)
     number = to_decimal(amount, "amount")
     if not number:
-        raise invalid("amount", "amount must be above or below zero.", "INVALID_AMOUNT")
+        raise invalid("amount", "amount must be above or below zero.", ErrorCode.INVALID_AMOUNT)
     # copy_abs: abs() would round to the digits of the context.
     amount_units = to_units(number.copy_abs())
     command = AdjustMargin(
@@ -70,7 +68,7 @@ def _promise_margin(rules: MarketRules, command: AdjustMargin, idempotency_key: 
     position = selectors.open_position(user_id, rules.id)
     if position is None:
         message = f"There is no position in {rules.id} to give margin to or take it from."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "NO_POSITION", message)
+        raise DomainError(ErrorCode.NO_POSITION, message)
     leverage = leverage_of(position, selectors.leverages_set(user_id).get(rules.id))
     if amount_units > 0:
         hold_money(user_id, rules.id, MARGIN_HOLD, Needed(margin_units=amount_units))
@@ -86,7 +84,7 @@ def _check_removal(
     mark_ticks = market_ticker(rules.id).mark_price_ticks
     if not mark_ticks:
         message = f"{rules.id} has no mark price yet. Try again shortly."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "NO_MARK_PRICE", message)
+        raise DomainError(ErrorCode.NO_MARK_PRICE, message)
     most_units = rules.tiers.removable_margin_units(
         position.position_lots,
         position.entry_cost_units,
@@ -98,13 +96,13 @@ def _check_removal(
         message = f"At most {units_text(most_units)} of the margin can be taken out now."
         if not most_units:
             message = "None of the margin can be taken out now: the position needs all of it."
-        raise invalid("amount", message, "INSUFFICIENT_MARGIN")
+        raise invalid("amount", message, ErrorCode.INSUFFICIENT_MARGIN)
 
 
 @transaction.atomic
 def set_leverage(user_id: int, market_id: str, value: object) -> TraderLeverage:
     """The leverage of orders to come that name neither margin nor leverage, and of the position as
-    far as it is more than its own. Raises ApiError: it may not be lowered below what open orders
+    far as it is more than its own. Raises DomainError: it may not be lowered below what open orders
     and the position have, nor be raised above the position's tier. What is set already, and the
     most that the position's tier allows, can always be set."""
     rules = market_rules(market_id)
@@ -123,7 +121,7 @@ def _check_leverage(rules: MarketRules, user_id: int, current: int | None, lever
     most = _most_allowed(rules, position)
     if leverage > most:
         message = f"leverage must be at most {most} while the position is this large."
-        raise invalid("leverage", message, "MAX_POSITION")
+        raise invalid("leverage", message, ErrorCode.MAX_POSITION)
     if current is not None and leverage > current:
         return
     used = min(most, max(_of_position(position), _of_orders(rules, user_id)))
@@ -132,7 +130,7 @@ def _check_leverage(rules: MarketRules, user_id: int, current: int | None, lever
             f"Open orders and the position have leverage {used}: cancel, close or add margin "
             f"before setting less, or set at least {used}."
         )
-        raise invalid("leverage", message, "LEVERAGE_IN_USE")
+        raise invalid("leverage", message, ErrorCode.LEVERAGE_IN_USE)
 
 
 def _most_allowed(rules: MarketRules, position: Position | None) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from common import decimals
-from common.errors import ApiError
+from common.errors import DomainError
 from markets import conversions
 from markets.display import money, price
 from markets.models import Market
@@ -33,7 +33,7 @@ class SettleForm(forms.Form):
         value: Decimal = self.cleaned_data["price"]
         try:
             conversions.to_ticks(value, self.market.tick_size, "The price")
-        except ApiError as error:
+        except DomainError as error:
             raise forms.ValidationError(error.message) from error
         return value
 
@@ -62,6 +62,6 @@ class TopUpForm(forms.Form):
         if "amount" in said:
             try:
                 said["amount_units"] = conversions.to_units(said["amount"], "The amount")
-            except ApiError as error:
+            except DomainError as error:
                 self.add_error("amount", error.message)
         return said

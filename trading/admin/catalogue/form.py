@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from common.errors import ApiError
+from common.errors import DomainError
 from markets import conversions
 from markets.config import market_config
 from markets.display import plain_percent
@@ -29,7 +29,7 @@ PERCENT_DECIMALS = 4  # one part per million
 class Converted:
     """A column in the engine's units that the form shows in others.
 
-    inward   (what was typed, the market) → the column; raises ApiError
+    inward   (what was typed, the market) → the column; raises DomainError
     outward  (the column, the market) → what the field shows, as what it makes of what is typed:
              "0.0500" is no change of 0.05
     unit     (the market) → what the values are in
@@ -216,7 +216,7 @@ class MarketForm(_ModelForm):
                 continue
             try:
                 setattr(self.instance, converted.column, converted.inward(value, self.instance))
-            except ApiError as error:
+            except DomainError as error:
                 self.add_error(name, error.message)
         if not self.errors:
             self._check_together()

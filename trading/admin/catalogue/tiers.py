@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from common.admin.base import RecordAdmin, shown
-from common.errors import ApiError
+from common.errors import DomainError
 from markets import conversions
 from markets.display import market_column, money, money_column, percent, plain_percent, rate_column
 from markets.models import LeverageTier, Market
@@ -73,7 +73,7 @@ class TierForm(_ModelForm):
         tier.maintenance_ppm = int(self.cleaned_data["maintenance_percent"] * PPM / 100)
         try:
             tier.floor_units = conversions.to_units(floor, "The beginning") if floor else 0
-        except ApiError as error:
+        except DomainError as error:
             self.add_error("floor", error.message)
         if tier.maintenance_ppm * tier.max_leverage >= PPM:
             initial = percent(PPM // tier.max_leverage)

@@ -7,9 +7,10 @@ from http import HTTPStatus
 import structlog
 from msgspec import UNSET, UnsetType, convert
 
-from common.errors import ApiError
+from common.errors import DomainError
 from common.http.errors import internal_error
 from common.http.schema import Required
+from common.http.statuses import body_of
 from markets.conversions import average_price_text, lots_text, ticks_text, units_text
 from markets.rules import MarketRules
 from matching.messages.vocabulary import TimeInForce
@@ -154,18 +155,18 @@ def cancelling_answer(order: OrderState) -> OrderPlaced:
     return OrderPlaced(message=CANCEL_RECEIVED, order_id=order.order_id, status=order.status)
 
 
-def batch_item(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
-    if isinstance(result, ApiError):
-        return convert({"ok": False, **result.body()}, BatchItem)
+def batch_item(result: PlacedOrder | OrderState | DomainError) -> BatchItem:
+    if isinstance(result, DomainError):
+        return convert({"ok": False, **body_of(result)}, BatchItem)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
     return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
 
 
-def batch_answer(results: Iterable[PlacedOrder | OrderState | ApiError]) -> BatchAnswer:
+def batch_answer(results: Iterable[PlacedOrder | OrderState | DomainError]) -> BatchAnswer:
     return BatchAnswer(results=[_batch_item_or_fault(result) for result in results])
 
 
-def _batch_item_or_fault(result: PlacedOrder | OrderState | ApiError) -> BatchItem:
+def _batch_item_or_fault(result: PlacedOrder | OrderState | DomainError) -> BatchItem:
     try:
         return batch_item(result)
     except Exception:

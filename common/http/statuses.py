@@ -1,0 +1,53 @@
+"""HTTP's words for errors: the status of each code, and the body."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from common.errors import DomainError, ErrorCode
+
+_OF_MANY: Mapping[HTTPStatus, str] = {
+    HTTPStatus.UNAUTHORIZED: """
+        NOT_AUTHENTICATED AUTHENTICATION_FAILED WRONG_CREDENTIALS TOKEN_EXPIRED TOKEN_INVALID
+        REFRESH_INVALID SESSION_ENDED
+    """,
+    HTTPStatus.FORBIDDEN: """
+        FORBIDDEN WRONG_PASSWORD ACCOUNT_NOT_FOUND ACCOUNT_SUSPENDED OWN_FEE_TIER OWN_POSITION
+        OWN_REQUEST
+    """,
+    HTTPStatus.NOT_FOUND: """
+        NOT_FOUND MARKET_NOT_FOUND ORDER_NOT_FOUND WALLET_NOT_FOUND SESSION_NOT_FOUND
+    """,
+    HTTPStatus.CONFLICT: """
+        CLIENT_ORDER_ID_IN_USE CLIENT_ORDER_ID_REUSED DEPOSIT_ALREADY_DECIDED FAULT_CHANGED
+        FAULT_RESOLVED IDEMPOTENCY_KEY_REUSED INVALID_PRICE_SOURCE INVALID_TRANSITION NOT_AMENDABLE
+        NOTHING_TO_QUARANTINE ORDER_NOT_OPEN PASSWORD_CHANGED SESSION_NOT_OPEN STILL_STOPPED
+        TOO_MANY_REQUESTED TOP_UP_ALREADY_DECIDED USERNAME_TAKEN
+    """,
+    HTTPStatus.SERVICE_UNAVAILABLE: """
+        BUSY DATABASE_UNAVAILABLE INTAKE_FULL INTAKE_TIMEOUT REDIS_UNAVAILABLE
+    """,
+    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
+    HTTPStatus.NOT_ACCEPTABLE: "NOT_ACCEPTABLE",
+    HTTPStatus.REQUEST_TIMEOUT: "REQUEST_TIMEOUT",
+    HTTPStatus.LENGTH_REQUIRED: "LENGTH_REQUIRED",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "PAYLOAD_TOO_LARGE",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
+    HTTPStatus.TOO_MANY_REQUESTS: "TOO_MANY_REQUESTS",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "INTERNAL_ERROR",
+}
+_STATUSES: Mapping[ErrorCode, HTTPStatus] = {
+    ErrorCode(word): status for status, words in _OF_MANY.items() for word in words.split()
+}
+
+
+def status_of(error: DomainError) -> HTTPStatus:
+    """What is not in the table is something its sender should change: 400."""
+    return _STATUSES.get(error.code, HTTPStatus.BAD_REQUEST)
+
+
+def body_of(error: DomainError) -> dict[str, Any]:
+    body = {"message": error.message, "code": error.code.value, **error.details}
+    if error.field is not None:
+        body["field"] = error.field
+    return body
