@@ -7,9 +7,9 @@ import msgspec
 from django.db.models import QuerySet
 
 from common.errors import DomainError, ErrorCode
-from common.http.windows import Window, window_of_keys
 from common.postgres import read_all
 from common.redis_client import request_redis_client
+from common.windows import Window, window_of_keys
 from markets.conversions import to_ms
 from markets.models import MarketStatus
 from markets.rules import MarketRules

@@ -11,7 +11,6 @@ from trading.commands.top_ups import (
 )
 from trading.fee_tiers import assign_fee_tier, check_not_own, is_member
 from trading.orders.amend import amend_order
-from trading.orders.batch import cancel_orders, place_orders
 from trading.orders.cancel import (
     cancel_all_orders,
     cancel_order,
@@ -31,13 +30,11 @@ __all__ = [
     "cancel_all_orders",
     "cancel_order",
     "cancel_order_as_operator",
-    "cancel_orders",
     "check_not_own",
     "configure_market",
     "fund_insurance",
     "is_member",
     "place_order",
-    "place_orders",
     "refuse_top_up",
     "request_top_up",
     "resend_unseen_commands",

@@ -1,18 +1,17 @@
 """Lists in pages, and whole numbers from query strings."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from django.db.models import BigIntegerField, Model, QuerySet
 from rest_framework.request import Request
 
 from common.errors import invalid
+from common.keysets import LOOK_BACK_ROWS
 
 PAGE_LIMIT_DEFAULT = 50
 PAGE_LIMIT_MAX = 500
-LOOK_BACK_ROWS = 10_000
-
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
@@ -107,13 +106,3 @@ def key_after(
         rows.order_by(f"-{key}").values_list(key, flat=True)[count - 1 : count].first()
     )
     return found
-
-
-def newest_keys(runs: Sequence[QuerySet[Any]], limit: int) -> list[int]:
-    """Primary keys of the newest rows of several runs together. In one statement, each run by
-    itself: given as alternatives of one WHERE, Postgres would collect and sort them all."""
-    arms = [run.order_by("-pk").values_list("pk", flat=True)[:limit] for run in runs]
-    if not arms:
-        return []
-    keys = arms[0].union(*arms[1:]) if len(arms) > 1 else arms[0]
-    return sorted(keys, reverse=True)[:limit]

@@ -186,7 +186,7 @@ def test_what_fails_of_an_order_is_its_answer_alone(
 def test_what_fails_of_an_item_is_its_result_alone(
     through: str, victim: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for step in [*BATCHED, "trading.orders.batch.to_struct"]:
+    for step in [*BATCHED, "trading.http.items.to_struct"]:
         with monkeypatch.context() as patched:
             raised = plant(patched, step, MARKS, RUNTIME)
             answer = batch_of(victim, through, [order_body(), victims_body(), order_body(qty="x")])

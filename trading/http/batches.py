@@ -20,9 +20,9 @@ from trading.http.answers.orders import (
     batch_answer,
     stays_words,
 )
+from trading.http.items import BATCH_MAX, cancel_orders, place_orders
 from trading.http.limits import Kind, spend_further
 from trading.http.positions import Body
-from trading.orders.batch import BATCH_MAX
 from trading.orders.terms import NewOrder
 
 # Read one by one, so that a bad one fails alone.
@@ -60,7 +60,7 @@ class OrdersBatchView(APIView):
         """Each order fares on its own, as the results tell in the same order."""
         body = parse_body(request, NewOrders)
         spend_further(request, self, len(body.orders))
-        results = services.place_orders(user_id_of(request), body.orders)
+        results = place_orders(user_id_of(request), body.orders)
         return Response(batch_answer(results), status=202)
 
     @documented(
@@ -78,7 +78,7 @@ class OrdersBatchView(APIView):
         """One transaction; each order fares on its own, as the results tell in the same order."""
         order_ids = _order_ids(request)
         spend_further(request, self, len(order_ids))
-        results = services.cancel_orders(user_id_of(request), order_ids)
+        results = cancel_orders(user_id_of(request), order_ids)
         return Response(batch_answer(results), status=202)
 
 

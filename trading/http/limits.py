@@ -19,8 +19,8 @@ from rest_framework.views import APIView
 from accounts.throttles import origin_of
 from common.errors import DomainError, ErrorCode
 from common.limits.budgets import Ask, Rate, Standing, spend
+from trading.http.items import BATCH_MAX
 from trading.models import UserFeeTier
-from trading.orders.batch import BATCH_MAX
 
 KEPT_S = 10.0
 KEPT_MAX = 50_000  # traders

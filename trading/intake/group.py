@@ -20,9 +20,9 @@ from common.http.statuses import body_of, status_of
 from common.limits.budgets import Standing
 from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
 from trading.http.batches import NewOrders
+from trading.http.items import batch_results, cancel_results, read_batch
 from trading.http.limits import Kind, spend_of, too_many
 from trading.intake.plain import Plain
-from trading.orders.batch import batch_results, cancel_results, read_batch
 from trading.orders.cancel import cancel_together
 from trading.orders.place import PlacedOrder, Result, place_together
 from trading.orders.terms import NewOrder

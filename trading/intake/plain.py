@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from matching.messages.limits import MAX_ID
-from trading.orders.batch import BATCH_MAX
+from trading.http.items import BATCH_MAX
 
 BATCH_PATH = "/orders/batch"
 HOSTS_MAX = 2_000

@@ -1,0 +1,74 @@
+"""Stretches of time, half-open, and rows found by a key that rises with their time."""
+
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from django.db import connection
+from django.db.models import Model, Q, QuerySet
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+class Window(NamedTuple):
+    """From ``start`` on and before ``end``; None where there is no bound."""
+
+    start: datetime | None
+    end: datetime | None
+
+    @property
+    def is_bounded(self) -> bool:
+        return self != (None, None)
+
+    def within(self, field: str) -> Q:
+        condition = Q()
+        if self.start is not None:
+            condition &= Q(**{f"{field}__gte": self.start})
+        if self.end is not None:
+            condition &= Q(**{f"{field}__lt": self.end})
+        return condition
+
+
+# Everything below ``low`` is earlier than asked, everything from ``high`` on is not; keys may have
+# gaps, so the row looked at is the first from the middle on. Each look is one row of an index.
+_KEY_SINCE = """
+SELECT halved.low FROM (
+    WITH RECURSIVE halving(low, high) AS (
+        (SELECT {key}, (SELECT {key} + 1 FROM {table} WHERE {fixed} ORDER BY {key} DESC LIMIT 1)
+           FROM {table} WHERE {fixed} ORDER BY {key} LIMIT 1)
+         UNION ALL
+        SELECT CASE WHEN middle.at < %(at)s THEN middle.key + 1 ELSE low END,
+               CASE WHEN middle.at < %(at)s THEN high ELSE low + (high - low) / 2 END
+          FROM halving, LATERAL (
+                SELECT {key} AS key, {time} AS at FROM {table}
+                 WHERE {fixed} AND {key} >= low + (high - low) / 2 ORDER BY {key} LIMIT 1) middle
+         WHERE low < high
+    ) SELECT low FROM halving WHERE low >= high) halved
+"""
+
+
+def key_since(model: type[Model], key: str, field: str, at: datetime, **fixed: str) -> int | None:
+    """The smallest key that no row before this time has, among rows with these values, whose times
+    rise with the key; None where there are no rows."""
+    sql = _KEY_SINCE.format(
+        table=model._meta.db_table,
+        key=key,
+        time=field,
+        fixed=" AND ".join(f"{column} = %({column})s" for column in fixed),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"at": at, **fixed})
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+def window_of_keys(
+    rows: QuerySet[AnyModel], window: Window, key: str, field: str, **fixed: str
+) -> QuerySet[AnyModel]:
+    """The rows within the window, which ``fixed`` describes in columns; see `key_since`."""
+    if window.start is not None:
+        first = key_since(rows.model, key, field, window.start, **fixed)
+        rows = rows.none() if first is None else rows.filter(**{f"{key}__gte": first})
+    if window.end is not None:
+        beyond = key_since(rows.model, key, field, window.end, **fixed)
+        rows = rows.none() if beyond is None else rows.filter(**{f"{key}__lt": beyond})
+    return rows
