@@ -7,7 +7,7 @@ import msgspec
 from django.db.models import QuerySet
 
 from common.errors import DomainError, ErrorCode
-from common.postgres import read_all
+from common.pg_tmp import (read_all)
 from common.redis_client import request_redis_client
 from common.windows import Window, window_of_keys
 from markets.conversions import to_ms
