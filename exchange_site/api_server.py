@@ -18,7 +18,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 django_application: Any = get_wsgi_application()
 
-from common.waiting import limit_waiting  # noqa: E402  Django must be set up first
+from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.bodies import Bodies  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
 from feeds.app import Feeds  # noqa: E402

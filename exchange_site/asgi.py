@@ -12,7 +12,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.feeds_settings"  # whateve
 django.setup()
 
 from common.errors import DomainError, ErrorCode  # noqa: E402  Django must be set up first
-from common.waiting import limit_waiting  # noqa: E402
+from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.refusals import refuse  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 

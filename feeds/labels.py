@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from django.db import connection
 
-from common.pg_tmp import (read_all)
+from common.postgres.prepared import read_all
 from matching.messages.vocabulary import OrderStatus
 
 WITHIN_S = 1.0

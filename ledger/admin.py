@@ -24,7 +24,7 @@ from common.admin.base import (
     when,
     words,
 )
-from common.keysets import newest_keys
+from common.postgres.keysets import newest_keys
 from ledger import services
 from ledger.models import (
     GLOBAL_ACCOUNT_KINDS,

@@ -8,8 +8,8 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from common.errors import DomainError, ErrorCode
-from common.keysets import LOOK_BACK_ROWS, newest_keys
-from common.windows import Window
+from common.postgres.keysets import LOOK_BACK_ROWS, newest_keys
+from common.postgres.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 

@@ -23,7 +23,7 @@ def validate_price_source(source: PriceSource) -> None:
     """
     source.full_clean()
     if source.kind == PriceSourceKind.CCXT:
-        from prices.sources.venues import venue_problem
+        from prices.sources.venues import venue_problem  # ccxt takes a second to import
 
         problem = venue_problem(source.venue)
         if problem:
@@ -72,7 +72,7 @@ def ask_price_sources(sources: Sequence[PriceSource]) -> list[Quote | PriceUnava
 async def _ask(source: PriceSource) -> Quote | PriceUnavailable:
     if source.kind != PriceSourceKind.CCXT:
         return PriceUnavailable("made up by the price process: there is no venue to ask")
-    from prices.sources.venues import Endpoint, ask_once
+    from prices.sources.venues import Endpoint, ask_once  # ccxt takes a second to import
 
     try:
         return await ask_once(Endpoint(source.venue, source.symbol, source.api_url))

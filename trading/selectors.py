@@ -7,9 +7,9 @@ import msgspec
 from django.db.models import QuerySet
 
 from common.errors import DomainError, ErrorCode
-from common.pg_tmp import (read_all)
+from common.postgres.prepared import read_all
+from common.postgres.windows import Window, window_of_keys
 from common.redis_client import request_redis_client
-from common.windows import Window, window_of_keys
 from markets.conversions import to_ms
 from markets.models import MarketStatus
 from markets.rules import MarketRules

@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, Model, QuerySet
 from rest_framework.request import Request
 
 from common.errors import invalid
-from common.keysets import LOOK_BACK_ROWS
+from common.postgres.keysets import LOOK_BACK_ROWS
 
 PAGE_LIMIT_DEFAULT = 50
 PAGE_LIMIT_MAX = 500

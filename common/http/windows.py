@@ -17,9 +17,9 @@ from rest_framework.request import Request
 from common.errors import invalid
 from common.http.paging import page_limit, query_int
 from common.http.schema import query
-from common.keysets import LOOK_BACK_ROWS
+from common.postgres.keysets import LOOK_BACK_ROWS
+from common.postgres.windows import Window
 from common.times import MAX_TIME_MS
-from common.windows import Window
 
 TIME_WINDOW = [
     query("from", "Only from this time on, in milliseconds since 1970.", int),

@@ -7,7 +7,7 @@ Rows go as columns through unnest: COPY costs as much, and can't share a round t
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common.columns import numbers
+from common.postgres.columns import numbers
 from matching.messages.events import OutputEntry
 from persistence.projection.batch import Batch
 from persistence.writing.candles import upsert_candles

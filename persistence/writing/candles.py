@@ -4,7 +4,7 @@ A batch's trades become minutes, and minutes the larger intervals, so that Postg
 per interval that the batch touches. The cursor commits with it, so no trade is added twice.
 """
 
-from common.columns import numbers
+from common.postgres.columns import numbers
 from persistence.projection.candles import TradeFigures, candles_of
 from persistence.writing.pipeline import Statements
 from trading.models.candle import CANDLE_INTERVALS_MS

@@ -1,6 +1,6 @@
 """⑤ Rows of the outbox: which commands took effect, and under which sequence first."""
 
-from common.columns import numbers
+from common.postgres.columns import numbers
 from persistence.writing.pipeline import Cursor
 
 APPLIED_BEFORE = """

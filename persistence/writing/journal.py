@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from common.columns import numbers, numbers_or_nulls, words, words_or_nulls
+from common.postgres.columns import numbers, numbers_or_nulls, words, words_or_nulls
 from ledger.posting_rules import Owner
 from persistence.projection.batch import Batch
 from persistence.writing.pipeline import Cursor, RowsMissing, Statements

@@ -6,7 +6,7 @@ nothing is added twice.
 
 from typing import Any
 
-from common.columns import numbers, numbers_or_nulls, words, words_or_nulls
+from common.postgres.columns import numbers, numbers_or_nulls, words, words_or_nulls
 from persistence.projection.lives import Life, Lives
 from persistence.writing.pipeline import Cursor, Statements
 

@@ -1,6 +1,6 @@
 """⑤ Rows of orders: read before a batch, written after it."""
 
-from common.columns import numbers, numbers_or_nulls, words
+from common.postgres.columns import numbers, numbers_or_nulls, words
 from persistence.projection.batch import Batch, OrderRow
 from persistence.writing.pipeline import Cursor, Statements
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common.columns import numbers, truths
+from common.postgres.columns import numbers, truths
 from persistence.projection.batch import Batch
 from persistence.writing.pipeline import Cursor
 

@@ -1,6 +1,6 @@
 """⑤ Rows of fills and positions."""
 
-from common.columns import numbers, numbers_or_nulls, words
+from common.postgres.columns import numbers, numbers_or_nulls, words
 from persistence.projection.batch import Batch
 from persistence.writing.pipeline import Statements
 

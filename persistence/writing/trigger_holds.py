@@ -8,7 +8,7 @@ commit and sent again until it is seen, like every promised command.
 
 from collections.abc import Iterable
 
-from common.columns import numbers
+from common.postgres.columns import numbers
 from ledger.models import AccountKind, EntryKind
 from ledger.posting_rules import Line, Movement
 from matching.messages.commands import ActivateOrder

@@ -35,13 +35,7 @@ from persistence.worker_heartbeat import beat
 from prices.index import SourceState
 from prices.models import PriceSource
 from prices.reports import report_key
-from tests.admin.factories import (
-    make_command,
-    make_market,
-    make_order,
-    make_user,
-    make_world,
-)
+from tests.admin.factories import make_command, make_market, make_order, make_user, make_world
 from tests.admin.price_reports import make_price_report
 from trading.models import Liquidation
 

@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.db import connection
 
-from common.waiting import limit_waiting
+from common.postgres.waiting import limit_waiting
 from ledger.models import Wallet
 from tests.trading.client import Trader, make_market, make_trader, set_ticker
 from trading.models import Order

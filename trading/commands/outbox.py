@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from common.pg_tmp import (fetch_all)
+from common.postgres.prepared import fetch_all
 from markets.conversions import to_ms
 from matching.messages.commands import (
     ActivateOrder,

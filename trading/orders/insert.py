@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from django.db import connection, transaction
 
-from common.pg_tmp import (fetch_all)
+from common.postgres.prepared import fetch_all
 from trading.orders.draft import OrderDraft
 
 
