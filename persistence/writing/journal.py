@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from common.postgres.columns import numbers, numbers_or_nulls, words, words_or_nulls
+from ledger.holds import LOCK_WALLETS
 from ledger.posting_rules import Owner
 from persistence.projection.batch import Batch
 from persistence.writing.pipeline import Cursor, RowsMissing, Statements
@@ -28,13 +29,6 @@ INSERT_ENTRIES = """
 INSERT_POSTINGS = """
     INSERT INTO ledger_posting (entry_id, account_id, amount_units, kind)
     SELECT v.* FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) AS v
-"""
-# In key order, so that batches of different markets wait for each other and never in a circle.
-LOCK_WALLETS = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM ledger_wallet WHERE user_id = ANY(%s::bigint[])
-         ORDER BY user_id FOR NO KEY UPDATE
-    ) AS locked
 """
 ADD_TO_WALLETS = """
     UPDATE ledger_wallet w

@@ -9,6 +9,7 @@ commit and sent again until it is seen, like every promised command.
 from collections.abc import Iterable
 
 from common.postgres.columns import numbers
+from ledger.holds import LOCK_WALLETS
 from ledger.models import AccountKind, EntryKind
 from ledger.posting_rules import Line, Movement
 from matching.messages.commands import ActivateOrder
@@ -26,17 +27,6 @@ LOAD_TERMS = """
       FROM trading_order WHERE id = ANY(%s::bigint[])
 """
 MARK_PRICE = "SELECT mark_price_ticks FROM markets_marketstatus WHERE market_id = %s"
-AVAILABLE = """
-    SELECT user_id, available_units FROM ledger_wallet WHERE user_id = ANY(%s::bigint[])
-"""
-# All wallets of the batch, not only those asked for a hold: the rest would be locked later, out of
-# the key order that keeps batches of different markets from waiting in a circle.
-LOCK_WALLETS = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM ledger_wallet WHERE user_id = ANY(%s::bigint[])
-         ORDER BY user_id FOR NO KEY UPDATE
-    ) AS locked
-"""
 
 
 def grant_holds(cursor: Cursor, batch: Batch) -> None:
@@ -45,11 +35,14 @@ def grant_holds(cursor: Cursor, batch: Batch) -> None:
     requests = [r for r in batch.perps.hold_requests if batch.orders[r.order_id].status == WAITING]
     if not requests:
         return
-    users = sorted({batch.orders[request.order_id].user_id for request in requests})
-    cursor.execute(LOCK_WALLETS, (numbers({*batch.wallets, *users}),))
+    users = {batch.orders[request.order_id].user_id for request in requests}
+    # All wallets of the batch, not only those asked for a hold: the rest would be locked later, out
+    # of the order of the keys.
+    locked = cursor.execute(LOCK_WALLETS, (numbers({*batch.wallets, *users}),))
     available = {
         user_id: units + batch.wallet_of(user_id).available_units
-        for user_id, units in cursor.execute(AVAILABLE, (numbers(users),)).fetchall()
+        for user_id, units in locked.fetchall()
+        if user_id in users
     }
     promises = []
     for request, needed_units in _holds(cursor, batch, requests):

@@ -6,6 +6,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from common.errors import DomainError, ErrorCode, invalid
+from ledger.models import EntryKind
 from markets.conversions import lots_text, to_ms, to_ticks
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AmendOrder
@@ -20,7 +21,7 @@ from trading import selectors
 from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import Order
 from trading.orders.draft import check_notional, draft_order
-from trading.orders.hold import AMEND_HOLD, NOTHING_NEEDED, Needed, hold_money
+from trading.orders.hold import NOTHING_NEEDED, Needed, hold_money
 from trading.orders.terms import OptionalNumber, OrderTerms, size_in_bounds
 
 
@@ -49,7 +50,7 @@ def amend_order(user_id: int, order_id: int, changes: OrderChanges) -> Order:
         check_notional(rules, price_ticks, size_lots, order.reduce_only)
         extra = _extra_hold(rules, order, price_ticks, remaining_lots)
     if extra.total_units:
-        hold_money(user_id, rules.id, AMEND_HOLD, extra, order.pk)
+        hold_money(user_id, rules.id, EntryKind.AMEND_HOLD, extra, order.pk)
     command = AmendOrder(
         command_id=NOT_YET,
         order_id=order.pk,

@@ -1,21 +1,12 @@
-"""Money held for a command: from available to held, in the transaction that promises it.
-
-With `inserting`, the only places outside `ledger` that name its tables. The wallet's CHECK
-constraint refuses what would overdraw it, and with it the whole statement.
-"""
+"""What a command must hold, by part, and what a trader hears who has less."""
 
 from dataclasses import dataclass
-from typing import NoReturn
-
-import psycopg
-from django.db import IntegrityError, connection, transaction
 
 from common.errors import DomainError, ErrorCode
+from ledger.holds import NotAvailable, hold
+from ledger.models import EntryKind
 from markets.conversions import units_text
 from matching.messages.holds import Reserve
-
-MARGIN_HOLD = "margin_hold"
-AMEND_HOLD = "amend_hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,55 +46,17 @@ class Needed:
 
 NOTHING_NEEDED = Needed()
 
-_HOLD = """
-WITH wallet AS (
-    UPDATE ledger_wallet
-       SET available_units = available_units - %(amount_units)s,
-           held_units = held_units + %(amount_units)s
-     WHERE user_id = %(user_id)s
-    RETURNING user_id
-), entry AS (
-    INSERT INTO ledger_journalentry (kind, market_id, order_id, created_at)
-    SELECT %(kind)s, %(market_id)s, %(order_id)s::bigint, now() FROM wallet
-    RETURNING id
-)
-INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-SELECT entry.id, account.id,
-       CASE account.kind WHEN 'held' THEN %(amount_units)s ELSE -%(amount_units)s END
-  FROM entry, ledger_account account
- WHERE account.user_id = %(user_id)s AND account.kind IN ('available', 'held')
-"""
-
 
 def hold_money(
-    user_id: int, market_id: str, kind: str, needed: Needed, order_id: int | None = None
+    user_id: int, market_id: str, kind: EntryKind, needed: Needed, order_id: int | None = None
 ) -> None:
     """Move what is needed, above zero, from available to held. Raises DomainError if it isn't
     there."""
-    values: dict[str, str | int | None] = {
-        "user_id": user_id,
-        "market_id": market_id,
-        "order_id": order_id,
-        "kind": kind,
-        "amount_units": needed.total_units,
-    }
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_HOLD, values)
-            moved = cursor.rowcount
-    except IntegrityError as error:
-        _explain_refusal(error, user_id, needed)
-    if not moved:
-        raise account_not_found()
-
-
-def _explain_refusal(error: IntegrityError, user_id: int, needed: Needed) -> NoReturn:
-    """Why Postgres refused to hold this much, as a DomainError; or the error as it is."""
-    cause = error.__cause__
-    constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-    if constraint != "wallet_available_not_negative":
-        raise error
-    raise insufficient_balance(needed, _available_units(user_id)) from error
+        if not hold(user_id, market_id, kind, needed.total_units, order_id):
+            raise account_not_found()
+    except NotAvailable as error:
+        raise insufficient_balance(needed, error.available_units) from error
 
 
 def insufficient_balance(needed: Needed, available_units: int) -> DomainError:
@@ -126,10 +79,3 @@ def insufficient_balance(needed: Needed, available_units: int) -> DomainError:
 def account_not_found() -> DomainError:
     message = "The account or the market of this order does not exist any more."
     return DomainError(ErrorCode.ACCOUNT_NOT_FOUND, message)
-
-
-def _available_units(user_id: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT available_units FROM ledger_wallet WHERE user_id = %s", [user_id])
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0

@@ -1,10 +1,7 @@
 """Orders into Postgres, one or many, in one statement: locked, judged, inserted, held, journalled.
 
-With `holding`, the only places outside `ledger` that name its tables.
-
-The statement locks the wallets of its orders in the order of their users' ids before it does
-anything else. So two statements, a deposit or a worker's batch wait for each other and never in a
-circle; and as a client order id is unique within its user, nobody waits for an id either.
+The statement locks the wallets of its orders before it does anything else (`ledger.holds`); as a
+client order id is unique within its user, nobody waits for an id either.
 
 Money is judged by the wallet as it is under that lock. If all orders of a user fit, all are
 placed; if their sum doesn't, none of them is, without harm to those of others, and the caller tries
@@ -21,6 +18,7 @@ import msgspec
 from django.db import connection, transaction
 
 from common.postgres.prepared import fetch_all
+from ledger.holds import NEXT_ENTRY_ID, moved_to_held, wallets_locked
 from trading.orders.draft import OrderDraft
 
 
@@ -58,9 +56,7 @@ Outcome = Inserted | ClientOrderIdTaken | NotEnough | NoWallet
 
 # One parameter however many orders: JSON is cheaper to write here than thirty arrays, and the
 # statement, prepared once per connection, is planned once. `nextval` runs in the order asked for.
-# Ids of journal entries are drawn before both they and their postings are inserted: postings that
-# look for the id of their entry compare each with each.
-_INSERT_WITH_HOLDS = """
+_INSERT_WITH_HOLDS = f"""
 WITH asked AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s::json) AS o (
         position int, user_id bigint, market_id text, client_order_id text, side text,
@@ -71,9 +67,7 @@ WITH asked AS MATERIALIZED (
         self_trade_prevention text, terms_asked jsonb, hold_units bigint
     )
 ), wallet AS MATERIALIZED (
-    SELECT user_id, available_units FROM ledger_wallet
-     WHERE user_id IN (SELECT user_id FROM asked)
-     ORDER BY user_id FOR NO KEY UPDATE
+    {wallets_locked("IN (SELECT user_id FROM asked)")}
 ), needed AS (
     SELECT user_id, sum(hold_units) AS total_units FROM asked GROUP BY user_id
 ), fitting AS MATERIALIZED (
@@ -98,32 +92,15 @@ WITH asked AS MATERIALIZED (
     ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
     RETURNING id, user_id, market_id, hold_units, created_at
 ), holding AS MATERIALIZED (
-    SELECT nextval('ledger_journalentry_id_seq') AS entry_id, placed.*
+    SELECT {NEXT_ENTRY_ID} AS entry_id, placed.*
       FROM placed WHERE hold_units > 0
-), moved AS (
-    UPDATE ledger_wallet
-       SET available_units = available_units - held.total_units,
-           held_units = held_units + held.total_units
-      FROM (SELECT user_id, sum(hold_units)::bigint AS total_units
-              FROM holding GROUP BY user_id) AS held
-     WHERE ledger_wallet.user_id = held.user_id
-), entry AS (
-    INSERT INTO ledger_journalentry (id, kind, market_id, order_id, created_at)
-    SELECT entry_id, 'order_hold', market_id, id, created_at FROM holding
-), posted AS (
-    INSERT INTO ledger_posting (entry_id, account_id, amount_units)
-    SELECT holding.entry_id, account.id,
-           CASE account.kind WHEN 'held' THEN holding.hold_units ELSE -holding.hold_units END
-      FROM holding
-      JOIN ledger_account account ON account.user_id = holding.user_id
-       AND account.kind IN ('available', 'held')
-)
+), {moved_to_held("holding")}
 SELECT asked.position, placed.id, fitting.id IS NOT NULL, wallet.available_units
   FROM asked
   LEFT JOIN wallet USING (user_id)
   LEFT JOIN fitting USING (position)
   LEFT JOIN placed ON placed.id = fitting.id
-"""
+"""  # noqa: S608  parts of the statement, no values
 
 _encode = msgspec.json.Encoder().encode
 

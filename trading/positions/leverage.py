@@ -5,6 +5,7 @@ from msgspec import structs
 
 from common.errors import DomainError, ErrorCode, invalid
 from common.idempotency import key_reused
+from ledger.models import EntryKind
 from markets.conversions import to_decimal, to_units, units_text
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AdjustMargin
@@ -12,7 +13,7 @@ from matching.messages.holds import ceil_div
 from trading import selectors
 from trading.commands.outbox import NOT_YET, command_of_row, promise_command
 from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position, TraderLeverage
-from trading.orders.hold import MARGIN_HOLD, Needed, hold_money
+from trading.orders.hold import Needed, hold_money
 from trading.orders.terms import read_leverage
 from trading.positions.figures import leverage_of
 
@@ -71,7 +72,7 @@ def _promise_margin(rules: MarketRules, command: AdjustMargin, idempotency_key: 
         raise DomainError(ErrorCode.NO_POSITION, message)
     leverage = leverage_of(position, selectors.leverages_set(user_id).get(rules.id))
     if amount_units > 0:
-        hold_money(user_id, rules.id, MARGIN_HOLD, Needed(margin_units=amount_units))
+        hold_money(user_id, rules.id, EntryKind.MARGIN_HOLD, Needed(margin_units=amount_units))
     else:
         _check_removal(rules, position, leverage, -amount_units)
     command = structs.replace(command, leverage=leverage)
