@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from common.errors import DomainError, ErrorCode
-from common.postgres.keysets import LOOK_BACK_ROWS, newest_keys
+from common.postgres import keysets
 from common.postgres.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
@@ -107,7 +107,7 @@ def newest_postings_of_user(
     ``before`` only.
 
     Postings of an order are found by it. Others are looked for among the newest
-    `LOOK_BACK_ROWS` only: there may be more further back.
+    `keysets.LOOK_BACK_ROWS` only: there may be more further back.
     """
     accounts = {account.pk: account for account in Account.objects.filter(user_id=user_id)}
     looked_to = None
@@ -119,7 +119,7 @@ def newest_postings_of_user(
         if before is not None:
             of_each = [postings.filter(pk__lt=before) for postings in of_each]
         if asked.is_open:
-            keys = newest_keys(of_each, limit)
+            keys = keysets.newest_keys(of_each, limit)
         else:
             keys, looked_to = _among_the_newest(accounts, of_each, asked, limit)
         found = Posting.objects.filter(pk__in=keys)
@@ -148,7 +148,7 @@ def _among_the_newest(
     accounts: Collection[int], of_each: list[QuerySet[Posting]], asked: LedgerFilter, limit: int
 ) -> tuple[list[int], int | None]:
     """Ids of those asked for, and down to which was looked."""
-    newest = newest_keys(of_each, LOOK_BACK_ROWS)
+    newest = keysets.newest_keys(of_each, keysets.LOOK_BACK_ROWS)
     if not newest:
         return [], None
     values: dict[str, Any] = {
@@ -164,4 +164,4 @@ def _among_the_newest(
     with connection.cursor() as cursor:
         cursor.execute(_ASKED_FOR, values)
         found = [key for (key,) in cursor.fetchall()]
-    return found, newest[-1] if len(newest) == LOOK_BACK_ROWS else None
+    return found, newest[-1] if len(newest) == keysets.LOOK_BACK_ROWS else None

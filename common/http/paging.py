@@ -8,7 +8,7 @@ from django.db.models import BigIntegerField, Model, QuerySet
 from rest_framework.request import Request
 
 from common.errors import invalid
-from common.postgres.keysets import LOOK_BACK_ROWS
+from common.postgres import keysets
 
 PAGE_LIMIT_DEFAULT = 50
 PAGE_LIMIT_MAX = 500
@@ -77,7 +77,7 @@ def keyset_page(
     """`page_of` rows by a key: a whole number, unique among the rows and higher for newer ones.
 
     ``along`` is for rows that no index finds: they are looked for among those of ``along``, which
-    one does, `LOOK_BACK_ROWS` of them per page. Such a page may be short, even empty, and still
+    one does, `keysets.LOOK_BACK_ROWS` of them per page. Such a page may be short, even empty, and still
     have a next one.
     """
     end: int | None = None
@@ -86,7 +86,7 @@ def keyset_page(
         nonlocal end
         found = rows if before is None else rows.filter(**{f"{key}__lt": before})
         if along is not None:
-            end = key_after(along, LOOK_BACK_ROWS, key=key, before=before)
+            end = key_after(along, keysets.LOOK_BACK_ROWS, key=key, before=before)
         if end is not None:
             found = found.filter(**{f"{key}__gte": end})
         return list(found.order_by(f"-{key}")[:limit])

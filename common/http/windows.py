@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from common.errors import invalid
 from common.http.paging import page_limit, query_int
 from common.http.schema import query
-from common.postgres.keysets import LOOK_BACK_ROWS
+from common.postgres import keysets
 from common.postgres.windows import Window
 from common.times import MAX_TIME_MS
 
@@ -75,7 +75,7 @@ def timed_page(
         rows = rows.filter(start.before(field))
         along = None if along is None else along.filter(start.before(field))
     if along is not None:
-        last = LOOK_BACK_ROWS - 1
+        last = keysets.LOOK_BACK_ROWS - 1
         end = along.order_by(*order).values_list(field, "pk")[last : last + 1].first()
     if end is not None:
         rows = rows.filter(_Place(*end).not_before(field))

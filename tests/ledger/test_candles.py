@@ -3,7 +3,6 @@ size at one price; one tick of one lot is 500 units of money.
 """
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from matching.messages.events import Trade
 from matching.messages.vocabulary import ExecutionType, Side
 from persistence import reading
 from persistence.reading import persist_market
-from persistence.writing import bulk
+from persistence.writing import cursor
 from tests.ledger.candle_rows import differences_of_candles
 from tests.ledger.naive_candles import candle_differences
 from tests.ledger.world import World, leg, position
@@ -219,7 +218,7 @@ def test_a_crash_between_batches_counts_no_trade_twice(
     world.publish()
     persist_market(world.market_id, up_to_seq=2)
     with monkeypatch.context() as crash:
-        crash.setattr(bulk, "ADVANCE_CURSOR", END_OF_THE_CRASHED_CONNECTION)
+        crash.setattr(cursor, "ADVANCE_CURSOR", END_OF_THE_CRASHED_CONNECTION)
         with pytest.raises(OperationalError):
             persist_market(world.market_id)
     connection.close()
@@ -229,17 +228,6 @@ def test_a_crash_between_batches_counts_no_trade_twice(
     assert persist_market(world.market_id) == 6
     assert differences_of_candles() == []
     assert candles() == [SECOND, FIRST]
-
-
-def test_an_upgraded_exchange_has_candles_of_its_fills(world: World) -> None:
-    persisted(world)
-    kept = list(Candle.objects.order_by("interval_ms", "start_ms").values())
-    assert len(kept) == 2 * 5 + 1
-    Candle.objects.all().delete()
-    migration = import_module("trading.migrations.0014_candles_of_fills")
-    with connection.schema_editor() as editor:
-        migration.fill_candles(None, editor)
-    assert list(Candle.objects.order_by("interval_ms", "start_ms").values()) == kept
 
 
 def test_a_candle_that_is_wrong_is_seen(world: World) -> None:

@@ -1,13 +1,10 @@
 """⑤ A random session of everything, and then: what Postgres holds is what the engine holds."""
 
 from collections import Counter
-from importlib import import_module
-from types import SimpleNamespace
 
 import msgspec
 import pytest
-from django.db import connection
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from ledger.models import Account, AccountKind, Posting, Wallet
 from markets.models import MarketStatus
@@ -32,7 +29,6 @@ from trading.models import (
     Order,
     OutboxCommand,
     Position,
-    PositionLife,
     Settlement,
 )
 
@@ -123,33 +119,6 @@ def require_lives_add_up() -> None:
     assert run_check(POSITIONS, values).shown == []
 
 
-def require_migration_finds_it_all() -> None:
-    """What an older build left unwritten is worked out of what it wrote."""
-    migration = import_module("ledger.migrations.0009_history_of_before")
-
-    def written() -> list[list[tuple]]:
-        lives = PositionLife.objects.order_by("market", "user", "opened_seq", "closed_seq")
-        names = [field.attname for field in PositionLife._meta.fields if field.attname != "id"]
-        return [
-            list(lives.values_list(*names)),
-            list(FundingPayment.objects.order_by("id").values_list("from_profit_units")),
-            list(FundingSettlement.objects.order_by("id").values_list("carry")),
-            list(Position.objects.order_by("id").values_list("realized_pnl_units")),
-        ]
-
-    before = written()
-    for payment in FundingPayment.objects.exclude(from_profit_units=0).select_related("settlement"):
-        Position.objects.filter(user=payment.user_id, market=payment.settlement.market_id).update(
-            realized_pnl_units=F("realized_pnl_units") - payment.from_profit_units
-        )
-    PositionLife.objects.all().delete()
-    FundingPayment.objects.update(from_profit_units=0)
-    FundingSettlement.objects.update(carry=0)
-    migration.fill_in(None, SimpleNamespace(connection=connection))
-    assert written() == before
-    require_lives_add_up()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_postgres_holds_what_the_engine_holds(transactional_db, redis_db, seed):
@@ -172,7 +141,6 @@ def test_postgres_holds_what_the_engine_holds(transactional_db, redis_db, seed):
     require_same_snapshot(mini)
     require_money_adds_up(mini)
     require_lives_add_up()
-    require_migration_finds_it_all()
     assert Settlement.objects.count() == mini.seen["PositionSettled"]
     assert not Countdown.objects.exists()
     assert not Position.objects.exclude(position_lots=0).exists()

@@ -249,11 +249,11 @@ def test_wallets_may_change_while_a_batch_is_applied(session, monkeypatch):
 @pytest.mark.parametrize(
     "step",
     [
-        "_insert_journal",
-        "_update_orders",
-        "_upsert_positions",
-        "_add_to_wallets",
-        "_advance_cursor",
+        "insert_journal",
+        "update_orders",
+        "upsert_positions",
+        "add_to_wallets",
+        "advance_cursor",
     ],
 )
 def test_a_crash_before_the_commit_leaves_nothing(session, monkeypatch, step):

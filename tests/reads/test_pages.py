@@ -5,7 +5,7 @@ import redis
 from django.urls import reverse
 
 from common.admin import lists
-from common.http import paging
+from common.postgres import keysets
 from tests.trading.client import Trader, make_market, make_trader, set_ticker
 from trading.models import Order
 
@@ -17,7 +17,7 @@ LOOK_BACK = 4
 @pytest.fixture
 def trader(redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Trader:
     """With orders in two markets; each page looks back along four."""
-    monkeypatch.setattr(paging, "LOOK_BACK_ROWS", LOOK_BACK)
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", LOOK_BACK)
     monkeypatch.setattr(lists, "LOOK_BACK_ROWS", LOOK_BACK)
     for market_id in ("BTC-PERP", "ETH-PERP"):
         make_market(market_id)

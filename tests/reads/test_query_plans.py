@@ -28,7 +28,7 @@ from benchmarks.history import (
 from benchmarks.pages import SMALL_TRADER, Page, Visitor, all_pages
 from common.admin import lists
 from common.admin.record_urls import url_of
-from common.http import paging
+from common.postgres import keysets
 from common.redis_client import redis_client
 from markets.rules import forget_markets
 from tests.trading.client import set_ticker
@@ -64,7 +64,7 @@ def visitor(
 ) -> Visitor:
     """Pages look back along fewer rows than there are, so that it shows where they don't."""
     monkeypatch.setattr(lists, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
-    monkeypatch.setattr(paging, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
     for market_id in (BUSY_MARKET, SECOND_MARKET, DORMANT_MARKET):
         set_ticker(redis_db, market_id)
     return Visitor()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.http import paging
+from common.postgres import keysets
 from tests.trading.client import Api, Trader, make_trader
 from trading.models import (
     Fill,
@@ -159,7 +159,7 @@ def test_orders_of_several_statuses_and_a_window(trader: Trader) -> None:
 def test_far_back_in_a_window_is_reached_page_by_page(
     trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "LOOK_BACK_ROWS", 3)
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", 3)
     orders = [trader.place(qty="0.02", margin="100").body["orderId"] for _ in range(8)]
     for number, order_id in enumerate(orders):
         Order.objects.filter(pk=order_id).update(created_at=at(number))
@@ -240,7 +240,7 @@ def test_the_ledger_by_kind_order_and_time(trader: Trader) -> None:
 def test_the_ledger_is_looked_through_to_its_end(
     trader: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "LOOK_BACK_ROWS", 3)
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", 3)
     for _ in range(4):
         trader.place(qty="0.02", margin="100")
     found = list(pages(trader.api, "/user/ledger?kind=deposit", "ledger"))

@@ -1,5 +1,15 @@
 """The operator's view of trading: markets, which they edit, and what the engine made of orders."""
 
+from trading.admin import (
+    funding,
+    journal,
+    liquidations,
+    lives,
+    orders,
+    positions,
+    progress,
+    traders,
+)
 from trading.admin.catalogue import markets, tiers, top_ups
 
 __all__ = [
