@@ -24,7 +24,7 @@ from trading.answers import (
     stays_words,
 )
 from trading.limits import Kind, spend_further
-from trading.services.batching import BATCH_MAX
+from trading.services.batching import BATCH_MAX, check_batch_size
 from trading.services.terms import NewOrder, Number
 
 # Read one by one, so that a bad one fails alone.
@@ -94,26 +94,29 @@ class OrdersBatchView(APIView):
     )
     def delete(self, request: Request) -> Response:
         """One transaction; each order fares on its own, as the results tell in the same order."""
-        order_ids = _order_ids(request)
-        spend_further(request, self, len(order_ids))
-        results = services.cancel_orders(user_id_of(request), order_ids)
+        name, words = _ids_asked(request)
+        check_batch_size(name, len(words))
+        spend_further(request, self, len(words))
+        user_id = user_id_of(request)
+        by_client = name == "clientOrderIds"
+        order_ids = selectors.order_ids_under(user_id, words) if by_client else map(int, words)
+        results = services.cancel_orders(user_id, list(order_ids))
         return Response(batch_answer(results), status=202)
 
 
-def _order_ids(request: Request) -> list[int]:
-    """0, which no order has, for a client order id that names none."""
+def _ids_asked(request: Request) -> tuple[str, list[str]]:
+    """The parameter they came with, and each. Nothing is looked up yet: it may be too much."""
     client_ids = request.query_params.get("clientOrderIds")
     if client_ids is not None:
         if "orderIds" in request.query_params:
             raise invalid("clientOrderIds", "Give orderIds or clientOrderIds, not both.")
-        return selectors.order_ids_under(user_id_of(request), client_ids.split(","))
+        return "clientOrderIds", client_ids.split(",")
     words = request.query_params.get("orderIds", "").split(",")
     if not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
         raise invalid("orderIds", "orderIds must be ids separated by commas, such as 17,18.")
-    ids = [int(word) for word in words]
-    if max(ids) > MAX_ID:
+    if max(map(int, words)) > MAX_ID:
         raise invalid("orderIds", f"An id is at most {MAX_ID}.")
-    return ids
+    return "orderIds", words
 
 
 class CountdownView(APIView):

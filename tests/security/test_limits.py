@@ -136,7 +136,14 @@ def test_djangos_path_counts_the_same(slow: None) -> None:
     assert through_intake.answer is not None
     assert through_intake.answer.status == 429  # one budget, whichever way
     assert alice.api.delete("/orders/batch?orderIds=1,2,3").status == 202
-    assert alice.api.delete("/orders").status == 429
+    for cancel in (
+        *("/orders", "/order?clientOrderId=a", "/orders/batch?clientOrderIds=a"),
+        *("/order/1", "/orders/batch?orderIds=1"),
+    ):
+        assert alice.api.delete(cancel).status == 429
+    assert bob.api.delete("/orders/batch?clientOrderIds=a,b").status == 202
+    assert bob.api.delete("/orders/batch?orderIds=1,2").status == 429  # one is left
+    assert bob.api.delete("/order?clientOrderId=a").status == 429
     assert alice.api.post("/orders/countdown", {}).status == 429  # a cancel in waiting
     reads = [alice.api.get("/user/orders").status for _ in range(4)]
     assert reads == [200, 200, 200, 429]

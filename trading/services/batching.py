@@ -30,7 +30,7 @@ def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | ApiE
 
 def read_batch(orders: Sequence[Any]) -> list[NewOrder | ApiError]:
     """Each as far as it can be read. Raises ApiError for too many or none."""
-    _check_size("orders", len(orders))
+    check_batch_size("orders", len(orders))
     bodies: list[NewOrder | ApiError] = []
     for body in orders:
         try:
@@ -65,8 +65,7 @@ def told(fault: Exception) -> ApiError:
 
 
 def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | ApiError]:
-    """Up to `BATCH_MAX`. Raises ApiError for too many or none."""
-    _check_size("orderIds", len(order_ids))
+    """Up to `BATCH_MAX`."""
     return cancel_results(cancel_together([(user_id, order_id) for order_id in order_ids]))
 
 
@@ -76,6 +75,7 @@ def cancel_results(
     return [told(result) if isinstance(result, Exception) else result for result in results]
 
 
-def _check_size(field: str, count: int) -> None:
+def check_batch_size(field: str, count: int) -> None:
+    """Raises ApiError."""
     if not 1 <= count <= BATCH_MAX:
         raise invalid(field, f"Send 1 to {BATCH_MAX} of {field}.", "BATCH_SIZE")
