@@ -121,8 +121,12 @@ def text(value: Decimal) -> str:
     return "0" if plain in {"-0", ""} else plain
 
 
+def ticks_to_decimal(price_ticks: int, tick_size: Decimal) -> Decimal:
+    return _EXACT.multiply(Decimal(price_ticks), tick_size)
+
+
 def ticks_text(price_ticks: int, tick_size: Decimal) -> str:
-    return text(_EXACT.multiply(Decimal(price_ticks), tick_size))
+    return text(ticks_to_decimal(price_ticks, tick_size))
 
 
 def lots_text(size_lots: int, lot_size: Decimal) -> str:
