@@ -133,10 +133,19 @@ def test_a_market_is_made_with_its_accounts(client_of: ClientOf) -> None:
     assert OutboxCommand.objects.get().payload["config"]["units_per_tick_lot"] == 50
 
 
+@pytest.mark.parametrize(("tick", "lot"), [("0.001", "0.001"), ("0.0000000001", "10000")])
+def test_a_tick_of_a_lot_may_be_one_unit(client_of: ClientOf, tick: str, lot: str) -> None:
+    sizes = {"min_size": lot, "max_size": lot, "max_open_interest": lot}
+    steps = {"tick_size": tick, "lot_size": lot}
+    post(client_of("risk"), reverse("admin:trading_market_add"), NEW | sizes | steps)
+    assert Market.objects.get(pk="ETH-PERP").units_per_tick_lot == 1
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"tick_size": "0.0001", "lot_size": "0.0001"}, "must be a whole number"),
+        ({"tick_size": "0.0011", "lot_size": "0.001"}, "must be a whole number"),
         ({"min_size": "0.0025"}, "must be a multiple of the lot 0.001"),
         ({"min_size": "60"}, "The maximum size must be at least the minimum size."),
         ({"maker_fee_percent": "0.06"}, "The taker fee must be at least the maker fee."),
