@@ -65,7 +65,7 @@ def test_margin_taken_out_leaves_the_loss_covered_and_costs_nobody(mark: int) ->
     exchange = Exchange(insurance=7_000, tiers=one_tier(100))
     alice, bob, carol = exchange.traders("alice", "bob", "carol")
     opens(exchange, alice, bob, 10)
-    carol.sells(10, at=1_000)
+    carol.sells(20, at=1_000)
     bob.buys(20, at=1_000)  # now long by 10
     bob.adds_margin(300_000)
     exchange.mark(mark)
