@@ -30,7 +30,7 @@ class StaffSignInForm(AdminAuthenticationForm):
             return super().clean()
         address = address_of(self.request)
         guesses = Guesses("staff", self.request, name.lower(), FREE_STAFF_GUESSES)
-        self.wait_s = guesses.wait_s()
+        self.wait_s = guesses.standing().retry_s
         if self.wait_s:
             log.warning("staff_sign_in_refused", name=name, address=address, wait_s=self.wait_s)
             message = f"Too many wrong passwords. Try again in {self.wait_s} seconds."

@@ -15,7 +15,7 @@ from typing import Any
 from a2wsgi import WSGIMiddleware
 
 from exchange_site.api import ApiError
-from exchange_site.edge.addresses import address_of
+from exchange_site.edge.addresses import address_of, origin_of
 from exchange_site.edge.refusals import busy, refuse, too_many_waiting
 
 _HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})
@@ -72,15 +72,21 @@ class Places:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         method, path = scope["method"], scope["path"]
         place = next(place for kind, place in self._places if kind.is_of(method, path))
-        address = address_of(scope)
-        if error := place.enter(address):
+        if error := place.enter(origin_of(address_of(scope))):
             await refuse(send, error, (b"retry-after", b"1"))
             return
 
         async def read() -> Any:  # the bridge wants a coroutine, a server may answer a future
             return await receive()
 
-        await place.bridge(scope, read, send)
+        await place.bridge(_unambiguous(scope), read, send)
+
+
+def _unambiguous(scope: Any) -> Any:
+    """Without headers that WSGI can't tell from others: X_Forwarded_For, which no proxy of ours
+    looks at, would be X-Forwarded-For, which it sets."""
+    headers = [header for header in scope["headers"] if b"_" not in header[0]]
+    return scope | {"headers": headers}
 
 
 class _Place:
@@ -95,21 +101,21 @@ class _Place:
             kind.threads, kind.name, initializer=_stand_back, initargs=(kind.niceness,)
         )
 
-    def enter(self, address: str) -> ApiError | None:
+    def enter(self, origin: str) -> ApiError | None:
         """Left by whoever answers. Says why there is no room."""
         with self._lock:
             if self._taken.total() >= self._kind.waiting_max:
                 return busy()
-            if self._taken[address] >= self._kind.waiting_max // 2:
+            if self._taken[origin] >= self._kind.waiting_max // 2:
                 return too_many_waiting()
-            self._taken[address] += 1
+            self._taken[origin] += 1
             return None
 
-    def _leave(self, address: str) -> None:
+    def _leave(self, origin: str) -> None:
         with self._lock:
-            self._taken[address] -= 1
-            if not self._taken[address]:
-                del self._taken[address]
+            self._taken[origin] -= 1
+            if not self._taken[origin]:
+                del self._taken[origin]
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Whole, so that nobody's reading keeps the thread."""
@@ -121,7 +127,7 @@ class _Place:
                 if hasattr(response, "close"):
                     response.close()
         finally:
-            self._leave(address_of(environ["asgi.scope"]))
+            self._leave(origin_of(address_of(environ["asgi.scope"])))
 
 
 def _stand_back(niceness: int) -> None:

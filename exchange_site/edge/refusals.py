@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from exchange_site.api import ApiError
+from exchange_site.no_store import NO_STORE
 
 
 def request_timeout() -> ApiError:
@@ -37,6 +38,7 @@ async def refuse(
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", NO_STORE.encode("ascii")),
         *headers,
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": head})

@@ -27,6 +27,8 @@ from trading.models import FeeTier, Order, UserFeeTier
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+ORIGIN = "192.0.2.1"
+
 SLOW = Rate(1, 3_600, burst=3)  # nothing comes back while a test runs
 
 
@@ -45,6 +47,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = dict.fromkeys(Kind, SLOW)
     monkeypatch.setattr("trading.limits.DEFAULT_RATES", kinds)
     monkeypatch.setattr("trading.limits.rate_of", lambda per_s: SLOW)
+    monkeypatch.setattr("trading.limits.ADDRESS_RATE", SLOW)
     forget_caches()
 
 
@@ -79,12 +82,12 @@ def test_a_budget_is_spent_once_and_says_how_it_stands(counting: str) -> None:
 
 def call_of(trader: Trader, body: Any, path: str = "/order") -> Call:
     request = Plain(path, f"Bearer {trader.api.token}", path.endswith("batch"), ())
-    return Call(request, json.dumps(body).encode())
+    return Call(request, json.dumps(body).encode(), ORIGIN)
 
 
 def cancel_of(trader: Trader, *order_ids: int) -> Call:
     path = "/orders/batch" if len(order_ids) > 1 else f"/order/{order_ids[0]}"
-    return Call(Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"")
+    return Call(Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"", ORIGIN)
 
 
 def test_orders_beyond_the_budget_are_429_before_a_row_is_made(slow: None, counting: str) -> None:

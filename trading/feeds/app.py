@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from exchange_site.edge.addresses import address_of
+from exchange_site.edge.addresses import address_of, origin_of
 from exchange_site.redis_client import async_redis_client
 from trading.feeds.connection import Connection, Receive, Send
 from trading.feeds.hub import Hub
@@ -70,22 +70,22 @@ class Feeds:
             await _refuse(send, *refused)
             return
         hub = await self.hub()
-        address = address_of(scope)
+        origin = origin_of(address_of(scope))
         if len(hub.connections) >= self._connections_max:
             await _refuse(send, TRY_AGAIN_LATER, "too many connections; try again later")
             return
-        if self._per_address[address] >= self._per_address_max:
+        if self._per_address[origin] >= self._per_address_max:
             await _refuse(send, TRY_AGAIN_LATER, "too many connections from this address")
             return
         connection = Connection(receive, send, hub)
         hub.connections.add(connection)
-        self._per_address[address] += 1
+        self._per_address[origin] += 1
         try:
             await connection.run()
         finally:
-            self._per_address[address] -= 1
-            if not self._per_address[address]:
-                del self._per_address[address]
+            self._per_address[origin] -= 1
+            if not self._per_address[origin]:
+                del self._per_address[origin]
 
 
 async def _started_hub() -> Hub:
