@@ -13,10 +13,12 @@ from http import HTTPMethod
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
 
 from exchange_site.api import ApiError
 from exchange_site.edge.addresses import address_of, origin_of
-from exchange_site.edge.refusals import busy, refuse, too_many_waiting
+from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
+from exchange_site.limits.budgets import Ask, LocalBudgets, Rate, Standing
 
 _HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")
@@ -33,7 +35,11 @@ def _hashes_passwords(method: str, path: str) -> bool:
 
 
 def _is_document(_: str, path: str) -> bool:
-    return path in ("/schema", "/docs") or path.startswith("/static/")
+    return path in ("/schema", "/docs")
+
+
+def _is_file(_: str, path: str) -> bool:
+    return path.startswith("/static/")
 
 
 def _is_admin(_: str, path: str) -> bool:
@@ -42,23 +48,34 @@ def _is_admin(_: str, path: str) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """``waiting_max`` counts those in work, too; one address may take half of it. ``niceness``: how
-    far its threads stand back when cores are short. Only for what computes outside of Python: a
-    thread that stands back would hold the interpreter's lock meanwhile."""
+    """``waiting_max`` counts those in work, too; one address may take half of it. ``rate``: what an
+    address may ask of each process, refused before a thread is taken; None where budgets of the
+    trader say that (`trading.limits`). ``niceness``: how far its threads stand back when cores are
+    short. Only for what computes outside of Python: a thread that stands back would hold the
+    interpreter's lock meanwhile."""
 
     name: str
     is_of: Callable[[str, str], bool]
     threads: int
     waiting_max: int
+    rate: Rate | None = None
     niceness: int = 0
 
 
 # The first that a request is of counts.
 KINDS = (
-    Kind("health", _is_health, threads=1, waiting_max=64),
-    Kind("passwords", _hashes_passwords, threads=1, waiting_max=64, niceness=10),
-    Kind("documents", _is_document, threads=1, waiting_max=64),
-    Kind("admin", _is_admin, threads=2, waiting_max=32),
+    Kind("health", _is_health, threads=1, waiting_max=64, rate=Rate(20, 1, burst=100)),
+    Kind(
+        "passwords",
+        _hashes_passwords,
+        threads=1,
+        waiting_max=64,
+        rate=Rate(10, 1, burst=100),
+        niceness=10,
+    ),
+    Kind("documents", _is_document, threads=1, waiting_max=64, rate=Rate(5, 1, burst=40)),
+    Kind("files", _is_file, threads=1, waiting_max=128, rate=Rate(50, 1, burst=300)),
+    Kind("admin", _is_admin, threads=2, waiting_max=32, rate=Rate(20, 1, burst=100)),
     Kind("requests", lambda _, __: True, threads=3, waiting_max=256),
 )
 
@@ -72,7 +89,11 @@ class Places:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         method, path = scope["method"], scope["path"]
         place = next(place for kind, place in self._places if kind.is_of(method, path))
-        if error := place.enter(origin_of(address_of(scope))):
+        origin = origin_of(address_of(scope))
+        if standing := place.too_much_of(origin):
+            await refuse(send, too_many_asked(standing.retry_s), *_headers_of(standing))
+            return
+        if error := place.enter(origin):
             await refuse(send, error, (b"retry-after", b"1"))
             return
 
@@ -80,6 +101,11 @@ class Places:
             return await receive()
 
         await place.bridge(_unambiguous(scope), read, send)
+
+
+def _headers_of(standing: Standing) -> list[tuple[bytes, bytes]]:
+    headers = standing.headers() | {"Retry-After": str(standing.retry_s)}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def _unambiguous(scope: Any) -> Any:
@@ -95,11 +121,19 @@ class _Place:
         self._django = django_application
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
+        self._asked = LocalBudgets()
         answer: Any = self._answer  # the bridge has types of its own
         self.bridge: Any = WSGIMiddleware(answer)
         self.bridge.executor = ThreadPoolExecutor(
             kind.threads, kind.name, initializer=_stand_back, initargs=(kind.niceness,)
         )
+
+    def too_much_of(self, origin: str) -> Standing | None:
+        """How its budget stands, where that is why it must wait."""
+        if self._kind.rate is None or not settings.LIMITS:
+            return None
+        standing = self._asked.standing(Ask(origin, self._kind.rate))
+        return None if standing.granted else standing
 
     def enter(self, origin: str) -> ApiError | None:
         """Left by whoever answers. Says why there is no room."""

@@ -29,6 +29,11 @@ def too_many_waiting() -> ApiError:
     return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
 
 
+def too_many_asked(wait_s: int) -> ApiError:
+    message = f"Too many requests of this kind from this address: wait {wait_s} s."
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
+
+
 async def refuse(
     send: Any, error: ApiError, *headers: tuple[bytes, bytes], is_last: bool = True
 ) -> None:

@@ -145,6 +145,9 @@ class LocalBudgets:
             self._full_at_us[ask.budget] = after_us
             return after_us - now_us, True
 
+    def standing(self, ask: Ask) -> Standing:
+        return _standing(ask, *self.spend(ask))
+
     def forget(self) -> None:
         self._full_at_us.clear()
 

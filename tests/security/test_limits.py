@@ -87,7 +87,9 @@ def call_of(trader: Trader, body: Any, path: str = "/order") -> Call:
 
 def cancel_of(trader: Trader, *order_ids: int) -> Call:
     path = "/orders/batch" if len(order_ids) > 1 else f"/order/{order_ids[0]}"
-    return Call(Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"", ORIGIN)
+    return Call(
+        Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"", ORIGIN
+    )
 
 
 def test_orders_beyond_the_budget_are_429_before_a_row_is_made(slow: None, counting: str) -> None:

@@ -11,7 +11,6 @@ from accounts.authentication import authenticate_token
 from exchange_site.api import ApiError
 from trading.feeds.protocol import FeedError
 
-
 UNAVAILABLE = "UNAVAILABLE"
 
 
