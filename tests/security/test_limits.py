@@ -169,6 +169,54 @@ def test_every_answer_through_the_server_says_how_the_budget_stands() -> None:
         server.stop()
 
 
+HEADERS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
+UNSIGNED = (
+    ("GET", "/markets", {}),
+    ("GET", "/nowhere", {}),
+    ("GET", "/order/1", {}),
+    ("PUT", "/order", {}),
+    ("POST", "/order", order_body()),
+    ("DELETE", "/order/1", {}),
+    ("POST", "/orders/batch", {"orders": [order_body()]}),
+    ("POST", "/auth/signin", {"username": "nobody", "password": "a wrong one"}),
+    ("POST", "/auth/signup", {"username": "a", "password": "short"}),
+    ("POST", "/auth/refresh", {"refresh": "x"}),
+    ("POST", "/auth/signout", {"refresh": "x"}),
+    ("GET", "/schema", {}),
+    ("PATCH", "/docs", {}),
+)
+
+
+@pytest.mark.parametrize("token", [None, "forged", "own"])
+def test_every_answer_says_how_a_budget_stands(token: str | None, settings: Any) -> None:
+    settings.SIGN_UP_LIMITED = True
+    server = IntakeServer()
+    try:
+        api = IntakeApi(make_trader().api.token if token == "own" else token, server)
+        for method, path, body in UNSIGNED:
+            api.send(method, path, json.dumps(body).encode() if body else b"")
+            assert set(api.headers) >= HEADERS, (method, path)
+            assert api.headers["cache-control"] in {"no-store", "no-cache"}, (method, path)
+    finally:
+        server.stop()
+
+
+def test_bad_tokens_and_paths_that_are_not_there_wear_the_address_out(slow: None) -> None:
+    server = IntakeServer()
+    try:
+        forged, own = IntakeApi("forged", server), IntakeApi(make_trader().api.token, server)
+        statuses = [forged.post("/order", order_body()).status for _ in range(2)]
+        statuses += [forged.get("/user/orders").status, forged.get("/nowhere").status]
+        assert statuses == [401, 401, 401, 429]
+        assert int(forged.headers["retry-after"]) > 3_500
+        assert forged.headers["x-ratelimit-remaining"] == "0"
+        assert forged.post("/order", order_body()).status == 429
+        assert forged.delete("/order/1").status == 429
+        assert own.post("/order", order_body()).status == 202  # a trader there goes on
+    finally:
+        server.stop()
+
+
 def test_limits_of_a_fee_tier_count_for_its_traders() -> None:
     alice, bob = make_trader(), make_trader()
     tier = FeeTier.objects.create(
