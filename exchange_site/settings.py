@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "exchange_site.refuse_nul.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "exchange_site.no_store.NoStore",
+    "exchange_site.limits.strangers.CountStrangers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -169,8 +170,6 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "exchange_site.api.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["exchange_site.limits.requests.RequestThrottle"],
-    # X-Forwarded-For is believed only as far as there are proxies of the operator's own.
-    "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": None,
 }
 # Traders' budgets of orders, cancels and reads; benchmarks lift them. Guesses always count.

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from exchange_site.api import ApiError
+from exchange_site.no_store import NO_STORE
 
 
 def request_timeout() -> ApiError:
@@ -28,6 +29,11 @@ def too_many_waiting() -> ApiError:
     return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
 
 
+def too_many_asked(wait_s: int) -> ApiError:
+    message = f"Too many requests of this kind from this address: wait {wait_s} s."
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
+
+
 async def refuse(
     send: Any, error: ApiError, *headers: tuple[bytes, bytes], is_last: bool = True
 ) -> None:
@@ -37,6 +43,7 @@ async def refuse(
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", NO_STORE.encode("ascii")),
         *headers,
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": head})

@@ -23,7 +23,7 @@ from exchange_site.bodies import read_body
 from exchange_site.limits.budgets import Standing
 from trading.answers import batch_answer, cancelling_answer, placed_answer
 from trading.intake.plain import Plain
-from trading.limits import Kind, spend_of, too_many
+from trading.limits import Kind, spend_of, spend_of_strangers, too_many
 from trading.selectors import OrderState
 from trading.services.batching import batch_results, cancel_results, read_batch
 from trading.services.cancelling import cancel_together
@@ -53,6 +53,7 @@ class Call:
 
     request: Plain
     body: bytes
+    origin: str  # the address that counts where nobody signed it
     given_up: bool = False
     answer: Answer | None = None
     user_id: int = 0
@@ -80,6 +81,7 @@ def answer_together(calls: Sequence[Call]) -> None:
         with refusing([call]):
             _read(call)
     _limit([call for call in calls if call.user_id])
+    _limit_strangers([call for call in calls if _is_a_strangers(call)])
     read = [call for call in calls if call.answer is None]
     placing = [call for call in read if not call.request.order_ids]
     _do(placing, lambda call: call.news, place_together, _placed)
@@ -123,10 +125,29 @@ def _limit(calls: Sequence[Call]) -> None:
         log.exception("intake_not_limited")
         return
     for call, standing in zip(calls, standings, strict=True):
-        call.standing = standing
-        if standing is not None and not standing.granted:
-            error = too_many(call.cost[1], standing)
-            call.answer = refusal(call.request, error, {"Retry-After": str(standing.retry_s)})
+        _stand(call, standing, call.cost[1])
+
+
+def _is_a_strangers(call: Call) -> bool:
+    return call.answer is not None and call.answer.status == HTTPStatus.UNAUTHORIZED
+
+
+def _limit_strangers(calls: Sequence[Call]) -> None:
+    """Their answers are there: it is the next one that would cost as much."""
+    try:
+        standings = spend_of_strangers([call.origin for call in calls])
+    except Exception:
+        log.exception("intake_not_limited")
+        return
+    for call, standing in zip(calls, standings, strict=True):
+        _stand(call, standing, "requests from this address")
+
+
+def _stand(call: Call, standing: Standing | None, what: str) -> None:
+    call.standing = standing
+    if standing is not None and not standing.granted:
+        error = too_many(what, standing)
+        call.answer = refusal(call.request, error, {"Retry-After": str(standing.retry_s)})
 
 
 def _do(
