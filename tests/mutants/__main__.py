@@ -86,34 +86,8 @@ def _pending(session: WorkDB, again: bool) -> list[WorkItem]:
 
 
 def _plant_all(session: WorkDB, pending: list[WorkItem], workers: int) -> bool:
-    """False where tests fail without any fault. What takes too long is planted again at the end,
-    with more patience: the machine may have been busy."""
+    """False where tests fail without any fault."""
     start_servers()
-    todo: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
-    slow: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
-    for item in pending:
-        todo.put(item)
-    failures: list[str] = []
-    recording = threading.Lock()
-
-    def work(planter: Planter) -> None:
-        for items, patience in ((todo, 1), (slow, PATIENCE)):
-            while not failures and not items.empty():
-                try:
-                    item = items.get_nowait()
-                    result = planter.plant(item, patience)
-                except queue.Empty:
-                    break
-                except TestsFailUnchanged as error:
-                    failures.append(str(error))
-                    return
-                if _word(result) == Outcome.TIMEOUT and patience == 1:
-                    slow.put(item)
-                else:
-                    with recording:
-                        session.set_result(item.job_id, result)
-                say(f"{_word(result):9} {_place(item)}")
-
     with tempfile.TemporaryDirectory(prefix="exchange-mutants-") as folder:
         Path(folder).chmod(0o755)
         planters = []
@@ -121,16 +95,52 @@ def _plant_all(session: WorkDB, pending: list[WorkItem], workers: int) -> bool:
             tree = Path(folder) / str(number)
             copy_tree(ROOT, tree)
             planters.append(Planter(number, tree))
-        threads = [threading.Thread(target=work, args=(planter,)) for planter in planters]
+        planting = Planting(session, pending)
+        threads = [threading.Thread(target=planting.work, args=(it,)) for it in planters]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         for planter in planters:
             planter.stop()
-    for failure in failures:
+    for failure in planting.failures:
         say(f"error: tests fail without a fault\n{failure}")
-    return not failures
+    return not planting.failures
+
+
+class Planting:
+    """What is left to plant. What took too long is planted again at the end, with more patience:
+    the machine may have been busy."""
+
+    def __init__(self, session: WorkDB, pending: list[WorkItem]) -> None:
+        self.session = session
+        self.todo: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
+        self.slow: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
+        self.failures: list[str] = []
+        self._recording = threading.Lock()
+        for item in pending:
+            self.todo.put(item)
+
+    def work(self, planter: Planter) -> None:
+        try:
+            self._empty(self.todo, planter, patience=1)
+            self._empty(self.slow, planter, patience=PATIENCE)
+        except TestsFailUnchanged as error:
+            self.failures.append(str(error))
+
+    def _empty(self, items: queue.SimpleQueue[WorkItem], planter: Planter, patience: int) -> None:
+        while not self.failures:
+            try:
+                item = items.get_nowait()
+            except queue.Empty:
+                return
+            result = planter.plant(item, patience)
+            with self._recording:
+                say(f"{_word(result):9} {_place(item)}")
+                if _word(result) == Outcome.TIMEOUT and patience == 1:
+                    self.slow.put(item)
+                else:
+                    self.session.set_result(item.job_id, result)
 
 
 def _word(result: WorkResult) -> str:

@@ -55,6 +55,13 @@ CORE = (
     "tests/matching/test_against_naive_money.py",
     "tests/matching/test_perps_random.py",
 )
+ACCOUNTS = (
+    "tests/accounts/test_sessions.py",
+    "tests/accounts/test_ended_sessions.py",
+    "tests/accounts/test_suspension.py",
+    "tests/accounts/test_staff_sessions.py",
+    "tests/security/test_guessing.py",
+)
 PLACING = (
     "tests/trading/test_placing.py",
     "tests/trading/test_boundaries.py",
@@ -68,7 +75,12 @@ PLACING = (
 ROOMS: dict[str, tuple[str, ...]] = {
     "matching/core": CORE,
     "matching/messages/holds.py": ("tests/matching/test_holds.py", "tests/trading/test_placing.py"),
-    "ledger/services.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_reach.py"),
+    "ledger/services.py": (
+        "tests/ledger/test_deposits.py",
+        "tests/ledger/test_reach.py",
+        "tests/security/test_four_eyes.py",
+        "tests/security/test_limits.py",
+    ),
     "ledger/signals.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_persistence.py"),
     "ledger/candles.py": ("tests/ledger/test_candles.py",),
     "ledger/faults.py": (
@@ -81,7 +93,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "ledger/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
     "ledger/worker_heartbeat.py": ("tests/ledger/test_listener.py", "tests/admin/test_status.py"),
     "ledger/journal_tables.py": ("tests/admin/test_journal_tables.py",),
-    "ledger/api.py": ("tests/ledger/test_reads.py", "tests/ledger/test_deposits.py"),
+    "ledger/api.py": (
+        "tests/ledger/test_reads.py",
+        "tests/ledger/test_deposits.py",
+        "tests/trading/test_schema.py",
+    ),
     "ledger/selectors.py": ("tests/ledger/test_reads.py",),
     "ledger/archive.py": ("tests/ledger/test_reach.py", "tests/recovery/test_bounded.py"),
     "ledger/engine_rows.py": (
@@ -98,7 +114,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "ledger/starting_points.py": STARTING,
     "ledger/reconciliation": RECONCILE,
     "ledger": LEDGER,
-    "accounts": ("tests/accounts",),
+    "accounts/api.py": (*ACCOUNTS, "tests/trading/test_schema.py"),
+    "accounts/staff_sessions.py": ("tests/accounts/test_staff_sessions.py",),
+    "accounts/staff_signin.py": ("tests/security/test_guessing.py",),
+    "accounts": ACCOUNTS,
     "trading/intake": (
         "tests/trading/test_intake.py",
         "tests/trading/test_intake_rubbish.py",

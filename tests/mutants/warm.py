@@ -105,7 +105,8 @@ def _exit_code(child: int, timeout_s: float) -> int | None:
     ended = select.poll()
     descriptor = os.pidfd_open(child)
     ended.register(descriptor, select.POLLIN)
-    in_time = bool(ended.poll(timeout_s * 1000))
+    ended.register(sys.stdin, select.POLLHUP)  # nobody is left who asks
+    in_time = any(found == descriptor for found, _ in ended.poll(timeout_s * 1000))
     os.close(descriptor)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)
