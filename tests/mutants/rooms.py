@@ -26,6 +26,7 @@ STARTING = (
     "tests/recovery/test_starting_points.py",
 )
 RECONCILE = (
+    "tests/reconcile/test_planted_everywhere.py",
     "tests/reconcile/test_planted.py",
     "tests/reconcile/test_planted_perps.py",
     "tests/reconcile/test_runs.py",
@@ -33,6 +34,7 @@ RECONCILE = (
 )
 CORE = (
     "tests/matching/test_holds.py",
+    "tests/matching/test_exact_limits.py",
     "tests/matching/test_book_levels.py",
     "tests/matching/test_worked_examples.py",
     "tests/matching/test_scenarios_orders.py",
@@ -56,6 +58,7 @@ CORE = (
     "tests/matching/test_perps_random.py",
 )
 ACCOUNTS = (
+    "tests/accounts/test_bounds.py",
     "tests/accounts/test_sessions.py",
     "tests/accounts/test_ended_sessions.py",
     "tests/accounts/test_suspension.py",
@@ -90,7 +93,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "ledger/listener.py": ("tests/ledger/test_listener.py",),
     "ledger/bootsteps.py": ("tests/ledger/test_listener.py",),
-    "ledger/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
+    "ledger/tasks.py": (
+        "tests/platform/test_tasks.py",
+        "tests/ledger/test_listener.py",
+        "tests/reconcile/test_runs.py",
+    ),
     "ledger/worker_heartbeat.py": ("tests/ledger/test_listener.py", "tests/admin/test_status.py"),
     "ledger/journal_tables.py": ("tests/admin/test_journal_tables.py",),
     "ledger/api.py": (
@@ -112,13 +119,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "ledger/history.py": (*STARTING, "tests/ledger/test_poison.py"),
     "ledger/kept_snapshots.py": STARTING,
     "ledger/starting_points.py": STARTING,
+    "ledger/reconciliation/lives.py": (*RECONCILE, "tests/ledger/test_consistency.py"),
     "ledger/reconciliation": RECONCILE,
     "ledger": LEDGER,
     "accounts/api.py": (*ACCOUNTS, "tests/trading/test_schema.py"),
     "accounts/staff_sessions.py": ("tests/accounts/test_staff_sessions.py",),
     "accounts/staff_signin.py": ("tests/security/test_guessing.py",),
+    "accounts/tasks.py": (*ACCOUNTS, "tests/platform/test_tasks.py"),
     "accounts": ACCOUNTS,
     "trading/intake": (
+        "tests/trading/test_intake_plain.py",
         "tests/trading/test_intake.py",
         "tests/trading/test_intake_rubbish.py",
         "tests/trading/test_boundaries.py",
