@@ -35,6 +35,7 @@ RECONCILE = (
 CORE = (
     "tests/matching/test_holds.py",
     "tests/matching/test_exact_limits.py",
+    "tests/matching/test_invariants.py",
     "tests/matching/test_book_levels.py",
     "tests/matching/test_worked_examples.py",
     "tests/matching/test_scenarios_orders.py",
@@ -105,7 +106,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/ledger/test_deposits.py",
         "tests/trading/test_schema.py",
     ),
-    "ledger/selectors.py": ("tests/ledger/test_reads.py",),
+    "ledger/selectors.py": ("tests/ledger/test_reads.py", "tests/trading/test_lists.py"),
     "ledger/archive.py": ("tests/ledger/test_reach.py", "tests/recovery/test_bounded.py"),
     "ledger/engine_rows.py": (
         "tests/ledger/test_conditional_orders.py",

@@ -117,7 +117,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("rejected", {"reason": "USER"}),
     ("cancelled", {"reason": "IOC_REMAINDER"}),
     ("expired", {"reason": "USER"}),
-    ("no such status", {}),
+    ("undecided", {}),
 ]  # fmt: skip
 
 
