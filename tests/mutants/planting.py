@@ -74,6 +74,7 @@ class Planter:
         output = self.tree / "mutants.out"
         database_flag = "--reuse-db" if self.database_is_clean else "--create-db"
         words = ["-q", "-x", "--tb=short", "-p", "no:cacheprovider", "--reuse-db", database_flag]
+        words += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins are there already
         asked = {
             "arguments": [*words, *tests],
             "output": str(output),
