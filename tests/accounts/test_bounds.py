@@ -8,12 +8,14 @@ import pytest
 import redis
 from django.test import Client
 
+from accounts import authentication
 from accounts.models import Session, User
 from accounts.refusals import ENDED_SESSIONS_KEY, announce_ended
 from accounts.tokens import access_lifetime
+from exchange_site.api import ApiError
 from exchange_site.limits import waits
 from tests.accounts.test_sessions import sign_in, sign_up
-from tests.trading.client import PASSWORD, make_trader
+from tests.trading.client import PASSWORD, make_trader, token_of
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +67,30 @@ def test_an_address_that_is_none_counts_like_nobodys(settings: Any) -> None:
         assert Session.objects.order_by("pk").last().address is None  # type: ignore[union-attr]
     statuses = [sign_in("x", "wrong guess", REMOTE_ADDR=f"unix:{n}").status for n in range(11)]
     assert statuses == [401] * 10 + [429]
+
+
+def test_a_verified_token_that_has_run_out_is_kept_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = authentication._verified_tokens._known
+    short, others = token_of(7, timedelta(seconds=30)), [token_of(n) for n in (1, 2, 3)]
+    authentication.authenticate_token(short)
+    assert short in known
+    monkeypatch.setattr(authentication.time, "time", lambda: known[short].expires_s)
+    monkeypatch.setattr(authentication, "read_access", _expired)
+    with pytest.raises(ApiError, match="has expired"):
+        authentication.authenticate_token(short)
+    assert short not in known
+    monkeypatch.undo()
+    monkeypatch.setattr(authentication, "VERIFIED_TOKENS_MAX", 2)
+    known.clear()
+    for token in others:
+        authentication.authenticate_token(token)
+    assert list(known) == others[2:]
+
+
+def _expired(token: str) -> Any:
+    raise ApiError(401, "TOKEN_EXPIRED", "The token has expired.")
 
 
 def test_what_has_run_out_leaves_the_list_of_ended_sessions(redis_db: redis.Redis) -> None:

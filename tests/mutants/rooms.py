@@ -92,8 +92,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/ledger/test_reach.py",
         "tests/recovery/test_forged.py",
     ),
-    "ledger/listener.py": ("tests/ledger/test_listener.py",),
-    "ledger/bootsteps.py": ("tests/ledger/test_listener.py",),
+    "ledger/listener.py": (
+        "tests/ledger/test_listener_steps.py",
+        "tests/ledger/test_listener.py",
+    ),
+    "ledger/bootsteps.py": ("tests/ledger/test_listener_steps.py",),
     "ledger/tasks.py": (
         "tests/platform/test_tasks.py",
         "tests/ledger/test_listener.py",
