@@ -80,3 +80,20 @@ def test_a_share_that_does_not_divide_leaves_the_remainder_with_the_rest(lots: i
     leg = only(Trade, alice.sells(lots, at=1_000, reduce_only=True).events).taker
     assert leg.margin_delta_units == -(500_001 * lots // 10)
     assert alice.position == (10 - lots, (10 - lots) * 10**6, 500_001 - 500_001 * lots // 10)
+
+
+def test_what_is_stuck_is_told_when_there_is_something_to_tell() -> None:
+    """At 951 Alice has 10,000 left, and nobody bids 950."""
+    exchange = Exchange()
+    alice, bob, carol = exchange.traders("alice", "bob", "carol")
+    opens(exchange, alice, bob, 10)
+    (told,) = every(PositionLiquidated, exchange.mark(952))
+    assert (told.filled_lots, told.left_lots) == (0, 10)
+    assert every(PositionLiquidated, exchange.mark(951)) == []
+    carol.buys(4, at=951)
+    (told,) = every(PositionLiquidated, exchange.mark(952))
+    assert (told.position_lots, told.filled_lots, told.left_lots) == (10, 4, 6)
+    assert every(PositionLiquidated, exchange.mark(951)) == []
+    exchange.mark(1_000)  # solvent again, and later not
+    (told,) = every(PositionLiquidated, exchange.mark(951))
+    assert (told.filled_lots, told.left_lots) == (0, 6)

@@ -37,6 +37,7 @@ CORE = (
     "tests/matching/test_exact_limits.py",
     "tests/matching/test_invariants.py",
     "tests/matching/test_forced_to_the_unit.py",
+    "tests/matching/test_too_old.py",
     "tests/matching/test_book_levels.py",
     "tests/matching/test_worked_examples.py",
     "tests/matching/test_scenarios_orders.py",
