@@ -9,12 +9,14 @@ import pytest
 import redis
 
 from ledger.models import Wallet
+from matching.messages.holds import Reserve
 from matching.messages.limits import MAX_NOTIONAL_UNITS
 from tests.trading.client import Trader, make_trader, order_body, set_ticker
 from tests.trading.intake_server import IntakeApi
 from tests.trading.test_amending import amend
 from tests.trading.test_reading import add_position
 from trading.models import Market, Order
+from trading.services.holding import NOTHING_NEEDED, Needed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -157,3 +159,17 @@ def test_the_largest_value_of_all(market: Market, redis_db: redis.Redis) -> None
     check_notional(rules, 1, lots, reduce_only=False)
     with pytest.raises(ApiError, match="price × qty must be at most"):
         check_notional(rules, 1, lots + 1, reduce_only=False)
+
+
+def test_what_is_needed_is_the_sum_of_its_parts() -> None:
+    assert (NOTHING_NEEDED.total_units, set(NOTHING_NEEDED.by_part().values())) == (0, {"0"})
+    needed = Needed.of(Reserve(3, 5, 7), 11)
+    assert needed == Needed(33, 55, 77)
+    assert needed.total_units == 165
+    assert needed.by_part() == {
+        "margin": "0.000033", "openLoss": "0.000055", "fee": "0.000077", "total": "0.000165",
+    }  # fmt: skip
+    for held, missing in ((164, 1), (165, 0), (166, 0)):
+        amended = Needed(33, 55, 77, already_held_units=held)
+        assert amended.total_units == missing
+        assert amended.by_part()["alreadyHeld"] == f"0.000{held}"
