@@ -11,9 +11,11 @@ from django.test import Client
 from accounts import authentication
 from accounts.models import Session, User
 from accounts.refusals import ENDED_SESSIONS_KEY, announce_ended
+from accounts.throttles import GUESSES, SIGN_UPS
 from accounts.tokens import access_lifetime
 from exchange_site.api import ApiError
 from exchange_site.limits import waits
+from exchange_site.limits.budgets import Ask, Rate, spend
 from tests.accounts.test_sessions import sign_in, sign_up
 from tests.trading.client import PASSWORD, make_trader, token_of
 
@@ -58,6 +60,21 @@ def test_who_must_wait_is_told_how_long(monkeypatch: pytest.MonkeyPatch, wait_s:
     body = json.dumps({"username": "alice", "password": PASSWORD})
     answer = Client().post("/auth/signin", body, "application/json")
     assert (answer.status_code, answer["Retry-After"]) == (429, str(wait_s))
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(GUESSES, 30), (SIGN_UPS, 60)])
+def test_so_many_at_once_and_no_more(redis_db: redis.Redis, rate: Rate, burst: int) -> None:
+    """In one script, so at one time of Redis: nothing comes back meanwhile."""
+    standings = spend([Ask("someone", rate)] * (burst + 2))
+    assert [standing.granted for standing in standings] == [True] * burst + [False] * 2
+    assert standings[0].remaining == burst - 1
+    assert standings[-1].retry_s == rate.period_s // rate.count
+
+
+def test_a_token_speaks_for_somebody_who_is_signed_in() -> None:
+    user = authentication.TokenUser(7, 8)
+    assert (user.id, user.session_id) == (7, 8)
+    assert user.is_authenticated is user.is_active is True
 
 
 def test_an_address_that_is_none_counts_like_nobodys(settings: Any) -> None:

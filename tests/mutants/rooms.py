@@ -121,7 +121,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/reconcile/test_planted_perps.py",
         "tests/recovery/test_starting_points.py",
     ),
-    "ledger/engines.py": STARTING,
+    "ledger/engines.py": ("tests/ledger/test_engines.py", *STARTING),
     "ledger/history.py": (*STARTING, "tests/ledger/test_poison.py"),
     "ledger/kept_snapshots.py": STARTING,
     "ledger/starting_points.py": STARTING,
