@@ -1,5 +1,6 @@
 """What the lane takes of a request and of a queue, without a server: each bound from both sides."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,10 @@ from django.conf import settings
 from django.db import connection
 
 from matching.messages.limits import MAX_ID
+from trading.intake import group
 from trading.intake import lane as lane_module
 from trading.intake import plain as plain_module
-from trading.intake.group import ORDERS_MAX, Call, _parts
+from trading.intake.group import ORDERS_MAX, Answer, Call, _parts
 from trading.intake.lane import CALLS_MAX, Lane
 from trading.intake.plain import BATCH_PATH, OurHosts, Plain, plain
 from trading.services.batching import BATCH_MAX
@@ -180,3 +182,20 @@ def test_nobody_waits_in_the_lane_longer_than_it_may(monkeypatch: pytest.MonkeyP
     lane._prepare_connection()  # and a new one again
     assert lock_timeout() == f"{lane_module.LOCK_TIMEOUT_MS // 1000}s"
     connection.close()
+
+
+def test_a_refusal_that_fails_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the calls after it in its group would go without."""
+
+    def fail(*_: object) -> Answer:
+        raise LookupError("in the refusal itself")
+
+    first, second = calls([1, 1], cancels=True)
+    second.answer = answered = Answer(202, b"{}", {})
+    monkeypatch.setattr(group, "_told", fail)
+    with group.refusing([first, second]):
+        raise ValueError("in the group")
+    assert second.answer is answered
+    assert first.answer is not None
+    assert first.answer.status == 500
+    assert json.loads(first.answer.body)["code"] == "INTERNAL_ERROR"
