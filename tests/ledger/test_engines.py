@@ -4,7 +4,6 @@ import msgspec
 import pytest
 import redis
 
-from ledger import engines
 from ledger.engines import FRESH_MS, live_engines
 from matching.messages.streams import Heartbeat, heartbeat_key
 
@@ -21,7 +20,7 @@ def beat(name: str, age_ms: int) -> bytes:
 def test_an_engine_is_live_for_ten_seconds(
     redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines.time, "time_ns", lambda: NOW_MS * 1_000_000 + 999_999)
+    monkeypatch.setattr("ledger.engines.time.time_ns", lambda: NOW_MS * 1_000_000 + 999_999)
     ages_ms = {"now": 0, "late": FRESH_MS - 1, "last": FRESH_MS, "gone": FRESH_MS + 1}
     for name, age_ms in ages_ms.items():
         redis_db.hset(heartbeat_key("BTC-PERP"), name, beat(name, age_ms))

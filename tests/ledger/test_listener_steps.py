@@ -81,7 +81,7 @@ def test_it_waits_until_somebody_rests_no_longer(
     clock = [1_000.0]
     noting = Noting(world.redis_db)
     monkeypatch.setattr(listener_module, "redis_client", lambda: noting)
-    monkeypatch.setattr(listener_module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("ledger.listener.time.monotonic", lambda: clock[0])
     listener._listen_once()
     assert noting.blocks_ms == [BLOCK_MS]
     assert world.redis_db.hdel(WORKER_HEARTBEAT_KEY, "test@here") == 1

@@ -2,6 +2,7 @@
 given back and nothing done."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_what_was_brought_goes_back(
     (alice,) = exchange.traders("alice")
     state = exchange.engine.state
     before = (alice.available, alice.position, exchange.bids, state.wallets_units)
-    told = only(kind, asks(alice).events)
+    told: Any = only(kind, asks(alice).events)
     assert (told.code, told.released_units) == ("TOO_OLD", given_back)
     assert (alice.available, alice.position, exchange.bids, state.wallets_units) == before
 
@@ -100,7 +101,7 @@ def test_the_others_bring_nothing_and_do_nothing(
 ) -> None:
     (alice,) = exchange.traders("alice")
     state = exchange.engine.state
-    told = only(kind, asks(exchange, alice))
+    told: Any = only(kind, asks(exchange, alice))
     assert told.code == "TOO_OLD"
     assert exchange.bids == [(990, 1)]
     assert state.market_state is MarketState.ACTIVE

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from exchange_site.api import invalid
 from matching.messages.limits import MAX_ID
 from trading.intake import group
 from trading.intake import lane as lane_module
@@ -118,7 +119,7 @@ def calls(sizes: Sequence[int], *, cancels: bool) -> list[Call]:
     for size in sizes:
         call = Call(Plain("", "", True, (1,) * size if cancels else ()), b"")
         if not cancels:
-            call.orders = [ValueError()] * size  # type: ignore[list-item]  any will do
+            call.orders = [invalid("any", "Any will do.")] * size
         made.append(call)
     return made
 
