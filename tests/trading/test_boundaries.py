@@ -10,12 +10,14 @@ import pytest
 import redis
 
 from ledger.models import Wallet
+from matching.messages.holds import Reserve
 from tests.trading.client import Trader, make_trader, order_body, set_ticker
 from tests.trading.intake_server import IntakeApi
 from tests.trading.test_amending import amend
 from tests.trading.test_reading import add_position
 from trading.market_rules import forget_markets
 from trading.models import Market, Order
+from trading.services.holding import NOTHING_NEEDED, Needed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -177,3 +179,17 @@ def test_the_largest_hold_of_all(market: Market, server: str) -> None:
     beyond = trader.place(margin="100000000000.000001")
     assert (beyond.code, beyond.body["field"]) == ("INVALID_AMOUNT", "margin")
     assert not Order.objects.exists()
+
+
+def test_what_is_needed_is_the_sum_of_its_parts() -> None:
+    assert (NOTHING_NEEDED.total_units, set(NOTHING_NEEDED.by_part().values())) == (0, {"0"})
+    needed = Needed.of(Reserve(3, 5, 7), 11)
+    assert needed == Needed(33, 55, 77)
+    assert needed.total_units == 165
+    assert needed.by_part() == {
+        "margin": "0.000033", "openLoss": "0.000055", "fee": "0.000077", "total": "0.000165",
+    }  # fmt: skip
+    for held, missing in ((164, 1), (165, 0), (166, 0)):
+        amended = Needed(33, 55, 77, already_held_units=held)
+        assert amended.total_units == missing
+        assert amended.by_part()["alreadyHeld"] == f"0.000{held}"
