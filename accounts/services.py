@@ -39,11 +39,21 @@ def sign_in(username: str, password: str, origin: Origin) -> Tokens:
     """Raises DomainError, after the same work for a wrong password and for an unknown name."""
     user = _find(username)
     if not _is_right(password, user) or user is None:
-        message = "The username or the password is wrong."
-        raise DomainError(ErrorCode.WRONG_CREDENTIALS, message)
-    if not user.is_active:
+        raise _wrong_credentials()
+    return _open_if_unchanged(user, origin)
+
+
+@transaction.atomic
+def _open_if_unchanged(user: User, origin: Origin) -> Tokens:
+    """The password was looked at a while ago: one that was replaced since, or a suspension, has
+    ended all sessions and must not be survived by this one. Whoever changes either waits for the
+    row, or we for them."""
+    now = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    if now is None or now.password != user.password:
+        raise _wrong_credentials()
+    if not now.is_active:
         raise account_suspended()
-    return open_session(user, origin)
+    return open_session(now, origin)
 
 
 def change_password(user_id: int, password: str, new_password: str, origin: Origin) -> Tokens:
@@ -107,6 +117,11 @@ def _check_password(password: str, user: User, field: str = "password") -> None:
         validate_password(password, user)
     except ValidationError as error:
         raise invalid(field, " ".join(error.messages)) from error
+
+
+def _wrong_credentials() -> DomainError:
+    message = "The username or the password is wrong."
+    return DomainError(ErrorCode.WRONG_CREDENTIALS, message)
 
 
 def _taken() -> DomainError:

@@ -1,11 +1,10 @@
 """What an address may do before anybody has signed in: sign up, and guess at passwords.
 
 Wrong names and right ones are counted alike, by what was sent. A guess counts before the password
-is looked at; a right one gives back what it cost.
+is looked at; a right one gives back what it cost, but for the hash.
 """
 
 import hashlib
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -14,30 +13,31 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from common.http import addresses
 from common.limits import waits
-from common.limits.budgets import Ask, Rate, give_back, spend
+from common.limits.budgets import Ask, Rate, Standing, give_back, spend
 
 SIGN_UPS = Rate(60, 3_600, burst=60)
 GUESSES = Rate(30, 60, burst=30)  # of an address, at any names
+ATTEMPTS = Rate(120, 60, burst=120)  # of an address, right ones too: each costs a hash
 FREE_GUESSES = 10  # of an address at one name, and of a session at its own password
 FREE_STAFF_GUESSES = 5
-IPV6_PREFIX = 64  # what one customer of a provider has at least
 
 
 def address_of(request: Request | HttpRequest) -> str | None:
     """Of the client, as far as our own proxies say it; None for what is no address."""
-    try:
-        return str(ip_address(BaseThrottle().get_ident(request)))  # type: ignore[arg-type]
-    except ValueError:
-        return None
+    address = _address_of(request)
+    return None if address is None else str(address)
 
 
 def origin_of(request: Request | HttpRequest) -> str:
-    """Who is counted as one: an address, or a network of those that cost nothing to change."""
-    address = ip_address(address_of(request) or "0.0.0.0")  # noqa: S104  nobody's
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+    """Who is counted as one."""
+    return addresses.origin_of(_address_of(request))
+
+
+def _address_of(request: Request | HttpRequest) -> addresses.Address | None:
+    said = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return addresses.told_address(request.META.get("REMOTE_ADDR", ""), said)
 
 
 class Guesses:
@@ -50,12 +50,16 @@ class Guesses:
         self._address = f"{kind}:{origin}"
         self._free = free
 
-    def wait_s(self) -> int:
-        """Before the next one; 0 counts one."""
-        (standing,) = spend([Ask(self._address, GUESSES)])
-        if not standing.granted:
-            return standing.retry_s
-        return waits.attempt(self._secret, self._free)
+    def standing(self) -> Standing:
+        """Counts one, where it is granted."""
+        of_address, of_all = spend(
+            [Ask(self._address, GUESSES), Ask(f"{self._address}:all", ATTEMPTS)]
+        )
+        for refused in (of_all, of_address):
+            if not refused.granted:
+                return refused
+        wait_s = waits.attempt(self._secret, self._free)
+        return Standing(self._free, 0, wait_s, wait_s) if wait_s else of_address
 
     def was_right(self) -> None:
         waits.start_over(self._secret)
@@ -67,31 +71,35 @@ class _Throttle(BaseThrottle):
         self._wait_s = 0
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        self._wait_s = self._seconds(request, view)
-        return self._wait_s == 0
+        standing = self._standing(request)
+        if standing is None:
+            return True
+        view.headers |= standing.headers()
+        self._wait_s = standing.retry_s
+        return standing.granted
 
     def wait(self) -> float:
         return self._wait_s - 1  # the answer says one more
 
-    def _seconds(self, request: Request, view: APIView) -> int:
+    def _standing(self, request: Request) -> Standing | None:
+        """None where nothing is limited."""
         raise NotImplementedError
 
 
 class SignupThrottle(_Throttle):
-    def _seconds(self, request: Request, view: APIView) -> int:
+    def _standing(self, request: Request) -> Standing | None:
         if not settings.SIGN_UP_LIMITED:
-            return 0
+            return None
         (standing,) = spend([Ask(f"signup:{origin_of(request)}", SIGN_UPS)])
-        view.headers |= standing.headers()
-        return standing.retry_s
+        return standing
 
 
 class _GuessThrottle(_Throttle):
     def guesses(self, request: Request) -> Guesses:
         raise NotImplementedError
 
-    def _seconds(self, request: Request, view: APIView) -> int:  # noqa: ARG002
-        return self.guesses(request).wait_s()
+    def _standing(self, request: Request) -> Standing:
+        return self.guesses(request).standing()
 
     def start_over(self, request: Request) -> None:
         self.guesses(request).was_right()

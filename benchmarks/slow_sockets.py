@@ -5,6 +5,7 @@ keeps them open until its stdin ends: whichever the server closes is opened agai
 """
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -103,5 +104,8 @@ def slow_sockets(port: int, name: str, count: int) -> Iterator[None]:
         process.wait()
 
 
+NICENESS = 19  # as `benchmarks.hasty_clients`
+
 if __name__ == "__main__":
+    os.nice(NICENESS)
     asyncio.run(_run(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

@@ -1,14 +1,18 @@
 """The operators' console: Django's admin with a dashboard, and the status page."""
 
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.admin import AdminSite
+from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 
 REFRESH_S = 3
+AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
 _APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
 
 
@@ -31,12 +35,21 @@ class ExchangeAdminSite(AdminSite):
         from accounts.staff.sign_in import StaffSignInForm  # as in `_snapshot`
 
         self.login_form = StaffSignInForm
-        response = super().login(request, extra_context)
-        form = (getattr(response, "context_data", None) or {}).get("form")
-        if wait_s := getattr(form, "wait_s", 0):
-            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-            response["Retry-After"] = str(wait_s)
-        return response
+        return _asking_to_wait(super().login(request, extra_context))
+
+    def password_change(  # type: ignore[override]  # a view may answer anything
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """As Django's own, but for the form."""
+        from accounts.staff.sign_in import StaffPasswordForm  # as in `_snapshot`
+
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=partial(StaffPasswordForm, request=request),
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return _asking_to_wait(view(request))
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         own = path("status/", self.admin_view(self.status_view), name="status")
@@ -66,6 +79,15 @@ class ExchangeAdminSite(AdminSite):
         response = TemplateResponse(request, template, context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _asking_to_wait(response: AnyResponse) -> AnyResponse:
+    """429 where the page's form refused to look at a password."""
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if wait_s := getattr(form, "wait_s", 0):
+        response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+        response["Retry-After"] = str(wait_s)
+    return response
 
 
 def _snapshot() -> Any:

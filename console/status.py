@@ -15,7 +15,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.redis_client import probe_redis_client
-from console.status_prices import read_sources, sources_finding
+from console.status_prices import MarketPrices, read_prices, sources_finding
 from console.status_rows import MarketRows, read_rows
 from console.status_streams import (
     COUNT_CAP,
@@ -167,9 +167,9 @@ def exchange_status() -> ExchangeStatus:
     """Takes a snapshot: a handful of Postgres queries and four Redis round trips at most."""
     now_ms = time.time_ns() // 1_000_000
     rows, row_checks = _postgres()
-    streams, sources, redis_checks = _redis(rows)
+    streams, prices, redis_checks = _redis(rows)
     markets = [
-        _market_report(row, streams.get(row.market_id), sources.get(row.market_id, []), now_ms)
+        _market_report(row, streams.get(row.market_id), prices.get(row.market_id), now_ms)
         for row in rows
     ]
     return ExchangeStatus(taken_ms=now_ms, services=[*row_checks, *redis_checks], markets=markets)
@@ -208,8 +208,8 @@ def _check_reconciliation(run: ReconcileRun) -> Check:
 
 def _redis(
     rows: list[MarketRows],
-) -> tuple[dict[str, MarketStreams], dict[str, list[LiveSource]], list[Check]]:
-    """Per market its streams and its price sources."""
+) -> tuple[dict[str, MarketStreams], dict[str, MarketPrices], list[Check]]:
+    """Per market its streams and its prices."""
     cursors = {row.market_id: row.cursor_seq for row in rows}
     started = time.monotonic()
     try:
@@ -217,13 +217,13 @@ def _redis(
         service = read_redis_service(client)
         elapsed_ms = _elapsed_ms(started)
         streams = read_market_streams(client, cursors, service.now_ms)
-        sources = read_sources(client, rows, service.now_ms)
+        prices = read_prices(client, rows, service.now_ms)
     except RedisError as error:
         log.warning("status_redis_unreachable", error=str(error))
         bad = Check("Redis", Level.BAD, "does not answer")
         return {}, {}, [bad, Check("Workers", Level.BAD, "unknown while Redis is down")]
     text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
-    return streams, sources, [Check("Redis", Level.OK, text), _workers(service.worker_ages_ms)]
+    return streams, prices, [Check("Redis", Level.OK, text), _workers(service.worker_ages_ms)]
 
 
 def _workers(ages_ms: dict[str, int]) -> Check:
@@ -235,9 +235,9 @@ def _workers(ages_ms: dict[str, int]) -> Check:
 
 
 def _market_report(
-    rows: MarketRows, streams: MarketStreams | None, sources: list[LiveSource], now_ms: int
+    rows: MarketRows, streams: MarketStreams | None, prices: MarketPrices | None, now_ms: int
 ) -> MarketReport:
-    if streams is None:
+    if streams is None or prices is None:
         unknown = Check("engine", Level.BAD, "unknown while Redis is down")
         return MarketReport(rows.market_id, rows, None, [], [unknown])
     engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
@@ -251,11 +251,11 @@ def _market_report(
         _check_dead_letters(rows),
         _check_resends(rows),
         _check_config(rows),
-        _check_index(rows, now_ms),
-        _check_sources(rows, sources),
+        _check_index(rows, prices, now_ms),
+        _check_sources(rows, prices.sources),
         _check_funding(rows, now_ms),
     ]
-    return MarketReport(rows.market_id, rows, streams, engines, checks, sources)
+    return MarketReport(rows.market_id, rows, streams, engines, checks, prices.sources)
 
 
 def _forgotten(beat: EngineBeat, now_ms: int) -> bool:
@@ -348,14 +348,15 @@ def _check_config(rows: MarketRows) -> Check:
     return Check("rules", Level.OK, f"version {applied} applied")
 
 
-def _check_index(rows: MarketRows, now_ms: int) -> Check:
+def _check_index(rows: MarketRows, prices: MarketPrices, now_ms: int) -> Check:
     """On a stale index nothing is liquidated and no funding settled. Orders that rest and cancels
     are still taken, so GET /health doesn't turn traffic away for it."""
     if not rows.index_ms:
         return Check("index price", Level.WARN, "none yet: no orders are accepted without one")
     age = seconds(max(0, now_ms - rows.index_ms))
     if rows.index_stale:
-        text = f"stale, the last one {age} old: no liquidations, funding or triggers meanwhile"
+        stale = f"stale ({prices.too_high})" if prices.too_high else "stale"
+        text = f"{stale}, the last one {age} old: no liquidations, funding or triggers meanwhile"
         return Check("index price", Level.WARN, text)
     return Check("index price", Level.OK, f"{age} old")
 

@@ -1,24 +1,53 @@
 """What each market's index price is made of, for `console.status`."""
 
+from dataclasses import dataclass, field
+
 import redis
 
 from console.status_rows import MarketRows
+from markets.conversions import ticks_to_decimal
+from markets.rules import published_ticker
+from matching.messages.limits import highest_price_ticks
 from prices.index import SourceState
-from prices.reports import LiveSource, live_source, read_reports
+from prices.reports import LiveSource, MarketReport, is_late, live_source, price_text, read_reports
 
 
-def read_sources(
+@dataclass(frozen=True)
+class MarketPrices:
+    """``too_high``: the index price the sources make and the market can't take; empty if it can."""
+
+    sources: list[LiveSource] = field(default_factory=list)
+    too_high: str = ""
+
+
+def read_prices(
     client: redis.Redis, markets: list[MarketRows], now_ms: int
-) -> dict[str, list[LiveSource]]:
-    """Per market, in one round trip. Raises RedisError."""
+) -> dict[str, MarketPrices]:
+    """Per market, in one round trip, and one more for each whose index is stale. Raises
+    RedisError."""
     reports = read_reports(client, [rows.market_id for rows in markets])
-    return {
-        rows.market_id: [
-            live_source(source, reports.get(rows.market_id), now_ms)
-            for source in rows.price_sources
-        ]
-        for rows in markets
-    }
+    found = {}
+    for rows in markets:
+        report = reports.get(rows.market_id)
+        sources = [live_source(source, report, now_ms) for source in rows.price_sources]
+        has_index = rows.index_stale and report is not None and not is_late(report, now_ms)
+        too_high = _too_high(client, rows, report) if has_index and report else ""
+        found[rows.market_id] = MarketPrices(sources, too_high)
+    return found
+
+
+def _too_high(client: redis.Redis, rows: MarketRows, report: MarketReport) -> str:
+    """By the rule of the engine (`matching.core.market.prices`), which says no more than stale."""
+    ticker = published_ticker(client, rows.market_id)
+    open_lots = ticker.open_interest_lots if ticker else 0
+    ticks = highest_price_ticks(rows.units_per_tick_lot, open_lots)
+    highest = ticks_to_decimal(ticks, rows.tick_size)
+    if report.index_price is None or report.index_price <= highest:
+        return ""
+    return (
+        f"index price {price_text(report.index_price)} above {price_text(highest)}, "
+        "the largest the market takes with its open interest"
+    )
 
 
 def sources_finding(quorum: int, sources: list[LiveSource]) -> tuple[bool, str]:

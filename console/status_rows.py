@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import connection, transaction
 from django.db.models import Count, Min, Q, QuerySet
@@ -40,6 +41,8 @@ class MarketRows:
     next_funding_ms: int
     insurance_units: int
     liquidations_last_day: int
+    tick_size: Decimal
+    units_per_tick_lot: int
     price_quorum: int
     price_sources: list[PriceSource]
     stopped: str = ""  # why persistence stopped; empty while it goes on
@@ -105,6 +108,8 @@ def _market_rows(
         next_funding_ms=market.status.next_funding_ms,
         insurance_units=market.status.insurance_units,
         liquidations_last_day=liquidations,
+        tick_size=market.tick_size,
+        units_per_tick_lot=market.units_per_tick_lot,
         price_quorum=market.price_quorum,
         price_sources=list(market.price_sources.all()),
         stopped=stopped,

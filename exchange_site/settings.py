@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "common.http.refuse_nul.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "common.http.no_store.NoStore",
+    "trading.http.strangers.CountStrangers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

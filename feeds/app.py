@@ -14,7 +14,8 @@ import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from common.http.addresses import address_of
+from common.http.addresses import address_of, origin_of
+from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.redis_client import async_redis_client
 from feeds.connection import Connection, Receive, Send
 from feeds.hub import Hub
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 PATH = "/ws"
 CONNECTIONS_MAX = 1_000
 CONNECTIONS_PER_ADDRESS_MAX = 100
+HANDSHAKES = Rate(10, 1, burst=300)  # of an address
 NOT_HERE = 4404
 NOT_ALLOWED = 4403
 TRY_AGAIN_LATER = 1013
@@ -41,6 +43,7 @@ class Feeds:
         self._connections_max = connections_max
         self._per_address_max = per_address_max
         self._per_address: Counter[str] = Counter()
+        self._handshakes = LocalBudgets()
         self._starting: asyncio.Task[Hub] | None = None
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
@@ -70,22 +73,26 @@ class Feeds:
             await _refuse(send, *refused)
             return
         hub = await self.hub()
-        address = address_of(scope)
+        origin = origin_of(address_of(scope))
         if len(hub.connections) >= self._connections_max:
             await _refuse(send, TRY_AGAIN_LATER, "too many connections; try again later")
             return
-        if self._per_address[address] >= self._per_address_max:
+        if self._per_address[origin] >= self._per_address_max:
             await _refuse(send, TRY_AGAIN_LATER, "too many connections from this address")
+            return
+        _, granted = self._handshakes.spend(Ask(origin, HANDSHAKES))
+        if not granted:
+            await _refuse(send, TRY_AGAIN_LATER, "too many connects from this address; wait")
             return
         connection = Connection(receive, send, hub)
         hub.connections.add(connection)
-        self._per_address[address] += 1
+        self._per_address[origin] += 1
         try:
             await connection.run()
         finally:
-            self._per_address[address] -= 1
-            if not self._per_address[address]:
-                del self._per_address[address]
+            self._per_address[origin] -= 1
+            if not self._per_address[origin]:
+                del self._per_address[origin]
 
 
 async def _started_hub() -> Hub:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from common.limits.budgets import Ask, LocalBudgets, Rate
 from feeds import protocol
 from feeds.identity import Identity, identify
 from feeds.protocol import (
@@ -31,6 +32,9 @@ CLOSE_TIMEOUT_S = 2.0
 HEARTBEAT_INTERVAL_S = 15.0
 # Who subscribes to nothing and says nobody is not waited for longer than this, at most twice.
 UNUSED_MAX_S = 10.0
+
+MESSAGES = Rate(20, 1, burst=200)  # of a client
+_MESSAGE = Ask("messages", MESSAGES)
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
@@ -66,7 +70,8 @@ class Connection:
         self._send = send
         self._hub = hub
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
-        self._identity: Identity | None = None
+        self.identity: Identity | None = None
+        self._messages = LocalBudgets()
         self._closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self.channels: set[str] = set()
 
@@ -94,7 +99,7 @@ class Connection:
         jobs = [
             asyncio.create_task(self._read()),
             asyncio.create_task(self._write()),
-            asyncio.create_task(self._watch()),
+            asyncio.create_task(self._beat()),
             asyncio.create_task(self._end_unused()),
         ]
         try:
@@ -126,25 +131,16 @@ class Connection:
             text = await self._queue.get()
             await self._send({"type": "websocket.send", "text": text})
 
-    async def _watch(self) -> None:
-        """Heartbeats; and the account channel ends with the token that opened it."""
+    async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_INTERVAL_S)
             self.offer(protocol.encode({"op": "heartbeat", "timeMs": _now_ms()}))
-            if self._identity is None:
-                continue
-            try:
-                await identify(self._identity.token)
-            except FeedError as error:
-                if error.code != "UNAVAILABLE":
-                    self._sign_out()
-                    self.offer(protocol.encode(error.body()))
 
     async def _end_unused(self) -> None:
         was_used = False
         while True:
             await asyncio.sleep(UNUSED_MAX_S)
-            is_used = bool(self.channels) or self._identity is not None
+            is_used = bool(self.channels) or self.identity is not None
             if not is_used and not was_used:
                 self.close(POLICY_VIOLATION, "UNUSED: subscribe to a channel, or sign in, in time")
                 return
@@ -156,6 +152,14 @@ class Connection:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                return
+            _, granted = self._messages.spend(_MESSAGE)
+            if not granted:
+                burst, per_s = MESSAGES.burst, MESSAGES.count
+                self.close(
+                    POLICY_VIOLATION,
+                    f"TOO_MANY_MESSAGES: send {per_s} a second, {burst} at once",
+                )
                 return
             data = message.get("text") or message.get("bytes") or b""
             try:
@@ -176,13 +180,18 @@ class Connection:
 
     async def _sign_in(self, token: str) -> None:
         identity = await identify(token)
-        if self._identity is not None and self._identity.account_id != identity.account_id:
-            self._sign_out()
-        self._identity = identity
+        if self.identity is not None and self.identity.account_id != identity.account_id:
+            self._forget_identity()
+        self.identity = identity
         self.offer(protocol.encode({"op": "authenticated", "userId": identity.account_id}))
 
-    def _sign_out(self) -> None:
-        self._identity = None
+    def sign_out(self, why: FeedError) -> None:
+        """The account channel ends with the token that opened it."""
+        self._forget_identity()
+        self.offer(protocol.encode(why.body()))
+
+    def _forget_identity(self) -> None:
+        self.identity = None
         self._unsubscribe_account()
 
     async def _subscribe(self, request: Subscribe) -> None:
@@ -198,11 +207,11 @@ class Connection:
             self.offer(protocol.encode({"op": "subscribed", "channels": wanted}))
             self._subscribe_public(wanted)
             return
-        if self._identity is None:
+        if self.identity is None:
             message = 'Send {"op": "auth", "token": "…"} before subscribing to account.'
             raise FeedError("NOT_AUTHENTICATED", message)
         self.channels.add(ACCOUNT_CHANNEL)
-        accounts, account_id = self._hub.accounts, self._identity.account_id
+        accounts, account_id = self._hub.accounts, self.identity.account_id
         seqs, epochs = accounts.subscribe(self, account_id, request.last_seq)
         # seq: what follows live is later than this, market by market.
         answer = {"op": "subscribed", "channels": wanted, "seq": seqs, "epoch": epochs}

@@ -19,6 +19,7 @@ from feeds import protocol, public
 from feeds.account_feed import AccountFeed, decoded
 from feeds.book import BookFeed
 from feeds.connection import GOING_AWAY, Connection
+from feeds.identity import sign_out_refused
 from feeds.labels import ClientOrderIds, Labels
 from feeds.output import (
     BLOCK_MS,
@@ -46,6 +47,7 @@ log = structlog.get_logger(__name__)
 POLL_INTERVAL_S = 0.1
 MARKETS_INTERVAL_S = 5.0
 CHECK_INTERVAL_S = 1.0
+IDENTITIES_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
 
 _depth_decoder = msgspec.json.Decoder(Depth)
@@ -77,6 +79,9 @@ class Hub:
             asyncio.create_task(self._repeat("markets", self._load_markets, MARKETS_INTERVAL_S)),
             asyncio.create_task(self._repeat("streams", self._read_streams, 0)),
             asyncio.create_task(self._repeat("books", self._poll, POLL_INTERVAL_S)),
+            asyncio.create_task(
+                self._repeat("identities", self._sign_out_refused, IDENTITIES_INTERVAL_S)
+            ),
         ]
 
     async def stop(self) -> None:
@@ -104,6 +109,9 @@ class Hub:
                 self._faulty.discard(what)
                 log.info("feeds_recovered", what=what)
             await asyncio.sleep(pause_s)
+
+    async def _sign_out_refused(self) -> None:
+        await sign_out_refused(self.connections)
 
     async def _load_markets(self) -> None:
         try:

@@ -7,6 +7,9 @@ plain decimal text without exponent or trailing zeros.
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Annotated
+
+import msgspec
 
 from common.decimals import text
 from common.errors import ErrorCode, invalid
@@ -27,6 +30,8 @@ _MONEY_UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MIN_TIME_MS = -62_135_596_800_000  # the calendar begins with the year 1
 
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+_PART_OF_MS = re.compile(r"\.[0-9]{3}[0-9]*[1-9]")
 _PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
@@ -109,8 +114,12 @@ def to_whole(value: object, field: str) -> int:
     return int(number)
 
 
+def ticks_to_decimal(price_ticks: int, tick_size: Decimal) -> Decimal:
+    return _EXACT.multiply(Decimal(price_ticks), tick_size)
+
+
 def ticks_text(price_ticks: int, tick_size: Decimal) -> str:
-    return text(_EXACT.multiply(Decimal(price_ticks), tick_size))
+    return text(ticks_to_decimal(price_ticks, tick_size))
 
 
 def lots_text(size_lots: int, lot_size: Decimal) -> str:
@@ -176,10 +185,18 @@ def to_ms(at: datetime | None) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1) if at is not None else 0
 
 
-def time_asked_ms(at: datetime, field: str) -> int:
-    """`to_ms` of what a client sent. Raises DomainError for a time that its offset takes out of the
-    calendar: no other could tell it in UTC."""
-    time_ms = to_ms(at)
+def time_asked_ms(value: object, field: str) -> int:
+    """Milliseconds since the Unix epoch, of the text a client sent. Raises DomainError for what is
+    no time with its zone, for a part of a millisecond, and for a time that its offset takes out of
+    the calendar: no other could tell it in UTC."""
+    try:
+        time_ms = to_ms(msgspec.convert(value, _Time))
+    except msgspec.ValidationError as error:
+        message = f"{field} must be a time with its zone, such as 2026-11-22T12:00:00Z."
+        raise invalid(field, message) from error
+    # Looked for in the text: a datetime is rounded to microseconds already.
+    if _PART_OF_MS.search(str(value)):
+        raise invalid(field, f"{field} must be a multiple of 1 ms: 3 decimals of a second.")
     if not MIN_TIME_MS <= time_ms <= MAX_TIME_MS:
         raise invalid(field, f"{field} must be from the year 1 to the year 9999 in UTC.")
     return time_ms

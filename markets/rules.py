@@ -100,7 +100,7 @@ class _TickerCache:
 
     def _published(self, market_id: str) -> Ticker | None:
         try:
-            ticker = _published_ticker(market_id)
+            ticker = published_ticker(request_redis_client(), market_id)
         except redis.RedisError as error:
             if market_id not in self._unreadable:
                 self._unreadable.add(market_id)
@@ -140,7 +140,7 @@ def market_ticker(market_id: str) -> Ticker:
 def live_ticker(market_id: str) -> Ticker:
     """The same for somebody who wants to see prices: they are live, or redis.RedisError is
     raised."""
-    return _published_ticker(market_id) or _recorded_ticker(market_id)
+    return published_ticker(request_redis_client(), market_id) or _recorded_ticker(market_id)
 
 
 def forget_markets() -> None:
@@ -149,8 +149,9 @@ def forget_markets() -> None:
     _ticker_cache.forget()
 
 
-def _published_ticker(market_id: str) -> Ticker | None:
-    data = request_redis_client().get(ticker_key(market_id))
+def published_ticker(client: redis.Redis, market_id: str) -> Ticker | None:
+    """As the engine's shell published it, if it did. Raises RedisError."""
+    data = client.get(ticker_key(market_id))
     try:
         return _ticker_decoder.decode(data) if data else None
     except msgspec.DecodeError as error:

@@ -94,6 +94,11 @@ def price_text(price: Decimal) -> str:
     return f"{Decimal(decimals.text(price)):,f}"
 
 
+def is_late(report: MarketReport, now_ms: int) -> bool:
+    """Whether the price process has fallen silent since."""
+    return now_ms - report.reported_ms > REPORT_LATE_MS
+
+
 @dataclass(frozen=True)
 class LiveSource:
     """A configured source and what was last reported of it."""
@@ -126,7 +131,7 @@ def live_source(source: PriceSource, market: MarketReport | None, now_ms: int) -
     """`market` is the newest report of the source's market, if there is one."""
     if not source.enabled:
         return LiveSource(source, SourceState.DISABLED)
-    if market is None or now_ms - market.reported_ms > REPORT_LATE_MS:
+    if market is None or is_late(market, now_ms):
         return LiveSource(source, SourceState.UNKNOWN)
     found = [report for report in market.sources if report.source_id == source.pk]
     if not found:

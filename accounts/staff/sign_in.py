@@ -8,8 +8,9 @@ a line alone, so that nobody fills the table.
 from typing import Any
 
 import structlog
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from accounts.models import SignInFailure
 from accounts.throttles import FREE_STAFF_GUESSES, Guesses, address_of
@@ -30,11 +31,10 @@ class StaffSignInForm(AdminAuthenticationForm):
             return super().clean()
         address = address_of(self.request)
         guesses = Guesses("staff", self.request, name.lower(), FREE_STAFF_GUESSES)
-        self.wait_s = guesses.wait_s()
+        self.wait_s = guesses.standing().retry_s
         if self.wait_s:
             log.warning("staff_sign_in_refused", name=name, address=address, wait_s=self.wait_s)
-            message = f"Too many wrong passwords. Try again in {self.wait_s} seconds."
-            raise ValidationError(message, code="too_many")
+            raise _too_many(self.wait_s)
         try:
             cleaned = super().clean()
         except ValidationError:
@@ -43,3 +43,35 @@ class StaffSignInForm(AdminAuthenticationForm):
             raise
         guesses.was_right()
         return cleaned
+
+
+class StaffPasswordForm(AdminPasswordChangeForm):
+    """An operator's new password. Whoever got hold of the cookie doesn't know the old one, and
+    guesses at it wait as they do at the door."""
+
+    wait_s = 0
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request = request
+
+    def clean_old_password(self) -> str:
+        guesses = Guesses("staff-password", self._request, str(self.user.pk), FREE_STAFF_GUESSES)
+        self.wait_s = guesses.standing().retry_s
+        name, address = self.user.get_username(), address_of(self._request)
+        if self.wait_s:
+            log.warning("staff_password_refused", name=name, address=address, wait_s=self.wait_s)
+            raise _too_many(self.wait_s)
+        try:
+            old_password = super().clean_old_password()
+        except ValidationError:
+            SignInFailure.objects.create(username=name, address=address)
+            log.warning("staff_password_wrong", name=name, address=address)
+            raise
+        guesses.was_right()
+        return old_password
+
+
+def _too_many(wait_s: int) -> ValidationError:
+    message = f"Too many wrong passwords. Try again in {wait_s} seconds."
+    return ValidationError(message, code="too_many")

@@ -194,7 +194,6 @@ _IN_WORDS = {
     "str": "text",
     "int": "a whole number",
     "decimal": "a number",
-    "datetime": "a time with its zone, such as 2026-11-22T12:00:00Z",
     "bool": "true or false",
     "object": "an object",
     "array": "a list",

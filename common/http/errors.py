@@ -43,7 +43,8 @@ def exception_handler(
 def error_headers(exc: Exception, error: DomainError) -> dict[str, str]:
     """What the answer of an error carries besides its body."""
     headers: dict[str, str] = {}
-    if isinstance(exc, exceptions.APIException) and (wait := getattr(exc, "wait", None)):
+    wait = getattr(exc, "wait", None)
+    if isinstance(exc, exceptions.APIException) and wait is not None:
         headers["Retry-After"] = str(int(wait) + 1)
     if status_of(error) == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

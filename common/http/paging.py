@@ -77,8 +77,8 @@ def keyset_page(
     """`page_of` rows by a key: a whole number, unique among the rows and higher for newer ones.
 
     ``along`` is for rows that no index finds: they are looked for among those of ``along``, which
-    one does, `keysets.LOOK_BACK_ROWS` of them per page. Such a page may be short, even empty, and still
-    have a next one.
+    one does, `keysets.LOOK_BACK_ROWS` of them per page. Such a page may be short, even empty, and
+    still have a next one.
     """
     end: int | None = None
 

@@ -123,8 +123,8 @@ def _standing(ask: Ask, ahead_us: int, granted: bool) -> Standing:
     )
 
 
-class _Local:
-    """The same in this process: budget → Unix µs at which it is full."""
+class LocalBudgets:
+    """The same in this process alone: budget → Unix µs at which it is full."""
 
     def __init__(self) -> None:
         self._full_at_us: dict[str, int] = {}
@@ -145,9 +145,12 @@ class _Local:
             self._full_at_us[ask.budget] = after_us
             return after_us - now_us, True
 
+    def standing(self, ask: Ask) -> Standing:
+        return _standing(ask, *self.spend(ask))
+
     def forget(self) -> None:
         self._full_at_us.clear()
 
 
-_local = _Local()
+_local = LocalBudgets()
 forget_local_budgets = _local.forget

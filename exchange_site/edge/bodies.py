@@ -1,4 +1,8 @@
-"""Bodies are read here, on the loop: in time and up to a size, or the request ends."""
+"""Bodies are read here, on the loop: in time and up to a size, or the request ends.
+
+One that came in chunks goes on with its Content-Length, as if it had come whole: neither order
+intake nor WSGI knows any other.
+"""
 
 import asyncio
 from typing import Any
@@ -43,7 +47,8 @@ class Bodies:
             await send({"type": "http.response.body", "body": b""})
             return
         if body is not None:  # else the client went away
-            await self._application(scope, _replaying(body, receive), send)
+            whole = {**scope, "headers": _with_length(scope["headers"], len(body))}
+            await self._application(whole, _replaying(body, receive), send)
 
 
 def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -51,6 +56,15 @@ def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
         for name, value in headers
     )
+
+
+def _with_length(headers: list[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
+    """Of a body that came in chunks; any other coding is still there for others to refuse."""
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings != [b"chunked"]:
+        return headers
+    others = [(name, value) for name, value in headers if name != b"transfer-encoding"]
+    return [*others, (b"content-length", b"%d" % size)]
 
 
 async def _read(headers: list[tuple[bytes, bytes]], receive: Any, bytes_max: int) -> bytes | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 HEAD_WITHIN_S = 5.0  # from the first byte, or from connecting, to the end of the headers
 LOOK_EVERY_S = 0.5
+AT_WORK_S = 1.0  # between two requests
 CONNECTIONS_MAX = 4_000
 CONNECTIONS_PER_ADDRESS_MAX = 256
 
@@ -29,11 +30,13 @@ class _Peer:
         self.all: dict[Connected, None] = {}
         self.asking: dict[Connected, float] = {}  # not yet a whole request, since when
         self.unread: dict[Connected, float] = {}  # an answer that its client doesn't take
-        self.idle: dict[Connected, None] = {}  # answered, and may ask again
+        self.idle: dict[Connected, float] = {}  # answered, since when, and may ask again
 
-    def longest_waiting(self) -> Connected | None:
-        """For its own client. Those that are behind before those that were served."""
-        kinds: tuple[Iterable[Connected], ...] = (self.asking, self.unread, self.idle)
+    def longest_waiting(self, now_s: float) -> Connected | None:
+        """For its own client. Those that are behind before those that were served; whoever was
+        served just now is at work, and stays."""
+        idle = (one for one, since in self.idle.items() if now_s - since >= AT_WORK_S)
+        kinds: tuple[Iterable[Connected], ...] = (self.asking, self.unread, idle)
         return next(chain.from_iterable(kinds), None)
 
 
@@ -72,7 +75,7 @@ class Connections:
         elif len(self) > self._max:
             crowd = max(self._peers.values(), key=lambda one: len(one.all))
         if crowd is not None:
-            leaving = crowd.longest_waiting() or connection
+            leaving = crowd.longest_waiting(self._now()) or connection
             self.leave(leaving)
             leaving.abort()
 
@@ -102,7 +105,7 @@ class Connections:
     def is_answered(self, connection: Connected) -> None:
         peer = self._peer_of.get(connection)
         if peer and connection not in peer.unread:
-            peer.idle[connection] = None
+            peer.idle.setdefault(connection, self._now())
 
     def leaves_unread(self, connection: Connected) -> None:
         if peer := self._peer_of.get(connection):

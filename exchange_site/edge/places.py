@@ -13,10 +13,12 @@ from http import HTTPMethod
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
 
 from common.errors import DomainError
-from common.http.addresses import address_of
-from exchange_site.edge.refusals import busy, refuse, too_many_waiting
+from common.http.addresses import address_of, origin_of
+from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
+from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
 
 _HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")
@@ -33,7 +35,11 @@ def _hashes_passwords(method: str, path: str) -> bool:
 
 
 def _is_document(_: str, path: str) -> bool:
-    return path in ("/schema", "/docs") or path.startswith("/static/")
+    return path in ("/schema", "/docs")
+
+
+def _is_file(_: str, path: str) -> bool:
+    return path.startswith("/static/")
 
 
 def _is_admin(_: str, path: str) -> bool:
@@ -42,23 +48,34 @@ def _is_admin(_: str, path: str) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """``waiting_max`` counts those in work, too; one address may take half of it. ``niceness``: how
-    far its threads stand back when cores are short. Only for what computes outside of Python: a
-    thread that stands back would hold the interpreter's lock meanwhile."""
+    """``waiting_max`` counts those in work, too; one address may take half of it. ``rate``: what an
+    address may ask of each process, refused before a thread is taken; None where budgets of the
+    trader say that (`trading.http.limits`). ``niceness``: how far its threads stand back when cores
+    are short. Only for what computes outside of Python: a thread that stands back would hold the
+    interpreter's lock meanwhile."""
 
     name: str
     is_of: Callable[[str, str], bool]
     threads: int
     waiting_max: int
+    rate: Rate | None = None
     niceness: int = 0
 
 
 # The first that a request is of counts.
 KINDS = (
-    Kind("health", _is_health, threads=1, waiting_max=64),
-    Kind("passwords", _hashes_passwords, threads=1, waiting_max=64, niceness=10),
-    Kind("documents", _is_document, threads=1, waiting_max=64),
-    Kind("admin", _is_admin, threads=2, waiting_max=32),
+    Kind("health", _is_health, threads=1, waiting_max=64, rate=Rate(20, 1, burst=100)),
+    Kind(
+        "passwords",
+        _hashes_passwords,
+        threads=1,
+        waiting_max=64,
+        rate=Rate(10, 1, burst=100),
+        niceness=10,
+    ),
+    Kind("documents", _is_document, threads=1, waiting_max=64, rate=Rate(5, 1, burst=40)),
+    Kind("files", _is_file, threads=1, waiting_max=128, rate=Rate(50, 1, burst=300)),
+    Kind("admin", _is_admin, threads=2, waiting_max=32, rate=Rate(20, 1, burst=100)),
     Kind("requests", lambda _, __: True, threads=3, waiting_max=256),
 )
 
@@ -72,15 +89,30 @@ class Places:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         method, path = scope["method"], scope["path"]
         place = next(place for kind, place in self._places if kind.is_of(method, path))
-        address = address_of(scope)
-        if error := place.enter(address):
+        origin = origin_of(address_of(scope))
+        if standing := place.too_much_of(origin):
+            await refuse(send, too_many_asked(standing.retry_s), *_headers_of(standing))
+            return
+        if error := place.enter(origin):
             await refuse(send, error, (b"retry-after", b"1"))
             return
 
         async def read() -> Any:  # the bridge wants a coroutine, a server may answer a future
             return await receive()
 
-        await place.bridge(scope, read, send)
+        await place.bridge(_unambiguous(scope), read, send)
+
+
+def _headers_of(standing: Standing) -> list[tuple[bytes, bytes]]:
+    headers = standing.headers() | {"Retry-After": str(standing.retry_s)}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _unambiguous(scope: Any) -> Any:
+    """Without headers that WSGI can't tell from others: X_Forwarded_For, which no proxy of ours
+    looks at, would be X-Forwarded-For, which it sets."""
+    headers = [header for header in scope["headers"] if b"_" not in header[0]]
+    return scope | {"headers": headers}
 
 
 class _Place:
@@ -89,27 +121,35 @@ class _Place:
         self._django = django_application
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
+        self._asked = LocalBudgets()
         answer: Any = self._answer  # the bridge has types of its own
         self.bridge: Any = WSGIMiddleware(answer)
         self.bridge.executor = ThreadPoolExecutor(
             kind.threads, kind.name, initializer=_stand_back, initargs=(kind.niceness,)
         )
 
-    def enter(self, address: str) -> DomainError | None:
+    def too_much_of(self, origin: str) -> Standing | None:
+        """How its budget stands, where that is why it must wait."""
+        if self._kind.rate is None or not settings.LIMITS:
+            return None
+        standing = self._asked.standing(Ask(origin, self._kind.rate))
+        return None if standing.granted else standing
+
+    def enter(self, origin: str) -> DomainError | None:
         """Left by whoever answers. Says why there is no room."""
         with self._lock:
             if self._taken.total() >= self._kind.waiting_max:
                 return busy()
-            if self._taken[address] >= self._kind.waiting_max // 2:
+            if self._taken[origin] >= self._kind.waiting_max // 2:
                 return too_many_waiting()
-            self._taken[address] += 1
+            self._taken[origin] += 1
             return None
 
-    def _leave(self, address: str) -> None:
+    def _leave(self, origin: str) -> None:
         with self._lock:
-            self._taken[address] -= 1
-            if not self._taken[address]:
-                del self._taken[address]
+            self._taken[origin] -= 1
+            if not self._taken[origin]:
+                del self._taken[origin]
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Whole, so that nobody's reading keeps the thread."""
@@ -121,7 +161,7 @@ class _Place:
                 if hasattr(response, "close"):
                     response.close()
         finally:
-            self._leave(address_of(environ["asgi.scope"]))
+            self._leave(origin_of(address_of(environ["asgi.scope"])))
 
 
 def _stand_back(niceness: int) -> None:

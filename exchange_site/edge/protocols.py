@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
+from common.http.addresses import origin_of
 from exchange_site.edge.connections import CONNECTIONS_PER_ADDRESS_MAX, Connections
 
 HEAD_BYTES_MAX = 65_536
@@ -33,6 +34,22 @@ def connections() -> Connections:
     return _connections
 
 
+class _Transport:
+    """A transport to which writing is no error once it is closed. uvicorn looks whether a client
+    is still there only of the newest of its requests; each of the others would be a traceback in
+    the log, of which a stranger could make as many as they like."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+
 class Http(HttpToolsProtocol):
     unread_max_s = 10.0
 
@@ -44,8 +61,8 @@ class Http(HttpToolsProtocol):
         self._known = connections()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(cast(asyncio.Transport, transport))
-        self._known.join(self, self.client[0] if self.client else "")
+        super().connection_made(cast(asyncio.Transport, _Transport(transport)))
+        self._known.join(self, origin_of(self.client[0] if self.client else None))
         self._known.asks(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -136,7 +153,7 @@ class WebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._known.join(self, self.client[0] if self.client else "")
+        self._known.join(self, origin_of(self.client[0] if self.client else None))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._known.leave(self)

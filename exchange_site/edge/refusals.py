@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from common.errors import DomainError, ErrorCode
+from common.http.no_store import NO_STORE
 from common.http.statuses import body_of, status_of
 
 
@@ -28,6 +29,11 @@ def too_many_waiting() -> DomainError:
     return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 
+def too_many_asked(wait_s: int) -> DomainError:
+    message = f"Too many requests of this kind from this address: wait {wait_s} s."
+    return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
+
+
 async def refuse(
     send: Any, error: DomainError, *headers: tuple[bytes, bytes], is_last: bool = True
 ) -> None:
@@ -37,6 +43,7 @@ async def refuse(
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", NO_STORE.encode("ascii")),
         *headers,
     ]
     await send({"type": "http.response.start", "status": status_of(error), "headers": head})

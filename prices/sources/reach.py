@@ -9,11 +9,14 @@ to an address that was looked at, whatever name or literal led there.
 import socket
 import ssl
 from collections.abc import Collection
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import aiohttp
 import certifi
+
+_IPV6_OF_THE_INTERNET = IPv6Network("2000::/3")  # all that is given out
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class AddressRefused(OSError):
@@ -27,10 +30,19 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(parsed, IPv6Address):
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
+        inner = _led_to(parsed)
         if inner is not None and not inner.is_global:
             return False
+        if parsed not in _IPV6_OF_THE_INTERNET and parsed not in _NAT64 and not parsed.ipv4_mapped:
+            return False
     return parsed.is_global and not parsed.is_multicast
+
+
+def _led_to(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that a way of carrying IPv4 in IPv6 leads to."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
 
 
 def host_problem(host: str, named: Collection[str]) -> str | None:

@@ -9,9 +9,14 @@ from markets.models import Market
 from prices.index import SourceState
 from prices.reports import MarketReport, SourceReport, write_reports
 
+INDEX_PRICE = Decimal("2509.95")
+
 
 def make_price_report(
-    client: redis.Redis, market: Market, state: SourceState = SourceState.HEALTHY
+    client: redis.Redis,
+    market: Market,
+    state: SourceState = SourceState.HEALTHY,
+    index_price: Decimal = INDEX_PRICE,
 ) -> None:
     """The price process said this of all sources of the market a moment ago."""
     now_ms = time.time_ns() // 1_000_000
@@ -19,7 +24,7 @@ def make_price_report(
         SourceReport(
             source_id=source.pk,
             state=state,
-            price=Decimal("2509.95"),
+            price=INDEX_PRICE,
             observed_at_ms=now_ms - 1_500,
             errors=1_234,
             error="ExchangeNotAvailable: <down>",
@@ -27,5 +32,5 @@ def make_price_report(
         )
         for source in market.price_sources.all()
     )
-    report = MarketReport(reported_ms=now_ms, index_price=Decimal("2509.95"), sources=sources)
+    report = MarketReport(reported_ms=now_ms, index_price=index_price, sources=sources)
     write_reports(client, [(market.pk, report)])

@@ -8,8 +8,10 @@ import pytest
 from django.db.models import Model
 
 from accounts.models import User
+from common.admin import base as admin_base
 from common.admin.base import Table
-from ledger.models import AccountKind, EntryKind, JournalEntry
+from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Wallet
+from ledger.tables import accounts_of_market, accounts_of_user
 from markets.models import Market
 from tests.admin.factories import account, make_market, make_order, make_user, post
 from trading.admin.journal import (
@@ -86,3 +88,43 @@ def _record(model: type[Model], market: Market, user: User) -> Model:
     values: dict[str, Any] = {"market": market, "seq": SEQ, "user": user, "trade_id": TRADE}
     known = {field.name for field in model._meta.fields}
     return model(**{name: value for name, value in values.items() if name in known})
+
+
+def test_accounts_are_those_of_the_user_with_what_the_wallet_has() -> None:
+    for name, available, held in (("alice", 7_000_000, 3_000_000), ("bob", 5_000_000, 1_000_000)):
+        user = make_user(name)
+        Wallet.objects.filter(user=user).update(available_units=available, held_units=held)
+    accounts = Account.objects.filter(user__username="bob").order_by("pk")
+    rows = list(map(tuple, accounts_of_user(User.objects.get(username="bob")).rows))
+    assert len(rows) == 3
+    for own, cells in zip(accounts, rows, strict=True):
+        assert f"/{own.pk}/" in str(cells[0])
+    shown = {account.kind: str(cells[1]) for account, cells in zip(accounts, rows, strict=True)}
+    assert ("5" in shown["available"], "1" in shown["held"]) == (True, True)
+    assert "5" not in shown["margin"]
+
+
+def test_accounts_are_those_of_the_market() -> None:
+    markets = make_market(), make_market("ETH-PERP")
+    for market in markets:
+        rows = list(accounts_of_market(market).rows)
+        assert len(rows) == Account.objects.filter(market=market).count() > 0
+    assert accounts_of_market(Market(id="NONE")).rows == []
+
+
+@pytest.mark.parametrize(
+    ("model", "table"),
+    [
+        (Order, journal_of_order),
+        (Fill, journal_of_fill),
+        (Liquidation, journal_of_liquidation),
+        (FundingSettlement, journal_of_funding),
+        (Settlement, journal_of_settlement),
+        (User, accounts_of_user),
+        (Market, accounts_of_market),
+    ],
+)
+def test_each_table_stands_on_its_records_page(
+    model: type[Model], table: Callable[[Any], Table]
+) -> None:
+    assert table in admin_base._contributed[model]

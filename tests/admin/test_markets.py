@@ -134,10 +134,19 @@ def test_a_market_is_made_with_its_accounts(client_of: ClientOf) -> None:
     assert OutboxCommand.objects.get().payload["config"]["units_per_tick_lot"] == 50
 
 
+@pytest.mark.parametrize(("tick", "lot"), [("0.001", "0.001"), ("0.0000000001", "10000")])
+def test_a_tick_of_a_lot_may_be_one_unit(client_of: ClientOf, tick: str, lot: str) -> None:
+    sizes = {"min_size": lot, "max_size": lot, "max_open_interest": lot}
+    steps = {"tick_size": tick, "lot_size": lot}
+    post(client_of("risk"), reverse("admin:markets_market_add"), NEW | sizes | steps)
+    assert Market.objects.get(pk="ETH-PERP").units_per_tick_lot == 1
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ({"tick_size": "0.0001", "lot_size": "0.0001"}, "must be a whole number"),
+        ({"tick_size": "0.0011", "lot_size": "0.001"}, "must be a whole number"),
         ({"min_size": "0.0025"}, "must be a multiple of the lot 0.001"),
         ({"min_size": "60"}, "The maximum size must be at least the minimum size."),
         ({"maker_fee_percent": "0.06"}, "The taker fee must be at least the maker fee."),
@@ -155,6 +164,13 @@ def test_a_market_is_made_with_its_accounts(client_of: ClientOf) -> None:
         ({"funding_interval": "00:00:59"}, "0:01:00"),
         ({"funding_interval": "2 00:00:00"}, "1 day"),
         ({"index_stale_after": "soon"}, "Enter a valid duration."),
+        ({"index_stale_after": "00:00:12.5005"}, "multiple of 0.001 seconds"),
+        ({"index_stale_after": "00:00:12.5000000001"}, "multiple of 0.001 seconds"),
+        ({"funding_interval": "PT4H0.0005S"}, "multiple of 0.001 seconds"),
+        ({"price_quorum": "1.5"}, "Enter a whole number."),
+        ({"max_open_orders": "150.0000000001"}, "Enter a whole number."),
+        (tiers(("0", "25.5", "1")), "Enter a whole number."),
+        (tiers(("0", "25", "1.00001")), "no more than 4 decimal places"),
         ({"liquidation_fee_percent": "11"}, "less than or equal to 10"),
         (tiers(("0", "5000", "0.001")), "less than or equal to 1000"),
         (tiers(("10", "25", "1")), "first leverage tier must begin at a position value of 0"),

@@ -1,5 +1,6 @@
 """What the perpetual rules did, explained; and what only some operators may do about it."""
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -87,6 +88,21 @@ def test_a_solvent_liquidation_names_its_bankruptcy_price(
     for text in ("the bankruptcy price", "not while equity is above zero", "next mark price"):
         assert text in page, text
     assert "5.125 USD" in page  # short of
+
+
+@pytest.mark.parametrize(
+    ("equity_units", "ratio"),
+    [(10_124_999, "1.000001"), (4_000_000, "2.53125"), (1, "10125000"), (0, "–"), (-5, "–")],
+)
+def test_the_margin_ratio_of_a_liquidation(
+    client_of: ClientOf, market: Market, equity_units: int, ratio: str
+) -> None:
+    """10.125 were needed; as the feed says it."""
+    liquidation = make_liquidation(market, make_user(), make_user(), equity_units=equity_units)
+    page = get(client_of("viewer"), url_of(Liquidation, liquidation.pk))
+    row = page.partition("Margin ratio")[2].partition("</tr>")[0]
+    cells = re.findall(r">\s*([^<>\s][^<>]*?)\s*<", row)
+    assert cells == [ratio, "maintenance margin + fee reserve, over equity"]
 
 
 def make_trades(market: Market, user: User, count: int) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +19,7 @@ from console.health import latest
 from console.status import ExchangeStatus, Level, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market, MarketStatus
+from markets.rules import market_ticker
 from matching.messages.codec import encode_command, encode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import OutputEntry
@@ -25,9 +27,11 @@ from matching.messages.streams import (
     COMMAND_FIELD,
     ENTRY_FIELD,
     Heartbeat,
+    Ticker,
     heartbeat_key,
     input_stream,
     output_stream,
+    ticker_key,
 )
 from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
 from persistence.models import MarketCursor
@@ -281,6 +285,27 @@ def test_a_stale_index_is_a_warning(running: redis.Redis) -> None:
     assert found(exchange_status(), "index price")[0] is Level.OK
     MarketStatus.objects.update(index_ms=0)
     assert found(exchange_status(), "index price")[0] is Level.WARN
+
+
+def test_an_index_above_what_the_market_takes_is_told(
+    running: redis.Redis, client_of: Callable[[str], Client]
+) -> None:
+    """Its open interest may be worth 50 billion: 500,000 BTC at 100,000."""
+    market = Market.objects.get()
+    lots = int(500_000 / market.lot_size)
+    ticker = {**msgspec.structs.asdict(market_ticker(MARKET)), "open_interest_lots": lots}
+    running.set(ticker_key(MARKET), msgspec.json.encode(Ticker(**ticker)))
+    MarketStatus.objects.update(index_stale=True, index_ms=now_ms() - 60_000)
+    make_price_report(running, market, index_price=Decimal("100000"))
+    assert found(exchange_status(), "index price")[1].startswith("stale, the last one 60")
+    make_price_report(running, market, index_price=Decimal("100000.1"))
+    told = "index price 100,000.1 above 100,000, the largest the market takes"
+    assert found(exchange_status(), "index price")[1].startswith(f"stale ({told}")
+    assert told in client_of("viewer").get("/admin/status/").content.decode()
+    running.delete(ticker_key(MARKET))  # nothing is open, as far as is known
+    assert "largest" not in found(exchange_status(), "index price")[1]
+    make_price_report(running, market, index_price=Decimal(10) ** 20)
+    assert "the largest the market takes" in found(exchange_status(), "index price")[1]
 
 
 def test_overdue_funding_is_a_warning(running: redis.Redis) -> None:

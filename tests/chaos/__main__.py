@@ -25,7 +25,6 @@ from tests.chaos.traders import Trader
 
 TRADERS = 9
 RECKLESS = 3  # of them
-RECOVERED_WITHIN_S = 60.0  # how long a step may wait for it
 RECORDS_SHOWN_MAX = 20
 LONG_RUN_S = 300  # and longer: Redis is wiped once
 
@@ -93,7 +92,7 @@ class Run:
             thread.start()
         began = time.monotonic()
         self._storm()
-        self.recovery.wait(RECOVERED_WITHIN_S)
+        self.recovery.wait(options.within)
         self.stop_load.set()
         for thread in self._callers:
             thread.join()
@@ -119,8 +118,8 @@ class Run:
             time.sleep(max(0.0, left_s * share / rest))
             if self.damage.do(step.fault):
                 self.recovery.kill()
-                if step.waits and not self.recovery.wait(RECOVERED_WITHIN_S):
-                    self._fail("recovery", f"none within {RECOVERED_WITHIN_S:.0f} s: {step}")
+                if step.waits and not self.recovery.wait(options.within):
+                    self._fail("recovery", f"none within {options.within:.0f} s: {step}")
         time.sleep(max(0.0, began + lasts_s - time.monotonic()))
 
     def _check(self) -> None:
@@ -210,6 +209,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--duration", type=int, default=600, help="seconds of load")
     parser.add_argument("--kills", type=int, default=None, help="default: one per 5 s")
     parser.add_argument("--rate", type=float, default=25.0, help="requests per second, about")
+    parser.add_argument("--within", type=float, default=60.0, help="seconds to recover in")
     parser.add_argument("--wipe", action="store_true", help="FLUSHALL in the middle")
     parser.add_argument("--port", type=int, default=0, help="of the API; feeds on the next")
     parser.add_argument("--data", type=Path, default=None, help="kept afterwards")

@@ -22,6 +22,7 @@ from matching.messages.events import (
     OrderTriggered,
     OrderWaiting,
     OutputEntry,
+    PositionLiquidated,
     PositionSettled,
     Trade,
     TradeLeg,
@@ -275,3 +276,55 @@ def test_every_event_that_names_an_order_is_asked_for() -> None:
     naming = [event for event in get_args(Event) if "order_id" in event.__struct_fields__]
     assert naming
     assert all("account_id" in event.__struct_fields__ for event in naming)
+
+
+def liquidated(equity_units: int) -> PositionLiquidated:
+    """A long of 0.3 from 2,500, at a mark of 2,250: needed are 6.75 and 3.375 for the fee."""
+    return PositionLiquidated(
+        account_id=7,
+        mark_price_ticks=22_500,
+        position_lots=300,
+        entry_cost_units=75_000_000,
+        margin_units=equity_units + 7_500_000,
+        equity_units=equity_units,
+        maintenance_units=6_750_000,
+        fee_reserve_units=3_375_000,
+        limit_ticks=20_250,
+        cancelled_orders=1,
+        filled_lots=100,
+        deleveraged_lots=0,
+        fee_units=500_000,
+        insurance_paid_units=0,
+        left_lots=200,
+        returned_units=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("equity_units", "equity", "ratio"),
+    [
+        (10_124_999, "10.124999", "1.000001"),  # one unit short: rounded up, never to 1
+        (4_000_000, "4", "2.53125"),
+        (3_000_000, "3", "3.375"),
+        (1, "0.000001", "10125000"),
+        (0, "0", None),
+        (-5, "-0.000005", None),
+    ],
+)
+def test_a_liquidation_says_what_it_was_judged_by(
+    equity_units: int, equity: str, ratio: str | None
+) -> None:
+    (told,) = heard(liquidated(equity_units), 7)
+    assert told == {
+        "event": "PositionLiquidated",
+        "markPrice": "2250",
+        "qty": "0.3",
+        "leftQty": "0.2",
+        "equity": equity,
+        "maintenance": "6.75",
+        "feeReserve": "3.375",
+        "marginRatio": ratio,
+        "liquidationFee": "0.5",
+        "returned": "0",
+    }
+    assert heard(liquidated(equity_units), 8) == []

@@ -90,7 +90,14 @@ class Talk:
 
 
 async def _with(talk: Talk, what: Callable[[Talk], Any]) -> None:
-    running = asyncio.create_task(Connection(talk.receive, talk.send, talk.hub).run())
+    connection = Connection(talk.receive, talk.send, talk.hub)
+
+    async def look() -> None:
+        while True:
+            await identity.sign_out_refused([connection])
+            await asyncio.sleep(0.001)
+
+    running = asyncio.gather(connection.run(), look())
     try:
         talk.ask('{"op": "auth", "token": "a token"}')
         talk.ask('{"op": "subscribe", "channels": ["account"]}')

@@ -207,7 +207,9 @@ def test_the_engine_is_killed_and_goes_on_where_it_was(
 def test_it_ends_on_time_though_nobody_says_a_word(new_trader: NewTrader) -> None:
     alice = new_trader()
     soon = datetime.now(tz=UTC) + timedelta(seconds=1)
-    order_id = alice.place("LONG", "0.1", "49000", expiresAt=soon.isoformat())
+    order_id = alice.place(
+        "LONG", "0.1", "49000", expiresAt=soon.isoformat(timespec="milliseconds")
+    )
     order = alice.wait_until(order_id, "expired")
     assert (order["reason"], order["held"]) == ("EXPIRED", "0")
     counted = rest(alice, "LONG", "0.1", "49000")

@@ -153,6 +153,20 @@ def test_without_self_onramp_an_operator_decides(alice, approval):
     assert (again.status_code, json.loads(again.content)["balance"]["available"]) == (200, "20")
 
 
+def test_nobody_but_the_trader_is_kept_from_deciding(db, approval):
+    """Whoever was there first: ids of operators are above a trader's, and below."""
+    elder, bob, younger = (make_user(name, 0) for name in ("elder", "bob", "younger"))
+    for operator in (elder, younger):
+        approved, refused = (services.deposit(bob.pk, 5).deposit.pk for _ in range(2))
+        assert services.approve_deposit(approved, operator.pk).deposit.decided_by == operator
+        assert services.refuse_deposit(refused, operator.pk).decided_by == operator
+    own = services.deposit(bob.pk, 5).deposit.pk
+    for decide in (services.approve_deposit, services.refuse_deposit):
+        with pytest.raises(DomainError, match="is your own"):
+            decide(own, bob.pk)
+    assert available(bob) == 10
+
+
 def test_a_refused_deposit_moves_nothing(alice, approval):
     operator = make_user("operator", 0)
     deposit = services.deposit(alice.pk, 5).deposit

@@ -29,10 +29,12 @@ from matching.messages.events import (
 from matching.messages.limits import (
     MAX_MARKET_MONEY_UNITS,
     MAX_MONEY_UNITS,
+    MAX_NOTIONAL_UNITS,
     MAX_OPEN_INTEREST_UNITS,
     MAX_OPEN_VALUE_UNITS,
     MAX_PREMIUM_PPB,
     MAX_PRICE_TICKS,
+    MAX_SIZE_LOTS,
 )
 from matching.messages.vocabulary import (
     RejectCode,
@@ -68,6 +70,31 @@ def test_a_premium_below_its_bound_is_as_it_was(market: Bounded) -> None:
     (told,) = market.index(1_000)
     assert isinstance(told, MarkPriceChanged)
     assert told.premium_ppb == 999_000_000
+
+
+@pytest.mark.parametrize("price", [10_000, 20_000, 3 * 10**12 // 7, MAX_PRICE_TICKS])
+def test_an_order_is_bounded_by_its_value(market: Bounded, price: int) -> None:
+    """Price × size, placed and amended."""
+    most = MAX_NOTIONAL_UNITS // price
+    market.index(price)
+    if most < MAX_SIZE_LOTS:
+        refused = market.says(market.order(1, Side.LONG, most + 1, price))
+        assert isinstance(refused, OrderRejected)
+        assert refused.code is RejectCode.INVALID_SIZE
+    largest = market.order(1, Side.LONG, most, price)
+    assert isinstance(market.says(largest), OrderAccepted)
+    higher = AmendOrder(
+        command_id=market.id(),
+        order_id=largest.order_id,
+        account_id=1,
+        price_ticks=min(MAX_PRICE_TICKS, price + price // most + 1),
+        size_lots=most + (price == MAX_PRICE_TICKS),
+        hold_units=0,
+    )
+    told = market.says(higher)
+    assert isinstance(told, AmendRejected)
+    assert told.code is RejectCode.INVALID_SIZE
+    market.look_at_snapshot()
 
 
 def test_open_interest_is_bounded_by_its_value(market: Bounded) -> None:

@@ -23,6 +23,8 @@ from matching.messages.events import (
     CommandRejected,
     Event,
     FundingSettled,
+    MarginAdjusted,
+    MarginAdjustmentRejected,
     MarketStateChanged,
     PositionLiquidated,
     PositionSettled,
@@ -52,6 +54,40 @@ def test_who_closes_at_a_loss_pays_with_the_margin_and_not_beyond() -> None:
     carol.buys(10, at=950)
     assert alice.sells(10, at=950, reduce_only=True, fees_ppm=(0, 0)).fills == [(950, 10)]
     assert alice.available == FUNDS - 5_000 - 500_000
+
+
+# -------------------------------------------------------------------------------- margin taken out
+
+
+@pytest.mark.parametrize("mark", [961, 975, 1_000, 1_049])
+def test_margin_taken_out_leaves_the_loss_covered_and_costs_nobody(mark: int) -> None:
+    """Of a long, a short, and one who has added 300,000; all from 1,000 with 500,000."""
+    exchange = Exchange(insurance=7_000, tiers=one_tier(100))
+    alice, bob, carol = exchange.traders("alice", "bob", "carol")
+    opens(exchange, alice, bob, 10)
+    carol.sells(20, at=1_000)
+    bob.buys(20, at=1_000)  # now long by 10
+    bob.adds_margin(300_000)
+    exchange.mark(mark)
+    for trader in (alice, bob, carol):
+        lots, cost_units, margin_units = trader.position
+        loss_units = max(0, cost_units - lots * mark * 1_000)
+        assert loss_units < margin_units
+        others = [other for other in (alice, bob, carol) if other is not trader]
+        before = [(other.available, other.position) for other in others]
+        available = trader.available
+        asked = trader.adds_margin(loss_units - margin_units)
+        refused = only(MarginAdjustmentRejected, asked.events)
+        assert (refused.released_units, trader.position[2]) == (0, margin_units)
+        taken_units = refused.removable_units
+        if taken_units:
+            only(MarginAdjusted, trader.adds_margin(-taken_units).events)
+        assert trader.available == available + taken_units
+        assert trader.position == (lots, cost_units, margin_units - taken_units)
+        assert margin_units - taken_units > loss_units
+        assert [(other.available, other.position) for other in others] == before
+        assert exchange.audit.insurance == 7_000
+    assert every(PositionLiquidated, exchange.mark(mark)) == []
 
 
 # ------------------------------------------------------------------------------------- liquidation

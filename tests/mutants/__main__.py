@@ -16,7 +16,7 @@ from pathlib import Path
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
-from tests.mutants.planting import Planter, TestsFailUnchanged, copy_tree
+from tests.mutants.planting import Outcome, Planter, TestsFailUnchanged, copy_tree
 from tests.mutants.rooms import ROOMS, modules
 from tests.mutants.sampling import names_of, sample, work_items
 from tests.servers import start_servers
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SESSIONS = ROOT / "var" / "mutants"
 EXPLAINED = ROOT / "docs" / "mutants.md"
 CAUGHT_MIN = 0.9
+CAUGHT_BY = (Outcome.FAILED, Outcome.IMPORT, Outcome.ENDLESS, Outcome.TIMEOUT)
+PATIENCE = 3  # times as long
 
 
 def say(text: str) -> None:
@@ -79,56 +81,72 @@ def _pending(session: WorkDB, again: bool) -> list[WorkItem]:
         if result.test_outcome is not TestOutcome.INCOMPETENT
         and not (again and result.test_outcome is TestOutcome.SURVIVED)
     }
-    left = [item for item in session.work_items if item.job_id not in done]
-    return sorted(left, key=lambda item: str(item.mutations[0].module_path))
+    # In the order they were drawn in: a run that is stopped early has planted a smaller sample.
+    return [item for item in session.work_items if item.job_id not in done]
 
 
 def _plant_all(session: WorkDB, pending: list[WorkItem], workers: int) -> bool:
     """False where tests fail without any fault."""
     start_servers()
-    todo: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
-    for item in pending:
-        todo.put(item)
-    failures: list[str] = []
-    recording = threading.Lock()
-
-    def work(planter: Planter) -> None:
-        while not failures:
-            try:
-                item = todo.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                result = planter.plant(item)
-            except TestsFailUnchanged as error:
-                failures.append(str(error))
-                return
-            with recording:
-                session.set_result(item.job_id, result)
-                say(f"{_word(result):9} {_place(item)}")
-
     with tempfile.TemporaryDirectory(prefix="exchange-mutants-") as folder:
         Path(folder).chmod(0o755)
-        threads = []
+        planters = []
         for number in range(workers):
             tree = Path(folder) / str(number)
             copy_tree(ROOT, tree)
-            threads.append(threading.Thread(target=work, args=(Planter(number, tree),)))
+            planters.append(Planter(number, tree))
+        planting = Planting(session, pending)
+        threads = [threading.Thread(target=planting.work, args=(it,)) for it in planters]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    for failure in failures:
+        for planter in planters:
+            planter.stop()
+    for failure in planting.failures:
         say(f"error: tests fail without a fault\n{failure}")
-    return not failures
+    return not planting.failures
+
+
+class Planting:
+    """What is left to plant. What took too long is planted again at the end, with more patience:
+    the machine may have been busy."""
+
+    def __init__(self, session: WorkDB, pending: list[WorkItem]) -> None:
+        self.session = session
+        self.todo: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
+        self.slow: queue.SimpleQueue[WorkItem] = queue.SimpleQueue()
+        self.failures: list[str] = []
+        self._recording = threading.Lock()
+        for item in pending:
+            self.todo.put(item)
+
+    def work(self, planter: Planter) -> None:
+        try:
+            self._empty(self.todo, planter, patience=1)
+            self._empty(self.slow, planter, patience=PATIENCE)
+        except TestsFailUnchanged as error:
+            self.failures.append(str(error))
+
+    def _empty(self, items: queue.SimpleQueue[WorkItem], planter: Planter, patience: int) -> None:
+        while not self.failures:
+            try:
+                item = items.get_nowait()
+            except queue.Empty:
+                return
+            result = planter.plant(item, patience)
+            with self._recording:
+                say(f"{_word(result):9} {_place(item)}")
+                if _word(result) == Outcome.TIMEOUT and patience == 1:
+                    self.slow.put(item)
+                else:
+                    self.session.set_result(item.job_id, result)
 
 
 def _word(result: WorkResult) -> str:
     if result.worker_outcome is not WorkerOutcome.NORMAL:
         return "no change"
-    if result.test_outcome is TestOutcome.KILLED:
-        return "timeout" if result.output == "timeout" else "caught"
-    return "survived" if result.test_outcome is TestOutcome.SURVIVED else "not run"
+    return (result.output or "").partition("\n")[0]
 
 
 def _place(item: WorkItem) -> str:
@@ -141,19 +159,21 @@ def _report(session: WorkDB, items: list[WorkItem]) -> int:
     survivors = []
     for item, result in session.completed_work_items:
         rooms[_room(item)][_word(result)] += 1
-        if _word(result) == "survived":
+        if _word(result) == Outcome.PASSED:
             survivors.append((item, result.diff or ""))
-    say(f"\n{'package':30} {'caught':>8} {'timeout':>8} {'survived':>8}")
+    heads = (*CAUGHT_BY, "survived")
+    say(f"\n{'package':30}" + "".join(f"{head:>9}" for head in heads))
+    counted = (*CAUGHT_BY, Outcome.PASSED)
     for room in [room for room in ROOMS if room in rooms]:
-        row = rooms[room]
-        say(f"{room:30} {row['caught']:8} {row['timeout']:8} {row['survived']:8}")
+        say(f"{room:30}" + "".join(f"{rooms[room][outcome]:9}" for outcome in counted))
     unexplained = _show_survivors(survivors, items)
     total = sum(rooms.values(), Counter[str]())
-    caught = total["caught"] + total["timeout"]
+    caught = sum(total[outcome] for outcome in CAUGHT_BY)
     judged = caught + len(survivors)
     share = caught / judged if judged else 0.0
+    by = ", ".join(f"{total[outcome]} {outcome}" for outcome in CAUGHT_BY)
     say(
-        f"\n{caught} of {judged} caught, {share:.1%} ({total['timeout']} by a timeout); "
+        f"\n{caught} of {judged} caught, {share:.1%} ({by}); "
         f"{len(survivors)} survived, {unexplained} of them not explained in docs/mutants.md"
     )
     return 0 if share >= CAUGHT_MIN else 1

@@ -26,6 +26,7 @@ STARTING = (
     "tests/recovery/test_starting_points.py",
 )
 RECONCILE = (
+    "tests/reconcile/test_planted_everywhere.py",
     "tests/reconcile/test_planted.py",
     "tests/reconcile/test_planted_perps.py",
     "tests/reconcile/test_runs.py",
@@ -33,6 +34,10 @@ RECONCILE = (
 )
 CORE = (
     "tests/matching/test_holds.py",
+    "tests/matching/test_exact_limits.py",
+    "tests/matching/test_invariants.py",
+    "tests/matching/test_forced_to_the_unit.py",
+    "tests/matching/test_too_old.py",
     "tests/matching/test_book_levels.py",
     "tests/matching/test_worked_examples.py",
     "tests/matching/test_scenarios_orders.py",
@@ -55,6 +60,14 @@ CORE = (
     "tests/matching/test_against_naive_money.py",
     "tests/matching/test_perps_random.py",
 )
+ACCOUNTS = (
+    "tests/accounts/test_bounds.py",
+    "tests/accounts/test_sessions.py",
+    "tests/accounts/test_ended_sessions.py",
+    "tests/accounts/test_suspension.py",
+    "tests/accounts/test_staff_sessions.py",
+    "tests/security/test_guessing.py",
+)
 PLACING = (
     "tests/trading/test_placing.py",
     "tests/trading/test_boundaries.py",
@@ -68,7 +81,12 @@ PLACING = (
 ROOMS: dict[str, tuple[str, ...]] = {
     "matching/core": CORE,
     "matching/messages/holds.py": ("tests/matching/test_holds.py", "tests/trading/test_placing.py"),
-    "ledger/services.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_reach.py"),
+    "ledger/services.py": (
+        "tests/ledger/test_deposits.py",
+        "tests/ledger/test_reach.py",
+        "tests/security/test_four_eyes.py",
+        "tests/security/test_limits.py",
+    ),
     "ledger/signals.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_persistence.py"),
     "persistence/writing/candles.py": ("tests/ledger/test_candles.py",),
     "persistence/faults.py": (
@@ -76,16 +94,27 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/ledger/test_reach.py",
         "tests/recovery/test_forged.py",
     ),
-    "persistence/listener.py": ("tests/ledger/test_listener.py",),
-    "persistence/bootsteps.py": ("tests/ledger/test_listener.py",),
-    "persistence/tasks.py": ("tests/ledger/test_listener.py", "tests/reconcile/test_runs.py"),
+    "persistence/listener.py": (
+        "tests/ledger/test_listener_steps.py",
+        "tests/ledger/test_listener.py",
+    ),
+    "persistence/bootsteps.py": ("tests/ledger/test_listener_steps.py",),
+    "persistence/tasks.py": (
+        "tests/platform/test_tasks.py",
+        "tests/ledger/test_listener.py",
+        "tests/reconcile/test_runs.py",
+    ),
     "persistence/worker_heartbeat.py": (
         "tests/ledger/test_listener.py",
         "tests/admin/test_status.py",
     ),
     "trading/admin/journal.py": ("tests/admin/test_journal_tables.py",),
-    "ledger/api.py": ("tests/ledger/test_reads.py", "tests/ledger/test_deposits.py"),
-    "ledger/selectors.py": ("tests/ledger/test_reads.py",),
+    "ledger/api.py": (
+        "tests/ledger/test_reads.py",
+        "tests/ledger/test_deposits.py",
+        "tests/trading/test_schema.py",
+    ),
+    "ledger/selectors.py": ("tests/ledger/test_reads.py", "tests/trading/test_lists.py"),
     "persistence/recovery/archive.py": (
         "tests/ledger/test_reach.py",
         "tests/recovery/test_bounded.py",
@@ -98,14 +127,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/reconcile/test_planted_perps.py",
         "tests/recovery/test_starting_points.py",
     ),
-    "persistence/recovery/live_engines.py": STARTING,
+    "persistence/recovery/live_engines.py": ("tests/ledger/test_engines.py", *STARTING),
     "persistence/recovery/history.py": (*STARTING, "tests/ledger/test_poison.py"),
     "persistence/recovery/kept_snapshots.py": STARTING,
     "persistence/recovery/starting_points.py": STARTING,
+    "persistence/reconciliation/lives.py": (*RECONCILE, "tests/ledger/test_consistency.py"),
     "ledger/reconciliation": RECONCILE,
     "ledger": LEDGER,
-    "accounts": ("tests/accounts",),
+    "accounts/api.py": (*ACCOUNTS, "tests/trading/test_schema.py"),
+    "accounts/staff/sessions.py": ("tests/accounts/test_staff_sessions.py",),
+    "accounts/staff/sign_in.py": ("tests/security/test_guessing.py",),
+    "accounts/tasks.py": (*ACCOUNTS, "tests/platform/test_tasks.py"),
+    "accounts": ACCOUNTS,
     "trading/intake": (
+        "tests/trading/test_intake_plain.py",
         "tests/trading/test_intake.py",
         "tests/trading/test_intake_rubbish.py",
         "tests/trading/test_boundaries.py",

@@ -1,7 +1,10 @@
 """The embedded servers: made, found again, refused in one line when their folder is not sound."""
 
 import os
+import random
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ import redis
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.child import Child
 from exchange_site.embedded.errors import ServiceError
-from exchange_site.embedded.ports import FREE_PORTS, free_port
+from exchange_site.embedded.ports import FREE_PORTS, free_port, is_free
 from exchange_site.embedded.processes import end, leftovers
 from tests.patience import PATIENCE_S
 
@@ -153,6 +156,24 @@ def test_leftovers_are_found_by_where_they_work(folder: Path) -> None:
     assert leftovers(folder) == []
 
 
-def test_free_ports_are_below_the_ephemeral_range() -> None:
-    assert all(free_port() in FREE_PORTS for _ in range(20))
+def test_free_ports_are_below_the_ephemeral_range_and_given_once() -> None:
+    ports = [free_port() for _ in range(20)]
+    assert all(port in FREE_PORTS for port in ports)
+    assert len(set(ports)) == 20
+
+
+def test_a_port_that_another_process_was_given_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server has not started yet."""
+    code = "from exchange_site.embedded.ports import free_port; print(free_port()); input()"
+    command = [sys.executable, "-c", code]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    port = int(other.stdout.readline())
+    assert is_free(port)
+    one_more = free_port()
+    monkeypatch.setattr(random, "sample", lambda ports, count: [port, one_more, port + 12_000])
+    assert free_port(preferred=port) == port + 12_000
+    other.communicate("\n")
+    assert free_port(preferred=port) == port
+    assert free_port(preferred=port) == port  # its own, as a part that starts again
     assert FREE_PORTS.stop <= 32_768

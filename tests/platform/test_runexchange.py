@@ -80,48 +80,59 @@ def start(folder: Path) -> Iterator[Callable[[], Run]]:
     end(leftovers(data))
 
 
-def test_a_whole_life(start: Callable[[], Run]) -> None:
-    run = start()
-    run.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
-    assert set(run.pids()) == PARTS
-    site = f"http://127.0.0.1:{run.port}"
-    for page in ("/markets", "/docs", "/admin/login/"):
-        assert httpx.get(site + page, follow_redirects=True, timeout=PATIENCE_S).status_code == 200
-    _only_ours_may_read(run)
-    _operator_signs_in(run, site)
-
-    for name in ("engine", "api", "redis"):
-        os.kill(run.pids()[name], signal.SIGKILL)
-        run.wait_for(rf"{name} \(pid \d+\) died")
-        run.wait_for(rf"{name} restarted as pid \d+")
-    run.wait_until(lambda: _answers(site))
-
-    run.process.send_signal(signal.SIGTERM)
-    assert run.process.wait(timeout=STEP_WITHIN_S) == 0
-    assert leftovers(run.data) == []
-    assert "Traceback" not in run.said()
-
-
-def test_a_killed_run_is_cleared_away_by_the_next(start: Callable[[], Run]) -> None:
+def test_a_life_a_killed_one_and_one_that_is_stopped_at_once(start: Callable[[], Run]) -> None:
+    """One after another in one folder: to make an exchange takes longer than all that is asked."""
     first = start()
     first.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
-    supervisors = psutil.Process(first.process.pid).children()
-    assert len(supervisors) == 1
-    # supervisord would end the parts when its parent dies: it goes first, so that they stay.
-    supervisors[0].suspend()
-    first.process.kill()
-    supervisors[0].kill()
-    first.process.wait()
-    assert leftovers(first.data)
+    _lives(first)
+    _is_killed(first)
     secrets = (first.data / "operator.txt").read_text()
 
     second = start()
     second.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
     assert re.search(r"stopped \d+ processes that a killed run had left", second.said())
     assert (second.data / "operator.txt").read_text() == secrets
-    second.process.send_signal(signal.SIGINT)
-    assert second.process.wait(timeout=STEP_WITHIN_S) == 0
-    assert leftovers(second.data) == []
+    _stops(second, signal.SIGTERM)
+
+    third = start()
+    third.wait_for("preparing the database", within_s=UP_WITHIN_S)
+    _stops(third, signal.SIGINT)
+    assert "Ctrl-C stops everything" not in third.said()
+
+
+def _lives(run: Run) -> None:
+    assert set(run.pids()) == PARTS
+    site = f"http://127.0.0.1:{run.port}"
+    for page in ("/markets", "/docs", "/admin/login/"):
+        assert httpx.get(site + page, follow_redirects=True, timeout=PATIENCE_S).status_code == 200
+    _only_ours_may_read(run)
+    _operator_signs_in(run, site)
+    for name in ("engine", "api", "redis"):
+        os.kill(run.pids()[name], signal.SIGKILL)
+    for name in ("engine", "api", "redis"):
+        run.wait_for(rf"{name} \(pid \d+\) died")
+        run.wait_for(rf"{name} restarted as pid \d+")
+    run.wait_until(lambda: _answers(site))
+
+
+def _is_killed(run: Run) -> None:
+    """And its parts are left behind."""
+    supervisors = psutil.Process(run.process.pid).children()
+    assert len(supervisors) == 1
+    # supervisord would end the parts when its parent dies: it goes first, so that they stay.
+    supervisors[0].suspend()
+    run.process.kill()
+    supervisors[0].kill()
+    run.process.wait()
+    assert leftovers(run.data)
+    assert "Traceback" not in run.said()
+
+
+def _stops(run: Run, number: signal.Signals) -> None:
+    run.process.send_signal(number)
+    assert run.process.wait(timeout=STEP_WITHIN_S) == 0
+    assert leftovers(run.data) == []
+    assert "Traceback" not in run.said()
 
 
 def _answers(site: str) -> bool:

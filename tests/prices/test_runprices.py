@@ -52,11 +52,12 @@ def test_sends_prices_of_all_markets_picks_up_new_ones_and_stops_on_sigterm(
 ) -> None:
     bitcoin, ether = DEMO_MARKETS
     make_market(bitcoin)
-    process = runprices("--seed", "3")
+    process = runprices("--seed", "3", "--start", "ETH-PERP=2345.67")
     wait_for(lambda: len(sent(redis_db, "BTC-PERP")) >= 2)
     assert sent(redis_db, "BTC-PERP")[0] == 500_000
     make_market(ether)
     wait_for(lambda: len(sent(redis_db, "ETH-PERP")) >= 1)
+    assert sent(redis_db, "ETH-PERP")[0] == 2345.67 / float(ether.tick_size)
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 0
 

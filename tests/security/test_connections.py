@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from exchange_site.edge.connections import HEAD_WITHIN_S, Connections
+from exchange_site.edge.connections import AT_WORK_S, HEAD_WITHIN_S, Connections
 
 
 class Socket:
@@ -60,6 +60,10 @@ def test_the_slow_go_before_the_unread_before_the_idle_and_never_the_busy() -> N
         assert [one.ended for one in (busy, idle, unread, asking)] == ["", "", "", "aborted"]
         joined(known, "a", "busy")
         assert unread.ended == "aborted"
+        at_work = Socket()
+        known.join(at_work, "a")
+        assert (at_work.ended, idle.ended) == ("aborted", "")  # it may ask again at once
+        clock.now_s += AT_WORK_S
         joined(known, "a", "busy")
         assert idle.ended == "aborted"
         newest = Socket()

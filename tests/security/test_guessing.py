@@ -14,6 +14,7 @@ from django.urls import reverse
 from accounts.models import SignInFailure, User
 from accounts.tasks import forget_old_sessions
 from common.limits import waits
+from common.limits.budgets import Rate
 from tests.trading.client import PASSWORD, Answer, Api, forget_caches
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +120,41 @@ def test_failures_at_the_admins_door_are_seen_by_other_operators(operator: User)
     forget_old_sessions()
     assert not SignInFailure.objects.exists()
     assert trader.pk
+
+
+def test_ipv4_in_ipv6s_clothes_is_itself() -> None:
+    for _ in range(60):
+        answer = sign_in("nobody", "wrong guess", "::ffff:192.0.2.7")
+    assert answer.status == 429
+    assert sign_in("nobody", "wrong guess", "::ffff:192.0.2.8").status == 401
+    assert sign_in("nobody", "wrong guess", "192.0.2.7").status == 429
+
+
+def test_right_passwords_without_end_are_too_much_hashing(
+    operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accounts.throttles.ATTEMPTS", Rate(1, 3_600, burst=3))
+    statuses = [sign_in("operator", PASSWORD).status for _ in range(5)]
+    assert statuses == [200, 200, 200, 429, 429]
+    assert sign_in("operator", PASSWORD, "192.0.2.2").status == 200
+
+
+def test_an_operators_cookie_is_no_way_to_guess_the_password(operator: User) -> None:
+    client = Client()
+    client.force_login(operator)
+    new = {"new_password1": "staple of my own", "new_password2": "staple of my own"}
+
+    def change(old_password: str) -> Any:
+        url = reverse("admin:password_change")
+        return client.post(url, {"old_password": old_password} | new)
+
+    statuses = [change(f"wrong guess {number}").status_code for number in range(7)]
+    assert statuses == [200] * 5 + [429] * 2
+    assert SignInFailure.objects.filter(username="operator").count() == 5
+    refused = change(PASSWORD)
+    assert (refused.status_code, refused.has_header("Retry-After")) == (429, True)
+    operator.refresh_from_db()
+    assert operator.check_password(PASSWORD)
 
 
 LONGEST_WAITS_S = [32, 64, 128, 256, 512, 900, 900, 900]

@@ -72,6 +72,7 @@ CANCELLING = [
     "trading.commands.outbox.command_of_order",
 ]
 RUNTIME = RuntimeError("planted")
+ORIGIN = "192.0.2.1"
 FAULTS = [
     *((step, RUNTIME) for step in PLACING),
     *(
@@ -131,7 +132,7 @@ def plant(
 def call_of(trader: Trader, *order_ids: int, **body: Any) -> Call:
     path = f"/order/{order_ids[0]}" if order_ids else "/order"
     request = Plain(path, f"Bearer {trader.api.token}", False, order_ids)
-    return Call(request, b"" if order_ids else json.dumps(body).encode())
+    return Call(request, b"" if order_ids else json.dumps(body).encode(), ORIGIN)
 
 
 def codes(calls: list[Call]) -> list[tuple[int, str]]:
@@ -204,7 +205,7 @@ def batch_of(trader: Trader, through: str, orders: list[Any]) -> Answer:
     if through == "django":
         return trader.api.post("/orders/batch", {"orders": orders})
     request = Plain("/orders/batch", f"Bearer {trader.api.token}", True, ())
-    call = Call(request, json.dumps({"orders": orders}).encode())
+    call = Call(request, json.dumps({"orders": orders}).encode(), ORIGIN)
     answer_together([call])
     assert call.answer is not None
     return Answer(call.answer.status, json.loads(call.answer.body))
@@ -262,7 +263,7 @@ def cancel_batch_of(trader: Trader, through: str, order_ids: tuple[int, ...]) ->
     if through == "django":
         return trader.api.delete(f"/orders/batch?orderIds={','.join(map(str, order_ids))}")
     request = Plain("/orders/batch", f"Bearer {trader.api.token}", True, order_ids)
-    call = Call(request, b"")
+    call = Call(request, b"", ORIGIN)
     answer_together([call])
     assert call.answer is not None
     return Answer(call.answer.status, json.loads(call.answer.body))

@@ -27,6 +27,8 @@ from trading.models import FeeTier, Order, UserFeeTier
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+ORIGIN = "192.0.2.1"
+
 SLOW = Rate(1, 3_600, burst=3)  # nothing comes back while a test runs
 
 
@@ -45,6 +47,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = dict.fromkeys(Kind, SLOW)
     monkeypatch.setattr("trading.http.limits.DEFAULT_RATES", kinds)
     monkeypatch.setattr("trading.http.limits.rate_of", lambda per_s: SLOW)
+    monkeypatch.setattr("trading.http.limits.ADDRESS_RATE", SLOW)
     forget_caches()
 
 
@@ -79,12 +82,14 @@ def test_a_budget_is_spent_once_and_says_how_it_stands(counting: str) -> None:
 
 def call_of(trader: Trader, body: Any, path: str = "/order") -> Call:
     request = Plain(path, f"Bearer {trader.api.token}", path.endswith("batch"), ())
-    return Call(request, json.dumps(body).encode())
+    return Call(request, json.dumps(body).encode(), ORIGIN)
 
 
 def cancel_of(trader: Trader, *order_ids: int) -> Call:
     path = "/orders/batch" if len(order_ids) > 1 else f"/order/{order_ids[0]}"
-    return Call(Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"")
+    return Call(
+        Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"", ORIGIN
+    )
 
 
 def test_orders_beyond_the_budget_are_429_before_a_row_is_made(slow: None, counting: str) -> None:
@@ -136,7 +141,14 @@ def test_djangos_path_counts_the_same(slow: None) -> None:
     assert through_intake.answer is not None
     assert through_intake.answer.status == 429  # one budget, whichever way
     assert alice.api.delete("/orders/batch?orderIds=1,2,3").status == 202
-    assert alice.api.delete("/orders").status == 429
+    for cancel in (
+        *("/orders", "/order?clientOrderId=a", "/orders/batch?clientOrderIds=a"),
+        *("/order/1", "/orders/batch?orderIds=1"),
+    ):
+        assert alice.api.delete(cancel).status == 429
+    assert bob.api.delete("/orders/batch?clientOrderIds=a,b").status == 202
+    assert bob.api.delete("/orders/batch?orderIds=1,2").status == 429  # one is left
+    assert bob.api.delete("/order?clientOrderId=a").status == 429
     assert alice.api.post("/orders/countdown", {}).status == 429  # a cancel in waiting
     reads = [alice.api.get("/user/orders").status for _ in range(4)]
     assert reads == [200, 200, 200, 429]
@@ -160,6 +172,54 @@ def test_every_answer_through_the_server_says_how_the_budget_stands() -> None:
             ), path
         api.get("/user/fills")
         assert api.headers["x-ratelimit-limit"] == "300"
+    finally:
+        server.stop()
+
+
+HEADERS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
+UNSIGNED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("GET", "/markets", {}),
+    ("GET", "/nowhere", {}),
+    ("GET", "/order/1", {}),
+    ("PUT", "/order", {}),
+    ("POST", "/order", order_body()),
+    ("DELETE", "/order/1", {}),
+    ("POST", "/orders/batch", {"orders": [order_body()]}),
+    ("POST", "/auth/signin", {"username": "nobody", "password": "a wrong one"}),
+    ("POST", "/auth/signup", {"username": "a", "password": "short"}),
+    ("POST", "/auth/refresh", {"refresh": "x"}),
+    ("POST", "/auth/signout", {"refresh": "x"}),
+    ("GET", "/schema", {}),
+    ("PATCH", "/docs", {}),
+)
+
+
+@pytest.mark.parametrize("token", [None, "forged", "own"])
+def test_every_answer_says_how_a_budget_stands(token: str | None, settings: Any) -> None:
+    settings.SIGN_UP_LIMITED = True
+    server = IntakeServer()
+    try:
+        api = IntakeApi(make_trader().api.token if token == "own" else token, server)
+        for method, path, body in UNSIGNED:
+            api.send(method, path, json.dumps(body).encode() if body else b"")
+            assert set(api.headers) >= HEADERS, (method, path)
+            assert api.headers["cache-control"] in {"no-store", "no-cache"}, (method, path)
+    finally:
+        server.stop()
+
+
+def test_bad_tokens_and_paths_that_are_not_there_wear_the_address_out(slow: None) -> None:
+    server = IntakeServer()
+    try:
+        forged, own = IntakeApi("forged", server), IntakeApi(make_trader().api.token, server)
+        statuses = [forged.post("/order", order_body()).status for _ in range(2)]
+        statuses += [forged.get("/user/orders").status, forged.get("/nowhere").status]
+        assert statuses == [401, 401, 401, 429]
+        assert int(forged.headers["retry-after"]) > 3_500
+        assert forged.headers["x-ratelimit-remaining"] == "0"
+        assert forged.post("/order", order_body()).status == 429
+        assert forged.delete("/order/1").status == 429
+        assert own.post("/order", order_body()).status == 202  # a trader there goes on
     finally:
         server.stop()
 

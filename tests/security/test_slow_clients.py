@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,6 +19,10 @@ SOCKETS = 500
 ENDS_WITHIN_S = 60.0  # far beyond each deadline, far below for ever
 HOST = b"Host: localhost\r\n"
 SIGNIN = b"POST /auth/signin HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,60 +81,68 @@ def said_until_closed(served: Served, *parts: bytes, drip: bytes = b"") -> bytes
     raise AssertionError("it is still open")
 
 
-@pytest.mark.parametrize(
-    ("name", "parts", "drip", "code"),
-    [
-        ("nothing", [], b"", b"REQUEST_TIMEOUT"),
-        ("half a head", [b"GET / HTTP/1.1\r\nHo"], b"", b"REQUEST_TIMEOUT"),
-        ("a head byte by byte", [b"GET / HTTP/1.1\r\nX-A: "], b"a", b"REQUEST_TIMEOUT"),
-        ("blank lines", [], b"\r\n", b"REQUEST_TIMEOUT"),
-        ("half a body", [SIGNIN + b"Content-Length: 9\r\n\r\n{"], b"", b"REQUEST_TIMEOUT"),
-        ("a slow body", [SIGNIN + b"Content-Length: 999\r\n\r\n"], b" ", b"REQUEST_TIMEOUT"),
-        (
-            "slow chunks",
-            [SIGNIN + b"Transfer-Encoding: chunked\r\n\r\n"],
-            b"1\r\n \r\n",
-            b"REQUEST_TIMEOUT",
-        ),
-        ("idle after an answer", [b"GET /markets HTTP/1.1\r\n" + HOST + b"\r\n"], b"", b"200 OK"),
-        (
-            "blank lines after an answer",
-            [b"GET /markets HTTP/1.1\r\n" + HOST + b"\r\n"],
-            b"\r\n",
-            b"REQUEST_TIMEOUT",
-        ),
-        ("too much said", [SIGNIN + b"Content-Length: 1000001\r\n\r\n"], b"", b"PAYLOAD_TOO_LARGE"),
-        (
-            "too many chunks",
-            [SIGNIN + b"Transfer-Encoding: chunked\r\n\r\n", b"ffff\r\n%b\r\n" % (b" " * 65535)]
-            + [b"ffff\r\n%b\r\n" % (b" " * 65535)] * 15,
-            b"",
-            b"PAYLOAD_TOO_LARGE",
-        ),
-        ("endless headers", [b"GET / HTTP/1.1\r\nX: "] + [b"a" * 65536] * 40, b"", b""),
-        ("HTTP/2 without asking", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], b"", b""),
-    ],
-)
-def test_every_kind_of_waiting_ends(
-    served: Served, name: str, parts: list[bytes], drip: bytes, code: bytes
-) -> None:
-    answer = said_until_closed(served, *parts, drip=drip)
-    assert code in answer, name
-    if code in (b"REQUEST_TIMEOUT", b"PAYLOAD_TOO_LARGE"):
-        head, _, body = answer[answer.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
-        assert head[9:12] in (b"408", b"413")
-        assert b"connection: close" in head
-        assert set(json.loads(body)) == {"message", "code"}
-
-
-def test_an_answer_that_nobody_reads_ends(served: Served) -> None:
+def unread_until_reset(served: Served) -> bool:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.connect(("127.0.0.1", served.port))
         client.sendall((b"GET /schema HTTP/1.1\r\n" + HOST + b"\r\n") * 100)
         reset = select.poll()
         reset.register(client, 0)
-        assert reset.poll(ENDS_WITHIN_S * 1_000)
+        return bool(reset.poll(ENDS_WITHIN_S * 1_000))
+
+
+# What is said, what goes on being said, and what the server says before it closes.
+WAITING: list[tuple[str, list[bytes], bytes, bytes]] = [
+    ("nothing", [], b"", b"REQUEST_TIMEOUT"),
+    ("half a head", [b"GET / HTTP/1.1\r\nHo"], b"", b"REQUEST_TIMEOUT"),
+    ("a head byte by byte", [b"GET / HTTP/1.1\r\nX-A: "], b"a", b"REQUEST_TIMEOUT"),
+    ("blank lines", [], b"\r\n", b"REQUEST_TIMEOUT"),
+    ("half a body", [SIGNIN + b"Content-Length: 9\r\n\r\n{"], b"", b"REQUEST_TIMEOUT"),
+    ("a slow body", [SIGNIN + b"Content-Length: 999\r\n\r\n"], b" ", b"REQUEST_TIMEOUT"),
+    (
+        "slow chunks",
+        [SIGNIN + b"Transfer-Encoding: chunked\r\n\r\n"],
+        b"1\r\n \r\n",
+        b"REQUEST_TIMEOUT",
+    ),
+    ("idle after an answer", [b"GET /markets HTTP/1.1\r\n" + HOST + b"\r\n"], b"", b"200 OK"),
+    (
+        "blank lines after an answer",
+        [b"GET /markets HTTP/1.1\r\n" + HOST + b"\r\n"],
+        b"\r\n",
+        b"REQUEST_TIMEOUT",
+    ),
+    ("too much said", [SIGNIN + b"Content-Length: 1000001\r\n\r\n"], b"", b"PAYLOAD_TOO_LARGE"),
+    (
+        "too many chunks",
+        [SIGNIN + b"Transfer-Encoding: chunked\r\n\r\n", b"ffff\r\n%b\r\n" % (b" " * 65535)]
+        + [b"ffff\r\n%b\r\n" % (b" " * 65535)] * 15,
+        b"",
+        b"PAYLOAD_TOO_LARGE",
+    ),
+    ("endless headers", [b"GET / HTTP/1.1\r\nX: "] + [b"a" * 65536] * 40, b"", b""),
+    ("HTTP/2 without asking", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], b"", b""),
+    ("half a handshake", [HANDSHAKE[:-2]], b"", b"REQUEST_TIMEOUT"),
+]
+
+
+def test_every_kind_of_waiting_ends(served: Served) -> None:
+    """All at the same time: each takes seconds."""
+    with ThreadPoolExecutor(len(WAITING) + 1) as pool:
+        waiting = [
+            pool.submit(said_until_closed, served, *parts, drip=drip)
+            for _, parts, drip, _ in WAITING
+        ]
+        unread = pool.submit(unread_until_reset, served)
+    assert unread.result(), "an answer that nobody reads"
+    for (name, _, _, code), ended in zip(WAITING, waiting, strict=True):
+        answer = ended.result()
+        assert code in answer, name
+        if code in (b"REQUEST_TIMEOUT", b"PAYLOAD_TOO_LARGE"):
+            head, _, body = answer[answer.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+            assert head[9:12] in (b"408", b"413"), name
+            assert b"connection: close" in head, name
+            assert set(json.loads(body)) == {"message", "code"}, name
 
 
 def test_whoever_has_too_many_connections_loses_those_that_wait(served: Served) -> None:
@@ -169,12 +182,6 @@ def frame(opcode: int, payload: bytes, *, fin: bool) -> bytes:
     return head + b"\0\0\0\0" + payload
 
 
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
-
 @pytest.mark.parametrize(
     "frames",
     [
@@ -185,7 +192,3 @@ HANDSHAKE = (
 )
 def test_a_message_is_measured_while_it_arrives(served: Served, frames: list[bytes]) -> None:
     said_until_closed(served, HANDSHAKE, *frames)
-
-
-def test_a_half_handshake_ends(served: Served) -> None:
-    assert b"REQUEST_TIMEOUT" in said_until_closed(served, HANDSHAKE[:-2])

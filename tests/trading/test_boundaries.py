@@ -3,6 +3,7 @@
 An order of the usual kind is 0.5 at 25,000 with a margin of 2,500: it holds 2,506.25.
 """
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ import redis
 
 from ledger.models import Wallet
 from markets.models import Market
-from matching.messages.limits import MAX_NOTIONAL_UNITS
+from markets.rules import forget_markets
+from matching.messages.holds import Reserve
 from tests.trading.client import Trader, make_trader, order_body, set_ticker
 from tests.trading.intake_server import IntakeApi
 from tests.trading.test_amending import amend
 from tests.trading.test_reading import add_position
 from trading.models import Order
+from trading.orders.hold import NOTHING_NEEDED, Needed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,13 +151,46 @@ def test_the_tier_begins_at_its_floor(market: Market) -> None:
     assert trader.place(qty="1", margin=None, leverage=10).status == 202
 
 
-def test_the_largest_value_of_all(market: Market, redis_db: redis.Redis) -> None:
-    from common.errors import DomainError
-    from markets.rules import market_rules
-    from trading.orders.draft import check_notional
+@pytest.mark.parametrize("server", ["django", "intake"])
+def test_the_largest_value_of_all(market: Market, server: str) -> None:
+    """400,000 at 25,000 are worth 10 billion; with a lot more only the price is too high."""
+    Market.objects.update(max_size_lots=10**12)
+    forget_markets()
+    trader = with_funds(0, server)
+    margin = {"margin": "1000000000"}
+    assert trader.place(qty="400000", **margin).code == "INSUFFICIENT_BALANCE"
+    refused = trader.place(qty="400000.001", **margin)
+    assert (refused.status, refused.code) == (400, "INVALID_SIZE")
+    assert "price × qty must be at most 10000000000." in refused.body["message"]
+    assert trader.place(qty="400000", price="25000.1", **margin).code == "INVALID_SIZE"
+    assert trader.place(qty="400000.001", price="24999.9", **margin).code == "INSUFFICIENT_BALANCE"
 
-    rules = market_rules("BTC-PERP")
-    lots = MAX_NOTIONAL_UNITS // rules.units_per_tick_lot
-    check_notional(rules, 1, lots, reduce_only=False)
-    with pytest.raises(DomainError, match="price × qty must be at most"):
-        check_notional(rules, 1, lots + 1, reduce_only=False)
+
+@pytest.mark.parametrize("server", ["django", "intake"])
+def test_the_largest_hold_of_all(market: Market, server: str) -> None:
+    """100 billion with the fee, in steps of a unit a lot."""
+    trader = with_funds(0, server)
+    for qty, fee in (("0.5", "6.25"), ("1", "12.5")):
+        most = Decimal(100_000_000_000) - Decimal(fee)
+        assert trader.place(qty=qty, margin=str(most)).code == "INSUFFICIENT_BALANCE"
+        lots = int(Decimal(qty) * 1_000)
+        refused = trader.place(qty=qty, margin=str(most + Decimal(lots).scaleb(-6)))
+        assert (refused.status, refused.code, refused.body["field"]) == (400, "INVALID_SIZE", "qty")
+        assert "would hold more than 100000000000: ask for less" in refused.body["message"]
+    beyond = trader.place(margin="100000000000.000001")
+    assert (beyond.code, beyond.body["field"]) == ("INVALID_AMOUNT", "margin")
+    assert not Order.objects.exists()
+
+
+def test_what_is_needed_is_the_sum_of_its_parts() -> None:
+    assert (NOTHING_NEEDED.total_units, set(NOTHING_NEEDED.by_part().values())) == (0, {"0"})
+    needed = Needed.of(Reserve(3, 5, 7), 11)
+    assert needed == Needed(33, 55, 77)
+    assert needed.total_units == 165
+    assert needed.by_part() == {
+        "margin": "0.000033", "openLoss": "0.000055", "fee": "0.000077", "total": "0.000165",
+    }  # fmt: skip
+    for held, missing in ((164, 1), (165, 0), (166, 0)):
+        amended = Needed(33, 55, 77, already_held_units=held)
+        assert amended.total_units == missing
+        assert amended.by_part()["alreadyHeld"] == f"0.000{held}"

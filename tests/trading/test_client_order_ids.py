@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.trading.client import Trader, make_trader
+from tests.trading.intake_server import IntakeApi
 from trading.models import Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,27 @@ def test_of_several_each_fares_on_its_own(trader: Trader) -> None:
     found = [(item["orderId"], item["code"]) for item in answer.body["results"]]
     b, a = (ids[1], None), (ids[0], None)
     assert found == [b, (None, "ORDER_NOT_FOUND"), a, b]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancel_is_answered_as_by_order_id_through_intake(trader: Trader) -> None:
+    """Alone and in a batch: live, ended, another's, and one that is not."""
+    ids = {
+        status: trader.place(clientOrderId=status, qty="0.1", margin="250").body["orderId"]
+        for status in ("pending", "open", "filled", "cancelled")
+    }
+    for status, order_id in ids.items():
+        ended = {} if status in ("pending", "open") else {"held_units": 0}
+        Order.objects.filter(pk=order_id).update(status=status, **ended)
+    ids["theirs"] = make_trader().place(clientOrderId="theirs").body["orderId"]
+    ids["none"] = ids["theirs"] + 1
+    intake = IntakeApi(trader.api.token)
+    for name, order_id in ids.items():
+        by_id = intake.delete(f"/order/{order_id}")
+        assert trader.api.delete(f"/order?clientOrderId={name}") == by_id, name
+    by_ids = intake.delete(f"/orders/batch?orderIds={','.join(map(str, ids.values()))}")
+    assert [item["ok"] for item in by_ids.body["results"]] == [True, True] + [False] * 4
+    assert trader.api.delete(f"/orders/batch?clientOrderIds={','.join(ids)}") == by_ids
 
 
 @pytest.mark.parametrize(

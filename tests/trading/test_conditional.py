@@ -141,6 +141,10 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"expiresAt": "0001-01-01T00:00:00+14:00"}, "INVALID_FIELD", "expiresAt", "year 1"),
     ({"expiresAt": "2126-01-01T00:00:00"}, "INVALID_FIELD", "expiresAt", "zone"),
     ({"expiresAt": 1_900_000_000}, "INVALID_FIELD", "expiresAt", "zone"),
+    *(
+        ({"expiresAt": f"2126-01-01T00:00:00.{part}+01:00"}, "INVALID_FIELD", "expiresAt", "1 ms")
+        for part in ("6789", "000001", "0000001", "9999999999", "0000000000000000000000000001")
+    ),
     (
         {"expiresAt": "2126-01-01T00:00:00Z", "timeInForce": "IOC"},
         "INVALID_EXPIRY",
@@ -206,8 +210,8 @@ def test_it_is_read_back_and_cancelled_while_it_waits(trader: Trader) -> None:
     assert trader.api.delete("/orders").body["marketIds"] == ["BTC-PERP"]
 
 
-def test_good_till_a_date_goes_out_in_whole_milliseconds(trader: Trader) -> None:
-    assert trader.place(expiresAt="2126-01-02T03:04:05.678901+01:00").status == 202
+def test_good_till_a_date_goes_out_in_milliseconds(trader: Trader) -> None:
+    assert trader.place(expiresAt="2126-01-02T03:04:05.6780000000+01:00").status == 202
     order = Order.objects.get()
     assert order.expires_at == datetime(2126, 1, 2, 2, 4, 5, 678_000, tzinfo=UTC)
     assert command_of_order(order).expires_ms == 4_922_993_045_678

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -120,3 +121,41 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
     assert [order.pk for order in Order.objects.all()] == [body["orderId"]]
     assert redis_db.xlen("orders:input:{BTC-PERP}") == 1
     connection.close()
+
+
+def chunked(served: Served, trader: Trader, call: str, *chunks: bytes, coding: str = "") -> Any:
+    """Status and body of a call in raw chunks, none of which has a length of the whole."""
+    head = (
+        f"{call} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {trader.api.token}\r\n"
+        f"Content-Type: application/json\r\nTransfer-Encoding: {coding or 'chunked'}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", served.port), PATIENCE_S) as client:
+        client.sendall(head.encode())
+        for chunk in (*chunks, b""):
+            client.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        return answer.status, json.loads(answer.read())
+
+
+def test_a_body_in_chunks_is_a_body(trader: Trader, served: Served) -> None:
+    order = json.dumps(order_body(clientOrderId="mine")).encode()
+    status, placed = chunked(served, trader, "POST /order", order[:9], order[9:])  # intake's
+    assert status == 202
+    status, changed = chunked(served, trader, "POST /user/leverage/BTC-PERP", b'{"leverage": 9}')
+    assert (status, changed["leverage"]) == (200, 9)  # Django's
+    path = f"/order/{placed['orderId']}"
+    for call in (
+        *(f"DELETE {path}", "DELETE /orders/batch?orderIds=1", "DELETE /orders/batch?orderIds=x"),
+        *("DELETE /order?clientOrderId=mine", "DELETE /orders", f"GET {path}", "GET /markets"),
+    ):
+        status, refused = chunked(served, trader, call, b"{", b"}")
+        assert (status, refused["code"], refused["field"]) == (400, "UNKNOWN_FIELD", "body"), call
+    status, twice = chunked(served, trader, "POST /order", order[:-1], b', "qty": 1}')
+    assert (status, twice["code"], twice["field"]) == (400, "UNKNOWN_FIELD", "qty")
+    status, large = chunked(served, trader, "POST /order", *[b" " * 500_001] * 2)
+    assert (status, large["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    status, _ = chunked(served, trader, "POST /order", order, coding="gzip, chunked")
+    assert status == 411
+    assert Order.objects.get().status == "pending"
+    assert chunked(served, trader, f"DELETE {path}")[0] == 202  # in no chunks: there is no body

@@ -20,7 +20,7 @@ from trading.http.answers.orders import (
     batch_answer,
     stays_words,
 )
-from trading.http.items import BATCH_MAX, cancel_orders, place_orders
+from trading.http.items import BATCH_MAX, cancel_orders, check_batch_size, place_orders
 from trading.http.limits import Kind, spend_further
 from trading.http.positions import Body
 from trading.orders.terms import NewOrder
@@ -76,26 +76,29 @@ class OrdersBatchView(APIView):
     )
     def delete(self, request: Request) -> Response:
         """One transaction; each order fares on its own, as the results tell in the same order."""
-        order_ids = _order_ids(request)
-        spend_further(request, self, len(order_ids))
-        results = cancel_orders(user_id_of(request), order_ids)
+        name, words = _ids_asked(request)
+        check_batch_size(name, len(words))
+        spend_further(request, self, len(words))
+        user_id = user_id_of(request)
+        by_client = name == "clientOrderIds"
+        order_ids = selectors.order_ids_under(user_id, words) if by_client else map(int, words)
+        results = cancel_orders(user_id, list(order_ids))
         return Response(batch_answer(results), status=202)
 
 
-def _order_ids(request: Request) -> list[int]:
-    """0, which no order has, for a client order id that names none."""
+def _ids_asked(request: Request) -> tuple[str, list[str]]:
+    """The parameter they came with, and each. Nothing is looked up yet: it may be too much."""
     client_ids = request.query_params.get("clientOrderIds")
     if client_ids is not None:
         if "orderIds" in request.query_params:
             raise invalid("clientOrderIds", "Give orderIds or clientOrderIds, not both.")
-        return selectors.order_ids_under(user_id_of(request), client_ids.split(","))
+        return "clientOrderIds", client_ids.split(",")
     words = request.query_params.get("orderIds", "").split(",")
     if not all(word.isascii() and word.isdecimal() and len(word) <= 19 for word in words):
         raise invalid("orderIds", "orderIds must be ids separated by commas, such as 17,18.")
-    ids = [int(word) for word in words]
-    if max(ids) > MAX_ID:
+    if max(map(int, words)) > MAX_ID:
         raise invalid("orderIds", f"An id is at most {MAX_ID}.")
-    return ids
+    return "orderIds", words
 
 
 class CountdownView(APIView):

@@ -31,7 +31,7 @@ def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | Doma
 
 def read_batch(orders: Sequence[Any]) -> list[NewOrder | DomainError]:
     """Each as far as it can be read. Raises DomainError for too many or none."""
-    _check_size("orders", len(orders))
+    check_batch_size("orders", len(orders))
     bodies: list[NewOrder | DomainError] = []
     for body in orders:
         try:
@@ -66,8 +66,7 @@ def told(fault: Exception) -> DomainError:
 
 
 def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | DomainError]:
-    """Up to `BATCH_MAX`. Raises DomainError for too many or none."""
-    _check_size("orderIds", len(order_ids))
+    """Up to `BATCH_MAX`."""
     return cancel_results(cancel_together([(user_id, order_id) for order_id in order_ids]))
 
 
@@ -77,6 +76,7 @@ def cancel_results(
     return [told(result) if isinstance(result, Exception) else result for result in results]
 
 
-def _check_size(field: str, count: int) -> None:
+def check_batch_size(field: str, count: int) -> None:
+    """Raises DomainError."""
     if not 1 <= count <= BATCH_MAX:
         raise invalid(field, f"Send 1 to {BATCH_MAX} of {field}.", ErrorCode.BATCH_SIZE)

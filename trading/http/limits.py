@@ -45,6 +45,7 @@ def rate_of(per_s: int) -> Rate:
     return Rate(per_s, 1, burst=max(BATCH_MAX, per_s * BURST_S))
 
 
+ADDRESS_RATE = rate_of(OF_AN_ADDRESS_PER_S)
 DEFAULT_RATES: Rates = {kind: rate_of(per_s) for kind, per_s in PER_S.items()}
 
 
@@ -103,8 +104,19 @@ def spend_of(asked: Collection[tuple[int, Kind, int]]) -> list[Standing | None]:
     return list(spend(asks))
 
 
-def too_many(kind: Kind, standing: Standing) -> DomainError:
-    message = f"Too many {kind}: wait {standing.retry_s} s. At most {standing.limit} at once."
+def spend_of_strangers(origins: Collection[str]) -> list[Standing | None]:
+    """Of the address of each request that nobody signed; None where nothing is limited."""
+    if not settings.LIMITS:
+        return [None] * len(origins)
+    return list(spend([Ask(_budget_of(origin), ADDRESS_RATE) for origin in origins]))
+
+
+def _budget_of(origin: str) -> str:
+    return f"address:{origin}"
+
+
+def too_many(what: str, standing: Standing) -> DomainError:
+    message = f"Too many {what}: wait {standing.retry_s} s. At most {standing.limit} at once."
     return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 
@@ -131,7 +143,7 @@ def spend_request(request: Request, view: Any, cost: int) -> Standing:
         rate = _known.rates_of([user_id])[user_id][kind]
         budget = f"{kind}:{user_id}"
     else:
-        rate, budget = rate_of(OF_AN_ADDRESS_PER_S), f"address:{origin_of(request)}"
+        rate, budget = ADDRESS_RATE, _budget_of(origin_of(request))
     (standing,) = spend([Ask(budget, rate, cost)])
     view.headers |= standing.headers()
     return standing

@@ -21,7 +21,7 @@ from common.limits.budgets import Standing
 from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
 from trading.http.batches import NewOrders
 from trading.http.items import batch_results, cancel_results, read_batch
-from trading.http.limits import Kind, spend_of, too_many
+from trading.http.limits import Kind, spend_of, spend_of_strangers, too_many
 from trading.intake.plain import Plain
 from trading.orders.cancel import cancel_together
 from trading.orders.place import PlacedOrder, Result, place_together
@@ -50,6 +50,7 @@ class Call:
 
     request: Plain
     body: bytes
+    origin: str  # the address that counts where nobody signed it
     given_up: bool = False
     answer: Answer | None = None
     user_id: int = 0
@@ -77,6 +78,7 @@ def answer_together(calls: Sequence[Call]) -> None:
         with refusing([call]):
             _read(call)
     _limit([call for call in calls if call.user_id])
+    _limit_strangers([call for call in calls if _is_a_strangers(call)])
     read = [call for call in calls if call.answer is None]
     placing = [call for call in read if not call.request.order_ids]
     _do(placing, lambda call: call.news, place_together, _placed)
@@ -120,10 +122,29 @@ def _limit(calls: Sequence[Call]) -> None:
         log.exception("intake_not_limited")
         return
     for call, standing in zip(calls, standings, strict=True):
-        call.standing = standing
-        if standing is not None and not standing.granted:
-            error = too_many(call.cost[1], standing)
-            call.answer = refusal(call.request, error, {"Retry-After": str(standing.retry_s)})
+        _stand(call, standing, call.cost[1])
+
+
+def _is_a_strangers(call: Call) -> bool:
+    return call.answer is not None and call.answer.status == HTTPStatus.UNAUTHORIZED
+
+
+def _limit_strangers(calls: Sequence[Call]) -> None:
+    """Their answers are there: it is the next one that would cost as much."""
+    try:
+        standings = spend_of_strangers([call.origin for call in calls])
+    except Exception:
+        log.exception("intake_not_limited")
+        return
+    for call, standing in zip(calls, standings, strict=True):
+        _stand(call, standing, "requests from this address")
+
+
+def _stand(call: Call, standing: Standing | None, what: str) -> None:
+    call.standing = standing
+    if standing is not None and not standing.granted:
+        error = too_many(what, standing)
+        call.answer = refusal(call.request, error, {"Retry-After": str(standing.retry_s)})
 
 
 def _do(

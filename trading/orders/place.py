@@ -159,27 +159,35 @@ class _Group:
             if len(orders) == 1:
                 orders[0].asked.result = error
             else:
-                self._insert_one_by_one(orders)
+                self._insert_one_by_one(orders, {})
             return
         counts = Counter(order.asked.user_id for order in orders)
-        short = []
+        short, available = [], {}
         for order, outcome in zip(orders, outcomes, strict=True):
             if isinstance(outcome, NotEnough) and counts[order.asked.user_id] > 1:
                 short.append(order)
+                available[order.asked.user_id] = outcome.available_units
             else:
                 self._settle(order, outcome)
-        self._insert_one_by_one(short)
+        self._insert_one_by_one(short, available)
 
-    def _insert_one_by_one(self, orders: list[_Drafted]) -> None:
+    def _insert_one_by_one(self, orders: list[_Drafted], available: dict[int, int]) -> None:
+        """``available``: what wallets had, where that is known. What is more than is left of it
+        costs no statement: else a trader without money would hold everyone up by asking much."""
         stuck: dict[int, Exception] = {}
         for order in orders:
-            user_id = order.asked.user_id
+            user_id, hold_units = order.asked.user_id, order.draft.hold_units
+            left = available.get(user_id)
             if user_id in stuck:  # the wallet stays locked: don't wait for it again
                 order.asked.result = stuck[user_id]
-                continue
-            self.insert([order])
-            if isinstance(order.asked.result, OperationalError):
-                stuck[user_id] = order.asked.result
+            elif left is not None and hold_units > max(0, left):
+                self._settle(order, NotEnough(left))
+            else:
+                self.insert([order])
+                if isinstance(order.asked.result, OperationalError):
+                    stuck[user_id] = order.asked.result
+                elif left is not None and isinstance(order.asked.result, PlacedOrder):
+                    available[user_id] = left - hold_units
 
     def _settle(self, order: _Drafted, outcome: Outcome) -> None:
         try:
@@ -194,7 +202,8 @@ class _Group:
                 self.commands.append((order.rules.id, replace(order.command, order_id=order_id)))
                 asked.result = PlacedOrder(order_id, OrderStatus.PENDING)
             case NotEnough(available_units):
-                asked.result = insufficient_balance(order.draft.needed, available_units)
+                refusal = insufficient_balance(order.draft.needed, available_units)
+                self.refused.append(_Refused(asked, refusal))
             case NoWallet():
                 asked.result = account_not_found()
             case _:  # if the first one is not found either, its transaction is not visible to ours

@@ -4,7 +4,6 @@ What was asked stays with the order's row as it was, in the API's own names. It 
 market: neither an amendment nor rules that changed since turn a repeat into another order.
 """
 
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -13,17 +12,17 @@ from msgspec.structs import fields
 
 from common.decimals import text
 from common.errors import DomainError, ErrorCode
-from markets.conversions import to_decimal, to_ms
+from markets.conversions import time_asked_ms, to_decimal
 from trading.models import Order
-from trading.orders.terms import NewOrder, Number, OptionalNumber, read_time_in_force
+from trading.orders.terms import NewOrder, Number, OptionalNumber, OptionalTime, read_time_in_force
 
 NUMBERS = (Number, OptionalNumber)
 
 
 @cache
-def _fields_of(kind: type[Struct]) -> list[tuple[str, str, bool]]:
-    """Attribute, name in the API, and whether it is a number. Kept: every order asks."""
-    return [(field.name, field.encode_name, field.type in NUMBERS) for field in fields(kind)]
+def _fields_of(kind: type[Struct]) -> list[tuple[str, str, Any]]:
+    """Attribute, name in the API, and type. Kept: every order asks."""
+    return [(field.name, field.encode_name, field.type) for field in fields(kind)]
 
 
 def terms_asked(new: NewOrder) -> dict[str, Any]:
@@ -41,14 +40,14 @@ def terms_asked(new: NewOrder) -> dict[str, Any]:
 
 def _plain(struct: Struct, path: str) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for attribute, name, is_number in _fields_of(type(struct)):
+    for attribute, name, kind in _fields_of(type(struct)):
         value = getattr(struct, attribute)
         if value is None:
             continue
-        if is_number:
+        if kind in NUMBERS:
             value = text(to_decimal(value, f"{path}{name}"))
-        elif isinstance(value, datetime):
-            value = to_ms(value)
+        elif kind == OptionalTime:
+            value = time_asked_ms(value, f"{path}{name}")
         elif isinstance(value, Struct):
             value = _plain(value, f"{name}.")
         plain[name] = value

@@ -38,7 +38,10 @@ _RATE_STEP = Decimal("0.000001")
 # A JSON number or its text; `markets.conversions` reads it without loss.
 Number = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number"]})]
 OptionalNumber = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
-Time = Annotated[datetime, Meta(tz=True)]
+# RFC 3339 with its zone, read by `markets.conversions.time_asked_ms`.
+OptionalTime = Annotated[
+    Any, Meta(extra_json_schema={"type": ["string", "null"], "format": "date-time"})
+]
 
 
 class NewTrigger(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -68,7 +71,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     post_only: bool = False
     reduce_only: bool = False
     close_position: bool = False
-    expires_at: Time | None = None
+    expires_at: OptionalTime = None
     trigger: NewTrigger | None = None
     client_order_id: str | None = None
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER

@@ -1,5 +1,6 @@
 """A market's rules as an operator thinks of them: sizes in the base asset, rates in per cent."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,8 @@ else:
     _ModelForm = forms.ModelForm
 
 PERCENT_DECIMALS = 4  # one part per million
+_MILLISECOND = timedelta(milliseconds=1)
+_BEYOND_MICROSECONDS = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def _money(field: str, column: str) -> Converted:
 def _duration(column: str) -> Converted:
     return Converted(
         column,
-        lambda value, _: value // timedelta(milliseconds=1),
+        lambda value, _: value // _MILLISECOND,
         lambda ms, _: timedelta(milliseconds=ms),
     )
 
@@ -98,6 +101,15 @@ _ANY_TIER = LeverageTier(floor_units=0, max_leverage=1, maintenance_ppm=1)
 _FIELD_OF_COLUMN = {converted.column: name for name, converted in CONVERTED.items()}
 
 
+class _Duration(forms.DurationField):
+    def to_python(self, value: Any) -> timedelta | None:
+        duration = super().to_python(value)
+        # Of what is finer than a microsecond Django's field has dropped the digits.
+        if duration and (duration % _MILLISECOND or _BEYOND_MICROSECONDS.search(str(value))):
+            raise ValidationError("Must be a multiple of 0.001 seconds.")
+        return duration
+
+
 def _percent(
     label: str, smallest: str, largest: str, help_text: str = "", *, required: bool = True
 ) -> forms.DecimalField:
@@ -113,7 +125,7 @@ def _percent(
 
 
 def _time(label: str, smallest: timedelta, largest: timedelta, help_text: str) -> forms.Field:
-    return forms.DurationField(
+    return _Duration(
         label=label,
         help_text=help_text,
         validators=[MinValueValidator(smallest), MaxValueValidator(largest)],

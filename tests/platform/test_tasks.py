@@ -1,0 +1,16 @@
+"""What celery's beat sends is a task that its workers know."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from exchange_site.celery import app
+
+
+@pytest.mark.parametrize("entry", settings.CELERY_BEAT_SCHEDULE.values(), ids=lambda e: e["task"])
+def test_what_beat_sends_is_known(entry: dict[str, Any]) -> None:
+    app.loader.import_default_modules()
+    assert entry["task"] in app.tasks
+    # One that waited longer than until the next is superseded.
+    assert entry["options"]["expires"] == entry["schedule"]

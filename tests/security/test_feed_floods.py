@@ -1,0 +1,75 @@
+"""Clients of the feeds that say too much, or come too often."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from feeds.app import HANDSHAKES, TRY_AGAIN_LATER, Feeds
+from feeds.connection import MESSAGES
+from tests.feeds.conftest import MARKET, Ear, drain, feeds
+from tests.feeds.conftest import Feeds as Served
+
+__all__ = ["feeds"]
+
+
+def test_who_sends_messages_in_a_rush_is_disconnected(feeds: Served) -> None:
+    calm = feeds.connect()
+    rushes: list[dict[str, Any]] = [
+        {"op": "ping"},
+        {"op": "auth", "token": "no token"},
+        {"op": "subscribe", "channels": [f"book:{MARKET}"]},
+        {"op": "rubbish"},
+    ]
+    for message in rushes:
+        hasty = feeds.connect()
+        with pytest.raises(ConnectionClosed) as closed:
+            _rush(hasty, message)
+        assert closed.value.rcvd is not None, message
+        assert closed.value.rcvd.code == 1008
+        assert closed.value.rcvd.reason.startswith("TOO_MANY_MESSAGES")
+    assert calm.ask(op="ping")["op"] == "pong"
+
+
+def _rush(ear: Ear, message: dict[str, Any]) -> None:
+    for _ in range(MESSAGES.burst * 5):
+        ear.say(**message)
+    drain(ear)
+
+
+class _Hub:
+    def __init__(self) -> None:
+        self.connections: set[Any] = set()
+
+    def forget(self, connection: Any) -> None:
+        self.connections.discard(connection)
+
+
+def test_an_address_connects_only_so_often() -> None:
+    codes: dict[str, list[int]] = {"192.0.2.1": [], "192.0.2.2": []}
+
+    async def connect(app: Feeds, address: str) -> None:
+        messages = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect"}])
+
+        async def receive() -> Any:
+            return next(messages)
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.close":
+                codes[address].append(message["code"])
+
+        scope = {"path": "/ws", "headers": [(b"host", b"localhost")], "client": (address, 1)}
+        await app.websocket(scope, receive, send)
+
+    async def rush() -> None:
+        app = Feeds()
+        app._starting = asyncio.get_running_loop().create_future()  # type: ignore[assignment]
+        app._starting.set_result(_Hub())  # type: ignore[arg-type]
+        for _ in range(HANDSHAKES.burst * 2):
+            await connect(app, "192.0.2.1")
+        await connect(app, "192.0.2.2")
+
+    asyncio.run(rush())
+    assert set(codes["192.0.2.1"]) == {TRY_AGAIN_LATER}
+    assert codes["192.0.2.2"] == []
