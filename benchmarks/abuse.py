@@ -11,7 +11,7 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
@@ -29,13 +29,13 @@ CONNECTIONS = 4
 Abuser = Callable[[int], AbstractContextManager[None]]
 
 
-def abusers(token: str) -> Mapping[str, Abuser]:
+def abusers(token: str) -> dict[str, Abuser]:
     """By name, what keeps each at work at a port; ``token`` is of a trader without money."""
-    slow = {
+    slow: dict[str, Abuser] = {
         f"slow: {name}": partial(slow_sockets.slow_sockets, name=name, count=SOCKETS)
         for name in slow_sockets.KINDS
     }
-    hasty = {
+    hasty: dict[str, Abuser] = {
         name: partial(hasty_clients.hasty_clients, name=name, token=token)
         for name in hasty_clients.KINDS
     }
@@ -49,7 +49,7 @@ def run(short: bool, only: str = "") -> list[Row]:
     tokens = _make_exchange()[:CONNECTIONS]
     _let_them_trade()
     chosen = {name: one for name, one in abusers(_poor_trader()).items() if only in name}
-    quiet: Mapping[str, Abuser] = {"quiet": lambda _: nullcontext()}
+    quiet: dict[str, Abuser] = {"quiet": lambda _: nullcontext()}
     p95: dict[str, list[float]] = {}
     with _intake() as port:
         requests = _order_requests("/order", tokens)

@@ -2,13 +2,16 @@
 
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+
+AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
 
 REFRESH_S = 3
 _APPS = {"trading": 0, "ledger": 1, "accounts": 2}
@@ -35,13 +38,13 @@ class ExchangeAdminSite(AdminSite):
         self.login_form = StaffSignInForm
         return _asking_to_wait(super().login(request, extra_context))
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # a redirect is no template's
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         """As Django's own, but for the form."""
         from accounts.staff_signin import StaffPasswordForm  # as in `_snapshot`
 
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         view = PasswordChangeView.as_view(
             form_class=partial(StaffPasswordForm, request=request),
             success_url=reverse("admin:password_change_done", current_app=self.name),
@@ -79,12 +82,12 @@ class ExchangeAdminSite(AdminSite):
         return response
 
 
-def _asking_to_wait(response: HttpResponse) -> HttpResponse:
+def _asking_to_wait(response: AnyResponse) -> AnyResponse:
     """429 where the page's form refused to look at a password."""
     form = (getattr(response, "context_data", None) or {}).get("form")
     if wait_s := getattr(form, "wait_s", 0):
         response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-        response["Retry-After"] = str(wait_s)
+        response.headers["Retry-After"] = str(wait_s)
     return response
 
 

@@ -177,7 +177,7 @@ def test_every_answer_through_the_server_says_how_the_budget_stands() -> None:
 
 
 HEADERS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
-UNSIGNED = (
+UNSIGNED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("GET", "/markets", {}),
     ("GET", "/nowhere", {}),
     ("GET", "/order/1", {}),
