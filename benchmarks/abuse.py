@@ -11,7 +11,7 @@ import argparse
 import os
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
@@ -29,13 +29,13 @@ CONNECTIONS = 4
 Abuser = Callable[[int], AbstractContextManager[None]]
 
 
-def abusers(token: str) -> Mapping[str, Abuser]:
+def abusers(token: str) -> dict[str, Abuser]:
     """By name, what keeps each at work at a port; ``token`` is of a trader without money."""
-    slow = {
+    slow: dict[str, Abuser] = {
         f"slow: {name}": partial(slow_sockets.slow_sockets, name=name, count=SOCKETS)
         for name in slow_sockets.KINDS
     }
-    hasty = {
+    hasty: dict[str, Abuser] = {
         name: partial(hasty_clients.hasty_clients, name=name, token=token)
         for name in hasty_clients.KINDS
     }

@@ -37,7 +37,7 @@ class ExchangeAdminSite(AdminSite):
         self.login_form = StaffSignInForm
         return _asking_to_wait(super().login(request, extra_context))
 
-    def password_change(  # type: ignore[override]  # a view may answer anything
+    def password_change(  # type: ignore[override]  # a redirect is no template's
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
         """As Django's own, but for the form."""
@@ -86,7 +86,7 @@ def _asking_to_wait(response: AnyResponse) -> AnyResponse:
     form = (getattr(response, "context_data", None) or {}).get("form")
     if wait_s := getattr(form, "wait_s", 0):
         response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-        response["Retry-After"] = str(wait_s)
+        response.headers["Retry-After"] = str(wait_s)
     return response
 
 

@@ -48,8 +48,8 @@ def test_only_what_our_own_proxies_say_is_believed(
     settings.TRUSTED_PROXIES = proxies
     said = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     assert str(address_of(scope_of(direct, *said))) == whose
-    meta: dict[str, Any] = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
-    request = RequestFactory().get("/", REMOTE_ADDR=direct, **meta)
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    request = RequestFactory().get("/", headers=headers, REMOTE_ADDR=direct)
     assert address_in_django(request) == whose
 
 

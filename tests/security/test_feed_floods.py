@@ -64,8 +64,9 @@ def test_an_address_connects_only_so_often() -> None:
 
     async def rush() -> None:
         app = Feeds()
-        app._starting = asyncio.get_running_loop().create_future()  # type: ignore[assignment]
-        app._starting.set_result(_Hub())  # type: ignore[arg-type, union-attr]
+        hub: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        hub.set_result(_Hub())
+        app._starting = hub  # type: ignore[assignment]
         for _ in range(HANDSHAKES.burst * 2):
             await connect(app, "192.0.2.1")
         await connect(app, "192.0.2.2")

@@ -60,6 +60,18 @@ def test_every_call_has_an_example_and_its_errors(schema: Any) -> None:
                 assert call["requestBody"]["content"]["application/json"]["examples"], where
 
 
+def test_every_call_that_needs_a_token_says_what_comes_without(schema: Any) -> None:
+    needs_token = 0
+    for path, methods in schema["paths"].items():
+        for method, call in methods.items():
+            codes = {int(code) for code in call["responses"]}
+            assert codes <= {200, 201, 202, 400, 401, 403, 404, 409, 410, 413, 429, 503}, path
+            if call.get("security") and {} not in call["security"]:
+                assert 401 in codes, f"{method} {path}"
+                needs_token += 1
+    assert needs_token > 20
+
+
 def body_example(schema: Any, path: str, method: str = "post") -> Any:
     content = schema["paths"][path][method]["requestBody"]["content"]["application/json"]
     (example,) = content["examples"].values()
