@@ -9,7 +9,19 @@ WORKERS ?= 2
 
 DURATION ?= 600
 
-.PHONY: run test lint types migrations unit unit-pure compiled bench plots chaos mutants clean
+.PHONY: help run test lint types migrations unit unit-pure compiled bench plots chaos mutants clean
+
+help:
+	@echo "make run       start the whole exchange on this machine"
+	@echo "make test      lint, types, migrations and all tests"
+	@echo "make lint      ruff alone"
+	@echo "make types     mypy alone"
+	@echo "make unit      the tests alone"
+	@echo "make compiled  compile the matching core, where there is a C compiler"
+	@echo "make bench     every stage against its floor"
+	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
+	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
+	@echo "make clean     remove what was installed and made; data stay"
 
 # On the compiled core where `make compiled` has made it, else as pure Python.
 run: $(INSTALLED)

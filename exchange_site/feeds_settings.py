@@ -3,4 +3,4 @@
 from exchange_site.settings import *  # noqa: F403
 from exchange_site.settings import INSTALLED_APPS as _ALL
 
-INSTALLED_APPS = [app for app in _ALL if app != "exchange_site.apps.ExchangeAdminConfig"]
+INSTALLED_APPS = [app for app in _ALL if app != "console.apps.ConsoleAdminConfig"]

@@ -19,7 +19,8 @@ _EXACT = Context(prec=80)  # more digits than a product of two steps has
 
 
 class Market(models.Model):
-    """The rules of a market, as the operator set them. Saving one sends them to its engine."""
+    """The rules of a market, as the operator set them. Its engine hears of them by
+    `trading.services.configure_market` alone."""
 
     id = models.CharField(
         "market",
