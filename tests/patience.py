@@ -7,7 +7,7 @@ from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from exchange_site import redis_client
+from exchange_site import database, redis_client
 from trading.intake import app
 
 PATIENCE_S = 300.0
@@ -16,6 +16,8 @@ PATIENCE_S = 300.0
 def be_patient() -> None:
     """Of this process; servers that a test starts keep their limits."""
     redis_client.REQUEST_TIMEOUT_S = PATIENCE_S
+    # Of whoever imports a web part, which limits what its process asks of Postgres.
+    database.STATEMENT_TIMEOUT_MS = database.LOCK_TIMEOUT_MS = int(1_000 * PATIENCE_S)
     settings.CACHES["default"]["OPTIONS"] |= {
         "socket_timeout": PATIENCE_S,
         "socket_connect_timeout": PATIENCE_S,
