@@ -118,7 +118,10 @@ def test_what_has_run_out_leaves_the_list_of_ended_sessions(redis_db: redis.Redi
     assert [int(member) for member in members] == [2, 3]
     announce_ended([4], now)
     needed_until_ms: Any = redis_db.zscore(ENDED_SESSIONS_KEY, "4")
-    (seconds, micros), left_ms = redis_db.pipeline().time().pttl(ENDED_SESSIONS_KEY).execute()
+    pipe = redis_db.pipeline()
+    pipe.time()
+    pipe.pttl(ENDED_SESSIONS_KEY)
+    (seconds, micros), left_ms = pipe.execute()
     assert seconds * 1_000 + micros // 1_000 + left_ms > needed_until_ms
 
 

@@ -117,7 +117,7 @@ def calls(sizes: Sequence[int], *, cancels: bool) -> list[Call]:
     """With so many orders to place, or to cancel, each."""
     made = []
     for size in sizes:
-        call = Call(Plain("", "", True, (1,) * size if cancels else ()), b"")
+        call = Call(Plain("", "", True, (1,) * size if cancels else ()), b"", "192.0.2.1")
         if not cancels:
             call.orders = [invalid("any", "Any will do.")] * size
         made.append(call)
