@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from common.errors import DomainError, ErrorCode
 from common.postgres import keysets
 from common.postgres.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
-from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
+from matching.messages.limits import MAX_ID, MONEY_UNITS_PER_CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,8 @@ def newest_postings_of_user(
         if asked.is_open:
             keys = keysets.newest_keys(of_each, limit)
         else:
-            keys, looked_to = _among_the_newest(accounts, of_each, asked, limit)
+            looked_to = keysets.key_after_in_runs(of_each, keysets.LOOK_BACK_ROWS)
+            keys = _asked_for(accounts, asked, limit, looked_to, before)
         found = Posting.objects.filter(pk__in=keys)
     postings = list(found.select_related("entry").order_by("-pk")[:limit])
     for posting in postings:
@@ -129,14 +130,18 @@ def newest_postings_of_user(
     return LedgerPage(postings, looked_to)
 
 
-# Each entry is looked up by its key, as OFFSET says: joined, Postgres would read all entries there
-# are once it takes the postings for more than a few.
+# Postings account by account, and each entry by its key, as OFFSET says: else Postgres would read
+# the postings of all users, or all entries there are, once it takes those for more than a few.
 _ASKED_FOR = """
-SELECT p.id FROM ledger_posting p CROSS JOIN LATERAL (
+WITH looked_at AS MATERIALIZED (
+    SELECT p.* FROM unnest(%(accounts)s::bigint[]) account CROSS JOIN LATERAL (
+            SELECT id, entry_id, kind FROM ledger_posting
+             WHERE account_id = account AND id >= %(oldest)s AND id < %(before)s OFFSET 0) p
+     ORDER BY p.id DESC)
+SELECT p.id FROM looked_at p CROSS JOIN LATERAL (
         SELECT kind, market_id, created_at FROM ledger_journalentry
          WHERE id = p.entry_id OFFSET 0) e
- WHERE p.account_id = ANY(%(accounts)s::bigint[]) AND p.id BETWEEN %(oldest)s AND %(newest)s
-   AND (%(kinds)s::text[] = '{}' OR COALESCE(p.kind, e.kind) = ANY(%(kinds)s::text[]))
+ WHERE (%(kinds)s::text[] = '{}' OR COALESCE(p.kind, e.kind) = ANY(%(kinds)s::text[]))
    AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
    AND (%(start)s::timestamptz IS NULL OR e.created_at >= %(start)s)
    AND (%(end)s::timestamptz IS NULL OR e.created_at < %(end)s)
@@ -144,17 +149,18 @@ SELECT p.id FROM ledger_posting p CROSS JOIN LATERAL (
 """
 
 
-def _among_the_newest(
-    accounts: Collection[int], of_each: list[QuerySet[Posting]], asked: LedgerFilter, limit: int
-) -> tuple[list[int], int | None]:
-    """Ids of those asked for, and down to which was looked."""
-    newest = keysets.newest_keys(of_each, keysets.LOOK_BACK_ROWS)
-    if not newest:
-        return [], None
+def _asked_for(
+    accounts: Collection[int],
+    asked: LedgerFilter,
+    limit: int,
+    oldest: int | None,
+    before: int | None,
+) -> list[int]:
+    """Ids, from ``oldest`` on and below ``before`` where there are such bounds."""
     values: dict[str, Any] = {
         "accounts": list(accounts),
-        "oldest": newest[-1],
-        "newest": newest[0],
+        "oldest": oldest or 0,
+        "before": before or MAX_ID,
         "kinds": [str(kind) for kind in asked.kinds],
         "market": asked.market_id,
         "start": asked.window.start,
@@ -163,5 +169,4 @@ def _among_the_newest(
     }
     with connection.cursor() as cursor:
         cursor.execute(_ASKED_FOR, values)
-        found = [key for (key,) in cursor.fetchall()]
-    return found, newest[-1] if len(newest) == keysets.LOOK_BACK_ROWS else None
+        return [key for (key,) in cursor.fetchall()]

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from common import redis_client
+from common.postgres import waiting
 from trading.intake import app
 
 PATIENCE_S = 300.0
@@ -16,6 +17,8 @@ PATIENCE_S = 300.0
 def be_patient() -> None:
     """Of this process; servers that a test starts keep their limits."""
     redis_client.REQUEST_TIMEOUT_S = PATIENCE_S
+    # Of whoever imports a web part, which limits what its process asks of Postgres.
+    waiting.STATEMENT_TIMEOUT_MS = waiting.LOCK_TIMEOUT_MS = int(1_000 * PATIENCE_S)
     settings.CACHES["default"]["OPTIONS"] |= {
         "socket_timeout": PATIENCE_S,
         "socket_connect_timeout": PATIENCE_S,

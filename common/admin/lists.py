@@ -24,8 +24,7 @@ from django.utils.functional import cached_property
 
 from common.admin.record_urls import url_of
 from common.admin.rows import QuickRows
-from common.http.paging import key_after
-from common.postgres.keysets import newest_keys
+from common.postgres.keysets import key_after, newest_keys
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _Paginator = Paginator[Any]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import BigIntegerField, Model, QuerySet
 from rest_framework.request import Request
@@ -86,23 +86,10 @@ def keyset_page(
         nonlocal end
         found = rows if before is None else rows.filter(**{f"{key}__lt": before})
         if along is not None:
-            end = key_after(along, keysets.LOOK_BACK_ROWS, key=key, before=before)
+            end = keysets.key_after(along, keysets.LOOK_BACK_ROWS, key=key, before=before)
         if end is not None:
             found = found.filter(**{f"{key}__gte": end})
         return list(found.order_by(f"-{key}")[:limit])
 
     page, next_cursor = page_of(request, read, key)
     return page, next_cursor or (None if end is None else str(end))
-
-
-def key_after(
-    rows: QuerySet[Any], count: int, *, key: str = "pk", before: int | None = None
-) -> int | None:
-    """The key of the ``count``-th of the rows, newest first, beginning below ``before``; None where
-    there are fewer."""
-    if before is not None:
-        rows = rows.filter(**{f"{key}__lt": before})
-    found: int | None = (
-        rows.order_by(f"-{key}").values_list(key, flat=True)[count - 1 : count].first()
-    )
-    return found

@@ -10,7 +10,8 @@ STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 3_000  # less, so that the log says which of the two it was
 
 
-def limit_waiting(statement_ms: int = STATEMENT_TIMEOUT_MS, lock_ms: int = LOCK_TIMEOUT_MS) -> None:
+def limit_waiting() -> None:
     """For all connections this process opens from now on."""
     options = connections.settings["default"]["OPTIONS"]
-    options["options"] = f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
+    limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}"
+    options["options"] = limits

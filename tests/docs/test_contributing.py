@@ -1,6 +1,7 @@
 """The way of an order in CONTRIBUTING.md: files that are there, and names that are in them."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ def test_the_walk_is_short_and_does_not_turn_back() -> None:
     assert len(files) == len(set(files)) <= 30
     rooms = [path.split("/")[0] for path in files]
     left: set[str] = set()
-    for before, now in zip(rooms, rooms[1:], strict=False):
+    for before, now in pairwise(rooms):
         if now != before:
             left.add(before)
         assert now == before or now not in left - _VISITED_TWICE, (before, now)

@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.db import connection
 
-from common.postgres.waiting import limit_waiting
+from common.postgres import waiting
 from ledger.models import Wallet
 from tests.trading.client import Trader, make_market, make_trader, set_ticker
 from trading.models import Order
@@ -23,13 +23,16 @@ def alice(redis_db: redis.Redis) -> Trader:
 
 
 @pytest.fixture
-def limits() -> Iterator[None]:
+def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in the web parts, with less patience."""
     options = connection.settings_dict["OPTIONS"]
+    before = options.get("options")
+    monkeypatch.setattr(waiting, "STATEMENT_TIMEOUT_MS", 1_000)
+    monkeypatch.setattr(waiting, "LOCK_TIMEOUT_MS", 300)
     connection.close()
-    limit_waiting(statement_ms=1_000, lock_ms=300)
+    waiting.limit_waiting()
     yield
-    del options["options"]
+    options["options"] = before or ""
     connection.close()
 
 

@@ -108,7 +108,7 @@ def statements(visitor: Visitor, page: Page) -> list[str]:
     with CaptureQueriesContext(connection) as captured:
         visitor.get(page)
     queries = [_SERVER_CURSOR.sub("", query["sql"]) for query in captured.captured_queries]
-    return [sql for sql in queries if sql.lstrip("(").startswith("SELECT")]
+    return [sql for sql in queries if sql.lstrip("(\n").startswith(("SELECT", "WITH"))]
 
 
 def test_no_page_reads_a_long_table(visitor: Visitor) -> None:
@@ -141,6 +141,15 @@ def test_statements_in_parts_and_through_cursors_are_seen(visitor: Visitor) -> N
     assert '"settlement_id" = 30000' in union
     choices = statements(visitor, Page("", url_of(User, WHALE)))
     assert any('FROM "auth_permission"' in sql for sql in choices)
+
+
+@pytest.mark.parametrize("query", [f"marketId={DORMANT_MARKET}", "kind=deposit", "from=1&to=2"])
+def test_a_filtered_ledger_reads_only_the_traders_own(visitor: Visitor, query: str) -> None:
+    page = Page("", f"/user/ledger?{query}", WHALE)
+    nodes = [node for sql in statements(visitor, page) for node in plan_nodes(sql)]
+    own = [node for node in nodes if node.get("Relation Name") == "ledger_posting"]
+    assert "posting_of_account" in {node.get("Index Name") for node in own}
+    assert [node for node in own if node.get("Rows Removed by Filter")] == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ __all__ = ["feeds"]
 
 
 def test_who_sends_messages_in_a_rush_is_disconnected(feeds: Served) -> None:
-    calm = feeds.connect()
+    calm = _listening(feeds)
     rushes: list[dict[str, Any]] = [
         {"op": "ping"},
         {"op": "auth", "token": "no token"},
@@ -23,13 +23,20 @@ def test_who_sends_messages_in_a_rush_is_disconnected(feeds: Served) -> None:
         {"op": "rubbish"},
     ]
     for message in rushes:
-        hasty = feeds.connect()
+        hasty = _listening(feeds)
         with pytest.raises(ConnectionClosed) as closed:
             _rush(hasty, message)
         assert closed.value.rcvd is not None, message
         assert closed.value.rcvd.code == 1008
         assert closed.value.rcvd.reason.startswith("TOO_MANY_MESSAGES")
     assert calm.ask(op="ping")["op"] == "pong"
+
+
+def _listening(feeds: Served) -> Ear:
+    """Who subscribes to nothing is disconnected for that."""
+    ear = feeds.connect()
+    ear.ask(op="subscribe", channels=[f"trades:{MARKET}"])
+    return ear
 
 
 def _rush(ear: Ear, message: dict[str, Any]) -> None:
