@@ -108,7 +108,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/ledger/test_listener.py",
         "tests/admin/test_status.py",
     ),
-    "trading/admin/journal.py": ("tests/admin/test_journal_tables.py",),
     "ledger/api.py": (
         "tests/ledger/test_reads.py",
         "tests/ledger/test_deposits.py",
@@ -132,7 +131,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "persistence/recovery/kept_snapshots.py": STARTING,
     "persistence/recovery/starting_points.py": STARTING,
     "persistence/reconciliation/lives.py": (*RECONCILE, "tests/ledger/test_consistency.py"),
-    "ledger/reconciliation": RECONCILE,
+    "persistence/reconciliation": RECONCILE,
+    "persistence/projection/candles.py": ("tests/ledger/test_candles.py",),
+    "persistence": LEDGER,
+    "ledger/tables.py": ("tests/admin/test_journal_tables.py",),
     "ledger": LEDGER,
     "accounts/api.py": (*ACCOUNTS, "tests/trading/test_schema.py"),
     "accounts/staff/sessions.py": ("tests/accounts/test_staff_sessions.py",),
@@ -153,6 +155,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "trading/orders/insert.py": PLACING,
     "trading/orders/place.py": PLACING,
+    "trading/orders/isolation.py": ("tests/security/test_isolation_of_requests.py",),
 }
 
 
@@ -171,7 +174,7 @@ def modules(tree: Path, only: str) -> list[str]:
         for file in [path] if path.is_file() else path.rglob("*.py"):
             name = file.relative_to(tree).as_posix()
             parts = name.split("/")
-            if name.endswith(GLUE) or {"migrations", "management"} & set(parts):
+            if name.endswith(GLUE) or {"admin", "migrations", "management"} & set(parts):
                 continue
             if name == only or name.startswith(only):
                 found.add(name)
