@@ -12,7 +12,8 @@ nothing costs some memory and no more. Four things bound that, each in a module 
 - `bodies` reads a request's body, whole, in time and up to a size, before anything else sees it.
 - `places` hands what is Django's to threads. Kinds of work have threads of their own, with a queue
   that ends: hashing of passwords, the health check, the documents, the admin, everything else. An
-  answer is whole before the first byte goes out, so its thread is free whoever reads it.
+  answer is whole before the first byte goes out, so its thread is free whoever reads it. What an
+  address asks in a rush takes no thread, nor does whoever was `told` to wait and doesn't.
 
 Behind a proxy all connections are the proxy's, which then has to count its clients' (`addresses`).
 """

@@ -8,7 +8,7 @@ from typing import Protocol
 
 HEAD_WITHIN_S = 5.0  # from the first byte, or from connecting, to the end of the headers
 LOOK_EVERY_S = 0.5
-AT_WORK_S = 1.0  # between two requests
+AT_WORK_S = 0.05  # between two requests
 CONNECTIONS_MAX = 4_000
 CONNECTIONS_PER_ADDRESS_MAX = 256
 

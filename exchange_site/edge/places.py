@@ -3,6 +3,7 @@
 A thread keeps a connection to Postgres once it has asked it something, so there are few.
 """
 
+import asyncio
 import os
 import threading
 from collections import Counter
@@ -19,6 +20,10 @@ from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
 from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
+from exchange_site.edge.told import Told
+
+# Who was told to wait and asks at once again would ask the faster the sooner they are refused.
+REFUSED_AFTER_S = 0.25
 
 _HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")
@@ -90,7 +95,9 @@ class Places:
         method, path = scope["method"], scope["path"]
         place = next(place for kind, place in self._places if kind.is_of(method, path))
         origin = origin_of(address_of(scope))
-        if standing := place.too_much_of(origin):
+        if told := place.told.standing_of(scope):
+            await asyncio.sleep(REFUSED_AFTER_S)
+        if standing := told or place.too_much_of(origin):
             await refuse(send, too_many_asked(standing.retry_s), *_headers_of(standing))
             return
         if error := place.enter(origin):
@@ -122,6 +129,7 @@ class _Place:
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
         self._asked = LocalBudgets()
+        self.told = Told()
         answer: Any = self._answer  # the bridge has types of its own
         self.bridge: Any = WSGIMiddleware(answer)
         self.bridge.executor = ThreadPoolExecutor(
@@ -153,8 +161,14 @@ class _Place:
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Whole, so that nobody's reading keeps the thread."""
+
+        def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+            if self._kind.rate is None:  # else its own says how long
+                self.told.hear(environ["asgi.scope"], status, headers)
+            return start_response(status, headers, exc_info)
+
         try:
-            response = self._django(environ, start_response)
+            response = self._django(environ, start)
             try:
                 return [b"".join(response)]
             finally:

@@ -30,7 +30,7 @@ def too_many_waiting() -> DomainError:
 
 
 def too_many_asked(wait_s: int) -> DomainError:
-    message = f"Too many requests of this kind from this address: wait {wait_s} s."
+    message = f"Too many requests of this kind: wait {wait_s} s."
     return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 

@@ -77,11 +77,12 @@ class _Seen:
     def __init__(self, *kinds: Kind) -> None:
         self.environs: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
+        self.status, self.headers = "200 OK", list[tuple[str, str]]()
         self._places = Places(self._answer, kinds)
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.environs.append(environ)
-        start_response("200 OK", [])
+        start_response(self.status, self.headers)
         return [b""]
 
     def ask(self, *scopes: dict[str, Any]) -> list[int]:
@@ -129,3 +130,22 @@ def test_what_an_address_asks_in_a_rush_takes_no_thread() -> None:
     assert headers[b"x-ratelimit-remaining"] == b"0"
     assert 3_500 < int(headers[b"retry-after"]) <= 3_600
     assert headers[b"cache-control"] == b"no-store"
+
+
+@pytest.mark.parametrize(("remaining", "seen_again"), [("0", 1), ("7", 2)])
+def test_who_was_told_to_wait_takes_no_thread_until_then(remaining: str, seen_again: int) -> None:
+    """Unless the budget only was too small for a batch."""
+    seen = _Seen(everything())
+    seen.status = "429 Too Many Requests"
+    seen.headers = [
+        ("Retry-After", "3600"),
+        ("X-RateLimit-Limit", "300"),
+        ("X-RateLimit-Remaining", remaining),
+    ]
+    token, other = (b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")
+    asked = scope_of("192.0.2.1", token)
+    assert seen.ask(asked, asked) == [429, 429]
+    assert len(seen.environs) == seen_again
+    seen.status, seen.headers = "200 OK", []
+    others = (scope_of("192.0.2.1", other), scope_of("192.0.2.1"), asked | {"method": "DELETE"})
+    assert seen.ask(*others)[-3:] == [200, 200, 200]

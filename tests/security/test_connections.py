@@ -63,7 +63,7 @@ def test_the_slow_go_before_the_unread_before_the_idle_and_never_the_busy() -> N
         at_work = Socket()
         known.join(at_work, "a")
         assert (at_work.ended, idle.ended) == ("aborted", "")  # it may ask again at once
-        clock.now_s += AT_WORK_S
+        clock.now_s += 2 * AT_WORK_S
         joined(known, "a", "busy")
         assert idle.ended == "aborted"
         newest = Socket()
