@@ -1,6 +1,5 @@
 """The status snapshot, its page, and GET /health, against streams as engines leave them."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 import redis
-from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
@@ -20,13 +18,8 @@ from console.status import ExchangeStatus, Level, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market, MarketStatus
 from markets.rules import market_ticker
-from matching.messages.codec import encode_command, encode_entry
-from matching.messages.commands import UpdateIndexPrice
-from matching.messages.events import OutputEntry
 from matching.messages.streams import (
     COMMAND_FIELD,
-    ENTRY_FIELD,
-    Heartbeat,
     Ticker,
     heartbeat_key,
     input_stream,
@@ -35,15 +28,21 @@ from matching.messages.streams import (
 )
 from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
 from persistence.models import MarketCursor
-from persistence.worker_heartbeat import beat
 from prices.index import SourceState
 from prices.models import PriceSource
 from prices.reports import report_key
-from tests.admin.factories import make_command, make_market, make_order, make_user, make_world
+from tests.admin.factories import make_command, make_order, make_user, make_world
 from tests.admin.price_reports import make_price_report
+from tests.admin.running_market import (
+    MARKET,
+    beat_engine,
+    entry_id,
+    health,
+    now_ms,
+    output,
+    run_market,
+)
 from trading.models import Liquidation
-
-MARKET = "BTC-PERP"
 
 
 @pytest.fixture(autouse=True)
@@ -54,45 +53,9 @@ def _fresh() -> Iterator[None]:
     clients.probe_redis_client.cache_clear()
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @pytest.fixture
 def running(market: Market, redis_db: redis.Redis) -> redis.Redis:
-    """A market whose engine has applied, and whose worker has persisted, everything."""
-    beat(redis_db, "celery@one")
-    make_price_report(redis_db, market)
-    for seq in range(1, 8):
-        input_id: Any = redis_db.xadd(
-            input_stream(MARKET),
-            {COMMAND_FIELD: encode_command(UpdateIndexPrice(index_price_ticks=25_000))},
-        )
-        _output(redis_db, seq, now_ms())
-    redis_db.xgroup_create(input_stream(MARKET), "one", id="0")
-    _beat(redis_db, seq=7, input_id=input_id.decode())
-    return redis_db
-
-
-def _beat(client: redis.Redis, name: str = "one", **fields: Any) -> None:
-    values: dict[str, Any] = {
-        "beat_ms": now_ms(),
-        "started_ms": 0,
-        "pid": 11,
-        "seq": 7,
-        "input_id": "0-0",
-    } | fields
-    heartbeat = Heartbeat(engine=name, **values)
-    client.hset(heartbeat_key(MARKET), name, msgspec.json.encode(heartbeat))
-
-
-def _entry_id(entries: Any) -> str:
-    return str(entries[0][0].decode())
-
-
-def _output(client: redis.Redis, seq: int, time_ms: int) -> None:
-    entry = OutputEntry(seq=seq, input_id=f"{time_ms}-0", time_ms=time_ms, command_id=0, events=())
-    client.xadd(output_stream(MARKET), {ENTRY_FIELD: encode_entry(entry)}, id=f"{seq}-0")
+    return run_market(market, redis_db)
 
 
 def found(status: ExchangeStatus, name: str) -> tuple[Level, str]:
@@ -143,13 +106,13 @@ def test_all_is_well_when_it_is(running: redis.Redis) -> None:
 
 
 def test_a_silent_engine_is_bad(running: redis.Redis) -> None:
-    input_id = _entry_id(running.xrevrange(input_stream(MARKET), count=1))
-    _beat(running, beat_ms=now_ms() - 60_000, input_id=input_id)
+    input_id = entry_id(running.xrevrange(input_stream(MARKET), count=1))
+    beat_engine(running, beat_ms=now_ms() - 60_000, input_id=input_id)
     assert found(exchange_status(), "engine")[0] is Level.BAD
 
 
 def test_a_silent_standby_is_a_warning(running: redis.Redis) -> None:
-    _beat(running, "two", beat_ms=now_ms() - 60_000, seq=3)
+    beat_engine(running, "two", beat_ms=now_ms() - 60_000, seq=3)
     level, text = found(exchange_status(), "engine")
     assert level is Level.WARN
     assert text.startswith("two silent")
@@ -158,9 +121,9 @@ def test_a_silent_standby_is_a_warning(running: redis.Redis) -> None:
 def test_each_engine_says_which_build_of_the_core_it_runs(
     running: redis.Redis, client_of: Callable[[str], Client]
 ) -> None:
-    standing = _entry_id(running.xrevrange(input_stream(MARKET), count=1))
-    _beat(running, "one", build="compiled", input_id=standing)
-    _beat(running, "two", build="pure", input_id=standing)
+    standing = entry_id(running.xrevrange(input_stream(MARKET), count=1))
+    beat_engine(running, "one", build="compiled", input_id=standing)
+    beat_engine(running, "two", build="pure", input_id=standing)
     page = client_of("viewer").get("/admin/status/").content.decode()
     for shown in ("<td>compiled</td>", "<td>pure</td>"):
         assert shown in page, shown
@@ -187,7 +150,7 @@ def test_an_older_engine_does_not_say_its_build_and_is_alive(
 
 
 def test_an_engine_taken_away_long_ago_is_not_missed(running: redis.Redis) -> None:
-    _beat(running, "two", beat_ms=now_ms() - 7_200_000, seq=3)
+    beat_engine(running, "two", beat_ms=now_ms() - 7_200_000, seq=3)
     assert found(exchange_status(), "engine")[0] is Level.OK
 
 
@@ -210,7 +173,7 @@ def test_a_halted_market_says_who_halted_it(
 
 
 def test_a_halted_engine_says_why(running: redis.Redis) -> None:
-    _beat(running, halted="net position is 3")
+    beat_engine(running, halted="net position is 3")
     level, text = found(exchange_status(), "engine")
     assert (level, text) == (Level.BAD, "halted: net position is 3")
 
@@ -222,15 +185,15 @@ def test_an_unreadable_heartbeat_is_no_heartbeat(running: redis.Redis, data: byt
 
 
 def test_input_the_engine_has_not_applied_is_counted(running: redis.Redis) -> None:
-    first = _entry_id(running.xrange(input_stream(MARKET), count=1))
-    _beat(running, input_id=first)
+    first = entry_id(running.xrange(input_stream(MARKET), count=1))
+    beat_engine(running, input_id=first)
     assert found(exchange_status(), "input")[1].startswith("6 entries waiting")
 
 
 def test_old_input_is_bad(running: redis.Redis) -> None:
     running.delete(input_stream(MARKET))
     running.xadd(input_stream(MARKET), {COMMAND_FIELD: b"x"}, id=f"{now_ms() - 60_000}-0")
-    _beat(running, input_id=f"{now_ms() - 70_000}-0")
+    beat_engine(running, input_id=f"{now_ms() - 70_000}-0")
     level, text = found(exchange_status(), "input")
     assert level is Level.BAD
     assert text.startswith("1 entry waiting")
@@ -240,7 +203,7 @@ def test_output_not_persisted_is_counted_and_timed(running: redis.Redis) -> None
     MarketCursor.objects.update(seq=5)
     running.delete(output_stream(MARKET))
     for seq in (5, 6, 7):
-        _output(running, seq, now_ms() - 60_000)
+        output(running, seq, now_ms() - 60_000)
     level, text = found(exchange_status(), "persistence")
     assert level is Level.BAD
     assert text.startswith("2 entries not persisted, the oldest for 60")
@@ -344,78 +307,3 @@ def test_the_page_and_its_part(running: redis.Redis, client_of: Callable[[str], 
 
 
 # --- /health --------------------------------------------------------------------------------------
-
-
-def health() -> tuple[int, dict[str, Any]]:
-    latest.forget()
-    response = Client(headers=monitor_headers()).get("/health")
-    return response.status_code, response.json()
-
-
-def test_health_says_yes_and_how(running: redis.Redis) -> None:
-    code, body = health()
-    assert (code, body["status"], body["problems"]) == (HTTPStatus.OK, "ok", [])
-    market = body["markets"][MARKET]
-    assert market["state"] == "ACTIVE"
-    assert market["engineLagEntries"] == 0
-    assert market["persistenceLagEntries"] == 0
-    assert market["engineHeartbeatAgeMs"] >= 0
-
-
-def test_health_tells_strangers_whether_and_no_more(
-    running: redis.Redis, client_of: Callable[[str], Client]
-) -> None:
-    forger = Client(headers={"Authorization": "Bearer of another token"})
-    latest.forget()
-    for stranger in (Client(), forger):
-        assert stranger.get("/health").json() == {"status": "ok"}
-    nobody = make_user("groupless", is_staff=True)
-    groupless = Client()
-    groupless.force_login(nobody)
-    assert groupless.get("/health").json() == {"status": "ok"}
-    assert MARKET in client_of("viewer").get("/health").json()["markets"]
-
-
-def test_health_says_no_without_an_engine(running: redis.Redis) -> None:
-    running.delete(heartbeat_key(MARKET))
-    code, body = health()
-    assert code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert body["problems"] == [f"{MARKET}: engine: no engine has been seen"]
-
-
-def test_health_without_redis(market: Market, settings: Any, free_closed_port: int) -> None:
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_closed_port}/0"
-    code, body = health()
-    assert code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert body["services"]["redis"]["status"] == "bad"
-    assert body["services"]["postgres"]["status"] == "ok"
-    assert body["markets"][MARKET]["persistenceLagMs"] is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_health_without_postgres(monkeypatch: pytest.MonkeyPatch, free_closed_port: int) -> None:
-    make_market()
-    connection = connections["default"]
-    connection.close()
-    with monkeypatch.context() as patch:
-        patch.setitem(connection.settings_dict, "PORT", free_closed_port)
-        code, body = health()
-    assert code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert body["services"]["postgres"]["status"] == "bad"
-    assert body["services"]["redis"]["status"] == "ok"
-    assert "Traceback" not in str(body)
-    assert health()[1]["services"]["postgres"]["status"] == "ok"
-
-
-def test_health_is_worked_out_once_however_often_it_is_asked(
-    running: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("console.health.FRESH_FOR_S", 3_600)
-    taken = {Client(headers=monitor_headers()).get("/health").json()["takenMs"] for _ in range(5)}
-    assert len(taken) == 1
-
-
-def test_health_refuses_other_methods_in_json(market: Market) -> None:
-    response = Client().post("/health")
-    assert response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    assert response.json()["code"] == "METHOD_NOT_ALLOWED"
