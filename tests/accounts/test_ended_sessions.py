@@ -74,7 +74,7 @@ def test_a_trader_lists_and_ends_sessions() -> None:
 def test_a_new_password_ends_every_session() -> None:
     alice, bob = make_trader(0), make_trader(0)
     wrong = {"password": "not it at all", "newPassword": NEW_PASSWORD}
-    assert alice.api.post("/auth/password", wrong).code == "WRONG_CREDENTIALS"
+    assert alice.api.post("/auth/password", wrong).code == "WRONG_PASSWORD"
     assert renew(alice.refresh).status == 200
     same = {"password": PASSWORD, "newPassword": PASSWORD}
     assert alice.api.post("/auth/password", same).body["field"] == "newPassword"

@@ -64,7 +64,7 @@ def pretend_build(folder: Path) -> Path:
 def test_a_build_is_used_only_for_the_sources_it_was_made_of(copy: Path) -> None:
     pretend_build(copy)
     assert python(WHICH, copy)[0] == "compiled"
-    source = copy / "matching" / "core" / "position.py"
+    source = copy / "matching" / "core" / "market" / "position.py"
     before = source.read_text()
     source.write_text(before + "\n# another rule\n")
     assert python(WHICH, copy)[0] == "pure"
@@ -72,7 +72,9 @@ def test_a_build_is_used_only_for_the_sources_it_was_made_of(copy: Path) -> None
     assert python(WHICH, copy)[0] == "compiled"
 
 
-@pytest.mark.parametrize("path", ["messages/events.py", "messages/holds.py", "core/__init__.py"])
+@pytest.mark.parametrize(
+    "path", ["messages/events.py", "messages/holds.py", "core/__init__.py", "core/book/__init__.py"]
+)
 def test_what_the_compiler_only_read_counts_too(copy: Path, path: str) -> None:
     pretend_build(copy)
     with (copy / "matching" / path).open("a") as source:

@@ -19,8 +19,9 @@ from trading.services import configure_market, place_order, set_countdown
 SOON_MS = 700
 
 
-def soon() -> datetime:
-    return datetime.now(tz=UTC) + timedelta(milliseconds=SOON_MS)
+def soon() -> str:
+    at = datetime.now(tz=UTC) + timedelta(milliseconds=SOON_MS)
+    return at.isoformat(timespec="milliseconds")
 
 
 def rests(exchange: Exchange) -> None:

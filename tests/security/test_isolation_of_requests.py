@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import redis
 from django.db import OperationalError
-from structlog.testing import capture_logs
 
 from ledger.models import Wallet
 from tests.trading.client import (
@@ -146,8 +145,10 @@ def assert_untouched(trader: Trader) -> None:
     assert not Order.objects.filter(user=trader.user).exists()
 
 
-def tracebacks(logs: Any) -> list[Any]:
-    return [line for line in logs if line.get("exc_info")]
+def tracebacks(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    """Of those logged since the last `clear`."""
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    return [line for line in lines if line.get("exc_info")]
 
 
 def placed_in(redis_db: redis.Redis, market_id: str) -> list[int]:
@@ -159,6 +160,7 @@ def test_what_fails_of_an_order_is_its_answer_alone(
     neighbours: list[Trader],
     redis_db: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     first, second, third = neighbours
     for step, fault in FAULTS:
@@ -169,7 +171,8 @@ def test_what_fails_of_an_order_is_its_answer_alone(
             call_of(third, **order_body(price="25000.05")),
         ]
         forget_commands(redis_db)
-        with monkeypatch.context() as patched, capture_logs() as logs:
+        caplog.clear()
+        with monkeypatch.context() as patched:
             raised = plant(patched, step, (*MARKS, str(victim.api.token)), fault)
             answer_together(calls)
         assert raised, step
@@ -177,7 +180,7 @@ def test_what_fails_of_an_order_is_its_answer_alone(
         victims = (503, "DATABASE_UNAVAILABLE") if is_away else (500, "INTERNAL_ERROR")
         expected = [(202, ""), victims, (202, ""), (400, "INVALID_PRICE")]
         assert codes(calls) == expected, step
-        assert len(tracebacks(logs)) == (0 if is_away else 1), step
+        assert len(tracebacks(caplog)) == (0 if is_away else 1), step
         assert placed_in(redis_db, "BTC-PERP") == [first.user.pk, second.user.pk], step
         assert not placed_in(redis_db, VICTIMS), step
     assert_untouched(victim)
@@ -216,6 +219,7 @@ def test_what_fails_of_a_cancel_is_its_answer_alone(
     neighbours: list[Trader],
     redis_db: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     order_ids = [trader.place().body["orderId"] for trader in neighbours]
     own = victim.api.post("/order", victims_body()).body["orderId"]
@@ -230,13 +234,14 @@ def test_what_fails_of_a_cancel_is_its_answer_alone(
         ]
         OutboxCommand.objects.filter(command_type="CancelOrder").delete()
         forget_commands(redis_db)
-        with monkeypatch.context() as patched, capture_logs() as logs:
+        caplog.clear()
+        with monkeypatch.context() as patched:
             raised = plant(patched, step, marks, RUNTIME)
             answer_together(calls)
         assert raised, step
         expected = [(202, ""), (500, "INTERNAL_ERROR"), (202, ""), (409, "ORDER_NOT_OPEN")]
         assert codes(calls) == expected, step
-        assert len(tracebacks(logs)) == 1, step
+        assert len(tracebacks(caplog)) == 1, step
         promised = OutboxCommand.objects.filter(command_type="CancelOrder").order_by("pk")
         assert [row.payload["order_id"] for row in promised] == order_ids[:2], step
         sent = [c for c in sent_commands(redis_db) if type(c).__name__ == "CancelOrder"]

@@ -16,6 +16,7 @@ import redis
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.utils import Error as DatabaseError
 
 from common.redis_client import redis_client
@@ -103,7 +104,13 @@ class Command(BaseCommand):
     def prepare_database(self, run: Prepared) -> str | None:
         """Migrations and the rows an exchange can't be without; the demo's on top."""
         quiet = StringIO()  # what each made is not news at every start
-        call_command("migrate", interactive=False, verbosity=0)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except InconsistentMigrationHistory as error:
+            raise ServiceError(
+                f"the database of {run.data} was made before 0.1.0, whose tables are others: move "
+                "it away, or name another folder as EXCHANGE_DATA"
+            ) from error
         call_command("creategroups", stdout=quiet)
         password = None
         if run.demo:
