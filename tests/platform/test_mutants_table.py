@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from tests.mutants.rooms import ROOMS, modules, tests_of
+from tests.mutants import rooms
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_rooms_and_tests_are_there() -> None:
-    named = {*ROOMS, *(test for tests in ROOMS.values() for test in tests)}
+    named = {*rooms.ROOMS, *(test for tests in rooms.ROOMS.values() for test in tests)}
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
 def test_every_module_has_a_row() -> None:
-    found = modules(ROOT, "")
+    found = rooms.modules(ROOT, "")
     assert len(found) > 80
-    assert all(tests_of(module) for module in found)
+    assert all(rooms.tests_of(module) for module in found)

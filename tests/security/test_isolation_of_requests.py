@@ -75,8 +75,8 @@ ORIGIN = "192.0.2.1"
 FAULTS = [
     *((step, RUNTIME) for step in PLACING),
     *(
-        (f"trading.services.{step}", fault)
-        for step in ("placing.read_terms", "inserting._row", "placing.insert_orders")
+        (f"trading.orders.{step}", fault)
+        for step in ("place.read_terms", "insert._row", "place.insert_orders")
         for fault in (OverflowError(), RecursionError(), MemoryError(), OperationalError())
     ),
 ]
