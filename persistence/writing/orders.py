@@ -23,8 +23,9 @@ UPDATE_AMENDED_ORDERS = """
 """
 
 
-def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
-    columns = (
+def _standing(rows: list[OrderRow]) -> tuple[str, ...]:
+    """Where the orders stand, in the columns that both updates begin with."""
+    return (
         numbers(row.id for row in rows),
         numbers(row.held_units for row in rows),
         numbers(row.filled_lots for row in rows),
@@ -34,6 +35,12 @@ def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
         words(row.reason for row in rows),
         numbers(row.arrival for row in rows),
         numbers(row.touched_ms for row in rows),
+    )
+
+
+def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
+    columns = (
+        *_standing(rows),
         numbers(row.price_ticks for row in rows),
         numbers(row.size_lots for row in rows),
         numbers(row.margin_units for row in rows),
@@ -76,15 +83,4 @@ def update_orders(statements: Statements, batch: Batch) -> None:
         update_amended_orders(statements, amended)
     rows = [row for row in touched if not row.is_amended]
     if rows:
-        columns = (
-            numbers(row.id for row in rows),
-            numbers(row.held_units for row in rows),
-            numbers(row.filled_lots for row in rows),
-            numbers(row.cancelled_lots for row in rows),
-            numbers(row.filled_cost_units for row in rows),
-            words(row.status for row in rows),
-            words(row.reason for row in rows),
-            numbers(row.arrival for row in rows),
-            numbers(row.touched_ms for row in rows),
-        )
-        statements.add(UPDATE_ORDERS, columns, expected=len(rows), what="orders")
+        statements.add(UPDATE_ORDERS, _standing(rows), expected=len(rows), what="orders")
