@@ -5,6 +5,8 @@ row for other operators and a line in the log; what was refused before the passw
 a line alone, so that nobody fills the table.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -35,12 +37,8 @@ class StaffSignInForm(AdminAuthenticationForm):
         if self.wait_s:
             log.warning("staff_sign_in_refused", name=name, address=address, wait_s=self.wait_s)
             raise _too_many(self.wait_s)
-        try:
+        with _seen_if_wrong("staff_sign_in_failed", name, address):
             cleaned = super().clean()
-        except ValidationError:
-            SignInFailure.objects.create(username=name, address=address)
-            log.warning("staff_sign_in_failed", name=name, address=address)
-            raise
         guesses.was_right()
         return cleaned
 
@@ -62,14 +60,21 @@ class StaffPasswordForm(AdminPasswordChangeForm):
         if self.wait_s:
             log.warning("staff_password_refused", name=name, address=address, wait_s=self.wait_s)
             raise _too_many(self.wait_s)
-        try:
+        with _seen_if_wrong("staff_password_wrong", name, address):
             old_password = super().clean_old_password()
-        except ValidationError:
-            SignInFailure.objects.create(username=name, address=address)
-            log.warning("staff_password_wrong", name=name, address=address)
-            raise
         guesses.was_right()
         return old_password
+
+
+@contextmanager
+def _seen_if_wrong(event: str, name: str, address: str | None) -> Iterator[None]:
+    """What the form refuses within is a row for other operators, and a line in the log."""
+    try:
+        yield
+    except ValidationError:
+        SignInFailure.objects.create(username=name, address=address)
+        log.warning(event, name=name, address=address)
+        raise
 
 
 def _too_many(wait_s: int) -> ValidationError:
