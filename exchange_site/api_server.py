@@ -1,6 +1,6 @@
 """① The API's entry point: order intake in front, the feeds at /ws, everything else to Django.
 
-Django's views are sync; they run in a few threads of the process (`exchange_site.edge.places`), as
+Django's views are sync; they run in a few threads and processes (`exchange_site.edge.places`), as
 under a WSGI server, and cost about the same. Under Django's own ASGI handler they would cost twice
 as much. Whoever answers a request has its body at hand (`exchange_site.edge.bodies`).
 
@@ -20,6 +20,7 @@ django_application: Any = get_wsgi_application()
 
 from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.bodies import Bodies  # noqa: E402
+from exchange_site.edge.haste import Unhurried  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
@@ -34,7 +35,8 @@ sys.setswitchinterval(0.0005)
 _feeds = Feeds(
     connections_max=FEED_CONNECTIONS_MAX, per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX
 )
-_http = Bodies(Intake(Places(django_application)))
+_places = Places(django_application)
+_http = Bodies(Unhurried(Intake(_places)))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -42,6 +44,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await _feeds.websocket(scope, receive, send)
         return
     if scope["type"] == "lifespan":
+        _places.open()
         receive = _stopping_feeds(receive)
     await _http(scope, receive, send)
 

@@ -35,6 +35,7 @@ UNUSED_MAX_S = 10.0
 
 MESSAGES = Rate(20, 1, burst=200)  # of a client
 _MESSAGE = Ask("messages", MESSAGES)
+_SIGN_IN = Ask("messages", MESSAGES, cost=9)  # besides: its signature takes a thread some time
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
@@ -153,19 +154,21 @@ class Connection:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
-            _, granted = self._messages.spend(_MESSAGE)
-            if not granted:
-                burst, per_s = MESSAGES.burst, MESSAGES.count
-                self.close(
-                    POLICY_VIOLATION,
-                    f"TOO_MANY_MESSAGES: send {per_s} a second, {burst} at once",
-                )
+            if not self._may(_MESSAGE):
                 return
             data = message.get("text") or message.get("bytes") or b""
             try:
                 await self._handle(protocol.decode_request(data))
             except FeedError as error:
                 self.offer(protocol.encode(error.body()))
+
+    def _may(self, ask: Ask) -> bool:
+        """Whoever may not is disconnected."""
+        _, granted = self._messages.spend(ask)
+        if not granted:
+            why = f"TOO_MANY_MESSAGES: send {MESSAGES.count} a second, {MESSAGES.burst} at once"
+            self.close(POLICY_VIOLATION, why)
+        return granted
 
     async def _handle(self, request: protocol.Request) -> None:
         match request:
@@ -179,6 +182,8 @@ class Connection:
                 self._unsubscribe(request.channels)
 
     async def _sign_in(self, token: str) -> None:
+        if not self._may(_SIGN_IN):
+            return
         identity = await identify(token)
         if self.identity is not None and self.identity.account_id != identity.account_id:
             self._forget_identity()

@@ -9,21 +9,21 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPMethod
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
+from django.urls import Resolver404, get_resolver
 
 from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
+from exchange_site.edge.apart import Apart
 from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
 from exchange_site.edge.told import Told
-
-# Who was told to wait and asks at once again would ask the faster the sooner they are refused.
-REFUSED_AFTER_S = 0.25
 
 _HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")
@@ -51,11 +51,23 @@ def _is_admin(_: str, path: str) -> bool:
     return path.startswith("/admin/")
 
 
+def _is_nowhere(_: str, path: str) -> bool:
+    """No view's, also not of one with a slash behind, to which Django may send."""
+    resolver = get_resolver()
+    for there in (path, f"{path}/"):
+        with suppress(Resolver404):
+            resolver.resolve(there)
+            return False
+    return True
+
+
 @dataclass(frozen=True)
 class Kind:
-    """``waiting_max`` counts those in work, too; one address may take half of it. ``rate``: what an
+    """``waiting_max`` counts those in work, too; one address may take half of it, and never all
+    threads where there are several. ``rate``: what an
     address may ask of each process, refused before a thread is taken; None where budgets of the
-    trader say that (`trading.http.limits`). ``niceness``: how far its threads stand back when cores
+    trader say that (`trading.http.limits`). ``is_apart``: a process of its own computes the answer
+    (`exchange_site.edge.apart`). ``niceness``: how far its threads stand back when cores
     are short. Only for what computes outside of Python: a thread that stands back would hold the
     interpreter's lock meanwhile."""
 
@@ -65,6 +77,7 @@ class Kind:
     waiting_max: int
     rate: Rate | None = None
     niceness: int = 0
+    is_apart: bool = False
 
 
 # The first that a request is of counts.
@@ -81,7 +94,16 @@ KINDS = (
     Kind("documents", _is_document, threads=1, waiting_max=64, rate=Rate(5, 1, burst=40)),
     Kind("files", _is_file, threads=1, waiting_max=128, rate=Rate(50, 1, burst=300)),
     Kind("admin", _is_admin, threads=2, waiting_max=32, rate=Rate(20, 1, burst=100)),
-    Kind("requests", lambda _, __: True, threads=3, waiting_max=256),
+    Kind(
+        "nowhere", _is_nowhere, threads=1, waiting_max=64, rate=Rate(5, 1, burst=30), is_apart=True
+    ),
+    Kind(
+        "requests",
+        lambda _, __: True,
+        threads=2,
+        waiting_max=256,
+        is_apart=True,
+    ),
 )
 
 
@@ -89,15 +111,21 @@ class Places:
     """An ASGI application: Django's WSGI one, in the place of its kind."""
 
     def __init__(self, django_application: Any, kinds: tuple[Kind, ...] = KINDS) -> None:
-        self._places = [(kind, _Place(kind, django_application)) for kind in kinds]
+        self._apart = Apart(sum(kind.threads for kind in kinds if kind.is_apart))
+        self._places = [
+            (kind, _Place(kind, self._apart if kind.is_apart else django_application))
+            for kind in kinds
+        ]
+
+    def open(self) -> None:
+        """Start the processes; what needs one waits until it is there."""
+        self._apart.open()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         method, path = scope["method"], scope["path"]
         place = next(place for kind, place in self._places if kind.is_of(method, path))
         origin = origin_of(address_of(scope))
-        if told := place.told.standing_of(scope):
-            await asyncio.sleep(REFUSED_AFTER_S)
-        if standing := told or place.too_much_of(origin):
+        if standing := place.told.standing_of(scope) or place.too_much_of(origin):
             await refuse(send, too_many_asked(standing.retry_s), *_headers_of(standing))
             return
         if error := place.enter(origin):
@@ -107,6 +135,7 @@ class Places:
         async def read() -> Any:  # the bridge wants a coroutine, a server may answer a future
             return await receive()
 
+        await place.turn_of(origin)
         await place.bridge(_unambiguous(scope), read, send)
 
 
@@ -128,6 +157,7 @@ class _Place:
         self._django = django_application
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._asked = LocalBudgets()
         self.told = Told()
         answer: Any = self._answer  # the bridge has types of its own
@@ -151,13 +181,23 @@ class _Place:
             if self._taken[origin] >= self._kind.waiting_max // 2:
                 return too_many_waiting()
             self._taken[origin] += 1
+            at_once = max(1, self._kind.threads - 1)
+            self._turns.setdefault(origin, asyncio.Semaphore(at_once))
             return None
+
+    async def turn_of(self, origin: str) -> None:
+        """Wait until not all threads are this address's. Of one that entered."""
+        self._loop = asyncio.get_running_loop()
+        await self._turns[origin].acquire()
 
     def _leave(self, origin: str) -> None:
         with self._lock:
+            turns = self._turns[origin]
             self._taken[origin] -= 1
             if not self._taken[origin]:
-                del self._taken[origin]
+                del self._taken[origin], self._turns[origin]
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            self._loop.call_soon_threadsafe(turns.release)
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Whole, so that nobody's reading keeps the thread."""

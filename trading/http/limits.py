@@ -35,8 +35,8 @@ class Kind(StrEnum):
     READS = "reads"
 
 
-PER_S = {Kind.ORDERS: 100, Kind.CANCELS: 200, Kind.READS: 100}
-OF_AN_ADDRESS_PER_S = 300  # what needs no signing in, for all behind the address
+PER_S = {Kind.ORDERS: 100, Kind.CANCELS: 200, Kind.READS: 50}
+OF_AN_ADDRESS_PER_S = 100  # what needs no signing in, for all behind the address
 
 Rates = dict[Kind, Rate]
 
