@@ -11,7 +11,13 @@ from accounts import services
 from accounts.access import sessions
 from accounts.access.authentication import session_id_of, user_id_of
 from accounts.models import EndReason
-from accounts.throttles import PasswordThrottle, SigninThrottle, SignupThrottle, address_of
+from accounts.throttles import (
+    PasswordThrottle,
+    RenewalThrottle,
+    SigninThrottle,
+    SignupThrottle,
+    address_of,
+)
 from common.http.bodies import parse_body
 from common.http.schema import documented
 
@@ -131,13 +137,15 @@ class SigninView(_PublicView):
 
 
 class RefreshView(_PublicView):
+    throttle_classes = [*APIView.throttle_classes, RenewalThrottle]
+
     @documented(
         "Renew a token",
         body=RefreshBody,
         body_example={"refresh": "eyJhbGciOi…"},
         answer=SessionAnswer,
         example=SESSION_EXAMPLE,
-        errors=(400, 401, 403, 503),
+        errors=(400, 401, 403, 429, 503),
         public=True,
     )
     def post(self, request: Request) -> Response:
@@ -147,13 +155,15 @@ class RefreshView(_PublicView):
 
 
 class SignoutView(_PublicView):
+    throttle_classes = [*APIView.throttle_classes, RenewalThrottle]
+
     @documented(
         "Sign out",
         body=RefreshBody,
         body_example={"refresh": "eyJhbGciOi…"},
         answer=MessageAnswer,
         example={"message": "Signed out."},
-        errors=(400, 401, 503),
+        errors=(400, 401, 429, 503),
         public=True,
     )
     def post(self, request: Request) -> Response:

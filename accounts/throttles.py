@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from accounts.access.tokens import read_refresh
+from common.errors import DomainError
 from common.http import addresses
 from common.limits import waits
 from common.limits.budgets import Ask, Rate, Standing, give_back, spend
@@ -20,6 +22,7 @@ from common.limits.budgets import Ask, Rate, Standing, give_back, spend
 SIGN_UPS = Rate(60, 3_600, burst=60)
 GUESSES = Rate(30, 60, burst=30)  # of an address, at any names
 ATTEMPTS = Rate(120, 60, burst=120)  # of an address, right ones too: each costs a hash
+RENEWALS = Rate(30, 60, burst=30)  # of a session, which needs one in a quarter of an hour
 FREE_GUESSES = 10  # of an address at one name, and of a session at its own password
 FREE_STAFF_GUESSES = 5
 
@@ -91,6 +94,20 @@ class SignupThrottle(_Throttle):
         if not settings.SIGN_UP_LIMITED:
             return None
         (standing,) = spend([Ask(f"signup:{origin_of(request)}", SIGN_UPS)])
+        return standing
+
+
+class RenewalThrottle(_Throttle):
+    """Per session: whoever stole a token of one wears out no other of its owner's."""
+
+    def _standing(self, request: Request) -> Standing | None:
+        body: Any = request.data
+        refresh = body.get("refresh") if isinstance(body, dict) else None
+        try:
+            claims = read_refresh(refresh if isinstance(refresh, str) else "")
+        except DomainError:  # no session's; the address's budget counts it
+            return None
+        (standing,) = spend([Ask(f"renewal:{claims.session_id}", RENEWALS)])
         return standing
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from benchmarks import hasty_clients, slow_sockets
 from benchmarks.http_load import Plan, measure
 from benchmarks.intake import _intake, _make_exchange, _order_requests
-from benchmarks.report import Row, at_most, keep, table
+from benchmarks.report import Row, at_most, keep, progress, table
 from benchmarks.servers import start_servers
 
 STAGE = "abuse"
@@ -56,6 +56,7 @@ def run(short: bool, only: str = "") -> list[Row]:
         for number in range(rounds):
             for place, (name, abuser) in enumerate(({**quiet, **chosen}).items()):
                 prefix = f"{place:02d}{number:06d}"
+                progress(STAGE, f"round {number + 1} of {rounds}: {name}")
                 with abuser(port):
                     measured = measure(Plan(port, CONNECTIONS, seconds, 0.5, prefix, requests))
                 p95.setdefault(name, []).append(measured.percentile_ms(95))

@@ -16,6 +16,7 @@ from collections import Counter
 
 import msgspec
 
+ANSWER_WITHIN_S = 60  # else the server hangs
 PLACEHOLDER = b"clientOrderId-------"  # replaced by as many bytes
 
 
@@ -115,6 +116,8 @@ def measure(plan: Plan) -> Measured:
     measured = msgspec.json.decode(done.stdout, type=Measured)
     if set(measured.statuses) != {"202"}:
         raise RuntimeError(f"the server refused orders: {measured.statuses}")
+    if not measured.latencies_ms:
+        raise RuntimeError("no order was answered in time to be measured: the machine is too busy")
     return measured
 
 
@@ -127,15 +130,17 @@ def _run(plan: Plan) -> Measured:
         client = _Client(plan.port, plan.requests_of(number), prefix, numbers)
         clients[client.socket.fileno()] = client
         poll.register(client.socket, select.EPOLLIN)
-    for client in clients.values():
-        client.send()
+        client.send()  # one that says nothing would make room for others
     on_their_way = len(clients)
     started = time.perf_counter() + plan.warm_up_s
     ends = started + plan.seconds
     cpu_started = cpu_ended = 0.0
     latencies, statuses = [], Counter[str]()
     while on_their_way:  # to the last answer: the next measurement must not pay for this one
-        for descriptor, _ in poll.poll(10):
+        ready = poll.poll(ANSWER_WITHIN_S)
+        if not ready:
+            raise TimeoutError(f"no answer within {ANSWER_WITHIN_S} s")
+        for descriptor, _ in ready:
             client = clients[descriptor]
             status = client.receive()
             if status is None:

@@ -27,7 +27,7 @@ from decimal import Decimal
 from statistics import median
 
 from benchmarks.http_load import PLACEHOLDER, Measured, Plan, deleting, measure, posting
-from benchmarks.report import Row, compared, faster, main
+from benchmarks.report import Row, compared, faster, main, progress
 from benchmarks.servers import start_servers
 
 STAGE = "intake"
@@ -42,7 +42,8 @@ BATCH_CONNECTIONS = 8
 
 
 def run(short: bool) -> list[Row]:
-    rounds, seconds = (5, 1.5) if short else (7, 4.0)
+    rounds, seconds = (5, 0.8) if short else (7, 4.0)
+    progress(STAGE, "starting servers and an exchange")
     start_servers()
     tokens = _make_exchange()
     with _django() as django_port, _intake() as intake_port:
@@ -77,6 +78,8 @@ def _in_turn(
     """Every target once a round, so that what else the machine does hits all of them."""
     found: dict[str, list[Measured]] = {name: [] for name in targets}
     for number in range(rounds):
+        doing = f"{', '.join(targets)}; {connections} connections; round {number + 1} of {rounds}"
+        progress(STAGE, doing)
         for letter, (name, (port, requests)) in zip("abcd", targets.items(), strict=False):
             prefix = f"{letter}{connections:03d}{number:04d}"
             plan = Plan(port, connections, seconds, 0.3, prefix, requests)

@@ -105,6 +105,11 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
 
 
+def progress(stage: str, doing: str) -> None:
+    """For whoever waits; what is measured goes to stdout."""
+    print(f"{stage}: {doing}", file=sys.stderr, flush=True)
+
+
 def keep(rows: Sequence[Row], name: str) -> Path:
     """Write the rows as JSON lines and as a table; returns the latter's path."""
     RESULTS.mkdir(exist_ok=True)

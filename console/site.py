@@ -5,7 +5,9 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -14,6 +16,17 @@ from django.urls import URLPattern, URLResolver, path, reverse
 REFRESH_S = 3
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
 _APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
+
+
+class _DeclaredAutocomplete(AutocompleteJsonView):
+    """Only what a page of ours asks. Django serves every relation to a model that has a search."""
+
+    def process_request(self, request: HttpRequest) -> tuple[Any, ...]:
+        term, found_in, source_field, to_field = super().process_request(request)
+        asking = self.admin_site._registry.get(source_field.model)
+        if asking is None or source_field.name not in asking.get_autocomplete_fields(request):
+            raise PermissionDenied
+        return term, found_in, source_field, to_field
 
 
 class ExchangeAdminSite(AdminSite):
@@ -50,6 +63,9 @@ class ExchangeAdminSite(AdminSite):
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         return _asking_to_wait(view(request))
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return _DeclaredAutocomplete.as_view(admin_site=self)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         own = path("status/", self.admin_view(self.status_view), name="status")

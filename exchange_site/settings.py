@@ -142,6 +142,7 @@ CACHES = {
     }
 }
 
+LOGIN_REDIRECT_URL = "admin:index"  # instead of a next= that leads elsewhere
 SESSION_ENGINE = "accounts.staff.sessions"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
