@@ -92,7 +92,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "persistence/faults.py": (
         "tests/ledger/test_faults.py",
         "tests/ledger/test_reach.py",
-        "tests/recovery/test_forged.py",
+        "tests/security/test_forged_commands.py",
     ),
     "persistence/listener.py": (
         "tests/ledger/test_listener_steps.py",

@@ -1,5 +1,6 @@
 """Races about sessions, and how soon the feeds know that one has ended."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,8 +15,9 @@ from accounts.access.sessions import Origin, end_sessions_of, open_session, rene
 from accounts.models import EndReason, Session, User
 from accounts.services import suspend_user
 from common.http.errors import DomainError
+from common.limits.budgets import Rate
 from tests.feeds.conftest import Feeds, feeds
-from tests.trading.client import PASSWORD, forget_caches
+from tests.trading.client import PASSWORD, Api, forget_caches
 
 __all__ = ["feeds"]
 
@@ -120,3 +122,23 @@ def test_an_account_channel_ends_within_seconds(
     assert ear.ask(op="subscribe", channels=["account"])["code"] == "NOT_AUTHENTICATED"
     assert ear.ask(op="auth", token=token)["code"] in codes
     refusals.forget()
+
+
+def test_renewals_have_a_budget_of_their_session(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copied token in a rush, from many addresses, wears out no other session."""
+    monkeypatch.setattr("accounts.throttles.RENEWALS", Rate(1, 3_600, burst=3))
+    stolen, other = (open_session(alice, HERE).refresh for _ in range(2))
+
+    def renew(refresh: object, address: str, path: str = "/auth/refresh") -> int:
+        body = json.dumps({"refresh": refresh}).encode()
+        return Api().send("POST", path, body, REMOTE_ADDR=address).status
+
+    statuses = [renew(stolen, f"192.0.2.{number}") for number in range(5)]
+    assert statuses == [200, 401, 401, 429, 429]
+    assert renew(stolen, "192.0.2.9", "/auth/signout") == 429
+    assert renew(other, "192.0.2.1") == 200
+    assert [renew(rubbish, "192.0.2.1") for rubbish in ("x", 7, None, "a" * 9_000)] == [
+        *(401, 400, 400, 401)
+    ]

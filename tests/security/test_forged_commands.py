@@ -28,9 +28,11 @@ from matching.messages.vocabulary import (
 )
 from persistence import faults
 from persistence.models import FaultKind, FaultResolution, PersistenceFault, QuarantinedEntry
-from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
+from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, exchange, wait_until
 from trading.commands.publisher import publish_command
 from trading.models import Countdown, Fill, Order
+
+__all__ = ["exchange"]
 
 
 def forged_order(account_id: int) -> PlaceOrder:
