@@ -21,6 +21,8 @@ _APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
 class _DeclaredAutocomplete(AutocompleteJsonView):
     """Only what a page of ours asks. Django serves every relation to a model that has a search."""
 
+    admin_site: AdminSite
+
     def process_request(self, request: HttpRequest) -> tuple[Any, ...]:
         term, found_in, source_field, to_field = super().process_request(request)
         asking = self.admin_site._registry.get(source_field.model)
@@ -64,7 +66,9 @@ class ExchangeAdminSite(AdminSite):
         )
         return _asking_to_wait(view(request))
 
-    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+    def autocomplete_view(  # type: ignore[override]  # a view's answer is any kind
+        self, request: HttpRequest
+    ) -> HttpResponseBase:
         return _DeclaredAutocomplete.as_view(admin_site=self)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:

@@ -64,7 +64,7 @@ def test_a_list_is_ordered_and_counted_as_it_is_whatever_is_asked(viewer: Client
             assert response.status_code in {200, 302, 400}, (model, asked)
             if response.status_code == 200:
                 assert rows_on(response.content.decode()) == as_it_is, (model, asked)
-                assert not response.context_data["cl"].add_facets
+                assert not response.context["cl"].add_facets
 
 
 @pytest.mark.parametrize("popup", [{}, {"_popup": "1"}], ids=["page", "popup"])

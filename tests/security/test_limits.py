@@ -171,7 +171,7 @@ def test_every_answer_through_the_server_says_how_the_budget_stands() -> None:
                 api.headers
             ), path
         api.get("/user/fills")
-        assert api.headers["x-ratelimit-limit"] == "300"
+        assert api.headers["x-ratelimit-limit"] == "150"
     finally:
         server.stop()
 
