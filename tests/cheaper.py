@@ -3,11 +3,19 @@
 from typing import Any
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.auth.management import create_permissions
+from django.contrib.contenttypes.management import create_contenttypes
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db.models.signals import post_migrate
+from whitenoise.middleware import WhiteNoiseMiddleware
 
+# Rows of the schema, not of a test: to make them anew takes ten times as long as to flush the rest.
+KEPT_TABLES = {"django_content_type", "auth_permission"}
 LARGE_BYTES = 1_000_000  # by then rows that were deleted cost more than what TRUNCATE does
 
 _truncate = DatabaseOperations.sql_flush
+_add_files_from_finders = WhiteNoiseMiddleware.add_files_from_finders
+_static_files: dict[tuple[str, int | None], dict[str, Any]] = {}
 
 
 def use_cheap_passwords() -> None:
@@ -15,6 +23,21 @@ def use_cheap_passwords() -> None:
     Argon2PasswordHasher.time_cost = 1
     Argon2PasswordHasher.memory_cost = 8  # KiB
     Argon2PasswordHasher.parallelism = 1
+
+
+def use_cheap_static_files() -> None:
+    """Every client of Django's makes its middleware anew, and with it the list of static files:
+    hundreds are looked up on the disk. They stay the same while tests run."""
+    WhiteNoiseMiddleware.add_files_from_finders = _add_files_found_before
+
+
+def _add_files_found_before(self: WhiteNoiseMiddleware) -> None:
+    key = self.static_prefix, self.max_age
+    if key not in _static_files:
+        others, self.files = self.files, {}
+        _add_files_from_finders(self)
+        _static_files[key], self.files = self.files, others
+    self.files |= _static_files[key]
 
 
 def use_cheap_flush() -> None:
@@ -26,7 +49,14 @@ def use_cheap_flush() -> None:
     DatabaseOperations.sql_flush = _delete  # type: ignore[assignment, method-assign]
 
 
+def keep_permissions() -> None:
+    """Once the test database is made: what the flush leaves is not looked for after it."""
+    post_migrate.disconnect(dispatch_uid=f"{create_permissions.__module__}.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+
+
 def _delete(self: DatabaseOperations, style: Any, tables: Any, **options: Any) -> list[str]:
+    tables = [table for table in tables if table not in KEPT_TABLES]
     if not tables or options.get("reset_sequences") or _has_large(self, tables):
         return _truncate(self, style, tables, **options)
     names = [self.quote_name(table) for table in tables]

@@ -15,7 +15,12 @@ import django
 import pytest
 import redis
 
-from tests.cheaper import use_cheap_flush, use_cheap_passwords
+from tests.cheaper import (
+    keep_permissions,
+    use_cheap_flush,
+    use_cheap_passwords,
+    use_cheap_static_files,
+)
 from tests.servers import start_servers
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -36,6 +41,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
 django.setup()
 use_cheap_passwords()
 use_cheap_flush()
+use_cheap_static_files()
 
 from tests.patience import be_patient  # noqa: E402  Django must be set up first
 
@@ -46,6 +52,12 @@ be_patient()
 def pytest_xdist_setupnodes() -> None:
     """Keep it from the workers for the same reason: this file must run there first, too."""
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """pytest-django's, and from then on a flush is cheaper."""
+    keep_permissions()
 
 
 @pytest.fixture
