@@ -16,6 +16,7 @@ from accounts.access.tokens import access_token
 from accounts.models import User
 from common.limits.budgets import forget_local_budgets
 from common.limits.waits import forget_local_waits
+from common.redis_client import redis_client
 from ledger.services import deposit
 from markets.models import LeverageTier, Market
 from markets.rules import forget_markets
@@ -152,6 +153,15 @@ def forget_caches() -> None:
     forget_limits()
     forget_local_budgets()
     forget_local_waits()
+
+
+def forget_limits_used() -> None:
+    """What was sent so far counts for no limit any more."""
+    forget_caches()
+    client = redis_client()
+    used: Any = client.keys("limits:*")
+    if used:
+        client.delete(*used)
 
 
 def sent_commands(client: redis.Redis, market_id: str = "BTC-PERP") -> list[Any]:
