@@ -35,6 +35,7 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from tests.matching.naive import Happening, NaiveBook, NaiveOrder
+from tests.proofs import share
 
 MARK = 1_000
 LOWEST, HIGHEST = 950, 1_050  # the band of 5 % around the mark, both inclusive
@@ -193,7 +194,7 @@ _places = st.builds(
 _cancels = st.tuples(st.integers(1, 60), st.integers(1, 4))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(100), deadline=None)
 @given(st.lists(st.one_of(_places, _places, _places, _cancels, st.integers(1, 4)), max_size=60))
 def test_any_commands_fill_as_in_the_naive_book(
     steps: list[PlaceOrder | tuple[int, int] | int],

@@ -33,6 +33,7 @@ from matching.messages.vocabulary import (
 )
 from tests.matching.audit import Audit
 from tests.matching.naive_money import NaiveExchange
+from tests.proofs import share
 
 # Nothing divides anything: every rounding shows.
 CONFIG = MarketConfig(
@@ -178,7 +179,7 @@ def random_commands(rng: random.Random, count: int) -> Iterator[Command]:
             yield UpdateIndexPrice(index_price_ticks=mark)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(50), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 120))
 def test_any_commands_give_the_events_of_the_naive_exchange(seed: int, count: int) -> None:
     market = Market()
@@ -205,7 +206,7 @@ _chosen = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(100), deadline=None)
 @given(st.lists(st.one_of(_chosen, _chosen, st.integers(970, 1_030)), max_size=40))
 def test_chosen_commands_give_the_events_of_the_naive_exchange(
     steps: list[PlaceOrder | int],

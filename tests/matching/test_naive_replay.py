@@ -4,6 +4,7 @@ is not what price–time priority demands."""
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import msgspec
 import pytest
@@ -29,6 +30,7 @@ class RecordedWorld(World):
 Record = Sequence[tuple[Input, tuple[Event, ...]]]
 
 
+@cache
 def recorded(seed: int) -> Record:
     rng = random.Random(seed)
     world = RecordedWorld()

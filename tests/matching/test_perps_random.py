@@ -1,7 +1,8 @@
 """Random traders through every kind of command: after each, all invariants, money to the last unit
 and an engine restored from a snapshot that goes on with the same events.
 
-A small share runs by default. The long run, of the size the exchange is judged by:
+A small share runs by default, ten times as much in `make proofs`. The long run, of the size the
+exchange is judged by:
 
     PERPS_SEEDS=1000 PERPS_STEPS=2000 pytest -n 2 tests/matching/test_perps_random.py
 """
@@ -21,8 +22,9 @@ from matching.messages.events import Event
 from matching.messages.vocabulary import CancelReason, ExecutionType, RejectCode, StateReason
 from tests.matching.perps_driver import SETTLED_AT_PERCENT, Undecodable, World, run, settle
 from tests.matching.perps_traders import MAKERS, pass_time
+from tests.proofs import share
 
-SEEDS = int(os.environ.get("PERPS_SEEDS", "30"))
+SEEDS = int(os.environ.get("PERPS_SEEDS", share(10)))
 FIRST_SEED = int(os.environ.get("PERPS_FIRST_SEED", "0"))
 STEPS = int(os.environ.get("PERPS_STEPS", "400"))
 
@@ -104,7 +106,7 @@ class Traders(RuleBasedStateMachine):
 
 
 Traders.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=share(30),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -13,6 +13,7 @@ from matching.core.risk.ranking import Ranking
 from matching.messages.tiers import TierTable
 from tests.matching.actors import RULES
 from tests.matching.naive_ranking import naive_ranking, naive_score
+from tests.proofs import share
 
 K = RULES.units_per_tick_lot
 MARKS = (1, 700, 950, 1_000, 1_037, 1_400, 10**6)
@@ -122,7 +123,7 @@ def test_a_ranking_is_that_of_sorting_everybody_at_any_mark(seed: int) -> None:
     assert market.ranked(is_long=True) == market.ranked(is_long=False) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(50), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from(MARKS))
 def test_positions_that_change_during_a_pass_are_ranked_anew(
     seed: int, count: int, mark: int
