@@ -8,15 +8,21 @@ INSTALLED_DEV := .venv/.installed-dev
 WORKERS ?= 2
 
 DURATION ?= 600
+PROOFS ?= 10
 
-.PHONY: help run test lint types migrations unit unit-pure compiled bench plots chaos mutants clean
+# MEASURED=1: under coverage.py, with all processes that tests start.
+PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: help run test lint types migrations unit unit-pure engine-covered coverage compiled bench plots proofs chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
-	@echo "make test      lint, types, migrations and all tests"
+	@echo "make test      lint, types, migrations, all tests, and what of the engine they miss"
 	@echo "make lint      ruff alone"
 	@echo "make types     mypy alone"
 	@echo "make unit      the tests alone"
+	@echo "make coverage  the tests, measured: branches that nobody takes, and a floor for each part"
+	@echo "make proofs    the random tests at length (PROOFS=10 times as long)"
 	@echo "make compiled  compile the matching core, where there is a C compiler"
 	@echo "make bench     every stage against its floor"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
@@ -27,7 +33,11 @@ help:
 run: $(INSTALLED)
 	@exec $(BIN)/python manage.py runexchange
 
-test: lint types migrations unit unit-pure
+# What uses one core runs beside what else does.
+test: $(INSTALLED_DEV)
+	@$(MAKE) --no-print-directory -j 2 types lint migrations compiled
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory engine-covered
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
@@ -40,13 +50,33 @@ migrations: $(INSTALLED_DEV)
 	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py makemigrations --check --dry-run
 
 unit: $(INSTALLED_DEV) compiled
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(PYTEST)
 
 # The engine's tests once more, on the sources as they are. Where nothing could be compiled, `unit`
 # has just done that.
 unit-pure: $(INSTALLED_DEV) compiled
 	@$(BIN)/python -c 'import sys, matching; sys.exit(matching.RUNNING_BUILD == "pure")' \
-	|| exit 0; MATCHING_PURE=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/matching
+	|| exit 0; MATCHING_PURE=1 $(PYTEST) tests/matching
+
+# The same, measured: what of the engine no test comes to. (C can't be measured.)
+engine-covered: $(INSTALLED_DEV)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	MATCHING_PURE=1 $(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal tests/matching
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='matching/core/*' --fail-under=97
+
+# Every test once more under coverage.py, which takes half as much processor again.
+coverage: $(INSTALLED_DEV)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(MAKE) --no-print-directory unit unit-pure MEASURED=1
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='matching/core/*' --fail-under=97
+	$(BIN)/coverage report --include='ledger/*' --fail-under=97
+	$(BIN)/coverage report --fail-under=92
+
+# Random traders, generated commands and rubbish, PROOFS times as many as in `make unit`.
+proofs: $(INSTALLED_DEV) compiled
+	PROOFS=$(PROOFS) $(PYTEST) $$(grep -rl --include='test_*.py' 'tests.proofs import' tests)
 
 # The matching core as C, where there is a compiler. Looks at the sources' content, not their dates:
 # does nothing where this very build is there, and a build of other sources is never used.

@@ -23,7 +23,6 @@ from accounts.models import Session, SignInFailure, User
 from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import (
-    NOTHING,
     BaseAdmin,
     Cell,
     RecordAdmin,
@@ -33,6 +32,7 @@ from common.admin.base import (
     words,
     yes_or_no_column,
 )
+from common.admin.changes import NOTHING
 from common.admin.widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone

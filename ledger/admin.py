@@ -12,7 +12,6 @@ from accounts.display import user_column
 from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import (
-    NOTHING,
     Cell,
     RecordAdmin,
     Table,
@@ -24,6 +23,7 @@ from common.admin.base import (
     when,
     words,
 )
+from common.admin.changes import NOTHING
 from common.postgres.keysets import newest_keys
 from ledger import services
 from ledger.models import (

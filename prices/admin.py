@@ -15,7 +15,6 @@ from redis import RedisError
 
 from common.admin.actions import ask_then_run
 from common.admin.base import (
-    NOTHING,
     BaseAdmin,
     Cell,
     Show,
@@ -27,6 +26,7 @@ from common.admin.base import (
     when,
     yes_or_no_column,
 )
+from common.admin.changes import NOTHING
 from common.redis_client import probe_redis_client
 from markets import conversions
 from markets.display import market_column

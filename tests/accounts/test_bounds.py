@@ -13,8 +13,7 @@ from accounts.access.refusals import ENDED_SESSIONS_KEY, announce_ended
 from accounts.access.tokens import access_lifetime
 from accounts.models import Session, User
 from accounts.throttles import GUESSES, SIGN_UPS
-from common.errors import ErrorCode
-from common.http.errors import DomainError
+from common.errors import DomainError, ErrorCode
 from common.limits import waits
 from common.limits.budgets import Ask, Rate, spend
 from tests.accounts.test_sessions import sign_in, sign_up
@@ -94,7 +93,7 @@ def test_a_verified_token_that_has_run_out_is_kept_no_longer(
     short, others = token_of(7, timedelta(seconds=30)), [token_of(n) for n in (1, 2, 3)]
     authentication.authenticate_token(short)
     assert short in known
-    monkeypatch.setattr(authentication.time, "time", lambda: known[short].expires_s)
+    monkeypatch.setattr("accounts.access.authentication.time.time", lambda: known[short].expires_s)
     monkeypatch.setattr(authentication, "read_access", _expired)
     with pytest.raises(DomainError, match="has expired"):
         authentication.authenticate_token(short)

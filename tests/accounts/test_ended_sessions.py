@@ -25,6 +25,8 @@ from accounts.services import resume_user, suspend_user
 from common.errors import DomainError
 from tests.trading.client import PASSWORD, Api, make_trader
 
+CLOCK = "accounts.access.refusals.time.monotonic"
+
 pytestmark = pytest.mark.django_db
 
 NEW_PASSWORD = "staple of my own"
@@ -134,7 +136,7 @@ def test_other_processes_learn_of_an_ended_session_within_seconds(
     elsewhere.check(claims.user_id, claims.session_id)
     now = time.monotonic()
     Api().post("/auth/signout", {"refresh": trader.refresh})
-    monkeypatch.setattr(refusals_module.time, "monotonic", lambda: now + REDIS_REFRESH_S + 0.1)
+    monkeypatch.setattr(CLOCK, lambda: now + REDIS_REFRESH_S + 0.1)
     with pytest.raises(DomainError, match="has ended"):
         elsewhere.check(claims.user_id, claims.session_id)
     assert REDIS_REFRESH_S <= 5
@@ -152,7 +154,7 @@ def test_without_redis_they_learn_of_it_from_postgres(monkeypatch: pytest.Monkey
     elsewhere.check(claims.user_id, claims.session_id)
     now = time.monotonic()
     Api().post("/auth/signout", {"refresh": trader.refresh})
-    monkeypatch.setattr(refusals_module.time, "monotonic", lambda: now + POSTGRES_REFRESH_S + 0.1)
+    monkeypatch.setattr(CLOCK, lambda: now + POSTGRES_REFRESH_S + 0.1)
     with pytest.raises(DomainError, match="has ended"):
         elsewhere.check(claims.user_id, claims.session_id)
 
@@ -167,7 +169,7 @@ def test_a_redis_that_forgot_takes_no_refusal_back(
     Api().post("/auth/signout", {"refresh": trader.refresh})
     now = time.monotonic()
     for later in (0.0, REDIS_REFRESH_S + 0.1):
-        monkeypatch.setattr(refusals_module.time, "monotonic", lambda at=now + later: at)
+        monkeypatch.setattr(CLOCK, lambda at=now + later: at)
         with pytest.raises(DomainError, match="has ended"):
             elsewhere.check(claims.user_id, claims.session_id)
         redis_db.flushdb()

@@ -295,12 +295,11 @@ def test_an_expired_token_is_told_so_even_after_it_was_verified() -> None:
 def test_a_verified_token_is_remembered_only_until_it_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from accounts.access import authentication
 
     trader = make_trader(0)
     assert trader.api.get("/user/orders").status == 200
     expires = float(AccessToken(trader.api.token)["exp"])  # type: ignore[arg-type]
-    monkeypatch.setattr(authentication.time, "time", lambda: expires + 1)
+    monkeypatch.setattr("accounts.access.authentication.time.time", lambda: expires + 1)
     monkeypatch.setattr(AccessToken, "check_exp", refuse_as_expired)
     assert trader.api.get("/user/orders").status == 401
 

@@ -36,7 +36,7 @@ def test_suspending_one_leaves_the_others() -> None:
 
 def test_other_processes_learn_of_it_within_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
-    monkeypatch.setattr(refusals.time, "monotonic", lambda: now)
+    monkeypatch.setattr("accounts.access.refusals.time.monotonic", lambda: now)
     trader = make_trader(0)
     assert trader.api.get("/user/orders").status == 200
     User.objects.filter(pk=trader.user.pk).update(is_active=False)  # sends no signal here

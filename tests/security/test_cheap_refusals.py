@@ -15,6 +15,7 @@ from tests.trading.client import (
 )
 from trading.models import Order
 from trading.orders import place
+from trading.orders.insert import insert_orders
 from trading.orders.place import place_together
 from trading.orders.terms import NewOrder
 
@@ -38,7 +39,7 @@ def new_order(**fields: Any) -> NewOrder:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many orders each statement had."""
     counts: list[int] = []
-    inserting = place.insert_orders
+    inserting = insert_orders
 
     def counted(orders: Any) -> Any:
         counts.append(len(orders))

@@ -39,7 +39,7 @@ def test_one_line_each_and_one_traceback_a_minute(
     lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr(log_faults.time, "monotonic", lambda: now)
+    monkeypatch.setattr("common.log_faults.time.monotonic", lambda: now)
     for at in range(100):
         log_a_fault(f"number {at}\nof many")
     first, *others = lines()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.contrib.auth.hashers import check_password
 from django.db import connection
 
 from accounts import services
@@ -14,7 +15,7 @@ from accounts.access.refusals import refusals
 from accounts.access.sessions import Origin, end_sessions_of, open_session, renew_session
 from accounts.models import EndReason, Session, User
 from accounts.services import suspend_user
-from common.http.errors import DomainError
+from common.errors import DomainError
 from common.limits.budgets import Rate
 from tests.feeds.conftest import Feeds, feeds
 from tests.trading.client import PASSWORD, Api, forget_caches
@@ -42,7 +43,7 @@ def change_the_password(user: User) -> None:
 def test_a_sign_in_does_not_outlive_what_happens_while_it_is_hashed(
     alice: User, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[User], None]
 ) -> None:
-    checking = services.check_password
+    checking = check_password
 
     def slowly(password: str, encoded: str) -> bool:
         monkeypatch.undo()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.decimals import text as text_of
 from common.errors import DomainError
 from common.http.statuses import status_of
 from markets import conversions as c
@@ -76,7 +77,7 @@ def test_ticks_come_back_the_same(ticks: int, places: int, mantissa: int) -> Non
 def test_units_come_back_the_same(units: int) -> None:
     text = c.units_text(units)
     assert c.to_units(text) == units
-    assert text == c.text(c.units_to_decimal(units))
+    assert text == text_of(c.units_to_decimal(units))
     assert c.units_text(-units) == f"-{text}"
 
 
@@ -115,4 +116,4 @@ def test_whole_numbers() -> None:
     [("1e3", "1000"), ("0.10", "0.1"), ("-0", "0"), ("0.00", "0"), ("1E-7", "0.0000001")],
 )
 def test_text_is_normalised(value: str, text: str) -> None:
-    assert c.text(Decimal(value)) == text
+    assert text_of(Decimal(value)) == text

@@ -19,6 +19,8 @@ from tests.trading.client import Answer, Trader, make_trader, order_body, sent_c
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from trading.intake import app, group
 from trading.models import Order, OutboxCommand
+from trading.orders.cancel import cancel_together
+from trading.orders.place import place_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +38,7 @@ class Gate:
     def __init__(self) -> None:
         self.groups: list[int] = []
         self.reached, self._opened = threading.Event(), threading.Event()
-        self._place = group.place_together
+        self._place = place_together
 
     def place(self, orders: Any) -> Any:
         self.groups.append(len(orders))
@@ -162,7 +164,7 @@ def test_cancels_that_arrive_together_are_one_group(
     crowd.cancel(bob, f"/order/{2**62}")
     crowd.order(bob)
     together: list[int] = []
-    cancel = group.cancel_together
+    cancel = cancel_together
 
     def spy(asked: Any) -> Any:
         together.append(len(asked))
@@ -239,7 +241,7 @@ def test_a_lane_that_hangs_keeps_nobody_waiting(trader: Trader, crowd: Crowd, ga
 def test_a_lane_that_dies_is_replaced(
     trader: Trader, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = group.place_together
+    place = place_together
     died = threading.Event()
 
     def die_once(orders: Any) -> Any:

@@ -29,7 +29,7 @@ from tests.trading.client import (
 )
 from trading.models import Order
 from trading.orders import place
-from trading.orders.draft import OrderDraft
+from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.place import PlacedOrder, place_together
 from trading.orders.terms import NewOrder
 
@@ -120,7 +120,7 @@ def test_one_client_order_id_several_times(trader: Trader, redis_db: redis.Redis
 
 def test_what_postgres_refuses_fails_alone(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that breaks a constraint takes its statement with it, not the others' orders."""
-    draft = place.draft_order
+    draft = draft_order
 
     def bad_draft(rules: Any, ticker: Any, standing: Any, terms: Any) -> OrderDraft:
         good = draft(rules, ticker, standing, terms)

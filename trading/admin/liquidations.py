@@ -8,7 +8,6 @@ from django.db.models import F, QuerySet, Sum
 from accounts.display import user_column, user_link
 from accounts.models import User
 from common.admin.base import (
-    NOTHING,
     TABLE_ROWS_MAX,
     Cell,
     RecordAdmin,
@@ -22,6 +21,7 @@ from common.admin.base import (
     when,
     words,
 )
+from common.admin.changes import NOTHING
 from markets.conversions import units_text
 from markets.display import (
     average_price,

@@ -13,7 +13,6 @@ from accounts.models import User
 from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import (
-    NOTHING,
     Cell,
     RecordAdmin,
     Table,
@@ -26,6 +25,7 @@ from common.admin.base import (
     words,
     yes_or_no_column,
 )
+from common.admin.changes import NOTHING
 from common.admin.filters import words_filter
 from markets import conversions
 from markets.display import (

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from accounts.display import user_column
 from accounts.models import User
 from common.admin.base import (
-    NOTHING,
     TABLE_ROWS_MAX,
     Cell,
     RecordAdmin,
@@ -19,7 +18,7 @@ from common.admin.base import (
     table_of,
     time_column,
 )
-from common.admin.changes import AnyModelAdmin
+from common.admin.changes import NOTHING, AnyModelAdmin
 from markets.conversions import units_text
 from markets.display import (
     average_price,

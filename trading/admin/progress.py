@@ -12,7 +12,6 @@ from django.utils.html import format_html
 
 from accounts.display import user_column, user_link
 from common.admin.base import (
-    NOTHING,
     Cell,
     RecordAdmin,
     Table,
@@ -23,7 +22,7 @@ from common.admin.base import (
     time_column,
     when,
 )
-from common.admin.changes import AnyModelAdmin
+from common.admin.changes import NOTHING, AnyModelAdmin
 from common.admin.filters import words_filter
 from markets.display import funding_rate, market_column, money_column, price_column
 from markets.models import Market, MarketStatus
