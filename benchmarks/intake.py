@@ -23,7 +23,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from statistics import median
 
 from benchmarks.http_load import PLACEHOLDER, Measured, Plan, deleting, measure, posting
@@ -144,18 +143,15 @@ def _make_exchange() -> list[str]:
     from accounts.models import User
     from benchmarks.tokens import token_of
     from ledger.services import deposit
-    from markets.models import LeverageTier, Market, MarketStatus
+    from markets.models import LeverageTier, MarketStatus
     from matching.messages.limits import MAX_MONEY_UNITS
+    from tests.builders.markets import build_market
     from trading import services
 
     call_command("migrate", verbosity=0)
-    market = Market(
-        id=MARKET,
-        base_asset="BTC",
-        tick_size=Decimal("0.1"),
-        lot_size=Decimal("0.001"),
+    market = build_market(
+        MARKET,
         min_size_lots=2,
-        max_size_lots=100_000,
         min_notional_units=60_000_000,
         max_open_interest_lots=1_000_000_000,
         liquidation_fee_ppm=1_000,

@@ -6,7 +6,6 @@ Each contender gets a database of its own, copied from one that was filled once.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -174,16 +173,9 @@ def _recreate(name: str, template: str) -> None:
 def _make_traders(session: Session) -> None:
     from accounts.models import User
     from ledger.models import USER_ACCOUNT_KINDS, Account, Wallet
-    from markets.models import Market
+    from tests.builders.markets import build_market
 
-    Market.objects.create(
-        id=MARKET,
-        base_asset="BTC",
-        tick_size=Decimal("0.1"),
-        lot_size=Decimal("0.001"),
-        max_size_lots=100_000,
-        max_open_interest_lots=10**9,
-    )
+    build_market(MARKET, max_open_interest_lots=10**9).save()
     user_ids = sorted({c.account_id for c in session.commands if isinstance(c, PlaceOrder)})
     User.objects.bulk_create(User(pk=n, username=f"trader{n}", password="!") for n in user_ids)
     Wallet.objects.bulk_create(Wallet(user_id=n) for n in user_ids)

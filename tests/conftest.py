@@ -15,13 +15,13 @@ import django
 import pytest
 import redis
 
+from tests.builders.servers import start_servers
 from tests.cheaper import (
     keep_permissions,
     use_cheap_flush,
     use_cheap_passwords,
     use_cheap_static_files,
 )
-from tests.servers import start_servers
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 

@@ -4,7 +4,6 @@ Postings go through the database's own rule: all of an entry in one statement, a
 """
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -36,6 +35,7 @@ from persistence.models import DeadLetter, MarketCursor
 from prices.models import PriceSource, PriceSourceKind
 from tests.admin.recovery_rows import make_recovery_rows
 from tests.admin.sign_ins import make_sign_ins
+from tests.builders.markets import build_market
 from trading.models import (
     Countdown,
     FeeTier,
@@ -66,18 +66,10 @@ def make_user(name: str = "", **fields: object) -> User:
 
 def make_market(market_id: str = "BTC-PERP") -> Market:
     """Tick 0.1 USD, lot 0.001 BTC: 100 money units per tick and lot; mark 2,510.00."""
-    market, made = Market.objects.get_or_create(
-        pk=market_id,
-        defaults={
-            "base_asset": market_id.split("-", maxsplit=1)[0],
-            "tick_size": Decimal("0.1"),
-            "lot_size": Decimal("0.001"),
-            "max_size_lots": 100_000,
-            "max_open_interest_lots": 1_000_000,
-            "min_notional_units": 5_000_000,
-        },
-    )
-    if made:
+    market = Market.objects.filter(pk=market_id).first()
+    if market is None:
+        market = build_market(market_id, min_notional_units=5_000_000)
+        market.save()
         for floor, leverage, ppm in ((0, 50, 10_000), (50_000_000_000, 25, 20_000)):
             LeverageTier.objects.create(
                 market=market, floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm

@@ -19,12 +19,12 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.held import HOLD_OF_ORDERS
 from ledger.models import AccountKind, Posting
-from markets.models import Market
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, PlaceOrder
 from matching.messages.holds import band_edges
 from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Role, Side
 from persistence.models import MarketCursor
 from persistence.reconciliation import wallet_differences
+from tests.builders.markets import build_market
 from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.matching.naive import Happening, NaiveBook, NaiveOrder
 from tests.matching.test_against_naive import MARK, seeded_commands
@@ -76,11 +76,8 @@ class Sequence20k:
 
     def _open_market(self) -> None:
         with transaction.atomic():
-            market = Market(
-                id=MARKET,
-                base_asset="SEQ",
-                tick_size=Decimal("0.1"),
-                lot_size=Decimal("0.001"),
+            market = build_market(
+                MARKET,
                 max_size_lots=1_000_000,
                 max_open_interest_lots=10**9,
                 max_open_orders=100_000,

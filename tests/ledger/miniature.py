@@ -6,7 +6,6 @@ holds of triggered orders) come back through the real input stream, some time la
 import random
 from collections import Counter, deque
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -16,7 +15,6 @@ from django.db.models import F
 
 from accounts.models import User
 from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Posting, Wallet
-from markets.models import Market
 from matching.core.engine import Engine
 from matching.messages import commands as c
 from matching.messages.codec import decode_command, encode_entry
@@ -35,6 +33,7 @@ from matching.messages.vocabulary import (
 from persistence.projection.batch import EPOCH
 from persistence.reading import persist_market
 from persistence.recovery.starting_points import make_starting_point
+from tests.builders.markets import build_market
 from tests.ledger.world import make_user
 from trading.commands.outbox import NOT_YET, command_of_order, command_of_row
 from trading.models import Order, OutboxCommand
@@ -91,14 +90,12 @@ class Miniature:
         self.seen: Counter[str] = Counter()
         self.promised: deque[c.Command] = deque()  # by the ledger, still on their way
         self.read_to = "0"
-        self.market = Market.objects.create(
-            id=market_id,
-            base_asset="MINI",
-            tick_size=Decimal("0.1"),
-            lot_size=Decimal("0.001"),
+        self.market = build_market(
+            market_id,
             max_size_lots=CONFIG.max_size_lots,
             max_open_interest_lots=CONFIG.max_open_interest_lots,
         )
+        self.market.save()
         make_starting_point(self.market.pk)
         deposits = (deposits or self.random.choice([5_000, 100_000, 1_000_000])) * MILLION
         self.traders: list[User] = (

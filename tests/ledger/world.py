@@ -45,6 +45,7 @@ from matching.messages.vocabulary import (
 )
 from persistence.models import DeadLetter, MarketCursor
 from persistence.recovery.starting_points import make_starting_point
+from tests.builders.markets import build_market
 from tests.ledger.prices import FIRST_TIME_MS
 from trading.commands.publisher import last_published_id
 from trading.models import Candle, Fill, Order, OutboxCommand, Position
@@ -54,14 +55,15 @@ NO_COMMAND = b"{}"  # stands in the input stream for a command whose entry is to
 
 
 def make_market(market_id: str = "BTC-PERP") -> Market:
-    return Market.objects.create(
-        id=market_id,
-        base_asset="BTC",
+    """Its row alone, without configuration."""
+    market = build_market(
+        market_id,
         tick_size=Decimal("0.5"),
-        lot_size=Decimal("0.001"),
         max_size_lots=1_000_000,
         max_open_interest_lots=10_000_000,
     )
+    market.save()
+    return market
 
 
 def open_market(market_id: str = "BTC-PERP") -> Market:

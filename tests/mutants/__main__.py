@@ -16,10 +16,10 @@ from pathlib import Path
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
+from tests.builders.servers import start_servers
 from tests.mutants.planting import Outcome, Planter, TestsFailUnchanged, copy_tree
 from tests.mutants.rooms import ROOMS, modules
 from tests.mutants.sampling import names_of, sample, work_items
-from tests.servers import start_servers
 
 ROOT = Path(__file__).resolve().parents[2]
 SESSIONS = ROOT / "var" / "mutants"

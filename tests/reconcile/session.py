@@ -22,7 +22,6 @@ from accounts.access.refusals import refusals
 from accounts.models import User
 from common.errors import DomainError
 from ledger.services import deposit
-from markets.models import Market
 from markets.rules import forget_markets
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import input_stream, output_stream, ticker_key
@@ -39,6 +38,7 @@ from matching.runtime.process import EngineProcess
 from persistence.models import MarketCursor
 from persistence.reading import persist_market
 from persistence.recovery.starting_points import ensure_starting_point
+from tests.builders.markets import build_market
 from tests.patience import PATIENCE_S
 from trading.commands.publisher import publish_command
 from trading.models import Countdown, Fill, Order, Position
@@ -88,12 +88,8 @@ class Session:
     def open(self) -> None:
         """Markets that are active and marked, and traders with money."""
         for market_id in MARKETS:
-            market = Market(
-                id=market_id,
-                base_asset=market_id[:3],
-                tick_size=Decimal("0.1"),
-                lot_size=Decimal("0.001"),
-                max_size_lots=100_000,
+            market = build_market(
+                market_id,
                 min_notional_units=1_000_000,
                 index_stale_ms=3_600_000,
                 max_open_interest_lots=10_000_000,

@@ -19,7 +19,6 @@ from accounts.access.refusals import refusals
 from accounts.models import User
 from ledger.models import Posting
 from ledger.services import deposit
-from markets.models import Market
 from markets.rules import forget_markets
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.snapshot import EngineSnapshot
@@ -45,6 +44,7 @@ from persistence.reading import persist_market
 from persistence.reconciliation import wallet_differences
 from persistence.recovery.engine_rows import engine_snapshot_of_rows
 from persistence.recovery.starting_points import ensure_starting_point
+from tests.builders.markets import build_market
 from tests.ledger.candle_rows import differences_of_candles
 from tests.patience import PATIENCE_S
 from trading.commands import resend
@@ -107,12 +107,8 @@ class Exchange:
         return self.engines[-1]
 
     def open(self) -> None:
-        market = Market(
-            id=MARKET,
-            base_asset="BTC",
-            tick_size=Decimal("0.1"),
-            lot_size=Decimal("0.001"),
-            max_size_lots=100_000,
+        market = build_market(
+            MARKET,
             min_notional_units=1_000_000,
             index_stale_ms=3_600_000,
             max_open_interest_lots=10_000_000,

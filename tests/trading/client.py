@@ -4,7 +4,6 @@ import itertools
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from matching.messages.codec import decode_command
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticker_key
 from matching.messages.vocabulary import MarketState
+from tests.builders.markets import build_market
 from trading import services
 from trading.http.limits import forget_limits
 
@@ -107,16 +107,9 @@ def make_trader(funds_units: int = 10_000_000_000) -> Trader:
 
 
 def make_market(market_id: str = "BTC-PERP") -> Market:
-    market = Market(
-        id=market_id,
-        base_asset=market_id.split("-", maxsplit=1)[0],
-        tick_size=Decimal("0.1"),
-        lot_size=Decimal("0.001"),
-        min_size_lots=2,
-        max_size_lots=100_000,
-        min_notional_units=60_000_000,
-        max_open_interest_lots=1_000_000,
-        liquidation_fee_ppm=1_000,
+    """Configured; not yet applied by an engine."""
+    market = build_market(
+        market_id, min_size_lots=2, min_notional_units=60_000_000, liquidation_fee_ppm=1_000
     )
     services.configure_market(market, by=None, tiers=make_tiers())
     return market

@@ -1,4 +1,5 @@
-"""The servers that tests run against: one PostgreSQL and one Redis, until the process ends.
+"""The servers that tests and benchmarks run against: one PostgreSQL and one Redis, until the
+process ends.
 
 Nothing is started for a server named by DATABASE_URL or REDIS_URL; what is started is named there
 for this process and its children.
@@ -15,9 +16,13 @@ from exchange_site.embedded.child import Child
 from exchange_site.embedded.ports import free_port
 
 
-def start_servers() -> None:
-    """In the process that others inherit their environment from."""
-    folder = Path(tempfile.mkdtemp(prefix="exchange-tests-"))
+def start_servers(purpose: str = "tests", *, durable: bool = False) -> None:
+    """In the process that others inherit their environment from.
+
+    Durable ones keep what was committed, as in production, and have the exchange's own database;
+    the others are quicker, and Django makes a test database on them.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"exchange-{purpose}-"))
     folder.chmod(0o755)
     children: list[Child] = []
 
@@ -30,12 +35,14 @@ def start_servers() -> None:
     (folder / "static").mkdir()
     os.environ["EXCHANGE_DATA"] = str(folder)
     if "DATABASE_URL" not in os.environ:
-        database = postgres.prepare(folder / "postgres", port=free_port(), durable=False)
+        database = postgres.prepare(folder / "postgres", port=free_port(), durable=durable)
         children.append(Child(database, log=folder / "postgres.log", user=database.user))
         children[-1].wait_ready()
+        if durable:
+            database.make_database()
         os.environ["DATABASE_URL"] = database.url()
     if "REDIS_URL" not in os.environ:
-        store = redis_server.prepare(folder / "redis", port=free_port(), durable=False)
+        store = redis_server.prepare(folder / "redis", port=free_port(), durable=durable)
         children.append(Child(store, log=folder / "redis.log"))
         children[-1].wait_ready()
         os.environ["REDIS_URL"] = store.url()
