@@ -15,6 +15,7 @@ from django.db.models.lookups import StartsWith
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import services
 from accounts.access import sessions
@@ -70,6 +71,9 @@ class _QuickChoices(BaseAdmin):
 class UserAdmin(_QuickChoices, _UserAdmin):
     """Suspending goes through its action, which also ends what the user is signed in to."""
 
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
     list_display = ("id", "username", "status", "joined", "last_seen")
     list_display_links = ("id", "username")
     list_filter = ("is_active", "is_staff", "groups")

@@ -1,10 +1,18 @@
-"""The operators' console: Django's admin with a dashboard, and the status page."""
+"""The operators' console: Django's admin in unfold's look, with pages of its own.
 
+Unfold's scripts (Alpine) compile what stands in its templates' attributes and set styles of
+elements, so that pages of the console, and no others, allow that. No page anywhere has a script or
+a style sheet within the page.
+"""
+
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.contrib.admin import AdminSite
+from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
+from csp.decorators import csp_update
+from django.conf import settings
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
@@ -13,9 +21,19 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
+from console.navigation import sidebar
+from console.search import SearchView
+
+if TYPE_CHECKING:  # unfold has no types
+    from django.contrib.admin import AdminSite
+else:
+    from unfold.sites import UnfoldAdminSite as AdminSite
+
 REFRESH_S = 3
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
+AnyView = Callable[..., HttpResponseBase]
 _APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
+_policy = csp_update({"script-src": [UNSAFE_EVAL], "style-src-attr": [UNSAFE_INLINE]})
 
 
 class _DeclaredAutocomplete(AutocompleteJsonView):
@@ -32,8 +50,6 @@ class _DeclaredAutocomplete(AutocompleteJsonView):
 
 
 class ExchangeAdminSite(AdminSite):
-    site_header = "Exchange"
-    site_title = "Exchange"
     index_title = "Operations"
     site_url = "/docs"
 
@@ -50,7 +66,25 @@ class ExchangeAdminSite(AdminSite):
         from accounts.staff.sign_in import StaffSignInForm  # as in `_snapshot`
 
         self.login_form = StaffSignInForm
-        return _asking_to_wait(super().login(request, extra_context))
+        return _asking_to_wait(_policy(super().login)(request, extra_context))
+
+    def admin_view(self, view: AnyView, cacheable: bool = False) -> AnyView:
+        return super().admin_view(_policy(view), cacheable)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Colours are in the style sheet: unfold would write them into every page."""
+        return {**super().each_context(request), "colors": None}
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        return sidebar(self, request)
+
+    def search(
+        self,
+        request: HttpRequest,
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002  unfold passes it
+    ) -> HttpResponseBase:
+        """Unfold's own asks every table for what contains the words, and keeps what it found."""
+        return SearchView.as_view(site=self)(request)
 
     def password_change(  # type: ignore[override]  # a redirect is no template's
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -99,6 +133,11 @@ class ExchangeAdminSite(AdminSite):
         response = TemplateResponse(request, template, context)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def environment(_request: HttpRequest) -> list[str] | None:
+    """What the header says of where one is: nothing, where it is about real money."""
+    return ["Demo", "warning"] if settings.DEMO else None
 
 
 def _asking_to_wait(response: AnyResponse) -> AnyResponse:

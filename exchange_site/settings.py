@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -33,9 +34,11 @@ ROOT_URLCONF = "exchange_site.urls"
 WSGI_APPLICATION = "exchange_site.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_REDIRECT_URL = "admin:index"  # who signs in to a page: an operator
 APPEND_SLASH = True  # the admin's habit; the API's paths are matched as they are
 
 INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",  # before the admin: its templates win
     "console.apps.ConsoleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -101,6 +104,21 @@ CONTENT_SECURITY_POLICY = {
 PERMISSIONS_POLICY: dict[str, list[str]] = {
     feature: []
     for feature in ("camera", "geolocation", "microphone", "payment", "usb", "display-capture")
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Exchange",
+    "SITE_HEADER": "Exchange",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "SIDEBAR": {"show_search": True, "command_search": True},
+    "ENVIRONMENT": "console.site.environment",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("common/icon.svg")}
+    ],
+    "STYLES": [lambda _: static("common/admin.css")],
+    "SCRIPTS": [lambda _: static("console/console.js")],
 }
 
 TEMPLATES = [

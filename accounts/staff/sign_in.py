@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
 from accounts.models import SignInFailure
 from accounts.throttles import FREE_STAFF_GUESSES, Guesses, address_of
@@ -22,7 +22,7 @@ NAME_LENGTH_MAX = 64
 log = structlog.get_logger(__name__)
 
 
-class StaffSignInForm(AdminAuthenticationForm):
+class StaffSignInForm(AuthenticationForm):
     """``wait_s``: how long until it may be tried again; 0 where it was tried."""
 
     wait_s = 0
@@ -43,7 +43,7 @@ class StaffSignInForm(AdminAuthenticationForm):
         return cleaned
 
 
-class StaffPasswordForm(AdminPasswordChangeForm):
+class StaffPasswordForm(AdminOwnPasswordChangeForm):
     """An operator's new password. Whoever got hold of the cookie doesn't know the old one, and
     guesses at it wait as they do at the door."""
 

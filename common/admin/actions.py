@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 
 from common.admin.base import BaseAdmin
 from common.admin.record_urls import url_of
+from common.admin.widgets import dress
 from common.errors import DomainError
 
 ROWS_MAX = 500
@@ -90,6 +91,8 @@ def _ask(
     consequence: str,
     form: forms.Form | None = None,
 ) -> TemplateResponse:
+    if form is not None:
+        dress(form.fields.values())
     context = {
         **model_admin.admin_site.each_context(request),
         "title": question,

@@ -29,7 +29,8 @@ from common.admin.changes import NOTHING, SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
 from common.admin.record_urls import list_url, url_of
-from common.admin.rows import escaped
+from common.admin.rows import cell_start, escaped
+from common.admin.widgets import dress
 
 USERS_OF_SEARCH_MAX = 20
 TABLE_ROWS_MAX = 100
@@ -108,11 +109,13 @@ class Table:
 
     def body(self) -> SafeString:
         """The rows in HTML, many times sooner than a template would loop over all cells."""
-        return mark_safe("\n".join(_row(cells) for cells in self.rows))  # noqa: S308  escaped there
+        starts = [cell_start(column) for column in self.columns]
+        return mark_safe("\n".join(_row(starts, cells) for cells in self.rows))  # noqa: S308
 
 
-def _row(cells: Iterable[Cell]) -> str:
-    return f"<tr>{''.join(f'<td>{escaped(cell)}</td>' for cell in cells)}</tr>"
+def _row(starts: Sequence[str], cells: Iterable[Cell]) -> str:
+    shown = zip(starts, cells, strict=True)
+    return f"<tr>{''.join(f'{start}{escaped(cell)}</td>' for start, cell in shown)}</tr>"
 
 
 Contribution = Callable[[Any], Table]
@@ -155,9 +158,6 @@ class BaseAdmin(SaysChanges):
     search_texts: Sequence[str] = ()
     search_users: Sequence[str] = ()
 
-    class Media:
-        css = {"all": ("common/admin.css",)}
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
@@ -197,6 +197,13 @@ class BaseAdmin(SaysChanges):
             obj,
         )
 
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        dress(form.base_fields.values())
+        return form
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """What a list shows of related rows, a record shows, too: joined, not asked one by one."""
         rows, joined = super().get_queryset(request), self.list_select_related
@@ -217,10 +224,13 @@ class BaseAdmin(SaysChanges):
         own = (*self.search_ids, *self.search_texts, *self.search_users)
         return own or super().get_search_fields(request)
 
+    def walks_searches(self) -> bool:
+        return bool(self.search_ids or self.search_texts or self.search_users)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if not (self.search_ids or self.search_texts or self.search_users):
+        if not self.walks_searches():
             return super().get_search_results(request, queryset, search_term)
         if not search_term.strip():
             return queryset, False

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 
 from common.decimals import text
 
-if TYPE_CHECKING:  # generic to the type checker alone
+if TYPE_CHECKING:  # generic to the type checker alone, to which unfold is unknown
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
-    AnyModelAdmin = admin.ModelAdmin
+    from unfold.admin import ModelAdmin as AnyModelAdmin
 
 NOTHING = "–"
 _PER_CENT = ", %"

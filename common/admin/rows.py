@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.utils import display_for_field, display_for_value
+from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import DateField, Field, ForeignKey, Model, TimeField
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
+from unfold.templatetags.unfold_list import result_headers
 
 if TYPE_CHECKING:  # generic to the type checker alone
     AnyField = Field[Any, Any]
@@ -29,6 +30,15 @@ _NOT_BROKEN = (DateField, TimeField, ForeignKey)
 def escaped(cell: object) -> str:
     """As Django's `conditional_escape`, without its search for lazy translations."""
     return cell if isinstance(cell, SafeString) else escape(str(cell))
+
+
+def cell_start(name: str, css: str = "") -> str:
+    """A cell that names its column, as it must where a row is shown as a card."""
+    return (
+        f'<td class="{css}" data-label="{escaped(name)}">'
+        if css
+        else (f'<td data-label="{escaped(name)}">')
+    )
 
 
 class QuickRows(ChangeList):
@@ -53,7 +63,12 @@ class QuickRows(ChangeList):
                 yield self._linked(tag, css, show)
                 tag = "td"  # one heads its row
             else:
-                yield _plain(css, show)
+                yield _plain(self._label(name), css, show)
+
+    def _label(self, name: str) -> str:
+        if name == "action_checkbox":
+            return ""
+        return capfirst(str(label_for_field(name, self.model, self.model_admin)))
 
     def _field(self, field: AnyField) -> Callable[[Model], Any]:
         name, empty = field.name, self.model_admin.get_empty_value_display()
@@ -84,8 +99,8 @@ class QuickRows(ChangeList):
         return str(add_preserved_filters(context, url)).removeprefix(url)
 
 
-def _plain(css: str, show: Callable[[Model], Any]) -> Cell:
-    start = f'<td class="{css}">'
+def _plain(label: str, css: str, show: Callable[[Model], Any]) -> Cell:
+    start = cell_start(label, css)
     return lambda row: f"{start}{escaped(show(row))}</td>"
 
 

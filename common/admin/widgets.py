@@ -1,11 +1,31 @@
 """Form controls of the admin."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
+
+_LOOKS: tuple[tuple[type[forms.Widget], list[str]], ...] = (
+    (forms.CheckboxInput, CHECKBOX_CLASSES),
+    (forms.Textarea, TEXTAREA_CLASSES),
+    (forms.Select, SELECT_CLASSES),
+    (forms.TextInput, INPUT_CLASSES),
+)
+
+
+def dress(fields: Iterable[forms.Field]) -> None:
+    """Gives controls that a form declares itself the look of those unfold makes from a model."""
+    for field in fields:
+        attrs = field.widget.attrs
+        for kind, classes in _LOOKS:
+            if isinstance(field.widget, kind) and "class" not in attrs:
+                attrs["class"] = " ".join(classes)
+                break
 
 
 class ManyOfMany(FilteredSelectMultiple):

@@ -71,6 +71,6 @@ def test_wide_lists_fit_a_laptop(watched: Watched, scheme: Literal["light", "dar
     watched.visit(list_url(Order, ""))
     page.locator("input.action-select").nth(0).check()
     page.locator("select[name=action]").select_option("cancel_selected")
-    page.get_by_role("button", name="Go").click()
+    page.get_by_role("button", name="Run").click()
     page.get_by_role("heading", name="Cancel these orders?").wait_for()
     assert page.evaluate(CLIPPED) == []

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from common.admin.base import RecordAdmin, shown
+from common.admin.widgets import dress
 from common.errors import DomainError
 from markets import conversions
 from markets.display import market_column, money, money_column, percent, plain_percent, rate_column
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # generic to the type checker alone
 else:
     _ModelForm = forms.ModelForm
     _FormSet = forms.BaseInlineFormSet
-    _Inline = admin.TabularInline
+    from unfold.admin import TabularInline as _Inline
 
 TIERS_MAX = 32
 
@@ -58,6 +59,7 @@ class TierForm(_ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        dress(self.fields.values())
         if self.instance.pk:
             self.initial["floor"] = Decimal(conversions.units_text(self.instance.floor_units))
             self.initial["maintenance_percent"] = plain_percent(self.instance.maintenance_ppm)

@@ -1,0 +1,131 @@
+"""The way around the console: by what an operator has to do, not by app.
+
+An item is a page of the console (a name of a url) or the list of a model; it is there for those who
+may open it. Where one is open, its item is marked.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+@dataclass(frozen=True)
+class Item:
+    """``target``: the name of a url of the site, or a model as in "trading.Order". ``query`` goes
+    to the list as it is."""
+
+    title: str
+    target: str
+    icon: str
+    query: str = ""
+
+
+JOBS: dict[str, tuple[Item, ...]] = {
+    "Today": (
+        Item("Overview", "index", "dashboard"),
+        Item("Status", "status", "monitor_heart"),
+    ),
+    "Markets": (
+        Item("Markets", "markets.Market", "storefront"),
+        Item("Market states", "markets.MarketStatus", "swap_vert"),
+        Item("Price sources", "prices.PriceSource", "sensors"),
+        Item("Funding", "trading.FundingSettlement", "percent"),
+        Item("Settlements", "trading.Settlement", "flag"),
+    ),
+    "Traders": (
+        Item("Traders", "accounts.User", "group"),
+        Item("Sessions", "accounts.Session", "devices"),
+        Item("Orders", "trading.Order", "receipt_long"),
+        Item("Fills", "trading.Fill", "handshake"),
+        Item("Fee tiers", "trading.FeeTier", "sell"),
+        Item("Traders' tiers", "trading.UserFeeTier", "loyalty"),
+        Item("Leverage chosen", "trading.TraderLeverage", "speed"),
+        Item("Cancel countdowns", "trading.Countdown", "timer"),
+    ),
+    "Risk": (
+        Item("Positions", "trading.Position", "stacked_line_chart"),
+        Item("Closed positions", "trading.PositionLife", "history"),
+        Item("Liquidations", "trading.Liquidation", "gavel"),
+        Item("Leverage tiers", "markets.LeverageTier", "stairs"),
+    ),
+    "Money": (
+        Item("Deposits", "ledger.Deposit", "savings"),
+        Item("Insurance top-ups", "trading.InsuranceTopUp", "shield"),
+        Item("Wallets", "ledger.Wallet", "account_balance_wallet"),
+        Item("Journal", "ledger.JournalEntry", "menu_book"),
+        Item("Postings", "ledger.Posting", "list_alt"),
+        Item("Accounts", "ledger.Account", "account_balance"),
+        Item("Funding payments", "trading.FundingPayment", "payments"),
+        Item("Reconciliation", "persistence.ReconcileRun", "balance"),
+    ),
+    "Incidents": (
+        Item("Persistence faults", "persistence.PersistenceFault", "report"),
+        Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),
+        Item("Quarantine", "persistence.QuarantinedEntry", "coronavirus"),
+        Item("Failed sign-ins", "accounts.SignInFailure", "lock_person"),
+    ),
+    "Operators": (
+        Item("Operators", "accounts.User", "badge", "is_staff__exact=1"),
+        Item("Groups", "auth.Group", "groups"),
+        Item("What operators did", "admin.LogEntry", "manage_search"),
+    ),
+    "System": (
+        Item("Commands", "trading.OutboxCommand", "outbox"),
+        Item("Cursors", "persistence.MarketCursor", "bookmark"),
+        Item("Snapshots kept", "persistence.EngineSnapshotArchive", "inventory_2"),
+    ),
+}
+
+
+def sidebar(site: AdminSite, request: HttpRequest) -> list[dict[str, Any]]:
+    """As unfold's templates read it; a job of which one may see nothing is left out."""
+    groups = []
+    for job, items in JOBS.items():
+        shown = [_entry(site, request, item) for item in items if _may(site, request, item)]
+        if shown:
+            groups.append({"title": job, "items": shown})
+    return groups
+
+
+def _entry(site: AdminSite, request: HttpRequest, item: Item) -> dict[str, Any]:
+    path = _path(site, item)
+    return {
+        "title": item.title,
+        "icon": item.icon,
+        "link": f"{path}?{item.query}" if item.query else path,
+        "active": _is_open(request, item, path),
+        "has_permission": True,
+    }
+
+
+def _is_open(request: HttpRequest, item: Item, path: str) -> bool:
+    """A record belongs to its list; of two items on one list, the one whose query is asked."""
+    if "." not in item.target:
+        return request.path == path
+    if not request.path.startswith(path):
+        return False
+    asked = request.META.get("QUERY_STRING", "")
+    queries = {other.query for other in _items_of(item.target)} - {""}
+    return item.query in asked if item.query else not any(query in asked for query in queries)
+
+
+def _items_of(target: str) -> list[Item]:
+    return [item for items in JOBS.values() for item in items if item.target == target]
+
+
+def _may(site: AdminSite, request: HttpRequest, item: Item) -> bool:
+    if "." not in item.target:
+        return True
+    registered = site._registry.get(apps.get_model(item.target))
+    return registered is not None and registered.has_view_permission(request)
+
+
+def _path(site: AdminSite, item: Item) -> str:
+    if "." not in item.target:
+        return reverse(f"{site.name}:{item.target}")
+    meta = apps.get_model(item.target)._meta
+    return reverse(f"{site.name}:{meta.app_label}_{meta.model_name}_changelist")
