@@ -34,7 +34,6 @@ ROOT_URLCONF = "exchange_site.urls"
 WSGI_APPLICATION = "exchange_site.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGIN_REDIRECT_URL = "admin:index"  # who signs in to a page: an operator
 APPEND_SLASH = True  # the admin's habit; the API's paths are matched as they are
 
 INSTALLED_APPS = [

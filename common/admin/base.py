@@ -200,7 +200,7 @@ class BaseAdmin(SaysChanges):
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change=change, **kwargs)
         dress(form.base_fields.values())
         return form
 

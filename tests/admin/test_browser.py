@@ -107,7 +107,7 @@ def test_an_operator_cancels_an_order(watched: Watched) -> None:
     page = watched.page
     page.locator("input.action-select").first.check()
     page.locator("select[name=action]").select_option("cancel_selected")
-    page.get_by_role("button", name="Go").click()
+    page.get_by_role("button", name="Run").click()
     page.get_by_role("heading", name="Cancel these orders?").wait_for()
     page.get_by_role("button", name="Yes").click()
     page.get_by_text("(1 in all)").wait_for()
