@@ -282,14 +282,14 @@ def test_amounts_that_cannot_be_are_refused(
 ) -> None:
     fields = {"confirmed": "yes", "amount": amount, "reason": "why not"}
     page = act(client_of("treasury"), "request_top_up", [market], **fields)
-    assert "errorlist" in page
+    assert "text-red-600" in page
     assert not InsuranceTopUp.objects.exists()
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501])
 def test_a_top_up_needs_a_reason(client_of: ClientOf, market: Market, reason: str) -> None:
     fields = {"confirmed": "yes", "amount": "5", "reason": reason}
-    assert "errorlist" in act(client_of("treasury"), "request_top_up", [market], **fields)
+    assert "text-red-600" in act(client_of("treasury"), "request_top_up", [market], **fields)
     assert not InsuranceTopUp.objects.exists()
 
 

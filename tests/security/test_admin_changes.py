@@ -44,7 +44,7 @@ def fields_of(client: Client, url: str) -> dict[str, str]:
 def save(client: Client, url: str, **changes: str) -> str:
     response = client.post(url, fields_of(client, url) | changes, follow=True)
     assert response.status_code == 200
-    assert "errorlist" not in response.content.decode()
+    assert "text-red-600" not in response.content.decode()
     return response.content.decode()
 
 
