@@ -31,9 +31,10 @@ else:
 
 REFRESH_S = 3
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
-AnyView = Callable[..., HttpResponseBase]
 _APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
-_policy = csp_update({"script-src": [UNSAFE_EVAL], "style-src-attr": [UNSAFE_INLINE]})
+_allowing_unfold: Callable[[Any], Any] = csp_update(
+    {"script-src": [UNSAFE_EVAL], "style-src-attr": [UNSAFE_INLINE]}
+)
 
 
 class _DeclaredAutocomplete(AutocompleteJsonView):
@@ -66,10 +67,11 @@ class ExchangeAdminSite(AdminSite):
         from accounts.staff.sign_in import StaffSignInForm  # as in `_snapshot`
 
         self.login_form = StaffSignInForm
-        return _asking_to_wait(_policy(super().login)(request, extra_context))
+        response: HttpResponse = _allowing_unfold(super().login)(request, extra_context)
+        return _asking_to_wait(response)
 
-    def admin_view(self, view: AnyView, cacheable: bool = False) -> AnyView:
-        return super().admin_view(_policy(view), cacheable)
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        return super().admin_view(_allowing_unfold(view), cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Colours are in the style sheet: unfold would write them into every page."""

@@ -25,7 +25,7 @@ def main(site: str, username: str, password: str) -> None:
         page.goto(f"{site}/admin/login/?next=/admin/status/")
         page.fill("input[name=username]", username)
         page.fill("input[name=password]", password)
-        page.click("input[type=submit]")
+        page.press("input[name=password]", "Enter")
         page.wait_for_load_state("networkidle")
         _take(page, "status")
         page.goto(f"{site}/admin/trading/order/")

@@ -7,15 +7,21 @@ a line alone, so that nobody fills the table.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
 from accounts.models import SignInFailure
 from accounts.throttles import FREE_STAFF_GUESSES, Guesses, address_of
+
+if TYPE_CHECKING:  # unfold has no types
+    from django.contrib.admin.forms import AdminAuthenticationForm as AuthenticationForm
+    from django.contrib.admin.forms import AdminPasswordChangeForm
+else:
+    from unfold.forms import AdminOwnPasswordChangeForm as AdminPasswordChangeForm
+    from unfold.forms import AuthenticationForm
 
 NAME_LENGTH_MAX = 64
 
@@ -43,7 +49,7 @@ class StaffSignInForm(AuthenticationForm):
         return cleaned
 
 
-class StaffPasswordForm(AdminOwnPasswordChangeForm):
+class StaffPasswordForm(AdminPasswordChangeForm):
     """An operator's new password. Whoever got hold of the cookie doesn't know the old one, and
     guesses at it wait as they do at the door."""
 

@@ -45,7 +45,7 @@ class QuickRows(ChangeList):
     """What the template reads: ``headers`` and ``rows_in_html``."""
 
     def headers(self) -> Iterator[dict[str, Any]]:
-        return result_headers(self)
+        yield from result_headers(self)
 
     def rows_in_html(self) -> SafeString:
         cells = list(self._cells())

@@ -153,7 +153,7 @@ class UserFeeTierAdmin(_MayDelete):
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         made = super().get_form(request, *args, **kwargs)
-        made.operator = operator_of(request)  # type: ignore[attr-defined]
+        made.operator = operator_of(request)
         return made
 
     def save_model(self, request: HttpRequest, obj: UserFeeTier, form: Any, change: bool) -> None:
