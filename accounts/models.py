@@ -31,6 +31,7 @@ class User(AbstractUser):
         indexes = [
             models.Index(fields=["id"], condition=Q(is_active=False), name="user_suspended"),
             models.Index(fields=["id"], condition=Q(is_staff=True), name="user_operator"),
+            models.Index(fields=["date_joined"], name="user_joined"),
             # Names by their beginning, whatever the database's collation.
             models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]

@@ -185,6 +185,40 @@ class Posting(models.Model):
         return f"Posting {self.pk}"
 
 
+# Sums of the journal are kept for intervals this long, from the epoch on.
+FLOW_INTERVALS_MS = (60_000, 3_600_000)
+
+
+class AccountFlow(models.Model):
+    """What an account of the exchange (fees, an insurance fund, deposits, withdrawals) gained within
+    an interval, by why money moved: a sum of postings.
+
+    A trigger adds to it as postings are inserted, so that both are there or neither. What is asked
+    of days and weeks reads these rows, however long the journal is. ``market`` is the entry's.
+    """
+
+    interval_ms = models.IntegerField()
+    start_ms = models.BigIntegerField()
+    market = models.ForeignKey(
+        Market, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    account_kind = models.CharField(max_length=16)
+    entry_kind = models.CharField(max_length=16)
+    amount_units = models.DecimalField(max_digits=40, decimal_places=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["interval_ms", "start_ms", "market", "account_kind", "entry_kind"],
+                nulls_distinct=False,
+                name="account_flow_once_per_interval",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_kind} by {self.entry_kind} from {self.start_ms}"
+
+
 class DepositStatus(StrEnum):
     REQUESTED = "requested"
     APPROVED = "approved"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from common.postgres.columns import numbers
 from matching.messages.events import OutputEntry
 from persistence.projection.batch import Batch
+from persistence.writing.active_traders import insert_active_traders
 from persistence.writing.candles import upsert_candles
 from persistence.writing.cursor import advance_cursor
 from persistence.writing.journal import add_to_wallets, insert_journal, load_keys
@@ -53,6 +54,7 @@ def write(
     keys = load_keys(cursor, batch)
     statements = Statements()
     insert_fills(statements, batch)
+    insert_active_traders(statements, batch.market_id, batch.fills)
     upsert_candles(statements, batch.market_id, batch.trade_figures)
     insert_journal(statements, batch, keys)
     update_orders(statements, batch)

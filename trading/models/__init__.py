@@ -5,6 +5,7 @@ by `ledger` alone.
 Units as in `matching.messages`: ticks, lots, money in millionths.
 """
 
+from trading.models.active_trader import ActiveTrader
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
@@ -23,6 +24,7 @@ __all__ = [
     "CANDLE_INTERVALS_MS",
     "LIVE_STATUSES",
     "MARKET_COMMANDS",
+    "ActiveTrader",
     "Candle",
     "Countdown",
     "FeeTier",

@@ -100,6 +100,7 @@ class Liquidation(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="liquidation_of_user"),
             models.Index(fields=["market", "-id"], name="liquidation_of_market"),
+            models.Index(fields=["market", "liquidated_at"], name="liquidation_in_time"),
         ]
 
     def __str__(self) -> str:
