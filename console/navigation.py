@@ -26,7 +26,7 @@ class Item:
 
 JOBS: dict[str, tuple[Item, ...]] = {
     "Today": (
-        Item("Overview", "index", "dashboard"),
+        Item("Today", "index", "dashboard"),
         Item("Status", "status", "monitor_heart"),
     ),
     "Markets": (

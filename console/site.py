@@ -51,7 +51,7 @@ class _DeclaredAutocomplete(AutocompleteJsonView):
 
 
 class ExchangeAdminSite(AdminSite):
-    index_title = "Operations"
+    index_title = "Today"
     site_url = "/docs"
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -108,13 +108,20 @@ class ExchangeAdminSite(AdminSite):
         return _DeclaredAutocomplete.as_view(admin_site=self)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        own = path("status/", self.admin_view(self.status_view), name="status")
-        return [own, *super().get_urls()]
+        from console.today.views import series_view  # as in `_snapshot`
+
+        own = [
+            path("status/", self.admin_view(self.status_view), name="status"),
+            path("today/series/", self.admin_view(series_view), name="today-series"),
+        ]
+        return [*own, *super().get_urls()]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        context = {"status": _snapshot(), **(extra_context or {})}
+        from console.today.views import today_context  # as in `_snapshot`
+
+        context = {"status": _snapshot(), **today_context(request), **(extra_context or {})}
         return super().index(request, context)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

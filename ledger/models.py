@@ -190,8 +190,8 @@ FLOW_INTERVALS_MS = (60_000, 3_600_000)
 
 
 class AccountFlow(models.Model):
-    """What an account of the exchange (fees, an insurance fund, deposits, withdrawals) gained within
-    an interval, by why money moved: a sum of postings.
+    """What an account of the exchange (fees, an insurance fund, deposits, withdrawals) gained
+    within an interval, by why money moved: a sum of postings.
 
     A trigger adds to it as postings are inserted, so that both are there or neither. What is asked
     of days and weeks reads these rows, however long the journal is. ``market`` is the entry's.

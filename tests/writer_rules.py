@@ -12,6 +12,7 @@ ENGINE_ROWS = (
     "Order",
     "Fill",
     "Candle",
+    "ActiveTrader",
     "Position",
     "MarketStatus",
     "Liquidation",

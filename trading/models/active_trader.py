@@ -8,9 +8,7 @@ class ActiveTrader(models.Model):
     """That somebody's order filled in a market on a day, by UTC: written as fills are persisted."""
 
     pk = models.CompositePrimaryKey("market", "day", "user")
-    market = models.ForeignKey(
-        Market, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
     day = models.DateField()
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -1,0 +1,11 @@
+import pytest
+
+from tests.admin.conftest import client_of, operator
+from tests.ledger.conftest import session, world
+
+__all__ = ["client_of", "operator", "session", "world"]
+
+
+@pytest.fixture(autouse=True)
+def _redis(redis_db: object) -> None:
+    """Pages show what is in Redis."""

@@ -1,0 +1,132 @@
+"""Today's figures: equal to what a naive sum over the journal and the fills gives."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from console.today.figures import figures_of
+from console.today.ranges import RANGES, range_named
+from ledger import services
+from ledger.models import FLOW_INTERVALS_MS, AccountFlow, Posting
+from matching.messages.vocabulary import Role
+from persistence.reading import persist_market
+from tests.ledger.world import World, make_user
+from trading.models import ActiveTrader, Fill
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEPOSIT_UNITS = 1_234_567_890
+
+
+def naive_flows() -> Counter[tuple[int, int, str | None, str, str]]:
+    sums: Counter[tuple[int, int, str | None, str, str]] = Counter()
+    rows = Posting.objects.filter(account__user__isnull=True).exclude(account__kind="clearing")
+    for row in rows.select_related("account", "entry"):
+        moment_ms = int(row.entry.created_at.timestamp() * 1_000)
+        for interval_ms in FLOW_INTERVALS_MS:
+            start_ms = moment_ms // interval_ms * interval_ms
+            market, kinds = row.entry.market_id, (row.account.kind, row.entry.kind)
+            sums[(interval_ms, start_ms, market, *kinds)] += row.amount_units
+    return sums
+
+
+def kept_flows() -> Counter[tuple[int, int, str | None, str, str]]:
+    return Counter(
+        {
+            (f.interval_ms, f.start_ms, f.market_id, f.account_kind, f.entry_kind): int(
+                f.amount_units
+            )
+            for f in AccountFlow.objects.all()
+        }
+    )
+
+
+def traded(session: World) -> int:
+    """The session that was computed by hand, with its fees; the moment of its last fill."""
+    session.publish()
+    persist_market(session.market_id)
+    services.deposit(session.alice.pk, DEPOSIT_UNITS, approved=True)
+    last = Fill.objects.latest("executed_at").executed_at
+    return int(last.timestamp() * 1_000)
+
+
+def test_flows_are_sums_of_the_journal(session: World) -> None:
+    traded(session)
+    assert kept_flows() == naive_flows()
+    assert sum(kept_flows().values()) != 0
+
+
+def test_a_deposit_that_is_rolled_back_flows_nowhere(session: World) -> None:
+    before = kept_flows()
+    with pytest.raises(RuntimeError):
+        _deposit_and_fail(make_user("dora", deposit_units=0))
+    assert kept_flows() == before
+
+
+def _deposit_and_fail(user: User) -> None:
+    from django.db import transaction
+
+    with transaction.atomic():
+        services.deposit(user.pk, DEPOSIT_UNITS, approved=True)
+        raise RuntimeError("the connection is lost")
+
+
+@pytest.mark.parametrize("name", list(RANGES))
+def test_figures_are_those_of_fills_and_postings(session: World, name: str) -> None:
+    now_ms = traded(session)
+    figures = figures_of(RANGES[name], now_ms)
+    takers = Fill.objects.filter(role=Role.TAKER)
+    per_lot = session.market.units_per_tick_lot
+    assert figures.trades == takers.count() > 0
+    assert figures.volume_units == sum(f.price_ticks * f.size_lots * per_lot for f in takers)
+    assert figures.volume_units == sum(figures.volume_series)
+    assert figures.fees_units == sum(f.fee_units for f in Fill.objects.all())
+    assert figures.active_traders == Fill.objects.values("user").distinct().count()
+
+
+def test_traders_are_active_on_the_days_of_their_fills(session: World) -> None:
+    traded(session)
+    days = {(f.market_id, f.executed_at.date(), f.user_id) for f in Fill.objects.all()}
+    kept = set(ActiveTrader.objects.values_list("market_id", "day", "user_id"))
+    assert kept == days
+
+
+def test_a_batch_that_comes_twice_is_counted_once(session: World) -> None:
+    traded(session)
+    before = kept_flows()
+    assert persist_market(session.market_id) is not None
+    assert kept_flows() == before
+
+
+def test_points_cover_the_range_and_end_with_now() -> None:
+    now_ms = 1_767_326_399_999
+    for found in RANGES.values():
+        points = found.points(now_ms)
+        assert points[-1] <= now_ms < points[-1] + found.point_ms
+        assert len(points) * found.point_ms == found.length_ms
+    assert range_named("'; --") is RANGES["1d"]
+
+
+@pytest.mark.parametrize("group", ["viewer", "support", "risk", "treasury", "superuser"])
+def test_every_group_sees_today(
+    client_of: Callable[[str], Client], session: World, group: str
+) -> None:
+    traded(session)
+    client = client_of(group)
+    page = client.get("/admin/?range=7d").content.decode()
+    assert 'aria-current="true">7d' in page
+    assert "Open interest" in page
+    answer = client.get("/admin/today/series/?range=7d").json()
+    assert len(answer["at"]) == len(answer["series"]["Volume"]) == len(answer["series"]["Fees"])
+    assert client.get("/admin/?range=%27%3B--").status_code == 200
+
+
+def test_strangers_and_traders_see_no_figures(session: World) -> None:
+    stranger, trader = Client(), Client()
+    trader.force_login(session.alice)
+    for client in (stranger, trader):
+        for path in ("/admin/", "/admin/today/series/"):
+            assert client.get(path).status_code == 302
