@@ -10,7 +10,6 @@ from typing import NamedTuple
 from common.postgres.columns import numbers
 from matching.messages.events import OutputEntry
 from persistence.projection.batch import Batch
-from persistence.writing.active_traders import insert_active_traders
 from persistence.writing.candles import upsert_candles
 from persistence.writing.cursor import advance_cursor
 from persistence.writing.journal import add_to_wallets, insert_journal, load_keys
@@ -18,7 +17,11 @@ from persistence.writing.lives import write_lives
 from persistence.writing.orders import update_orders
 from persistence.writing.outcomes import write_perpetual_rows
 from persistence.writing.pipeline import Cursor, Statements
-from persistence.writing.positions import insert_fills, upsert_positions
+from persistence.writing.positions import (
+    insert_active_traders,
+    insert_fills,
+    upsert_positions,
+)
 from persistence.writing.status import upsert_status
 from persistence.writing.trigger_holds import grant_holds
 
@@ -54,7 +57,7 @@ def write(
     keys = load_keys(cursor, batch)
     statements = Statements()
     insert_fills(statements, batch)
-    insert_active_traders(statements, batch.market_id, batch.fills)
+    insert_active_traders(statements, batch)
     upsert_candles(statements, batch.market_id, batch.trade_figures)
     insert_journal(statements, batch, keys)
     update_orders(statements, batch)

@@ -30,6 +30,12 @@ UPSERT_POSITIONS = """
            realized_pnl_units = p.realized_pnl_units + excluded.realized_pnl_units,
            leverage = excluded.leverage, updated_at = excluded.updated_at
 """
+DATE_LENGTH = len("2026-11-28")  # what a moment in UTC begins with
+INSERT_ACTIVE_TRADERS = """
+    INSERT INTO trading_activetrader (market_id, day, user_id)
+    SELECT %s, v.* FROM unnest(%s::date[], %s::bigint[]) AS v
+        ON CONFLICT DO NOTHING
+"""
 
 
 def insert_fills(statements: Statements, batch: Batch) -> None:
@@ -52,6 +58,14 @@ def insert_fills(statements: Statements, batch: Batch) -> None:
         words(row.executed_at for row in fills),
     )
     statements.add(INSERT_FILLS, (batch.market_id, *values))
+
+
+def insert_active_traders(statements: Statements, batch: Batch) -> None:
+    """Who traded on which day: of a trader, a day and a market Postgres knows once."""
+    active = sorted({(row.executed_at[:DATE_LENGTH], row.user_id) for row in batch.fills})
+    if active:
+        days, users = zip(*active, strict=True)
+        statements.add(INSERT_ACTIVE_TRADERS, (batch.market_id, words(days), numbers(users)))
 
 
 def upsert_positions(statements: Statements, batch: Batch) -> None:

@@ -236,7 +236,8 @@ def test_money_of_another_stays(watched: redis.Redis) -> None:
         deposit(alice.pk, 7, approved=True)
     nobody_else_changed(found, users={alice.pk})
     assert found.tables == {
-        "ledger_deposit", "ledger_journalentry", "ledger_posting", "ledger_wallet",
+        "ledger_accountflow", "ledger_deposit", "ledger_journalentry", "ledger_posting",
+        "ledger_wallet",
     }  # fmt: skip
     with changes() as found:
         approve_deposit(Deposit.objects.get(user=alice, idempotency_key="key").pk, operator.pk)
