@@ -82,8 +82,8 @@ def figures_of(time_range: TimeRange, now_ms: int) -> Figures:
         market.pk: MarketFigures(market, volume_series=[0] * len(points))
         for market in Market.objects.order_by("id")
     }
-    _add_volumes(markets, time_range, place)
-    flows = _flows(time_range, points[0])
+    _add_volumes(markets, time_range, place, now_ms)
+    flows = _flows(time_range, points[0], now_ms)
     fees = [0] * len(points)
     for (market_id, start_ms, kind, _), units in flows.items():
         if kind == AccountKind.FEES:
@@ -109,9 +109,9 @@ def figures_of(time_range: TimeRange, now_ms: int) -> Figures:
 FlowKey = tuple[str | None, int, str, str]  # market, start, kind of account, kind of entry
 
 
-def _flows(time_range: TimeRange, start_ms: int) -> dict[FlowKey, int]:
+def _flows(time_range: TimeRange, start_ms: int, now_ms: int) -> dict[FlowKey, int]:
     rows = AccountFlow.objects.filter(
-        interval_ms=time_range.interval_ms, start_ms__gte=start_ms
+        interval_ms=time_range.interval_ms, start_ms__range=(start_ms, now_ms)
     ).values_list("market_id", "start_ms", "account_kind", "entry_kind", "amount_units")
     return {(market, start, kind, entry): int(units) for market, start, kind, entry, units in rows}
 
@@ -126,12 +126,12 @@ def _of_kind(flows: dict[FlowKey, int], kind: AccountKind) -> int:
 
 
 def _add_volumes(
-    markets: dict[str, MarketFigures], time_range: TimeRange, place: dict[int, int]
+    markets: dict[str, MarketFigures], time_range: TimeRange, place: dict[int, int], now_ms: int
 ) -> None:
     rows = Candle.objects.filter(
         market__in=list(markets),
         interval_ms=time_range.interval_ms,
-        start_ms__gte=min(place),
+        start_ms__range=(min(place), now_ms),  # clocks of machines differ
     ).values_list("market_id", "start_ms", "quote_units", "trade_count")
     for market_id, start_ms, units, trades in rows:
         found = markets[market_id]

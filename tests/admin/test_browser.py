@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import redis
+from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Page, Response, sync_playwright
@@ -25,6 +27,7 @@ from trading.models import (
     Position,
 )
 
+EDITED = (Market, Order, Liquidation, User)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
@@ -90,6 +93,41 @@ def test_lists_records_and_status_show_without_errors(watched: Watched) -> None:
         watched.visit(url_of(model, row.pk))
     watched.visit("/admin/")
     watched.visit("/admin/status/")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_anybody_can_read_and_use_it(
+    live_server: object, monkeypatch: pytest.MonkeyPatch, scheme: Literal["light", "dark"]
+) -> None:
+    """axe finds nothing serious: contrast, names of controls, what a screen reader is told."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    make_world()
+    client = Client()
+    client.force_login(make_user("boss", is_staff=True, is_superuser=True))
+    cookie = client.cookies["sessionid"].value
+    pages = ["/admin/", "/admin/status/", list_url(Order, "")]
+    pages += [url_of(model, model._default_manager.order_by("pk")[0].pk) for model in EDITED]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": str(live_server)}])
+            page = context.new_page()
+            found = [one for path in pages for one in _serious(page, f"{live_server}{path}")]
+            assert found == []
+        finally:
+            connection.close()
+            browser.close()
+
+
+def _serious(page: Page, address: str) -> list[str]:
+    page.goto(address, wait_until="networkidle")
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{address}: {found['id']} {found['nodes'][0]['target']}"
+        for found in violations
+        if found["impact"] in ("serious", "critical")
+    ]
 
 
 def test_the_status_page_refreshes_itself(watched: Watched, redis_db: redis.Redis) -> None:

@@ -60,6 +60,8 @@ class TierForm(_ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         dress(self.fields.values())
+        for field in self.fields.values():  # what heads a column labels no control
+            field.widget.attrs["aria-label"] = field.label
         if self.instance.pk:
             self.initial["floor"] = Decimal(conversions.units_text(self.instance.floor_units))
             self.initial["maintenance_percent"] = plain_percent(self.instance.maintenance_ppm)
