@@ -235,7 +235,7 @@ class Stage:
         from django.db import connection, transaction
         from django.utils import timezone
 
-        from trading.commands.outbox import command_of_order
+        from trading.commands.order_command import command_of_order
         from trading.commands.publisher import publish_commands
         from trading.models import Order
 

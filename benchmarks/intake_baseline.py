@@ -36,7 +36,8 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
 )
-from trading.commands.outbox import NOT_YET, command_of_order, promise_command
+from trading.commands.order_command import command_of_order
+from trading.commands.outbox import NOT_YET, promise_command
 from trading.commands.publisher import publish_committed
 from trading.models import Order, Position, TraderLeverage, UserFeeTier
 from trading.orders.draft import OrderDraft, draft_order

@@ -14,8 +14,10 @@ from matching.messages.streams import (
     Heartbeat,
     dead_letter_stream,
     heartbeat_key,
+    id_order,
     input_stream,
     output_stream,
+    seq_of,
 )
 from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY
 
@@ -134,9 +136,9 @@ def _market_streams(
         input_length=answer[1],
         output_length=answer[2],
         dead_length=answer[3],
-        output_seq=_first_part(newest[0][0]) if newest else 0,
+        output_seq=seq_of(newest[0][0]) if newest else 0,
         input_lag_entries=len(unread),
-        input_lag_ms=max(0, now_ms - _first_part(unread[0])) if unread else 0,
+        input_lag_ms=max(0, now_ms - id_order(unread[0].decode())[0]) if unread else 0,
         output_lag_ms=_age_of_entry(unpersisted[0], now_ms) if unpersisted else 0,
     )
 
@@ -175,10 +177,6 @@ def _age_of_entry(entry: StreamEntry, now_ms: int) -> int:
         return max(0, now_ms - decode_entry(entry[1][ENTRY_FIELD]).time_ms)
     except (KeyError, UndecodableMessage):
         return now_ms  # nothing can persist it: as old as can be
-
-
-def _first_part(stream_id: bytes) -> int:
-    return int(stream_id.split(b"-")[0])
 
 
 def _no_such_stream(error: Exception) -> bool:

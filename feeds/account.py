@@ -35,9 +35,8 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.limits import PPM
-from matching.messages.tiers import margin_ratio_ppm
 from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
+from trading.positions.figures import liquidated_margin_ratio_ppm
 
 
 def accounts_of(entry: OutputEntry) -> set[int]:
@@ -267,7 +266,7 @@ def _own_money(event: Event, scale: Scale) -> dict[str, Any] | None:
 
 def _margin_ratio(event: PositionLiquidated) -> str | None:
     required = event.maintenance_units + event.fee_reserve_units
-    ratio_ppm = margin_ratio_ppm(required * PPM, event.equity_units)
+    ratio_ppm = liquidated_margin_ratio_ppm(required, event.equity_units)
     return None if ratio_ppm is None else units_text(ratio_ppm)
 
 

@@ -19,12 +19,12 @@ from redis.exceptions import RedisError
 from feeds import account, protocol
 from feeds.connection import Connection
 from feeds.labels import ClientOrderIds, Labels, OwnOrder
-from feeds.output import Position, entries, newest_seq, seq_of
+from feeds.output import Position, entries, newest_seq
 from feeds.protocol import FeedError
 from feeds.scale import Scale
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
-from matching.messages.streams import ENTRY_FIELD
+from matching.messages.streams import ENTRY_FIELD, seq_of
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,6 @@ from feeds.output import (
     begin_again,
     fallen_back,
     read,
-    seq_of,
     tails,
 )
 from feeds.protocol import FeedError, Topic, channel_name
@@ -39,6 +38,7 @@ from matching.messages.streams import (
     Depth,
     Ticker,
     depth_key,
+    seq_of,
     ticker_key,
 )
 

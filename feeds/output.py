@@ -27,6 +27,8 @@ from matching.messages.streams import (
     epoch_start,
     newest_id,
     output_stream,
+    seq_of,
+    streams_read,
 )
 
 BLOCK_MS = 500  # a new market waits for at most this
@@ -60,10 +62,6 @@ class Position:
         if epoch_name == self.name or seq <= self.start_seq:
             return True
         return epoch_name is None and seq > self.reused_seq
-
-
-def seq_of(entry_id: bytes) -> int:
-    return int(entry_id.partition(b"-")[0])
 
 
 async def tails(redis: Redis, market_ids: Iterable[str]) -> dict[str, Position | Exception]:
@@ -108,11 +106,9 @@ async def read(redis: Redis, positions: Mapping[str, Position]) -> Found:
         for market_id, epoch in zip(positions, epochs, strict=True)
         if epoch is not None and epoch != positions[market_id].epoch
     ]
-    # A list of pairs by RESP2, a dictionary of lists of lists by RESP3.
-    pairs = answer.items() if isinstance(answer, dict) else answer or []
     rows = {
-        names[name]: [row for part in found for row in part] if isinstance(answer, dict) else found
-        for name, found in pairs
+        names[name]: found
+        for name, found in streams_read(answer).items()
         if names[name] not in changed
     }
     return Found(rows=rows, changed=changed, unreadable={})

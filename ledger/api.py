@@ -1,4 +1,4 @@
-"""① A trader's money: funding, equity, and every movement."""
+"""① A trader's money: funding, and every movement."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -50,16 +50,6 @@ class OnrampAnswer(msgspec.Struct, frozen=True, rename="camel"):
     deposit_id: int
     status: str
     balance: BalanceAnswer | msgspec.UnsetType = msgspec.UNSET
-
-
-class EquityAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """`equity` is the sum of the other four."""
-
-    available: str
-    locked: str
-    margin: str
-    unrealized_pnl: str
-    equity: str
 
 
 class LedgerLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -133,34 +123,6 @@ def _onramp_answer(deposit: Deposit, wallet: Wallet) -> Response:
         else f"The deposit of {amount} was refused by an operator."
     )
     return Response(OnrampAnswer(message, deposit.pk, deposit.status), status=HTTPStatus.ACCEPTED)
-
-
-class EquityView(APIView):
-    @documented(
-        "Equity",
-        answer=EquityAnswer,
-        example={
-            "available": "8749.5",
-            "locked": "250",
-            "margin": "1000",
-            "unrealizedPnl": "-12.25",
-            "equity": "9987.25",
-        },
-        errors=(401, 403, 503),
-    )
-    def get(self, request: Request) -> Response:
-        """What is free, reserved by open orders, in positions, and what positions have gained at
-        the mark price."""
-        equity = selectors.equity_of_user(_user_id(request))
-        return Response(
-            EquityAnswer(
-                available=units_text(equity.available_units),
-                locked=units_text(equity.held_units),
-                margin=units_text(equity.margin_units),
-                unrealized_pnl=units_text(equity.unrealized_pnl_units),
-                equity=units_text(equity.equity_units),
-            )
-        )
 
 
 class LedgerView(APIView):

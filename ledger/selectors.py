@@ -1,69 +1,15 @@
 """Reads of money. Each is one consistent look: one statement."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
 
-from common.errors import DomainError, ErrorCode
 from common.postgres import keysets
 from common.postgres.windows import Window
-from ledger.models import Account, EntryKind, LineKind, Posting, Wallet
-from matching.messages.limits import MAX_ID, MONEY_UNITS_PER_CURRENCY
-
-
-@dataclass(frozen=True, slots=True)
-class Equity:
-    """What a user owns. Unrealised profit is at the mark price; zero while there is none."""
-
-    available_units: int
-    held_units: int
-    margin_units: int
-    unrealized_pnl_units: int
-
-    @property
-    def equity_units(self) -> int:
-        return (
-            self.available_units + self.held_units + self.margin_units + self.unrealized_pnl_units
-        )
-
-
-def unrealized_pnl_units(
-    position_lots: int, entry_cost_units: int, units_per_tick_lot: int, mark_price_ticks: int
-) -> int:
-    """Value at the mark price minus entry cost; zero without a mark price."""
-    if not mark_price_ticks:
-        return 0
-    return units_per_tick_lot * mark_price_ticks * position_lots - entry_cost_units
-
-
-def equity_of_user(user_id: int) -> Equity:
-    """Raises DomainError for an unknown user."""
-    # One row per position, or one row without: a fill between two statements would tear it.
-    rows = list(
-        Wallet.objects.filter(user_id=user_id).values_list(
-            "available_units",
-            "held_units",
-            "user__positions__margin_units",
-            "user__positions__position_lots",
-            "user__positions__entry_cost_units",
-            "user__positions__market__tick_size",
-            "user__positions__market__lot_size",
-            "user__positions__market__status__mark_price_ticks",
-        )
-    )
-    if not rows:
-        raise DomainError(ErrorCode.WALLET_NOT_FOUND, "This user has no wallet here.")
-    margin_units = pnl_units = 0
-    for *_, margin, lots, cost, tick_size, lot_size, mark in rows:
-        if margin is not None:
-            margin_units += margin
-            scale = int(tick_size * lot_size * MONEY_UNITS_PER_CURRENCY)
-            pnl_units += unrealized_pnl_units(lots, cost, scale, mark or 0)
-    return Equity(rows[0][0], rows[0][1], margin_units, pnl_units)
-
+from ledger.models import Account, EntryKind, LineKind, Posting
+from matching.messages.limits import MAX_ID
 
 # What a line of a user's ledger can be called; top-ups of a fund are nobody's.
 LEDGER_KINDS = (*(kind for kind in EntryKind if kind is not EntryKind.INSURANCE_TOPUP), *LineKind)

@@ -18,7 +18,7 @@ from common.admin.base import (
     words,
 )
 from common.admin.changes import NOTHING
-from ledger.models import Account, JournalEntry, Posting, Wallet
+from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
 from markets.display import gain_or_loss, money
 from markets.models import Market
 
@@ -108,7 +108,10 @@ def accounts_of_user(user: User) -> Table:
     wallet = Wallet.objects.filter(user=user).first()
     balances = {}
     if wallet is not None:
-        balances = {"available": wallet.available_units, "held": wallet.held_units}
+        balances = {
+            AccountKind.AVAILABLE: wallet.available_units,
+            AccountKind.HELD: wallet.held_units,
+        }
     accounts = Account.objects.filter(user=user).order_by("id")
     return Table(
         "Accounts",

@@ -4,6 +4,5 @@ from ledger import api
 
 urlpatterns = [
     path("user/onramp", api.OnrampView.as_view()),
-    path("user/equity", api.EquityView.as_view()),
     path("user/ledger", api.LedgerView.as_view()),
 ]

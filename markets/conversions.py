@@ -13,11 +13,11 @@ import msgspec
 
 from common.decimals import text
 from common.errors import ErrorCode, invalid
-from common.times import MAX_TIME_MS
 from matching.messages.limits import (
     MAX_MONEY_UNITS,
     MAX_PRICE_TICKS,
     MAX_SIZE_LOTS,
+    MAX_TIME_MS,
     MONEY_UNITS_PER_CURRENCY,
 )
 

@@ -18,6 +18,11 @@ from matching.messages.vocabulary import MarketState, StateReason
 _EXACT = Context(prec=80)  # more digits than a product of two steps has
 
 
+def units_per_tick_lot(tick_size: Decimal, lot_size: Decimal) -> int:
+    per_lot = _EXACT.multiply(tick_size, lot_size)
+    return int(_EXACT.multiply(per_lot, Decimal(MONEY_UNITS_PER_CURRENCY)))
+
+
 class Market(models.Model):
     """The rules of a market, as the operator set them. Its engine hears of them by
     `trading.services.configure_market` alone."""
@@ -163,8 +168,7 @@ class Market(models.Model):
     @property
     def units_per_tick_lot(self) -> int:
         """Money units of one lot at a price of one tick; whole, as `clean` checks."""
-        per_lot = _EXACT.multiply(self.tick_size, self.lot_size)
-        return int(_EXACT.multiply(per_lot, Decimal(MONEY_UNITS_PER_CURRENCY)))
+        return units_per_tick_lot(self.tick_size, self.lot_size)
 
 
 class LeverageTier(models.Model):

@@ -21,7 +21,7 @@ from django.db import (
 )
 
 from common.redis_client import redis_client
-from matching.messages.streams import output_stream
+from matching.messages.streams import output_stream, streams_read
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
 from persistence.projection.batch import PersistenceStopped
@@ -119,8 +119,9 @@ class OutputStreamListener:
         except redis.ResponseError as error:
             self._rest_unreadable(streams, error)
             return
-        for stream in _stream_names(announced):
-            self._attempt(streams[stream], partial(self._persist, streams[stream]))
+        for name in streams_read(announced):
+            market_id = streams[name.decode()]
+            self._attempt(market_id, partial(self._persist, market_id))
 
     def _rest_unreadable(self, streams: Mapping[str, str], error: redis.ResponseError) -> None:
         """One key that is no stream fails the read of all: the others are read without it."""
@@ -180,12 +181,3 @@ class OutputStreamListener:
             self._resting[market_id] = time.monotonic() + BUSY_SECONDS
         else:
             self._cursors[market_id] = reached
-
-
-def _stream_names(announced: object) -> list[str]:
-    """The streams of an XREAD answer: pairs, or a mapping with the newer protocol."""
-    if not announced:
-        return []
-    assert isinstance(announced, list | dict)  # noqa: S101  what redis-py answers
-    names = announced if isinstance(announced, dict) else [pair[0] for pair in announced]
-    return [name.decode() for name in names]

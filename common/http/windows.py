@@ -19,13 +19,13 @@ from common.http.paging import page_limit, query_int
 from common.http.schema import query
 from common.postgres import keysets
 from common.postgres.windows import Window
-from common.times import MAX_TIME_MS
 
 TIME_WINDOW = [
     query("from", "Only from this time on, in milliseconds since 1970.", int),
     query("to", "Only before this time, in milliseconds since 1970.", int),
 ]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CALENDAR_END_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -33,8 +33,8 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 def query_window(request: Request) -> Window:
     """Raises DomainError."""
     asked = request.query_params
-    start_ms = query_int(request, "from", 0, 0, MAX_TIME_MS)
-    end_ms = query_int(request, "to", MAX_TIME_MS, 0, MAX_TIME_MS)
+    start_ms = query_int(request, "from", 0, 0, _CALENDAR_END_MS)
+    end_ms = query_int(request, "to", _CALENDAR_END_MS, 0, _CALENDAR_END_MS)
     if start_ms >= end_ms:
         raise invalid("to", "to must be after from: a window is from its start to before its end.")
     return Window(_at(start_ms * 1_000, "from" in asked), _at(end_ms * 1_000, "to" in asked))
@@ -93,6 +93,6 @@ def _place_of(request: Request) -> _Place | None:
     if text is None:
         return None
     found = _CURSOR.fullmatch(text)
-    if found is None or int(found[1]) >= (MAX_TIME_MS + 1) * 1_000:
+    if found is None or int(found[1]) >= (_CALENDAR_END_MS + 1) * 1_000:
         raise invalid("cursor", "cursor must be the nextCursor of a page of this very list.")
     return _Place(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))

@@ -71,6 +71,23 @@ def id_order(stream_id: str) -> tuple[int, int]:
     return int(time_ms), int(counter or 0)
 
 
+def seq_of(entry_id: bytes) -> int:
+    """Of an output entry or a dead letter: the first part of its id."""
+    return id_order(entry_id.decode())[0]
+
+
+def streams_read(reply: Any) -> dict[bytes, list[Any]]:
+    """The rows of each stream, of what XREAD or XREADGROUP answered: pairs, or a mapping in the
+    newer protocol, in which redis-py wraps the rows in one more list. Empty for no news."""
+    pairs = reply.items() if isinstance(reply, dict) else reply or ()
+    return {
+        name: list(found)
+        if isinstance(found[0][0], bytes)
+        else [row for part in found for row in part]
+        for name, found in pairs
+    }
+
+
 def newest_id(info: Any) -> str | None:
     """The newest id a stream ever had, from what XINFO STREAM answered, a refusal included; None if
     there is no stream. Raises any other refusal. (Trimming takes entries, never this id.)"""

@@ -11,10 +11,11 @@ market recovers, so that no market ever meets an entry from before its recovery.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import redis
 
+from matching.messages.streams import streams_read
 from matching.runtime.line import Line
 
 InputEntry = tuple[bytes, dict[bytes, bytes]]
@@ -63,7 +64,7 @@ class Reader:
         if isinstance(answer, Exception):
             raise answer
         delivered: dict[str, Delivery] = {}
-        for key, raw_entries in _pairs(answer):
+        for key, raw_entries in streams_read(answer).items():
             stream = key.decode()
             first = following[stream]
             follows = ""
@@ -80,13 +81,6 @@ class Reader:
     def drop(self) -> None:
         self._asked = {}
         self._line.drop()
-
-
-def _pairs(answer: Any) -> Any:
-    """Streams and their entries: a mapping in the newer protocol, else a list of pairs."""
-    if not answer:
-        return ()
-    return answer.items() if isinstance(answer, dict) else answer
 
 
 def _fields(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -16,7 +16,7 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from matching.messages.commands import PlaceOrder
 from matching.messages.snapshot import EngineSnapshot, OrderRow, PositionRow
-from matching.messages.streams import epoch_key, output_stream
+from matching.messages.streams import epoch_key, output_stream, seq_of
 from matching.messages.vocabulary import OrderStatus
 from matching.runtime.replay import ReplayImpossible, state_at
 from persistence.models import MarketCursor
@@ -147,7 +147,7 @@ def _moved_cursor(client: redis.Redis, cursor: MarketCursor) -> Difference | Non
     around: Any = client.xrange(key, min=f"{low}-0", max=f"{high}-0", count=ENTRIES_SEARCHED)
     newest: Any = client.xrevrange(key, count=1)
     for raw_id, fields in (*around, *newest):
-        published_seq = int(raw_id.partition(b"-")[0])
+        published_seq = seq_of(raw_id)
         if published_seq != cursor.seq and input_id_of(fields) == cursor.input_id:
             subject = f"cursor at input {cursor.input_id}"
             return Difference(

@@ -31,7 +31,7 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from persistence.models import MarketCursor
-from trading.commands.outbox import command_of_order
+from trading.commands.order_command import command_of_order
 from trading.models import Countdown, Fill, Order, OutboxCommand, Position
 
 # Of the ids already applied, how many a rebuilt engine is told, for each window. Larger than

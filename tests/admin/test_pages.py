@@ -244,7 +244,7 @@ def test_a_position_is_valued_at_the_mark(client_of: ClientOf, world: Market) ->
     client = client_of("viewer")
     long, short = Position.objects.order_by("-position_lots")
     page = get(client, url_of(Position, long.pk))
-    for text in ("0.3 BTC", "2,500.00 USD", "2,510.00 USD", "+3.00 USD", "10.0×", "75.00 USD"):
+    for text in ("0.3 BTC", "2,500.00 USD", "2,510.00 USD", "+3.00 USD", "10.04×", "75.00 USD"):
         assert text in page, text
     assert "-3.00 USD" in get(client, url_of(Position, short.pk))
     Position.objects.filter(pk=long.pk).update(leverage=25)
@@ -254,7 +254,12 @@ def test_a_position_is_valued_at_the_mark(client_of: ClientOf, world: Market) ->
     as_told = position_answer(long, market_rules(long.market_id), mark_ticks, None)
     page = get(client, url_of(Position, long.pk))
     # One figure for traders and staff.
-    for told in (as_told.margin_ratio, as_told.initial_margin, as_told.removable_margin):
+    for told in (
+        as_told.leverage,
+        as_told.margin_ratio,
+        as_told.initial_margin,
+        as_told.removable_margin,
+    ):
         assert told is not None
         assert told in page
     assert "25×" in page

@@ -29,7 +29,8 @@ from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.matching.naive import Happening, NaiveBook, NaiveOrder
 from tests.matching.test_against_naive import MARK, seeded_commands
 from trading import services
-from trading.commands.outbox import command_of_order, command_of_row
+from trading.commands.order_command import command_of_order
+from trading.commands.outbox import command_of_row
 from trading.commands.publisher import publish_commands
 from trading.models import Fill, Order, OutboxCommand, Position
 

@@ -35,7 +35,8 @@ from persistence.reading import persist_market
 from persistence.recovery.starting_points import make_starting_point
 from tests.builders.markets import build_market
 from tests.ledger.world import make_user
-from trading.commands.outbox import NOT_YET, command_of_order, command_of_row
+from trading.commands.order_command import command_of_order
+from trading.commands.outbox import NOT_YET, command_of_row
 from trading.models import Order, OutboxCommand
 
 MILLION = 1_000_000

@@ -1,11 +1,11 @@
 import json
 
-from ledger import selectors
 from ledger.models import Posting
 from persistence.reading import persist_market
 from tests.ledger.session import write_session
 from tests.ledger.test_deposits import client_of
 from tests.ledger.world import DEPOSIT_UNITS, make_user
+from trading.positions.equity import equity_of_user
 
 
 def get(user, path):
@@ -18,7 +18,7 @@ def test_equity_counts_positions_at_the_mark_price(world):
     write_session(world)
     world.publish()
     # Until the engine's word is persisted, all of alice's money is available or held.
-    before = selectors.equity_of_user(world.alice.pk)
+    before = equity_of_user(world.alice.pk)
     assert (before.held_units, before.equity_units) == (502_507 + 421_100, DEPOSIT_UNITS)
     persist_market(world.market_id)
     # bob: 2 lots that cost 1,000,000 are worth 500 × 1,000 × 2; alice: −6 lots likewise.
@@ -31,11 +31,11 @@ def test_equity_counts_positions_at_the_mark_price(world):
         "equity": "10.1974",
     }
     type(world.market.status).objects.update(mark_price_ticks=1_100)
-    assert selectors.equity_of_user(world.bob.pk).unrealized_pnl_units == 100_000
-    assert selectors.equity_of_user(world.alice.pk).unrealized_pnl_units == -300_000
-    assert selectors.equity_of_user(world.carol.pk).unrealized_pnl_units == 200_000
+    assert equity_of_user(world.bob.pk).unrealized_pnl_units == 100_000
+    assert equity_of_user(world.alice.pk).unrealized_pnl_units == -300_000
+    assert equity_of_user(world.carol.pk).unrealized_pnl_units == 200_000
     type(world.market.status).objects.update(mark_price_ticks=0)
-    assert selectors.equity_of_user(world.carol.pk).unrealized_pnl_units == 0
+    assert equity_of_user(world.carol.pk).unrealized_pnl_units == 0
 
 
 def test_equity_of_all_is_deposits_minus_fees(world):
@@ -43,7 +43,7 @@ def test_equity_of_all_is_deposits_minus_fees(world):
     world.publish()
     persist_market(world.market_id)
     users = [world.alice, world.bob, world.carol]
-    equity = sum(selectors.equity_of_user(user.pk).equity_units for user in users)
+    equity = sum(equity_of_user(user.pk).equity_units for user in users)
     assert equity == 3 * DEPOSIT_UNITS - (1_500 + 600 + 1_000 + 400 + 1_100 + 440)
 
 
@@ -101,5 +101,5 @@ def test_ledger_takes_as_many_queries_for_many_rows_as_for_few(
 
 def test_a_new_user_owns_nothing(db):
     dave = make_user("dave", 0)
-    assert selectors.equity_of_user(dave.pk).equity_units == 0
+    assert equity_of_user(dave.pk).equity_units == 0
     assert get(dave, "/user/ledger") == {"ledger": [], "nextCursor": None}

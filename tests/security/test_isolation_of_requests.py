@@ -47,7 +47,7 @@ PLACING = [
     "trading.orders.place.market_ticker",
     "trading.orders.place.draft_order",
     "trading.orders.place.terms_asked",
-    "trading.orders.place._command",
+    "trading.orders.place.command_of_columns",
     "trading.orders.place.encode_command",
     "trading.orders.place.NewRow",
     "trading.orders.place.insert_orders",

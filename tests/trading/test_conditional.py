@@ -14,7 +14,7 @@ from ledger.models import JournalEntry, Wallet
 from matching.messages.commands import Trigger
 from matching.messages.vocabulary import MarketState, TriggerBy, TriggerKind
 from tests.trading.client import Trader, set_ticker
-from trading.commands.outbox import command_of_order
+from trading.commands.order_command import command_of_order
 from trading.models import Order
 
 pytestmark = pytest.mark.django_db

@@ -34,8 +34,6 @@ from markets.display import (
     size,
 )
 from markets.models import Market
-from matching.messages.limits import PPM
-from matching.messages.tiers import margin_ratio_ppm
 from matching.messages.vocabulary import CancelReason, ExecutionType, Role
 from trading.admin.rows import (
     counterparts,
@@ -45,6 +43,7 @@ from trading.admin.rows import (
     other_key,
 )
 from trading.models import Fill, Liquidation, Order, Position
+from trading.positions.figures import liquidated_margin_ratio_ppm, value_units
 
 # The index over sequences has only these.
 FORCED = (ExecutionType.LIQUIDATION, ExecutionType.ADL)
@@ -57,8 +56,8 @@ def _required_units(liquidation: Liquidation) -> int:
 
 def _value_units(liquidation: Liquidation) -> int:
     """Of the position at the mark price; below zero for a short."""
-    per_tick = liquidation.market.units_per_tick_lot * liquidation.position_lots
-    return per_tick * liquidation.mark_price_ticks
+    scale = liquidation.market.units_per_tick_lot
+    return value_units(liquidation.position_lots, scale, liquidation.mark_price_ticks)
 
 
 def _outcome(liquidation: Liquidation) -> Cell:
@@ -196,7 +195,7 @@ def _why(liquidation: Liquidation) -> Table:
         ),
     ]
     text = f"{money(equity)} < {sums} = {money(required)}: short of {money(required - equity)}"
-    ratio_ppm = margin_ratio_ppm(required * PPM, equity)
+    ratio_ppm = liquidated_margin_ratio_ppm(required, equity)
     ratio = NOTHING if ratio_ppm is None else units_text(ratio_ppm)
     rows.append(("Margin ratio", ratio, "maintenance margin + fee reserve, over equity"))
     foot = ("Liquidated because", "", words("equity < maintenance + fee reserve:", text))

@@ -33,14 +33,20 @@ from markets.display import (
 from markets.rules import market_rules
 from trading.admin.rows import LIVE, fills_table, orders_table, position_size
 from trading.models import Fill, Order, Position
-from trading.positions.figures import PositionFigures, liquidation_price_ticks, position_figures
+from trading.positions.figures import (
+    PositionFigures,
+    liquidation_price_ticks,
+    position_figures,
+    unrealized_pnl_units,
+    value_units,
+)
 from trading.selectors import leverages_set
 
 
-def value_units(position: Position) -> int:
-    """At the mark price; below zero for a short, as its entry cost is."""
+def _value(position: Position) -> Cell:
     market = position.market
-    return market.units_per_tick_lot * market.status.mark_price_ticks * position.position_lots
+    mark_ticks = market.status.mark_price_ticks
+    return signed_money(value_units(position.position_lots, market.units_per_tick_lot, mark_ticks))
 
 
 def _entry_price(position: Position) -> Cell:
@@ -48,22 +54,23 @@ def _entry_price(position: Position) -> Cell:
 
 
 def _unrealized_pnl(position: Position) -> Cell:
-    if not position.position_lots or not position.market.status.mark_price_ticks:
+    market = position.market
+    lots, mark_ticks = position.position_lots, market.status.mark_price_ticks
+    if not lots or not mark_ticks:
         return NOTHING
-    return gain_or_loss(value_units(position) - position.entry_cost_units)
-
-
-def _cost_per_margin(position: Position) -> Cell:
-    if not position.margin_units:
-        return NOTHING
-    tenths = 10 * abs(position.entry_cost_units) // position.margin_units
-    return f"{tenths // 10}.{tenths % 10}×"
+    cost, scale = position.entry_cost_units, market.units_per_tick_lot
+    return gain_or_loss(unrealized_pnl_units(lots, cost, scale, mark_ticks))
 
 
 def _figures(position: Position) -> PositionFigures | None:
     leverage_set = leverages_set(position.user_id).get(position.market_id)
     mark_ticks = position.market.status.mark_price_ticks
     return position_figures(position, market_rules(position.market_id), mark_ticks, leverage_set)
+
+
+def _leverage(position: Position) -> Cell:
+    figures = _figures(position)
+    return f"{figures.leverage}×" if figures and figures.leverage else NOTHING
 
 
 def _initial_margin(position: Position) -> Cell:
@@ -145,7 +152,7 @@ class PositionAdmin(RecordAdmin):
             "Margin",
             {
                 "fields": (
-                    ("margin", "cost_per_margin", "own_leverage"),
+                    ("margin", "leverage_at_mark", "leverage_of_orders"),
                     ("initial_margin", "removable_margin"),
                     ("margin_ratio", "liquidation_price"),
                 )
@@ -163,12 +170,13 @@ class PositionAdmin(RecordAdmin):
         "mark price",
         lambda position: price(position.market.status.mark_price_ticks, position.market),
     )
-    value = shown("value at the mark", lambda position: signed_money(value_units(position)))
+    value = shown("value at the mark", _value)
     unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
     margin = money_column("margin_units", "margin")
-    cost_per_margin = shown("entry cost per margin", _cost_per_margin)
-    own_leverage = shown(
-        "leverage", lambda position: f"{position.leverage}×" if position.leverage else NOTHING
+    leverage_at_mark = shown("leverage: value at the mark / margin", _leverage)
+    leverage_of_orders = shown(
+        "highest leverage of its orders",
+        lambda position: f"{position.leverage}×" if position.leverage else NOTHING,
     )
     initial_margin = shown("initial margin", _initial_margin)
     removable_margin = shown("removable margin", _removable_margin)

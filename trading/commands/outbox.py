@@ -8,7 +8,6 @@ import msgspec
 from django.db import transaction
 
 from common.postgres.prepared import fetch_all
-from markets.conversions import to_ms
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
@@ -18,20 +17,11 @@ from matching.messages.commands import (
     Command,
     ConfigureMarket,
     FundInsurance,
-    PlaceOrder,
     SetCountdown,
     SetMarketState,
     SettleMarket,
-    Trigger,
 )
-from matching.messages.vocabulary import (
-    OrderType,
-    SelfTradePrevention,
-    Side,
-    TimeInForce,
-    TriggerBy,
-    TriggerKind,
-)
+from trading.commands.order_command import command_of_order
 from trading.commands.publisher import publish_committed
 from trading.models import Order, OutboxCommand
 
@@ -134,38 +124,3 @@ def command_of_row(row: OutboxCommand) -> Command:
     """The command as it travels. Raises msgspec.ValidationError for a row no one here wrote."""
     command: Command = msgspec.convert({**row.payload, "command_id": row.pk}, Command)
     return command
-
-
-def command_of_order(order: Order) -> PlaceOrder:
-    """The order's command, the same each time: the row keeps all it was placed with."""
-    return PlaceOrder(
-        order_id=order.pk,
-        account_id=order.user_id,
-        side=Side(order.side),
-        order_type=OrderType(order.order_type),
-        time_in_force=TimeInForce(order.time_in_force),
-        price_ticks=order.price_ticks,
-        size_lots=order.size_lots,
-        margin_units=order.margin_units,
-        leverage=order.leverage,
-        hold_units=order.hold_units,
-        maker_fee_ppm=order.maker_fee_ppm,
-        taker_fee_ppm=order.taker_fee_ppm,
-        reduce_only=order.reduce_only,
-        close_position=order.close_position,
-        expires_ms=to_ms(order.expires_at),
-        trigger=_trigger_of(order),
-        self_trade_prevention=SelfTradePrevention(order.self_trade_prevention),
-    )
-
-
-def _trigger_of(order: Order) -> Trigger | None:
-    if order.trigger_kind is None or order.trigger_by is None:
-        return None
-    return Trigger(
-        kind=TriggerKind(order.trigger_kind),
-        by=TriggerBy(order.trigger_by),
-        price_ticks=order.trigger_price_ticks,
-        callback_ppm=order.trigger_callback_ppm,
-        max_slippage_ppm=order.max_slippage_ppm,
-    )

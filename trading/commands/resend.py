@@ -16,8 +16,10 @@ from django.db.models.functions import Now
 
 from markets.models import Market
 from matching.messages.commands import Command
+from matching.messages.streams import id_order
 from matching.messages.vocabulary import OrderStatus
-from trading.commands.outbox import command_of_order, command_of_row
+from trading.commands.order_command import command_of_order
+from trading.commands.outbox import command_of_row
 from trading.commands.publisher import last_published_id, publish_commands
 from trading.models import Order, OutboxCommand
 
@@ -75,9 +77,4 @@ def _unseen(rows: QuerySet[AnyRow], market: Market) -> list[AnyRow]:
 
 
 def _all_persisted(market: Market) -> bool:
-    return _parts(last_published_id(market.pk)) <= _parts(market.cursor.input_id)
-
-
-def _parts(stream_id: str) -> tuple[int, int]:
-    milliseconds, _, count = stream_id.partition("-")
-    return int(milliseconds), int(count or 0)
+    return id_order(last_published_id(market.pk)) <= id_order(market.cursor.input_id)

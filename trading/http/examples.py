@@ -139,6 +139,13 @@ POSITIONS = {
     ],
     "nextCursor": None,
 }
+EQUITY = {
+    "available": "8749.5",
+    "locked": "250",
+    "margin": "1000",
+    "unrealizedPnl": "-12.25",
+    "equity": "9987.25",
+}
 FILLS = {
     "fills": [
         {

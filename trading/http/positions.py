@@ -1,4 +1,4 @@
-"""① Positions: open ones, closed ones, their margin and leverage."""
+"""① What a trader owns; positions: open ones, closed ones, their margin and leverage."""
 
 from msgspec import Struct
 from rest_framework.request import Request
@@ -20,9 +20,11 @@ from trading.http.answers.orders import (
 )
 from trading.http.answers.positions import (
     ClosedPositionsPage,
+    EquityAnswer,
     LeverageSet,
     PositionsPage,
     closed_position_answer,
+    equity_answer,
     position_answer,
 )
 from trading.http.queries import (
@@ -31,6 +33,7 @@ from trading.http.queries import (
 )
 from trading.models import LifeEnding
 from trading.orders.terms import Number
+from trading.positions.equity import equity_of_user
 
 
 class Body(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -47,6 +50,19 @@ class MarginChange(Body, frozen=True):
 
 class NewLeverage(Body, frozen=True):
     leverage: Number
+
+
+class EquityView(APIView):
+    @documented(
+        "Equity",
+        answer=EquityAnswer,
+        example=examples.EQUITY,
+        errors=(401, 403, 503),
+    )
+    def get(self, request: Request) -> Response:
+        """What is free, reserved by open orders, in positions, and what positions have gained at
+        the mark price."""
+        return Response(equity_answer(equity_of_user(user_id_of(request))))
 
 
 class PositionMarginView(APIView):

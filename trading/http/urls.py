@@ -9,6 +9,7 @@ urlpatterns = [
     path("orders/batch", batches.OrdersBatchView.as_view()),
     path("orders/countdown", batches.CountdownView.as_view()),
     path("user/orders", orders.OrdersView.as_view()),
+    path("user/equity", positions.EquityView.as_view()),
     path("user/positions", positions.PositionsView.as_view()),
     path("user/positions/history", positions.ClosedPositionsView.as_view()),
     path("user/positions/<str:market_id>/margin", positions.PositionMarginView.as_view()),

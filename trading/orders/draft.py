@@ -5,6 +5,7 @@ and says in words what to change.
 """
 
 import time
+from typing import Any
 
 from msgspec import Struct
 
@@ -53,6 +54,16 @@ class OrderDraft(Struct, frozen=True):
     @property
     def hold_units(self) -> int:
         return self.needed.total_units
+
+    def columns(self) -> dict[str, Any]:
+        """What the order's row keeps of how it was placed."""
+        return {
+            **self.terms.columns(),
+            "price_ticks": self.price_ticks,
+            "hold_units": self.hold_units,
+            "maker_fee_ppm": self.maker_fee_ppm,
+            "taker_fee_ppm": self.taker_fee_ppm,
+        }
 
 
 def draft_order(

@@ -19,14 +19,16 @@ from django.db import connection, transaction
 
 from common.postgres.prepared import fetch_all
 from ledger.holds import NEXT_ENTRY_ID, moved_to_held, wallets_locked
-from trading.orders.draft import OrderDraft
+from matching.messages.vocabulary import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
+    """``columns``: as `trading.orders.draft.OrderDraft.columns` gives them."""
+
     user_id: int
     market_id: str
-    draft: OrderDraft
+    columns: dict[str, Any]
     terms_asked: dict[str, Any] | None
 
 
@@ -54,17 +56,40 @@ class NoWallet:
 
 Outcome = Inserted | ClientOrderIdTaken | NotEnough | NoWallet
 
+# The columns an order comes with, and their types. Those of `trading.commands.order_command`
+# are what it is placed with.
+COLUMN_TYPES = {
+    "client_order_id": "text",
+    "side": "text",
+    "order_type": "text",
+    "time_in_force": "text",
+    "price_ticks": "bigint",
+    "size_lots": "bigint",
+    "max_slippage_ppm": "int",
+    "margin_units": "bigint",
+    "leverage": "int",
+    "reduce_only": "boolean",
+    "close_position": "boolean",
+    "maker_fee_ppm": "int",
+    "taker_fee_ppm": "int",
+    "expires_at": "timestamptz",
+    "trigger_kind": "text",
+    "trigger_by": "text",
+    "trigger_price_ticks": "bigint",
+    "trigger_callback_ppm": "int",
+    "self_trade_prevention": "text",
+    "terms_asked": "jsonb",
+    "hold_units": "bigint",
+}
+_COLUMNS = ", ".join(COLUMN_TYPES)
+_TYPED_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in COLUMN_TYPES.items())
+
 # One parameter however many orders: JSON is cheaper to write here than thirty arrays, and the
 # statement, prepared once per connection, is planned once. `nextval` runs in the order asked for.
 _INSERT_WITH_HOLDS = f"""
 WITH asked AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s::json) AS o (
-        position int, user_id bigint, market_id text, client_order_id text, side text,
-        order_type text, time_in_force text, price_ticks bigint, size_lots bigint,
-        max_slippage_ppm int, margin_units bigint, leverage int, reduce_only boolean,
-        close_position boolean, maker_fee_ppm int, taker_fee_ppm int, expires_at timestamptz,
-        trigger_kind text, trigger_by text, trigger_price_ticks bigint, trigger_callback_ppm int,
-        self_trade_prevention text, terms_asked jsonb, hold_units bigint
+        position int, user_id bigint, market_id text, {_TYPED_COLUMNS}
     )
 ), wallet AS MATERIALIZED (
     {wallets_locked("IN (SELECT user_id FROM asked)")}
@@ -77,17 +102,9 @@ WITH asked AS MATERIALIZED (
              ORDER BY asked.position) AS sorted
 ), placed AS (
     INSERT INTO trading_order (
-        id, user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
-        size_lots, max_slippage_ppm, margin_units, leverage, reduce_only, close_position,
-        maker_fee_ppm, taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
-        trigger_callback_ppm, self_trade_prevention, terms_asked, hold_units, held_units, status,
-        created_at, updated_at
+        id, user_id, market_id, {_COLUMNS}, held_units, status, created_at, updated_at
     )
-    SELECT id, user_id, market_id, client_order_id, side, order_type, time_in_force, price_ticks,
-           size_lots, max_slippage_ppm, margin_units, leverage, reduce_only, close_position,
-           maker_fee_ppm, taker_fee_ppm, expires_at, trigger_kind, trigger_by, trigger_price_ticks,
-           trigger_callback_ppm, self_trade_prevention, terms_asked, hold_units, hold_units,
-           'pending', now(), now()
+    SELECT id, user_id, market_id, {_COLUMNS}, hold_units, '{OrderStatus.PENDING}', now(), now()
       FROM fitting
     ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
     RETURNING id, user_id, market_id, hold_units, created_at
@@ -126,17 +143,10 @@ def insert_orders(orders: Sequence[NewRow]) -> list[Outcome]:
 
 
 def _row(position: int, order: NewRow) -> dict[str, Any]:
-    draft, terms = order.draft, order.draft.terms
     return {
         "position": position,
         "user_id": order.user_id,
         "market_id": order.market_id,
-        "client_order_id": terms.client_order_id,
-        **terms.columns(),
-        "price_ticks": draft.price_ticks,
-        "maker_fee_ppm": draft.maker_fee_ppm,
-        "taker_fee_ppm": draft.taker_fee_ppm,
-        "self_trade_prevention": terms.self_trade_prevention,
+        **order.columns,
         "terms_asked": order.terms_asked,
-        "hold_units": draft.hold_units,
     }

@@ -20,6 +20,7 @@ from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command, PlaceOrder
 from matching.messages.vocabulary import OrderStatus
+from trading.commands.order_command import command_of_columns
 from trading.commands.outbox import NOT_YET
 from trading.commands.publisher import publish_committed
 from trading.models import Order
@@ -88,6 +89,7 @@ class _Drafted:
     asked: _Asked
     rules: MarketRules
     draft: OrderDraft
+    columns: dict[str, Any]
     terms_asked: dict[str, Any] | None
     command: PlaceOrder
 
@@ -133,16 +135,17 @@ class _Group:
         try:
             terms = read_terms(rules, asked.new, standing.leverage)
             draft = draft_order(rules, market_ticker(rules.id), standing, terms)
+            columns = draft.columns()
             # Remembered where they may be asked for again.
             remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
-            command = _command(asked.user_id, draft)
+            command = command_of_columns(NOT_YET, asked.user_id, columns)
             encode_command(command)  # one that can't travel must not hold money
         except DomainError as error:
             self.refused.append(_Refused(asked, error))
         except Exception as error:  # noqa: BLE001  it is this order's alone
             asked.result = error
         else:
-            self.drafted.append(_Drafted(asked, rules, draft, remembered, command))
+            self.drafted.append(_Drafted(asked, rules, draft, columns, remembered, command))
 
     def insert(self, orders: list[_Drafted]) -> None:
         """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
@@ -151,7 +154,7 @@ class _Group:
             return
         try:
             outcomes = insert_orders(
-                [NewRow(o.asked.user_id, o.rules.id, o.draft, o.terms_asked) for o in orders]
+                [NewRow(o.asked.user_id, o.rules.id, o.columns, o.terms_asked) for o in orders]
             )
         except Exception as error:
             if is_everyones(error):
@@ -251,26 +254,3 @@ def _repeated(first: Order, new: NewOrder) -> Result:
         return conflict or PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
     except Exception as error:  # noqa: BLE001  it is this order's alone
         return error
-
-
-def _command(user_id: int, draft: OrderDraft) -> PlaceOrder:
-    terms = draft.terms
-    return PlaceOrder(
-        order_id=NOT_YET,
-        account_id=user_id,
-        side=terms.side,
-        order_type=terms.order_type,
-        time_in_force=terms.time_in_force,
-        price_ticks=draft.price_ticks,
-        size_lots=terms.size_lots,
-        margin_units=terms.margin_units,
-        leverage=terms.leverage,
-        hold_units=draft.hold_units,
-        maker_fee_ppm=draft.maker_fee_ppm,
-        taker_fee_ppm=draft.taker_fee_ppm,
-        reduce_only=terms.reduce_only,
-        close_position=terms.close_position,
-        expires_ms=terms.expires_ms,
-        trigger=terms.trigger,
-        self_trade_prevention=terms.self_trade_prevention,
-    )

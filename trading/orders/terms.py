@@ -125,6 +125,8 @@ class OrderTerms(Struct, frozen=True):
             "trigger_by": trigger.by if trigger else None,
             "trigger_price_ticks": trigger.price_ticks if trigger else 0,
             "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
+            "client_order_id": self.client_order_id,
+            "self_trade_prevention": self.self_trade_prevention,
         }
 
 

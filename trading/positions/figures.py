@@ -1,9 +1,24 @@
 """What a position is at the mark price: the figures that traders and operators are shown, by the
-rules the engine acts on (`matching.messages.tiers`)."""
+rules the engine acts on (`matching.messages.tiers`). Whoever shows one takes it from here.
+
+With k money units per tick and lot, size Q (below zero for a short), entry cost C, margin M and
+mark price m:
+
+==================  ================================================================================
+value               k·m·Q, signed as the position is
+unrealised profit   k·m·Q − C; there is none without a mark price
+equity              M + k·m·Q − C
+leverage            k·m·|Q| / M: at the mark, and of the margin as it is; not the leverage that
+                    orders name and the trader sets, which is a bound (`leverage_chosen`)
+margin ratio        what the position must have over its equity
+==================  ================================================================================
+"""
 
 from dataclasses import dataclass
 
+from markets.conversions import ratio_text
 from markets.rules import MarketRules
+from matching.messages.limits import PPM
 from matching.messages.tiers import margin_ratio_ppm
 from trading.models import Position
 
@@ -12,6 +27,7 @@ from trading.models import Position
 class PositionFigures:
     """value_units             signed as the position is
     unrealized_pnl_units    value less entry cost
+    leverage                value over margin, as text to a millionth; None without margin
     initial_margin_units    what must stay of the margin, after an unrealised loss
     removable_margin_units  what may be taken out: a unit more is refused
     margin_ratio_ppm        above one million: liquidatable; None: nothing is left
@@ -19,14 +35,29 @@ class PositionFigures:
 
     value_units: int
     unrealized_pnl_units: int
+    leverage: str | None
     initial_margin_units: int
     removable_margin_units: int
     margin_ratio_ppm: int | None
 
 
-def leverage_of(position: Position, leverage_set: int | None) -> int:
-    """The position's leverage: the highest of the orders that opened it, or what its trader has set
-    for the market if that is more. 0 where neither is known; the tier decides then."""
+def value_units(position_lots: int, units_per_tick_lot: int, mark_ticks: int) -> int:
+    """At the mark price; below zero for a short, as its entry cost is."""
+    return units_per_tick_lot * mark_ticks * position_lots
+
+
+def unrealized_pnl_units(
+    position_lots: int, entry_cost_units: int, units_per_tick_lot: int, mark_ticks: int
+) -> int:
+    """Value at the mark price less entry cost; zero without a mark price."""
+    if not mark_ticks:
+        return 0
+    return value_units(position_lots, units_per_tick_lot, mark_ticks) - entry_cost_units
+
+
+def leverage_chosen(position: Position, leverage_set: int | None) -> int:
+    """The highest leverage of the orders that opened the position, or what its trader has set for
+    the market if that is more. 0 where neither is known; the tier decides then."""
     return max(position.leverage, leverage_set or 0)
 
 
@@ -42,17 +73,23 @@ def position_figures(
     if not lots or not mark_ticks:
         return None
     tiers = rules.tiers
-    value = rules.units_per_tick_lot * mark_ticks * lots
-    leverage = leverage_of(position, leverage_set)
+    value = value_units(lots, rules.units_per_tick_lot, mark_ticks)
+    pnl = unrealized_pnl_units(lots, cost, rules.units_per_tick_lot, mark_ticks)
+    chosen = leverage_chosen(position, leverage_set)
     return PositionFigures(
         value_units=value,
-        unrealized_pnl_units=value - cost,
-        initial_margin_units=tiers.staying_margin_units(abs(value), leverage),
-        removable_margin_units=tiers.removable_margin_units(
-            lots, cost, margin, mark_ticks, leverage
-        ),
-        margin_ratio_ppm=margin_ratio_ppm(tiers.required_ppm(abs(value)), margin + value - cost),
+        unrealized_pnl_units=pnl,
+        leverage=ratio_text(abs(value), margin),
+        initial_margin_units=tiers.staying_margin_units(abs(value), chosen),
+        removable_margin_units=tiers.removable_margin_units(lots, cost, margin, mark_ticks, chosen),
+        margin_ratio_ppm=margin_ratio_ppm(tiers.required_ppm(abs(value)), margin + pnl),
     )
+
+
+def liquidated_margin_ratio_ppm(required_units: int, equity_units: int) -> int | None:
+    """Of a position that was liquidated, from what the engine says it had to have (maintenance
+    margin and fee reserve) and had. None: nothing was left."""
+    return margin_ratio_ppm(required_units * PPM, equity_units)
 
 
 def liquidation_price_ticks(position: Position, rules: MarketRules) -> int:

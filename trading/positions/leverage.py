@@ -15,7 +15,7 @@ from trading.commands.outbox import NOT_YET, command_of_row, promise_command
 from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position, TraderLeverage
 from trading.orders.hold import Needed, hold_money
 from trading.orders.terms import read_leverage
-from trading.positions.figures import leverage_of
+from trading.positions.figures import leverage_chosen
 
 
 def adjust_margin(
@@ -70,7 +70,7 @@ def _promise_margin(rules: MarketRules, command: AdjustMargin, idempotency_key: 
     if position is None:
         message = f"There is no position in {rules.id} to give margin to or take it from."
         raise DomainError(ErrorCode.NO_POSITION, message)
-    leverage = leverage_of(position, selectors.leverages_set(user_id).get(rules.id))
+    leverage = leverage_chosen(position, selectors.leverages_set(user_id).get(rules.id))
     if amount_units > 0:
         hold_money(user_id, rules.id, EntryKind.MARGIN_HOLD, Needed(margin_units=amount_units))
     else:
@@ -143,7 +143,8 @@ def _most_allowed(rules: MarketRules, position: Position | None) -> int:
 
 
 def _of_position(position: Position | None) -> int:
-    """What it cost over its margin, which is less after margin was added. Payments and losses make
+    """What it cost over its margin, in whole: not what it has at the mark, which moves without its
+    trader's doing. It is less after margin was added. Payments and losses make
     it more, but not more than its orders had: nobody chose that."""
     if position is None:
         return 0

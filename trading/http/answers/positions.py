@@ -1,11 +1,10 @@
-"""① Positions, open and closed, and the leverage of orders to come, as a trader reads them."""
+"""① A trader's equity and positions, open and closed, and the leverage of orders to come."""
 
 from datetime import datetime
 
 from markets.conversions import (
     average_price_text,
     lots_text,
-    ratio_text,
     units_text,
 )
 from markets.rules import MarketRules
@@ -13,7 +12,28 @@ from matching.messages.vocabulary import Side
 from trading.http.answers.answer import Answer
 from trading.http.answers.orders import average_price, price_or_none
 from trading.models import Position, PositionLife
+from trading.positions.equity import Equity
 from trading.positions.figures import liquidation_price_ticks, position_figures
+
+
+class EquityAnswer(Answer, frozen=True):
+    """`equity` is the sum of the other four."""
+
+    available: str
+    locked: str
+    margin: str
+    unrealized_pnl: str
+    equity: str
+
+
+def equity_answer(equity: Equity) -> EquityAnswer:
+    return EquityAnswer(
+        available=units_text(equity.available_units),
+        locked=units_text(equity.held_units),
+        margin=units_text(equity.margin_units),
+        unrealized_pnl=units_text(equity.unrealized_pnl_units),
+        equity=units_text(equity.equity_units),
+    )
 
 
 class LeverageSet(Answer, frozen=True):
@@ -78,7 +98,7 @@ def position_answer(
         unrealized_pnl=units_text(figures.unrealized_pnl_units) if figures else flat_pnl,
         realized_pnl=units_text(position.realized_pnl_units),
         liquidation_price=price_or_none(liquidation_price_ticks(position, rules), rules),
-        leverage=ratio_text(abs(figures.value_units), margin) if figures else None,
+        leverage=figures.leverage if figures else None,
         margin_ratio=None if ratio_ppm is None else units_text(ratio_ppm),
         initial_margin=units_text(figures.initial_margin_units) if figures else None,
         removable_margin=units_text(figures.removable_margin_units) if figures else None,
