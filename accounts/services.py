@@ -64,8 +64,8 @@ def change_password(user_id: int, password: str, new_password: str, origin: Orig
         message = "The password is wrong."
         raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
     if new_password == password:
-        raise invalid("newPassword", "newPassword must differ from the password you have.")
-    _check_password(new_password, user, "newPassword")
+        raise invalid("new_password", "new_password must differ from the password you have.")
+    _check_password(new_password, user, "new_password")
     encoded = make_password(new_password)  # before the transaction: it takes a while
     with transaction.atomic():
         changed = User.objects.filter(pk=user_id, password=user.password, is_active=True)

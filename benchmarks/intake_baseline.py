@@ -41,7 +41,8 @@ from trading.commands.outbox import NOT_YET, promise_command
 from trading.commands.publisher import publish_committed
 from trading.models import Order, Position, TraderLeverage, UserFeeTier
 from trading.orders.draft import OrderDraft, draft_order
-from trading.orders.terms import NewOrder, read_terms
+from trading.orders.request import NewOrder
+from trading.orders.terms import read_terms
 from trading.selectors import TraderStanding
 
 

@@ -6,7 +6,7 @@ to its own words: HTTP's is `common.http.statuses`.
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ErrorCode(StrEnum):
@@ -101,7 +101,11 @@ class ErrorCode(StrEnum):
 
 
 class DomainError(Exception):
-    """A request that can't be served, and what its sender should change."""
+    """A request that can't be served, and what its sender should change.
+
+    Fields are named in our own words, as in Python; each door says them as its callers do
+    (`common.http.statuses` in camelCase).
+    """
 
     def __init__(
         self, code: ErrorCode, message: str, field: str | None = None, **details: Any
@@ -112,6 +116,12 @@ class DomainError(Exception):
         self.message = message
         self.field = field
         self.details = details
+        self.named: tuple[str, ...] = () if field is None else (field,)
+
+    def naming(self, *fields: str) -> Self:
+        """The same, with the fields that its message names, in place of ``field`` alone."""
+        self.named = fields
+        return self
 
 
 def invalid(field: str, message: str, code: ErrorCode = ErrorCode.INVALID_FIELD) -> DomainError:
@@ -120,7 +130,7 @@ def invalid(field: str, message: str, code: ErrorCode = ErrorCode.INVALID_FIELD)
 
 
 def unknown(field: str, what: str, known: Iterable[str] = ()) -> DomainError:
-    """What a call does not take, and would otherwise drop in silence."""
+    """What a call does not take, and would otherwise drop in silence. Named as its sender did."""
     names = ", ".join(known)
     message = f"{what}. Known are {names}." if names else f"{what}."
-    return invalid(field, message, ErrorCode.UNKNOWN_FIELD)
+    return invalid(field, message, ErrorCode.UNKNOWN_FIELD).naming()

@@ -2,7 +2,7 @@
 
 from common.errors import DomainError, ErrorCode, invalid
 
-FIELD = "idempotencyKey"
+FIELD = "idempotency_key"
 KEY_LENGTH_MAX = 64
 
 

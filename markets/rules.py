@@ -123,7 +123,7 @@ def market_rules(market_id: str) -> MarketRules:
     rules = _rules_cache.all().get(market_id)
     if rules is None:
         message = "There is no such market. GET /markets lists them."
-        raise DomainError(ErrorCode.MARKET_NOT_FOUND, message, "marketId")
+        raise DomainError(ErrorCode.MARKET_NOT_FOUND, message, "market_id")
     return rules
 
 

@@ -32,6 +32,7 @@ class GivenTwice(DomainError):
     def __init__(self, field: str, known: Iterable[str] = ()) -> None:
         error = unknown(field, f"{field} is given twice: give it once", known)
         super().__init__(error.code, error.message, field)
+        self.naming()
         self.path = field
 
     def among(self, kind: type[msgspec.Struct]) -> "GivenTwice":

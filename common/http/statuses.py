@@ -1,5 +1,6 @@
-"""HTTP's words for errors: the status of each code, and the body."""
+"""HTTP's words for errors: the status of each code, the body, and the names of fields."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -47,7 +48,24 @@ def status_of(error: DomainError) -> HTTPStatus:
 
 
 def body_of(error: DomainError) -> dict[str, Any]:
-    body = {"message": error.message, "code": error.code.value, **error.details}
+    message = error.message
+    for name in error.named:
+        if (wire := wire_name(name)) != name:
+            message = re.sub(rf"\b{re.escape(name)}\b", wire, message)
+    details = {name: _in_wire_names(value) for name, value in error.details.items()}
+    body = {"message": message, "code": error.code.value, **details}
     if error.field is not None:
-        body["field"] = error.field
+        body["field"] = wire_name(error.field) if error.field in error.named else error.field
     return body
+
+
+def wire_name(name: str) -> str:
+    """One of our names in camelCase, as the structs of bodies and answers spell theirs."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _in_wire_names(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {wire_name(name): of_it for name, of_it in value.items()}
+    return value

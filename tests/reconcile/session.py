@@ -42,8 +42,7 @@ from tests.builders.markets import build_market
 from tests.patience import PATIENCE_S
 from trading.commands.publisher import publish_command
 from trading.models import Countdown, Fill, Order, Position
-from trading.orders.amend import OrderChanges
-from trading.orders.terms import NewOrder, NewTrigger
+from trading.orders.request import NewOrder, NewTrigger, OrderChanges
 from trading.services import (
     adjust_margin,
     amend_order,

@@ -50,7 +50,7 @@ from tests.patience import PATIENCE_S
 from trading.commands import resend
 from trading.commands.publisher import publish_command
 from trading.models import Order, OutboxCommand
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 from trading.services import configure_market, place_order, resend_unseen_commands
 from trading.services import set_market_state as move_market
 

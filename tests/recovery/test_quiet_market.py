@@ -13,7 +13,7 @@ from matching.messages.events import CountdownSet, MarkPriceChanged, OrderCancel
 from matching.messages.streams import COMMAND_FIELD, ENTRY_FIELD, input_stream, output_stream
 from matching.messages.vocabulary import OrderType, Side, TriggerBy, TriggerKind
 from tests.recovery.exchange import MARKET, Exchange, wait_until
-from trading.orders.terms import NewOrder, NewTrigger
+from trading.orders.request import NewOrder, NewTrigger
 from trading.services import configure_market, place_order, set_countdown
 
 SOON_MS = 700

@@ -18,8 +18,7 @@ from matching.messages.vocabulary import (
 from persistence.recovery.starting_points import make_starting_point
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange
 from trading.models import Order
-from trading.orders.amend import OrderChanges
-from trading.orders.terms import NewOrder, NewTrigger
+from trading.orders.request import NewOrder, NewTrigger, OrderChanges
 from trading.services import amend_order, configure_market, place_order, set_countdown
 
 LATER = datetime(2100, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)

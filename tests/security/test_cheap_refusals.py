@@ -17,7 +17,7 @@ from trading.models import Order
 from trading.orders import place
 from trading.orders.insert import insert_orders
 from trading.orders.place import place_together
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 VICTIMS = "ETH-PERP"  # its market: nobody else trades there
 SIZE = "12.345"
-MARKS = (VICTIMS, SIZE, "size_lots=12345")
+MARKS = (VICTIMS, SIZE, "size_lots=12345", "'size_lots': 12345")
 FUNDS_UNITS = 1_000_000_000_000
 
 PLACING = [

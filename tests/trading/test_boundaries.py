@@ -188,9 +188,9 @@ def test_what_is_needed_is_the_sum_of_its_parts() -> None:
     assert needed == Needed(33, 55, 77)
     assert needed.total_units == 165
     assert needed.by_part() == {
-        "margin": "0.000033", "openLoss": "0.000055", "fee": "0.000077", "total": "0.000165",
+        "margin": "0.000033", "open_loss": "0.000055", "fee": "0.000077", "total": "0.000165",
     }  # fmt: skip
     for held, missing in ((164, 1), (165, 0), (166, 0)):
         amended = Needed(33, 55, 77, already_held_units=held)
         assert amended.total_units == missing
-        assert amended.by_part()["alreadyHeld"] == f"0.000{held}"
+        assert amended.by_part()["already_held"] == f"0.000{held}"

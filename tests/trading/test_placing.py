@@ -293,7 +293,7 @@ def test_a_repeat_is_answered_when_the_market_would_refuse_it_now(
 def test_a_repeat_is_answered_when_the_order_has_expired_since(trader: Trader) -> None:
     first = trader.place(clientOrderId="once", expiresAt="2126-01-01T00:00:00Z")
     # As if it had been placed in time for an expiry that is past by now.
-    asked = {**(Order.objects.get().terms_asked or {}), "expiresAt": 1_767_225_600_000}
+    asked = {**(Order.objects.get().terms_asked or {}), "expires_at": 1_767_225_600_000}
     Order.objects.update(terms_asked=asked, status="expired", held_units=0)
     again = trader.place(clientOrderId="once", expiresAt="2026-01-01T00:00:00Z")
     assert (again.status, again.body["orderId"]) == (200, first.body["orderId"])

@@ -29,8 +29,8 @@ from trading.commands.markets import settle_market
 from trading.commands.resend import resend_unseen_commands
 from trading.commands.top_ups import fund_insurance
 from trading.models import Order, OutboxCommand, Position, TraderLeverage
-from trading.orders.amend import OrderChanges
 from trading.orders.place import place_together
+from trading.orders.request import OrderChanges
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -31,7 +31,7 @@ from trading.models import Order
 from trading.orders import place
 from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.place import PlacedOrder, place_together
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,7 +23,7 @@ from trading.http.answers.orders import (
 from trading.http.items import BATCH_MAX, cancel_orders, check_batch_size, place_orders
 from trading.http.limits import Kind, spend_further
 from trading.http.positions import Body
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 
 # Read one by one, so that a bad one fails alone.
 _ORDERS = {

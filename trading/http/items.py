@@ -12,7 +12,7 @@ from common.http.bodies import to_struct
 from common.http.errors import internal_error, to_api_error
 from trading.orders.cancel import cancel_together
 from trading.orders.place import PlacedOrder, Result, place_together
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 from trading.selectors import OrderState
 
 log = structlog.get_logger(__name__)

@@ -29,8 +29,7 @@ from trading.http.queries import (
     client_order_filter,
     market_filter,
 )
-from trading.orders.amend import OrderChanges
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder, OrderChanges
 
 OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
 BY_CLIENT_ORDER_ID = query("clientOrderId", "What the order was placed with.", required=True)

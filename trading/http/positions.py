@@ -32,7 +32,7 @@ from trading.http.queries import (
     market_filter,
 )
 from trading.models import LifeEnding
-from trading.orders.terms import Number
+from trading.orders.request import Number
 from trading.positions.equity import equity_of_user
 
 

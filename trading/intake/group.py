@@ -25,7 +25,7 @@ from trading.http.limits import Kind, spend_of, spend_of_strangers, too_many
 from trading.intake.plain import Plain
 from trading.orders.cancel import cancel_together
 from trading.orders.place import PlacedOrder, Result, place_together
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 from trading.selectors import OrderState
 
 ORDERS_MAX = 500  # of a statement, and what comes with the last call

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from django.db import transaction
-from msgspec import Struct
 
 from common.errors import DomainError, ErrorCode, invalid
 from ledger.models import EntryKind
@@ -22,14 +21,8 @@ from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import Order
 from trading.orders.draft import check_notional, draft_order
 from trading.orders.hold import NOTHING_NEEDED, Needed, hold_money
-from trading.orders.terms import OptionalNumber, OrderTerms, size_in_bounds
-
-
-class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is not given stays. `qty` is of the whole order, with what is filled."""
-
-    price: OptionalNumber = None
-    qty: OptionalNumber = None
+from trading.orders.request import OrderChanges
+from trading.orders.terms import OrderTerms, size_in_bounds
 
 
 @transaction.atomic

@@ -117,8 +117,8 @@ def set_countdown(
     stay. Raises DomainError."""
     market_rules(market_id)
     if not 0 <= countdown_ms <= COUNTDOWN_MAX_MS:
-        message = f"countdownMs must be from 0 to {COUNTDOWN_MAX_MS}."
-        raise invalid("countdownMs", message)
+        message = f"countdown_ms must be from 0 to {COUNTDOWN_MAX_MS}."
+        raise invalid("countdown_ms", message)
     command = SetCountdown(
         command_id=NOT_YET, account_id=user_id, countdown_ms=countdown_ms, protective=protective
     )

@@ -134,12 +134,12 @@ def _check_state(rules: MarketRules, state: MarketState, terms: OrderTerms) -> N
     if state is MarketState.POST_ONLY:
         if terms.time_in_force is TimeInForce.GTX:
             return
-        message = f"{rules.id} takes only post-only orders now: set postOnly."
+        message = f"{rules.id} takes only post-only orders now: set post_only."
     elif state is MarketState.REDUCE_ONLY:
         if terms.reduce_only:
             return
-        message = f"{rules.id} takes only reduce-only orders now: set reduceOnly."
-    raise DomainError(ErrorCode.MARKET_NOT_OPEN, message)
+        message = f"{rules.id} takes only reduce-only orders now: set reduce_only."
+    raise DomainError(ErrorCode.MARKET_NOT_OPEN, message).naming("post_only", "reduce_only")
 
 
 # --- conditional orders ---------------------------------------------------------------------------

@@ -33,14 +33,14 @@ class Needed:
         )
 
     def by_part(self) -> dict[str, str]:
-        """As `common.http.schema.Required`: in decimals, under the API's names."""
+        """As `common.http.schema.Required`, in decimals."""
         parts = {
             "margin": units_text(self.margin_units),
-            "openLoss": units_text(self.open_loss_units),
+            "open_loss": units_text(self.open_loss_units),
             "fee": units_text(self.fee_units),
         }
         if self.already_held_units:
-            parts["alreadyHeld"] = units_text(self.already_held_units)
+            parts["already_held"] = units_text(self.already_held_units)
         return parts | {"total": units_text(self.total_units)}
 
 
@@ -64,10 +64,10 @@ def insufficient_balance(needed: Needed, available_units: int) -> DomainError:
     required, available = needed.by_part(), units_text(available_units)
     message = (
         f"This needs {required['total']}; {available} is available. Needed are margin "
-        f"{required['margin']}, open loss {required['openLoss']} and fee {required['fee']}"
+        f"{required['margin']}, open loss {required['open_loss']} and fee {required['fee']}"
     )
-    if "alreadyHeld" in required:
-        message += f", of which the order holds {required['alreadyHeld']}"
+    if "already_held" in required:
+        message += f", of which the order holds {required['already_held']}"
     return DomainError(
         ErrorCode.INSUFFICIENT_BALANCE,
         f"{message}.",

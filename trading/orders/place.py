@@ -29,7 +29,8 @@ from trading.orders.hold import account_not_found, insufficient_balance
 from trading.orders.insert import Inserted, NewRow, NotEnough, NoWallet, Outcome, insert_orders
 from trading.orders.isolation import is_everyones, together_or_alone
 from trading.orders.repeats import conflict_with, terms_asked
-from trading.orders.terms import NewOrder, read_terms
+from trading.orders.request import NewOrder
+from trading.orders.terms import read_terms
 from trading.selectors import TraderStanding, trader_standings
 
 
@@ -210,9 +211,9 @@ class _Group:
             case NoWallet():
                 asked.result = account_not_found()
             case _:  # if the first one is not found either, its transaction is not visible to ours
-                message = "An order with this clientOrderId is being placed. Try again."
+                message = "An order with this client_order_id is being placed. Try again."
                 code = ErrorCode.CLIENT_ORDER_ID_IN_USE
-                refusal = DomainError(code, message, "clientOrderId")
+                refusal = DomainError(code, message, "client_order_id")
                 self.refused.append(_Refused(asked, refusal))
 
     def answer_refused(self) -> None:

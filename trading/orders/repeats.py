@@ -1,6 +1,6 @@
 """A client order id that comes again: what was asked for under it first, and whether it differs.
 
-What was asked stays with the order's row as it was, in the API's own names. It knows nothing of the
+What was asked stays with the order's row as it was. It knows nothing of the
 market: neither an amendment nor rules that changed since turn a repeat into another order.
 """
 
@@ -14,15 +14,16 @@ from common.decimals import text
 from common.errors import DomainError, ErrorCode
 from markets.conversions import time_asked_ms, to_decimal
 from trading.models import Order
-from trading.orders.terms import NewOrder, Number, OptionalNumber, OptionalTime, read_time_in_force
+from trading.orders.request import NewOrder, Number, OptionalNumber, OptionalTime
+from trading.orders.terms import read_time_in_force
 
 NUMBERS = (Number, OptionalNumber)
 
 
 @cache
-def _fields_of(kind: type[Struct]) -> list[tuple[str, str, Any]]:
-    """Attribute, name in the API, and type. Kept: every order asks."""
-    return [(field.name, field.encode_name, field.type) for field in fields(kind)]
+def _fields_of(kind: type[Struct]) -> list[tuple[str, Any]]:
+    """Name and type. Kept: every order asks."""
+    return [(field.name, field.type) for field in fields(kind)]
 
 
 def terms_asked(new: NewOrder) -> dict[str, Any]:
@@ -30,18 +31,18 @@ def terms_asked(new: NewOrder) -> dict[str, Any]:
     was left out by its default or, where there is none, not at all. Raises DomainError for terms
     that are none."""
     asked = _plain(new, "")
-    asked.pop("clientOrderId", None)
+    asked.pop("client_order_id", None)
     # Two ways to say the same.
-    asked["timeInForce"] = read_time_in_force(new).value
-    asked["reduceOnly"] = new.reduce_only or new.close_position
-    del asked["postOnly"]
+    asked["time_in_force"] = read_time_in_force(new).value
+    asked["reduce_only"] = new.reduce_only or new.close_position
+    del asked["post_only"]
     return asked
 
 
 def _plain(struct: Struct, path: str) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for attribute, name, kind in _fields_of(type(struct)):
-        value = getattr(struct, attribute)
+    for name, kind in _fields_of(type(struct)):
+        value = getattr(struct, name)
         if value is None:
             continue
         if kind in NUMBERS:
@@ -58,11 +59,13 @@ def conflict_with(first: Order, new: NewOrder) -> DomainError | None:
     """The 409 of an order that is not the first one again; None for a repeat.
     Raises DomainError."""
     asked, was = terms_asked(new), first.terms_asked
+    differing: list[str] = []
     if was is None:
         why = "of which is not known any more what was asked for"
     elif differing := sorted(n for n in asked.keys() | was.keys() if asked.get(n) != was.get(n)):
         why = f"which differs in {', '.join(differing)}"
     else:
         return None
-    message = f"clientOrderId names order {first.pk}, {why}. Use another."
-    return DomainError(ErrorCode.CLIENT_ORDER_ID_REUSED, message, "clientOrderId")
+    message = f"client_order_id names order {first.pk}, {why}. Use another."
+    code = ErrorCode.CLIENT_ORDER_ID_REUSED
+    return DomainError(code, message, "client_order_id").naming("client_order_id", *differing)

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from common.errors import DomainError, ErrorCode, invalid
 from markets.conversions import (
@@ -25,56 +25,15 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
-    TriggerBy,
     TriggerKind,
 )
+from trading.orders.request import NewOrder, NewTrigger
 
 CLIENT_ORDER_ID_LENGTH_MAX = 64
 # Of a close-position order until it executes: it is then given the position's size.
 SIZE_NOT_KNOWN_LOTS = 1
 
 _RATE_STEP = Decimal("0.000001")
-
-# A JSON number or its text; `markets.conversions` reads it without loss.
-Number = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number"]})]
-OptionalNumber = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
-# RFC 3339 with its zone, read by `markets.conversions.time_asked_ms`.
-OptionalTime = Annotated[
-    Any, Meta(extra_json_schema={"type": ["string", "null"], "format": "date-time"})
-]
-
-
-class NewTrigger(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What a conditional order waits for. `price` fires it; of a trailing stop it activates it and
-    may be left out, and `callback` is how far back from the best price it fires, 0.01 for 1 %."""
-
-    type: TriggerKind
-    by: TriggerBy = TriggerBy.MARK
-    price: OptionalNumber = None
-    callback: OptionalNumber = None
-
-
-class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
-    the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
-    fill, 0.005 for 0.5 %; the market's if it is left out."""
-
-    market_id: str
-    side: Side
-    order_type: OrderType
-    qty: OptionalNumber = None
-    price: OptionalNumber = None
-    margin: OptionalNumber = None
-    leverage: OptionalNumber = None
-    max_slippage: OptionalNumber = None
-    time_in_force: TimeInForce | None = None
-    post_only: bool = False
-    reduce_only: bool = False
-    close_position: bool = False
-    expires_at: OptionalTime = None
-    trigger: NewTrigger | None = None
-    client_order_id: str | None = None
-    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
 
 class OrderTerms(Struct, frozen=True):
@@ -160,11 +119,11 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
 def _read_size(rules: MarketRules, new: NewOrder) -> int:
     if new.close_position:
         if new.trigger is None:
-            message = "closePosition is for a trigger; to close now send qty with reduceOnly."
-            raise invalid("closePosition", message)
+            message = "close_position is for a trigger; to close now send qty with reduce_only."
+            raise invalid("close_position", message).naming("close_position", "reduce_only")
         if new.qty is not None:
-            message = "A closePosition order closes all there is then: leave qty out."
-            raise invalid("qty", message, ErrorCode.INVALID_SIZE)
+            message = "A close_position order closes all there is then: leave qty out."
+            raise invalid("qty", message, ErrorCode.INVALID_SIZE).naming("close_position")
         return SIZE_NOT_KNOWN_LOTS
     if new.qty is None:
         raise invalid("qty", "Give qty.", ErrorCode.MISSING_FIELD)
@@ -198,8 +157,8 @@ def _read_limit(rules: MarketRules, new: NewOrder) -> int:
 def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
     if new.order_type is OrderType.LIMIT:
         if new.max_slippage is not None:
-            message = "The price of a limit order is its worst: leave maxSlippage out."
-            raise invalid("maxSlippage", message, ErrorCode.INVALID_SLIPPAGE)
+            message = "The price of a limit order is its worst: leave max_slippage out."
+            raise invalid("max_slippage", message, ErrorCode.INVALID_SLIPPAGE)
         return 0
     if new.max_slippage is None:
         # A stop must close the position whatever gap fired it, unless its trader says otherwise.
@@ -208,7 +167,7 @@ def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
     return to_steps(
         new.max_slippage,
         _RATE_STEP,
-        "maxSlippage",
+        "max_slippage",
         maximum=rules.price_band_ppm,
         code=ErrorCode.INVALID_SLIPPAGE,
         step_name="smallest rate",
@@ -250,14 +209,14 @@ def read_time_in_force(new: NewOrder) -> TimeInForce:
     given = new.time_in_force
     if new.post_only:
         if new.order_type is OrderType.MARKET:
-            raise invalid("postOnly", "A market order can't be post-only.", code)
+            raise invalid("post_only", "A market order can't be post-only.", code)
         if given in {TimeInForce.IOC, TimeInForce.FOK}:
-            message = f"A post-only order can't be {given}: leave timeInForce out."
-            raise invalid("timeInForce", message, code)
+            message = f"A post-only order can't be {given}: leave time_in_force out."
+            raise invalid("time_in_force", message, code)
         return TimeInForce.GTX
     if new.order_type is OrderType.MARKET:
         if given not in {None, TimeInForce.IOC, TimeInForce.FOK}:
-            raise invalid("timeInForce", "A market order is IOC or FOK.", code)
+            raise invalid("time_in_force", "A market order is IOC or FOK.", code)
         return given or TimeInForce.IOC
     return given or TimeInForce.GTC
 
@@ -266,16 +225,16 @@ def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
     if new.expires_at is None:
         return 0
     if new.trigger is None and time_in_force not in {TimeInForce.GTC, TimeInForce.GTX}:
-        message = f"A {time_in_force} order does not stay: leave expiresAt out."
-        raise invalid("expiresAt", message, ErrorCode.INVALID_EXPIRY)
-    expires_ms = time_asked_ms(new.expires_at, "expiresAt")
+        message = f"A {time_in_force} order does not stay: leave expires_at out."
+        raise invalid("expires_at", message, ErrorCode.INVALID_EXPIRY)
+    expires_ms = time_asked_ms(new.expires_at, "expires_at")
     if expires_ms <= 0:
         raise expiry_is_past()
     return expires_ms
 
 
 def expiry_is_past() -> DomainError:
-    return invalid("expiresAt", "expiresAt must be in the future.", ErrorCode.INVALID_EXPIRY)
+    return invalid("expires_at", "expires_at must be in the future.", ErrorCode.INVALID_EXPIRY)
 
 
 def _read_trigger(rules: MarketRules, new: NewTrigger, max_slippage_ppm: int) -> Trigger:
@@ -314,6 +273,6 @@ def _read_trigger(rules: MarketRules, new: NewTrigger, max_slippage_ppm: int) ->
 
 def _read_client_order_id(text: str | None) -> str | None:
     if text is not None and not 1 <= len(text) <= CLIENT_ORDER_ID_LENGTH_MAX:
-        message = f"clientOrderId must be 1 to {CLIENT_ORDER_ID_LENGTH_MAX} characters."
-        raise invalid("clientOrderId", message)
+        message = f"client_order_id must be 1 to {CLIENT_ORDER_ID_LENGTH_MAX} characters."
+        raise invalid("client_order_id", message)
     return text

@@ -1,0 +1,64 @@
+"""An order, and a change of one, as its trader asks for it: nothing but its shape is known to be
+right. JSON spells the names in camelCase.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from matching.messages.vocabulary import (
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
+
+# A JSON number or its text; `markets.conversions` reads it without loss.
+Number = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number"]})]
+OptionalNumber = Annotated[Any, Meta(extra_json_schema={"type": ["string", "number", "null"]})]
+# RFC 3339 with its zone, read by `markets.conversions.time_asked_ms`.
+OptionalTime = Annotated[
+    Any, Meta(extra_json_schema={"type": ["string", "null"], "format": "date-time"})
+]
+
+
+class NewTrigger(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What a conditional order waits for. `price` fires it; of a trailing stop it activates it and
+    may be left out, and `callback` is how far back from the best price it fires, 0.01 for 1 %."""
+
+    type: TriggerKind
+    by: TriggerBy = TriggerBy.MARK
+    price: OptionalNumber = None
+    callback: OptionalNumber = None
+
+
+class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
+    the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
+    fill, 0.005 for 0.5 %; the market's if it is left out."""
+
+    market_id: str
+    side: Side
+    order_type: OrderType
+    qty: OptionalNumber = None
+    price: OptionalNumber = None
+    margin: OptionalNumber = None
+    leverage: OptionalNumber = None
+    max_slippage: OptionalNumber = None
+    time_in_force: TimeInForce | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    close_position: bool = False
+    expires_at: OptionalTime = None
+    trigger: NewTrigger | None = None
+    client_order_id: str | None = None
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
+
+
+class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What is not given stays. `qty` is of the whole order, with what is filled."""
+
+    price: OptionalNumber = None
+    qty: OptionalNumber = None
