@@ -20,6 +20,7 @@ from accounts.throttles import (
 )
 from common.http.bodies import parse_body
 from common.http.schema import documented
+from common.http.views import PublicView
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,12 +93,7 @@ def _origin(request: Request) -> sessions.Origin:
     return sessions.Origin(address_of(request), request.META.get("HTTP_USER_AGENT", ""))
 
 
-class _PublicView(APIView):
-    authentication_classes = []
-    permission_classes = []
-
-
-class SignupView(_PublicView):
+class SignupView(PublicView):
     throttle_classes = [SignupThrottle]
 
     @documented(
@@ -116,7 +112,7 @@ class SignupView(_PublicView):
         return _answer(services.sign_up(body.username, body.password, _origin(request)), status=201)
 
 
-class SigninView(_PublicView):
+class SigninView(PublicView):
     throttle_classes = [SigninThrottle]
 
     @documented(
@@ -136,7 +132,7 @@ class SigninView(_PublicView):
         return _answer(tokens)
 
 
-class RefreshView(_PublicView):
+class RefreshView(PublicView):
     throttle_classes = [*APIView.throttle_classes, RenewalThrottle]
 
     @documented(
@@ -154,7 +150,7 @@ class RefreshView(_PublicView):
         return _answer(sessions.renew_session(parse_body(request, RefreshBody).refresh))
 
 
-class SignoutView(_PublicView):
+class SignoutView(PublicView):
     throttle_classes = [*APIView.throttle_classes, RenewalThrottle]
 
     @documented(

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from feeds import account, protocol
 from feeds.connection import Connection
 from feeds.labels import ClientOrderIds, Labels, OwnOrder
-from feeds.output import Position, entries, newest_seq
+from feeds.output import OutputPosition, entries, newest_seq
 from feeds.protocol import FeedError
 from feeds.scale import Scale
 from matching.messages.codec import UndecodableMessage, decode_entry
@@ -38,7 +38,7 @@ class AccountFeed:
         self,
         redis: Redis,
         scales: Mapping[str, Scale],
-        positions: Mapping[str, Position],
+        positions: Mapping[str, OutputPosition],
         client_order_ids: ClientOrderIds,
     ) -> None:
         self.redis = redis
@@ -165,7 +165,7 @@ class _Replay:
                 await self._read(now)
         return self.is_readable
 
-    async def _is_place_of(self, position: Position, epoch_name: str | None) -> bool:
+    async def _is_place_of(self, position: OutputPosition, epoch_name: str | None) -> bool:
         """Whether the market has been where the client says it is."""
         if not position.holds(self.after_seq, epoch_name):
             return False
@@ -178,7 +178,7 @@ class _Replay:
             return False
         return self.after_seq <= newest
 
-    async def _read(self, position: Position) -> None:
+    async def _read(self, position: OutputPosition) -> None:
         first, last = self.after_seq + 1, position.seq
         try:
             rows = await entries(self.feed.redis, self.market_id, position.epoch, first, last)
@@ -204,13 +204,13 @@ class _Replay:
                     await self.connection.put(text)
             self.after_seq = seq
 
-    async def _skip(self, position: Position) -> None:
+    async def _skip(self, position: OutputPosition) -> None:
         """Tells that what the client lacks up to this position can't be shown."""
         next_seq = position.seq + 1
         await self._put_gap(next_seq, position)
         self.after_seq = next_seq - 1
 
-    async def _put_gap(self, next_seq: int, position: Position) -> None:
+    async def _put_gap(self, next_seq: int, position: OutputPosition) -> None:
         text = gap_text(self.market_id, self.after_seq, next_seq, position.name)
         await self.connection.put(text)
 

@@ -23,7 +23,7 @@ from feeds.identity import sign_out_refused
 from feeds.labels import ClientOrderIds, Labels
 from feeds.output import (
     BLOCK_MS,
-    Position,
+    OutputPosition,
     begin_again,
     fallen_back,
     read,
@@ -58,7 +58,7 @@ class Hub:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._scales: dict[str, Scale] = {}
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, OutputPosition] = {}
         self._checked_at = time.monotonic()
         self._are_markets_known = False
         self._books: dict[str, BookFeed] = {}
@@ -195,13 +195,13 @@ class Hub:
             for market_id, found in (await tails(self._redis, unknown)).items():
                 self._attempt(market_id, partial(self._begin, market_id, found))
 
-    def _begin(self, market_id: str, found: Position | Exception) -> None:
+    def _begin(self, market_id: str, found: OutputPosition | Exception) -> None:
         if isinstance(found, Exception):
             raise found
         self._positions[market_id] = found
         self.accounts.on_moved(market_id, 0)
 
-    def _move(self, market_id: str, position: Position) -> None:
+    def _move(self, market_id: str, position: OutputPosition) -> None:
         """The market doesn't go on from where it was, but from here."""
         before = self._positions[market_id].seq
         log.warning("feeds_market_set_back", market=market_id, before=before, seq=position.seq)

@@ -38,7 +38,7 @@ Row = tuple[bytes, dict[bytes, bytes]]  # id, fields
 
 
 @dataclass(kw_only=True)
-class Position:
+class OutputPosition:
     """Where a reader stands in a market's output.
 
     seq         last entry handed on
@@ -64,7 +64,7 @@ class Position:
         return epoch_name is None and seq > self.reused_seq
 
 
-async def tails(redis: Redis, market_ids: Iterable[str]) -> dict[str, Position | Exception]:
+async def tails(redis: Redis, market_ids: Iterable[str]) -> dict[str, OutputPosition | Exception]:
     """Positions at the ends of these markets, or why one has none: its keys hold something else."""
     found = await _find(redis, market_ids)
     return {
@@ -79,7 +79,7 @@ async def newest_seq(redis: Redis, market_id: str) -> int:
 
 
 @dataclass(kw_only=True)
-class Found:
+class NewRows:
     """What a read gave: rows by market, which markets are in another epoch by now, of which nothing
     is given, and those whose keys hold something else."""
 
@@ -88,7 +88,7 @@ class Found:
     unreadable: dict[str, Exception]
 
 
-async def read(redis: Redis, positions: Mapping[str, Position]) -> Found:
+async def read(redis: Redis, positions: Mapping[str, OutputPosition]) -> NewRows:
     """What comes after the positions, once there is anything."""
     names = {output_stream(market_id).encode(): market_id for market_id in positions}
     after: Any = {name: f"{positions[market_id].seq}-0" for name, market_id in names.items()}
@@ -111,11 +111,11 @@ async def read(redis: Redis, positions: Mapping[str, Position]) -> Found:
         for name, found in streams_read(answer).items()
         if names[name] not in changed
     }
-    return Found(rows=rows, changed=changed, unreadable={})
+    return NewRows(rows=rows, changed=changed, unreadable={})
 
 
-async def _read_one_by_one(redis: Redis, positions: Mapping[str, Position]) -> Found:
-    found = Found(rows={}, changed=[], unreadable={})
+async def _read_one_by_one(redis: Redis, positions: Mapping[str, OutputPosition]) -> NewRows:
+    found = NewRows(rows={}, changed=[], unreadable={})
     for market_id, position in positions.items():
         pipe = redis.pipeline()
         pipe.get(epoch_key(market_id))
@@ -145,8 +145,8 @@ async def entries(
 
 
 async def begin_again(
-    redis: Redis, positions: Mapping[str, Position], market_ids: Iterable[str]
-) -> dict[str, Position]:
+    redis: Redis, positions: Mapping[str, OutputPosition], market_ids: Iterable[str]
+) -> dict[str, OutputPosition]:
     """Positions of markets in another epoch: before the first entry that is kept of it."""
     begun = {}
     for market_id, found in (await _find(redis, market_ids)).items():
@@ -160,7 +160,9 @@ async def begin_again(
     return begun
 
 
-async def fallen_back(redis: Redis, positions: Mapping[str, Position]) -> dict[str, Position]:
+async def fallen_back(
+    redis: Redis, positions: Mapping[str, OutputPosition]
+) -> dict[str, OutputPosition]:
     """Of markets that lost in one and the same epoch what was handed on: positions at their ends.
 
     A stream that is gone altogether is waited for: it comes back in another epoch.
@@ -184,14 +186,14 @@ async def fallen_back(redis: Redis, positions: Mapping[str, Position]) -> dict[s
         if seq < position.seq or is_other:
             name = f"{position.name}.{position.seq}"
             reused_seq = max(position.seq, position.reused_seq)
-            fallen[market_id] = Position(
+            fallen[market_id] = OutputPosition(
                 seq=seq, epoch=position.epoch, name=name, reused_seq=reused_seq
             )
     return fallen
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Tail:
     """What Redis has of a market at one moment: its epoch and XINFO STREAM, or refusals."""
 
     epoch: Any
@@ -214,10 +216,10 @@ class _Found:
         newest = newest_id(self.info)
         return seq_of(newest.encode()) if newest else 0
 
-    def position(self, seq: int) -> Position:
+    def position(self, seq: int) -> OutputPosition:
         start_seq = epoch_start(self.epoch)
         last = None if isinstance(self.info, Exception) else self.info["last-entry"]
-        return Position(
+        return OutputPosition(
             seq=seq,
             entry=last[1].get(ENTRY_FIELD, b"") if last and seq_of(last[0]) == seq else b"",
             epoch=self.epoch,
@@ -227,7 +229,7 @@ class _Found:
         )
 
 
-async def _find(redis: Redis, market_ids: Iterable[str]) -> dict[str, _Found]:
+async def _find(redis: Redis, market_ids: Iterable[str]) -> dict[str, _Tail]:
     asked = list(market_ids)
     pipe = redis.pipeline()
     pipe.info("server")
@@ -237,6 +239,6 @@ async def _find(redis: Redis, market_ids: Iterable[str]) -> dict[str, _Found]:
     server, *answers = await pipe.execute(raise_on_error=False)
     pairs = zip(answers[::2], answers[1::2], strict=True)
     return {
-        market_id: _Found(epoch or b"", info, server["run_id"][:8])
+        market_id: _Tail(epoch or b"", info, server["run_id"][:8])
         for market_id, (epoch, info) in zip(asked, pairs, strict=True)
     }

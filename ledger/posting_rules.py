@@ -46,7 +46,7 @@ from matching.messages.vocabulary import ExecutionType
 Owner = int | str | None
 
 
-class Line(NamedTuple):
+class PostingLine(NamedTuple):
     """One posting to be: above zero raises the account's balance. ``purpose`` is what its owner
     gains or loses by it; None where that is as the entry's kind says."""
 
@@ -62,7 +62,7 @@ class Movement(NamedTuple):
     kind: EntryKind
     order_id: int | None
     trade_id: int | None
-    lines: tuple[Line, ...]
+    lines: tuple[PostingLine, ...]
 
 
 AVAILABLE = AccountKind.AVAILABLE
@@ -86,7 +86,7 @@ def deposit_movement(user_id: int, amount_units: int) -> Movement:
         EntryKind.DEPOSIT,
         None,
         None,
-        (Line(AVAILABLE, user_id, amount_units), Line(DEPOSITS, None, -amount_units)),
+        (PostingLine(AVAILABLE, user_id, amount_units), PostingLine(DEPOSITS, None, -amount_units)),
     )
 
 
@@ -113,7 +113,10 @@ def _margin_hold_release(_market_id: str, event: MarginAdjustmentRejected) -> tu
 def _release(user_id: int, released_units: int, order_id: int | None) -> tuple[Movement, ...]:
     if not released_units:
         return ()
-    lines = (Line(HELD, user_id, -released_units), Line(AVAILABLE, user_id, released_units))
+    lines = (
+        PostingLine(HELD, user_id, -released_units),
+        PostingLine(AVAILABLE, user_id, released_units),
+    )
     return (Movement(EntryKind.HOLD_RELEASE, order_id, None, lines),)
 
 
@@ -121,15 +124,15 @@ def _leg(market_id: str, execution: ExecutionType, trade_id: int | None, leg: Tr
     kind = EntryKind.FILL if leg.order_id else FORCED_KINDS[execution]
     lines = (
         *_own_lines(leg, kind),
-        Line(FEES, None, leg.fee_units),
-        Line(CLEARING, market_id, -leg.realized_pnl_units),
-        Line(INSURANCE, market_id, leg.insurance_delta_units),
+        PostingLine(FEES, None, leg.fee_units),
+        PostingLine(CLEARING, market_id, -leg.realized_pnl_units),
+        PostingLine(INSURANCE, market_id, leg.insurance_delta_units),
     )
     moving = tuple(line for line in lines if line.amount_units)
     return Movement(kind, leg.order_id or None, trade_id, moving)
 
 
-def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[Line, ...]:
+def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[PostingLine, ...]:
     """Gains and losses pass through the account they are settled on: the margin of a position that
     is closed by force, else what is available, save a fee that was held for. What then is left to
     move between the accounts sums to zero."""
@@ -139,11 +142,11 @@ def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[Line, ...]:
     is_liquidation = kind is EntryKind.LIQUIDATION
     fund = insurance_share(leg.insurance_delta_units, is_liquidation=is_liquidation)
     gains = (
-        Line(HELD if from_hold else settled_on, user_id, -leg.fee_units, LineKind.FEE),
-        Line(settled_on, user_id, leg.realized_pnl_units, LineKind.REALIZED_PNL),
-        Line(settled_on, user_id, -fund.liquidation_fee_units, LineKind.LIQUIDATION_FEE),
-        Line(settled_on, user_id, fund.cover_units, LineKind.INSURANCE_COVER),
-        Line(settled_on, user_id, -fund.loss_share_units, LineKind.LOSS_SHARE),
+        PostingLine(HELD if from_hold else settled_on, user_id, -leg.fee_units, LineKind.FEE),
+        PostingLine(settled_on, user_id, leg.realized_pnl_units, LineKind.REALIZED_PNL),
+        PostingLine(settled_on, user_id, -fund.liquidation_fee_units, LineKind.LIQUIDATION_FEE),
+        PostingLine(settled_on, user_id, fund.cover_units, LineKind.INSURANCE_COVER),
+        PostingLine(settled_on, user_id, -fund.loss_share_units, LineKind.LOSS_SHARE),
     )
     moved = {
         HELD: -leg.hold_released_units,
@@ -152,7 +155,7 @@ def _own_lines(leg: TradeLeg, kind: EntryKind) -> tuple[Line, ...]:
     }
     for gain in gains:
         moved[gain.kind] -= gain.amount_units
-    return *(Line(account, user_id, amount) for account, amount in moved.items()), *gains
+    return *(PostingLine(account, user_id, amount) for account, amount in moved.items()), *gains
 
 
 def _fills(market_id: str, trade: Trade) -> tuple[Movement, ...]:
@@ -175,31 +178,37 @@ def _funding(market_id: str, event: FundingSettled) -> tuple[Movement, ...]:
     for payment in event.payments:
         user_id = payment.account_id
         if payment.amount_units:
-            lines.append(Line(MARGIN, user_id, payment.amount_units))
+            lines.append(PostingLine(MARGIN, user_id, payment.amount_units))
         if payment.from_profit_units:
             from_profit_units += payment.from_profit_units
             realized = payment.from_profit_units
-            lines.append(Line(MARGIN, user_id, realized, LineKind.REALIZED_PNL))
+            lines.append(PostingLine(MARGIN, user_id, realized, LineKind.REALIZED_PNL))
     if from_profit_units:
-        lines.append(Line(CLEARING, market_id, -from_profit_units))
+        lines.append(PostingLine(CLEARING, market_id, -from_profit_units))
     return (Movement(EntryKind.FUNDING, None, None, tuple(lines)),) if lines else ()
 
 
 def _margin(_market_id: str, event: MarginAdjusted) -> tuple[Movement, ...]:
     user_id, amount_units = event.account_id, event.amount_units
     if amount_units > 0:
-        lines = (Line(HELD, user_id, -amount_units), Line(MARGIN, user_id, amount_units))
+        lines = (
+            PostingLine(HELD, user_id, -amount_units),
+            PostingLine(MARGIN, user_id, amount_units),
+        )
         return (Movement(EntryKind.MARGIN_ADDED, None, None, lines),)
     if amount_units < 0:
-        lines = (Line(MARGIN, user_id, amount_units), Line(AVAILABLE, user_id, -amount_units))
+        lines = (
+            PostingLine(MARGIN, user_id, amount_units),
+            PostingLine(AVAILABLE, user_id, -amount_units),
+        )
         return (Movement(EntryKind.MARGIN_REMOVED, None, None, lines),)
     return ()
 
 
 def _insurance(market_id: str, event: InsuranceFunded) -> tuple[Movement, ...]:
     lines = (
-        Line(DEPOSITS, None, -event.amount_units),
-        Line(INSURANCE, market_id, event.amount_units),
+        PostingLine(DEPOSITS, None, -event.amount_units),
+        PostingLine(INSURANCE, market_id, event.amount_units),
     )
     return (Movement(EntryKind.INSURANCE_TOPUP, None, None, lines),)
 

@@ -106,7 +106,7 @@ def postings_table(title: str, postings: QuerySet[Posting], more: str) -> Table:
 @table_of(User)
 def accounts_of_user(user: User) -> Table:
     wallet = Wallet.objects.filter(user=user).first()
-    balances = {}
+    balances: dict[str, int] = {}
     if wallet is not None:
         balances = {
             AccountKind.AVAILABLE: wallet.available_units,

@@ -24,7 +24,7 @@ from persistence.projection.batch import (
 from persistence.projection.lives import owners_of
 from persistence.projection.projectors import order_ids_of, project
 from persistence.projection.second_deliveries import too_old_commands_of
-from persistence.recovery.history import history_fault, read_output
+from persistence.recovery.continuity import history_fault, read_output
 from persistence.writing import bulk
 from persistence.writing.bulk import DeadLetterRow
 from persistence.writing.commands import applied_before

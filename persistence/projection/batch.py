@@ -44,7 +44,7 @@ class HistoryDiverged(PersistenceStopped):
     """The output stream is not the one persisted so far: a new starting point mends that."""
 
 
-class OrderRow:
+class ProjectedOrder:
     """An order as the ledger sees it; ``touched_ms`` is 0 until the batch changes it, and
     ``is_amended`` false until it changes what the order was placed with."""
 
@@ -148,7 +148,7 @@ NOT_MOVED = Moved()
 
 
 @dataclass(slots=True)
-class PositionRow:
+class ProjectedPosition:
     """Resulting state; ``realized_pnl_units`` is what the batch adds.
 
     ``leverage`` is the highest of the batch's orders that opened or added to the position, and, if
@@ -208,12 +208,12 @@ class Batch:
 
     market_id: str
     units_per_tick_lot: int
-    orders: dict[int, OrderRow]
+    orders: dict[int, ProjectedOrder]
     fills: list[FillRow] = field(default_factory=list)
     trade_figures: list[TradeFigures] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
     wallets: dict[int, Delta] = field(default_factory=dict)
-    positions: dict[int, PositionRow] = field(default_factory=dict)
+    positions: dict[int, ProjectedPosition] = field(default_factory=dict)
     status: StatusChange | None = None
     applied_commands: dict[int, int] = field(default_factory=dict)
     malformed: list[OutputEntry] = field(default_factory=list)
@@ -248,7 +248,7 @@ class Batch:
     def poison(self, why: str) -> PoisonEntry:
         return PoisonEntry(self.market_id, self.seq, why)
 
-    def order_of(self, order_id: int, account_id: int) -> OrderRow:
+    def order_of(self, order_id: int, account_id: int) -> ProjectedOrder:
         """The row an event speaks of, marked as changed."""
         row = self.orders.get(order_id)
         if row is None:
@@ -258,10 +258,10 @@ class Batch:
         row.touched_ms = self.time_ms
         return row
 
-    def position_of(self, account_id: int) -> PositionRow:
+    def position_of(self, account_id: int) -> ProjectedPosition:
         row = self.positions.get(account_id)
         if row is None:
-            row = self.positions[account_id] = PositionRow()
+            row = self.positions[account_id] = ProjectedPosition()
         return row
 
     def count_trade(self, price_ticks: int, size_lots: int) -> None:

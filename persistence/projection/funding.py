@@ -4,7 +4,7 @@ from matching.messages.events import (
     FundingSettled,
     OutputEntry,
 )
-from persistence.projection.batch import Batch, PositionRow
+from persistence.projection.batch import Batch, ProjectedPosition
 from persistence.projection.outcomes import (
     FundingRow,
     PaymentRow,
@@ -49,7 +49,7 @@ def project_funding_settled(batch: Batch, _entry: OutputEntry, event: FundingSet
 
 
 def _set_position(
-    batch: Batch, row: PositionRow, lots: int, entry_cost_units: int, margin_units: int
+    batch: Batch, row: ProjectedPosition, lots: int, entry_cost_units: int, margin_units: int
 ) -> None:
     row.position_lots = lots
     row.entry_cost_units = entry_cost_units

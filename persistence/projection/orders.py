@@ -14,7 +14,7 @@ from matching.messages.events import (
     OutputEntry,
 )
 from matching.messages.vocabulary import OrderStatus
-from persistence.projection.batch import Batch, OrderRow
+from persistence.projection.batch import Batch, ProjectedOrder
 from persistence.projection.order_changes import (
     OPEN,
     PENDING,
@@ -141,5 +141,5 @@ def project_cancel_rejected(_batch: Batch, _entry: OutputEntry, _event: CancelRe
     """The order is as it was."""
 
 
-def _has_fired(row: OrderRow) -> bool:
+def _has_fired(row: ProjectedOrder) -> bool:
     return row.status == WAITING and row.triggered_ms is not None

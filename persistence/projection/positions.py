@@ -12,7 +12,14 @@ from matching.messages.events import (
 )
 from matching.messages.limits import MAX_LEVERAGE
 from matching.messages.vocabulary import ExecutionType, OrderStatus, Role, Side
-from persistence.projection.batch import NOT_MOVED, Batch, FillRow, Moved, OrderRow, PositionRow
+from persistence.projection.batch import (
+    NOT_MOVED,
+    Batch,
+    FillRow,
+    Moved,
+    ProjectedOrder,
+    ProjectedPosition,
+)
 from persistence.projection.lives import ending_of
 from persistence.projection.order_changes import (
     open_order,
@@ -157,7 +164,7 @@ def _project_order_leg(batch: Batch, trade: Trade, leg: TradeLeg, side: Side, mo
         require_finished_holds_nothing(batch, row)
 
 
-def _leverage_of(batch: Batch, row: OrderRow, price_ticks: int) -> int:
+def _leverage_of(batch: Batch, row: ProjectedOrder, price_ticks: int) -> int:
     """Of a margin named, what one lot at this price is worth over it, rounded up: initial margin
     at that is never more than what was named."""
     named_units = row.margin_units // row.size_lots
@@ -178,7 +185,7 @@ def project_position_changed(batch: Batch, _entry: OutputEntry, event: PositionC
     batch.traded.discard(event.account_id)
 
 
-def _take_leverage(row: PositionRow, moved: Moved, lots: int) -> None:
+def _take_leverage(row: ProjectedPosition, moved: Moved, lots: int) -> None:
     """Of the orders whose side the position is on now, if there is more of it than before."""
     before = lots - moved.lots
     if not lots or before * lots <= 0:

@@ -27,14 +27,14 @@ class SqlCheck(NamedTuple):
     sql: str
 
 
-class Found(NamedTuple):
+class DifferencesFound(NamedTuple):
     """``total`` differences, the first of them shown."""
 
     total: int
     shown: Sequence[Difference]
 
 
-def run_check(check: SqlCheck, values: Mapping[str, Any]) -> Found:
+def run_check(check: SqlCheck, values: Mapping[str, Any]) -> DifferencesFound:
     """Raises DatabaseError."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -45,4 +45,4 @@ def run_check(check: SqlCheck, values: Mapping[str, Any]) -> Found:
         )
         rows = cursor.fetchall()
     shown = [Difference(check.name, row[0] or "", *row[1:4]) for row in rows]
-    return Found(rows[0][4] if rows else 0, shown)
+    return DifferencesFound(rows[0][4] if rows else 0, shown)

@@ -21,8 +21,8 @@ from matching.messages.vocabulary import OrderStatus
 from matching.runtime.replay import ReplayImpossible, state_at
 from persistence.models import MarketCursor
 from persistence.reconciliation.differences import Difference
-from persistence.recovery.engine_rows import engine_snapshot_of_rows
-from persistence.recovery.history import input_id_of
+from persistence.recovery.continuity import input_id_of
+from persistence.recovery.rebuilt_snapshot import engine_snapshot_of_rows
 from persistence.recovery.starting_points import missing_starting_point
 from trading.models import Order, OutboxCommand
 
@@ -63,7 +63,7 @@ _WAITING_FIELDS = (
 )
 
 
-class MarketRows(NamedTuple):
+class RowsOfEngine(NamedTuple):
     """What the rows say of a market, read in one snapshot of the database.
 
     ``unreadable`` says why they describe no engine at all, where they don't.
@@ -85,7 +85,7 @@ class Comparison(NamedTuple):
     not_compared: str = ""
 
 
-def read_market_rows(cursor: MarketCursor) -> MarketRows:
+def read_market_rows(cursor: MarketCursor) -> RowsOfEngine:
     """Raises DatabaseError. Rows no engine could have written are an answer, not a fault."""
     state, unreadable = None, ""
     try:
@@ -94,7 +94,7 @@ def read_market_rows(cursor: MarketCursor) -> MarketRows:
         unreadable = f"{type(error).__name__}: {error}"
     pending = Order.objects.filter(market_id=cursor.market_id, status=OrderStatus.PENDING)
     unapplied = OutboxCommand.objects.filter(market_id=cursor.market_id, applied_seq__isnull=True)
-    return MarketRows(
+    return RowsOfEngine(
         cursor,
         state,
         unreadable,
@@ -107,7 +107,7 @@ class _NotComparable(Exception):
     """Nothing can be said of rows and engine; the text is why."""
 
 
-def compare_with_engine(client: redis.Redis, rows: MarketRows) -> Comparison:
+def compare_with_engine(client: redis.Redis, rows: RowsOfEngine) -> Comparison:
     """Replays the engine to the rows' sequence; the rows may have moved on meanwhile."""
     market_id, seq = rows.cursor.market_id, rows.cursor.seq
     try:
@@ -118,7 +118,7 @@ def compare_with_engine(client: redis.Redis, rows: MarketRows) -> Comparison:
         return Comparison(market_id, seq, [], f"Redis does not answer: {error}")
 
 
-def _compare(client: redis.Redis, rows: MarketRows) -> Iterator[Difference]:
+def _compare(client: redis.Redis, rows: RowsOfEngine) -> Iterator[Difference]:
     market_id = rows.cursor.market_id
     if rows.state is None:
         yield Difference(CHECK, market_id, "rows", "a state of an engine", rows.unreadable)
@@ -161,7 +161,7 @@ def _moved_cursor(client: redis.Redis, cursor: MarketCursor) -> Difference | Non
 
 
 def _differences(
-    market_id: str, engine: EngineSnapshot, state: EngineSnapshot, rows: MarketRows
+    market_id: str, engine: EngineSnapshot, state: EngineSnapshot, rows: RowsOfEngine
 ) -> Iterator[Difference]:
     def difference(subject: str, expected: object, found: object) -> Difference:
         return Difference(CHECK, market_id, subject, str(expected), str(found))

@@ -16,7 +16,7 @@ from persistence.models import MarketCursor, ReconcileRun
 from persistence.reconciliation.differences import SHOWN_PER_CHECK_MAX, Difference, run_check
 from persistence.reconciliation.engine import (
     Comparison,
-    MarketRows,
+    RowsOfEngine,
     compare_with_engine,
     read_market_rows,
 )
@@ -125,7 +125,7 @@ def newest_run() -> ReconcileRun | None:
     return ReconcileRun.objects.filter(market_id="").order_by("-pk").first()
 
 
-def _read_markets(market_id: str | None) -> list[MarketRows]:
+def _read_markets(market_id: str | None) -> list[RowsOfEngine]:
     cursors = MarketCursor.objects.select_related("market__status").order_by("pk")
     if market_id is not None:
         cursors = cursors.filter(pk=market_id)

@@ -7,7 +7,7 @@ running engine has yet to apply. Nothing is cut before that snapshot is archived
 every N commands and three of them kept, 4 N commands and the backlog remain.
 
 Of the output stream everything stays that follows the cursor or the oldest snapshot, the cursor's
-own entry (`persistence.recovery.history`), and the newest OUTPUT_ENTRIES_KEPT for whoever looks
+own entry (`persistence.recovery.continuity`), and the newest OUTPUT_ENTRIES_KEPT for whoever looks
 back. Dead letters go once their rows are committed.
 
 Cutting is one script that does nothing if the market got another starting point meanwhile, and says
@@ -31,7 +31,7 @@ from matching.messages.streams import (
     trimmed_key,
 )
 from persistence.models import EngineSnapshotArchive, MarketCursor
-from persistence.recovery.history import read_output
+from persistence.recovery.continuity import read_output
 from persistence.recovery.kept_snapshots import KeptSnapshot, frame_of, kept_snapshots, sha256_of
 from persistence.recovery.live_engines import live_engines
 

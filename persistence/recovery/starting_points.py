@@ -32,9 +32,9 @@ from matching.messages.streams import (
     trimmed_key,
 )
 from persistence.models import MarketCursor
-from persistence.recovery.engine_rows import engine_snapshot_of_rows
-from persistence.recovery.history import history_fault, read_output
+from persistence.recovery.continuity import history_fault, read_output
 from persistence.recovery.kept_snapshots import KeptSnapshot, kept_snapshots
+from persistence.recovery.rebuilt_snapshot import engine_snapshot_of_rows
 
 log = structlog.get_logger(__name__)
 

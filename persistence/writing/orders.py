@@ -1,7 +1,7 @@
 """⑤ Rows of orders: read before a batch, written after it."""
 
 from common.postgres.columns import numbers, numbers_or_nulls, words
-from persistence.projection.batch import Batch, OrderRow
+from persistence.projection.batch import Batch, ProjectedOrder
 from persistence.writing.pipeline import Cursor, Statements
 
 # The orders whose terms changed; all columns in one statement, for the constraints between them.
@@ -23,7 +23,7 @@ UPDATE_AMENDED_ORDERS = """
 """
 
 
-def _standing(rows: list[OrderRow]) -> tuple[str, ...]:
+def _standing(rows: list[ProjectedOrder]) -> tuple[str, ...]:
     """Where the orders stand, in the columns that both updates begin with."""
     return (
         numbers(row.id for row in rows),
@@ -38,7 +38,7 @@ def _standing(rows: list[OrderRow]) -> tuple[str, ...]:
     )
 
 
-def update_amended_orders(statements: Statements, rows: list[OrderRow]) -> None:
+def update_amended_orders(statements: Statements, rows: list[ProjectedOrder]) -> None:
     columns = (
         *_standing(rows),
         numbers(row.price_ticks for row in rows),
@@ -69,11 +69,11 @@ UPDATE_ORDERS = """
 """
 
 
-def load_orders(cursor: Cursor, market_id: str, order_ids: set[int]) -> dict[int, OrderRow]:
+def load_orders(cursor: Cursor, market_id: str, order_ids: set[int]) -> dict[int, ProjectedOrder]:
     if not order_ids:
         return {}
     rows = cursor.execute(LOAD_ORDERS, (numbers(order_ids), market_id))
-    return {row[0]: OrderRow(*row) for row in rows}
+    return {row[0]: ProjectedOrder(*row) for row in rows}
 
 
 def update_orders(statements: Statements, batch: Batch) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from common.postgres.columns import numbers
 from ledger.holds import LOCK_WALLETS
 from ledger.models import AccountKind, EntryKind
-from ledger.posting_rules import Line, Movement
+from ledger.posting_rules import Movement, PostingLine
 from matching.messages.commands import ActivateOrder
 from matching.messages.holds import order_reserve
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import OrderType, Side
-from persistence.projection.batch import Batch, JournalRow, OrderRow
+from persistence.projection.batch import Batch, JournalRow, ProjectedOrder
 from persistence.projection.order_changes import WAITING
 from persistence.projection.outcomes import HoldRequest
 from persistence.writing.pipeline import Cursor
@@ -83,7 +83,7 @@ def _holds(
         yield request, reserve.per_lot_units * row.size_lots
 
 
-def _grant(batch: Batch, row: OrderRow, request: HoldRequest, hold_units: int) -> Promise:
+def _grant(batch: Batch, row: ProjectedOrder, request: HoldRequest, hold_units: int) -> Promise:
     if hold_units:
         row.hold_units += hold_units
         row.held_units += hold_units
@@ -91,8 +91,8 @@ def _grant(batch: Batch, row: OrderRow, request: HoldRequest, hold_units: int) -
         wallet.available_units -= hold_units
         wallet.held_units += hold_units
         lines = (
-            Line(AccountKind.AVAILABLE, row.user_id, -hold_units),
-            Line(AccountKind.HELD, row.user_id, hold_units),
+            PostingLine(AccountKind.AVAILABLE, row.user_id, -hold_units),
+            PostingLine(AccountKind.HELD, row.user_id, hold_units),
         )
         movement = Movement(EntryKind.ORDER_HOLD, row.id, None, lines)
         batch.journal.append(JournalRow(movement, request.seq, request.time_text))

@@ -2,13 +2,13 @@
 
 import pytest
 
-from feeds.output import Position
+from feeds.output import OutputPosition
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import epoch_start, epoch_text
 
-FIRST = Position(seq=130, epoch=b"one", name="one")
-SET_BACK = Position(seq=130, epoch=b"two-100", name="two", start_seq=100, reused_seq=MAX_ID)
-FALLEN = Position(seq=130, epoch=b"one", name="one.120", reused_seq=120)
+FIRST = OutputPosition(seq=130, epoch=b"one", name="one")
+SET_BACK = OutputPosition(seq=130, epoch=b"two-100", name="two", start_seq=100, reused_seq=MAX_ID)
+FALLEN = OutputPosition(seq=130, epoch=b"one", name="one.120", reused_seq=120)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ FALLEN = Position(seq=130, epoch=b"one", name="one.120", reused_seq=120)
     ],
 )
 def test_a_sequence_is_of_an_epoch(
-    position: Position, seq: int, epoch: str | None, holds: bool
+    position: OutputPosition, seq: int, epoch: str | None, holds: bool
 ) -> None:
     assert position.holds(seq, epoch) is holds
 

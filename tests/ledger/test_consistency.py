@@ -17,7 +17,7 @@ from persistence.reconciliation import wallet_differences
 from persistence.reconciliation.differences import run_check
 from persistence.reconciliation.lives import POSITION_LIVES
 from persistence.reconciliation.market_checks import POSITIONS
-from persistence.recovery.engine_rows import engine_snapshot_of_rows
+from persistence.recovery.rebuilt_snapshot import engine_snapshot_of_rows
 from tests.ledger.candle_rows import differences_of_candles
 from tests.ledger.miniature import Miniature
 from trading.models import (
@@ -37,7 +37,7 @@ SINCE_LAST_MARK = (
     "basis",
     "stuck",
     "last_arrival",
-)  # begin anew, see `persistence.recovery.engine_rows`
+)  # begin anew, see `persistence.recovery.rebuilt_snapshot`
 
 
 def total(rows, field: str) -> int:

@@ -26,7 +26,7 @@ from matching.messages.vocabulary import (
     TriggerKind,
 )
 from persistence.models import MarketCursor
-from persistence.recovery.engine_rows import engine_snapshot_of_rows
+from persistence.recovery.rebuilt_snapshot import engine_snapshot_of_rows
 from tests.ledger.miniature import START_TICKS, K, Miniature
 from trading.commands.order_command import TERM_COLUMNS, command_of_columns, command_of_order
 from trading.models import Order
@@ -45,7 +45,9 @@ FATE = {
 }  # fmt: skip
 
 # The columns that each field of the command is made of.
-COMMAND_FIELDS = {name: (name,) for name in TERM_COLUMNS if name in PlaceOrder.__struct_fields__}
+COMMAND_FIELDS: dict[str, tuple[str, ...]] = {
+    name: (name,) for name in TERM_COLUMNS if name in PlaceOrder.__struct_fields__
+}
 COMMAND_FIELDS |= {
     "v": (),  # of the protocol
     "order_id": (),
@@ -244,11 +246,11 @@ def test_every_form_tells_the_same(transactional_db: None, redis_db: redis.Redis
     resting = {place(mini, terms): terms for terms in RESTING}
     waiting = {place(mini, terms): terms for terms in WAITING}
     for order_id, terms in (resting | waiting).items():
-        row = Order.objects.get(pk=order_id)
-        assert list(differences(terms, told_by_row(row), frozenset())) == []
-        command = command_of_order(row)
-        assert command == command_of_columns(order_id, row.user_id, terms)
-        not_told = frozenset() if row.trigger_kind else frozenset({"max_slippage_ppm"})
+        order = Order.objects.get(pk=order_id)
+        assert list(differences(terms, told_by_row(order), frozenset())) == []
+        command = command_of_order(order)
+        assert command == command_of_columns(order_id, order.user_id, terms)
+        not_told = frozenset() if order.trigger_kind else frozenset({"max_slippage_ppm"})
         assert list(differences(terms, told_by_command(command), not_told)) == []
     mini.persist()
     engine = snapshot.take(mini.engine.state, mini.input_id)
@@ -261,9 +263,9 @@ def test_every_form_tells_the_same(transactional_db: None, redis_db: redis.Redis
         for row in form.orders:
             but = frozenset(NOT_OF_RESTING)
             assert list(differences(resting[row.order_id], told_by_resting(row), but)) == []
-        for row in form.waiting:
-            terms = waiting[row.command.order_id]
-            assert list(differences(terms, told_by_command(row.command), frozenset())) == []
+        for one in form.waiting:
+            terms = waiting[one.command.order_id]
+            assert list(differences(terms, told_by_command(one.command), frozenset())) == []
 
 
 def started_again(engine: EngineSnapshot) -> EngineSnapshot:

@@ -20,7 +20,7 @@ from matching.messages.vocabulary import (
 from persistence.models import MarketCursor
 from persistence.projection.batch import PoisonEntry
 from persistence.reading import persist_market
-from persistence.recovery.engine_rows import engine_snapshot_of_rows
+from persistence.recovery.rebuilt_snapshot import engine_snapshot_of_rows
 from tests.ledger.by_hand import at, held_position, hold_more, journal, persist, wallet
 from tests.ledger.prices import mark_price
 from tests.ledger.world import (

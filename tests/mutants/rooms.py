@@ -118,7 +118,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/ledger/test_reach.py",
         "tests/recovery/test_bounded.py",
     ),
-    "persistence/recovery/engine_rows.py": (
+    "persistence/recovery/rebuilt_snapshot.py": (
         "tests/ledger/test_conditional_orders.py",
         "tests/ledger/test_perpetual_events.py",
         "tests/ledger/test_consistency.py",
@@ -127,7 +127,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/recovery/test_starting_points.py",
     ),
     "persistence/recovery/live_engines.py": ("tests/ledger/test_engines.py", *STARTING),
-    "persistence/recovery/history.py": (*STARTING, "tests/ledger/test_poison.py"),
+    "persistence/recovery/continuity.py": (*STARTING, "tests/ledger/test_poison.py"),
     "persistence/recovery/kept_snapshots.py": STARTING,
     "persistence/recovery/starting_points.py": STARTING,
     "persistence/reconciliation/lives.py": (*RECONCILE, "tests/ledger/test_consistency.py"),

@@ -42,7 +42,7 @@ from persistence.models import MarketCursor
 from persistence.projection.batch import PersistenceStopped
 from persistence.reading import persist_market
 from persistence.reconciliation import wallet_differences
-from persistence.recovery.engine_rows import engine_snapshot_of_rows
+from persistence.recovery.rebuilt_snapshot import engine_snapshot_of_rows
 from persistence.recovery.starting_points import ensure_starting_point
 from tests.builders.markets import build_market
 from tests.ledger.candle_rows import differences_of_candles
@@ -221,7 +221,7 @@ class Exchange:
 
 def meaning(snapshot: EngineSnapshot) -> dict[str, Any]:
     """All but how arrivals are numbered, which ids are remembered, and what begins anew with a
-    starting point (see `persistence.recovery.engine_rows`)."""
+    starting point (see `persistence.recovery.rebuilt_snapshot`)."""
     told = msgspec.structs.asdict(snapshot)
     for name in (
         "last_arrival",

@@ -20,7 +20,7 @@ from tests.trading.client import (
     set_ticker,
 )
 from tests.trading.intake_server import IntakeApi, IntakeServer
-from trading.http.limits import Kind, spend_of
+from trading.http.limits import CallKind, spend_of
 from trading.intake.group import Call, answer_together
 from trading.intake.plain import Plain
 from trading.models import FeeTier, Order, UserFeeTier
@@ -44,7 +44,7 @@ def _market(transactional_db: None, redis_db: redis.Redis) -> Iterator[None]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Budgets of three that don't fill up."""
-    kinds = dict.fromkeys(Kind, SLOW)
+    kinds = dict.fromkeys(CallKind, SLOW)
     monkeypatch.setattr("trading.http.limits.DEFAULT_RATES", kinds)
     monkeypatch.setattr("trading.http.limits.rate_of", lambda per_s: SLOW)
     monkeypatch.setattr("trading.http.limits.ADDRESS_RATE", SLOW)
@@ -243,9 +243,9 @@ def test_limits_ask_postgres_once_for_a_group_and_then_not_at_all(
     users = [make_trader(0).user.pk for _ in range(3)]
     forget_caches()
     with django_assert_num_queries(1):
-        spend_of([(user_id, Kind.ORDERS, 1) for user_id in users])
+        spend_of([(user_id, CallKind.ORDERS, 1) for user_id in users])
     with django_assert_num_queries(0):
-        spend_of([(user_id, Kind.CANCELS, 1) for user_id in users])
+        spend_of([(user_id, CallKind.CANCELS, 1) for user_id in users])
 
 
 def test_a_fault_of_the_limits_limits_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from trading.http.items import BATCH_MAX
 from trading.intake import group
 from trading.intake import lane as lane_module
 from trading.intake import plain as plain_module
-from trading.intake.group import ORDERS_MAX, Answer, Call, _parts
+from trading.intake.group import ORDERS_MAX, Call, WrittenAnswer, _parts
 from trading.intake.lane import CALLS_MAX, Lane
 from trading.intake.plain import BATCH_PATH, OurHosts, Plain, plain
 
@@ -188,11 +188,11 @@ def test_nobody_waits_in_the_lane_longer_than_it_may(monkeypatch: pytest.MonkeyP
 def test_a_refusal_that_fails_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the calls after it in its group would go without."""
 
-    def fail(*_: object) -> Answer:
+    def fail(*_: object) -> WrittenAnswer:
         raise LookupError("in the refusal itself")
 
     first, second = calls([1, 1], cancels=True)
-    second.answer = answered = Answer(202, b"{}", {})
+    second.answer = answered = WrittenAnswer(202, b"{}", {})
     monkeypatch.setattr(group, "_told", fail)
     with group.refusing([first, second]):
         raise ValueError("in the group")

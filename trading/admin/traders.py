@@ -17,7 +17,7 @@ from markets.display import market_column, percent, plain_percent, rate_column
 from matching.messages.limits import PPM
 from trading import services
 from trading.http.limits import PER_S as PER_S_DEFAULT
-from trading.http.limits import Kind
+from trading.http.limits import CallKind
 from trading.models import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -38,7 +38,7 @@ def _percent(label: str, smallest: int, help_text: str) -> forms.DecimalField:
     )
 
 
-PER_S = {f"{kind}_per_s": kind for kind in Kind}
+PER_S = {f"{kind}_per_s": kind for kind in CallKind}
 
 
 class FeeTierForm(_ModelForm):

@@ -21,7 +21,7 @@ from trading.http.answers.orders import (
     stays_words,
 )
 from trading.http.items import BATCH_MAX, cancel_orders, check_batch_size, place_orders
-from trading.http.limits import Kind, spend_further
+from trading.http.limits import CallKind, spend_further
 from trading.http.positions import Body
 from trading.orders.request import NewOrder
 
@@ -102,7 +102,7 @@ def _ids_asked(request: Request) -> tuple[str, list[str]]:
 
 
 class CountdownView(APIView):
-    limited_as = Kind.CANCELS
+    limited_as = CallKind.CANCELS
 
     @documented(
         "Cancel all orders after a countdown",

@@ -29,16 +29,16 @@ BURST_S = 3  # a budget holds what this time brings, and a batch at least
 log = structlog.get_logger(__name__)
 
 
-class Kind(StrEnum):
+class CallKind(StrEnum):
     ORDERS = "orders"
     CANCELS = "cancels"
     READS = "reads"
 
 
-PER_S = {Kind.ORDERS: 100, Kind.CANCELS: 200, Kind.READS: 50}
+PER_S = {CallKind.ORDERS: 100, CallKind.CANCELS: 200, CallKind.READS: 50}
 OF_AN_ADDRESS_PER_S = 100  # what needs no signing in, for all behind the address
 
-Rates = dict[Kind, Rate]
+Rates = dict[CallKind, Rate]
 
 
 def rate_of(per_s: int) -> Rate:
@@ -70,13 +70,13 @@ class _Known:
 
     def _read(self, user_ids: list[int], until_s: float) -> dict[int, Rates]:
         found = dict.fromkeys(user_ids, DEFAULT_RATES)
-        columns = [f"tier__{kind}_per_s" for kind in Kind]
+        columns = [f"tier__{kind}_per_s" for kind in CallKind]
         members = UserFeeTier.objects.filter(user_id__in=user_ids)
         try:
             for user_id, *per_s in members.values_list("user_id", *columns):
                 found[user_id] = {
                     kind: DEFAULT_RATES[kind] if own is None else rate_of(own)
-                    for kind, own in zip(Kind, per_s, strict=True)
+                    for kind, own in zip(CallKind, per_s, strict=True)
                 }
         except (OperationalError, InterfaceError) as error:
             log.warning("limits_of_tiers_unread", error=str(error))
@@ -94,7 +94,7 @@ _known = _Known()
 forget_limits = _known.forget
 
 
-def spend_of(asked: Collection[tuple[int, Kind, int]]) -> list[Standing | None]:
+def spend_of(asked: Collection[tuple[int, CallKind, int]]) -> list[Standing | None]:
     """Of each trader, kind and cost, in their order; None where nothing is limited. Two round trips
     at most for all, usually one."""
     if not settings.LIMITS:
@@ -122,7 +122,12 @@ def too_many(what: str, standing: Standing) -> DomainError:
 
 # --- in Django's views ----------------------------------------------------------------------------
 
-_KINDS = {"GET": Kind.READS, "HEAD": Kind.READS, "OPTIONS": Kind.READS, "DELETE": Kind.CANCELS}
+_KINDS = {
+    "GET": CallKind.READS,
+    "HEAD": CallKind.READS,
+    "OPTIONS": CallKind.READS,
+    "DELETE": CallKind.CANCELS,
+}
 
 
 def spend_further(request: Request, view: APIView, count: int) -> None:
@@ -138,7 +143,7 @@ def spend_request(request: Request, view: Any, cost: int) -> Standing:
     another kind than their method says names it as ``limited_as``."""
     user_id = getattr(request.user, "pk", None)
     if isinstance(user_id, int):
-        method = _KINDS.get(str(request.method), Kind.ORDERS)
+        method = _KINDS.get(str(request.method), CallKind.ORDERS)
         kind = getattr(view, "limited_as", None) or method
         rate = _known.rates_of([user_id])[user_id][kind]
         budget = f"{kind}:{user_id}"

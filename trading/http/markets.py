@@ -2,11 +2,11 @@
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from common.errors import invalid
 from common.http.paging import keyset_page, query_int
 from common.http.schema import PAGE_LIMIT, PAGING, documented, query
+from common.http.views import PublicView
 from common.http.windows import TIME_WINDOW, query_window
 from markets.conversions import lots_text, ppb_text, units_text
 from markets.rules import all_market_rules, live_ticker, market_rules, market_ticker
@@ -39,12 +39,7 @@ INTERVAL_DEFAULT = "1m"
 _INTERVALS = ", ".join(CANDLE_INTERVALS_MS)
 
 
-class _PublicView(APIView):
-    authentication_classes = []
-    permission_classes = []
-
-
-class MarketsView(_PublicView):
+class MarketsView(PublicView):
     @documented(
         "All markets",
         answer=MarketsList,
@@ -64,7 +59,7 @@ class MarketsView(_PublicView):
         return Response(MarketsList(markets=markets))
 
 
-class MarketView(_PublicView):
+class MarketView(PublicView):
     @documented(
         "One market",
         answer=MarketAnswer,
@@ -77,7 +72,7 @@ class MarketView(_PublicView):
         return Response(market_answer(rules, market_ticker(market_id)))
 
 
-class DepthView(_PublicView):
+class DepthView(PublicView):
     @documented(
         "The order book",
         answer=DepthAnswer,
@@ -93,7 +88,7 @@ class DepthView(_PublicView):
         return Response(depth_answer(rules, selectors.market_depth(market_id), limit))
 
 
-class TradesView(_PublicView):
+class TradesView(PublicView):
     @documented(
         "Latest trades",
         answer=TradesPage,
@@ -111,7 +106,7 @@ class TradesView(_PublicView):
         return Response(TradesPage(trades=trades, next_cursor=next_cursor))
 
 
-class CandlesView(_PublicView):
+class CandlesView(PublicView):
     @documented(
         "Candles",
         answer=CandlesPage,
@@ -148,7 +143,7 @@ class CandlesView(_PublicView):
         return Response(answer)
 
 
-class TickerView(_PublicView):
+class TickerView(PublicView):
     @documented(
         "Prices",
         answer=TickerAnswer,
@@ -162,7 +157,7 @@ class TickerView(_PublicView):
         return Response(ticker_answer(rules, live_ticker(market_id)))
 
 
-class FundingView(_PublicView):
+class FundingView(PublicView):
     @documented(
         "Funding",
         answer=FundingPage,
@@ -189,7 +184,7 @@ class FundingView(_PublicView):
         return Response(answer)
 
 
-class LiquidationsView(_PublicView):
+class LiquidationsView(PublicView):
     @documented(
         "Liquidations",
         answer=LiquidationsPage,

@@ -11,7 +11,7 @@ import structlog
 from common.errors import DomainError, ErrorCode
 from common.http.addresses import address_of, origin_of
 from common.http.no_store import NO_STORE
-from trading.intake.group import Answer, Call, refusal
+from trading.intake.group import Call, WrittenAnswer, refusal
 from trading.intake.lane import Lane
 from trading.intake.plain import OurHosts, Plain, plain
 
@@ -32,7 +32,7 @@ class Intake:
 
     def __init__(self, elsewhere: Application) -> None:
         self._elsewhere = elsewhere
-        self._waiting: dict[Call, tuple[asyncio.Future[Answer], float]] = {}
+        self._waiting: dict[Call, tuple[asyncio.Future[WrittenAnswer], float]] = {}
         self._lane: Lane | None = None
         self._watch: asyncio.Task[None] | None = None
         self._hosts = OurHosts()
@@ -68,9 +68,9 @@ class Intake:
         await send({"type": "http.response.start", "status": answer.status, "headers": head})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer_of(self, call: Call) -> Answer:
+    async def _answer_of(self, call: Call) -> WrittenAnswer:
         lane = self._ready_lane()
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[WrittenAnswer] = asyncio.get_running_loop().create_future()
         self._waiting[call] = future, time.monotonic() + ANSWER_WITHIN_S
         lane.put(call)
         try:
@@ -106,7 +106,7 @@ class Intake:
                 error = _too_late(call.request)
                 self._settle(call, refusal(call.request, error, {"Retry-After": "1"}))
 
-    def _settle(self, call: Call, answer: Answer) -> None:
+    def _settle(self, call: Call, answer: WrittenAnswer) -> None:
         future, _ = self._waiting[call]
         if not future.done():
             future.set_result(answer)

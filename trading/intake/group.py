@@ -21,7 +21,7 @@ from common.limits.budgets import Standing
 from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
 from trading.http.batches import NewOrders
 from trading.http.items import batch_results, cancel_results, read_batch
-from trading.http.limits import Kind, spend_of, spend_of_strangers, too_many
+from trading.http.limits import CallKind, spend_of, spend_of_strangers, too_many
 from trading.intake.plain import Plain
 from trading.orders.cancel import cancel_together
 from trading.orders.place import PlacedOrder, Result, place_together
@@ -38,7 +38,7 @@ _request_log = logging.getLogger("django.request")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WrittenAnswer:
     status: int
     body: bytes
     headers: dict[str, str]
@@ -52,7 +52,7 @@ class Call:
     body: bytes
     origin: str  # the address that counts where nobody signed it
     given_up: bool = False
-    answer: Answer | None = None
+    answer: WrittenAnswer | None = None
     user_id: int = 0
     standing: Standing | None = None
     orders: list[NewOrder | DomainError] = field(default_factory=list)
@@ -66,11 +66,11 @@ class Call:
         return [(self.user_id, order_id) for order_id in self.request.order_ids]
 
     @property
-    def cost(self) -> tuple[int, Kind, int]:
+    def cost(self) -> tuple[int, CallKind, int]:
         """Of whose budget, which, and how much of it. What can't be read costs one."""
         if self.request.order_ids:
-            return self.user_id, Kind.CANCELS, len(self.request.order_ids)
-        return self.user_id, Kind.ORDERS, max(1, len(self.orders))
+            return self.user_id, CallKind.CANCELS, len(self.request.order_ids)
+        return self.user_id, CallKind.ORDERS, max(1, len(self.orders))
 
 
 def answer_together(calls: Sequence[Call]) -> None:
@@ -151,7 +151,7 @@ def _do(
     calls: Sequence[Call],
     asked_by: Callable[[Call], list[Asked]],
     service: Callable[[list[Asked]], list[Found]],
-    answer: Callable[[Call, list[Found]], Answer],
+    answer: Callable[[Call, list[Found]], WrittenAnswer],
 ) -> None:
     for part in _parts(calls):
         with refusing(part):
@@ -176,7 +176,7 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
         yield part
 
 
-def _placed(call: Call, results: list[Result]) -> Answer:
+def _placed(call: Call, results: list[Result]) -> WrittenAnswer:
     if call.request.is_batch:
         return _batch(batch_results(call.orders, results))
     (result,) = results
@@ -185,7 +185,7 @@ def _placed(call: Call, results: list[Result]) -> Answer:
     return _json(*placed_answer(result))
 
 
-def _cancelling(call: Call, results: list[OrderState | Exception]) -> Answer:
+def _cancelling(call: Call, results: list[OrderState | Exception]) -> WrittenAnswer:
     if call.request.is_batch:
         return _batch(cancel_results(results))
     (result,) = results
@@ -194,25 +194,25 @@ def _cancelling(call: Call, results: list[OrderState | Exception]) -> Answer:
     return _json(HTTPStatus.ACCEPTED, cancelling_answer(result))
 
 
-def _batch(results: Iterable[PlacedOrder | OrderState | DomainError]) -> Answer:
+def _batch(results: Iterable[PlacedOrder | OrderState | DomainError]) -> WrittenAnswer:
     return _json(HTTPStatus.ACCEPTED, batch_answer(results))
 
 
-def _json(status: int, body: Any) -> Answer:
-    return Answer(int(status), msgspec.json.encode(body, enc_hook=str), {})
+def _json(status: int, body: Any) -> WrittenAnswer:
+    return WrittenAnswer(int(status), msgspec.json.encode(body, enc_hook=str), {})
 
 
-def _refusal(call: Call, fault: Exception) -> Answer:
+def _refusal(call: Call, fault: Exception) -> WrittenAnswer:
     """Never raises: it would be another call's fault then."""
     try:
         return _told(call, fault)
     except Exception:
         log.exception("intake_refusal_failed", path=call.request.path)
         error = internal_error()
-        return Answer(status_of(error), msgspec.json.encode(body_of(error)), {})
+        return WrittenAnswer(status_of(error), msgspec.json.encode(body_of(error)), {})
 
 
-def _told(call: Call, fault: Exception) -> Answer:
+def _told(call: Call, fault: Exception) -> WrittenAnswer:
     error = to_api_error(fault)
     if error is None:
         log.error("intake_failed", path=call.request.path, exc_info=fault)
@@ -220,9 +220,9 @@ def _told(call: Call, fault: Exception) -> Answer:
     return refusal(call.request, error, error_headers(fault, error))
 
 
-def refusal(request: Plain, error: DomainError, headers: dict[str, str]) -> Answer:
+def refusal(request: Plain, error: DomainError, headers: dict[str, str]) -> WrittenAnswer:
     """Logged in Django's words, for whoever reads the logs."""
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING
     phrase = status_of(error).phrase
     _request_log.log(level, "%s: %s", phrase, request.path, extra={"status_code": status_of(error)})
-    return Answer(status_of(error), msgspec.json.encode(body_of(error)), headers)
+    return WrittenAnswer(status_of(error), msgspec.json.encode(body_of(error)), headers)

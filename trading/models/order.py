@@ -22,7 +22,7 @@ LIVE_STATUSES = (OrderStatus.PENDING, OrderStatus.WAITING, OrderStatus.OPEN)
 
 
 class Order(models.Model):
-    """An order from the API. After insertion only `ledger` changes it.
+    """An order from the API. After insertion only `persistence` changes it.
 
     price_ticks        the limit; of a market order, its slippage limit, the worst price its hold
                        was made for
@@ -44,7 +44,7 @@ class Order(models.Model):
     the engine gives it back.
     """
 
-    # References are checked per statement: see migration 0012.
+    # References are checked per statement: see the first migration.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -199,7 +199,7 @@ class Fill(models.Model):
     insurance_units  what went to the market's insurance fund, below zero what the fund paid
     """
 
-    # References are checked per statement: see migration 0009.
+    # References are checked per statement: see the first migration.
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="fills", db_index=False, db_constraint=False
     )
