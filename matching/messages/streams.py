@@ -1,8 +1,8 @@
 """Names of everything in Redis, and the shape of what is published beside the streams.
 
 The ``{MARKET}`` hash tag would keep all keys of one market on one slot of a Redis Cluster. Calls
-that name keys of several markets, as the publisher's and readers' do, keep the exchange from running
-on one.
+that name keys of several markets, as the publisher's and readers' do, keep the exchange from
+running on one.
 """
 
 from typing import Any
