@@ -30,28 +30,22 @@ CHECK = "engine"
 START_INPUT_ID = "0-0"
 ENTRIES_SEARCHED = 1_000  # of the output stream, for the entry the cursor names
 
-_PLAIN_FIELDS = (
-    "clock_ms",
-    "market_state",
-    "config",
-    "mark_price_ticks",
-    "index_price_ticks",
-    "last_price_ticks",
-    "index_ms",
-    "index_stale",
-    "breaker_armed",
-    "premium_sum_ppb",
-    "premium_count",
-    "funding_rate_ppb",
-    "funding_carry",
-    "next_funding_ms",
-    "funding_since_ms",
-    "funding_is_split",
-    "funding_accrued_ppb",
-    "last_trade_id",
-    "fees_units",
-    "insurance_units",
+# All of a snapshot is compared, but where it stands, what begins anew in one of rows
+# (`persistence.recovery.rebuilt_snapshot`), and what is compared row by row or as a sum.
+_NOT_PLAIN = (
+    "seq",
+    "input_id",
+    "basis",
+    "stuck",
+    "last_arrival",
+    "wallets_units",
+    "recent_orders",
+    "recent_commands",
+    "positions",
+    "orders",
+    "waiting",
 )
+_PLAIN_FIELDS = tuple(n for n in EngineSnapshot.__struct_fields__ if n not in _NOT_PLAIN)
 # An arrival is a place in a queue: rows know those of open orders, and only their order counts.
 _ORDER_FIELDS = tuple(name for name in OrderRow.__struct_fields__ if name != "arrival")
 _POSITION_FIELDS = PositionRow.__struct_fields__
