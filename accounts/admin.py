@@ -9,10 +9,11 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import ManyToManyField, Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.db.models.lookups import StartsWith
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -71,6 +72,7 @@ class _QuickChoices(BaseAdmin):
 class UserAdmin(_QuickChoices, _UserAdmin):
     """Suspending goes through its action, which also ends what the user is signed in to."""
 
+    is_personal = True
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -137,6 +139,12 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         return super().has_change_permission(request, obj) and (
             not is_operator or operator_of(request).is_superuser
         )
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
     def _may_give_powers(self, request: HttpRequest, user: User) -> bool:
         """Only a superuser says what operators may do, and nobody what they may themselves."""
@@ -206,6 +214,7 @@ def _state(session: Session) -> Cell:
 class SessionAdmin(RecordAdmin):
     """Sign-ins of traders. The hash is of no use to anybody, and no field."""
 
+    is_personal = is_list_personal = True
     list_display = ("id", "user_name", "opened", "renewed", "expires", "address", "state")
     list_select_related = ("user",)
     search_ids = ("id",)

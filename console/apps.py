@@ -7,6 +7,9 @@ class ConsoleConfig(AppConfig):
     verbose_name = "Console"
     default = True
 
+    def ready(self) -> None:
+        from console.audit import admin, listeners  # noqa: F401  registers them
+
 
 class ConsoleAdminConfig(admin_apps.AdminConfig):
     """Django's admin on the console's site."""

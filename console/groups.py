@@ -3,7 +3,17 @@
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
-APPS = ("accounts", "markets", "trading", "prices", "ledger", "persistence", "admin", "auth")
+APPS = (
+    "accounts",
+    "markets",
+    "trading",
+    "prices",
+    "ledger",
+    "persistence",
+    "admin",
+    "auth",
+    "console",
+)
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "viewer": (),

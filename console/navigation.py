@@ -71,7 +71,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
     "Operators": (
         Item("Operators", "accounts.User", "badge", "is_staff__exact=1"),
         Item("Groups", "auth.Group", "groups"),
-        Item("What operators did", "admin.LogEntry", "manage_search"),
+        Item("Audit", "console.AuditRow", "manage_search"),
     ),
     "System": (
         Item("Commands", "trading.OutboxCommand", "outbox"),

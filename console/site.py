@@ -113,8 +113,15 @@ class ExchangeAdminSite(AdminSite):
         own = [
             path("status/", self.admin_view(self.status_view), name="status"),
             path("today/series/", self.admin_view(series_view), name="today-series"),
+            # Before each list's own, whose name still leads here.
+            path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
         ]
         return [*own, *super().get_urls()]
+
+    def history(self, request: HttpRequest, app: str, name: str, key: str) -> HttpResponse:
+        from console.audit.admin import history_view  # as in `_snapshot`
+
+        return history_view(self, request, app, name, key)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

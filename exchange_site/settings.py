@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -256,6 +257,11 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-sessions": {
         "task": "accounts.tasks.forget_old_sessions",
         "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
+    "log-audit-head": {
+        "task": "console.tasks.log_audit_head",
+        "schedule": crontab(hour=0, minute=0),
         "options": {"expires": 3600.0},
     },
 }

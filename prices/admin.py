@@ -201,6 +201,8 @@ class PriceSourceAdmin(BaseAdmin):
             messages.error(request, f"Select at most {CHECKED_MAX} at a time. Nothing was asked.")
             return
         answers = services.ask_price_sources(chosen)
+        for source in chosen:
+            self.log_action(request, source, "check_now", "asked for its price")
         now_ms = wall_clock_ms()
         for source, answer in zip(chosen, answers, strict=True):
             if isinstance(answer, PriceUnavailable):

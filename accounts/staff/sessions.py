@@ -14,25 +14,25 @@ from django.contrib.sessions.backends import db
 class SessionStore(db.SessionStore):
     def _get_session_from_db(self) -> Any:
         rows = self.model.objects.filter(expire_date__gt=datetime.now(UTC))
-        row = rows.filter(session_key=_kept(self.session_key)).first()
+        row = rows.filter(session_key=kept_key(self.session_key)).first()
         if row is None:
             self._session_key = None  # a key from outside never becomes one of ours
         return row
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(_kept(session_key) or "")
+        return super().exists(kept_key(session_key) or "")
 
     def delete(self, session_key: str | None = None) -> None:
-        super().delete(_kept(session_key or self.session_key))
+        super().delete(kept_key(session_key or self.session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         row = super().create_model_instance(data)
-        row.session_key = _kept(str(row.session_key)) or ""
+        row.session_key = kept_key(str(row.session_key)) or ""
         return row
 
 
-def _kept(session_key: str | None) -> str | None:
-    """What the table has for a key: as many characters as Django's column takes."""
+def kept_key(session_key: str | None) -> str | None:
+    """What the table has for a key, and the audit: as many characters as Django's column takes."""
     if not session_key:
         return None
     return hashlib.sha256(session_key.encode()).hexdigest()[:40]

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.models import SignInFailure
 from accounts.throttles import FREE_STAFF_GUESSES, Guesses, address_of
+from common.admin.acts import Act, Verb, tell
 
 if TYPE_CHECKING:  # unfold has no types
     from django.contrib.admin.forms import AdminAuthenticationForm as AuthenticationForm
@@ -43,7 +45,7 @@ class StaffSignInForm(AuthenticationForm):
         if self.wait_s:
             log.warning("staff_sign_in_refused", name=name, address=address, wait_s=self.wait_s)
             raise _too_many(self.wait_s)
-        with _seen_if_wrong("staff_sign_in_failed", name, address):
+        with _seen_if_wrong("staff_sign_in_failed", name, self.request):
             cleaned = super().clean()
         guesses.was_right()
         return cleaned
@@ -54,6 +56,12 @@ class StaffPasswordForm(AdminPasswordChangeForm):
     guesses at it wait as they do at the door."""
 
     wait_s = 0
+
+    def save(self, commit: bool = True) -> Any:
+        with transaction.atomic():
+            user = super().save(commit)
+            tell(Act(verb=Verb.PASSWORD_CHANGED, request=self._request, obj=user))
+        return user
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,19 +74,23 @@ class StaffPasswordForm(AdminPasswordChangeForm):
         if self.wait_s:
             log.warning("staff_password_refused", name=name, address=address, wait_s=self.wait_s)
             raise _too_many(self.wait_s)
-        with _seen_if_wrong("staff_password_wrong", name, address):
+        with _seen_if_wrong("staff_password_wrong", name, self._request):
             old_password = super().clean_old_password()
         guesses.was_right()
         return old_password
 
 
 @contextmanager
-def _seen_if_wrong(event: str, name: str, address: str | None) -> Iterator[None]:
-    """What the form refuses within is a row for other operators, and a line in the log."""
+def _seen_if_wrong(event: str, name: str, request: HttpRequest) -> Iterator[None]:
+    """What the form refuses within is a row for other operators, one of the audit, and a line in
+    the log."""
     try:
         yield
     except ValidationError:
-        SignInFailure.objects.create(username=name, address=address)
+        address = address_of(request)
+        with transaction.atomic():
+            failure = SignInFailure.objects.create(username=name, address=address)
+            tell(Act(verb=Verb.SIGN_IN_FAILED, request=request, obj=failure, words=f"as {name}"))
         log.warning(event, name=name, address=address)
         raise
 

@@ -3,11 +3,14 @@ leaves a line in the operator log.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -30,17 +33,23 @@ def ask_then_run(
     consequence: str,
     service: Callable[[Any], object],
     done: str,
+    together: bool = True,
 ) -> TemplateResponse | None:
     """First the page that asks; once the operator has said yes, the service for every row.
 
-    ``done`` says what the service did to a row: "approved". None returns to the list.
+    ``service``   what it answers may be the id of the command it became, or have a ``command_id``
+    ``done``      what the service did to a row: "approved"
+    ``together``  with its lines in the logs in one transaction; False for a service whose refusal
+                  must leave what it wrote
+
+    None returns to the list.
     """
     chosen = list(rows[: ROWS_MAX + 1])
     if len(chosen) > ROWS_MAX:
         messages.error(request, f"Select at most {ROWS_MAX} at a time. Nothing was done.")
         return None
     if "confirmed" in request.POST:
-        _run(model_admin, request, chosen, service, done)
+        _run(model_admin, request, chosen, service, _Done(action, done, together))
         return None
     return _ask(model_admin, request, chosen, action, question, consequence)
 
@@ -70,13 +79,21 @@ def ask_form_then_run(
     (row,) = chosen
     form = form_of(request.POST if "confirmed" in request.POST else None, row)
     if form.is_valid():
+        words = done(form.cleaned_data)
         try:
-            service(row, form.cleaned_data)
+            with transaction.atomic():
+                answer = service(row, form.cleaned_data)
+                model_admin.log_action(
+                    request,
+                    row,
+                    action,
+                    words,
+                    reason=form.cleaned_data.get("reason", ""),
+                    command_id=_command_id(answer),
+                )
         except DomainError as error:
             form.add_error(None, error.message)
         else:
-            words = done(form.cleaned_data)
-            model_admin.log_change(request, row, words)
             messages.success(request, f"{row}: {words}.")
             return None
     return _ask(model_admin, request, chosen, action, question, consequence, form)
@@ -107,22 +124,41 @@ def _ask(
     return TemplateResponse(request, "admin/confirm_action.html", context)
 
 
+@dataclass(frozen=True)
+class _Done:
+    action: str
+    words: str
+    together: bool
+
+
 def _run(
     model_admin: BaseAdmin,
     request: HttpRequest,
     rows: list[Model],
     service: Callable[[Any], object],
-    done: str,
+    done: _Done,
 ) -> None:
     succeeded: list[Model] = []
     for row in rows:
         try:
-            service(row)
+            with transaction.atomic() if done.together else nullcontext():
+                command_id = _command_id(service(row))
+                with transaction.atomic():
+                    model_admin.log_action(
+                        request, row, done.action, done.words, command_id=command_id
+                    )
         except DomainError as error:
             messages.error(request, f"{row}: {error.message}")
             continue
-        model_admin.log_change(request, row, done)
         succeeded.append(row)
     if succeeded:
         names = ", ".join(map(str, succeeded[:5])) + (", …" if len(succeeded) > 5 else "")
-        messages.success(request, f"{done.capitalize()}: {names} ({len(succeeded)} in all).")
+        words = done.words.capitalize()
+        messages.success(request, f"{words}: {names} ({len(succeeded)} in all).")
+
+
+def _command_id(answer: object) -> int | None:
+    if isinstance(answer, int):
+        return answer
+    found = getattr(answer, "command_id", None)
+    return found if isinstance(found, int) else None

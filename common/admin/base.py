@@ -7,8 +7,10 @@ Lists stay cheap on tables of any length, see `common.admin.lists`.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
+from http import HTTPStatus
 from operator import or_
 from typing import Any, ClassVar
 
@@ -19,12 +21,14 @@ from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import SuspiciousOperation, ValidationError
+from django.db import transaction
 from django.db.models import BigIntegerField, Model, Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from common.admin.acts import Act, Verb, tell
 from common.admin.changes import NOTHING, SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
@@ -141,7 +145,11 @@ class BaseAdmin(SaysChanges):
     search_texts    text fields that must equal what is searched for
     search_users    paths to users; a search finds rows of users whose name begins with it
     search_help     what can be searched for, in words
+    is_personal     who looked at a record is kept; is_list_personal: and who looked at the list
     """
+
+    is_personal = False
+    is_list_personal = False
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -185,7 +193,20 @@ class BaseAdmin(SaysChanges):
                 key.to_python(text)
         except ValidationError as error:
             raise SuspiciousOperation("no key of a row") from error
-        return super().response_action(request, queryset, *args, **kwargs)
+        # Django's deletion logs first and deletes then; actions of ours have a transaction per row.
+        deletes = request.POST.get("action") == "delete_selected"
+        with transaction.atomic() if deletes else nullcontext():
+            return super().response_action(request, queryset, *args, **kwargs)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if self.is_list_personal and response.status_code == HTTPStatus.OK:
+            asked = request.META.get("QUERY_STRING", "")
+            name = str(self.opts.verbose_name_plural)
+            tell(Act(verb=Verb.LISTED, request=request, words=f"{name} {asked}".strip()))
+        return response
 
     def action_checkbox(self, obj: Model) -> SafeString:
         """As Django's own, without a template per row."""
@@ -277,6 +298,8 @@ class BaseAdmin(SaysChanges):
         if obj is not None:
             made = [*self.tables(obj), *(make(obj) for make in _contributed.get(self.model, ()))]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
+            if self.is_personal and request.method in ("GET", "HEAD"):
+                tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _may_view(self, request: HttpRequest, model: type[Model]) -> bool:

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.duration import duration_string
 from django.utils.safestring import SafeString
 
+from common.admin.acts import Act, Verb, tell
 from common.decimals import text
 
 if TYPE_CHECKING:  # generic to the type checker alone, to which unfold is unknown
@@ -63,10 +64,46 @@ class SaysChanges(AnyModelAdmin):
         if not change or form.has_changed():
             super().save_model(request, obj, form, change)
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
+        entry: LogEntry = super().log_addition(request, obj, message)
+        _tell(request, Verb.ADDED, obj, "")
+        return entry
+
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
         if message == []:
             return None
-        return super().log_change(request, obj, message)
+        entry: LogEntry = super().log_change(request, obj, message)
+        _tell(request, Verb.CHANGED, obj, words_of(message) or entry.get_change_message())
+        return entry
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        entries = super().log_deletions(request, queryset)
+        for obj in queryset:
+            _tell(request, Verb.DELETED, obj, "")
+        return entries
+
+    def log_action(
+        self,
+        request: HttpRequest,
+        obj: Any,
+        verb: str,
+        said: str,
+        *,
+        reason: str = "",
+        command_id: int | None = None,
+    ) -> None:
+        """Of what is no edit: ``verb`` is the action's name, ``said`` what it did."""
+        super().log_change(request, obj, said)
+        tell(
+            Act(
+                verb=verb,
+                request=request,
+                obj=obj,
+                words=said,
+                reason=reason,
+                command_id=command_id,
+            )
+        )
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not getattr(request, "changed_nothing", False):
@@ -75,6 +112,24 @@ class SaysChanges(AnyModelAdmin):
         if "_continue" in request.POST:
             return HttpResponseRedirect(request.path)
         return self.response_post_save_change(request, obj)
+
+
+def _tell(request: HttpRequest, verb: Verb, obj: Any, words: str) -> None:
+    """``request.command_id``: of the command that a save became, where its page said so."""
+    command_id = getattr(request, "command_id", None)
+    tell(Act(verb=verb, request=request, obj=obj, words=words, command_id=command_id))
+
+
+def words_of(message: Any) -> str:
+    """Of a message as `change_message` makes it: what changed, from what to what."""
+    if not isinstance(message, list):
+        return str(message)
+    parts = []
+    for ((kind, about),) in (one.items() for one in message):
+        whose = f"{about['name']} {about['object']}" if "object" in about else ""
+        fields = "; ".join(about.get("fields", ()))
+        parts.append(f"{whose}: {fields}" if whose and fields else fields or f"{kind} {whose}")
+    return "; ".join(part.strip() for part in parts)
 
 
 def change_message(

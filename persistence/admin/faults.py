@@ -66,6 +66,7 @@ class PersistenceFaultAdmin(RecordAdmin):
             consequence="Harmless: the workers try the same every few seconds.",
             service=lambda fault: faults.retry_fault(fault.pk, operator_of(request).pk),
             done="retried",
+            together=False,
         )
 
     @admin.action(description="Quarantine the selected entries", permissions=["resolve_fault"])

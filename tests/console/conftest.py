@@ -1,9 +1,9 @@
 import pytest
 
-from tests.admin.conftest import client_of, operator
+from tests.admin.conftest import client_of, market, operator
 from tests.ledger.conftest import session, world
 
-__all__ = ["client_of", "operator", "session", "world"]
+__all__ = ["client_of", "market", "operator", "session", "world"]
 
 
 @pytest.fixture(autouse=True)

@@ -282,7 +282,8 @@ class MarketAdmin(BaseAdmin):
             tiers = formset.tiers
         if change and not any(part.has_changed() for part in (form, *formsets)):
             return
-        services.configure_market(form.instance, by=operator_of(request), tiers=tiers)
+        command_id = services.configure_market(form.instance, by=operator_of(request), tiers=tiers)
+        request.command_id = command_id  # type: ignore[attr-defined]  # for the audit
         messages.info(request, f"The rules of {form.instance} are on their way to its engine.")
 
     def tables(self, obj: Market) -> Iterable[Table]:

@@ -1,0 +1,49 @@
+"""What operators do, said once to whoever keeps it.
+
+The floors below the console tell of every act through `tell`; the console's audit listens and
+writes its row in the transaction that is open, so that an act that fails leaves none. Whoever
+listens may raise: the act fails with it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Model
+from django.dispatch import Signal
+from django.http import HttpRequest
+
+operator_acted = Signal()
+
+
+class Verb(StrEnum):
+    """Of acts that aren't an action of a list, whose verb is the action's name."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    VIEWED = "viewed"
+    LISTED = "listed"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  a word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """``request`` None: the exchange did what ``operator`` had planned. ``words``: from what to
+    what, in human units. ``command_id``: of the outbox command that the act became."""
+
+    verb: str
+    request: HttpRequest | None = None
+    operator: Any = None
+    obj: Model | None = None
+    words: str = ""
+    reason: str = ""
+    market_id: str = ""
+    command_id: int | None = None
+
+
+def tell(act: Act) -> None:
+    operator_acted.send(sender=Act, act=act)

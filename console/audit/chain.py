@@ -1,0 +1,125 @@
+"""The chain: how a row is numbered and hashed, appended, and found to be as it was written.
+
+The hash of a row is the SHA-256, in lower-case hex, of the ASCII bytes of a JSON array without
+spaces (letters beyond ASCII as ``\\uXXXX``), of:
+
+    "audit-1", previous_hash, id, acted_at, operator, operator_name, address, session, object_kind,
+    object_key, object_words, verb, words, reason, market, sequence, command_id
+
+in this order. Numbers are JSON numbers, what is missing is null, ``acted_at`` is in whole
+microseconds since 1970-01-01 UTC, ``operator`` the user's id, ``address`` as Postgres writes it.
+Numbers begin at 1 without gaps; the first row's previous_hash is 64 zeros.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+
+from console.audit.models import GENESIS, AuditHead, AuditRow
+
+ENCODING = "audit-1"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHUNK = 1_000
+
+
+def hash_of(row: AuditRow) -> str:
+    fields = [
+        ENCODING,
+        row.previous_hash,
+        row.pk,
+        (row.acted_at - _EPOCH) // timedelta(microseconds=1),
+        row.operator_id,
+        row.operator_name,
+        row.address,
+        row.session,
+        row.object_kind,
+        row.object_key,
+        row.object_words,
+        row.verb,
+        row.words,
+        row.reason,
+        row.market,
+        row.sequence,
+        row.command_id,
+    ]
+    encoded = json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode()
+    return hashlib.sha256(encoded).hexdigest()
+
+
+@transaction.atomic
+def append(row: AuditRow) -> AuditRow:
+    """Gives it number and hashes, and writes it with the transaction that is open. Until that ends
+    the head is held: others' rows come after."""
+    head = _lock_head()
+    row.pk, row.previous_hash = head.rows + 1, head.hash
+    row.hash = hash_of(row)
+    row.save(force_insert=True)
+    AuditHead.objects.filter(pk=head.pk).update(rows=row.pk, hash=row.hash)
+    return row
+
+
+def current_head() -> AuditHead:
+    return AuditHead.objects.filter(pk=1).first() or AuditHead(rows=0, hash=GENESIS)
+
+
+def _lock_head() -> AuditHead:
+    head = AuditHead.objects.select_for_update().filter(pk=1).first()
+    if head is None:
+        empty = AuditHead(pk=1, rows=0, hash=GENESIS)
+        AuditHead.objects.bulk_create([empty], ignore_conflicts=True)
+        head = AuditHead.objects.select_for_update().get(pk=1)
+    return head
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``broken``: what is wrong with the first row that isn't as it was written; empty if none."""
+
+    rows: int
+    head: str
+    broken: str = ""
+
+
+def verify(noted: tuple[int, str] | None = None) -> Finding:
+    """Walks the chain in one snapshot, in memory that doesn't grow with it. ``noted``: a number and
+    the hash it had, as a head was logged."""
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        head = current_head()
+        number, before = 0, GENESIS
+        for row in _rows():
+            number += 1
+            if wrong := _wrong(row, number, before, noted):
+                return Finding(number - 1, before, wrong)
+            before = row.hash
+    if (number, before) != (head.rows, head.hash):
+        wrong = f"row {number + 1}: missing; the head is row {head.rows} of hash {head.hash}"
+        if head.rows <= number:
+            wrong = f"row {head.rows}: not the newest, or not of the hash that the head names"
+        return Finding(number, before, wrong)
+    if noted and noted[0] > number:
+        return Finding(number, before, f"row {noted[0]}: missing; it was noted as the head")
+    return Finding(number, before)
+
+
+def _wrong(row: AuditRow, number: int, before: str, noted: tuple[int, str] | None) -> str:
+    if row.pk != number:
+        return f"row {number}: missing; row {row.pk} is in its place"
+    if row.previous_hash != before:
+        return f"row {number}: does not follow the row before it"
+    if row.hash != hash_of(row):
+        return f"row {number}: its fields are not those that were hashed"
+    if noted and noted[0] == number and noted[1] != row.hash:
+        return f"row {number}: its hash is not the one that was noted"
+    return ""
+
+
+def _rows() -> Iterator[AuditRow]:
+    return AuditRow.objects.order_by("pk").iterator(chunk_size=_CHUNK)
