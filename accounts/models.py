@@ -92,3 +92,34 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"session {self.pk} of {self.user}"
+
+
+class Freeze(models.Model):
+    """A trader kept from signing in and trading until it is lifted, by an operator or by its end.
+
+    was_active   what lifting gives back: whoever was suspended before stays so
+    reductions   by market: what became of the order that was to close the position
+    """
+
+    user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="freezes")
+    reason = models.CharField(max_length=500)
+    was_active = models.BooleanField()
+    frozen_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    frozen_at = models.DateTimeField(db_default=Now())
+    until = models.DateTimeField(null=True)
+    reductions = models.JSONField(default=dict)
+    lifted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        permissions = [("freeze_user", "Can freeze traders and lift it")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(lifted_at=None), name="freeze_open_once_of_user"
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "-id"], name="freeze_of_user")]
+
+    def __str__(self) -> str:
+        return f"freeze {self.pk} of {self.user}"

@@ -1,5 +1,7 @@
 """Everything that changes who may do what: sign-up, sign-in, passwords, suspension."""
 
+from datetime import UTC, datetime
+
 from django.contrib.auth.hashers import (
     UNUSABLE_PASSWORD_PREFIX,
     check_password,
@@ -12,7 +14,7 @@ from django.db.models.functions import Lower
 
 from accounts.access.refusals import account_suspended, refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
-from accounts.models import EndReason, User
+from accounts.models import EndReason, Freeze, User
 from accounts.passwords import LENGTH_MAX
 from common.errors import DomainError, ErrorCode, invalid
 
@@ -51,9 +53,15 @@ def _open_if_unchanged(user: User, origin: Origin) -> Tokens:
     now = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if now is None or now.password != user.password:
         raise _wrong_credentials()
-    if not now.is_active:
-        raise account_suspended()
+    require_active(now)
     return open_session(now, origin)
+
+
+def require_active(user: User) -> None:
+    """For whatever lets a trader in or money out: raises DomainError for the suspended and the
+    frozen. Who asks holds the user's row locked, or a suspension may come in between."""
+    if not user.is_active:
+        raise account_suspended()
 
 
 def change_password(user_id: int, password: str, new_password: str, origin: Origin) -> Tokens:
@@ -86,10 +94,50 @@ def suspend_user(user: User) -> None:
     transaction.on_commit(refusals.look_again)
 
 
+@transaction.atomic
 def resume_user(user: User) -> None:
-    """Sessions that ended stay ended."""
+    """Sessions that ended stay ended. Raises DomainError for the frozen."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if Freeze.objects.filter(user=user, lifted_at=None).exists():
+        message = f"{user} is frozen: lift that on the page of the freeze."
+        raise DomainError(ErrorCode.ACCOUNT_FROZEN, message)
     user.is_active = True
     user.save(update_fields=["is_active"])
+
+
+@transaction.atomic
+def freeze_user(user_id: int, reason: str, until: datetime | None, by: User) -> Freeze:
+    """As `suspend_user`, with a reason, an end, and a way back to what was. Raises DomainError for
+    operators, oneself and the frozen."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    if not reason.strip():
+        raise invalid("reason", "Say why: it stays with the freeze.")
+    if until is not None and until <= datetime.now(UTC):
+        raise invalid("until", "The end must be ahead.")
+    if user.is_staff or user.is_superuser or user.pk == by.pk:
+        raise DomainError(ErrorCode.FORBIDDEN, "Operators can't be frozen; suspend them.")
+    if Freeze.objects.filter(user=user, lifted_at=None).exists():
+        raise DomainError(ErrorCode.ACCOUNT_FROZEN, f"{user} is frozen already.")
+    freeze = Freeze.objects.create(
+        user=user, reason=reason.strip(), was_active=user.is_active, frozen_by=by, until=until
+    )
+    suspend_user(user)
+    return freeze
+
+
+@transaction.atomic
+def lift_freeze(freeze_id: int, by: User | None) -> Freeze:
+    """The user is active again if they were; nothing else comes back. ``by`` None: its end came.
+    Raises DomainError for one that was lifted."""
+    freeze = Freeze.objects.select_for_update(of=("self",)).get(pk=freeze_id)
+    if freeze.lifted_at is not None:
+        raise DomainError(ErrorCode.INVALID_TRANSITION, "This freeze was lifted already.")
+    freeze.lifted_at, freeze.lifted_by = datetime.now(UTC), by
+    freeze.save(update_fields=["lifted_at", "lifted_by"])
+    user = User.objects.select_for_update(no_key=True).get(pk=freeze.user_id)
+    user.is_active = freeze.was_active
+    user.save(update_fields=["is_active"])
+    return freeze
 
 
 def _is_right(password: str, user: User | None) -> bool:

@@ -17,7 +17,12 @@ APPS = (
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "viewer": (),
-    "support": ("trading.cancel_order", "accounts.suspend_user", "accounts.end_session"),
+    "support": (
+        "trading.cancel_order",
+        "accounts.suspend_user",
+        "accounts.end_session",
+        "accounts.freeze_user",
+    ),
     "risk": (
         "trading.cancel_order",
         "markets.change_market_state",
@@ -37,6 +42,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.change_userfeetier",
         "trading.delete_userfeetier",
         "persistence.resolve_fault",
+        "accounts.freeze_user",
     ),
     "treasury": (
         "ledger.decide_deposit",

@@ -1,5 +1,6 @@
 """Models of the console's pages, each kept with its page."""
 
 from console.audit.models import AuditHead, AuditRow
+from console.stop.models import MarketStop
 
-__all__ = ["AuditHead", "AuditRow"]
+__all__ = ["AuditHead", "AuditRow", "MarketStop"]

@@ -16,18 +16,20 @@ from django.urls import reverse
 @dataclass(frozen=True)
 class Item:
     """``target``: the name of a url of the site, or a model as in "trading.Order". ``query`` goes
-    to the list as it is."""
+    to the list as it is. ``permission``: what a page asks for, if anything."""
 
     title: str
     target: str
     icon: str
     query: str = ""
+    permission: str = ""
 
 
 JOBS: dict[str, tuple[Item, ...]] = {
     "Today": (
         Item("Today", "index", "dashboard"),
         Item("Status", "status", "monitor_heart"),
+        Item("Stop", "stop", "front_hand", permission="markets.change_market_state"),
     ),
     "Markets": (
         Item("Markets", "markets.Market", "storefront"),
@@ -119,7 +121,7 @@ def _items_of(target: str) -> list[Item]:
 
 def _may(site: AdminSite, request: HttpRequest, item: Item) -> bool:
     if "." not in item.target:
-        return True
+        return not item.permission or request.user.has_perm(item.permission)
     registered = site._registry.get(apps.get_model(item.target))
     return registered is not None and registered.has_view_permission(request)
 

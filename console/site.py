@@ -113,10 +113,22 @@ class ExchangeAdminSite(AdminSite):
         own = [
             path("status/", self.admin_view(self.status_view), name="status"),
             path("today/series/", self.admin_view(series_view), name="today-series"),
+            path("stop/", self.admin_view(self.stop), name="stop"),
+            path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             # Before each list's own, whose name still leads here.
             path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
         ]
         return [*own, *super().get_urls()]
+
+    def stop(self, request: HttpRequest) -> HttpResponse:
+        from console.stop.views import stop_view  # as in `_snapshot`
+
+        return stop_view(self, request)
+
+    def freeze(self, request: HttpRequest, user_id: int) -> HttpResponse:
+        from console.freeze.views import freeze_view  # as in `_snapshot`
+
+        return freeze_view(self, request, user_id)
 
     def history(self, request: HttpRequest, app: str, name: str, key: str) -> HttpResponse:
         from console.audit.admin import history_view  # as in `_snapshot`

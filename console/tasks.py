@@ -4,6 +4,8 @@ import structlog
 from celery import shared_task
 
 from console.audit.chain import current_head
+from console.freeze import services as freezes
+from console.stop import services as stops
 
 log = structlog.get_logger(__name__)
 
@@ -13,3 +15,18 @@ def log_audit_head() -> None:
     """Where logs are kept apart from the database, a chain that was rewritten is found by it."""
     head = current_head()
     log.info("audit_head", rows=head.rows, hash=head.hash)
+
+
+@shared_task
+def look_after_stops() -> None:
+    """Cancels what was on its way past a stop, and resumes what is due; a run that was missed is
+    made up for by the next."""
+    stops.sweep_stops()
+    stops.resume_due()
+
+
+@shared_task
+def look_after_freezes() -> None:
+    """Lifts what has come to its end, and cancels orders that were on their way past a freeze."""
+    freezes.lift_due()
+    freezes.sweep_all()

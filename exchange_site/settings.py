@@ -259,6 +259,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
     },
+    "look-after-stops": {
+        "task": "console.tasks.look_after_stops",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "look-after-freezes": {
+        "task": "console.tasks.look_after_freezes",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
     "log-audit-head": {
         "task": "console.tasks.log_audit_head",
         "schedule": crontab(hour=0, minute=0),

@@ -13,8 +13,10 @@ from trading.fee_tiers import assign_fee_tier, check_not_own, is_member
 from trading.orders.amend import amend_order
 from trading.orders.cancel import (
     cancel_all_orders,
+    cancel_market_as_operator,
     cancel_order,
     cancel_order_as_operator,
+    cancel_trader_as_operator,
     set_countdown,
 )
 from trading.orders.place import PlacedOrder, place_order
@@ -28,8 +30,10 @@ __all__ = [
     "approve_top_up",
     "assign_fee_tier",
     "cancel_all_orders",
+    "cancel_market_as_operator",
     "cancel_order",
     "cancel_order_as_operator",
+    "cancel_trader_as_operator",
     "check_not_own",
     "configure_market",
     "fund_insurance",

@@ -6,8 +6,8 @@ Lists stay cheap on tables of any length, see `common.admin.lists`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
 from http import HTTPStatus

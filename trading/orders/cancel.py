@@ -124,3 +124,45 @@ def set_countdown(
     )
     behind = selectors.pending_orders(user_id, market_id)
     return promise_command(market_id, command, user_id, behind=behind)
+
+
+@transaction.atomic
+def cancel_market_as_operator(market_id: str, by: User | None) -> list[int]:
+    """Cancel every open and waiting order of a market, one command per trader who has any; their
+    ids."""
+    live = Order.objects.filter(market_id=market_id, status__in=LIVE_STATUSES)
+    users = sorted(set(live.order_by().values_list("user_id", flat=True)))
+    return _promise_cancels_of_all([(user_id, market_id) for user_id in users], by)
+
+
+@transaction.atomic
+def cancel_trader_as_operator(user_id: int, markets: Sequence[str], by: User | None) -> list[int]:
+    """Cancel every open and waiting order of a trader in these markets; a command's id each."""
+    return _promise_cancels_of_all([(user_id, market_id) for market_id in markets], by)
+
+
+def _promise_cancels_of_all(asked: Sequence[tuple[int, str]], by: User | None) -> list[int]:
+    """Of each trader and market."""
+    pending: dict[tuple[int, str], list[Order]] = {}
+    users, markets = {user_id for user_id, _ in asked}, {market_id for _, market_id in asked}
+    orders = Order.objects.filter(
+        user_id__in=users, market_id__in=markets, status=OrderStatus.PENDING
+    )
+    for order in orders.order_by("pk"):
+        pending.setdefault((order.user_id, order.market_id), []).append(order)
+    return promise_commands(
+        [
+            Promise(
+                market_id,
+                CancelAllOrders(
+                    command_id=NOT_YET,
+                    account_id=user_id,
+                    reason=CancelReason.OPERATOR,
+                    protective=True,
+                ),
+                by.pk if by else None,
+                pending.get((user_id, market_id), ()),
+            )
+            for user_id, market_id in asked
+        ]
+    )

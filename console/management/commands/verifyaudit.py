@@ -16,7 +16,7 @@ class Command(BaseCommand):
             "--head", metavar="ROW:HASH", help="a head as it was logged, which must be in the chain"
         )
 
-    def handle(self, *args: Any, head: str | None = None, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, head: str | None = None, **options: Any) -> None:
         found = verify(_noted(head))
         if found.broken:
             raise CommandError(found.broken)

@@ -1,0 +1,59 @@
+"""What the console adds to records of other rooms: the way to its pages, and what they did."""
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from accounts.display import user_link
+from accounts.models import Freeze, User
+from common.admin.base import Table, link, table_of, when
+from console.stop.models import MarketStop
+from markets.models import Market
+from trading.models import OutboxCommand
+
+_SHOWN = 5
+
+
+@table_of(Market)
+def stops_of_market(market: Market) -> Table:
+    stops = MarketStop.objects.filter(market=market).select_related("asked_by").order_by("-pk")
+    url = f"{reverse('admin:stop')}?market={market.pk}"
+    return Table(
+        "Stopped and resumed",
+        Market,
+        ("state", "by", "time", "reason", "command"),
+        [
+            (
+                stop.state,
+                user_link(stop.asked_by),
+                when(stop.asked_at),
+                stop.reason,
+                link(OutboxCommand, stop.command_id),
+            )
+            for stop in stops[:_SHOWN]
+        ]
+        or [("never", "", "", "", "")],
+        note=format_html('<a href="{}">Stop, restrict or resume this market</a>', url),
+    )
+
+
+@table_of(User)
+def freezes_of_trader(user: User) -> Table:
+    freezes = Freeze.objects.filter(user=user).select_related("frozen_by", "lifted_by")
+    url = reverse("admin:freeze", args=[user.pk])
+    return Table(
+        "Freezes",
+        User,
+        ("from", "by", "until", "reason", "lifted"),
+        [
+            (
+                when(freeze.frozen_at),
+                user_link(freeze.frozen_by),
+                when(freeze.until),
+                freeze.reason,
+                when(freeze.lifted_at),
+            )
+            for freeze in freezes.order_by("-pk")[:_SHOWN]
+        ]
+        or [("never", "", "", "", "")],
+        note=format_html('<a href="{}">Freeze this trader, or lift it</a>', url),
+    )
