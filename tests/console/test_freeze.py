@@ -138,7 +138,7 @@ def test_positions_are_reduced_behind_the_cancels(client_of: ClientOf, market: M
     assert outcome in page
     placed = Order.objects.filter(user=trader, status=OrderStatus.PENDING).get()
     assert outcome == f"order {placed.pk}"
-    assert (placed.side, placed.size_lots, placed.reduce_only) == ("long", 300, True)
+    assert (placed.side, placed.size_lots, placed.reduce_only) == ("LONG", 300, True)
 
 
 @pytest.mark.parametrize(
