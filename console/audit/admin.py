@@ -66,7 +66,7 @@ class _OperatorFilter(SimpleListFilter):
             return rows
         if not (asked.isascii() and asked.isdigit()):
             raise IncorrectLookupParameters(asked)
-        return rows.filter(operator=asked)
+        return rows.filter(operator=int(asked))
 
 
 def _object(row: AuditRow) -> Cell:
@@ -164,7 +164,7 @@ def history_view(site: Any, request: HttpRequest, app: str, name: str, key: str)
         raise Http404 from error
     obj = registered.get_object(request, unquote(key))
     if obj is None:
-        return registered._get_obj_does_not_exist_redirect(request, model._meta, key)  # type: ignore[no-any-return]
+        return registered._get_obj_does_not_exist_redirect(request, model._meta, key)
     may_rows = site._registry[AuditRow].has_view_permission(request)
     if not (registered.has_view_permission(request, obj) and may_rows):
         raise PermissionDenied

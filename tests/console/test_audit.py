@@ -55,7 +55,7 @@ def test_sign_in_password_and_sign_out(market: Market) -> None:
     key = client.session.session_key
     row = newest()
     assert (row.verb, row.operator_name, row.address) == ("signed_in", "boss", "127.0.0.1")
-    assert key not in json.dumps(list(AuditRow.objects.values()), default=str)
+    assert str(key) not in json.dumps(list(AuditRow.objects.values()), default=str)
     assert row.session == hashlib.sha256(str(key).encode()).hexdigest()[:40]
     new = {"old_password": "correct horse battery", "new_password1": "staple horse battery"}
     new["new_password2"] = new["new_password1"]
@@ -182,7 +182,7 @@ def write(count: int = 4) -> None:
         tell(Act(verb="tried", operator=user, obj=user, words=f"{number} → ä", reason="to see"))
 
 
-def as_superuser(statement: str, *parameters: object) -> None:
+def as_superuser(statement: str, *parameters: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(statement, parameters)
