@@ -178,7 +178,7 @@ def _asking_to_wait(response: AnyResponse) -> AnyResponse:
 
 
 def _snapshot() -> Any:
-    from console.status import exchange_status  # models aren't loaded when the site is made
+    from console.health.report import exchange_status
 
     return exchange_status()
 

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from console.health import HealthView
+from console.health.answer import HealthView
 from exchange_site.docs import DocsView, SchemaView
 
 urlpatterns = [

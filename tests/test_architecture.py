@@ -151,7 +151,7 @@ def planted_imports(path: str, source: str) -> list[str]:
         ("trading/admin/markets.py", "from prices.models import PriceSource"),
         ("trading/http/orders.py", "from exchange_site.settings import DEMO"),
         ("feeds/hub.py", "from persistence.models import MarketCursor"),
-        ("persistence/listener.py", "from console.status import exchange_status"),
+        ("persistence/listener.py", "from console.health.report import exchange_status"),
         ("simulator/client.py", "from matching.messages.commands import PlaceOrder"),
         ("trading/services.py", "from matching.core.engine import Engine"),
         ("trading/services.py", "from matching import core"),
@@ -187,9 +187,9 @@ def test_planted_import_is_found(path: str, source: str) -> None:
         ("trading/services.py", "from matching.messages import streams"),
         ("trading/http/orders.py", "from common.redis_client import redis_client"),
         ("ledger/models.py", "from markets.models import Market\nfrom markets import conversions"),
-        ("console/status.py", "from prices.reports import x\nfrom ledger import models"),
+        ("console/health/report.py", "from prices.reports import x\nfrom ledger import models"),
         ("persistence/reconciliation/engine.py", "from matching.runtime.replay import replay"),
-        ("exchange_site/urls.py", "from console.health import HealthView"),
+        ("exchange_site/urls.py", "from console.health.answer import HealthView"),
     ],
 )
 def test_import_in_order_passes(path: str, source: str) -> None:
@@ -329,7 +329,7 @@ def test_writing_in_order_passes(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("trading/services.py", "redis_client().xadd(input_stream(m), {b'command': data})"),
-        ("console/status.py", "pipe.xadd(name, fields)"),
+        ("console/health/report.py", "pipe.xadd(name, fields)"),
         ("persistence/tasks.py", "client.execute_command('XADD', name, '*')"),
         ("trading/services.py", "SCRIPT = \"redis.call('xadd', KEYS[1], '*')\""),
         ("matching/runtime/loop.py", "pipe.xadd(input_stream(market), {b'command': data})"),

@@ -7,7 +7,7 @@ import msgspec
 import redis
 from django.test import Client
 
-from console.health import latest
+from console.health.answer import latest
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market
 from matching.messages.codec import encode_command, encode_entry

@@ -10,7 +10,7 @@ from django.db import connections
 from django.test import Client
 
 from common import redis_client as clients
-from console.health import latest
+from console.health.answer import latest
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market
 from matching.messages.streams import (
@@ -91,7 +91,7 @@ def test_health_without_postgres(monkeypatch: pytest.MonkeyPatch, free_closed_po
 def test_health_is_worked_out_once_however_often_it_is_asked(
     running: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("console.health.FRESH_FOR_S", 3_600)
+    monkeypatch.setattr("console.health.answer.FRESH_FOR_S", 3_600)
     taken = {Client(headers=monitor_headers()).get("/health").json()["takenMs"] for _ in range(5)}
     assert len(taken) == 1
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from common import redis_client as clients
-from console.health import latest
-from console.status import ExchangeStatus, Level, exchange_status
+from console.health.answer import latest
+from console.health.report import ExchangeStatus, Level, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market, MarketStatus
 from markets.rules import market_ticker

@@ -10,7 +10,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from console.status import exchange_status
+from console.health.report import exchange_status
 from matching.core.engine import Engine
 from matching.messages.codec import decode_entry, encode_entry
 from matching.messages.commands import UpdateIndexPrice

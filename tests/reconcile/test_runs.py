@@ -16,8 +16,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from console.health import latest
-from console.status import Level, exchange_status
+from console.health.answer import latest
+from console.health.report import Level, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from ledger.models import Wallet
 from matching.messages.streams import snapshots_key

@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from console.health import latest
-from console.status import exchange_status
+from console.health.answer import latest
+from console.health.report import exchange_status
 from exchange_site.embedded.health import monitor_headers
 from matching import RUNNING_BUILD
 from matching.messages.codec import encode_entry

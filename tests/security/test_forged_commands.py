@@ -9,7 +9,7 @@ from msgspec import structs
 
 from accounts.models import User
 from common.errors import DomainError
-from console.health import latest
+from console.health.answer import latest
 from exchange_site.embedded.health import monitor_headers
 from ledger.models import Posting, Wallet
 from matching.messages.commands import (

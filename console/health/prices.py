@@ -1,10 +1,10 @@
-"""What each market's index price is made of, for `console.status`."""
+"""What each market's index price is made of, for `console.health.report`."""
 
 from dataclasses import dataclass, field
 
 import redis
 
-from console.status_rows import MarketRows
+from console.health.rows import MarketRows
 from markets.conversions import ticks_to_decimal
 from markets.rules import published_ticker
 from matching.messages.limits import highest_price_ticks

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.http.calls import knowing
-from console.status import EngineStatus, ExchangeStatus, Level, MarketReport, exchange_status
+from console.health.report import EngineStatus, ExchangeStatus, Level, MarketReport, exchange_status
 
 FRESH_FOR_S = 1.0
 

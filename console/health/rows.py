@@ -1,4 +1,4 @@
-"""What Postgres knows of each market's progress, for `console.status`."""
+"""What Postgres knows of each market's progress, for `console.health.report`."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
-from console.status_streams import COUNT_CAP
+from console.health.streams import COUNT_CAP
 from markets.models import Market
 from matching.messages.vocabulary import OrderStatus
 from persistence.models import DeadLetter, PersistenceFault

@@ -1,5 +1,5 @@
 """What Redis knows of each market's streams ② and ④, its engines ③ and the workers ⑤, for
-`console.status`. Every read is bounded, however far behind a part may be.
+`console.health.report`. Every read is bounded, however far behind a part may be.
 """
 
 from dataclasses import dataclass, field

@@ -15,9 +15,9 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.redis_client import probe_redis_client
-from console.status_prices import MarketPrices, read_prices, sources_finding
-from console.status_rows import MarketRows, read_rows
-from console.status_streams import (
+from console.health.prices import MarketPrices, read_prices, sources_finding
+from console.health.rows import MarketRows, read_rows
+from console.health.streams import (
     COUNT_CAP,
     EngineBeat,
     MarketStreams,

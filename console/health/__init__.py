@@ -1,0 +1,1 @@
+"""How the exchange is doing, measured from outside its parts: the status page and GET /health."""
