@@ -8,8 +8,8 @@ class ConsoleConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from console import record_tables  # noqa: F401  registers them
-        from console.audit import admin, listeners  # noqa: F401
+        from console.audit import admin, listeners  # noqa: F401  registers them
+        from console.records import tables  # noqa: F401
 
 
 class ConsoleAdminConfig(admin_apps.AdminConfig):

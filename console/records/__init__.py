@@ -1,0 +1,1 @@
+"""What the console adds to the records of other rooms."""
