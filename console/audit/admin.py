@@ -17,8 +17,8 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from common.admin.acts import Verb
-from common.admin.base import NOTHING, Cell, RecordAdmin, link, shown, time_column
-from common.admin.changes import AnyModelAdmin
+from common.admin.base import Cell, RecordAdmin, link, shown, time_column
+from common.admin.changes import NOTHING, AnyModelAdmin
 from common.admin.record_urls import list_url
 from console.audit import chain
 from console.audit.models import AuditRow
@@ -164,7 +164,10 @@ def history_view(site: Any, request: HttpRequest, app: str, name: str, key: str)
         raise Http404 from error
     obj = registered.get_object(request, unquote(key))
     if obj is None:
-        return registered._get_obj_does_not_exist_redirect(request, model._meta, key)
+        nowhere: HttpResponse = registered._get_obj_does_not_exist_redirect(
+            request, model._meta, key
+        )
+        return nowhere
     may_rows = site._registry[AuditRow].has_view_permission(request)
     if not (registered.has_view_permission(request, obj) and may_rows):
         raise PermissionDenied
