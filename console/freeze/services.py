@@ -19,7 +19,7 @@ from matching.messages.vocabulary import OrderType, Side
 from trading import selectors
 from trading import services as trading
 from trading.models import OutboxCommand, Position
-from trading.orders.terms import NewOrder
+from trading.orders.request import NewOrder
 
 log = structlog.get_logger(__name__)
 
