@@ -7,8 +7,8 @@ hands the request, whole, to a process that is idle and waits for the answer, wi
 process answers one request at a time; whoever calls has a thread for each.
 
 All are forked from one that has loaded Django and done nothing else, so they share its memory, and
-one that died is replaced within milliseconds. Its request is answered 500, since nobody knows how
-far it came. A process whose parent is gone reads the end of its pipe and ends, too.
+one that died is replaced within milliseconds. Its request is answered 503: what only reads may be
+sent again, and of what writes nobody knows how far it came. A process whose parent is gone reads the end of its pipe and ends, too.
 """
 
 import io
@@ -27,8 +27,8 @@ from a2wsgi.wsgi import Body
 from django.urls import get_resolver
 
 from common.errors import DomainError
-from common.http.errors import internal_error, json_response
-from exchange_site.edge.refusals import busy
+from common.http.errors import json_response
+from exchange_site.edge.refusals import busy, request_lost
 
 # Until Django is loaded, or an idle process comes back: statements end sooner than that.
 IDLE_WITHIN_S = 30.0
@@ -73,7 +73,7 @@ class Apart:
             return process.answer(environ, body)
         except (EOFError, OSError) as error:
             log.error("request_lost", path=environ["PATH_INFO"], error=str(error))
-            return _error(internal_error())
+            return _error(request_lost())
         finally:
             self._idle.put(process)
 

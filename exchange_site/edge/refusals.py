@@ -24,6 +24,12 @@ def busy() -> DomainError:
     return DomainError(ErrorCode.BUSY, message)
 
 
+def request_lost() -> DomainError:
+    message = "The process that worked at this request died. If it was to change something, look "
+    message += "whether it did, or send it again under the same key."
+    return DomainError(ErrorCode.REQUEST_LOST, message)
+
+
 def too_many_waiting() -> DomainError:
     message = "Too many requests from this address wait already. Try again when they are answered."
     return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)

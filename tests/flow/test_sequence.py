@@ -90,7 +90,7 @@ class Sequence20k:
         wait_for(
             lambda: MARKET in self.exchange.http.get("/markets").text, "the API to know the market"
         )
-        wait_for(lambda: self.exchange.ticker(MARKET)["state"] == "ACTIVE", "an open market")
+        wait_for(lambda: self.exchange.ticker(MARKET).get("state") == "ACTIVE", "an open market")
         self.exchange.set_mark(MARKET, MARK_TICKS, "50000")
 
     # -- one by one, over HTTP

@@ -69,7 +69,7 @@ def test_one_that_dies_costs_its_request_alone(trader: Trader, served: Served) -
         asking.join()
         blocker.rollback()
     ((status, said),) = answers
-    assert (status, said["code"]) == (500, "INTERNAL_ERROR")
+    assert (status, said["code"]) == (503, "REQUEST_LOST")
     for _ in range(8):  # of each process of the API
         assert ask(served.connect(), trader, "GET", "/user/orders")[0] == 200
 
