@@ -8,7 +8,8 @@ process answers one request at a time; whoever calls has a thread for each.
 
 All are forked from one that has loaded Django and done nothing else, so they share its memory, and
 one that died is replaced within milliseconds. Its request is answered 503: what only reads may be
-sent again, and of what writes nobody knows how far it came. A process whose parent is gone reads the end of its pipe and ends, too.
+sent again, and of what writes nobody knows how far it came. A process whose parent is gone reads
+the end of its pipe and ends, too.
 """
 
 import io
