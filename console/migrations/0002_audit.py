@@ -15,11 +15,11 @@ BEGIN
 END $$;
 
 CREATE TRIGGER audit_append_only
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON console_auditrow
+    BEFORE UPDATE OR DELETE ON console_auditrow
     FOR EACH STATEMENT EXECUTE FUNCTION console_refuse_audit_change();
 
 CREATE TRIGGER audit_head_stays
-    BEFORE DELETE OR TRUNCATE ON console_audithead
+    BEFORE DELETE ON console_audithead
     FOR EACH STATEMENT EXECUTE FUNCTION console_refuse_audit_change();
 
 CREATE FUNCTION console_require_next_head() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -180,7 +180,7 @@ def test_no_history_says_a_secret(viewer: Client, client_of: ClientOf, holder: U
     ]
     for client in (viewer, boss):
         for path in pages:
-            response = client.get(path)
+            response = client.get(path, follow=True)
             assert response.status_code == 200, path
             page = response.content.decode()
             assert not [secret for secret in (new, hashed, before) if secret in page], path
