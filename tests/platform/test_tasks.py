@@ -13,6 +13,6 @@ from exchange_site.celery import app
 def test_what_beat_sends_is_known(entry: dict[str, Any]) -> None:
     app.loader.import_default_modules()
     assert entry["task"] in app.tasks
-    # One that waited longer than until the next is superseded; one of a time of day is of that hour.
+    # One that waited longer than until the next is superseded; of a time of day, than an hour.
     by_the_clock = isinstance(entry["schedule"], crontab)
     assert entry["options"]["expires"] == (3_600.0 if by_the_clock else entry["schedule"])
