@@ -121,15 +121,16 @@ def _tell(request: HttpRequest, verb: Verb, obj: Any, words: str) -> None:
 
 
 def words_of(message: Any) -> str:
-    """Of a message as `change_message` makes it: what changed, from what to what."""
+    """Of a message as `change_message` makes it: what changed, from what to what, a line each."""
     if not isinstance(message, list):
         return str(message)
-    parts = []
+    lines: list[str] = []
     for ((kind, about),) in (one.items() for one in message):
         whose = f"{about['name']} {about['object']}" if "object" in about else ""
-        fields = "; ".join(about.get("fields", ()))
-        parts.append(f"{whose}: {fields}" if whose and fields else fields or f"{kind} {whose}")
-    return "; ".join(part.strip() for part in parts)
+        fields = about.get("fields") or ()
+        said = [f"{whose}: {field}" if whose else field for field in fields]
+        lines += said or [f"{kind} {whose}"]
+    return "\n".join(" ".join(line.split()) for line in lines)
 
 
 def change_message(

@@ -13,6 +13,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import linebreaksbr
 from django.utils.html import format_html
 
 from accounts.display import user_link
@@ -97,6 +98,12 @@ def _command(row: AuditRow) -> Cell:
     return link(OutboxCommand, row.command_id, answer)
 
 
+def _what(row: AuditRow) -> str:
+    """In one line, as a list has it."""
+    said = row.words.replace("\n", "; ")
+    return f"{said} — {row.reason}" if row.reason else said
+
+
 def _hashes(row: AuditRow) -> Cell:
     return format_html("<pre>{}\n{} before it</pre>", row.hash, row.previous_hash)
 
@@ -133,9 +140,9 @@ class AuditRowAdmin(RecordAdmin):
     operator_cell = shown("operator", _operator)
     object_link = shown("object", _object)
     verb_word = shown("verb", lambda row: row.verb.replace("_", " "))
-    words_cell = shown("what", lambda row: row.words or NOTHING)
+    words_cell = shown("what", lambda row: linebreaksbr(row.words) or NOTHING)
     reason_cell = shown("reason", lambda row: row.reason or NOTHING)
-    what = shown("what", lambda row: f"{row.words} — {row.reason}" if row.reason else row.words)
+    what = shown("what", _what)
     market_word = shown("market", lambda row: row.market or NOTHING)
     command = shown("command or sequence", _command)
     hashes = shown("hash", _hashes)

@@ -7,7 +7,8 @@ spaces (letters beyond ASCII as ``\\uXXXX``), of:
     object_key, object_words, verb, words, reason, market, sequence, command_id
 
 in this order. Numbers are JSON numbers, what is missing is null, ``acted_at`` is in whole
-microseconds since 1970-01-01 UTC, ``operator`` the user's id, ``address`` as Postgres writes it.
+microseconds since 1970-01-01 UTC, ``operator`` the user's id, ``address`` as Python's `ipaddress`
+writes it: Postgres writes some of IPv6 otherwise.
 Numbers begin at 1 without gaps; the first row's previous_hash is 64 zeros.
 """
 
@@ -16,8 +17,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from console.audit.models import GENESIS, AuditHead, AuditRow
 
@@ -34,7 +36,7 @@ def hash_of(row: AuditRow) -> str:
         (row.acted_at - _EPOCH) // timedelta(microseconds=1),
         row.operator_id,
         row.operator_name,
-        row.address,
+        _address(row.address),
         row.session,
         row.object_kind,
         row.object_key,
@@ -48,6 +50,14 @@ def hash_of(row: AuditRow) -> str:
     ]
     encoded = json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode()
     return hashlib.sha256(encoded).hexdigest()
+
+
+def _address(kept: str | None) -> str | None:
+    """What is no address was never ours, and is hashed as it is."""
+    try:
+        return str(ip_address(kept)) if kept is not None else None
+    except ValueError:
+        return kept
 
 
 @transaction.atomic
@@ -76,6 +86,14 @@ def _lock_head() -> AuditHead:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """A head as it was logged; ``number`` None where only its hash was kept."""
+
+    hash: str
+    number: int | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """``broken``: what is wrong with the first row that isn't as it was written; empty if none."""
 
@@ -84,9 +102,8 @@ class Finding:
     broken: str = ""
 
 
-def verify(noted: tuple[int, str] | None = None) -> Finding:
-    """Walks the chain in one snapshot, in memory that doesn't grow with it. ``noted``: a number and
-    the hash it had, as a head was logged."""
+def verify(noted: Noted | None = None) -> Finding:
+    """Walks the chain in one snapshot, in memory that doesn't grow with it."""
     is_outermost = not connection.in_atomic_block
     with transaction.atomic():
         if is_outermost:
@@ -94,32 +111,66 @@ def verify(noted: tuple[int, str] | None = None) -> Finding:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         head = current_head()
         number, before = 0, GENESIS
-        for row in _rows():
+        is_noted = noted is None or _is(noted, 0, GENESIS)
+        for key, row in _rows():
             number += 1
-            if wrong := _wrong(row, number, before, noted):
+            if wrong := _wrong(key, row, number, before):
                 return Finding(number - 1, before, wrong)
-            before = row.hash
+            before = row.hash if row else before
+            is_noted = is_noted or (noted is not None and _is(noted, number, before))
     if (number, before) != (head.rows, head.hash):
         wrong = f"row {number + 1}: missing; the head is row {head.rows} of hash {head.hash}"
         if head.rows <= number:
             wrong = f"row {head.rows}: not the newest, or not of the hash that the head names"
         return Finding(number, before, wrong)
-    if noted and noted[0] > number:
-        return Finding(number, before, f"row {noted[0]}: missing; it was noted as the head")
+    if noted and not is_noted:
+        return Finding(number, before, _lost(noted, number))
     return Finding(number, before)
 
 
-def _wrong(row: AuditRow, number: int, before: str, noted: tuple[int, str] | None) -> str:
-    if row.pk != number:
-        return f"row {number}: missing; row {row.pk} is in its place"
+def _is(noted: Noted, number: int, digest: str) -> bool:
+    return noted.hash == digest and noted.number in (None, number)
+
+
+def _lost(noted: Noted, rows: int) -> str:
+    if noted.number is None:
+        return f"none of {rows} rows has the hash that was noted as the head"
+    if noted.number > rows:
+        return f"row {noted.number}: missing; it was noted as the head"
+    return f"row {noted.number}: its hash is not the one that was noted"
+
+
+def _wrong(key: int, row: AuditRow | None, number: int, before: str) -> str:
+    if key != number:
+        return f"row {number}: missing; row {key} is in its place"
+    if row is None:
+        return f"row {number}: has a value that no row is written with"
     if row.previous_hash != before:
         return f"row {number}: does not follow the row before it"
     if row.hash != hash_of(row):
         return f"row {number}: its fields are not those that were hashed"
-    if noted and noted[0] == number and noted[1] != row.hash:
-        return f"row {number}: its hash is not the one that was noted"
     return ""
 
 
-def _rows() -> Iterator[AuditRow]:
-    return AuditRow.objects.order_by("pk").iterator(chunk_size=_CHUNK)
+def _rows() -> Iterator[tuple[int, AuditRow | None]]:
+    """Keys and rows. No row where one can't be read, as one of an infinite time."""
+    after: int | None = None
+    while chunk := _chunk(after):
+        yield from chunk
+        after = chunk[-1][0]
+
+
+def _chunk(after: int | None) -> list[tuple[int, AuditRow | None]]:
+    rows = AuditRow.objects.order_by("pk")
+    rows = rows if after is None else rows.filter(pk__gt=after)
+    try:
+        return [(row.pk, row) for row in rows[:_CHUNK]]
+    except DataError:
+        return [(key, _readable(key)) for key in rows.values_list("pk", flat=True)[:_CHUNK]]
+
+
+def _readable(key: int) -> AuditRow | None:
+    try:
+        return AuditRow.objects.get(pk=key)
+    except DataError:
+        return None

@@ -11,7 +11,7 @@ class AuditRow(models.Model):
     operator       None where nobody was signed in, or the name was nobody's
     session        the hash of the operator's browser session, as the table of sessions has it
     object_…       "markets.Market", its key, and what it was called then
-    words          from what to what, in human units
+    words          from what to what, in human units; a line per field that changed
     sequence       of the market, where the object has one; a command's is with the command
     """
 

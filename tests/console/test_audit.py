@@ -78,6 +78,15 @@ def test_an_edit_says_from_what_to_what_and_names_its_command(
     assert row.command_id == OutboxCommand.objects.get().pk
 
 
+def test_two_fields_that_changed_are_two_lines(client_of: ClientOf, market: Market) -> None:
+    client = client_of("risk")
+    save(client, url_of(Market, market.pk), taker_fee_percent="0.06", maker_fee_percent="0.03")
+    lines = ["maker fee 0.02 % → 0.03 %", "taker fee 0.05 % → 0.06 %"]
+    assert newest().words.split("\n") == lines
+    assert "<br>".join(lines) in client.get(url_of(AuditRow, newest().pk)).content.decode()
+    assert "; ".join(lines) in client.get(list_url(AuditRow, "")).content.decode()
+
+
 def test_a_save_that_changes_nothing_leaves_none(client_of: ClientOf, market: Market) -> None:
     client = client_of("risk")
     before = AuditRow.objects.count()
@@ -225,6 +234,48 @@ def test_any_field_that_was_changed_is_found(column: str) -> None:
     assert broken().startswith("row 2:")
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "20000-01-01"])
+def test_a_value_that_no_row_is_written_with_is_found(moment: str) -> None:
+    write()
+    as_superuser(f"UPDATE console_auditrow SET acted_at = '{moment}' WHERE id = 3")
+    assert broken().startswith("row 3:")
+
+
+@pytest.mark.parametrize("address", ["::1.2.3.4", "::ffff:1.2.3.4", "2001:0DB8::0001", "fe80::1%1"])
+def test_an_address_is_hashed_however_postgres_writes_it(address: str) -> None:
+    make_user("boss", is_staff=True, is_superuser=True)
+    client = Client(REMOTE_ADDR=address)
+    client.post(reverse("admin:login"), {"username": "boss", "password": "guess"})
+    assert newest().address
+    assert "1 rows in order" in verified()
+
+
+def test_a_mask_on_an_address_is_found() -> None:
+    write()
+    as_superuser("UPDATE console_auditrow SET address = '10.0.0.1/8' WHERE id = 2")
+    assert broken().startswith("row 2:")
+
+
+def test_a_tail_that_was_cut_with_its_head_is_found_by_a_head_that_was_noted() -> None:
+    write(4)
+    noted = newest().hash
+    as_superuser("DELETE FROM console_auditrow WHERE id = 4")
+    as_superuser(
+        "UPDATE console_audithead SET rows = 3, "
+        "hash = (SELECT hash FROM console_auditrow WHERE id = 3)"
+    )
+    assert "3 rows in order" in verified()
+    for head in (noted, f"4:{noted}"):
+        with pytest.raises(CommandError, match="noted"):
+            call_command("verifyaudit", head=head, stdout=StringIO())
+
+
+@pytest.mark.parametrize("head", ["", ":", "1:", "1:ff", f":{GENESIS}", f"{'9' * 5_000}:{GENESIS}"])
+def test_what_is_no_head_is_refused_in_words(head: str) -> None:
+    with pytest.raises(CommandError, match="64 digits"):
+        call_command("verifyaudit", head=head, stdout=StringIO())
+
+
 @pytest.mark.parametrize(
     ("statement", "row"),
     [
@@ -232,6 +283,7 @@ def test_any_field_that_was_changed_is_found(column: str) -> None:
         ("DELETE FROM console_auditrow WHERE id = 3", 3),
         ("DELETE FROM console_auditrow WHERE id = 4", 4),
         ("DELETE FROM console_auditrow", 1),
+        ("TRUNCATE console_auditrow", 1),
         ("UPDATE console_auditrow SET id = 9 WHERE id = 2", 2),
         ("UPDATE console_audithead SET rows = 3", 3),
         ("DELETE FROM console_audithead", 0),
@@ -264,12 +316,13 @@ def test_a_row_put_between_with_hashes_of_its_own_is_found() -> None:
 def test_a_chain_rewritten_to_its_end_is_found_by_a_head_that_was_noted() -> None:
     write(2)
     noted = f"2:{newest().hash}"
-    call_command("verifyaudit", head=noted, stdout=StringIO())
+    for head in (noted, newest().hash, f"0:{GENESIS}"):
+        call_command("verifyaudit", head=head, stdout=StringIO())
     as_superuser("DELETE FROM console_auditrow")
     as_superuser("DELETE FROM console_audithead")
     write(3)
     assert "3 rows in order" in verified()
-    for head in (noted, f"9:{GENESIS}", "nonsense"):
+    for head in (noted, f"9:{GENESIS}", f"0:{noted[2:]}", "nonsense"):
         with pytest.raises(CommandError):
             call_command("verifyaudit", head=head, stdout=StringIO())
 

@@ -1,11 +1,15 @@
 """Whether the audit is as it was written: recomputes every hash, in memory that stays the same."""
 
+import re
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from console.audit.chain import verify
+from console.audit.chain import Noted, verify
+
+ROW_DIGITS_MAX = 18
+HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Command(BaseCommand):
@@ -13,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--head", metavar="ROW:HASH", help="a head as it was logged, which must be in the chain"
+            "--head",
+            metavar="[ROW:]HASH",
+            help="a head as it was logged, which must be in the chain",
         )
 
     def handle(self, *args: Any, head: str | None = None, **options: Any) -> None:
@@ -23,11 +29,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{found.rows} rows in order; head {found.rows}:{found.head}")
 
 
-def _noted(head: str | None) -> tuple[int, str] | None:
+def _noted(head: str | None) -> Noted | None:
     if head is None:
         return None
-    number, _, digest = head.partition(":")
-    if not (number.isascii() and number.isdigit() and digest):
-        message = "--head is a number and a hash, as in 17:9f86d0…"
+    number, colon, digest = head.strip().lower().rpartition(":")
+    is_number = number.isascii() and number.isdigit() and len(number) <= ROW_DIGITS_MAX
+    if not HASH.fullmatch(digest) or (colon and not is_number):
+        message = "--head is a hash of 64 digits, or a row and its hash as in 17:9f86d0…"
         raise CommandError(message)
-    return int(number), digest.lower()
+    return Noted(digest, int(number) if colon else None)
