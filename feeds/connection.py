@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from common import cancelling
 from common.limits.budgets import Ask, LocalBudgets, Rate
+from common.limits.haste import REFUSED_AFTER_S
 from feeds import protocol
 from feeds.identity import Identity, identify
 from feeds.protocol import (
@@ -108,8 +110,7 @@ class Connection:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._hub.forget(self)
-            for job in jobs:
-                job.cancel()
+            await cancelling.end(jobs)
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, Exception) and not isinstance(outcome, OSError | RuntimeError):
@@ -184,7 +185,11 @@ class Connection:
     async def _sign_in(self, token: str) -> None:
         if not self._may(_SIGN_IN):
             return
-        identity = await identify(token)
+        try:
+            identity = await identify(token)
+        except FeedError:
+            await asyncio.sleep(REFUSED_AFTER_S)
+            raise
         if self.identity is not None and self.identity.account_id != identity.account_id:
             self._forget_identity()
         self.identity = identity

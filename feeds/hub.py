@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from common import cancelling
 from feeds import protocol, public
 from feeds.account_feed import AccountFeed, decoded
 from feeds.book import BookFeed
@@ -87,9 +88,7 @@ class Hub:
     async def stop(self) -> None:
         for connection in list(self.connections):
             connection.close(GOING_AWAY, "the server stops; connect again")
-        for job in self._jobs:
-            job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await cancelling.end(self._jobs)
         self._client_order_ids.stop()
         await self._redis.aclose()
 
