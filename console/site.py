@@ -31,7 +31,6 @@ else:
 
 REFRESH_S = 3
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
-_APPS = ("markets", "trading", "prices", "ledger", "persistence", "accounts")
 _allowing_unfold: Callable[[Any], Any] = csp_update(
     {"script-src": [UNSAFE_EVAL], "style-src-attr": [UNSAFE_INLINE]}
 )
@@ -143,11 +142,6 @@ class ExchangeAdminSite(AdminSite):
         context = {"status": _snapshot(), **today_context(request), **(extra_context or {})}
         return super().index(request, context)
 
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """What operators look at most comes first."""
-        apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: _place_of(app["app_label"]))
-
     def status_view(self, request: HttpRequest) -> HttpResponse:
         """The whole page, or with ``?part=body`` what its script puts in place of the old."""
         context = {
@@ -178,10 +172,6 @@ def _asking_to_wait(response: AnyResponse) -> AnyResponse:
 
 
 def _snapshot() -> Any:
-    from console.health.report import exchange_status
+    from console.health.report import exchange_status  # models aren't loaded as the site is made
 
     return exchange_status()
-
-
-def _place_of(app_label: str) -> int:
-    return _APPS.index(app_label) if app_label in _APPS else len(_APPS)

@@ -34,11 +34,8 @@ def escaped(cell: object) -> str:
 
 def cell_start(name: str, css: str = "") -> str:
     """A cell that names its column, as it must where a row is shown as a card."""
-    return (
-        f'<td class="{css}" data-label="{escaped(name)}">'
-        if css
-        else (f'<td data-label="{escaped(name)}">')
-    )
+    of_class = f'class="{css}" ' if css else ""
+    return f'<td {of_class}data-label="{escaped(name)}">'
 
 
 class QuickRows(ChangeList):

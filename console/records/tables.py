@@ -17,6 +17,7 @@ _SHOWN = 5
 def stops_of_market(market: Market) -> Table:
     stops = MarketStop.objects.filter(market=market).select_related("asked_by").order_by("-pk")
     url = f"{reverse('admin:stop')}?market={market.pk}"
+    way = format_html('<a href="{}">Stop, restrict or resume this market</a>', url)
     return Table(
         "Stopped and resumed",
         Market,
@@ -30,9 +31,9 @@ def stops_of_market(market: Market) -> Table:
                 link(OutboxCommand, stop.command_id),
             )
             for stop in stops[:_SHOWN]
-        ]
-        or [("never", "", "", "", "")],
-        note=format_html('<a href="{}">Stop, restrict or resume this market</a>', url),
+        ],
+        empty=way,
+        note=way,
     )
 
 
@@ -40,6 +41,7 @@ def stops_of_market(market: Market) -> Table:
 def freezes_of_trader(user: User) -> Table:
     freezes = Freeze.objects.filter(user=user).select_related("frozen_by", "lifted_by")
     url = reverse("admin:freeze", args=[user.pk])
+    way = format_html('<a href="{}">Freeze this trader, or lift it</a>', url)
     return Table(
         "Freezes",
         User,
@@ -53,7 +55,7 @@ def freezes_of_trader(user: User) -> Table:
                 when(freeze.lifted_at),
             )
             for freeze in freezes.order_by("-pk")[:_SHOWN]
-        ]
-        or [("never", "", "", "", "")],
-        note=format_html('<a href="{}">Freeze this trader, or lift it</a>', url),
+        ],
+        empty=way,
+        note=way,
     )

@@ -13,6 +13,7 @@ from markets.rules import market_ticker
 from trading.models import ActiveTrader, Candle, Liquidation
 
 Series = list[int]  # one amount per point of the range
+FlowKey = tuple[str | None, int, str, str]  # market, start, kind of account, kind of entry
 
 
 @dataclass
@@ -37,25 +38,31 @@ class MarketFigures:
 
 
 @dataclass
-class Figures:
-    """Of the whole exchange. ``active_traders`` counts whole days by UTC, today included."""
+class Moved:
+    """What traded and what money moved: all that the chart is drawn from."""
 
     points_ms: list[int]
     markets: list[MarketFigures]
-    deposits_units: int
-    withdrawals_units: int
-    new_traders: int
-    active_traders: int
     fees_series: Series
-
-    @property
-    def volume_units(self) -> int:
-        return sum(market.volume_units for market in self.markets)
 
     @property
     def volume_series(self) -> Series:
         of_markets = [market.volume_series for market in self.markets]
         return [sum(amounts) for amounts in zip(*of_markets, strict=True)]
+
+
+@dataclass
+class Figures(Moved):
+    """Of the whole exchange. ``active_traders`` counts whole days by UTC, today included."""
+
+    deposits_units: int
+    withdrawals_units: int
+    new_traders: int
+    active_traders: int
+
+    @property
+    def volume_units(self) -> int:
+        return sum(market.volume_units for market in self.markets)
 
     @property
     def trades(self) -> int:
@@ -76,6 +83,28 @@ class Figures:
 
 def figures_of(time_range: TimeRange, now_ms: int) -> Figures:
     """A handful of queries, each of rows that an index finds."""
+    flows = _flows(time_range, time_range.start_ms(now_ms), now_ms)
+    moved = _moved(time_range, now_ms, flows)
+    since = datetime.fromtimestamp(moved.points_ms[0] / 1_000, UTC)
+    of_market = {found.market.pk: found for found in moved.markets}
+    _add_liquidations(of_market, since)
+    _add_books(of_market)
+    return Figures(
+        points_ms=moved.points_ms,
+        markets=moved.markets,
+        fees_series=moved.fees_series,
+        deposits_units=-_of_entries(flows, EntryKind.DEPOSIT),
+        withdrawals_units=_of_kind(flows, AccountKind.WITHDRAWALS),
+        new_traders=User.objects.filter(date_joined__gte=since, is_staff=False).count(),
+        active_traders=_active_traders(since),
+    )
+
+
+def moved_in(time_range: TimeRange, now_ms: int) -> Moved:
+    return _moved(time_range, now_ms, _flows(time_range, time_range.start_ms(now_ms), now_ms))
+
+
+def _moved(time_range: TimeRange, now_ms: int, flows: dict[FlowKey, int]) -> Moved:
     points = time_range.points(now_ms)
     place = {start_ms: number for number, start_ms in enumerate(points)}
     markets = {
@@ -83,7 +112,6 @@ def figures_of(time_range: TimeRange, now_ms: int) -> Figures:
         for market in Market.objects.order_by("id")
     }
     _add_volumes(markets, time_range, place, now_ms)
-    flows = _flows(time_range, points[0], now_ms)
     fees = [0] * len(points)
     for (market_id, start_ms, kind, _), units in flows.items():
         if kind == AccountKind.FEES:
@@ -92,21 +120,7 @@ def figures_of(time_range: TimeRange, now_ms: int) -> Figures:
             found = markets[market_id]
             found.fees_units += units if kind == AccountKind.FEES else 0
             found.insurance_units += units if kind == AccountKind.INSURANCE else 0
-    since = datetime.fromtimestamp(points[0] / 1_000, UTC)
-    _add_liquidations(markets, since)
-    _add_books(markets)
-    return Figures(
-        points_ms=points,
-        markets=list(markets.values()),
-        deposits_units=-_of_entries(flows, EntryKind.DEPOSIT),
-        withdrawals_units=_of_kind(flows, AccountKind.WITHDRAWALS),
-        new_traders=User.objects.filter(date_joined__gte=since, is_staff=False).count(),
-        active_traders=_active_traders(since),
-        fees_series=fees,
-    )
-
-
-FlowKey = tuple[str | None, int, str, str]  # market, start, kind of account, kind of entry
+    return Moved(points, list(markets.values()), fees)
 
 
 def _flows(time_range: TimeRange, start_ms: int, now_ms: int) -> dict[FlowKey, int]:

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.admin.base import Cell, link, list_link
-from console.today.figures import Figures, MarketFigures, figures_of, insurance_units
+from console.today.figures import Figures, MarketFigures, figures_of, insurance_units, moved_in
 from console.today.ranges import RANGES, TimeRange, range_named
 from console.today.waiting import waiting_for
 from ledger.models import Account, AccountKind, Deposit
@@ -44,12 +44,12 @@ def series_view(request: HttpRequest) -> JsonResponse:
     if not request.user.has_perms(NEEDED):
         raise PermissionDenied
     chosen: TimeRange = range_named(request.GET.get("range", ""))
-    figures = figures_of(chosen, _now_ms())
+    moved = moved_in(chosen, _now_ms())
     answer = {
-        "at": figures.points_ms,
+        "at": moved.points_ms,
         "series": {
-            "Volume": [_currency(units) for units in figures.volume_series],
-            "Fees": [_currency(units) for units in figures.fees_series],
+            "Volume": [_currency(units) for units in moved.volume_series],
+            "Fees": [_currency(units) for units in moved.fees_series],
         },
     }
     response = JsonResponse(answer)

@@ -1,5 +1,5 @@
 "use strict";
-// Puts a fresh part in place until what it shows has settled.
+// Puts a fresh part in place, while the page can be seen, until what it shows has settled.
 (() => {
     const box = document.querySelector("[data-refresh-url]");
     const stale = document.querySelector("[data-refresh-stale]");
