@@ -10,6 +10,7 @@ APPS = (
     "prices",
     "ledger",
     "persistence",
+    "approvals",
     "admin",
     "auth",
     "console",
@@ -46,6 +47,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     ),
     "treasury": (
         "ledger.decide_deposit",
+        "ledger.propose_adjustment",
+        "ledger.decide_adjustment",
         "trading.request_top_up",
         "trading.decide_top_up",
     ),

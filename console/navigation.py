@@ -56,6 +56,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
     ),
     "Money": (
         Item("Deposits", "ledger.Deposit", "savings"),
+        Item("Adjustments", "ledger.Adjustment", "tune"),
         Item("Insurance top-ups", "trading.InsuranceTopUp", "shield"),
         Item("Wallets", "ledger.Wallet", "account_balance_wallet"),
         Item("Journal", "ledger.JournalEntry", "menu_book"),
@@ -71,6 +72,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Failed sign-ins", "accounts.SignInFailure", "lock_person"),
     ),
     "Operators": (
+        Item("Approvals", "approvals.Proposal", "how_to_reg"),
         Item("Operators", "accounts.User", "badge", "is_staff__exact=1"),
         Item("Groups", "auth.Group", "groups"),
         Item("Audit", "console.AuditRow", "manage_search"),

@@ -7,6 +7,7 @@ class LedgerConfig(AppConfig):
     verbose_name = "Ledger"
 
     def ready(self) -> None:
-        from ledger import signals  # also connects the receivers of users and markets
+        # The receivers of users and markets, and the action that takes two people.
+        from ledger import adjustments, signals  # noqa: F401
 
         post_migrate.connect(signals.open_global_accounts, sender=self)

@@ -72,6 +72,7 @@ CLEARING = AccountKind.CLEARING
 FEES = AccountKind.FEES
 INSURANCE = AccountKind.INSURANCE
 DEPOSITS = AccountKind.DEPOSITS
+ADJUSTMENTS = AccountKind.ADJUSTMENTS
 
 # What a leg is called that no order of its account took part in.
 FORCED_KINDS = {
@@ -87,6 +88,19 @@ def deposit_movement(user_id: int, amount_units: int) -> Movement:
         None,
         None,
         (PostingLine(AVAILABLE, user_id, amount_units), PostingLine(DEPOSITS, None, -amount_units)),
+    )
+
+
+def adjustment_movement(user_id: int, amount_units: int) -> Movement:
+    """Above zero from the exchange to the user, below zero back."""
+    return Movement(
+        EntryKind.ADJUSTMENT,
+        None,
+        None,
+        (
+            PostingLine(AVAILABLE, user_id, amount_units),
+            PostingLine(ADJUSTMENTS, None, -amount_units),
+        ),
     )
 
 

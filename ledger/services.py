@@ -40,13 +40,13 @@ def deposit(
     The same key again returns the first deposit and moves nothing. Raises DomainError for the same
     key with another amount, for more than a wallet may hold, and for one request too many.
     """
-    wallet = _lock_wallet(user_id)  # also: one deposit of a user at a time
+    wallet = lock_wallet(user_id)  # also: one deposit of a user at a time
     if idempotency_key is not None:
         first = Deposit.objects.filter(user_id=user_id, idempotency_key=idempotency_key).first()
         if first is not None:
             _require_same_amount(first, amount_units)
             return DepositResult(first, wallet)
-    _require_room(wallet, amount_units)
+    require_room(wallet, amount_units)
     at_once = approved or settings.SELF_ONRAMP
     if not at_once:
         _require_few_requested(user_id)
@@ -64,11 +64,11 @@ def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
     Raises Deposit.DoesNotExist, and DomainError for a refused one or the operator's own.
     """
     requested = _lock_for(operator_id, deposit_id)
-    wallet = _lock_wallet(requested.user_id)
+    wallet = lock_wallet(requested.user_id)
     if requested.status == DepositStatus.REFUSED:
         raise _decided_otherwise(requested)
     if requested.status == DepositStatus.REQUESTED:
-        _require_room(wallet, requested.amount_units)
+        require_room(wallet, requested.amount_units)
         _credit(requested, wallet, decided_by_id=operator_id)
         requested.save()
     return DepositResult(requested, wallet)
@@ -99,7 +99,7 @@ def _lock_for(operator_id: int, deposit_id: int) -> Deposit:
     return requested
 
 
-def _lock_wallet(user_id: int) -> Wallet:
+def lock_wallet(user_id: int) -> Wallet:
     try:
         return Wallet.objects.select_for_update(no_key=True).get(user_id=user_id)
     except Wallet.DoesNotExist as error:
@@ -109,7 +109,7 @@ def _lock_wallet(user_id: int) -> Wallet:
 def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
     """Wallet and journal now; the deposit's row is the caller's to save."""
     now = timezone.now()
-    row.entry = _post(deposit_movement(row.user_id, row.amount_units), now)
+    row.entry = post(deposit_movement(row.user_id, row.amount_units), now)
     row.status = DepositStatus.APPROVED
     row.decided_at = now
     row.decided_by_id = decided_by_id
@@ -117,7 +117,7 @@ def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
     wallet.save(update_fields=["available_units"])
 
 
-def _post(movement: Movement, now: datetime) -> JournalEntry:
+def post(movement: Movement, now: datetime) -> JournalEntry:
     entry = JournalEntry.objects.create(kind=movement.kind, created_at=now)
     Posting.objects.bulk_create(
         Posting(
@@ -140,7 +140,7 @@ def _require_same_amount(first: Deposit, amount_units: int) -> None:
         raise key_reused(f"a deposit of {units_text(first.amount_units)}")
 
 
-def _require_room(wallet: Wallet, amount_units: int) -> None:
+def require_room(wallet: Wallet, amount_units: int) -> None:
     room = MAX_MONEY_UNITS - wallet.available_units - wallet.held_units
     if amount_units > room:
         raise DomainError(

@@ -22,6 +22,7 @@ HOUSE = (
     "ledger",
     "markets",
     "accounts",
+    "approvals",
     "matching",
     "common",
     "simulator",
@@ -97,7 +98,7 @@ class ImportRule:
 
 
 _DJANGO = frozenset({"django", "rest_framework", "celery"})
-_MONEY = ("ledger", "markets", "accounts", "matching.messages", "common")
+_MONEY = ("ledger", "markets", "accounts", "approvals", "matching.messages", "common")
 
 IMPORT_RULES = (
     ImportRule("matching.messages", (), frozenset({"msgspec"}), PURE_STDLIB),
@@ -117,9 +118,10 @@ IMPORT_RULES = (
     ImportRule("matching.apps", (), frozenset({"django"})),
     ImportRule("matching", (), banned=_DJANGO),
     ImportRule("common", ()),
-    ImportRule("accounts", ("matching.messages", "common")),
+    ImportRule("approvals", ("matching.messages", "common")),
+    ImportRule("accounts", ("approvals", "matching.messages", "common")),
     ImportRule("markets", ("matching.messages", "common")),
-    ImportRule("ledger", ("markets", "accounts", "matching.messages", "common")),
+    ImportRule("ledger", ("markets", "accounts", "approvals", "matching.messages", "common")),
     ImportRule("trading", _MONEY),
     ImportRule("prices", ("trading", *_MONEY)),
     ImportRule("feeds", ("trading", *_MONEY)),

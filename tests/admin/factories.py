@@ -3,19 +3,15 @@
 Postings go through the database's own rule: all of an entry in one statement, and sum zero.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from accounts.models import User
 from ledger.models import (
-    Account,
     AccountKind,
-    Deposit,
     DepositStatus,
     EntryKind,
-    JournalEntry,
-    Posting,
 )
 from markets.models import LeverageTier, Market, MarketStatus
 from matching.messages.vocabulary import (
@@ -33,6 +29,7 @@ from matching.messages.vocabulary import (
 )
 from persistence.models import DeadLetter, MarketCursor
 from prices.models import PriceSource, PriceSourceKind
+from tests.admin.money_rows import NOW, account, make_adjustment, make_deposit, post
 from tests.admin.recovery_rows import make_recovery_rows
 from tests.admin.sign_ins import make_sign_ins
 from tests.builders.markets import build_market
@@ -53,7 +50,6 @@ from trading.models import (
     UserFeeTier,
 )
 
-NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 _numbers = count(1)
 
 
@@ -111,23 +107,6 @@ def make_order(user: User, market: Market, **fields: object) -> Order:
         "updated_at": NOW,
     }
     return Order.objects.create(user=user, market=market, **(values | fields))
-
-
-def post(kind: EntryKind, lines: dict[Account, int], **fields: object) -> JournalEntry:
-    entry = JournalEntry.objects.create(kind=kind, created_at=NOW, **fields)
-    Posting.objects.bulk_create(
-        Posting(entry=entry, account=account, amount_units=units)
-        for account, units in lines.items()
-    )
-    return entry
-
-
-def account(kind: AccountKind, owner: User | Market | None = None) -> Account:
-    owners: dict[str, Any] = {
-        "user": owner if isinstance(owner, User) else None,
-        "market": owner if isinstance(owner, Market) else None,
-    }
-    return Account.objects.get_or_create(kind=kind, **owners)[0]
 
 
 def make_trade(long: Order, short: Order, price_ticks: int = 25_000, size_lots: int = 300) -> Fill:
@@ -214,6 +193,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
         make_recovery_rows(market, long)
         make_sign_ins(long)
         make_top_up(market, long)
+        make_adjustment(short, long, f"T-{number}")
     return market
 
 
@@ -357,17 +337,6 @@ def make_life(market: Market, user: User, *, ending: str = "") -> PositionLife:
     sums |= {"exit_lots": lots, "exit_units": units}
     values: dict[str, Any] = {"side": Side.LONG, "opened_seq": 1, "opened_at": NOW, **ended, **sums}
     return PositionLife.objects.create(user=user, market=market, **values)
-
-
-def make_deposit(user: User, status: DepositStatus = DepositStatus.REQUESTED) -> Deposit:
-    entry = None
-    if status is DepositStatus.APPROVED:
-        lines = {
-            account(AccountKind.AVAILABLE, user): 1_000_000_000,
-            account(AccountKind.DEPOSITS): -1_000_000_000,
-        }
-        entry = post(EntryKind.DEPOSIT, lines)
-    return Deposit.objects.create(user=user, amount_units=1_000_000_000, status=status, entry=entry)
 
 
 def make_top_up(market: Market, by: User) -> InsuranceTopUp:

@@ -16,7 +16,8 @@ from console.groups import ACTIONS
 from ledger.models import Deposit, DepositStatus, Wallet
 from markets.models import Market
 from matching.messages.vocabulary import MarketState, OrderStatus
-from tests.admin.factories import make_deposit, make_order, make_user
+from tests.admin.factories import make_order, make_user
+from tests.admin.money_rows import make_deposit
 from trading.models import Order, OutboxCommand
 
 ClientOf = Callable[[str], Client]

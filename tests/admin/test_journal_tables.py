@@ -13,7 +13,8 @@ from common.admin.base import Table
 from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Wallet
 from ledger.tables import accounts_of_market, accounts_of_user
 from markets.models import Market
-from tests.admin.factories import account, make_market, make_order, make_user, post
+from tests.admin.factories import make_market, make_order, make_user
+from tests.admin.money_rows import account, post
 from trading.admin.journal import (
     journal_of_fill,
     journal_of_funding,

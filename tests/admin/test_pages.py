@@ -25,7 +25,8 @@ from common.admin.record_urls import list_url, url_of
 from ledger.models import Account, AccountFlow, JournalEntry, Posting, Wallet
 from markets.models import Market, MarketStatus
 from markets.rules import forget_markets, market_rules
-from tests.admin.factories import NOW, make_order, make_trade, make_user, make_world
+from tests.admin.factories import make_order, make_trade, make_user, make_world
+from tests.admin.money_rows import NOW
 from trading.http.answers.positions import position_answer
 from trading.models import ActiveTrader, Candle, Fill, Order, OutboxCommand, Position
 
@@ -33,7 +34,7 @@ ClientOf = Callable[[str], Client]
 Rows = Callable[[], AbstractContextManager[Market]]
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-APPS = ("accounts", "markets", "trading", "prices", "ledger", "persistence")
+APPS = ("approvals", "accounts", "markets", "trading", "prices", "ledger", "persistence")
 OURS = [m for m in MODELS if m._meta.app_label in APPS]
 EDITED = {
     "accounts.User",

@@ -16,7 +16,8 @@ from accounts.models import User
 from common.admin.record_urls import list_url, url_of
 from markets.models import Market
 from prices.models import PriceSource
-from tests.admin.factories import make_deposit, make_order, make_top_up, make_user
+from tests.admin.factories import make_order, make_top_up, make_user
+from tests.admin.money_rows import make_deposit
 from trading.models import FeeTier, OutboxCommand, UserFeeTier
 
 ClientOf = Callable[[str], Client]

@@ -14,7 +14,8 @@ from common.errors import DomainError
 from ledger.models import Deposit, Wallet
 from ledger.services import approve_deposit, refuse_deposit
 from markets.models import Market
-from tests.admin.factories import NOW, make_deposit, make_top_up, make_user
+from tests.admin.factories import make_top_up, make_user
+from tests.admin.money_rows import NOW, make_deposit
 from trading import services
 from trading.models import FeeTier, InsuranceTopUp, OutboxCommand, Position, UserFeeTier
 

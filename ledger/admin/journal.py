@@ -1,4 +1,4 @@
-"""The operator's view of money: all that moved, and the deposits that wait for a decision."""
+"""The operator's view of money: wallets, accounts, and all that moved."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 
 from accounts.display import user_column
 from accounts.staff.operators import operator_of
-from common.admin.actions import ask_then_run
+from common.admin.actions import ask_form_then_run
 from common.admin.base import (
     Cell,
     RecordAdmin,
@@ -25,13 +25,12 @@ from common.admin.base import (
 )
 from common.admin.changes import NOTHING
 from common.postgres.keysets import newest_keys
-from ledger import services
+from ledger.adjustments import propose_adjustment
+from ledger.admin.adjustments import AdjustmentForm
 from ledger.models import (
     GLOBAL_ACCOUNT_KINDS,
     MARKET_ACCOUNT_KINDS,
     Account,
-    Deposit,
-    DepositStatus,
     JournalEntry,
     Posting,
     Wallet,
@@ -41,21 +40,12 @@ from ledger.tables import (
     ORDER,
     POSTINGS_SHOWN,
     account_cell,
-    entries_table,
     owner_cell,
     postings_table,
 )
 from markets.display import gain_or_loss, market_column, money, money_column, signed_money
 
 COMMON_ACCOUNT_KINDS = {*MARKET_ACCOUNT_KINDS, *GLOBAL_ACCOUNT_KINDS}
-_DEPOSIT_TONES = {DepositStatus.REQUESTED: "warn", DepositStatus.APPROVED: "ok"}
-
-
-def _deposit_status(deposit: Deposit) -> Cell:
-    return badge(deposit.status, _DEPOSIT_TONES.get(DepositStatus(deposit.status), "plain"))
-
-
-# --- pages ----------------------------------------------------------------------------------------
 
 
 @admin.register(Wallet)
@@ -65,6 +55,7 @@ class WalletAdmin(RecordAdmin):
     search_ids = ("user",)
     search_users = ("user",)
     search_help_text = "User id, or the beginning of a username."
+    actions = ("propose_adjustment",)
     fieldsets = ((None, {"fields": ("user_link", "available", "held", "total")}),)
 
     # The list links its first column to the wallet, so the name there is plain.
@@ -79,6 +70,33 @@ class WalletAdmin(RecordAdmin):
         of_each = [Posting.objects.filter(account=account) for account in accounts]
         newest = Posting.objects.filter(pk__in=newest_keys(of_each, POSTINGS_SHOWN))
         yield postings_table("Latest postings", newest, f"q={obj.user.get_username()}")
+
+    def has_propose_adjustment_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ledger.propose_adjustment")
+
+    @admin.action(description="Propose an adjustment", permissions=["propose_adjustment"])
+    def propose_adjustment(
+        self, request: HttpRequest, queryset: QuerySet[Wallet]
+    ) -> TemplateResponse | None:
+        return ask_form_then_run(
+            self,
+            request,
+            queryset.select_related("user"),
+            action="propose_adjustment",
+            question="Propose an adjustment of this wallet?",
+            consequence="Nothing moves before another operator approves it, under Approvals. The "
+            "trader sees it in the account's statement. It is undone only by a counter-entry.",
+            form_of=AdjustmentForm,
+            service=lambda wallet, said: propose_adjustment(
+                wallet.user,
+                said["amount_units"],
+                said["category"],
+                said["reference"],
+                said["reason"],
+                operator_of(request),
+            ),
+            done=lambda said: f"proposed an adjustment of {signed_money(said['amount_units'])}",
+        )
 
 
 @admin.register(Account)
@@ -182,69 +200,3 @@ class PostingAdmin(RecordAdmin):
     entry_link = shown("entry", lambda p: link(JournalEntry, p.entry_id, p.entry))
     order_link = shown("order", lambda posting: link(ORDER, posting.entry.order_id))
     created = shown("time", lambda posting: when(posting.entry.created_at))
-
-
-@admin.register(Deposit)
-class DepositAdmin(RecordAdmin):
-    list_display = ("id", "user_name", "amount", "status_word", "requested", "decided", "decider")
-    list_filter = ("status",)
-    list_select_related = ("user", "decided_by")
-    search_ids = ("id",)
-    search_texts = ("idempotency_key",)
-    search_users = ("user",)
-    search_help_text = "Deposit id, idempotency key, or the beginning of a username."
-    walked_by = ("user__id__exact",)
-    actions = ("approve", "refuse")
-    fieldsets = (
-        (None, {"fields": (("user_name", "amount"), "status_word", "idempotency_key")}),
-        ("Decision", {"fields": (("requested", "decided"), "decider", "entry_link")}),
-    )
-
-    user_name = user_column()
-    described_by = ("user_name", "amount", "status_word", "requested")
-
-    amount = money_column("amount_units", "amount")
-    status_word = shown("status", _deposit_status)
-    requested = time_column("requested_at", "requested")
-    decided = time_column("decided_at", "decided")
-    decider = user_column("decided by", "decided_by")
-    entry_link = shown("journal entry", lambda deposit: link(JournalEntry, deposit.entry_id))
-
-    def walks(self, asked: Mapping[str, str]) -> list[Q]:
-        """Those that wait for an operator have an index."""
-        if asked.get("status__exact") == DepositStatus.REQUESTED:
-            return [Q(status__exact=DepositStatus.REQUESTED)]
-        return super().walks(asked)
-
-    def has_decide_deposit_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("ledger.decide_deposit")
-
-    @admin.action(description="Approve selected deposits", permissions=["decide_deposit"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> TemplateResponse | None:
-        return ask_then_run(
-            self,
-            request,
-            queryset.select_related("user"),
-            action="approve",
-            question="Approve these deposits?",
-            consequence="The money is in the traders' wallets at once and can't be taken back.",
-            service=lambda deposit: services.approve_deposit(deposit.pk, operator_of(request).pk),
-            done="approved",
-        )
-
-    @admin.action(description="Refuse selected deposits", permissions=["decide_deposit"])
-    def refuse(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> TemplateResponse | None:
-        return ask_then_run(
-            self,
-            request,
-            queryset.select_related("user"),
-            action="refuse",
-            question="Refuse these deposits?",
-            consequence="No money moves. A refused deposit can't be approved later.",
-            service=lambda deposit: services.refuse_deposit(deposit.pk, operator_of(request).pk),
-            done="refused",
-        )
-
-    def tables(self, obj: Deposit) -> Iterable[Table]:
-        if obj.entry_id:
-            yield entries_table("Postings", JournalEntry.objects.filter(pk=obj.entry_id))

@@ -1,0 +1,147 @@
+"""Proposals from their writing to their end. Each call is one transaction."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+from django.utils import timezone
+
+from approvals.actions import action_of
+from approvals.models import Proposal, ProposalStatus
+from common.errors import DomainError, ErrorCode, invalid
+
+REASON_MAX = 500
+EXPIRES_AFTER = timedelta(days=7)
+
+
+class Change(NamedTuple):
+    """One line of a difference, in human units."""
+
+    what: str
+    before: str
+    after: str
+
+
+@transaction.atomic
+def propose(
+    kind: str,
+    *,
+    subject: str,
+    title: str,
+    changes: Sequence[Change],
+    payload: dict[str, Any],
+    reason: str,
+    author: AbstractUser,
+    beneficiary_id: int | None = None,
+) -> Proposal:
+    """Nothing happens before another operator approves it.
+
+    Raises DomainError without a reason, for one's own gain, and while another proposal about the
+    same waits.
+    """
+    action = action_of(kind)
+    reason = reason.strip()
+    if not 1 <= len(reason) <= REASON_MAX:
+        raise invalid("reason", f"reason must be 1 to {REASON_MAX} characters.")
+    if beneficiary_id == author.pk:
+        message = "This is for yourself: another operator proposes it."
+        raise DomainError(ErrorCode.OWN_REQUEST, message)
+    now = timezone.now()
+    same = Proposal.objects.select_for_update(of=("self",)).filter(
+        kind=kind, subject=subject, status=ProposalStatus.WAITING
+    )
+    for earlier in same:
+        if earlier.status_at(now) is ProposalStatus.WAITING:
+            message = (
+                f"Proposal {earlier.pk} about the same waits already: decide or withdraw it first."
+            )
+            raise DomainError(ErrorCode.PROPOSAL_WAITING, message)
+        _close(earlier, ProposalStatus.EXPIRED, "")
+    return Proposal.objects.create(
+        kind=action.kind,
+        subject=subject,
+        title=title[:300],
+        changes=[list(change) for change in changes],
+        payload=payload,
+        reason=reason,
+        author_id=author.pk,
+        beneficiary_id=beneficiary_id,
+        proposed_at=now,
+        expires_at=now + EXPIRES_AFTER,
+    )
+
+
+@transaction.atomic
+def approve(proposal_id: int, by: AbstractUser) -> Proposal:
+    """Carries it out. Raises Proposal.DoesNotExist, and DomainError where ``by`` may not decide it,
+    where it is no longer waiting, and whatever the action refuses: then it goes on waiting."""
+    proposal = _lock_for(proposal_id, by)
+    outcome = action_of(proposal.kind).carry_out(proposal, by)
+    proposal.command_id = outcome.command_id
+    _close(proposal, ProposalStatus.APPROVED, outcome.words, by)
+    return proposal
+
+
+@transaction.atomic
+def refuse(proposal_id: int, why: str, by: AbstractUser) -> Proposal:
+    """Raises Proposal.DoesNotExist, and DomainError as `approve` does."""
+    proposal = _lock_for(proposal_id, by)
+    why = why.strip()
+    if not 1 <= len(why) <= REASON_MAX:
+        raise invalid("why", f"Say why, in 1 to {REASON_MAX} characters.")
+    _close(proposal, ProposalStatus.REFUSED, why, by)
+    return proposal
+
+
+@transaction.atomic
+def withdraw(proposal_id: int, by: AbstractUser) -> Proposal:
+    """By its author alone. Raises Proposal.DoesNotExist and DomainError."""
+    proposal = _lock_waiting(proposal_id)
+    if proposal.author_id != by.pk:
+        message = f"Proposal {proposal.pk} is another operator's: only its author withdraws it."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
+    _close(proposal, ProposalStatus.WITHDRAWN, "")
+    return proposal
+
+
+def outdated() -> DomainError:
+    """What an action says where a proposal is no longer what it was about."""
+    return DomainError(
+        ErrorCode.PROPOSAL_OUTDATED,
+        "What this is about has changed since: refuse it, and have it proposed anew.",
+    )
+
+
+def _lock_for(proposal_id: int, by: AbstractUser) -> Proposal:
+    proposal = _lock_waiting(proposal_id)
+    if proposal.author_id == by.pk:
+        message = f"You wrote proposal {proposal.pk}: another operator decides it."
+        raise DomainError(ErrorCode.OWN_REQUEST, message)
+    if proposal.beneficiary_id == by.pk:
+        message = f"Proposal {proposal.pk} is for yourself: another operator decides it."
+        raise DomainError(ErrorCode.OWN_REQUEST, message)
+    if not by.has_perm(action_of(proposal.kind).permission):
+        message = f"You may not decide this: it takes {action_of(proposal.kind).permission}."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
+    return proposal
+
+
+def _lock_waiting(proposal_id: int) -> Proposal:
+    proposal = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal_id)
+    status = proposal.status_at(timezone.now())
+    if status is not ProposalStatus.WAITING:
+        message = f"Proposal {proposal.pk} is {status} already and can't be decided."
+        raise DomainError(ErrorCode.PROPOSAL_NOT_WAITING, message)
+    return proposal
+
+
+def _close(
+    proposal: Proposal, status: ProposalStatus, outcome: str, by: AbstractUser | None = None
+) -> None:
+    proposal.status = status
+    proposal.outcome = outcome[:500]
+    proposal.decided_by_id = None if by is None else by.pk
+    proposal.decided_at = timezone.now()
+    proposal.save()
