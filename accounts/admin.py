@@ -23,6 +23,13 @@ from accounts.access import sessions
 from accounts.display import user_column
 from accounts.models import Session, SignInFailure, User
 from accounts.staff.operators import operator_of
+from accounts.staff.powers import (
+    Powers,
+    powers_of,
+    propose_powers,
+    takes_two,
+    waiting_powers,
+)
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     BaseAdmin,
@@ -35,6 +42,7 @@ from common.admin.base import (
     yes_or_no_column,
 )
 from common.admin.changes import NOTHING
+from common.admin.reasons import ReasonedForm
 from common.admin.widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -53,6 +61,31 @@ def _status(user: User) -> Cell:
 
 
 _POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class UserForm(ReasonedForm, UserChangeForm):  # type: ignore[misc]  # of unfold, untyped
+    """``powers``: what the user is to be allowed, of a valid form that asks for it; else None."""
+
+    powers: Powers | None = None
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or self.cleaned_data
+        if not set(_POWERS) <= set(self.fields) or not set(_POWERS) <= set(said):
+            return said
+        many = {n: sorted(row.pk for row in said[n]) for n in ("groups", "user_permissions")}
+        after = {n: said[n] for n in ("is_staff", "is_superuser")} | many
+        user = User.objects.get(pk=self.instance.pk)
+        if takes_two(powers_of(user), after):
+            self.require_reason()
+            if waiting := waiting_powers(user):
+                message = f"Proposal {waiting.pk} about this operator waits: decide it first."
+                self.add_error(None, message)
+            if set(self.changed_data) - set(_POWERS):
+                self.add_error(None, "Change what an operator may in a save of its own.")
+            self.powers = after
+        return said
+
+
 _POWERS_READ: tuple[str, dict[str, Any]] = (
     "What an operator may",
     {"fields": ("is_operator", "may_everything", "groups", "user_permissions")},
@@ -73,7 +106,7 @@ class UserAdmin(_QuickChoices, _UserAdmin):
     """Suspending goes through its action, which also ends what the user is signed in to."""
 
     is_personal = True
-    form = UserChangeForm
+    form = UserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("id", "username", "status", "joined", "last_seen")
@@ -91,7 +124,7 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         (
             "Operator",
             {
-                "fields": _POWERS,
+                "fields": (*_POWERS, "reason"),
                 "classes": ("collapse",),
             },
         ),
@@ -139,6 +172,19 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         return super().has_change_permission(request, obj) and (
             not is_operator or operator_of(request).is_superuser
         )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """What operators may is left as it is, where another superuser has to approve it."""
+        after = getattr(form, "powers", None)
+        if change and after is not None:
+            user = User.objects.get(pk=obj.pk)
+            request.proposal = propose_powers(  # type: ignore[attr-defined]
+                user, after, form.cleaned_data["reason"], operator_of(request)
+            )
+            obj.is_staff, obj.is_superuser = user.is_staff, user.is_superuser
+            for name in ("groups", "user_permissions"):
+                form.cleaned_data[name] = getattr(user, name).all()
+        super().save_model(request, obj, form, change)
 
     def user_change_password(
         self, request: HttpRequest, id: str, form_url: str = ""

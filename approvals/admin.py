@@ -70,9 +70,7 @@ class ProposalAdmin(RecordAdmin):
     decided = time_column("decided_at", "decided")
     outcome_words = shown("outcome", lambda proposal: proposal.outcome or NOTHING)
     command_link = shown("command", lambda proposal: link(_COMMAND, proposal.command_id))
-    differences = shown(
-        "what changes", lambda p: "; ".join(_change_words(*change) for change in p.changes)
-    )
+    differences = shown("what changes", lambda proposal: proposal.differences)
     why = shown("reason", lambda proposal: proposal.reason)
     described_by = ("action_words", "differences", "why", "author_link", "proposed", "expires")
 
@@ -105,7 +103,7 @@ class ProposalAdmin(RecordAdmin):
             question="Approve these proposals?",
             consequence="Each is carried out at once, as it says. Your own, and what is for "
             "yourself, is refused.",
-            service=lambda proposal: services.approve(proposal.pk, _operator(request)),
+            service=lambda proposal: services.approve(proposal.pk, _operator(request)).command_id,
             done="approved",
         )
 
@@ -119,8 +117,8 @@ class ProposalAdmin(RecordAdmin):
             question="Refuse this proposal?",
             consequence="Nothing is changed. Who wants it after all proposes it anew.",
             form_of=RefusalForm,
-            service=lambda proposal, said: services.refuse(
-                proposal.pk, said["why"], _operator(request)
+            service=lambda proposal, said: (
+                services.refuse(proposal.pk, said["why"], _operator(request)).command_id
             ),
             done=lambda said: f"refused: {said['why']}",
         )
@@ -136,13 +134,9 @@ class ProposalAdmin(RecordAdmin):
             action="withdraw",
             question="Withdraw these proposals?",
             consequence="Nothing is changed. Only what you proposed yourself can be withdrawn.",
-            service=lambda proposal: services.withdraw(proposal.pk, _operator(request)),
+            service=lambda proposal: services.withdraw(proposal.pk, _operator(request)).command_id,
             done="withdrawn",
         )
-
-
-def _change_words(what: str, before: str, after: str) -> str:
-    return f"{what}: {before} → {after}" if before else f"{what}: {after}"
 
 
 def _operator(request: HttpRequest) -> Any:

@@ -98,6 +98,19 @@ class Proposal(models.Model):
     def __str__(self) -> str:
         return f"Proposal {self.pk}: {self.title}"
 
+    @property
+    def said(self) -> str:
+        """Of an action of a list that became this."""
+        return f"proposed ({self.pk}), for another operator to approve"
+
+    @property
+    def differences(self) -> str:
+        """What would change, as one line."""
+        return "; ".join(
+            f"{what}: {before} → {after}" if before else f"{what}: {after}"
+            for what, before, after in self.changes
+        )
+
     def status_at(self, now: datetime) -> ProposalStatus:
         """One that has run out has expired, whether or not its row says so yet."""
         status = ProposalStatus(self.status)

@@ -73,6 +73,12 @@ def propose(
     )
 
 
+def waiting_proposal(kind: str, subject: str) -> Proposal | None:
+    found = Proposal.objects.filter(kind=kind, subject=subject, status=ProposalStatus.WAITING)
+    now = timezone.now()
+    return next((p for p in found if p.status_at(now) is ProposalStatus.WAITING), None)
+
+
 @transaction.atomic
 def approve(proposal_id: int, by: AbstractUser) -> Proposal:
     """Carries it out. Raises Proposal.DoesNotExist, and DomainError where ``by`` may not decide it,

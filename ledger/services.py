@@ -4,9 +4,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.utils import timezone
 
+from approvals import policy
+from approvals.actions import Action, Outcome, register
+from approvals.models import Proposal
+from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode
 from common.idempotency import key_reused
 from ledger.models import (
@@ -22,6 +27,7 @@ from ledger.posting_rules import Movement, deposit_movement
 from markets.conversions import units_text
 from matching.messages.limits import MAX_MONEY_UNITS
 
+APPROVE = "approve_deposit"
 REQUESTED_MAX = 5  # deposits of a user that wait for an operator
 
 
@@ -72,6 +78,37 @@ def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
         _credit(requested, wallet, decided_by_id=operator_id)
         requested.save()
     return DepositResult(requested, wallet)
+
+
+@transaction.atomic
+def approve_or_propose(deposit_id: int, by: AbstractUser) -> DepositResult | Proposal:
+    """Where the policy asks for a second operator, from some amount on, this one proposes. Raises
+    as `approve_deposit` does."""
+    requested = _lock_for(by.pk, deposit_id)
+    waits = requested.status == DepositStatus.REQUESTED
+    if not waits or not policy.needs_second(APPROVE, requested.amount_units):
+        return approve_deposit(deposit_id, by.pk)
+    amount = f"{units_text(requested.amount_units, 2)} USD"
+    who = requested.user.get_username()
+    return propose(
+        APPROVE,
+        subject=str(deposit_id),
+        title=f"Deposit {deposit_id}: {amount} to {who}",
+        changes=[Change("deposit", DepositStatus.REQUESTED, DepositStatus.APPROVED)],
+        payload={"deposit": deposit_id},
+        reason="as large as to take two people",
+        author=by,
+        beneficiary_id=requested.user_id,
+    )
+
+
+def _approve(proposal: Proposal, by: AbstractUser) -> Outcome:
+    """The second of two operators is who decided."""
+    deposit_id = proposal.payload["deposit"]
+    if _lock_for(by.pk, deposit_id).status != DepositStatus.REQUESTED:
+        raise outdated()
+    approve_deposit(deposit_id, by.pk)
+    return Outcome(f"deposit {deposit_id} approved")
 
 
 @transaction.atomic
@@ -163,3 +200,15 @@ def _decided_otherwise(row: Deposit) -> DomainError:
         ErrorCode.DEPOSIT_ALREADY_DECIDED,
         f"Deposit {row.pk} is {row.status} already and can't be changed.",
     )
+
+
+register(
+    Action(
+        APPROVE,
+        "Approve a deposit",
+        "ledger.decide_deposit",
+        _approve,
+        usual=False,  # its trader asked, an operator decides
+        by_amount=True,
+    )
+)

@@ -8,11 +8,13 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from redis import RedisError
 
+from accounts.staff.operators import operator_of
+from approvals.services import Change
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     BaseAdmin,
@@ -26,7 +28,8 @@ from common.admin.base import (
     when,
     yes_or_no_column,
 )
-from common.admin.changes import NOTHING
+from common.admin.changes import NOTHING, change_words, proposed_words
+from common.admin.reasons import ReasonedForm
 from common.redis_client import probe_redis_client
 from markets import conversions
 from markets.display import market_column
@@ -59,7 +62,7 @@ def live_sources(sources: Iterable[PriceSource]) -> list[LiveSource]:
     return [live_source(row, reports.get(row.market_id), now_ms) for row in rows]
 
 
-class PriceSourceForm(_ModelForm):
+class PriceSourceForm(ReasonedForm, _ModelForm):
     class Meta:
         model = PriceSource
         fields = ("market", "kind", "venue", "symbol", "api_url", "weight", "enabled")
@@ -82,6 +85,12 @@ class PriceSourceForm(_ModelForm):
         except ValidationError as error:
             for field, problems in _by_field(error).items():
                 self.add_error(field if field in self.fields else None, problems)
+            return
+        if self.has_changed() and services.takes_two(self.instance):
+            self.require_reason()
+            if waiting := services.waiting_change(self.instance):
+                message = f"Proposal {waiting.pk} about it waits: decide or withdraw it first."
+                self.add_error(None, message)
 
 
 def _by_field(error: ValidationError) -> dict[str, list[str]]:
@@ -175,7 +184,7 @@ class PriceSourceAdmin(BaseAdmin):
     ) -> Any:
         switch = "enabled" if obj is None or self.has_change_permission(request, obj) else "counts"
         asked = ("market", "kind", ("venue", "symbol"), "api_url", ("weight", switch))
-        rules = ("What is asked", {"fields": asked})
+        rules = ("What is asked", {"fields": (*asked, "reason")})
         if obj is None:
             return (rules,)
         said = (("state", "price", "age"), ("errors", "last_error"))
@@ -183,13 +192,36 @@ class PriceSourceAdmin(BaseAdmin):
 
     def save_model(
         self,
-        request: HttpRequest,  # noqa: ARG002  Django passes it
+        request: HttpRequest,
         obj: PriceSource,
         form: Any,
         change: bool,
     ) -> None:
-        if not change or form.has_changed():
+        """Of a market that is traded on, another operator approves: a new source is there at once,
+        and not enabled before."""
+        if change and not form.has_changed():
+            return
+        if not services.takes_two(obj):
             services.save_price_source(obj)
+            return
+        changes = [Change(*words) for words in change_words(form)]
+        if not change:
+            enabled, obj.enabled = obj.enabled, False
+            services.save_price_source(obj)
+            if not enabled:
+                return
+            obj.enabled, changes = True, [Change("enabled", "no", "yes")]
+        reason = form.cleaned_data["reason"]
+        request.proposal = services.propose_change(  # type: ignore[attr-defined]
+            obj, changes, reason, operator_of(request)
+        )
+
+    def response_add(
+        self, request: HttpRequest, obj: PriceSource, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        if proposal := getattr(request, "proposal", None):
+            self.message_user(request, proposed_words(proposal), messages.WARNING)
+        return super().response_add(request, obj, post_url_continue)
 
     def has_check_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("prices.check_pricesource")
@@ -241,7 +273,9 @@ class PriceSourceAdmin(BaseAdmin):
             action=verb,
             question=f"{verb.capitalize()} these price sources?",
             consequence=consequence,
-            service=lambda source: services.set_price_source_enabled(source, enabled),
+            service=lambda source: services.switch_or_propose(
+                source, enabled, f"{verb}d in the list of sources", operator_of(request)
+            ),
             done=f"{verb}d",
         )
 

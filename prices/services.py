@@ -3,14 +3,21 @@ rows once a second, so there is nothing to send."""
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from approvals import policy
+from approvals.actions import Action, Outcome, register
+from approvals.models import Proposal
+from approvals.services import Change, outdated, propose, waiting_proposal
 from common.errors import DomainError, ErrorCode
 from markets.models import Market
+from matching.messages.vocabulary import MarketState
 from prices.models import PriceSource, PriceSourceKind
 from prices.sources.quote import PriceUnavailable, Quote
 from prices.sources.reach import host_problem
@@ -53,11 +60,96 @@ def save_price_source(source: PriceSource) -> None:
 def set_price_source_enabled(source: PriceSource, enabled: bool) -> None:
     """Raises DomainError if the market can't do without it, or not with it."""
     source.enabled = enabled
+    _save_or_refuse(source)
+
+
+def _save_or_refuse(source: PriceSource) -> None:
     try:
         save_price_source(source)
     except ValidationError as error:
-        message = " ".join(error.messages)
-        raise DomainError(ErrorCode.INVALID_PRICE_SOURCE, message) from error
+        raise _refusal(error) from error
+
+
+def _refusal(error: ValidationError) -> DomainError:
+    return DomainError(ErrorCode.INVALID_PRICE_SOURCE, " ".join(error.messages))
+
+
+# --- two people -----------------------------------------------------------------------------------
+
+CHANGE = "change_price_source"
+# Not yet, or no more. A halted market is not among them: it goes on from where it was.
+_UNTRADED = (MarketState.PRE_OPEN, MarketState.SETTLED, MarketState.DELISTED)
+_FIELDS = ("venue", "symbol", "api_url", "weight", "enabled")
+
+
+def takes_two(source: PriceSource) -> bool:
+    """Whether a change of it is for a second operator to approve: while traders can trade on it."""
+    return source.market.status.state not in _UNTRADED and policy.needs_second(CHANGE)
+
+
+def waiting_change(source: PriceSource) -> Proposal | None:
+    return waiting_proposal(CHANGE, str(source.pk)) if source.pk else None
+
+
+def switch_or_propose(
+    source: PriceSource, enabled: bool, reason: str, by: AbstractUser
+) -> Proposal | None:
+    """Raises DomainError as `set_price_source_enabled` does, and `propose`."""
+    if not takes_two(source) or source.enabled == enabled:
+        set_price_source_enabled(source, enabled)
+        return None
+    source.enabled = enabled
+    words = ("no", "yes") if enabled else ("yes", "no")
+    return propose_change(source, [Change("enabled", *words)], reason, by)
+
+
+def propose_change(
+    source: PriceSource, changes: Sequence[Change], reason: str, by: AbstractUser
+) -> Proposal:
+    """The edited source, which is saved already but for its edits. Raises DomainError."""
+    try:
+        validate_price_source(source)
+    except ValidationError as error:
+        raise _refusal(error) from error
+    now = PriceSource.objects.get(pk=source.pk)
+    return propose(
+        CHANGE,
+        subject=str(source.pk),
+        title=f"Price source {now}",
+        changes=changes,
+        payload={
+            "source": source.pk,
+            "before": _values(now),
+            "after": _values(source),
+        },
+        reason=reason,
+        author=by,
+    )
+
+
+def _values(source: PriceSource) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in _FIELDS}
+
+
+def _change(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+    said = proposal.payload
+    source = PriceSource.objects.select_for_update().get(pk=said["source"])
+    if _values(source) != said["before"]:
+        raise outdated()
+    for name, value in said["after"].items():
+        setattr(source, name, value)
+    _save_or_refuse(source)
+    return Outcome(f"{source}: {proposal.differences}")
+
+
+register(
+    Action(
+        CHANGE,
+        "Change a price source of a traded market",
+        "prices.change_pricesource",
+        _change,
+    )
+)
 
 
 def ask_price_sources(sources: Sequence[PriceSource]) -> list[Quote | PriceUnavailable]:

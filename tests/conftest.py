@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django
@@ -69,6 +70,12 @@ def redis_db() -> Iterator[redis.Redis]:
     client.flushdb()
     yield client
     client.flushdb()
+
+
+@pytest.fixture
+def alone(settings: Any) -> None:
+    """As in the demo, whose operator is alone: no action takes two people that needn't always."""
+    settings.DEMO = True
 
 
 @pytest.fixture

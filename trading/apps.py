@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class TradingConfig(AppConfig):
     name = "trading"
     verbose_name = "Trading"
+
+    def ready(self) -> None:
+        from trading.commands import proposals  # noqa: F401  registers what takes two people

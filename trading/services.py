@@ -1,6 +1,7 @@
 """What changes anything in trading. Views, tasks and admin actions call one of these each."""
 
 from trading.commands.markets import configure_market, set_market_state, settle_market
+from trading.commands.proposals import propose_rules, settle_or_propose, takes_two, waiting_rules
 from trading.commands.resend import resend_unseen_commands
 from trading.commands.top_ups import (
     REASON_MAX,
@@ -39,6 +40,7 @@ __all__ = [
     "fund_insurance",
     "is_member",
     "place_order",
+    "propose_rules",
     "refuse_top_up",
     "request_top_up",
     "resend_unseen_commands",
@@ -46,4 +48,7 @@ __all__ = [
     "set_leverage",
     "set_market_state",
     "settle_market",
+    "settle_or_propose",
+    "takes_two",
+    "waiting_rules",
 ]

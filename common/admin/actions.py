@@ -2,6 +2,7 @@
 leaves a line in the operator log.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 
 from common.admin.base import BaseAdmin
 from common.admin.record_urls import url_of
@@ -37,7 +39,8 @@ def ask_then_run(
 ) -> TemplateResponse | None:
     """First the page that asks; once the operator has said yes, the service for every row.
 
-    ``service``   what it answers may be the id of the command it became, or have a ``command_id``
+    ``service``   what it answers may be the id of the command it became, or have a ``command_id``;
+                  what has ``said`` did something else than ``done``, such as propose it
     ``done``      what the service did to a row: "approved"
     ``together``  with its lines in the logs in one transaction; False for a service whose refusal
                   must leave what it wrote
@@ -83,6 +86,7 @@ def ask_form_then_run(
         try:
             with transaction.atomic():
                 answer = service(row, form.cleaned_data)
+                words = getattr(answer, "said", words)
                 model_admin.log_action(
                     request,
                     row,
@@ -138,23 +142,23 @@ def _run(
     service: Callable[[Any], object],
     done: _Done,
 ) -> None:
-    succeeded: list[Model] = []
+    succeeded: defaultdict[str, list[Model]] = defaultdict(list)
     for row in rows:
         try:
             with transaction.atomic() if done.together else nullcontext():
-                command_id = _command_id(service(row))
+                answer = service(row)
+                words = getattr(answer, "said", done.words)
                 with transaction.atomic():
                     model_admin.log_action(
-                        request, row, done.action, done.words, command_id=command_id
+                        request, row, done.action, words, command_id=_command_id(answer)
                     )
         except DomainError as error:
             messages.error(request, f"{row}: {error.message}")
             continue
-        succeeded.append(row)
-    if succeeded:
-        names = ", ".join(map(str, succeeded[:5])) + (", …" if len(succeeded) > 5 else "")
-        words = done.words.capitalize()
-        messages.success(request, f"{words}: {names} ({len(succeeded)} in all).")
+        succeeded[words].append(row)
+    for words, some in succeeded.items():
+        names = ", ".join(map(str, some[:5])) + (", …" if len(some) > 5 else "")
+        messages.success(request, f"{capfirst(words)}: {names} ({len(some)} in all).")
 
 
 def _command_id(answer: object) -> int | None:

@@ -8,15 +8,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import label_for_field
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.duration import duration_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.admin.acts import Act, Verb, tell
+from common.admin.record_urls import url_of
 from common.decimals import text
 
 if TYPE_CHECKING:  # generic to the type checker alone, to which unfold is unknown
@@ -55,6 +57,14 @@ class SaysChanges(AnyModelAdmin):
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, dict[str, Any]]]:
+        """Of what only waits for another operator nothing has changed: a line of its own says so.
+        ``request.proposal`` is what a save became then."""
+        proposal = getattr(request, "proposal", None)
+        if proposal is not None and not add:
+            words = f"proposed: {proposal.differences}"
+            self.log_action(request, form.instance, "proposed", words, reason=proposal.reason)
+            request.changed_nothing = True  # type: ignore[attr-defined]
+            return []
         found = change_message(form, formsets or (), add=add)
         request.changed_nothing = not found  # type: ignore[attr-defined]
         return found
@@ -106,12 +116,23 @@ class SaysChanges(AnyModelAdmin):
         )
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if proposal := getattr(request, "proposal", None):
+            self.message_user(request, proposed_words(proposal), messages.WARNING)
+            return self.response_post_save_change(request, obj)
         if not getattr(request, "changed_nothing", False):
             return super().response_change(request, obj)
         self.message_user(request, f"Nothing of {obj} was changed.")
         if "_continue" in request.POST:
             return HttpResponseRedirect(request.path)
         return self.response_post_save_change(request, obj)
+
+
+def proposed_words(proposal: Any) -> SafeString:
+    return format_html(
+        'Nothing has changed yet: <a href="{}">proposal {}</a> waits for another operator.',
+        url_of(type(proposal), proposal.pk),
+        proposal.pk,
+    )
 
 
 def _tell(request: HttpRequest, verb: Verb, obj: Any, words: str) -> None:
@@ -158,24 +179,30 @@ def _name(obj: Model) -> dict[str, Any]:
 
 
 def changes_of(form: Any) -> list[str]:
-    """Of a valid form, one text per changed field. Of a secret only that it changed.
+    """Of a valid form, one text per changed field. Of a secret only that it changed."""
+    return [
+        f"{name} {before} → {after}" if before else name
+        for name, before, after in change_words(form)
+    ]
 
-    A form's ``unit_of(name)``, if it has one, gives what its numbers are in.
-    """
+
+def change_words(form: Any) -> list[tuple[str, str, str]]:
+    """Of a valid form, each changed field's name, its value before and after; of a secret the name
+    alone. A form's ``unit_of(name)``, if it has one, gives what its numbers are in."""
     return [_change(form, name) for name in form.changed_data]
 
 
-def _change(form: Any, name: str) -> str:
+def _change(form: Any, name: str) -> tuple[str, str, str]:
     field = form.fields.get(name)
     if field is None or isinstance(field.widget, forms.PasswordInput):
-        return name
+        return name, "", ""
     label = str(field.label or name.replace("_", " "))
     unit = "%" if label.endswith(_PER_CENT) else form.unit_of(name) if _has_units(form) else ""
     label = label.removesuffix(_PER_CENT)
     before = _before(field, form.get_initial_for_field(field, name))
     after = form.cleaned_data.get(name)
-    said = (value_words(before, unit), value_words(after, unit))
-    return f"{label[:1].lower()}{label[1:]} {said[0]} → {said[1]}"
+    words = value_words(before, unit), value_words(after, unit)
+    return f"{label[:1].lower()}{label[1:]}", *words
 
 
 def _has_units(form: Any) -> bool:

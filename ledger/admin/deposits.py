@@ -67,7 +67,7 @@ class DepositAdmin(RecordAdmin):
             action="approve",
             question="Approve these deposits?",
             consequence="The money is in the traders' wallets at once and can't be taken back.",
-            service=lambda deposit: services.approve_deposit(deposit.pk, operator_of(request).pk),
+            service=lambda deposit: services.approve_or_propose(deposit.pk, operator_of(request)),
             done="approved",
         )
 

@@ -1,6 +1,7 @@
 """Rows of money that no service made: the journal's, deposits, adjustments."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from accounts.models import User
 from ledger.adjustments import propose_adjustment

@@ -14,6 +14,8 @@ from trading.models import OutboxCommand
 
 ClientOf = Callable[[str], Client]
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 RULES = {
     "min_size": "0.002",
     "max_size": "50",

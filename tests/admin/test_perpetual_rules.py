@@ -33,6 +33,8 @@ from trading.models import (
 
 ClientOf = Callable[[str], Client]
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 def get(client: Client, url: str) -> str:
     response = client.get(url)
@@ -248,7 +250,7 @@ def test_forced_fills_say_so(client_of: ClientOf, world: Market) -> None:
 
 
 def test_only_risk_settles_markets(client_of: ClientOf, market: Market) -> None:
-    fields = {"price": "2500", "confirmation": "BTC-PERP"}
+    fields = {"price": "2500", "confirmation": "BTC-PERP", "reason": "it ends"}
     for other in ("viewer", "support", "treasury"):
         client = client_of(other)
         assert 'value="settle"' not in get(client, list_url(Market, ""))
@@ -294,7 +296,7 @@ def test_a_top_up_needs_a_reason(client_of: ClientOf, market: Market, reason: st
 
 
 def test_risk_settles_a_market_by_typing_its_name(client_of: ClientOf, market: Market) -> None:
-    client = client_of("risk")
+    client, said = client_of("risk"), {"confirmed": "yes", "reason": "it ends"}
     assert "The mark price is 2,510.00 USD" in act(client, "settle", [market])
     for price, typed, complaint in (
         ("2500", "btc-perp", "Type BTC-PERP, the name of the market."),
@@ -302,17 +304,17 @@ def test_risk_settles_a_market_by_typing_its_name(client_of: ClientOf, market: M
         ("2500.05", "BTC-PERP", "must be a multiple of the tick 0.1"),
         ("0", "BTC-PERP", "must be above zero"),
     ):
-        page = act(client, "settle", [market], confirmed="yes", price=price, confirmation=typed)
+        page = act(client, "settle", [market], price=price, confirmation=typed, **said)
         assert complaint in page
     assert not OutboxCommand.objects.exists()
-    act(client, "settle", [market], confirmed="yes", price="2500.5", confirmation="BTC-PERP")
+    act(client, "settle", [market], price="2500.5", confirmation="BTC-PERP", **said)
     command = OutboxCommand.objects.get()
     assert (command.command_type, command.payload["price_ticks"]) == ("SettleMarket", 25_005)
 
 
 def test_a_settled_market_is_not_settled_again(client_of: ClientOf, market: Market) -> None:
     MarketStatus.objects.update(state="SETTLED")
-    fields = {"price": "2500", "confirmation": "BTC-PERP"}
+    fields = {"price": "2500", "confirmation": "BTC-PERP", "reason": "it ends"}
     page = act(client_of("risk"), "settle", [market], confirmed="yes", **fields)
     assert "settled already" in page
     assert not OutboxCommand.objects.exists()

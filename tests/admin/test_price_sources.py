@@ -26,6 +26,8 @@ from tests.prices.venue import PlayedVenue
 
 ClientOf = Callable[[str], Client]
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 ADD = reverse("admin:prices_pricesource_add")
 KRAKEN = {"kind": "ccxt", "venue": "kraken", "symbol": "BTC/USD", "weight": "2", "enabled": "on"}
 

@@ -63,7 +63,7 @@ def test_the_trader_sees_it_in_the_statement(
 ) -> None:
     forget_caches()
     adjusted(alice, tess, theo, 12_500_000, "T-1")
-    answer = Api(token_of(alice)).get("/user/ledger?kind=adjustment")
+    answer = Api(token_of(alice.pk)).get("/user/ledger?kind=adjustment")
     assert answer.status == 200, answer.body
     (line,) = answer.body["ledger"]
     assert (line["cause"], line["account"], line["amount"]) == ("adjustment", "available", "12.5")

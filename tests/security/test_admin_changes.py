@@ -22,6 +22,8 @@ from trading.models import FeeTier, OutboxCommand, UserFeeTier
 
 ClientOf = Callable[[str], Client]
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 def fields_of(client: Client, url: str) -> dict[str, str]:
     """What a browser would send back of the page as it is."""

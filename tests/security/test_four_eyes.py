@@ -234,6 +234,7 @@ def test_who_edits_users_can_not_make_anybody_more_than_they_are(clerk: User) ->
     assert client.post(list_url(Group, "").replace("?", "add/"), {"name": "x"}).status_code == 403
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_superuser_gives_powers_to_others_alone(client_of: ClientOf) -> None:
     client, trader = client_of("superuser"), make_user("helper")
     own = User.objects.get(username="superuser-op")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
 from accounts.models import User
@@ -87,11 +88,17 @@ def settle_market(market: Market, price: object, by: User | None) -> int:
 
     ``price`` is in the quote currency, a number or its text.
     """
+    price_ticks = check_settlement(market, price, by)
+    command = SettleMarket(command_id=NOT_YET, price_ticks=price_ticks)
+    return promise_command(market.pk, command, by.pk if by else None)
+
+
+def check_settlement(market: Market, price: object, by: AbstractUser | None) -> int:
+    """The price in ticks. Raises DomainError as `settle_market` does, before anything is done."""
     if _recorded_state(market).has_ended:
         message = f"{market.pk} is settled already."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
     if by and selectors.open_position(by.pk, market.pk):
-        message = f"You have a position in {market.pk}: another operator settles it."
+        message = f"{by.get_username()} has a position in {market.pk}: another operator settles it."
         raise DomainError(ErrorCode.OWN_POSITION, message)
-    command = SettleMarket(command_id=NOT_YET, price_ticks=to_ticks(price, market.tick_size))
-    return promise_command(market.pk, command, by.pk if by else None)
+    return to_ticks(price, market.tick_size)

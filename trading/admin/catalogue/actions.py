@@ -18,6 +18,9 @@ class SettleForm(forms.Form):
 
     price = forms.DecimalField(label="Settlement price", max_digits=40, decimal_places=20)
     confirmation = forms.CharField(label="Name of the market", strip=True)
+    reason = forms.CharField(
+        label="Reason", max_length=services.REASON_MAX, help_text="For the record."
+    )
 
     def __init__(self, data: Any, market: Market) -> None:
         super().__init__(data)

@@ -11,6 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 
+from common.admin.reasons import ReasonedForm
 from common.errors import DomainError
 from markets import conversions
 from markets.config import market_config
@@ -138,7 +139,7 @@ def _amount(label: str, help_text: str = "") -> forms.DecimalField:
     )
 
 
-class MarketForm(_ModelForm):
+class MarketForm(ReasonedForm, _ModelForm):
     min_size = _amount("Minimum size", "Of an order, in the base asset: a multiple of the lot.")
     max_size = _amount("Maximum size", "Of an order, in the base asset.")
     max_open_interest = _amount(

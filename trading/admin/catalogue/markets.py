@@ -12,9 +12,11 @@ from django.utils.duration import duration_string
 from django.utils.text import capfirst
 
 from accounts.staff.operators import operator_of
+from approvals.services import Change
 from common import decimals
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import BaseAdmin, Cell, Show, Table, badge, shown, words
+from common.admin.changes import change_words
 from markets.display import money, money_column, percent, price, rate_column, size
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
@@ -204,10 +206,10 @@ class MarketAdmin(BaseAdmin):
             question="Settle this market for good?",
             consequence="Every order is cancelled, every position is closed at this price, all "
             "margin goes back to its traders, and the market never opens again. It can't be "
-            "undone.",
+            "undone. Where the policy asks for two people, another operator approves it first.",
             form_of=SettleForm,
-            service=lambda market, said: services.settle_market(
-                market, said["price"], by=operator_of(request)
+            service=lambda market, said: services.settle_or_propose(
+                market, said["price"], said["reason"], by=operator_of(request)
             ),
             done=lambda said: f"asked to settle at {decimals.text(said['price'])}",
         )
@@ -263,6 +265,7 @@ class MarketAdmin(BaseAdmin):
             ("Where it stands", {"fields": now}),
             ("Market", {"fields": (("base_asset", "quote_asset"), ("tick", "lot"))}),
             *_LIMITS,
+            ("This change", {"fields": ("reason",)}),
         )
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
@@ -282,7 +285,14 @@ class MarketAdmin(BaseAdmin):
             tiers = formset.tiers
         if change and not any(part.has_changed() for part in (form, *formsets)):
             return
-        command_id = services.configure_market(form.instance, by=operator_of(request), tiers=tiers)
+        operator = operator_of(request)
+        if change and tiers is not None and services.takes_two(form.instance, tiers):
+            changes = [Change(*words) for words in change_words(form)]
+            reason = form.cleaned_data["reason"]
+            asked = services.propose_rules(form.instance, tiers, changes, reason, by=operator)
+            request.proposal = asked  # type: ignore[attr-defined]
+            return
+        command_id = services.configure_market(form.instance, by=operator, tiers=tiers)
         request.command_id = command_id  # type: ignore[attr-defined]  # for the audit
         messages.info(request, f"The rules of {form.instance} are on their way to its engine.")
 

@@ -16,6 +16,7 @@ from markets import conversions
 from markets.display import market_column, money, money_column, percent, plain_percent, rate_column
 from markets.models import LeverageTier, Market
 from matching.messages.limits import MAX_LEVERAGE, PPM
+from trading import services
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _ModelForm = forms.ModelForm[LeverageTier]
@@ -95,9 +96,18 @@ class TierFormSet(_FormSet):
         super().clean()
         if any(self.errors):
             return
-        complaints = _complaints(self.tiers, self.instance)
+        complaints = _complaints(self.tiers, self.instance) or self._complaint_of_two()
         if complaints:
             raise ValidationError(complaints)
+
+    def _complaint_of_two(self) -> list[str]:
+        if not self.instance.pk or not services.takes_two(self.instance, self.tiers):
+            return []
+        if not self.data.get("reason", "").strip():
+            return ["Another operator approves more leverage or less margin: say why, at the end."]
+        if waiting := services.waiting_rules(self.instance):
+            return [f"Proposal {waiting.pk} about this market waits: decide or withdraw it first."]
+        return []
 
     @property
     def tiers(self) -> list[LeverageTier]:

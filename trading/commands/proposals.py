@@ -1,0 +1,148 @@
+"""Commands that take two people: a market settled for good, and rules that let traders risk more.
+
+The policy says which (`approvals.policy`). What one operator proposes holds the market's rules as
+they were; where they have changed since, it isn't carried out.
+"""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.models import AbstractUser
+from django.db import transaction
+
+from accounts.models import User
+from approvals import policy
+from approvals.actions import Action, Outcome, register
+from approvals.models import Proposal
+from approvals.services import Change, outdated, propose, waiting_proposal
+from markets.conversions import ticks_text
+from markets.display import money, percent
+from markets.models import LeverageTier, Market
+from trading.commands.markets import check_settlement, configure_market, settle_market
+
+SETTLE, RAISE_RISK = "settle_market", "raise_market_risk"
+
+
+def settle_or_propose(market: Market, price: object, reason: str, by: User) -> int | Proposal:
+    """The command's id where one operator may do it alone. Raises DomainError as both do."""
+    if not policy.needs_second(SETTLE):
+        return settle_market(market, price, by)
+    text = ticks_text(check_settlement(market, price, by), market.tick_size)
+    return propose(
+        SETTLE,
+        subject=market.pk,
+        title=f"Settle {market.pk} for good at {text} {market.quote_asset}",
+        changes=[Change("state", market.status.state, "SETTLED"), Change("price", "", text)],
+        payload={"market": market.pk, "price": text},
+        reason=reason,
+        author=by,
+    )
+
+
+def _settle(proposal: Proposal, by: AbstractUser) -> Outcome:
+    market = Market.objects.select_related("status").get(pk=proposal.payload["market"])
+    price = proposal.payload["price"]
+    check_settlement(market, price, proposal.author)
+    command_id = settle_market(market, price, User.objects.get(pk=by.pk))
+    return Outcome(f"asked to settle {market.pk} at {price}", command_id)
+
+
+def lets_risk_more(before: Sequence[LeverageTier], after: Sequence[LeverageTier]) -> bool:
+    """Whether a position of any value may have more leverage, or may keep less margin, than before.
+
+    Both are steps over the value; they differ first at a step of one of them. ``before`` empty: a
+    new market, whose tiers are nobody's yet.
+    """
+    if not before:
+        return False
+    floors = sorted({tier.floor_units for tier in (*before, *after)})
+    pairs = [(_tier_at(before, floor), _tier_at(after, floor)) for floor in floors]
+    return any(
+        new.max_leverage > old.max_leverage or new.maintenance_ppm < old.maintenance_ppm
+        for old, new in pairs
+    )
+
+
+def _tier_at(tiers: Sequence[LeverageTier], value_units: int) -> LeverageTier:
+    return max(
+        (tier for tier in tiers if tier.floor_units <= value_units),
+        key=lambda tier: tier.floor_units,
+    )
+
+
+def takes_two(market: Market, tiers: Sequence[LeverageTier]) -> bool:
+    """Whether these tiers, in place of the market's, are for a second operator to approve."""
+    before = list(LeverageTier.objects.filter(market_id=market.pk))
+    return lets_risk_more(before, tiers) and policy.needs_second(RAISE_RISK)
+
+
+def waiting_rules(market: Market) -> Proposal | None:
+    return waiting_proposal(RAISE_RISK, market.pk)
+
+
+@transaction.atomic
+def propose_rules(
+    market: Market,
+    tiers: Sequence[LeverageTier],
+    changes: Sequence[Change],
+    reason: str,
+    by: User,
+) -> Proposal:
+    """The edited market and its tiers as one proposal; ``changes`` are the market's, in words.
+    Raises DomainError."""
+    current = Market.objects.get(pk=market.pk)
+    before = list(LeverageTier.objects.filter(market=current))
+    edited = {
+        field.attname: getattr(market, field.attname)
+        for field in Market._meta.concrete_fields
+        if getattr(market, field.attname) != getattr(current, field.attname)
+    }
+    return propose(
+        RAISE_RISK,
+        subject=market.pk,
+        title=f"Rules of {market.pk}: more leverage or less margin",
+        changes=[*changes, *_tier_changes(before, tiers)],
+        payload={
+            "market": market.pk,
+            "version": current.config_version,
+            "fields": edited,
+            "tiers": [
+                [tier.floor_units, tier.max_leverage, tier.maintenance_ppm] for tier in tiers
+            ],
+        },
+        reason=reason,
+        author=by,
+    )
+
+
+def _tier_changes(before: Sequence[LeverageTier], after: Sequence[LeverageTier]) -> list[Change]:
+    old, new = (
+        {tier.floor_units: _tier_words(tier) for tier in tiers} for tiers in (before, after)
+    )
+    return [
+        Change(f"tier from {money(floor)}", old.get(floor, "none"), new.get(floor, "none"))
+        for floor in sorted({*old, *new})
+        if old.get(floor) != new.get(floor)
+    ]
+
+
+def _tier_words(tier: LeverageTier) -> str:
+    return f"{tier.max_leverage}×, maintenance {percent(tier.maintenance_ppm)}"
+
+
+def _configure(proposal: Proposal, by: AbstractUser) -> Outcome:
+    said = proposal.payload
+    market = Market.objects.select_for_update().get(pk=said["market"])
+    if market.config_version != said["version"]:
+        raise outdated()
+    for name, value in said["fields"].items():
+        setattr(market, name, value)
+    tiers = [
+        LeverageTier(floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm)
+        for floor, leverage, ppm in said["tiers"]
+    ]
+    command_id = configure_market(market, User.objects.get(pk=by.pk), tiers)
+    return Outcome(f"version {market.config_version} of {market.pk} asked for", command_id)
+
+
+register(Action(SETTLE, "Settle a market for good", "markets.settle_market", _settle))
+register(Action(RAISE_RISK, "Let traders risk more", "markets.change_market", _configure))
