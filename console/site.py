@@ -112,6 +112,7 @@ class ExchangeAdminSite(AdminSite):
         own = [
             path("status/", self.admin_view(self.status_view), name="status"),
             path("today/series/", self.admin_view(series_view), name="today-series"),
+            path("policy/", self.admin_view(self.policy), name="policy"),
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             # Before each list's own, whose name still leads here.
@@ -123,6 +124,11 @@ class ExchangeAdminSite(AdminSite):
         from console.stop.views import stop_view  # as in `_snapshot`
 
         return stop_view(self, request)
+
+    def policy(self, request: HttpRequest) -> HttpResponse:
+        from console.policy.views import policy_view  # as in `_snapshot`
+
+        return policy_view(self, request)
 
     def freeze(self, request: HttpRequest, user_id: int) -> HttpResponse:
         from console.freeze.views import freeze_view  # as in `_snapshot`

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
+from approvals.models import Proposal, ProposalStatus
 from common.admin.record_urls import list_url
 from ledger.models import Deposit, DepositStatus
 from persistence.models import PersistenceFault
@@ -33,6 +35,12 @@ def waiting_for(request: HttpRequest) -> list[Waiting]:
     """Of what the operator may see."""
     user = request.user
     found: list[Waiting | None] = []
+    if user.has_perm("approvals.view_proposal"):
+        url = list_url(Proposal, f"status__exact={ProposalStatus.WAITING}")
+        proposals = Proposal.objects.filter(
+            status=ProposalStatus.WAITING, expires_at__gt=timezone.now()
+        )
+        found.append(_waiting("Proposals to decide", proposals, "proposed_at", url))
     if user.has_perm("ledger.view_deposit"):
         asked = Deposit.objects.filter(status=DepositStatus.REQUESTED)
         url = list_url(Deposit, f"status__exact={DepositStatus.REQUESTED}")

@@ -172,7 +172,7 @@ def test_of_many_who_approve_at_once_one_moves_the_money(
     assert available(alice) == 12_500_000
 
 
-def act(client: Client, model: type, action: str, pk: int, **fields: str) -> str:
+def act(client: Client, model: type, action: str, pk: int | str, **fields: str) -> str:
     data = {"action": action, "_selected_action": pk, "confirmed": "yes", **fields}
     response = client.post(list_url(model, ""), data, follow=True)
     assert response.status_code == 200
