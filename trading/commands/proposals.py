@@ -5,6 +5,7 @@ they were; where they have changed since, it isn't carried out.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
@@ -14,9 +15,10 @@ from approvals import policy
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
-from markets.conversions import ticks_text
-from markets.display import money, percent
+from common import decimals
+from markets.conversions import ticks_text, units_text
 from markets.models import LeverageTier, Market
+from matching.messages.limits import PPM
 from trading.commands.markets import check_settlement, configure_market, settle_market
 
 SETTLE, RAISE_RISK = "settle_market", "raise_market_risk"
@@ -119,14 +121,17 @@ def _tier_changes(before: Sequence[LeverageTier], after: Sequence[LeverageTier])
         {tier.floor_units: _tier_words(tier) for tier in tiers} for tiers in (before, after)
     )
     return [
-        Change(f"tier from {money(floor)}", old.get(floor, "none"), new.get(floor, "none"))
+        Change(
+            f"tier from {units_text(floor, 2)} USD", old.get(floor, "none"), new.get(floor, "none")
+        )
         for floor in sorted({*old, *new})
         if old.get(floor) != new.get(floor)
     ]
 
 
 def _tier_words(tier: LeverageTier) -> str:
-    return f"{tier.max_leverage}×, maintenance {percent(tier.maintenance_ppm)}"
+    maintenance = decimals.text(Decimal(tier.maintenance_ppm) * 100 / PPM)
+    return f"{tier.max_leverage}×, maintenance {maintenance} %"
 
 
 def _configure(proposal: Proposal, by: AbstractUser) -> Outcome:
