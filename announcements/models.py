@@ -1,0 +1,58 @@
+"""What is said to everyone."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+TEXT_MAX = 500
+
+
+class Level(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    MAINTENANCE = "maintenance"
+
+
+class Announcement(models.Model):
+    """Shown from ``shown_from`` until ``shown_until``, or until it is taken back where that is
+    empty. ``work_from`` and ``work_until``: of maintenance, when the exchange is worked on."""
+
+    text = models.CharField(max_length=TEXT_MAX)
+    level = models.CharField(max_length=11, choices=[(one.value, one.value) for one in Level])
+    shown_from = models.DateTimeField()
+    shown_until = models.DateTimeField(null=True, blank=True)
+    work_from = models.DateTimeField(null=True, blank=True)
+    work_until = models.DateTimeField(null=True, blank=True)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["shown_until"], name="announcement_shown")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(shown_until__isnull=True) | Q(shown_until__gt=F("shown_from")),
+                name="announcement_ends_after_it_begins",
+                violation_error_message="It must end after it begins.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    level=Level.MAINTENANCE, work_from__isnull=False, work_until__gt=F("work_from")
+                )
+                | (~Q(level=Level.MAINTENANCE) & Q(work_from=None, work_until=None)),
+                name="announcement_of_maintenance_says_when",
+                violation_error_message="Maintenance says from when until when the exchange is "
+                "worked on, in that order; nothing else does.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"announcement {self.pk}"
+
+    def is_shown(self, now: datetime) -> bool:
+        return self.shown_from <= now and (self.shown_until is None or now < self.shown_until)

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from announcements import api
+
+urlpatterns = [path("announcements", api.AnnouncementsView.as_view())]
