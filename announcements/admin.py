@@ -25,13 +25,16 @@ _TONES = {Level.WARNING: "warn", Level.MAINTENANCE: "bad"}
 class AnnouncementForm(_ModelForm):
     class Meta:
         model = Announcement
-        fields = ("text", "level", "shown_from", "shown_until", "work_from", "work_until")
+        fields = (
+            "text", "level", "shown_from", "shown_until",
+            "work_from", "work_until", "stops_markets",
+        )  # fmt: skip
         labels = {"shown_from": "Shown from, UTC", "shown_until": "Shown until, UTC"}
         labels |= {"work_from": "Work begins, UTC", "work_until": "Work ends, UTC"}
         help_texts = {
             "text": "Plain text, to traders and operators alike.",
             "shown_until": "Empty: until it is taken back.",
-            "work_from": "Of maintenance alone. Stop the markets under Today → Stop.",
+            "work_from": "Of maintenance alone.",
         }
 
 
@@ -54,7 +57,7 @@ class AnnouncementAdmin(BaseAdmin):
     readonly_fields = ("state", "author")
     fieldsets = (
         (None, {"fields": ("text", "level", ("shown_from", "shown_until"))}),
-        ("Maintenance", {"fields": (("work_from", "work_until"),)}),
+        ("Maintenance", {"fields": (("work_from", "work_until"), "stops_markets")}),
     )
 
     tone = shown("level", lambda one: badge(one.level, _TONES.get(Level(one.level), "plain")))

@@ -12,9 +12,7 @@ class Work(msgspec.Struct, frozen=True, rename={"start": "from", "end": "until"}
     end: datetime
 
 
-class AnnouncementAnswer(
-    msgspec.Struct, frozen=True, rename={"start": "from", "end": "until"}
-):
+class AnnouncementAnswer(msgspec.Struct, frozen=True, rename={"start": "from", "end": "until"}):
     """`until` null: until it is taken back. `maintenance`: when the exchange is worked on."""
 
     id: int
@@ -29,6 +27,4 @@ def announcement_answer(one: Announcement) -> AnnouncementAnswer:
     work = None
     if one.work_from is not None and one.work_until is not None:
         work = Work(one.work_from, one.work_until)
-    return AnnouncementAnswer(
-        one.pk, one.level, one.text, one.shown_from, one.shown_until, work
-    )
+    return AnnouncementAnswer(one.pk, one.level, one.text, one.shown_from, one.shown_until, work)

@@ -18,7 +18,8 @@ class Level(StrEnum):
 
 class Announcement(models.Model):
     """Shown from ``shown_from`` until ``shown_until``, or until it is taken back where that is
-    empty. ``work_from`` and ``work_until``: of maintenance, when the exchange is worked on."""
+    empty. ``work_from`` and ``work_until``: of maintenance, when the exchange is worked on;
+    ``begun_at``: when markets were paused for it."""
 
     text = models.CharField(max_length=TEXT_MAX)
     level = models.CharField(max_length=11, choices=[(one.value, one.value) for one in Level])
@@ -26,6 +27,12 @@ class Announcement(models.Model):
     shown_until = models.DateTimeField(null=True, blank=True)
     work_from = models.DateTimeField(null=True, blank=True)
     work_until = models.DateTimeField(null=True, blank=True)
+    stops_markets = models.BooleanField(
+        "pause all markets meanwhile",
+        default=False,
+        help_text="Open markets pause when the work begins, and resume when it ends.",
+    )
+    begun_at = models.DateTimeField(null=True, editable=False)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
     )
@@ -42,12 +49,18 @@ class Announcement(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    level=Level.MAINTENANCE, work_from__isnull=False, work_until__gt=F("work_from")
+                    level=Level.MAINTENANCE,
+                    work_from__isnull=False,
+                    work_until__isnull=False,
+                    work_until__gt=F("work_from"),
                 )
-                | (~Q(level=Level.MAINTENANCE) & Q(work_from=None, work_until=None)),
+                | (
+                    ~Q(level=Level.MAINTENANCE)
+                    & Q(work_from=None, work_until=None, stops_markets=False)
+                ),
                 name="announcement_of_maintenance_says_when",
                 violation_error_message="Maintenance says from when until when the exchange is "
-                "worked on, in that order; nothing else does.",
+                "worked on, in that order; nothing else does, or pauses markets.",
             ),
         ]
 

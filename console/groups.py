@@ -10,6 +10,7 @@ APPS = (
     "prices",
     "ledger",
     "persistence",
+    "announcements",
     "approvals",
     "admin",
     "auth",
@@ -23,6 +24,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "accounts.suspend_user",
         "accounts.end_session",
         "accounts.freeze_user",
+        "announcements.add_announcement",
+        "announcements.change_announcement",
     ),
     "risk": (
         "trading.cancel_order",
@@ -44,6 +47,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.delete_userfeetier",
         "persistence.resolve_fault",
         "accounts.freeze_user",
+        "announcements.add_announcement",
+        "announcements.change_announcement",
     ),
     "treasury": (
         "ledger.decide_deposit",

@@ -30,6 +30,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Today", "index", "dashboard"),
         Item("Status", "status", "monitor_heart"),
         Item("Stop", "stop", "front_hand", permission="markets.change_market_state"),
+        Item("Announcements", "announcements.Announcement", "campaign"),
     ),
     "Markets": (
         Item("Markets", "markets.Market", "storefront"),

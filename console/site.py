@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
 
 from console.navigation import sidebar
 from console.search import SearchView
@@ -73,8 +74,12 @@ class ExchangeAdminSite(AdminSite):
         return super().admin_view(_allowing_unfold(view), cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Colours are in the style sheet: unfold would write them into every page."""
-        return {**super().each_context(request), "colors": None}
+        """Colours are in the style sheet: unfold would write them into every page. Signed in, what
+        the house says stands above it."""
+        context = {**super().each_context(request), "colors": None}
+        if self.has_permission(request):
+            context["announcements"] = _announced()
+        return context
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         return sidebar(self, request)
@@ -175,6 +180,12 @@ def _asking_to_wait(response: AnyResponse) -> AnyResponse:
         response.status_code = HTTPStatus.TOO_MANY_REQUESTS
         response.headers["Retry-After"] = str(wait_s)
     return response
+
+
+def _announced() -> Any:
+    from announcements.selectors import current_announcements  # as in `_snapshot`
+
+    return current_announcements(timezone.now())
 
 
 def _snapshot() -> Any:

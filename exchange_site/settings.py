@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "ledger",
     "markets",
     "accounts",
+    "announcements",
     "approvals",
     "matching",
     "simulator",

@@ -7,6 +7,7 @@ from exchange_site.docs import DocsView, SchemaView
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("health", HealthView.as_view(), name="health"),
+    path("", include("announcements.urls")),
     path("", include("accounts.urls")),
     path("", include("ledger.urls")),
     path("", include("trading.http.urls")),

@@ -12,9 +12,12 @@ import msgspec
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from announcements.models import Announcement
+from announcements.selectors import current_announcements
 from common import cancelling
 from feeds import protocol, public
 from feeds.account_feed import AccountFeed, decoded
@@ -47,6 +50,7 @@ log = structlog.get_logger(__name__)
 
 POLL_INTERVAL_S = 0.1
 MARKETS_INTERVAL_S = 5.0
+ANNOUNCEMENTS_INTERVAL_S = 2.0
 CHECK_INTERVAL_S = 1.0
 IDENTITIES_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
@@ -65,6 +69,7 @@ class Hub:
         self._books: dict[str, BookFeed] = {}
         self._tickers: dict[str, str] = {}
         self._polled: dict[str, bytes] = {}
+        self._announcements = ""
         self._subscribers: defaultdict[str, set[Connection]] = defaultdict(set)
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
@@ -78,6 +83,9 @@ class Hub:
             await self._find_new_markets()
         self._jobs = [
             asyncio.create_task(self._repeat("markets", self._load_markets, MARKETS_INTERVAL_S)),
+            asyncio.create_task(
+                self._repeat("announcements", self._announce, ANNOUNCEMENTS_INTERVAL_S)
+            ),
             asyncio.create_task(self._repeat("streams", self._read_streams, 0)),
             asyncio.create_task(self._repeat("books", self._poll, POLL_INTERVAL_S)),
             asyncio.create_task(
@@ -122,9 +130,23 @@ class Hub:
         self._are_markets_known = True
         self._scales.update({market.pk: Scale.of(market) for market in markets})
 
+    async def _announce(self) -> None:
+        """Tells those who listen, where the house says something else than before."""
+        try:
+            current = await sync_to_async(_current_announcements)()
+        except (DatabaseError, InterfaceError) as error:
+            log.error("feeds_fault", what="postgres", error=str(error).strip())
+            return
+        message = public.announcements_message(current)
+        text = protocol.encode(message)
+        if text != self._announcements:
+            self._announcements = self._broadcast(message)
+
     # --- subscriptions ----------------------------------------------------------------------------
 
     def check_channel(self, channel: str) -> None:
+        if channel == protocol.ANNOUNCEMENTS_CHANNEL:
+            return
         _, market_id = protocol.parse_channel(channel)
         self.check_market(market_id)
 
@@ -135,8 +157,13 @@ class Hub:
             raise FeedError("UNKNOWN_MARKET", f"There is no market {market_id[:64]!r}.")
 
     def subscribe(self, connection: Connection, channel: str) -> None:
-        """The book and the ticker as they are now come at once, if they are known."""
+        """The book, the ticker and the announcements as they are now come at once, if they are
+        known."""
         self._subscribers[channel].add(connection)
+        if channel == protocol.ANNOUNCEMENTS_CHANNEL:
+            if self._announcements:
+                connection.offer(self._announcements)
+            return
         topic, market_id = protocol.parse_channel(channel)
         if topic is Topic.BOOK and (book := self._books.get(market_id)) and book.is_known:
             connection.offer(protocol.encode(book.snapshot()))
@@ -289,6 +316,14 @@ class Hub:
 def _all_markets() -> list[Market]:
     try:
         return list(Market.objects.all())
+    except (DatabaseError, InterfaceError):
+        close_old_connections()
+        raise
+
+
+def _current_announcements() -> list[Announcement]:
+    try:
+        return current_announcements(timezone.now())
     except (DatabaseError, InterfaceError):
         close_old_connections()
         raise

@@ -16,6 +16,7 @@ from matching.messages.limits import MAX_ID
 MESSAGE_BYTES_MAX = 16_384
 CHANNELS_MAX = 100
 ACCOUNT_CHANNEL = "account"
+ANNOUNCEMENTS_CHANNEL = "announcements"
 
 
 class Topic(StrEnum):
@@ -110,7 +111,7 @@ def parse_channel(channel: str) -> tuple[Topic, str]:
     except ValueError:
         message = (
             f"There is no channel {channel[:64]!r}. Channels are book:MARKET, trades:MARKET, "
-            "ticker:MARKET and account."
+            "ticker:MARKET, announcements and account."
         )
         raise FeedError("UNKNOWN_CHANNEL", message) from None
 

@@ -1,8 +1,12 @@
-"""What everyone may hear of a market: its trades and its ticker. No account, no order."""
+"""What everyone may hear: a market's trades and its ticker, and what the house says. No account, no
+order."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from feeds.protocol import Topic, channel_name
+from announcements.answers import announcement_answer
+from announcements.models import Announcement
+from feeds.protocol import ANNOUNCEMENTS_CHANNEL, Topic, channel_name
 from feeds.scale import Scale
 from matching.messages.events import OutputEntry, Trade
 from matching.messages.streams import Ticker
@@ -39,4 +43,13 @@ def ticker_message(ticker: Ticker, scale: Scale) -> dict[str, Any]:
         "openInterest": scale.size(ticker.open_interest_lots),
         "seq": ticker.seq,
         "timeMs": ticker.time_ms,
+    }
+
+
+def announcements_message(current: Iterable[Announcement]) -> dict[str, Any]:
+    """All that are shown now; it takes the place of the message before."""
+    return {
+        "channel": ANNOUNCEMENTS_CHANNEL,
+        "type": "announcements",
+        "announcements": [announcement_answer(one) for one in current],
     }

@@ -15,7 +15,17 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, models
 
-APPS = ("accounts", "approvals", "auth", "ledger", "markets", "persistence", "prices", "trading")
+APPS = (
+    "accounts",
+    "announcements",
+    "approvals",
+    "auth",
+    "ledger",
+    "markets",
+    "persistence",
+    "prices",
+    "trading",
+)
 _INSTALL = """
 CREATE TABLE seen_change (
     number bigserial, table_name text, old_row jsonb, new_row jsonb

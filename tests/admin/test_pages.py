@@ -34,9 +34,19 @@ ClientOf = Callable[[str], Client]
 Rows = Callable[[], AbstractContextManager[Market]]
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-APPS = ("approvals", "accounts", "markets", "trading", "prices", "ledger", "persistence")
+APPS = (
+    "announcements",
+    "approvals",
+    "accounts",
+    "markets",
+    "trading",
+    "prices",
+    "ledger",
+    "persistence",
+)
 OURS = [m for m in MODELS if m._meta.app_label in APPS]
 EDITED = {
+    "announcements.Announcement",
     "accounts.User",
     "markets.Market",
     "prices.PriceSource",
