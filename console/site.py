@@ -120,6 +120,7 @@ class ExchangeAdminSite(AdminSite):
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
+            path("why/<str:kind>/<int:key>/", self.admin_view(self.why), name="why"),
             # Before each list's own, whose name still leads here.
             path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
         ]
@@ -139,6 +140,11 @@ class ExchangeAdminSite(AdminSite):
         from console.freeze.views import freeze_view  # as in `_snapshot`
 
         return freeze_view(self, request, user_id)
+
+    def why(self, request: HttpRequest, kind: str, key: int) -> HttpResponse:
+        from console.why.views import why_view  # as in `_snapshot`
+
+        return why_view(self, request, kind, key)
 
     def history(self, request: HttpRequest, app: str, name: str, key: str) -> HttpResponse:
         from console.audit.admin import history_view  # as in `_snapshot`

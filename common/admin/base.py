@@ -136,6 +136,15 @@ def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
     return register
 
 
+Way = Callable[[Any], Cell]
+_ways: dict[type[Model], list[Way]] = {}
+
+
+def way_of(model: type[Model], way: Way) -> None:
+    """A link above the record's fields, to a page that needn't be known here."""
+    _ways.setdefault(model, []).append(way)
+
+
 class BaseAdmin(SaysChanges):
     """Lists, search and record pages in the way of this exchange.
 
@@ -298,6 +307,7 @@ class BaseAdmin(SaysChanges):
         if obj is not None:
             made = [*self.tables(obj), *(make(obj) for make in _contributed.get(self.model, ()))]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
+            context["ways"] = [way(obj) for way in _ways.get(self.model, ())]
             if self.is_personal and request.method in ("GET", "HEAD"):
                 tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)

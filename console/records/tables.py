@@ -1,12 +1,16 @@
 """What the console adds to records of other rooms: the way to its pages, and what they did."""
 
+from collections.abc import Callable
+
+from django.db.models import Model
 from django.urls import reverse
 from django.utils.html import format_html
 
 from accounts.display import user_link
 from accounts.models import Freeze, User
-from common.admin.base import Table, link, table_of, when
+from common.admin.base import Cell, Table, link, table_of, way_of, when
 from console.stop.models import MarketStop
+from console.why.views import KINDS
 from markets.models import Market
 from trading.models import OutboxCommand
 
@@ -59,3 +63,14 @@ def freezes_of_trader(user: User) -> Table:
         empty=way,
         note=way,
     )
+
+
+def _why(kind: str) -> Callable[[Model], Cell]:
+    def way(record: Model) -> Cell:
+        return format_html('<a href="{}">Why?</a>', reverse("admin:why", args=[kind, record.pk]))
+
+    return way
+
+
+for _kind, _asked in KINDS.items():
+    way_of(_asked.model, _why(_kind))

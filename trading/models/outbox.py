@@ -53,6 +53,11 @@ class OutboxCommand(models.Model):
                 condition=Q(command_type__in=MARKET_COMMANDS),
                 name="outbox_of_market",
             ),
+            models.Index(
+                fields=["market", "applied_seq"],
+                condition=Q(applied_seq__isnull=False),
+                name="outbox_of_entry",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,225 @@
+"""From a moment along the chain: its events, the rows it changed, their postings."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+from django.utils.html import format_html
+
+from accounts.display import user_link
+from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, when, words
+from console.why.happened import sentences
+from console.why.stream import Moment, ms_of, names
+from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
+from ledger.tables import entries_table
+from markets.display import gain_or_loss, money, price, size
+from markets.models import Market
+from matching.messages.events import OutputEntry
+from trading.models import (
+    Fill,
+    FundingSettlement,
+    Liquidation,
+    Order,
+    Position,
+    Settlement,
+)
+
+EVENTS_SHOWN = 40
+ROWS_SHOWN = 30
+POSTINGS_LOOKED_AT = 5_000
+
+MayView = Callable[[type[Model]], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """What a page says of a record before it follows the chain.
+
+    sentences   the answer, the first of them in one line
+    rules       (name, value): the market's, or the order's own
+    moments     entries that the record was in, oldest first; the last one is what it is about
+    unknown     what is not kept
+    placed      the order whose placing the last moment was, where rows leave no other possibility
+    order_id    of an order, to mark its own events
+    """
+
+    market: Market
+    sentences: Sequence[Cell]
+    rules: Sequence[tuple[str, Cell]] = ()
+    moments: Sequence[Moment] = ()
+    unknown: list[str] = field(default_factory=list)
+    placed: Order | None = None
+    order_id: int = 0
+
+
+def events_shown(
+    market: Market, entry: OutputEntry, may_view: MayView, order_id: int = 0
+) -> list[Cell]:
+    """In words; with those of the order alone where there are more than a page takes."""
+    events: Iterable[Any] = entry.events
+    if len(entry.events) > EVENTS_SHOWN and order_id:
+        events = (event for event in entry.events if names(event, order_id))
+    shown = list(sentences(market, islice(events, EVENTS_SHOWN), may_view))
+    if len(entry.events) > EVENTS_SHOWN:
+        shown.append(f"{len(entry.events):,} events in all; not all of them are shown")
+    return shown
+
+
+def rows_table(
+    market: Market, moment: Moment, entry: OutputEntry | None, may_view: MayView
+) -> Table:
+    """The rows the entry changed, as its postings and events name them."""
+    found = _Rows(market, moment, entry)
+    cells = [row for model, make in _KINDS for row in (make(found) if may_view(model) else ())]
+    return Table(
+        "Rows it changed",
+        Order,
+        ("row", "of", "what", "as it is now"),
+        cells,
+        empty="None is known: it moved no money, and its events are gone or name no row.",
+    )
+
+
+class _Rows:
+    """Ids named by the moment's postings, and by its events where they are kept."""
+
+    def __init__(self, market: Market, moment: Moment, entry: OutputEntry | None) -> None:
+        self.market, self.moment = market, moment
+        self.in_market = Q(market=market)
+        journal = JournalEntry.objects.filter(market=market, seq=moment.seq).order_by("pk")
+        named = list(journal.values_list("pk", "order_id", "trade_id")[:TABLE_ROWS_MAX])
+        self.order_ids = {order_id for _, order_id, _ in named if order_id}
+        self.trade_ids = {trade_id for _, _, trade_id in named if trade_id}
+        postings = Posting.objects.filter(entry__in=[pk for pk, _, _ in named])
+        owners = postings.filter(account__user__isnull=False)
+        self.user_ids = set(owners.values_list("account__user", flat=True)[:TABLE_ROWS_MAX])
+        for event in entry.events if entry else ():
+            self.order_ids.add(getattr(event, "order_id", 0))
+            self.trade_ids.add(getattr(event, "trade_id", 0))
+            self.user_ids.add(getattr(event, "account_id", 0))
+        self.order_ids -= {0}
+        self.trade_ids -= {0}
+
+    def of(self, model: Any, **keys: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = model.objects.filter(market=self.market, **keys)
+        return rows.select_related("user").order_by("pk")[:ROWS_SHOWN]
+
+
+Row = tuple[Cell, Cell, Cell, Cell]
+
+
+def _orders(found: _Rows) -> Iterable[Row]:
+    for order in found.of(Order, pk__in=found.order_ids):
+        order.market = found.market
+        filled = f"{size(order.filled_lots, found.market)} filled"
+        now = f"{order.status} {order.reason}".strip()
+        yield link(Order, order.pk, order), user_link(order.user), order.side, f"{now}, {filled}"
+
+
+def _fills(found: _Rows) -> Iterable[Row]:
+    for fill in found.of(Fill, trade_id__in=found.trade_ids):
+        at = f"{size(fill.size_lots, found.market)} at {price(fill.price_ticks, found.market)}"
+        what = f"{fill.execution} {fill.role} {fill.side}"
+        yield link(Fill, fill.pk, f"fill {fill.pk}"), user_link(fill.user), what, at
+
+
+def _liquidations(found: _Rows) -> Iterable[Row]:
+    for row in found.of(Liquidation, seq=found.moment.seq):
+        left = size(abs(row.left_lots), found.market)
+        what = f"equity {money(row.equity_units)}"
+        yield link(Liquidation, row.pk, row), user_link(row.user), what, f"{left} left"
+
+
+def _fundings(found: _Rows) -> Iterable[Row]:
+    for row in FundingSettlement.objects.filter(market=found.market, seq=found.moment.seq):
+        paid = f"{money(row.paid_units)} paid and received"
+        yield link(FundingSettlement, row.pk, f"funding {row.pk}"), "", when(row.funding_time), paid
+
+
+def _settlements(found: _Rows) -> Iterable[Row]:
+    for row in found.of(Settlement, user__in=found.user_ids, seq=found.moment.seq):
+        back = f"{money(row.returned_units)} returned"
+        yield link(Settlement, row.pk, row), user_link(row.user), "", back
+
+
+def _positions(found: _Rows) -> Iterable[Row]:
+    """A position keeps what it is now; whether this entry was the last to change it, it says."""
+    for row in found.of(Position, user__in=found.user_ids):
+        if row.seq < found.moment.seq:
+            continue  # held by somebody whose position the entry left alone
+        is_last = row.seq == found.moment.seq
+        what = "as this entry left it" if is_last else f"changed since, at sequence {row.seq}"
+        now = f"{size(row.position_lots, found.market)}, margin {money(row.margin_units)}"
+        yield link(Position, row.pk, "position"), user_link(row.user), what, now
+
+
+_KINDS: Sequence[tuple[type[Model], Callable[[_Rows], Iterable[Row]]]] = (
+    (Order, _orders),
+    (Fill, _fills),
+    (Liquidation, _liquidations),
+    (FundingSettlement, _fundings),
+    (Settlement, _settlements),
+    (Position, _positions),
+)
+
+
+def postings_of(market: Market, moment: Moment) -> Table:
+    entries = JournalEntry.objects.filter(market=market, seq=moment.seq).order_by("pk")
+    query = f"market__id__exact={market.pk}&seq={moment.seq}"
+    title = f"Postings of sequence {moment.seq}"
+    return entries_table(title, entries, list_link(JournalEntry, query, "All of them"))
+
+
+def hold_of(order: Order) -> Table:
+    """What was moved when the order was placed, before any entry: no sequence is on it."""
+    entries = JournalEntry.objects.filter(order_id=order.pk, seq__isnull=True).order_by("pk")
+    return entries_table("Held before the engine saw it", entries)
+
+
+def margin_delta(fill: Fill) -> Cell:
+    """What the fill put into its account's margin, by its postings."""
+    lines = Posting.objects.filter(
+        entry__market=fill.market_id,
+        entry__seq=fill.seq,
+        entry__trade_id=fill.trade_id,
+        account__user=fill.user_id,
+        account__kind=AccountKind.MARGIN,
+    )
+    amounts = list(lines.values_list("amount_units", flat=True))
+    return format_html("margin {}", gain_or_loss(sum(amounts))) if amounts else ""
+
+
+def free_units_at(user_id: int, moment: Moment) -> int | None:
+    """What the wallet had available at a time, as the journal has it: what it has, less what came
+    since. None where too much has come since to look at."""
+    wallet = Wallet.objects.filter(pk=user_id).first()
+    if wallet is None:
+        return None
+    account = Account.objects.filter(user=user_id, kind=AccountKind.AVAILABLE).first()
+    lines = Posting.objects.filter(account=account).order_by("-pk")
+    newest = list(lines.values_list("amount_units", "entry__created_at")[:POSTINGS_LOOKED_AT])
+    since = [amount for amount, at in newest if ms_of(at) > moment.time_ms]
+    if len(since) == POSTINGS_LOOKED_AT:
+        return None
+    available: int = wallet.available_units
+    return available - sum(since)
+
+
+def moments_table(explained: Explanation, url: str, chosen: Moment) -> Table:
+    def cells(moment: Moment) -> tuple[Cell, Cell, Cell]:
+        at = format_html('<a href="{}?seq={}#chain">sequence {}</a>', url, moment.seq, moment.seq)
+        shown = words(at, "(below)") if moment == chosen else at
+        return shown, f"{when(moment.time)} UTC", _what_moved(explained, moment)
+
+    rows = [cells(moment) for moment in explained.moments]
+    return Table("Entries it was in", Order, ("entry", "time", "what moved"), rows)
+
+
+def _what_moved(explained: Explanation, moment: Moment) -> str:
+    kinds = JournalEntry.objects.filter(market=explained.market, seq=moment.seq)
+    if explained.order_id:
+        kinds = kinds.filter(order_id=explained.order_id)
+    found = sorted(set(kinds.values_list("kind", flat=True)[:TABLE_ROWS_MAX]))
+    return ", ".join(kind.replace("_", " ") for kind in found) or "no money"
