@@ -21,6 +21,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from console.navigation import sidebar
 from console.search import SearchView
@@ -120,7 +121,7 @@ class ExchangeAdminSite(AdminSite):
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
-            path("why/<str:kind>/<int:key>/", self.admin_view(self.why), name="why"),
+            path("why/<str:kind>/<int:key>/", self.admin_view(require_safe(self.why)), name="why"),
             # Before each list's own, whose name still leads here.
             path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
         ]

@@ -69,7 +69,7 @@ def _forced(fill: Fill, other: Fill | None, execution: ExecutionType) -> list[Ce
     if fill.role == Role.TAKER:
         told: list[Cell] = [words(closed, f"closed by force: {EXECUTIONS[execution]}.")]
     elif execution is ExecutionType.ADL:
-        told = [words(closed, f"closed by deleveraging: {EXECUTIONS[execution]}.")]
+        told = [words(closed, f"deleveraged: {EXECUTIONS[execution]}.")]
         told.append(_rank(fill))
     else:
         told = [
