@@ -7,6 +7,7 @@ from typing import Any
 from accounts.display import user_link
 from accounts.models import User
 from common.admin.base import Cell, link, when, words
+from console.why.rules import said_by
 from console.why.stream import Moment, Streams
 from markets.display import money, price, size
 from markets.models import Market
@@ -59,7 +60,7 @@ def cause_of(
 
 def cause_of_row(row: OutboxCommand) -> Cause:
     said = COMMANDS.get(row.command_type)
-    what = said(row.market, row.payload) if said else ""
+    what = said(row.market, said_by(row)) if said else ""
     cells = words(link(OutboxCommand, row.pk, row), *([f": {what}"] if what else []))
     return Cause(cells, _sender(row), f"{when(row.created_at)} UTC", row)
 
@@ -68,7 +69,7 @@ def _sender(row: OutboxCommand) -> Cell:
     user: User | None = row.created_by
     if user is None:
         return _EXCHANGE
-    if row.payload.get("account_id") == user.pk:
+    if said_by(row).get("account_id") == user.pk:
         return words("trader", user_link(user))
     return words("operator", user_link(user)) if user.is_staff else user_link(user)
 

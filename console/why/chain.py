@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model, Q, QuerySet
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from accounts.display import user_link
 from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, when, words
-from console.why.happened import sentences
+from console.why.happened import accounts_of, held_words, sentences
 from console.why.stream import Moment, ms_of, names
 from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
-from ledger.tables import entries_table
+from ledger.tables import account_cell, entries_table
 from markets.display import gain_or_loss, money, price, size
 from markets.models import Market
-from matching.messages.events import OutputEntry
+from matching.messages.events import OutputEntry, PositionChanged
 from trading.models import (
     Fill,
     FundingSettlement,
@@ -26,11 +26,31 @@ from trading.models import (
     Settlement,
 )
 
-EVENTS_SHOWN = 40
-ROWS_SHOWN = 30
+EVENTS_SHOWN = 12
+ROWS_SHOWN = 10
+LINES_SHOWN = 40
 POSTINGS_LOOKED_AT = 5_000
 
 MayView = Callable[[type[Model]], bool]
+
+
+class Subject(NamedTuple):
+    """Whose part of an entry is shown: an entry may be about every trader of a market. 0: not of
+    one user, order or trade alone."""
+
+    user_id: int = 0
+    order_id: int = 0
+    trade_id: int = 0
+
+    def is_in(self, event: Any) -> bool:
+        if self.order_id:
+            return names(event, self.order_id)
+        if self.trade_id:
+            return getattr(event, "trade_id", 0) == self.trade_id
+        return not self.user_id or self.user_id in accounts_of(event)
+
+
+EVERYBODY = Subject()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,36 +62,43 @@ class Explanation:
     moments     entries that the record was in, oldest first; the last one is what it is about
     unknown     what is not kept
     placed      the order whose placing the last moment was, where rows leave no other possibility
-    order_id    of an order, to mark its own events
     """
 
     market: Market
     sentences: Sequence[Cell]
+    subject: Subject = EVERYBODY
     rules: Sequence[tuple[str, Cell]] = ()
     moments: Sequence[Moment] = ()
     unknown: list[str] = field(default_factory=list)
     placed: Order | None = None
-    order_id: int = 0
 
 
 def events_shown(
-    market: Market, entry: OutputEntry, may_view: MayView, order_id: int = 0
+    market: Market, entry: OutputEntry, may_view: MayView, subject: Subject
 ) -> list[Cell]:
-    """In words; with those of the order alone where there are more than a page takes."""
+    """In words; with the subject's alone where there are more than a page takes."""
     events: Iterable[Any] = entry.events
-    if len(entry.events) > EVENTS_SHOWN and order_id:
-        events = (event for event in entry.events if names(event, order_id))
+    if len(entry.events) > EVENTS_SHOWN:
+        events = (event for event in entry.events if subject.is_in(event))
     shown = list(sentences(market, islice(events, EVENTS_SHOWN), may_view))
     if len(entry.events) > EVENTS_SHOWN:
-        shown.append(f"{len(entry.events):,} events in all; not all of them are shown")
+        shown.append(f"The entry has {len(entry.events):,} events; these are of what is explained.")
     return shown
 
 
+# --- rows -----------------------------------------------------------------------------------------
+
+
 def rows_table(
-    market: Market, moment: Moment, entry: OutputEntry | None, may_view: MayView
+    market: Market,
+    moment: Moment,
+    entry: OutputEntry | None,
+    lines: Sequence[Posting],
+    subject: Subject,
+    may_view: MayView,
 ) -> Table:
     """The rows the entry changed, as its postings and events name them."""
-    found = _Rows(market, moment, entry)
+    found = _Rows(market, moment, entry, lines, subject)
     cells = [row for model, make in _KINDS for row in (make(found) if may_view(model) else ())]
     return Table(
         "Rows it changed",
@@ -85,25 +112,34 @@ def rows_table(
 class _Rows:
     """Ids named by the moment's postings, and by its events where they are kept."""
 
-    def __init__(self, market: Market, moment: Moment, entry: OutputEntry | None) -> None:
-        self.market, self.moment = market, moment
-        self.in_market = Q(market=market)
-        journal = JournalEntry.objects.filter(market=market, seq=moment.seq).order_by("pk")
-        named = list(journal.values_list("pk", "order_id", "trade_id")[:TABLE_ROWS_MAX])
-        self.order_ids = {order_id for _, order_id, _ in named if order_id}
-        self.trade_ids = {trade_id for _, _, trade_id in named if trade_id}
-        postings = Posting.objects.filter(entry__in=[pk for pk, _, _ in named])
-        owners = postings.filter(account__user__isnull=False)
-        self.user_ids = set(owners.values_list("account__user", flat=True)[:TABLE_ROWS_MAX])
+    def __init__(
+        self,
+        market: Market,
+        moment: Moment,
+        entry: OutputEntry | None,
+        lines: Sequence[Posting],
+        subject: Subject,
+    ) -> None:
+        self.market, self.moment, self.user_id = market, moment, subject.user_id
+        order_ids = {line.entry.order_id for line in lines}
+        trade_ids = {line.entry.trade_id for line in lines}
+        self.moved = {
+            line.account.user_id for line in lines if line.account.kind == AccountKind.MARGIN
+        }
         for event in entry.events if entry else ():
-            self.order_ids.add(getattr(event, "order_id", 0))
-            self.trade_ids.add(getattr(event, "trade_id", 0))
-            self.user_ids.add(getattr(event, "account_id", 0))
-        self.order_ids -= {0}
-        self.trade_ids -= {0}
+            if subject.is_in(event):
+                order_ids.add(getattr(event, "order_id", None))
+                trade_ids.add(getattr(event, "trade_id", None))
+            if isinstance(event, PositionChanged):
+                self.moved.add(event.account_id)
+        self.order_ids = {subject.order_id} if subject.order_id else order_ids - {None, 0}
+        self.trade_ids = trade_ids - {None}
 
     def of(self, model: Any, **keys: Any) -> QuerySet[Any]:
+        """Of the subject's user, where there is one."""
         rows: QuerySet[Any] = model.objects.filter(market=self.market, **keys)
+        if self.user_id:
+            rows = rows.filter(user=self.user_id)
         return rows.select_related("user").order_by("pk")[:ROWS_SHOWN]
 
 
@@ -139,19 +175,17 @@ def _fundings(found: _Rows) -> Iterable[Row]:
 
 
 def _settlements(found: _Rows) -> Iterable[Row]:
-    for row in found.of(Settlement, user__in=found.user_ids, seq=found.moment.seq):
+    for row in found.of(Settlement, seq=found.moment.seq):
         back = f"{money(row.returned_units)} returned"
         yield link(Settlement, row.pk, row), user_link(row.user), "", back
 
 
 def _positions(found: _Rows) -> Iterable[Row]:
     """A position keeps what it is now; whether this entry was the last to change it, it says."""
-    for row in found.of(Position, user__in=found.user_ids):
-        if row.seq < found.moment.seq:
-            continue  # held by somebody whose position the entry left alone
+    for row in found.of(Position, user__in=found.moved):
         is_last = row.seq == found.moment.seq
         what = "as this entry left it" if is_last else f"changed since, at sequence {row.seq}"
-        now = f"{size(row.position_lots, found.market)}, margin {money(row.margin_units)}"
+        now = f"{held_words(row.position_lots, found.market)}, margin {money(row.margin_units)}"
         yield link(Position, row.pk, "position"), user_link(row.user), what, now
 
 
@@ -165,11 +199,54 @@ _KINDS: Sequence[tuple[type[Model], Callable[[_Rows], Iterable[Row]]]] = (
 )
 
 
-def postings_of(market: Market, moment: Moment) -> Table:
-    entries = JournalEntry.objects.filter(market=market, seq=moment.seq).order_by("pk")
+# --- postings -------------------------------------------------------------------------------------
+
+
+def lines_of(market: Market, moment: Moment, subject: Subject) -> list[Posting]:
+    """The subject's own, and those on the exchange's accounts in the same journal entries."""
+    journal = JournalEntry.objects.filter(market=market, seq=moment.seq)
+    if subject.order_id:
+        journal = journal.filter(order_id=subject.order_id)
+    if subject.trade_id:
+        journal = journal.filter(trade_id=subject.trade_id)
+    lines = Posting.objects.filter(entry__in=journal)
+    if subject.user_id:
+        accounts = list(Account.objects.filter(user=subject.user_id).values_list("pk", flat=True))
+        own = set(lines.filter(account__in=accounts).values_list("entry", flat=True)[:LINES_SHOWN])
+        lines = Posting.objects.filter(entry__in=own)
+        lines = lines.filter(Q(account__in=accounts) | Q(account__user=None))
+    found = lines.select_related("entry", "account__user").order_by("pk")
+    return list(found[:LINES_SHOWN])
+
+
+def postings_table(market: Market, moment: Moment, lines: Sequence[Posting]) -> Table:
+    """By journal entry; each amount leads to its posting."""
+    by_entry: dict[JournalEntry, list[Posting]] = {}
+    for line in lines:
+        by_entry.setdefault(line.entry, []).append(line)
     query = f"market__id__exact={market.pk}&seq={moment.seq}"
-    title = f"Postings of sequence {moment.seq}"
-    return entries_table(title, entries, list_link(JournalEntry, query, "All of them"))
+    return Table(
+        f"Postings of sequence {moment.seq}",
+        JournalEntry,
+        ("entry", "kind", "postings"),
+        [
+            (link(JournalEntry, entry.pk), entry.kind.replace("_", " "), _lines_cell(lines))
+            for entry, lines in by_entry.items()
+        ],
+        empty="No money moved.",
+        note=list_link(JournalEntry, query, "All journal entries of this sequence"),
+    )
+
+
+def _lines_cell(lines: list[Posting]) -> Cell:
+    return format_html_join(
+        "",
+        '<div class="posting">{} {}</div>',
+        (
+            (link(Posting, line.pk, gain_or_loss(line.amount_units)), account_cell(line.account))
+            for line in lines
+        ),
+    )
 
 
 def hold_of(order: Order) -> Table:
@@ -219,7 +296,7 @@ def moments_table(explained: Explanation, url: str, chosen: Moment) -> Table:
 
 def _what_moved(explained: Explanation, moment: Moment) -> str:
     kinds = JournalEntry.objects.filter(market=explained.market, seq=moment.seq)
-    if explained.order_id:
-        kinds = kinds.filter(order_id=explained.order_id)
+    if explained.subject.order_id:
+        kinds = kinds.filter(order_id=explained.subject.order_id)
     found = sorted(set(kinds.values_list("kind", flat=True)[:TABLE_ROWS_MAX]))
     return ", ".join(kind.replace("_", " ") for kind in found) or "no money"

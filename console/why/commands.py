@@ -7,9 +7,9 @@ import msgspec
 
 from common.admin.base import Cell, link
 from console.why.causes import cause_of_row
-from console.why.chain import Explanation
+from console.why.chain import Explanation, Subject
 from console.why.refusals import REFUSALS
-from console.why.rules import Judged, Rule, Terms, rules_at, state_before
+from console.why.rules import Judged, Rule, Terms, rules_at, said_by, state_before
 from console.why.stream import Moment, Streams
 from ledger.models import JournalEntry
 from markets.models import Market
@@ -36,6 +36,7 @@ _REFUSING = (
 def explain_command(row: OutboxCommand, streams: Streams) -> Explanation:
     market, seq = row.market, row.applied_seq
     told: list[Cell] = [cause_of_row(row).what]
+    subject = _subject(row)
     if seq is None:
         first = "waiting: the engine has not answered yet; it is sent again until it does"
         return Explanation(market=market, sentences=[first, *told])
@@ -45,6 +46,7 @@ def explain_command(row: OutboxCommand, streams: Streams) -> Explanation:
         return Explanation(
             market=market,
             sentences=[f"applied at sequence {seq}", *told],
+            subject=subject,
             moments=[moment] if moment else [],
             unknown=["what the engine answered: Redis keeps the newest entries only"],
         )
@@ -52,17 +54,26 @@ def explain_command(row: OutboxCommand, streams: Streams) -> Explanation:
     refused = [event for event in entry.events if isinstance(event, _REFUSING)]
     if not refused:
         first = f"applied at sequence {seq}" if entry.events else _changed_nothing(seq)
-        return Explanation(market=market, sentences=[first, *told], moments=moments)
+        return Explanation(
+            market=market, sentences=[first, *told], moments=moments, subject=subject
+        )
     rule, judged = _judged(row, refused[-1], moments[0], streams)
     return Explanation(
         market=market,
         sentences=[f"rejected: {rule.sentence(judged)}", *told],
+        subject=subject,
         rules=_rules(rule, judged),
         moments=moments,
         unknown=["the numbers it was judged by: not all that went into them is kept"]
         if rule.misses_numbers(judged)
         else [],
     )
+
+
+def _subject(row: OutboxCommand) -> Subject:
+    """Of a command about a market as a whole, nobody alone."""
+    account_id = said_by(row).get("account_id", 0)
+    return Subject(account_id if isinstance(account_id, int) else 0)
 
 
 def _changed_nothing(seq: int) -> str:

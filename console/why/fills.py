@@ -4,7 +4,7 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from common.admin.base import Cell, link, words
-from console.why.chain import Explanation, margin_delta
+from console.why.chain import Explanation, Subject, margin_delta
 from console.why.endings import EXECUTIONS
 from console.why.rules import rules_at
 from console.why.stream import Moment, Streams
@@ -28,6 +28,7 @@ def explain_fill(fill: Fill, _streams: Streams) -> Explanation:
     return Explanation(
         market=fill.market,
         sentences=[*told, *_money(fill)],
+        subject=Subject(fill.user_id, trade_id=fill.trade_id),
         rules=_rules(fill, execution),
         moments=[Moment.of(fill.seq, fill.executed_at)],
         unknown=unknown,
@@ -46,7 +47,7 @@ def _trade(fill: Fill, other: Fill | None) -> list[Cell]:
         "{} of {} came and met {} of {}, which rested; the price is that of the one that rested.",
         _order(taker), user_link(taker.user), _order(maker), user_link(maker.user),
     )  # fmt: skip
-    return [did, met]
+    return [did, met, words("The other side:", link(Fill, other.pk, f"fill {other.pk}"))]
 
 
 def _order(fill: Fill) -> Cell:

@@ -28,6 +28,13 @@ from trading.models import (
 )
 
 
+def held_words(lots: int, market: Market) -> str:
+    """How much of a position, and which way."""
+    if not lots:
+        return "flat"
+    return f"{Side.LONG if lots > 0 else Side.SHORT} {size(abs(lots), market)}"
+
+
 class Context(NamedTuple):
     """Where an event happened, and what its accounts are called."""
 
@@ -44,9 +51,7 @@ class Context(NamedTuple):
         return price(ticks, self.market)
 
     def side(self, lots: int) -> str:
-        if not lots:
-            return "flat"
-        return f"{Side.LONG if lots > 0 else Side.SHORT} {self.lots(lots)}"
+        return held_words(lots, self.market)
 
 
 Say = Callable[[Context, Any], Cell]
@@ -225,14 +230,14 @@ def sentences(
 ) -> Iterator[Cell]:
     """Of the events whose records the reader may view."""
     shown = [event for event in events if may_view(HAPPENED[type(event)][0])]
-    accounts = {account_id for event in shown for account_id in _accounts_of(event)}
+    accounts = {account_id for event in shown for account_id in accounts_of(event)}
     found = User.objects.filter(pk__in=accounts).values_list("pk", "username")
     context = Context(market, dict(found))
     for event in shown:
         yield HAPPENED[type(event)][1](context, event)
 
 
-def _accounts_of(event: Any) -> Iterator[int]:
+def accounts_of(event: Any) -> Iterator[int]:
     for holder in (event, *(getattr(event, name, None) for name in ("taker", "maker", "leg"))):
         if hasattr(holder, "account_id"):
             yield holder.account_id

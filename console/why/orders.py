@@ -7,7 +7,7 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from common.admin.base import Cell, link, list_link, when, words
-from console.why.chain import Explanation, free_units_at
+from console.why.chain import Explanation, Subject, free_units_at
 from console.why.endings import ENDINGS, STATUSES
 from console.why.refusals import REFUSALS
 from console.why.rules import Judged, Rule, Terms, rules_at, state_before
@@ -54,7 +54,7 @@ def explain_order(order: Order, streams: Streams) -> Explanation:
         moments=moments,
         unknown=unknown,
         placed=order if _was_its_placing(order) else None,
-        order_id=order.pk,
+        subject=Subject(order.user_id, order_id=order.pk),
     )
 
 

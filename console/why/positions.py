@@ -3,7 +3,8 @@ settled."""
 
 from accounts.display import user_link
 from common.admin.base import Cell, link, words
-from console.why.chain import Explanation
+from console.why.chain import Explanation, Subject
+from console.why.happened import held_words
 from console.why.rules import rules_at
 from console.why.stream import Moment, Streams
 from markets.display import (
@@ -14,15 +15,9 @@ from markets.display import (
     price,
     size,
 )
-from markets.models import Market
 from matching.messages.commands import MarketConfig
 from matching.messages.tiers import TierTable
-from matching.messages.vocabulary import Side
 from trading.models import FundingPayment, Liquidation, Settlement
-
-
-def _held(lots: int, market: Market) -> str:
-    return f"{Side.LONG if lots > 0 else Side.SHORT} {size(abs(lots), market)}"
 
 
 def explain_liquidation(row: Liquidation, _streams: Streams) -> Explanation:
@@ -32,8 +27,8 @@ def explain_liquidation(row: Liquidation, _streams: Streams) -> Explanation:
     parts = f"maintenance {money(row.maintenance_units)} + fee {money(row.fee_reserve_units)}"
     why = f"needs {money(required)} = {parts}; equity was {money(row.equity_units)}"
     value = market.units_per_tick_lot * row.position_lots * row.mark_price_ticks
-    equity = f"margin {money(row.margin_units)} + value {money(value)}"
-    cost = f"− entry cost {money(row.entry_cost_units)}"
+    terms = (_term("value", value), _term("entry cost", -row.entry_cost_units))
+    equity = f"margin {money(row.margin_units)} {' '.join(terms)}"
     rules = rules_at(market, row.seq)
     said: list[tuple[str, Cell]] = [("rule", "equity < maintenance margin + liquidation fee")]
     if rules.config is not None:
@@ -42,14 +37,20 @@ def explain_liquidation(row: Liquidation, _streams: Streams) -> Explanation:
         market=market,
         sentences=[
             f"liquidated: {why}, at the mark price {at}",
-            words(user_link(row.user), "held", f"{_held(row.position_lots, market)}."),
-            f"Equity = {equity} {cost} = {money(row.equity_units)}.",
+            words(user_link(row.user), "held", f"{held_words(row.position_lots, market)}."),
+            f"Equity = {equity} = {money(row.equity_units)}.",
             _what_was_done(row),
             words("Each step, with its fills:", link(Liquidation, row.pk, row)),
         ],
         rules=[*said, ("market’s rules", rules.said)],
+        subject=Subject(row.user_id),
         moments=[Moment.of(row.seq, row.liquidated_at)],
     )
+
+
+def _term(name: str, amount_units: int) -> str:
+    """With its sign in front of its name: of a short the value counts against it."""
+    return f"{'+' if amount_units >= 0 else '−'} {name} {money(abs(amount_units))}"
 
 
 def _tier(config: MarketConfig, notional_units: int) -> list[tuple[str, Cell]]:
@@ -83,7 +84,9 @@ def explain_payment(row: FundingPayment, _streams: Streams) -> Explanation:
     side = "longs pay shorts" if settled.per_lot_units > 0 else "shorts pay longs"
     sentences: list[Cell] = [
         f"{verb} {money(abs(row.amount_units))} = {per_lot}",
-        words(user_link(row.user), "held", _held(row.position_lots, market), f"{at}: {value}."),
+        words(
+            user_link(row.user), "held", held_words(row.position_lots, market), f"{at}: {value}."
+        ),
         f"The rate was {rate} of that; {side}. Per lot it is rounded down, and what rounding left "
         "is carried to the next settlement.",
     ]
@@ -97,6 +100,7 @@ def explain_payment(row: FundingPayment, _streams: Streams) -> Explanation:
         market=market,
         sentences=sentences,
         rules=[*_funding_rules(rules.config), ("market’s rules", rules.said)],
+        subject=Subject(row.user_id),
         moments=[Moment.of(settled.seq, settled.settled_at)],
         unknown=["the samples of the premium that made the rate: they are summed up and then gone"],
     )
@@ -116,7 +120,7 @@ def explain_settlement(row: Settlement, _streams: Streams) -> Explanation:
     market = row.market
     at = price(row.price_ticks, market)
     sentences: list[Cell] = [
-        f"settled: {_held(row.position_lots, market)} closed at {at}, for good",
+        f"settled: {held_words(row.position_lots, market)} closed at {at}, for good",
         words(
             user_link(row.user),
             "realised",
@@ -137,5 +141,6 @@ def explain_settlement(row: Settlement, _streams: Streams) -> Explanation:
         market=market,
         sentences=sentences,
         rules=[("rule", "an operator settles a market at one price"), ("settlement price", at)],
+        subject=Subject(row.user_id),
         moments=[Moment.of(row.seq, row.settled_at)],
     )

@@ -50,8 +50,13 @@ def state_before(market: Market, seq: int | None) -> str:
     command = None if seq is None else _newest_before(market, "SetMarketState", seq)
     if command is None:
         return "which state that was is not kept"
-    state = command.payload.get("state")
+    state = said_by(command).get("state")
     return f"an operator had set {state}; halts by the engine and a stale index are not kept"
+
+
+def said_by(command: OutboxCommand) -> dict[str, Any]:
+    """What its row says; nothing where nobody of ours wrote it."""
+    return command.payload if isinstance(command.payload, dict) else {}
 
 
 def _newest_before(market: Market, kind: str, seq: int) -> OutboxCommand | None:

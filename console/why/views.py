@@ -16,8 +16,9 @@ from console.why.chain import (
     Explanation,
     events_shown,
     hold_of,
+    lines_of,
     moments_table,
-    postings_of,
+    postings_table,
     rows_table,
 )
 from console.why.commands import explain_command
@@ -119,10 +120,11 @@ def _chain(
         explained.unknown.append(
             f"the events of sequence {moment.seq}: Redis keeps the newest entries only"
         )
-    tables.append(rows_table(market, moment, entry, may_view))
+    lines = lines_of(market, moment, explained.subject)
+    tables.append(rows_table(market, moment, entry, lines, explained.subject, may_view))
     if may_view(JournalEntry):
-        tables.append(postings_of(market, moment))
-    events = events_shown(market, entry, may_view, explained.order_id) if entry else []
+        tables.append(postings_table(market, moment, lines))
+    events = events_shown(market, entry, may_view, explained.subject) if entry else []
     is_one_of_many = len(explained.moments) > 1
     return {
         "cause": cause,

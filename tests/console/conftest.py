@@ -1,9 +1,10 @@
 import pytest
 
 from tests.admin.conftest import client_of, market, operator
+from tests.admin.conftest import world as everything
 from tests.ledger.conftest import session, world
 
-__all__ = ["client_of", "market", "operator", "session", "world"]
+__all__ = ["client_of", "everything", "market", "operator", "session", "world"]
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def test_a_trade_and_its_chain(exchange: Exchange) -> None:
     text = told(bought)
     assert f"the events of sequence {bought.seq}: Redis keeps the newest entries only" in text
     assert f"PlaceOrder: Order {taking} By trader bob" in text
-    assert f"fill {sold.pk} alice" in text
+    assert f"The other side: fill {sold.pk}" in text
     assert f"Postings of sequence {bought.seq}" in text
 
 
