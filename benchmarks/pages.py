@@ -11,17 +11,20 @@ from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.db.models import Model
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
+from console.why.views import KINDS
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
 from trading.models import CANDLE_INTERVALS_MS, Order, Position
 
 SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
+WHY = {asked.model: kind for kind, asked in KINDS.items()}
 LIST_LINK = re.compile(r'href="(/admin/\w+/\w+/\?[^"]+)"')
 
 
@@ -94,6 +97,8 @@ def _records(visitor: Visitor, model: type[Model]) -> Iterator[Page]:
     for key in sorted(keys, key=str):
         record = Page("admin record", url_of(model, key))
         yield record
+        if kind := WHY.get(model):
+            yield Page("admin why", reverse("admin:why", args=[kind, key]))
         for address in LIST_LINK.findall(visitor.get(record).content.decode()):
             yield Page("admin link", unescape(address))
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.html import format_html
+
 from accounts.display import user_link
 from accounts.models import User
 from common.admin.base import Cell, link, when, words
@@ -61,8 +63,13 @@ def cause_of(
 def cause_of_row(row: OutboxCommand) -> Cause:
     said = COMMANDS.get(row.command_type)
     what = said(row.market, said_by(row)) if said else ""
-    cells = words(link(OutboxCommand, row.pk, row), *([f": {what}"] if what else []))
-    return Cause(cells, _sender(row), f"{when(row.created_at)} UTC", row)
+    named = link(OutboxCommand, row.pk, row)
+    return Cause(
+        format_html("{}: {}", named, what) if what else named,
+        _sender(row),
+        f"{when(row.created_at)} UTC",
+        row,
+    )
 
 
 def _sender(row: OutboxCommand) -> Cell:

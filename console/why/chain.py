@@ -80,10 +80,7 @@ def events_shown(
     events: Iterable[Any] = entry.events
     if len(entry.events) > EVENTS_SHOWN:
         events = (event for event in entry.events if subject.is_in(event))
-    shown = list(sentences(market, islice(events, EVENTS_SHOWN), may_view))
-    if len(entry.events) > EVENTS_SHOWN:
-        shown.append(f"The entry has {len(entry.events):,} events; these are of what is explained.")
-    return shown
+    return list(sentences(market, islice(events, EVENTS_SHOWN), may_view))
 
 
 # --- rows -----------------------------------------------------------------------------------------

@@ -21,17 +21,14 @@ _ROUNDED_UNITS = 1
 def explain_fill(fill: Fill, _streams: Streams) -> Explanation:
     other = counterparts([fill]).get(other_key(fill))
     execution = ExecutionType(fill.execution)
-    if execution is ExecutionType.TRADE:
-        told, unknown = _trade(fill, other), _unknown_of_trade(fill)
-    else:
-        told, unknown = _forced(fill, other, execution), []
+    is_trade = execution is ExecutionType.TRADE
+    told = _trade(fill, other) if is_trade else _forced(fill, other, execution)
     return Explanation(
         market=fill.market,
         sentences=[*told, *_money(fill)],
         subject=Subject(fill.user_id, trade_id=fill.trade_id),
         rules=_rules(fill, execution),
         moments=[Moment.of(fill.seq, fill.executed_at)],
-        unknown=unknown,
         placed=_placed(fill, other),
     )
 
@@ -54,12 +51,6 @@ def _order(fill: Fill) -> Cell:
     if fill.order_id is None:
         return "a forced closing"
     return link(Order, fill.order_id, f"order {fill.order_id}")
-
-
-def _unknown_of_trade(fill: Fill) -> list[str]:
-    if fill.realized_pnl_units:
-        return []
-    return ["whether it opened or closed: nothing was realised, which both may come to"]
 
 
 def _forced(fill: Fill, other: Fill | None, execution: ExecutionType) -> list[Cell]:

@@ -124,7 +124,7 @@ def _rules(rule: Rule, judged: Judged) -> list[tuple[str, Cell]]:
         market = judged.market
         steps = f"tick {price(1, market)}, lot {size(1, market)}; they never change"
         found.append(("price and size", steps))
-    if judged.mark_ticks:
+    if judged.mark_ticks and rule.breach:
         found.append(("mark price then", price(judged.mark_ticks, market=judged.market)))
     return found
 

@@ -34,6 +34,11 @@ class Moment:
     def time(self) -> datetime:
         return datetime.fromtimestamp(self.time_ms / 1_000, UTC)
 
+    @property
+    def time_words(self) -> str:
+        """To the millisecond, as the engine counts."""
+        return f"{self.time:%Y-%m-%d %H:%M:%S}.{self.time_ms % 1_000:03} UTC"
+
     @classmethod
     def of(cls, seq: int, time: datetime) -> "Moment":
         return cls(seq, ms_of(time))

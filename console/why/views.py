@@ -106,7 +106,8 @@ def _chain(
 ) -> dict[str, Any]:
     """Of the moment asked for with ``?seq=``, else of the last one."""
     moment = _chosen(request.GET.get("seq", ""), explained)
-    tables = [hold_of(row)] if isinstance(row, Order) and may_view(JournalEntry) else []
+    held = hold_of(row) if isinstance(row, Order) and may_view(JournalEntry) else None
+    tables = [held] if held and held.rows else []
     if moment is None:
         cause = cause_of_row(row) if isinstance(row, OutboxCommand) else None
         return {"cause": cause, "moment": None, "tables": tables}
@@ -130,6 +131,7 @@ def _chain(
         "cause": cause,
         "moment": moment,
         "is_kept": entry is not None,
+        "left_out": len(entry.events) - len(events) if entry else 0,
         "events": events,
         "moments": moments_table(explained, url, moment) if is_one_of_many else None,
         "tables": tables,
