@@ -203,7 +203,7 @@ class BaseAdmin(SaysChanges):
         except ValidationError as error:
             raise SuspiciousOperation("no key of a row") from error
         # Django's deletion logs first and deletes then; actions of ours have a transaction per row.
-        deletes = request.POST.get("action") == "delete_selected"
+        deletes = "delete_selected" in request.POST.getlist("action")
         with transaction.atomic() if deletes else nullcontext():
             return super().response_action(request, queryset, *args, **kwargs)
 

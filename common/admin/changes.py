@@ -87,8 +87,13 @@ class SaysChanges(AnyModelAdmin):
         return entry
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        entries = super().log_deletions(request, queryset)
-        for obj in queryset:
+        """Locks what is about to be deleted before it tells of it, as whoever changes a row does:
+        the audit's head is held from then on, and who holds it must not wait for a row. What others
+        deleted meanwhile is theirs to tell of."""
+        keys = [obj.pk for obj in queryset]
+        rows = self.model._default_manager.select_for_update().filter(pk__in=keys).order_by("pk")
+        entries = super().log_deletions(request, list(rows))
+        for obj in rows:
             _tell(request, Verb.DELETED, obj, "")
         return entries
 
