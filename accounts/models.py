@@ -98,7 +98,8 @@ class Freeze(models.Model):
     """A trader kept from signing in and trading until it is lifted, by an operator or by its end.
 
     was_active   what lifting gives back: whoever was suspended before stays so
-    reductions   by market: what became of the order that was to close the position
+    reduces      positions are to be closed, too
+    reductions   by market: the newest order that was to close the position, or why there is none
     """
 
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="freezes")
@@ -107,6 +108,7 @@ class Freeze(models.Model):
     frozen_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     frozen_at = models.DateTimeField(db_default=Now())
     until = models.DateTimeField(null=True)
+    reduces = models.BooleanField(default=False)
     reductions = models.JSONField(default=dict)
     lifted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     lifted_at = models.DateTimeField(null=True)

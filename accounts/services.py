@@ -1,6 +1,6 @@
 """Everything that changes who may do what: sign-up, sign-in, passwords, suspension."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.hashers import (
     UNUSABLE_PASSWORD_PREFIX,
@@ -16,7 +16,10 @@ from accounts.access.refusals import account_suspended, refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
 from accounts.models import EndReason, Freeze, User
 from accounts.passwords import LENGTH_MAX
+from accounts.staff.sessions import end_staff_sessions
 from common.errors import DomainError, ErrorCode, invalid
+
+FREEZE_MAX = timedelta(days=366)
 
 
 def sign_up(username: str, password: str, origin: Origin) -> Tokens:
@@ -86,10 +89,9 @@ def change_password(user_id: int, password: str, new_password: str, origin: Orig
 
 @transaction.atomic
 def suspend_user(user: User) -> None:
-    """Refuse the user everywhere, within `POSTGRES_REFRESH_S`, and end all sessions. Open orders
-    stay."""
-    user.is_active = False
-    user.save(update_fields=["is_active"])
+    """Refuse the user everywhere, within `HEARD_EVERYWHERE_S`, and end all sessions, those of an
+    operator, too. Open orders stay."""
+    _set_active(user, False)
     end_sessions_of(user.pk, EndReason.SUSPENDED)
     transaction.on_commit(refusals.look_again)
 
@@ -101,42 +103,74 @@ def resume_user(user: User) -> None:
     if Freeze.objects.filter(user=user, lifted_at=None).exists():
         message = f"{user} is frozen: lift that on the page of the freeze."
         raise DomainError(ErrorCode.ACCOUNT_FROZEN, message)
-    user.is_active = True
+    _set_active(user, True)
+
+
+def _set_active(user: User, is_active: bool) -> None:
+    """Ends sessions of an operator either way: who was just signing in when they were suspended
+    may have one since."""
+    end_staff_sessions(user.pk)
+    user.is_active = is_active
     user.save(update_fields=["is_active"])
 
 
 @transaction.atomic
-def freeze_user(user_id: int, reason: str, until: datetime | None, by: User) -> Freeze:
+def freeze_user(
+    user_id: int, reason: str, until: datetime | None, by: User, *, reduces: bool = False
+) -> Freeze:
     """As `suspend_user`, with a reason, an end, and a way back to what was. Raises DomainError for
-    operators, oneself and the frozen."""
+    oneself, superusers, operators unless a superuser asks, and the frozen."""
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     if not reason.strip():
         raise invalid("reason", "Say why: it stays with the freeze.")
-    if until is not None and until <= datetime.now(UTC):
-        raise invalid("until", "The end must be ahead.")
-    if user.is_staff or user.is_superuser or user.pk == by.pk:
-        raise DomainError(ErrorCode.FORBIDDEN, "Operators can't be frozen; suspend them.")
+    _check_end(until)
+    _check_within_reach(user, by)
+    if user.is_superuser:
+        message = f"{user} is a superuser and can't be frozen; take those powers away first."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
     if Freeze.objects.filter(user=user, lifted_at=None).exists():
         raise DomainError(ErrorCode.ACCOUNT_FROZEN, f"{user} is frozen already.")
     freeze = Freeze.objects.create(
-        user=user, reason=reason.strip(), was_active=user.is_active, frozen_by=by, until=until
+        user=user,
+        reason=reason.strip(),
+        was_active=user.is_active,
+        frozen_by=by,
+        until=until,
+        reduces=reduces,
     )
     suspend_user(user)
     return freeze
 
 
+def _check_end(until: datetime | None) -> None:
+    now = datetime.now(UTC)
+    if until is not None and not now < until <= now + FREEZE_MAX:
+        message = f"The end must be ahead, by at most {FREEZE_MAX.days} days; leave it empty for a"
+        raise invalid("until", f"{message} freeze that lasts until it is lifted.")
+
+
+def _check_within_reach(user: User, by: User) -> None:
+    if user.pk == by.pk:
+        message = "Your own account can't be frozen by you, nor its freeze lifted."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
+    if (user.is_staff or user.is_superuser) and not by.is_superuser:
+        message = f"{user} is an operator and can't be frozen, nor that lifted, but by a superuser."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
+
+
 @transaction.atomic
 def lift_freeze(freeze_id: int, by: User | None) -> Freeze:
     """The user is active again if they were; nothing else comes back. ``by`` None: its end came.
-    Raises DomainError for one that was lifted."""
+    Raises DomainError for one that was lifted, and for operators as `freeze_user`."""
     freeze = Freeze.objects.select_for_update(of=("self",)).get(pk=freeze_id)
     if freeze.lifted_at is not None:
         raise DomainError(ErrorCode.INVALID_TRANSITION, "This freeze was lifted already.")
+    user = User.objects.select_for_update(no_key=True).get(pk=freeze.user_id)
+    if by is not None:
+        _check_within_reach(user, by)
     freeze.lifted_at, freeze.lifted_by = datetime.now(UTC), by
     freeze.save(update_fields=["lifted_at", "lifted_by"])
-    user = User.objects.select_for_update(no_key=True).get(pk=freeze.user_id)
-    user.is_active = freeze.was_active
-    user.save(update_fields=["is_active"])
+    _set_active(user, freeze.was_active)
     return freeze
 
 

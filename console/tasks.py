@@ -5,6 +5,7 @@ from celery import shared_task
 
 from console.audit.chain import current_head
 from console.freeze import services as freezes
+from console.guards import outlast
 from console.stop import services as stops
 
 log = structlog.get_logger(__name__)
@@ -21,12 +22,12 @@ def log_audit_head() -> None:
 def look_after_stops() -> None:
     """Cancels what was on its way past a stop, and resumes what is due; a run that was missed is
     made up for by the next."""
-    stops.sweep_stops()
-    stops.resume_due()
+    outlast("stops_not_swept", stops.sweep_stops)
+    outlast("markets_not_resumed", stops.resume_due)
 
 
 @shared_task
 def look_after_freezes() -> None:
     """Lifts what has come to its end, and cancels orders that were on their way past a freeze."""
-    freezes.lift_due()
-    freezes.sweep_all()
+    outlast("freezes_not_lifted", freezes.lift_due)
+    outlast("freezes_not_swept", freezes.sweep_all)

@@ -30,6 +30,9 @@ from common.redis_client import request_redis_client
 
 POSTGRES_REFRESH_S = 15.0
 REDIS_REFRESH_S = 1.0
+# From a suspension on, until no process takes anything of the suspended any more: the last of them
+# has read of it, and what it had let in before has been answered.
+HEARD_EVERYWHERE_S = POSTGRES_REFRESH_S + 5.0
 ENDED_SESSIONS_MAX = 50_000
 ENDED_SESSIONS_KEY = (
     "accounts:sessions:ended"  # session id → Unix ms from which it needs no refusal

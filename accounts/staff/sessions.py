@@ -8,6 +8,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 
 
@@ -36,3 +37,21 @@ def kept_key(session_key: str | None) -> str | None:
     if not session_key:
         return None
     return hashlib.sha256(session_key.encode()).hexdigest()[:40]
+
+
+def staff_sessions_of(user_id: int) -> list[str]:
+    """Those an operator has open, as the table has them; whose they are is within each. There are
+    few: operators', for a shift."""
+    store = SessionStore()
+    running = store.model.objects.filter(expire_date__gt=datetime.now(UTC))
+    return [
+        row.session_key
+        for row in running
+        if store.decode(row.session_data).get(SESSION_KEY) == str(user_id)
+    ]
+
+
+def end_staff_sessions(user_id: int) -> None:
+    keys = staff_sessions_of(user_id)
+    if keys:
+        SessionStore().model.objects.filter(session_key__in=keys).delete()

@@ -3,25 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.models import Freeze, User
+from accounts.access.sessions import end_sessions_of
+from accounts.models import EndReason, Freeze, Session, User
 from accounts.staff.operators import operator_of
 from common.admin.acts import Act, tell
 from common.admin.base import when
-from common.errors import DomainError
-from matching.messages.vocabulary import OrderType, Side
+from console.freeze.reductions import reduce_positions
+from console.freeze.selectors import waiting_cancels
+from console.guards import each_alone
 from trading import selectors
 from trading import services as trading
-from trading.models import OutboxCommand, Position
-from trading.orders.request import NewOrder
-
-log = structlog.get_logger(__name__)
+from trading.models import LIVE_STATUSES, Order, Position
 
 
 @dataclass(frozen=True)
@@ -35,34 +33,14 @@ class Asked:
 def freeze(request: HttpRequest, user_id: int, asked: Asked) -> Freeze:
     """Raises DomainError; nothing is done then."""
     by = operator_of(request)
-    made = accounts.freeze_user(user_id, asked.reason, asked.until, by)
+    made = accounts.freeze_user(user_id, asked.reason, asked.until, by, reduces=asked.reduces)
     command_ids = _cancel(made, by)
     if asked.reduces:
-        positions = selectors.positions_of_user(user_id)
-        made.reductions = {one.market_id: _reduce(one) for one in positions}
-        made.save(update_fields=["reductions"])
+        reduce_positions(made)
     words = f"frozen until {when(made.until)}, orders cancelled in {len(command_ids)} markets"
     words += ", positions to be reduced" if asked.reduces else ""
     tell(Act(verb="freeze", request=request, obj=made.user, words=words, reason=made.reason))
     return made
-
-
-def _reduce(position: Position) -> str:
-    """What became of it, in words: an order, or why there is none."""
-    side = Side.SHORT if position.position_lots > 0 else Side.LONG
-    new = NewOrder(
-        market_id=position.market_id,
-        side=side,
-        order_type=OrderType.MARKET,
-        reduce_only=True,
-        close_position=False,
-        qty=position.market.lot_size * abs(position.position_lots),
-    )
-    try:
-        with transaction.atomic():
-            return f"order {trading.place_order(position.user_id, new).order_id}"
-    except DomainError as error:
-        return error.message
 
 
 @transaction.atomic
@@ -77,28 +55,35 @@ def _lifted(freeze: Freeze) -> str:
 
 
 def lift_due() -> None:
-    due = Freeze.objects.filter(lifted_at=None, until__lte=timezone.now())
-    for freeze_id in due.values_list("pk", flat=True):
-        try:
-            with transaction.atomic():
-                lifted = accounts.lift_freeze(freeze_id, None)
-                words = f"at its end: {_lifted(lifted)}"
-                tell(Act(verb="lift", operator=lifted.frozen_by, obj=lifted.user, words=words))
-        except DomainError as error:
-            log.info("freeze_not_lifted", freeze=freeze_id, why=error.message)
-
-
-def sweep_all() -> None:
-    for one in Freeze.objects.filter(lifted_at=None).select_related("user"):
-        sweep(one)
+    due = _open().filter(until__lte=timezone.now())
+    each_alone("freeze_not_lifted", due.values_list("pk", flat=True), _lift_due)
 
 
 @transaction.atomic
-def sweep(freeze: Freeze) -> None:
-    """Once more where something is live and no cancel is on its way."""
-    locked = Freeze.objects.select_for_update(skip_locked=True).filter(pk=freeze.pk, lifted_at=None)
-    if locked.exists():
-        _cancel(freeze, freeze.frozen_by)
+def _lift_due(freeze_id: int) -> None:
+    if not _open().select_for_update(skip_locked=True).filter(pk=freeze_id).exists():
+        return
+    lifted = accounts.lift_freeze(freeze_id, None)
+    words = f"at its end: {_lifted(lifted)}"
+    tell(Act(verb="lift", operator=lifted.frozen_by, obj=lifted.user, words=words))
+
+
+def sweep_all() -> None:
+    each_alone("freeze_not_swept", _to_sweep().values_list("pk", flat=True), sweep)
+
+
+@transaction.atomic
+def sweep(freeze_id: int) -> None:
+    """Whatever is left: sessions end, live orders are cancelled where no cancel is on its way, and
+    positions that were to be reduced are, once no order can change them."""
+    rows = _to_sweep().select_for_update(skip_locked=True, of=("self",))
+    freeze = rows.select_related("frozen_by").filter(pk=freeze_id).first()
+    if freeze is None:
+        return
+    end_sessions_of(freeze.user_id, EndReason.SUSPENDED)
+    _cancel(freeze, freeze.frozen_by)
+    if freeze.reduces:
+        reduce_positions(freeze)
 
 
 def _cancel(freeze: Freeze, by: User) -> list[int]:
@@ -108,11 +93,16 @@ def _cancel(freeze: Freeze, by: User) -> list[int]:
     return trading.cancel_trader_as_operator(freeze.user_id, markets, by)
 
 
-def waiting_cancels(user_id: int) -> QuerySet[OutboxCommand]:
-    """Of everything of the trader, protective orders too, and not answered yet."""
-    return OutboxCommand.objects.filter(
-        applied_seq__isnull=True,
-        command_type="CancelAllOrders",
-        payload__account_id=user_id,
-        payload__protective=True,
+def _open() -> QuerySet[Freeze]:
+    return Freeze.objects.filter(lifted_at=None)
+
+
+def _to_sweep() -> QuerySet[Freeze]:
+    """Of the open ones those of which anything may be left."""
+    orders = Order.objects.filter(user=OuterRef("user"), status__in=LIVE_STATUSES)
+    sessions = Session.objects.filter(
+        user=OuterRef("user"), ended_at=None, expires_at__gt=timezone.now()
     )
+    positions = Position.objects.filter(user=OuterRef("user")).exclude(position_lots=0)
+    to_reduce = Q(reduces=True) & Exists(positions)
+    return _open().filter(Exists(orders) | Exists(sessions) | to_reduce)

@@ -8,18 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from accounts.access.sessions import open_sessions
 from accounts.models import Freeze, User
 from common.admin.widgets import dress
 from common.errors import DomainError
-from console.freeze import services
-from markets.display import size
-from trading import selectors
-from trading.models import LIVE_STATUSES, Order
+from console.freeze import selectors, services
+from console.guards import each_alone
 
 PERMISSION = "accounts.freeze_user"
 REFRESH_S = 1
-LIVE_SHOWN_MAX = 100
 
 
 class FreezeForm(forms.Form):
@@ -59,7 +55,8 @@ def freeze_view(site: Any, request: HttpRequest, user_id: int) -> HttpResponse:
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
     if newest is not None and is_frozen:
-        services.sweep(newest)
+        each_alone("freeze_not_swept", [newest.pk], services.sweep)
+        newest.refresh_from_db()
     context = {
         **site.each_context(request),
         "title": f"Freeze {user}",
@@ -68,7 +65,8 @@ def freeze_view(site: Any, request: HttpRequest, user_id: int) -> HttpResponse:
         "is_frozen": is_frozen,
         "form": form,
         "refresh_s": REFRESH_S,
-        **_left(user),
+        "left": selectors.left_of(user, newest if is_frozen else None),
+        "reductions": selectors.reductions_of(newest),
     }
     part = request.GET.get("part") == "body"
     template = "console/freeze/body.html" if part else "console/freeze/page.html"
@@ -83,16 +81,3 @@ def _do(request: HttpRequest, user: User, frozen: Freeze | None, said: dict[str,
         return
     asked = services.Asked(said["reason"], said["until"], said["reduces"])
     services.freeze(request, user.pk, asked)
-
-
-def _left(user: User) -> dict[str, Any]:
-    live = Order.objects.filter(user=user, status__in=LIVE_STATUSES)
-    waiting = dict(services.waiting_cancels(user.pk).values_list("market_id", "pk"))
-    orders = list(live.order_by("-pk")[:LIVE_SHOWN_MAX])
-    positions = selectors.positions_of_user(user.pk).select_related("market")
-    return {
-        "live": live.count(),
-        "orders": [(order, waiting.get(order.market_id)) for order in orders],
-        "sessions": open_sessions(user.pk).count(),
-        "positions": [(one, size(one.position_lots, one.market)) for one in positions],
-    }

@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session as StaffSession
 from django.test import Client
 
 from accounts.models import User
+from accounts.services import resume_user, suspend_user
 from accounts.tasks import forget_old_sessions
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +59,13 @@ def test_an_expired_one_opens_nothing_and_is_forgotten(operator: Client) -> None
     assert operator.get(PAGE).status_code == SENT_TO_SIGN_IN
     forget_old_sessions.apply()
     assert not StaffSession.objects.exists()
+
+
+def test_who_is_suspended_finds_none_of_theirs_when_resumed(operator: Client) -> None:
+    other = Client()
+    other.force_login(User.objects.create_superuser("other", password="correct horse battery"))
+    user = User.objects.get(username="operator")
+    suspend_user(user)
+    resume_user(user)
+    assert operator.get(PAGE).status_code == SENT_TO_SIGN_IN
+    assert other.get(PAGE).status_code == SIGNED_IN

@@ -1,0 +1,63 @@
+"""Closing what a frozen trader holds.
+
+Theory of operation. Each open position gets a reduce-only market order of its whole size, behind
+the cancels. A book too thin fills it in part, and that is left as it is: the page says so. But an
+order of the trader's own that slipped in before every process had heard of the freeze may fill
+after it and open, enlarge or turn the position. What the newest order to close it should have left
+is known, its size without what was filled; a position of another size was changed by somebody else
+and is closed again. So is one whose order was refused at the door, until one is taken.
+"""
+
+from django.db import transaction
+
+from accounts.models import Freeze
+from common.errors import DomainError
+from console.freeze.selectors import waiting_cancels
+from matching.messages.vocabulary import OrderType, Side
+from trading import selectors
+from trading import services as trading
+from trading.models import Order, Position
+from trading.orders.request import NewOrder
+
+
+def reduce_positions(freeze: Freeze) -> None:
+    """In the transaction that holds the freeze's row. A market where anything of the trader is on
+    its way waits for the next run, but for the first: nothing was asked there then."""
+    busy = set(selectors.markets_with_live_orders(freeze.user_id))
+    busy |= set(waiting_cancels(freeze.user_id).values_list("market_id", flat=True))
+    outcomes = dict(freeze.reductions)
+    positions = selectors.positions_of_user(freeze.user_id).select_related("market")
+    for position in positions.order_by("market_id"):
+        before = outcomes.get(position.market_id)
+        is_first = before is None
+        if is_first or (position.market_id not in busy and not _is_as_left(position, before)):
+            outcomes[position.market_id] = _reduce(position)
+    if outcomes != freeze.reductions:
+        freeze.reductions = outcomes
+        freeze.save(update_fields=["reductions"])
+
+
+def _is_as_left(position: Position, outcome: int | str) -> bool:
+    """Nothing but the order changed it."""
+    order = Order.objects.filter(pk=outcome).first() if isinstance(outcome, int) else None
+    if order is None:
+        return False
+    left_lots = order.size_lots - order.filled_lots
+    return position.position_lots == (left_lots if order.side == Side.SHORT else -left_lots)
+
+
+def _reduce(position: Position) -> int | str:
+    """The order's id, or why there is none."""
+    new = NewOrder(
+        market_id=position.market_id,
+        side=Side.SHORT if position.position_lots > 0 else Side.LONG,
+        order_type=OrderType.MARKET,
+        reduce_only=True,
+        close_position=False,
+        qty=position.market.lot_size * abs(position.position_lots),
+    )
+    try:
+        with transaction.atomic():
+            return trading.place_order(position.user_id, new).order_id
+    except DomainError as error:
+        return error.message

@@ -1,0 +1,37 @@
+"""Tasks that go on: one row that fails holds up no other, and the next run does what a fault of
+Redis or Postgres left undone.
+"""
+
+from collections.abc import Callable, Iterable
+
+import redis
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from trading.orders.isolation import is_everyones
+
+log = structlog.get_logger(__name__)
+
+
+def each_alone(event: str, keys: Iterable[int], work: Callable[[int], object]) -> None:
+    """``work`` for each key; what fails of one alone is logged as ``event``. Raises what would fail
+    of all: redis.RedisError, and Django's errors of a database that is away."""
+    for key in keys:
+        try:
+            work(key)
+        except redis.RedisError as error:
+            if not isinstance(error, redis.ResponseError):
+                raise
+            log.exception(event, row=key)
+        except Exception as error:
+            if is_everyones(error):
+                raise
+            log.exception(event, row=key)
+
+
+def outlast(event: str, step: Callable[[], object]) -> None:
+    """An outage of Redis or Postgres ends the step, and no more."""
+    try:
+        step()
+    except (redis.RedisError, OperationalError, InterfaceError) as error:
+        log.warning(event, why=str(error).partition("\n")[0])
