@@ -11,14 +11,16 @@ from matching.messages.vocabulary import MarketState
 class MarketStop(models.Model):
     """What an operator asked of one market from the page: a stop, or its resuming.
 
+    resumes_to     of a stop: the state to come back to; empty for a resuming
     command_id     of the outbox command
     cancel_ids     of the commands that cancel its orders
-    swept_at       when orders that had been on their way were looked for
+    swept_at       when orders that had been on their way were looked for the last time
     resume_at      planned; ``resume_ended`` says what became of it, empty while it is ahead
     """
 
     market = models.ForeignKey(Market, models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(max_length=16, choices=choices(MarketState))
+    resumes_to = models.CharField(max_length=16, choices=choices(MarketState), blank=True)
     reason = models.CharField(max_length=500)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()

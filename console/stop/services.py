@@ -1,7 +1,12 @@
-"""What changes markets' states from the page, and what is planned for them."""
+"""What changes markets' states from the page, and what is planned for them.
+
+Whatever changes a market's stops holds the market's row first. The audit is told last: its head is
+held from then on, and who holds it must not wait for a market.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,79 +18,106 @@ from accounts.staff.operators import operator_of
 from common.admin.acts import Act, tell
 from common.admin.base import when
 from common.errors import DomainError, ErrorCode, invalid
+from console.guards import each_alone
 from console.stop.models import MarketStop
+from console.stop.states import (
+    STOP_STATES,
+    newest_state_asked,
+    state_before_stop,
+    state_to_resume,
+)
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import MarketState, StateReason
 from trading import services
 from trading.models import OutboxCommand
 
-STOP_STATES = (MarketState.HALTED, MarketState.CANCEL_ONLY, MarketState.REDUCE_ONLY)
 REASON_MAX = 500
+RESUME_WITHIN = timedelta(days=30)
+# How long after a stop orders can appear that were being accepted as it was asked for: a request is
+# answered within 5 s, and what Redis missed of it is sent again within 10.
+LATE_FOR = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``state`` ACTIVE resumes: a market that was stopped here is what it was before."""
+
+    state: MarketState
+    reason: str
+    cancels_orders: bool = False
+    resume_at: datetime | None = None
+
+    @property
+    def resumes(self) -> bool:
+        return self.state is MarketState.ACTIVE
 
 
 @transaction.atomic
 def change_states(
-    request: HttpRequest,
-    markets: Sequence[Market],
-    state: MarketState,
-    reason: str,
-    *,
-    cancels_orders: bool = False,
-    resume_at: datetime | None = None,
+    request: HttpRequest, markets: Sequence[Market], asked: Asked
 ) -> list[MarketStop]:
     """All of them or none. Raises DomainError."""
-    if not reason.strip():
+    if not asked.reason.strip():
         raise invalid("reason", "Say why: it stays with what you do.")
-    if resume_at is not None and resume_at <= timezone.now():
-        raise invalid("resume_at", "The time to resume at must be ahead.")
-    if not markets:
+    now = timezone.now()
+    if asked.resume_at is not None and not now < asked.resume_at <= now + RESUME_WITHIN:
+        message = f"The time to resume at must be ahead, by at most {RESUME_WITHIN.days} days."
+        raise invalid("resume_at", message)
+    locked = _lock(*(market.pk for market in markets))
+    if not locked:
         raise DomainError(ErrorCode.MARKET_NOT_FOUND, "There is no market that this applies to.")
-    made = []
-    for market in sorted(markets, key=lambda one: one.pk):
-        stop = _change(operator_of(request), market, state, reason.strip(), cancels_orders)
-        stop.resume_at = resume_at
-        stop.save()
-        made.append(stop)
-        words = f"asked for {state}" + (", all orders cancelled" if cancels_orders else "")
-        words += f", to resume at {when(resume_at)} UTC" if resume_at else ""
-        verb = "resume" if state is MarketState.ACTIVE else "stop"
+    made = [_change(operator_of(request), market, asked) for market in locked]
+    for stop in made:
         tell(
             Act(
-                verb=verb,
+                verb="resume" if asked.resumes else "stop",
                 request=request,
-                obj=market,
-                words=words,
-                reason=reason.strip(),
+                obj=stop.market,
+                words=_words(stop),
+                reason=stop.reason,
                 command_id=stop.command_id,
             )
         )
     return made
 
 
-def _change(
-    by: User, market: Market, state: MarketState, reason: str, cancels_orders: bool
-) -> MarketStop:
-    Market.objects.select_for_update().get(pk=market.pk)
+def _words(stop: MarketStop) -> str:
+    words = f"asked for {stop.state}" + (", all orders cancelled" if stop.cancels_orders else "")
+    resumes = f", to resume as {stop.resumes_to} at {when(stop.resume_at)} UTC"
+    return words + (resumes if stop.resume_at else "")
+
+
+def _change(by: User, market: Market, asked: Asked) -> MarketStop:
     if MarketStatus.objects.get(pk=market.pk).state == MarketState.PRE_OPEN:
         message = f"{market.pk} has never been opened: there is nothing to stop or to resume."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
+    state = state_to_resume(market) if asked.resumes else asked.state
+    resumes_to = "" if asked.resumes else state_before_stop(market)
     _ahead().filter(market=market).update(resume_ended=f"superseded: {by} asked for {state}")
+    if asked.resumes:
+        _sweep_before_it_opens(market)
+    elif asked.cancels_orders:  # what the stop before this one was to look for, this one does
+        _unswept().filter(market=market).update(swept_at=timezone.now())
     return MarketStop.objects.create(
         market=market,
         state=state,
-        reason=reason,
+        resumes_to=resumes_to,
+        reason=asked.reason.strip(),
         asked_by=by,
         asked_at=timezone.now(),
         command_id=services.set_market_state(market, state, by),
-        cancels_orders=cancels_orders,
-        cancel_ids=services.cancel_market_as_operator(market.pk, by) if cancels_orders else [],
+        cancels_orders=asked.cancels_orders,
+        cancel_ids=services.cancel_market_as_operator(market.pk, by)
+        if asked.cancels_orders
+        else [],
+        resume_at=asked.resume_at,
     )
 
 
 @transaction.atomic
 def forget_resume(request: HttpRequest, stop_id: int) -> None:
     """Raises DomainError where nothing is planned any more."""
-    stop = _ahead().select_for_update().filter(pk=stop_id).first()
+    stop = _locked(_ahead(), stop_id)
     if stop is None:
         message = "This resume is not ahead any more."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
@@ -96,24 +128,51 @@ def forget_resume(request: HttpRequest, stop_id: int) -> None:
 
 
 def sweep_stops() -> None:
-    """Once per stop, after its engine has applied all of it."""
-    waiting = MarketStop.objects.filter(cancels_orders=True, swept_at__isnull=True)
-    for stop_id in waiting.values_list("pk", flat=True):
-        with transaction.atomic():
-            stop = waiting.select_for_update(skip_locked=True).filter(pk=stop_id).first()
-            if stop is None or unapplied([stop.command_id, *stop.cancel_ids]):
-                continue
-            stop.cancel_ids += services.cancel_market_as_operator(stop.market_id, stop.asked_by)
-            stop.swept_at = timezone.now()
-            stop.save(update_fields=["cancel_ids", "swept_at"])
+    each_alone("stop_not_swept", _unswept().values_list("pk", flat=True), _sweep_if_applied)
+
+
+@transaction.atomic
+def _sweep_if_applied(stop_id: int) -> None:
+    """As long as orders can still appear that were being accepted as the stop was asked for, and
+    once more after that. Of a market that was opened since they stay."""
+    stop = _locked(_unswept(), stop_id)
+    if stop is None or unapplied([stop.command_id, *stop.cancel_ids]):
+        return
+    is_stopped = newest_state_asked(stop.market_id) in STOP_STATES
+    if is_stopped:
+        _sweep(stop)
+    if not is_stopped or timezone.now() >= stop.asked_at + LATE_FOR:
+        stop.swept_at = timezone.now()
+    stop.save(update_fields=["cancel_ids", "swept_at"])
+
+
+def _sweep_before_it_opens(market: Market) -> None:
+    """What is late is found now, and is cancelled by the engine before the market opens."""
+    for stop in _unswept().filter(market=market).select_related("asked_by"):
+        _sweep(stop)
+        stop.swept_at = timezone.now()
+        stop.save(update_fields=["cancel_ids", "swept_at"])
+
+
+def _sweep(stop: MarketStop) -> None:
+    """A market that is reduce-only takes orders that reduce: they came after the stop."""
+    stop.cancel_ids += services.cancel_market_as_operator(
+        stop.market_id,
+        stop.asked_by,
+        opening_only=newest_state_asked(stop.market_id) is MarketState.REDUCE_ONLY,
+    )
 
 
 def resume_due() -> None:
-    for stop_id in _ahead().filter(resume_at__lte=timezone.now()).values_list("pk", flat=True):
-        with transaction.atomic():
-            stop = _ahead().select_for_update(skip_locked=True).filter(pk=stop_id).first()
-            if stop is not None and not unapplied([stop.command_id]):
-                _resume(stop)
+    due = _ahead().filter(resume_at__lte=timezone.now())
+    each_alone("market_not_resumed", due.values_list("pk", flat=True), _resume_if_applied)
+
+
+@transaction.atomic
+def _resume_if_applied(stop_id: int) -> None:
+    stop = _locked(_ahead(), stop_id)
+    if stop is not None and not unapplied([stop.command_id]):
+        _resume(stop)
 
 
 def _resume(stop: MarketStop) -> None:
@@ -127,8 +186,10 @@ def _resume(stop: MarketStop) -> None:
     if later or status.state != stop.state or status.state_reason != StateReason.OPERATOR:
         stop.resume_ended = f"superseded: the market is {status.state} for another reason since"
     else:
-        command_id = services.set_market_state(stop.market, MarketState.ACTIVE, stop.asked_by)
-        stop.resume_ended = f"resumed with command {command_id}"
+        _sweep_before_it_opens(stop.market)
+        state = MarketState(stop.resumes_to)
+        command_id = services.set_market_state(stop.market, state, stop.asked_by)
+        stop.resume_ended = f"resumed with command {command_id}, as {state}"
     stop.save(update_fields=["resume_ended"])
     tell(
         Act(
@@ -142,9 +203,28 @@ def _resume(stop: MarketStop) -> None:
     )
 
 
+def _lock(*market_ids: str) -> list[Market]:
+    """In one order. Commands of traders go on meanwhile."""
+    markets = Market.objects.select_for_update(no_key=True).filter(pk__in=market_ids)
+    return list(markets.order_by("pk"))
+
+
+def _locked(stops: QuerySet[MarketStop], stop_id: int) -> MarketStop | None:
+    """If it is still one of them once nobody else changes stops of its market."""
+    found = stops.filter(pk=stop_id).first()
+    if found is None:
+        return None
+    _lock(found.market_id)
+    return stops.select_related("asked_by", "market").filter(pk=stop_id).first()
+
+
 def unapplied(command_ids: Sequence[int]) -> int:
     return OutboxCommand.objects.filter(pk__in=command_ids, applied_seq__isnull=True).count()
 
 
 def _ahead() -> QuerySet[MarketStop]:
     return MarketStop.objects.filter(resume_at__isnull=False, resume_ended="")
+
+
+def _unswept() -> QuerySet[MarketStop]:
+    return MarketStop.objects.filter(cancels_orders=True, swept_at__isnull=True)

@@ -22,7 +22,7 @@ _WORDS = {
     MarketState.HALTED: "Pause: no orders, prices ignored; cancels work",
     MarketState.CANCEL_ONLY: "Cancel-only: no orders; positions are judged on",
     MarketState.REDUCE_ONLY: "Reduce-only: positions can be made smaller",
-    MarketState.ACTIVE: "Resume: every order again",
+    MarketState.ACTIVE: "Resume: as it was before it was stopped",
 }
 
 
@@ -88,15 +88,18 @@ def _stop(request: HttpRequest, form: StopForm, markets: list[Market]) -> bool:
         services.change_states(
             request,
             chosen,
-            MarketState(said["state"]),
-            said["reason"],
-            cancels_orders=said["cancels_orders"],
-            resume_at=said["resume_at"],
+            services.Asked(
+                MarketState(said["state"]),
+                said["reason"],
+                cancels_orders=said["cancels_orders"],
+                resume_at=said["resume_at"],
+            ),
         )
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return False
-    messages.success(request, f"Asked {len(chosen)} markets for {said['state']}.")
+    what = "to resume" if said["state"] == MarketState.ACTIVE else f"for {said['state']}"
+    messages.success(request, f"Asked {len(chosen)} markets {what}.")
     return True
 
 

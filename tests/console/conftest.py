@@ -1,10 +1,12 @@
 import pytest
 
-from tests.admin.conftest import client_of, market, operator
+from tests.admin.conftest import client_of, free_closed_port, market, operator
 from tests.admin.conftest import world as everything
 from tests.ledger.conftest import session, world
 
-__all__ = ["client_of", "everything", "market", "operator", "session", "world"]
+__all__ = [
+    "client_of", "everything", "free_closed_port", "market", "operator", "session", "world",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

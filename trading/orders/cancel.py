@@ -127,10 +127,14 @@ def set_countdown(
 
 
 @transaction.atomic
-def cancel_market_as_operator(market_id: str, by: User | None) -> list[int]:
+def cancel_market_as_operator(
+    market_id: str, by: User | None, *, opening_only: bool = False
+) -> list[int]:
     """Cancel every open and waiting order of a market, one command per trader who has any; their
-    ids."""
+    ids. ``opening_only`` leaves out traders all of whose orders only reduce."""
     live = Order.objects.filter(market_id=market_id, status__in=LIVE_STATUSES)
+    if opening_only:
+        live = live.filter(reduce_only=False)
     users = sorted(set(live.order_by().values_list("user_id", flat=True)))
     return _promise_cancels_of_all([(user_id, market_id) for user_id in users], by)
 
