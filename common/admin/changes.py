@@ -92,7 +92,7 @@ class SaysChanges(AnyModelAdmin):
         deleted meanwhile is theirs to tell of."""
         keys = [obj.pk for obj in queryset]
         rows = self.model._default_manager.select_for_update().filter(pk__in=keys).order_by("pk")
-        entries = super().log_deletions(request, list(rows))
+        entries = super().log_deletions(request, rows)
         for obj in rows:
             _tell(request, Verb.DELETED, obj, "")
         return entries

@@ -37,7 +37,7 @@ def reduce_positions(freeze: Freeze) -> None:
         freeze.save(update_fields=["reductions"])
 
 
-def _is_as_left(position: Position, outcome: int | str) -> bool:
+def _is_as_left(position: Position, outcome: int | str | None) -> bool:
     """Nothing but the order changed it."""
     order = Order.objects.filter(pk=outcome).first() if isinstance(outcome, int) else None
     if order is None:

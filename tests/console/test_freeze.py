@@ -25,6 +25,7 @@ from markets.rules import forget_markets
 from matching.messages.vocabulary import OrderStatus
 from tests.admin.factories import make_market, make_order, make_user
 from tests.admin.test_actions import act
+from trading import services as trading
 from trading.models import Order, OutboxCommand, Position
 
 ClientOf = Callable[[str], Client]
@@ -263,7 +264,7 @@ def test_one_that_fails_holds_up_no_other(
         freeze(client, trader, until=f"{until:%Y-%m-%d %H:%M}")
         make_order(trader, market)
     first = Freeze.objects.earliest("pk")
-    real_cancel, real_lift = services.trading.cancel_trader_as_operator, accounts.lift_freeze
+    real_cancel, real_lift = trading.cancel_trader_as_operator, accounts.lift_freeze
 
     def cancel(user_id: int, *args: Any) -> list[int]:
         if user_id == traders[0].pk:
@@ -275,8 +276,8 @@ def test_one_that_fails_holds_up_no_other(
             raise LookupError("a surprise")
         return real_lift(freeze_id, by)
 
-    monkeypatch.setattr(services.trading, "cancel_trader_as_operator", cancel)
-    monkeypatch.setattr(services.accounts, "lift_freeze", lift_one)
+    monkeypatch.setattr(trading, "cancel_trader_as_operator", cancel)
+    monkeypatch.setattr(accounts, "lift_freeze", lift_one)
     look_after_freezes()
     assert {user_id for _, user_id in cancels()} == {traders[1].pk, traders[2].pk}
     assert client.get(url_of(traders[0])).status_code == 200

@@ -22,6 +22,7 @@ from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
 from tests.admin.factories import make_market, make_order, make_user
 from tests.admin.test_actions import act
+from trading import services as trading
 from trading.models import Order, OutboxCommand
 
 ClientOf = Callable[[str], Client]
@@ -313,14 +314,14 @@ def test_one_that_fails_holds_up_no_other(
         plan(client, one, cancels_orders="on")
         make_order(make_user(), one)
     apply_all()
-    real_cancel = services.services.cancel_market_as_operator
+    real_cancel = trading.cancel_market_as_operator
 
     def cancel(market_id: str, *args: Any, **said: Any) -> list[int]:
         if market_id == market.pk:
             raise OperationalError("deadlock detected")
         return real_cancel(market_id, *args, **said)
 
-    monkeypatch.setattr(services.services, "cancel_market_as_operator", cancel)
+    monkeypatch.setattr(trading, "cancel_market_as_operator", cancel)
     look_after_stops()
     assert [c.market_id for c in cancels()] == [other.pk]
     end_orders()
