@@ -1,6 +1,7 @@
 """Why? Who may ask, a sentence for all the engine knows, and the chain from command to postings."""
 
 from collections.abc import Callable
+from typing import Any
 from typing import get_args
 
 import pytest
@@ -104,8 +105,9 @@ def test_unknown_and_rubbish(client_of: ClientOf, everything: Market) -> None:
 
 def test_a_payload_nobody_here_wrote(client_of: ClientOf, everything: Market) -> None:
     client = client_of("viewer")
+    payloads: list[Any] = [{}, {"account_id": "x", "order_id": None}, {"config": 5}, [], 7]
     for command_type in (*COMMANDS, "Nonsense"):
-        for payload in ({}, {"account_id": "x", "order_id": None}, {"config": 5}, [], 7):
+        for payload in payloads:
             row = OutboxCommand.objects.create(
                 market=everything, command_type=command_type, payload=payload, applied_seq=7
             )
