@@ -1,8 +1,7 @@
 """Why? Who may ask, a sentence for all the engine knows, and the chain from command to postings."""
 
 from collections.abc import Callable
-from typing import Any
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from django.contrib.auth.models import Permission
