@@ -7,7 +7,8 @@ from console.risk.lines import MarketMark, PositionLine, lines_of
 from trading.models import Position
 
 SHOWN_MAX = 50
-_LAST = (1, Fraction(0))
+_LAST = (2, Fraction(0))
+_NEVER = (1, Fraction(0))
 
 
 def first_of_markets(key: Key, marks: dict[str, MarketMark]) -> Found:
@@ -39,7 +40,7 @@ def _rank(key: Key, line: PositionLine) -> tuple[int, Fraction]:
     if figures is None:
         return _LAST
     if key is Key.DISTANCE:
-        return _LAST if line.distance is None else (0, line.distance)
+        return _NEVER if line.distance is None else (0, line.distance)
     if key is Key.LOSS:
         return 0, Fraction(figures.unrealized_pnl_units)
     if key is Key.PROFIT:

@@ -8,7 +8,6 @@ needed, and puts them in order by the exact figures.
 """
 
 import heapq
-import math
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain
@@ -74,7 +73,8 @@ SELECT held.id
          LIMIT %s)) held
 """
 Mark = tuple[MarketRules, int]  # a market, and its mark price in ticks; 0: there is none
-Found = dict[str, list[tuple[float, int]]]  # by market: keys and ids of positions, the first first
+Ranked = tuple[bool, float, int]  # whether a position has no such figure; its key; its id
+Found = dict[str, list[Ranked]]  # by market, the first first
 
 
 def first_of_each_market(key: Key, marks: list[Mark], count: int) -> Found:
@@ -87,7 +87,7 @@ def first_of_each_market(key: Key, marks: list[Mark], count: int) -> Found:
     sql = _FIRST.format(rules=_rules_sql(lines), key=order)
     found: Found = {}
     for market_id, position_id, rank in _fetched(sql, [*_columns(marks, lines), count + SPARE]):
-        ranked = (math.inf if rank is None else rank, position_id)
+        ranked = (rank is None, rank or 0.0, position_id)
         found.setdefault(market_id, []).append(ranked)
     return found
 
@@ -95,7 +95,7 @@ def first_of_each_market(key: Key, marks: list[Mark], count: int) -> Found:
 def first_ids(found: Found, count: int) -> list[int]:
     """The first of all of them, and `SPARE` more."""
     ranked = heapq.nsmallest(count + SPARE, chain.from_iterable(found.values()))
-    return [position_id for _, position_id in ranked]
+    return [position_id for *_, position_id in ranked]
 
 
 def largest_of_each_market(market_ids: list[str], count: int) -> list[int]:
@@ -107,7 +107,8 @@ def largest_of_each_market(market_ids: list[str], count: int) -> list[int]:
 def _fetched(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _rules_sql(lines: int) -> str:
@@ -138,7 +139,8 @@ def _line(rules: MarketRules, line: int) -> tuple[float | None, float | None, fl
 
 
 def _distance(lines: int) -> str:
-    """Of whole ticks, as `TierTable.liquidation_price_ticks` has them."""
+    """Of whole ticks, as `TierTable.liquidation_price_ticks` has them; infinite where that has
+    none."""
     long, short = (
         ", ".join(
             "(p.entry_cost_units::float8 - p.margin_units"
@@ -149,5 +151,6 @@ def _distance(lines: int) -> str:
     )
     return (
         f"CASE WHEN p.position_lots < 0 THEN (floor(LEAST({short})) + 1) / rule.mark - 1"
-        f" ELSE 1 - NULLIF(GREATEST(ceil(GREATEST({long})) - 1, 0), 0) / rule.mark END"
+        f" ELSE COALESCE(1 - NULLIF(GREATEST(ceil(GREATEST({long})) - 1, 0), 0) / rule.mark,"
+        " CASE WHEN rule.mark > 0 THEN 'infinity'::float8 END) END"
     )

@@ -91,7 +91,9 @@ def market_risks(marks: dict[str, MarketMark], by_distance: Found) -> list[Marke
 
 def _nearest(marks: dict[str, MarketMark], found: Found) -> dict[str, list[PositionLine]]:
     """Per market. Whose liquidation nothing tells, without a mark or a price for it, isn't near."""
-    ids = [position_id for ranked in found.values() for _, position_id in ranked[: NEAREST + SPARE]]
+    ids = [
+        position_id for ranked in found.values() for *_, position_id in ranked[: NEAREST + SPARE]
+    ]
     nearest: dict[str, list[PositionLine]] = {}
     for line in ordered(Key.DISTANCE, open_lines(ids, marks)):
         if line.distance is not None:
@@ -134,8 +136,10 @@ def _side_of(position: Position) -> Side:
 def _totals() -> Totals:
     """From the index alone, which has all open positions by market and size."""
     rows = Position.objects.exclude(position_lots=0).order_by()
-    sides = rows.values_list("market_id", Q(position_lots__gt=0)).annotate(
-        count=Count("position_lots"), lots=Sum("position_lots")
+    sides = (
+        rows.annotate(is_long=Q(position_lots__gt=0))
+        .values_list("market_id", "is_long")
+        .annotate(count=Count("position_lots"), lots=Sum("position_lots"))
     )
     return {
         (market_id, Side.LONG if is_long else Side.SHORT): (count, abs(int(lots)))

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from common.admin.base import Cell, badge
-from console.risk import cells
+from console.risk import board_tables, exposure_tables
 from console.risk.board import SHOWN_MAX, first_lines, first_of_markets
 from console.risk.exposure import exposure_of
 from console.risk.first import Key
@@ -64,9 +64,9 @@ def board_view(request: HttpRequest, site: Any) -> HttpResponse:
         "title": "Risk board",
         "figures": _figures(risks),
         "tables": [
-            cells.cover_table(risks),
-            cells.positions_table(title, lines, may_see_exposure=may_see_exposure),
-            cells.holders_table(risks),
+            board_tables.cover_table(risks),
+            board_tables.positions_table(title, lines, may_see_exposure=may_see_exposure),
+            board_tables.holders_table(risks),
         ],
         "sorts": [Choice(one.value, _query(one, market_id), one is key) for one in Key],
         "markets": [
@@ -89,8 +89,11 @@ def trader_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
     context = {
         "title": f"Exposure of {user}",
         "trader": user,
-        "figures": cells.wallet_figures(exposure),
-        "tables": [cells.exposure_table(exposure), cells.orders_worth_table(exposure)],
+        "figures": exposure_tables.wallet_figures(exposure),
+        "tables": [
+            exposure_tables.exposure_table(exposure),
+            exposure_tables.orders_worth_table(exposure),
+        ],
         "part_query": "?part=body",
     }
     return _answer(request, site, "trader", context)
