@@ -82,7 +82,7 @@ def exposure_of_trader(user: User) -> Table:
                 money(equity.held_units),
                 money(equity.margin_units),
                 gain_or_loss(equity.unrealized_pnl_units),
-                gain_or_loss(equity.equity_units),
+                money(equity.equity_units),
             )
             if equity
             else ("no wallet", "", "", "", "")

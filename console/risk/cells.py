@@ -38,6 +38,12 @@ def mark_age(mark: MarketMark) -> Cell:
     return words(text, STALE) if mark.is_stale else text
 
 
+def mark_and_age(mark: MarketMark) -> Cell:
+    if not mark.mark_ticks:
+        return NO_MARK
+    return words(price(mark.mark_ticks, mark.market), mark_age(mark))
+
+
 def distance(line: PositionLine) -> Cell:
     if not line.mark.mark_ticks:
         return NO_MARK

@@ -6,8 +6,7 @@ from console.risk.cells import (
     distance,
     leverage,
     liquidation_price,
-    mark_age,
-    mark_price,
+    mark_and_age,
     profit,
     value,
 )
@@ -15,7 +14,7 @@ from console.risk.exposure import Exposure, LiveOrders
 from console.risk.lines import PositionLine
 from ledger.models import Wallet
 from markets.conversions import units_text
-from markets.display import average_price, gain_or_loss, money
+from markets.display import average_price, gain_or_loss, money, signed_money
 from markets.models import Market
 from trading.admin.rows import position_size
 from trading.models import Order, Position
@@ -24,7 +23,6 @@ from trading.models import Order, Position
 def exposure_table(exposure: Exposure) -> Table:
     foot: tuple[Cell, ...] = (
         "Sum",
-        "",
         "",
         "",
         "",
@@ -40,8 +38,7 @@ def exposure_table(exposure: Exposure) -> Table:
             "position",
             "size",
             "entry price",
-            "mark",
-            "age of the mark",
+            "mark, and its age",
             "value",
             "unrealised PnL",
             "margin",
@@ -64,8 +61,7 @@ def _exposure_cells(line: PositionLine) -> tuple[Cell, ...]:
         link(Position, position.pk, position.market_id),
         position_size(position),
         average_price(position.entry_cost_units, position.position_lots, position.market),
-        mark_price(line.mark),
-        mark_age(line.mark),
+        mark_and_age(line.mark),
         value(line),
         profit(line),
         money(position.margin_units),
@@ -115,7 +111,7 @@ def wallet_figures(exposure: Exposure) -> list[tuple[str, Cell]]:
     equity = exposure.equity
     figures: list[tuple[str, Cell]] = [
         ("Value of all positions", money(exposure.gross_units)),
-        ("Longs less shorts", gain_or_loss(exposure.net_units)),
+        ("Longs less shorts", signed_money(exposure.net_units)),
         ("Unrealised PnL", gain_or_loss(exposure.unrealized_pnl_units)),
         ("Margin", money(exposure.margin_units)),
     ]
@@ -126,5 +122,5 @@ def wallet_figures(exposure: Exposure) -> list[tuple[str, Cell]]:
         *figures,
         ("Available", link(Wallet, user_id, money(equity.available_units))),
         ("Held for orders", link(Wallet, user_id, money(equity.held_units))),
-        ("Equity", gain_or_loss(equity.equity_units)),
+        ("Equity", money(equity.equity_units)),
     ]
