@@ -17,8 +17,8 @@ from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
-from console.why.views import KINDS
 from console.risk.first import Key
+from console.why.views import KINDS
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
 from trading.models import CANDLE_INTERVALS_MS, Order, Position

@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from common.admin.base import Cell, badge
@@ -41,8 +40,7 @@ class Choice:
     is_chosen: bool
 
 
-@require_safe
-def board_view(request: HttpRequest, site: Any) -> HttpResponse:
+def board_view(site: Any, request: HttpRequest) -> HttpResponse:
     """The whole page, or with ``?part=body`` what its script puts in place of the old."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
@@ -74,11 +72,10 @@ def board_view(request: HttpRequest, site: Any) -> HttpResponse:
         ],
         "part_query": f"{_query(key, market_id)}&part=body",
     }
-    return _answer(request, site, "board", context)
+    return _answer(site, request, "board", context)
 
 
-@require_safe
-def trader_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
+def trader_view(site: Any, request: HttpRequest, user_id: int) -> HttpResponse:
     """The same of one trader."""
     if not request.user.has_perms(NEEDED_OF_TRADER):
         raise PermissionDenied
@@ -96,7 +93,7 @@ def trader_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
         ],
         "part_query": "?part=body",
     }
-    return _answer(request, site, "trader", context)
+    return _answer(site, request, "trader", context)
 
 
 def _asked(request: HttpRequest, marks: dict[str, MarketMark]) -> tuple[Key, str | None]:
@@ -129,7 +126,7 @@ def _count(of_what_is_bad: int) -> Cell:
     return badge(str(of_what_is_bad), "bad") if of_what_is_bad else "none"
 
 
-def _answer(request: HttpRequest, site: Any, name: str, context: dict[str, Any]) -> HttpResponse:
+def _answer(site: Any, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
     part = request.GET.get("part") == "body"
     template = "console/risk/body.html" if part else f"console/risk/{name}.html"
     shown = {**site.each_context(request), **context, "refresh_s": REFRESH_S}
