@@ -134,10 +134,12 @@ SELECT CASE WHEN n < $orders / 10 - 20 THEN 'BTC-PERP' ELSE 'OLD-PERP' END, ms,
        unnest('{60000,300000,900000,3600000,14400000,86400000}'::integer[]) ms;
 INSERT INTO trading_position (user_id, market_id, position_lots, entry_cost_units, margin_units,
                               realized_pnl_units, seq, updated_at)
-SELECT user_id, market_id, CASE WHEN user_id % 3 = 0 THEN 0 ELSE 10 END,
-       CASE WHEN user_id % 3 = 0 THEN 0 ELSE 500000000 END,
-       CASE WHEN user_id % 3 = 0 THEN 0 ELSE 50000000 END, 0, max(seq), max(executed_at)
-  FROM trading_fill GROUP BY user_id, market_id;
+SELECT user_id, market_id, lots, lots * 100 * (450000 + user_id % 100000),
+       abs(lots) * 100 * (60000 + user_id % 7919 * 7), 0, seq, changed_at
+  FROM (SELECT user_id, market_id, max(seq) AS seq, max(executed_at) AS changed_at,
+               CASE user_id % 3 WHEN 0 THEN 0 WHEN 1 THEN 1 ELSE -1 END
+               * (1 + user_id % 97)::bigint AS lots
+          FROM trading_fill GROUP BY user_id, market_id) traded;
 INSERT INTO trading_positionlife (
     user_id, market_id, side, opened_seq, opened_at, closed_seq, closed_at, ending, max_lots,
     entry_lots, entry_units, exit_lots, exit_units, realized_pnl_units, fee_units,

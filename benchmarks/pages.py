@@ -1,5 +1,5 @@
-"""Every list, filter, search and record of the admin, every list that records link to, and every
-read of the API, as requests on the rows of `benchmarks.history`."""
+"""Every list, filter, search and record of the admin, every list that records link to, the risk
+board, and every read of the API, as requests on the rows of `benchmarks.history`."""
 
 import re
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
+from console.risk.first import Key
 from console.why.views import KINDS
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
@@ -25,6 +26,7 @@ from trading.models import CANDLE_INTERVALS_MS, Order, Position
 SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
 WHY = {asked.model: kind for kind, asked in KINDS.items()}
+RISK_BOARD = "admin risk board"  # reads every open position, once or twice
 LIST_LINK = re.compile(r'href="(/admin/\w+/\w+/\?[^"]+)"')
 
 
@@ -69,7 +71,17 @@ def _all_pages(visitor: Visitor) -> Iterator[Page]:
     for model in sorted(admin.site._registry, key=lambda model: model._meta.label):
         yield from _lists(visitor, model)
         yield from _records(visitor, model)
+    yield from _risk()
     yield from _calls()
+
+
+def _risk() -> Iterator[Page]:
+    """The board by each of its keys, and the exposures of those who have most and least."""
+    for key in Key:
+        for query in ("", f"&market={BUSY_MARKET}", "&part=body"):
+            yield Page(RISK_BOARD, f"/admin/risk/?sort={key}{query}")
+    for user_id in (WHALE, SMALL_TRADER, IDLE_TRADER):
+        yield Page("admin exposure", f"/admin/risk/{user_id}/")
 
 
 def _lists(visitor: Visitor, model: type[Model]) -> Iterator[Page]:

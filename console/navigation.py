@@ -50,6 +50,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Cancel countdowns", "trading.Countdown", "timer"),
     ),
     "Risk": (
+        Item("Risk board", "risk", "crisis_alert", permission="trading.view_position"),
         Item("Positions", "trading.Position", "stacked_line_chart"),
         Item("Closed positions", "trading.PositionLife", "history"),
         Item("Liquidations", "trading.Liquidation", "gavel"),

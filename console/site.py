@@ -122,6 +122,12 @@ class ExchangeAdminSite(AdminSite):
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             path("why/<str:kind>/<int:key>/", self.admin_view(require_safe(self.why)), name="why"),
+            path("risk/", self.admin_view(require_safe(self.risk)), name="risk"),
+            path(
+                "risk/<int:user_id>/",
+                self.admin_view(require_safe(self.risk_of_trader)),
+                name="risk-trader",
+            ),
             # Before each list's own, whose name still leads here.
             path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
         ]
@@ -146,6 +152,16 @@ class ExchangeAdminSite(AdminSite):
         from console.why.views import why_view  # as in `_snapshot`
 
         return why_view(self, request, kind, key)
+
+    def risk(self, request: HttpRequest) -> HttpResponse:
+        from console.risk.views import board_view  # as in `_snapshot`
+
+        return board_view(self, request)
+
+    def risk_of_trader(self, request: HttpRequest, user_id: int) -> HttpResponse:
+        from console.risk.views import trader_view  # as in `_snapshot`
+
+        return trader_view(self, request, user_id)
 
     def history(self, request: HttpRequest, app: str, name: str, key: str) -> HttpResponse:
         from console.audit.admin import history_view  # as in `_snapshot`

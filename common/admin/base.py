@@ -116,6 +116,10 @@ class Table:
         starts = [cell_start(column) for column in self.columns]
         return mark_safe("\n".join(_row(starts, cells) for cells in self.rows))  # noqa: S308
 
+    def foot_row(self) -> SafeString:
+        starts = [cell_start(column) for column in self.columns]
+        return mark_safe(_row(starts, self.foot))  # noqa: S308
+
 
 def _row(starts: Sequence[str], cells: Iterable[Cell]) -> str:
     shown = zip(starts, cells, strict=True)

@@ -9,8 +9,12 @@ from django.utils.html import format_html
 from accounts.display import user_link
 from accounts.models import Freeze, User
 from common.admin.base import Cell, Table, link, table_of, way_of, when
+from console.risk.cells import exposure_link
+from console.risk.exposure import equity_or_none
 from console.stop.models import MarketStop
 from console.why.views import KINDS
+from ledger.models import Wallet
+from markets.display import gain_or_loss, money
 from markets.models import Market
 from trading.models import OutboxCommand
 
@@ -62,6 +66,28 @@ def freezes_of_trader(user: User) -> Table:
         ],
         empty=way,
         note=way,
+    )
+
+
+@table_of(User)
+def exposure_of_trader(user: User) -> Table:
+    equity = equity_or_none(user.pk)
+    return Table(
+        "Exposure",
+        Wallet,
+        ("available", "held for orders", "margin", "unrealised PnL", "equity"),
+        [
+            (
+                money(equity.available_units),
+                money(equity.held_units),
+                money(equity.margin_units),
+                gain_or_loss(equity.unrealized_pnl_units),
+                money(equity.equity_units),
+            )
+            if equity
+            else ("no wallet", "", "", "", "")
+        ],
+        note=exposure_link(user.pk, "Exposure over all markets, with live orders"),
     )
 
 

@@ -47,7 +47,9 @@ class Position(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["market"], condition=~Q(position_lots=0), name="position_open_of_market"
+                fields=["market", "position_lots"],
+                condition=~Q(position_lots=0),
+                name="position_open_by_size",
             ),
         ]
 

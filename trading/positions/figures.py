@@ -11,10 +11,15 @@ equity              M + k·m·Q − C
 leverage            k·m·|Q| / M: at the mark, and of the margin as it is; not the leverage that
                     orders name and the trader sets, which is a bound (`leverage_chosen`)
 margin ratio        what the position must have over its equity
+distance            how far the mark has to go until it is liquidatable, as a part of the mark
+bankruptcy value    C − M of a long, M − C of a short: worth that much, its equity is nothing. No
+                    liquidation fee is in it: whoever has nothing left pays none
+                    (`matching.core.risk.liquidation`, rule 4)
 ==================  ================================================================================
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from markets.conversions import ratio_text
 from markets.rules import MarketRules
@@ -99,3 +104,21 @@ def liquidation_price_ticks(position: Position, rules: MarketRules) -> int:
     return rules.tiers.liquidation_price_ticks(
         position.position_lots, position.entry_cost_units, position.margin_units
     )
+
+
+def liquidation_distance(
+    position_lots: int, liquidation_ticks: int, mark_ticks: int
+) -> Fraction | None:
+    """From the mark to a `liquidation_price_ticks`, as a part of the mark, exactly: down for a
+    long, up for a short. Zero or less: it is liquidatable now. None without such a price, or
+    without a mark."""
+    if not liquidation_ticks or not mark_ticks:
+        return None
+    way = 1 if position_lots > 0 else -1
+    return Fraction(way * (mark_ticks - liquidation_ticks), mark_ticks)
+
+
+def bankruptcy_value_units(position: Position) -> int:
+    """Zero or less for a long that owes nothing: it always has equity."""
+    debt = position.entry_cost_units - position.margin_units
+    return debt if position.position_lots > 0 else -debt
