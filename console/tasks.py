@@ -2,12 +2,13 @@
 
 import structlog
 from celery import shared_task
-from celery.exceptions import SoftTimeLimitExceeded
 
 from console.audit.chain import current_head
 from console.freeze import services as freezes
 from console.stop import services as stops
-from console.stress import services as stress
+from console.stress.tasks import run_stress
+
+__all__ = ["log_audit_head", "look_after_freezes", "look_after_stops", "run_stress"]
 
 log = structlog.get_logger(__name__)
 
@@ -32,15 +33,3 @@ def look_after_freezes() -> None:
     """Lifts what has come to its end, and cancels orders that were on their way past a freeze."""
     freezes.lift_due()
     freezes.sweep_all()
-
-
-@shared_task(soft_time_limit=stress.TIME_LIMIT_S, time_limit=stress.TIME_LIMIT_S + 30)
-def run_stress(run_id: int) -> None:
-    """In a process of its own of the worker, with a limit on its time."""
-    try:
-        stress.run(run_id)
-    except SoftTimeLimitExceeded:
-        stress.fail_run(run_id, f"It took longer than {stress.TIME_LIMIT_S} s.")
-    except Exception as error:
-        stress.fail_run(run_id, f"{type(error).__name__}: {error}")
-        raise

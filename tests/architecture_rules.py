@@ -135,11 +135,14 @@ IMPORT_RULES = (
     ),
     ImportRule("console", ("persistence", "prices", "trading", "announcements", *_MONEY)),
     # What would happen is asked of the core itself: as pure as what it asks.
-    ImportRule(
-        "console.stress.ladder",
-        ("matching.core", "matching.messages"),
-        frozenset({"msgspec"}),
-        PURE_STDLIB,
+    *(
+        ImportRule(
+            f"console.stress.{module}",
+            ("console.stress.findings", "matching.core", "matching.messages"),
+            frozenset({"msgspec"}),
+            PURE_STDLIB,
+        )
+        for module in ("ladder", "findings")
     ),
     ImportRule("exchange_site", HOUSE),
     # A client like any other.

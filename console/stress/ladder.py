@@ -1,38 +1,38 @@
-"""One market's snapshot, step after step, through the core. No I/O and no Django.
+"""One market's snapshot, move after move, through the core. No I/O and no Django.
 
-Theory of operation. A step begins from a fresh copy, and the clock stands still at the snapshot's:
-nothing expires and no funding is paid. The index moves by the step; the mark is what the core makes
-of it, so it stays behind the index by as much as the book and the market's clamp say, and both are
-told. The same index price comes again until it causes nothing new, as it would within seconds, for
-what a liquidation left open is tried again at the next price.
+Theory of operation. The clock stands still at the snapshot's: nothing expires and no funding is
+paid. The index moves; the mark is what the core makes of it, so it stays behind the index by as
+much as the book and the market's clamp say, and both are told. The same index price comes again
+until it causes nothing new, as it would within seconds, for what a liquidation left open is tried
+again at the next price.
+
+- A *ladder*: each move begins from a fresh copy.
+- A *path*: each begins where the one before ended.
+- A price that is *away*: nothing comes but time, until the index is stale. Nobody is judged; what
+  would have been lacking at the price of the move is told.
 
 A jump beyond the circuit breaker halts the market and nobody is judged. The step says so, and goes
 on as the operator would: back to the state there was, with the same price. What it tells is
-then what waits behind the halt. A fund that can't pay halts the market, too, and ends the step.
+then what waits behind the halt. A fund that can't pay halts the market, too, and ends the step; of
+a path, all that follow.
 
 Conditional orders that need a hold are not given one: wallets are not in a snapshot.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import msgspec
-
+from console.stress.findings import Step, halts_of, standing_of, step_of
 from matching.core.engine import Engine
 from matching.core.market import snapshot
+from matching.core.market.invariants import InvariantBroken
 from matching.core.market.state import State
-from matching.messages.commands import SetMarketState, UpdateIndexPrice
-from matching.messages.events import (
-    Event,
-    MarketStateChanged,
-    PositionLiquidated,
-    Trade,
-)
-from matching.messages.limits import PPM
-from matching.messages.snapshot import EngineSnapshot
-from matching.messages.vocabulary import ExecutionType, MarketState, StateReason
+from matching.messages.commands import AdvanceClock, SetMarketState, UpdateIndexPrice
+from matching.messages.events import Event, PositionLiquidated
+from matching.messages.limits import MAX_PRICE_TICKS, MAX_TIME_MS, PPM
+from matching.messages.snapshot import EngineSnapshot, SnapshotUnusable
+from matching.messages.vocabulary import StateReason
 
-DEFAULT_STEPS_PPM: Sequence[int] = tuple(
+DEFAULT_MOVES_PPM: Sequence[int] = tuple(
     sign * percent * 10_000 for sign in (-1, 1) for percent in (1, 2, 5, 10, 20, 30, 50)
 )
 ROUNDS_MAX = 10
@@ -43,203 +43,99 @@ class LadderRefused(Exception):
     """There is nothing to judge in this snapshot; the text says why."""
 
 
-class Liquidated(msgspec.Struct, kw_only=True):
-    """One account over all attempts of a step.
-
-    position_lots, equity_units   before the first; lots above zero are long
-    book_cost_units    Σ price × lots × k of what was closed in the book; adl_cost_units: against
-                       those ranked first. Divided by k and the lots, the average price
-    """
-
-    account_id: int
-    position_lots: int
-    equity_units: int
-    filled_lots: int = 0
-    book_cost_units: int = 0
-    deleveraged_lots: int = 0
-    adl_cost_units: int = 0
-    fee_units: int = 0
-    insurance_paid_units: int = 0
-    returned_units: int = 0
-    left_lots: int = 0
-
-
-class Deleveraged(msgspec.Struct, kw_only=True):
-    """One account that was closed against bankrupt ones, at which cost in all."""
-
-    account_id: int
-    lots: int = 0
-    cost_units: int = 0
-    realized_pnl_units: int = 0
-
-
-class Step(msgspec.Struct, kw_only=True):
-    """halts: why the market halted, in order. bad_debt_units: what positions lack that are still
-    open with less than nothing, at the mark; at least 0. Accounts in order of their ids."""
-
-    step_ppm: int
-    index_ticks: int
-    mark_ticks: int
-    halts: list[str]
-    price_refused: bool
-    open_interest_before_lots: int
-    open_interest_after_lots: int
-    insurance_before_units: int
-    insurance_after_units: int
-    insurance_paid_units: int
-    liquidation_fee_units: int
-    bad_debt_units: int
-    liquidated: list[Liquidated]
-    deleveraged: list[Deleveraged]
-
-
-class Ladder(msgspec.Struct, kw_only=True):
-    seq: int
-    clock_ms: int
-    index_ticks: int
-    mark_ticks: int
-    steps: list[Step]
-
-
-def check_ladder(taken: EngineSnapshot) -> None:
+def check_snapshot(taken: EngineSnapshot) -> None:
     """Raises LadderRefused."""
     rows = len(taken.positions) + len(taken.orders) + len(taken.waiting)
     if rows > ROWS_MAX:
         raise LadderRefused(
-            f"the snapshot has {rows:,} orders and positions, more than the {ROWS_MAX:,} of a run"
+            f"its snapshot has {rows:,} orders and positions, more than the {ROWS_MAX:,} of a run"
         )
     if taken.config is None or not taken.index_price_ticks or not taken.mark_price_ticks:
-        raise LadderRefused("the market has no price yet")
+        raise LadderRefused("it has no price yet")
     if taken.market_state.is_dormant:
-        raise LadderRefused(f"the market is {taken.market_state}, and takes no price")
+        raise LadderRefused(f"it is {taken.market_state}, and takes no price")
 
 
-def run_step(taken: EngineSnapshot, step_ppm: int) -> Step:
-    """From a fresh copy; ``taken`` is as it was. ``step_ppm`` is above −1,000,000. Raises
-    LadderRefused, SnapshotUnusable and InvariantBroken."""
-    check_ladder(taken)
-    engine = Engine(snapshot.restore(taken))
-    state = engine.state
-    open_interest, insurance = state.open_interest_lots, state.insurance_units
-    index = max(1, (2 * taken.index_price_ticks * (PPM + step_ppm) + PPM) // (2 * PPM))
-    events = _move(engine, taken, index)
-    liquidated, deleveraged = _accounts(state, events)
-    return Step(
-        step_ppm=step_ppm,
-        index_ticks=index,
-        mark_ticks=state.mark_price_ticks,
-        halts=[str(reason) for reason in _halts(events)],
-        price_refused=state.index_stale,
-        open_interest_before_lots=open_interest,
-        open_interest_after_lots=state.open_interest_lots,
-        insurance_before_units=insurance,
-        insurance_after_units=state.insurance_units,
-        insurance_paid_units=sum(found.insurance_paid_units for found in liquidated),
-        liquidation_fee_units=sum(found.fee_units for found in liquidated),
-        bad_debt_units=bad_debt_units(state),
-        liquidated=liquidated,
-        deleveraged=deleveraged,
-    )
+def ladder_steps(taken: EngineSnapshot, moves_ppm: Sequence[int]) -> Iterator[Step]:
+    """Each from a fresh copy; ``taken`` stays as it was. Moves are above −1,000,000. Raises
+    LadderRefused."""
+    for move_ppm in moves_ppm:
+        engine = _engine(taken)
+        yield _step(engine, move_ppm, moved(taken.index_price_ticks, move_ppm))
 
 
-def run_ladder(taken: EngineSnapshot, steps_ppm: Sequence[int]) -> Ladder:
-    """All steps, in the order given. Raises as `run_step`."""
-    check_ladder(taken)
-    return Ladder(
-        seq=taken.seq,
-        clock_ms=taken.clock_ms,
-        index_ticks=taken.index_price_ticks,
-        mark_ticks=taken.mark_price_ticks,
-        steps=[run_step(taken, step_ppm) for step_ppm in steps_ppm],
-    )
+def path_steps(taken: EngineSnapshot, moves_ppm: Sequence[int]) -> Iterator[Step]:
+    """Each from where the one before ended. Raises LadderRefused."""
+    engine, index_ticks = _engine(taken), taken.index_price_ticks
+    for move_ppm in moves_ppm:
+        index_ticks = moved(index_ticks, move_ppm)
+        yield _step(engine, move_ppm, index_ticks)
 
 
-def digest_of(ladders: dict[str, Ladder]) -> str:
-    """SHA-256 of the ladders by market, hexadecimal: equal for equal snapshots and steps."""
-    return hashlib.sha256(msgspec.json.encode(sorted(ladders.items()))).hexdigest()
+def away_steps(taken: EngineSnapshot, moves_ppm: Sequence[int]) -> Iterator[Step]:
+    """Of a market whose price doesn't come while it would have moved. Raises LadderRefused."""
+    for move_ppm in moves_ppm:
+        engine = _engine(taken)
+        before = standing_of(engine.state)
+        events = _apply_silence(engine, taken)
+        price_ticks = moved(taken.index_price_ticks, move_ppm)
+        yield step_of(move_ppm, before, engine.state, price_ticks, events)
 
 
-def bad_debt_units(state: State) -> int:
-    """Σ max(0, V − M − Q·k·m) over all positions."""
-    lot_value = state.tiers.k * state.mark_price_ticks
-    return sum(
-        max(0, a.entry_cost_units - a.margin_units - a.position_lots * lot_value)
-        for a in state.accounts.values()
-    )
+def moved(price_ticks: int, move_ppm: int) -> int:
+    """To the nearest tick, halves up; at least one, and never beyond what a price may be."""
+    return min(MAX_PRICE_TICKS, max(1, (2 * price_ticks * (PPM + move_ppm) + PPM) // (2 * PPM)))
 
 
-def _move(engine: Engine, taken: EngineSnapshot, index_ticks: int) -> list[Event]:
+def _engine(taken: EngineSnapshot) -> Engine:
+    check_snapshot(taken)
+    try:
+        return Engine(snapshot.restore(taken))
+    except SnapshotUnusable as error:
+        raise LadderRefused(f"its snapshot can't be used: {error}") from error
+
+
+def _step(engine: Engine, move_ppm: int, index_ticks: int) -> Step:
+    before = standing_of(engine.state)
+    try:
+        events = _move(engine, index_ticks)
+    except InvariantBroken as error:
+        raise LadderRefused(f"its engine would stop: {error}") from error
+    return step_of(move_ppm, before, engine.state, engine.state.mark_price_ticks, events)
+
+
+def _move(engine: Engine, index_ticks: int) -> list[Event]:
     """All that the price causes, until it causes nothing new."""
-    now_ms, price = taken.clock_ms, UpdateIndexPrice(index_price_ticks=index_ticks)
+    state, was = engine.state, engine.state.market_state
+    price = UpdateIndexPrice(index_price_ticks=index_ticks)
     told: list[Event] = []
     for _ in range(ROUNDS_MAX):
-        mark = engine.state.mark_price_ticks
-        events = engine.apply(price, now_ms)
+        mark = state.mark_price_ticks
+        events = engine.apply(price, state.clock_ms)
         told.extend(events)
-        halts = _halts(events)
+        halts = halts_of(events)
         if StateReason.CIRCUIT_BREAKER in halts:
-            resume = SetMarketState(command_id=_unused_id(taken), state=taken.market_state)
-            told.extend(engine.apply(resume, now_ms))
+            resume = SetMarketState(command_id=_unused_id(state), state=was)
+            told.extend(engine.apply(resume, state.clock_ms))
         elif halts or not (
-            engine.state.mark_price_ticks != mark
+            state.mark_price_ticks != mark
             or any(isinstance(event, PositionLiquidated) for event in events)
         ):
             break
     return told
 
 
-def _unused_id(taken: EngineSnapshot) -> int:
+def _apply_silence(engine: Engine, taken: EngineSnapshot) -> Sequence[Event]:
+    """Time passes until the index is stale, with all that is due by then."""
+    if taken.index_stale or taken.config is None:
+        return ()
+    stale_from_ms = taken.index_ms + taken.config.index_stale_ms + 1
+    try:
+        return engine.apply(AdvanceClock(), min(MAX_TIME_MS, stale_from_ms))
+    except InvariantBroken as error:
+        raise LadderRefused(f"its engine would stop: {error}") from error
+
+
+def _unused_id(state: State) -> int:
     """Of a command: above all the engine remembers."""
-    return max([taken.recent_commands.floor, *taken.recent_commands.ids]) + 1
-
-
-def _halts(events: Sequence[Event]) -> list[StateReason]:
-    return [
-        event.reason
-        for event in events
-        if isinstance(event, MarketStateChanged) and event.state is MarketState.HALTED
-    ]
-
-
-def _accounts(state: State, events: Sequence[Event]) -> tuple[list[Liquidated], list[Deleveraged]]:
-    """Trades of an attempt come before the event that explains it."""
-    liquidated: dict[int, Liquidated] = {}
-    deleveraged: dict[int, Deleveraged] = {}
-    costs: dict[tuple[int, ExecutionType], int] = {}
-    for event in events:
-        if isinstance(event, Trade):
-            cost = state.tiers.k * event.price_ticks * event.size_lots
-            key = event.taker.account_id, event.execution
-            costs[key] = costs.get(key, 0) + cost
-            if event.execution is ExecutionType.ADL:
-                account_id = event.maker.account_id
-                other = deleveraged.setdefault(account_id, Deleveraged(account_id=account_id))
-                other.lots += event.size_lots
-                other.cost_units += cost
-                other.realized_pnl_units += event.maker.realized_pnl_units
-        elif isinstance(event, PositionLiquidated):
-            _add_attempt(liquidated, event)
-    for account_id, found in liquidated.items():
-        found.book_cost_units = costs.get((account_id, ExecutionType.LIQUIDATION), 0)
-        found.adl_cost_units = costs.get((account_id, ExecutionType.ADL), 0)
-    return (
-        [found for _, found in sorted(liquidated.items())],
-        [found for _, found in sorted(deleveraged.items())],
-    )
-
-
-def _add_attempt(liquidated: dict[int, Liquidated], event: PositionLiquidated) -> None:
-    found = liquidated.setdefault(
-        event.account_id,
-        Liquidated(
-            account_id=event.account_id,
-            position_lots=event.position_lots,
-            equity_units=event.equity_units,
-        ),
-    )
-    found.filled_lots += event.filled_lots
-    found.deleveraged_lots += event.deleveraged_lots
-    found.fee_units += event.fee_units
-    found.insurance_paid_units += event.insurance_paid_units
-    found.returned_units += event.returned_units
-    found.left_lots = event.left_lots
+    return max([state.recent_commands.floor, *state.recent_commands.in_order()]) + 1
