@@ -63,8 +63,8 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
 
 
 def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
-    """``with``: the number of another run to compare with. ``market`` and ``step``: of that step all
-    rows that are kept, and no others."""
+    """``with``: the number of another run to compare with. ``market`` and ``step``: of it all
+    rows that are kept, and no other step."""
     if (refused := _refused(request)) is not None:
         return refused
     runs.give_up_lost()
