@@ -3,9 +3,8 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from django.utils.html import format_html
-
-from common.admin.base import Cell
+from common.admin.base import Cell, words
+from common.admin.changes import NOTHING
 from console.stress.display import (
     ROWS_SHOWN_MAX,
     Cells,
@@ -21,15 +20,14 @@ from markets.display import money, price
 from markets.models import Market
 
 OFFERED_MAX = 8
-SAME = "same"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one market. ``words``: where there is nothing to compare, why."""
+    """Of one market. ``why_not``: where there is nothing to compare."""
 
     market_id: str
-    words: str
+    why_not: str
     rows: list[Cells]
 
 
@@ -84,9 +82,7 @@ def _keys(run: StressRun) -> list[Hashable]:
 def _row(market: Market, title: str, old: Step, new: Step, names: Names) -> Cells:
     def cell(show: Callable[[Step], Cell]) -> Cell:
         before, after = show(old), show(new)
-        if before == after:
-            return format_html('<span class="quiet">{}</span>', SAME)
-        return format_html("{} → {}", before, after)
+        return "" if before == after else words(before or NOTHING, "→", after or NOTHING)
 
     were = {row.account_id for row in old.liquidated}
     are = {row.account_id for row in new.liquidated}

@@ -16,14 +16,15 @@ from console.stress.services import move_words
 from markets.display import average_price, gain_or_loss, money, price, size
 from markets.models import Market
 from matching.messages.limits import PPM
-from matching.messages.vocabulary import StateReason
+from matching.messages.vocabulary import MarketState, StateReason
 
 ROWS_SHOWN_MAX = 20
+NO_BREAK = "\xa0"
 
 Cells = list[tuple[str, Cell]]
 
 _HALTS = {
-    StateReason.CIRCUIT_BREAKER: "halts by the circuit breaker; once resumed:",
+    StateReason.CIRCUIT_BREAKER: "halts: circuit breaker",
     StateReason.INSURANCE_EXHAUSTED: "halts: nobody can pay",
 }
 
@@ -79,6 +80,7 @@ class MarketShown:
     taken_at: datetime
     is_away: bool
     note: str
+    before: Cells
     steps: list[StepShown]
 
 
@@ -101,6 +103,7 @@ def shown_markets(
                 taken_at=datetime.fromtimestamp(ladder.clock_ms / 1_000, UTC),
                 is_away=ladder.is_away,
                 note=ladder.note,
+                before=writer.before(),
                 steps=[writer.step(number) for number in numbers],
             )
         )
@@ -110,21 +113,27 @@ def shown_markets(
 def titles_of(run: StressRun) -> list[str]:
     """Of each move: where a path has come to by then, too."""
     if run.kind != StressKind.PATH:
-        return [move_words(move_ppm) for move_ppm in run.moves_ppm]
+        return [_in_a_piece(move_ppm) for move_ppm in run.moves_ppm]
     titles, come = [], PPM
     for number, move_ppm in enumerate(run.moves_ppm, 1):
         come = come * (PPM + move_ppm) // PPM
-        titles.append(f"{number}. {move_words(move_ppm)} (from the start {move_words(come - PPM)})")
+        titles.append(f"{number}. {_in_a_piece(move_ppm)} (in all {_in_a_piece(come - PPM)})")
     return titles
+
+
+def _in_a_piece(move_ppm: int) -> str:
+    return move_words(move_ppm).replace(" ", NO_BREAK)
 
 
 def state_words(step: Step) -> Cell:
     told = [badge(_HALTS[StateReason(reason)], "bad") for reason in step.halts]
     if step.after.index_stale:
         told.append(badge("no price: nobody is judged", "warn"))
-    if step.before.state == "HALTED":
+    if step.before.state == MarketState.HALTED:
         told.append(badge("halted before: takes no price", "warn"))
-    return words(*told, _from_to(step.before.state, step.after.state))
+    if step.before.state != step.after.state:
+        told.append(step.after.state)
+    return words(*told)
 
 
 @dataclass(frozen=True)
@@ -152,31 +161,36 @@ class _Writer:
             deleveraged_more=step.deleveraged_accounts - len(deleveraged),
         )
 
-    def _cells(self, step: Step) -> Cells:
-        before, after = step.before, step.after
-        return [
-            ("Index", self._prices(before, after, "index_ticks")),
-            ("Mark", self._prices(before, after, "mark_ticks")),
-            ("Market", state_words(step)),
-            ("Liquidated", f"{step.liquidated_accounts:,}"),
-            ("Fund pays", money(step.insurance_paid_units)),
-            ("Fund", _from_to(money(before.insurance_units), money(after.insurance_units))),
-            ("Deleveraged", f"{step.deleveraged_accounts:,}"),
-            ("Left short", f"{step.short_accounts:,}"),
-            ("Nobody paid", money(step.bad_debt_units)),
-            (
-                "Open interest",
-                _from_to(
-                    size(before.open_interest_lots, self.market),
-                    size(after.open_interest_lots, self.market),
-                ),
-            ),
-        ]
+    def before(self) -> Cells:
+        """Where the first move begins; the columns are those of `_cells`."""
+        standing = self.ladder.steps[0].before
+        return self._row(standing, standing.state, ["", "", "", "", ""])
 
-    def _prices(self, before: Standing, after: Standing, name: str) -> Cell:
-        return _from_to(
-            price(getattr(before, name), self.market), price(getattr(after, name), self.market)
-        )
+    def _cells(self, step: Step) -> Cells:
+        """What is nothing is left empty, so that the eye finds what isn't."""
+        hurt = [
+            _count(step.liquidated_accounts),
+            _paid(step.insurance_paid_units),
+            _count(step.deleveraged_accounts),
+            _count(step.short_accounts),
+            _paid(step.bad_debt_units),
+        ]
+        return self._row(step.after, state_words(step), hurt)
+
+    def _row(self, standing: Standing, state: Cell, hurt: list[str]) -> Cells:
+        liquidated, fund_pays, deleveraged, short, debt = hurt
+        return [
+            ("Index", price(standing.index_ticks, self.market)),
+            ("Mark", price(standing.mark_ticks, self.market)),
+            ("Market", state),
+            ("Liquidated", liquidated),
+            ("Fund pays", fund_pays),
+            ("Fund", money(standing.insurance_units)),
+            ("Deleveraged", deleveraged),
+            ("Left short", short),
+            ("Nobody paid", debt),
+            ("Open interest", size(standing.open_interest_lots, self.market)),
+        ]
 
     def _liquidated(self, row: Liquidated) -> Cells:
         market = self.market
@@ -203,8 +217,12 @@ class _Writer:
         ]
 
 
-def _from_to(before: Cell, after: Cell) -> Cell:
-    return after if before == after else words(before, "→", after)
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _paid(amount_units: int) -> str:
+    return money(amount_units) if amount_units else ""
 
 
 def _at(what: Cell, at: Cell) -> Cell:
@@ -213,7 +231,5 @@ def _at(what: Cell, at: Cell) -> Cell:
 
 def names_words(cells: Sequence[Cell], more: int) -> Cell:
     """A few names, and how many more there are."""
-    if not cells:
-        return NOTHING
     rest = (f"and {more:,} more",) if more > 0 else ()
     return words(*cells, *rest)

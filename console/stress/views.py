@@ -63,7 +63,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
 
 
 def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
-    """``with``: the number of another run to compare with. ``market`` and ``step``: of it all
+    """``with``: the number of another run, to see what differs. ``market`` and ``step``: of it all
     rows that are kept, and no other step."""
     if (refused := _refused(request)) is not None:
         return refused
@@ -107,15 +107,14 @@ def _findings(request: HttpRequest, run: StressRun) -> dict[str, Any]:
     if run.state != StressState.DONE:
         return {}
     ladders = ladders_of(run)
-    only = _only(request, ladders)
-    found: dict[str, Any] = {"only": only, "markets": shown_markets(run, ladders, only)}
+    found: dict[str, Any] = {}
     if asked := request.GET.get("with", ""):
         then = _run(asked)
-        if then is None or then.state != StressState.DONE or then.kind != run.kind:
-            found["incomparable"] = f"There is no other {run.kind} of this number that is done."
-        else:
-            found |= {"then": then, "differences": differences(run, then)}
-    return found
+        if then is not None and then.state == StressState.DONE and then.kind == run.kind:
+            return {"then": then, "differences": differences(run, then)}
+        found["incomparable"] = f"There is no other {run.kind} of this number that is done."
+    only = _only(request, ladders)
+    return {**found, "only": only, "markets": shown_markets(run, ladders, only)}
 
 
 def _only(request: HttpRequest, ladders: dict[str, Ladder]) -> tuple[str, int] | None:
