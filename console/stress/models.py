@@ -70,7 +70,7 @@ class StressRun(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"stress run {self.pk}"
+        return str(self.pk)
 
     @property
     def is_under_way(self) -> bool:

@@ -56,7 +56,7 @@ def cancel_run(request: HttpRequest, run: StressRun) -> None:
     with transaction.atomic():
         if not runs.tell(run.pk, state=StressState.CANCELLED, ended_at=timezone.now()):
             raise DomainError(ErrorCode.INVALID_TRANSITION, "This run has ended already.")
-        tell(Act(verb="cancel_stress", request=request, obj=run, words=f"cancelled {run}"))
+        tell(Act(verb="cancel_stress", request=request, obj=run, words="cancelled"))
 
 
 def in_words(run: StressRun) -> str:

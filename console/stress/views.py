@@ -97,7 +97,7 @@ def _cancel(request: HttpRequest, run: StressRun) -> HttpResponse:
     try:
         if "cancel" in request.POST:
             services.cancel_run(request, run)
-            messages.success(request, f"Cancelled {run}.")
+            messages.success(request, f"Cancelled run {run.pk}.")
     except DomainError as error:
         messages.error(request, error.message)
     return HttpResponseRedirect(_url_of(run))
