@@ -38,12 +38,9 @@ class Names:
     """Of traders and markets, looked up once for a page."""
 
     def __init__(self, ladders: Iterable[Ladder]) -> None:
-        self._accounts = {
-            row.account_id
-            for ladder in ladders
-            for step in ladder.steps
-            for row in (*step.liquidated, *step.deleveraged)
-        }
+        steps = [step for ladder in ladders for step in ladder.steps]
+        self._accounts = {row.account_id for step in steps for row in step.liquidated}
+        self._accounts |= {row.account_id for step in steps for row in step.deleveraged}
 
     @cached_property
     def _usernames(self) -> dict[int, str]:
@@ -126,7 +123,7 @@ def _in_a_piece(move_ppm: int) -> str:
 
 
 def state_words(step: Step) -> Cell:
-    told = [badge(_HALTS[StateReason(reason)], "bad") for reason in step.halts]
+    told: list[Cell] = [badge(_HALTS[StateReason(reason)], "bad") for reason in step.halts]
     if step.after.index_stale:
         told.append(badge("no price: nobody is judged", "warn"))
     if step.before.state == MarketState.HALTED:

@@ -1,4 +1,7 @@
+from collections.abc import Callable
+
 import pytest
+from django.test import Client
 
 from tests.admin.conftest import client_of, market, operator
 from tests.admin.conftest import world as everything
@@ -10,3 +13,8 @@ __all__ = ["client_of", "everything", "market", "operator", "session", "world"]
 @pytest.fixture(autouse=True)
 def _redis(redis_db: object) -> None:
     """Pages show what is in Redis."""
+
+
+@pytest.fixture
+def risk(client_of: Callable[[str], Client]) -> Client:
+    return client_of("risk")

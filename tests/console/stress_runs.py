@@ -1,8 +1,11 @@
-"""Runs of the stress ladder, asked for and climbed in the tests' own process."""
+"""Runs of the stress ladder, asked for and climbed in the tests' own process; and their pages."""
 
+import html
+import re
 from typing import Any
 
 import msgspec
+from django.test import Client
 from django.utils import timezone
 
 from common.redis_client import redis_client
@@ -13,6 +16,8 @@ from matching.messages.snapshot import encode_snapshot
 from matching.messages.streams import snapshots_key
 from tests.admin.factories import make_user
 from tests.console.test_stress_ladder import fund_runs_dry
+
+URL = "/admin/stress/"
 
 
 def keep_snapshot(market_id: str = "BTC-PERP", **fields: Any) -> int:
@@ -46,3 +51,15 @@ def climbed(*moves_ppm: int, **fields: Any) -> StressRun:
     climb(run.pk)
     run.refresh_from_db()
     return run
+
+
+def url_of(run: StressRun, query: str = "") -> str:
+    return f"{URL}{run.pk}/{query}"
+
+
+def text_of(client: Client, url: str) -> str:
+    """What the page says, without tags, blanks in one."""
+    response = client.get(url)
+    assert response.status_code == 200, url
+    main = response.content.decode().partition('data-refresh-url="')[2] or response.content.decode()
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", main)))

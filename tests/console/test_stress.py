@@ -18,7 +18,7 @@ from common.redis_client import redis_client
 from console.stress import climb as climbing
 from console.stress import runs, tasks
 from console.stress.climb import climb
-from console.stress.ladder import LadderRefused
+from console.stress.ladder import LadderRefused, ladder_steps
 from console.stress.models import StressKind, StressRun, StressState
 from markets.models import MarketStatus
 from matching.messages.vocabulary import MarketState
@@ -313,10 +313,9 @@ def test_refusal_in_the_middle_of_a_market_leaves_it_out(monkeypatch: pytest.Mon
     keep_snapshot()
     make_market("ETH-PERP")
     keep_snapshot("ETH-PERP", seq=fund_runs_dry().seq + 1)
-    real = climbing.ladder_steps
 
     def stops_at_the_second(taken: Any, moves_ppm: Any) -> Any:
-        steps = real(taken, moves_ppm)
+        steps = ladder_steps(taken, moves_ppm)
         yield next(steps)
         if taken.seq == fund_runs_dry().seq:
             raise LadderRefused("its engine would stop: gone wrong")
