@@ -49,6 +49,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "accounts.freeze_user",
         "announcements.add_announcement",
         "announcements.change_announcement",
+        "console.run_stress",
     ),
     "treasury": (
         "ledger.decide_deposit",

@@ -2,5 +2,6 @@
 
 from console.audit.models import AuditHead, AuditRow
 from console.stop.models import MarketStop
+from console.stress.models import StressRun
 
-__all__ = ["AuditHead", "AuditRow", "MarketStop"]
+__all__ = ["AuditHead", "AuditRow", "MarketStop", "StressRun"]

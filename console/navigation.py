@@ -54,6 +54,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Positions", "trading.Position", "stacked_line_chart"),
         Item("Closed positions", "trading.PositionLife", "history"),
         Item("Liquidations", "trading.Liquidation", "gavel"),
+        Item("Stress ladder", "stress", "ssid_chart", permission="console.run_stress"),
         Item("Leverage tiers", "markets.LeverageTier", "stairs"),
     ),
     "Money": (
@@ -111,8 +112,10 @@ def _entry(site: AdminSite, request: HttpRequest, item: Item) -> dict[str, Any]:
 
 def _is_open(request: HttpRequest, item: Item, path: str) -> bool:
     """A record belongs to its list; of two items on one list, the one whose query is asked."""
-    if "." not in item.target:
+    if item.target == "index":
         return request.path == path
+    if "." not in item.target:
+        return request.path.startswith(path)
     if not request.path.startswith(path):
         return False
     asked = request.META.get("QUERY_STRING", "")

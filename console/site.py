@@ -120,6 +120,8 @@ class ExchangeAdminSite(AdminSite):
             path("today/series/", self.admin_view(series_view), name="today-series"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("stop/", self.admin_view(self.stop), name="stop"),
+            path("stress/", self.admin_view(self.stress), name="stress"),
+            path("stress/<int:run_id>/", self.admin_view(self.stress_run), name="stress-run"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             path("why/<str:kind>/<int:key>/", self.admin_view(require_safe(self.why)), name="why"),
             path("risk/", self.admin_view(require_safe(self.risk)), name="risk"),
@@ -162,6 +164,16 @@ class ExchangeAdminSite(AdminSite):
         from console.risk.views import trader_view  # as in `_snapshot`
 
         return trader_view(self, request, user_id)
+
+    def stress(self, request: HttpRequest) -> HttpResponse:
+        from console.stress.views import list_view  # as in `_snapshot`
+
+        return list_view(self, request)
+
+    def stress_run(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        from console.stress.views import run_view  # as in `_snapshot`
+
+        return run_view(self, request, run_id)
 
     def history(self, request: HttpRequest, app: str, name: str, key: str) -> HttpResponse:
         from console.audit.admin import history_view  # as in `_snapshot`

@@ -7,6 +7,9 @@ from console.audit.chain import current_head
 from console.freeze import services as freezes
 from console.guards import outlast
 from console.stop import services as stops
+from console.stress.tasks import run_stress
+
+__all__ = ["log_audit_head", "look_after_freezes", "look_after_stops", "run_stress"]
 
 log = structlog.get_logger(__name__)
 

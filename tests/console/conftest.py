@@ -1,4 +1,7 @@
+from collections.abc import Callable
+
 import pytest
+from django.test import Client
 
 from tests.admin.conftest import client_of, free_closed_port, market, operator
 from tests.admin.conftest import world as everything
@@ -12,3 +15,8 @@ __all__ = [
 @pytest.fixture(autouse=True)
 def _redis(redis_db: object) -> None:
     """Pages show what is in Redis."""
+
+
+@pytest.fixture
+def risk(client_of: Callable[[str], Client]) -> Client:
+    return client_of("risk")

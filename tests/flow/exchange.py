@@ -69,6 +69,13 @@ class Exchange:
         engine.send_signal(signal.SIGKILL)
         engine.wait(PATIENCE_S)
 
+    def restart_engine(self) -> None:
+        """As a new build is deployed: the old one keeps a snapshot as it ends."""
+        engine = self._processes.pop("engine")
+        engine.terminate()
+        assert engine.wait(PATIENCE_S) == 0, self.logs
+        self.start_engine()
+
     def stop(self) -> None:
         self.http.close()
         for process in self._processes.values():

@@ -1,0 +1,15 @@
+"""The stress ladder: what would happen if the price moved so far, now?
+
+Theory of operation. The newest snapshot of a market is what its engine would start from. `ladder`
+restores it, moves the index price, gives it to the real core as the command it would get, and
+`findings` reads from the core's events who is liquidated, what the insurance fund pays and who is
+deleveraged. Nothing is published and nothing is written but the run's own row: a run of the same
+snapshots with the same moves gives the same bytes.
+
+A run is asked for on the page (`services`), sent to a worker (`tasks`), and done by `climb` in a
+process of its own, which may be killed at any time. Every word of it is written under the condition
+that the run is still under way (`runs`).
+
+What a ladder can't know: traders would act. Makers would pull their orders, so that liquidations
+would meet fewer bids than the snapshot has; others would add margin, or close in time.
+"""

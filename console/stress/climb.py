@@ -1,0 +1,114 @@
+"""A run from its first move to its last, in the process that does nothing else."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import redis
+from django.utils import timezone
+
+from console.stress import runs
+from console.stress.findings import Ladder, Step, digest_of, largest
+from console.stress.ladder import LadderRefused, away_steps, ladder_steps, path_steps
+from console.stress.models import StressKind, StressRun, StressState
+from console.stress.snapshots import Found, newest_snapshot
+from markets.models import Market
+from matching.messages.snapshot import EngineSnapshot
+from matching.messages.vocabulary import MarketState
+
+ROWS_KEPT_MAX = 500
+
+Steps = Callable[[EngineSnapshot, Sequence[int]], Iterator[Step]]
+
+
+class Stopped(Exception):
+    """Cancelled or given up meanwhile."""
+
+
+def climb(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:
+    """To its end, whatever that is. ``look_up`` is called after each move, and may raise."""
+    asked = StressRun.objects.filter(pk=run_id).first()
+    if asked is None:
+        return
+    try:
+        _climb(asked, look_up)
+    except Stopped:
+        return
+    except redis.RedisError as error:
+        runs.fail(run_id, f"Redis doesn't answer: {error}")
+
+
+def _climb(asked: StressRun, look_up: Callable[[], None]) -> None:
+    taken, refused = _snapshots(asked)
+    _say(asked, steps_total=len(taken) * len(asked.moves_ppm), steps_done=0, refused=refused)
+    whole: dict[str, Ladder] = {}
+    for number, (market_id, found) in enumerate(taken.items()):
+        is_away = asked.kind == StressKind.OUTAGE and market_id == asked.market_id
+        ladder = _ladder(found, is_away)
+        try:
+            for step in _steps_of(asked, is_away)(found.snapshot, asked.moves_ppm):
+                ladder.steps.append(step)
+                look_up()
+                _say(asked, steps_done=number * len(asked.moves_ppm) + len(ladder.steps))
+        except LadderRefused as error:
+            refused[market_id] = str(error)
+            continue
+        whole[market_id] = ladder
+    if not whole:
+        why = "; ".join(f"{market}: {reason}" for market, reason in refused.items())
+        runs.fail(asked.pk, f"There is nothing to run. {why or 'There is no market'}.")
+        return
+    _say(
+        asked,
+        state=StressState.DONE,
+        refused=refused,
+        results=msgspec.to_builtins({name: _kept(ladder) for name, ladder in whole.items()}),
+        digest=digest_of(whole),
+        ended_at=timezone.now(),
+    )
+
+
+def _snapshots(asked: StressRun) -> tuple[dict[str, Found], dict[str, str]]:
+    """Of each market the newest that can be run, and why others can't be."""
+    taken: dict[str, Found] = {}
+    refused: dict[str, str] = {}
+    for market_id in _market_ids(asked):
+        try:
+            taken[market_id] = newest_snapshot(market_id)
+        except LadderRefused as error:
+            refused[market_id] = str(error)
+    return taken, refused
+
+
+def _market_ids(asked: StressRun) -> list[str]:
+    if asked.market_id and asked.kind != StressKind.OUTAGE:
+        return [asked.market_id]
+    ended = [state for state in MarketState if state.has_ended]
+    markets = Market.objects.exclude(status__state__in=ended).order_by("pk")
+    return list(markets.values_list("pk", flat=True))
+
+
+def _steps_of(asked: StressRun, is_away: bool) -> Steps:
+    if is_away:
+        return away_steps
+    return path_steps if asked.kind == StressKind.PATH else ladder_steps
+
+
+def _ladder(found: Found, is_away: bool) -> Ladder:
+    return Ladder(
+        seq=found.snapshot.seq,
+        clock_ms=found.snapshot.clock_ms,
+        is_away=is_away,
+        note=found.note,
+        steps=[],
+    )
+
+
+def _kept(ladder: Ladder) -> Ladder:
+    steps = [largest(step, ROWS_KEPT_MAX) for step in ladder.steps]
+    return msgspec.structs.replace(ladder, steps=steps)
+
+
+def _say(asked: StressRun, **fields: Any) -> None:
+    if not runs.tell(asked.pk, **fields):
+        raise Stopped

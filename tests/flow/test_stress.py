@@ -1,0 +1,108 @@
+"""The stress ladder of a running exchange: its engine's snapshot, its worker, a process of the
+run's own. Figures by hand; BTC-PERP as in `test_two_traders`, its mark at 50,000.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from common.redis_client import redis_client
+from console.stress.models import UNDER_WAY, StressRun, StressState
+from ledger.models import Posting
+from matching.messages.streams import input_stream, output_stream, snapshots_key
+from tests.flow.exchange import MARKET, Exchange, Trader, wait_for
+from tests.patience import PATIENCE_S
+from trading.models import Fill, Liquidation, OutboxCommand, Position
+
+pytestmark = pytest.mark.django_db
+URL = "/admin/stress/"
+
+
+class Operator:
+    """In a browser: everything over HTTP, for the worker must see what was written."""
+
+    def __init__(self, url: str, session: str) -> None:
+        self._http = httpx.Client(base_url=url, cookies={"sessionid": session}, timeout=PATIENCE_S)
+
+    def get(self, path: str) -> str:
+        answer = self._http.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def post(self, path: str, **said: str) -> str:
+        """Where the answer leads."""
+        self.get(path)
+        token = self._http.cookies["csrftoken"]
+        answer = self._http.post(path, data={**said, "csrfmiddlewaretoken": token})
+        assert answer.status_code == 302, answer.text
+        return answer.headers["Location"]
+
+    def runs(self, **said: str) -> StressRun:
+        """The run, once it has ended."""
+        return ended(self.post(URL, **said))
+
+
+@pytest.fixture(scope="module")
+def operator(exchange: Exchange) -> Operator:
+    user = User.objects.create(username="risk-op", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user)
+    return Operator(exchange.url, client.cookies["sessionid"].value)
+
+
+def traces() -> list[Any]:
+    """What a run that weren't a play would leave behind."""
+    rows = [model.objects.count() for model in (Fill, Liquidation, OutboxCommand, Posting)]
+    positions = list(Position.objects.order_by("pk").values())
+    streams: Any = [redis_client().xlen(name(MARKET)) for name in (input_stream, output_stream)]
+    return [rows, positions, streams, redis_client().hkeys(snapshots_key(MARKET))]
+
+
+def ended(url: str) -> StressRun:
+    over = StressRun.objects.exclude(state__in=UNDER_WAY)
+    return wait_for(lambda: over.filter(pk=url.split("/")[-2]).first(), "the run's end")
+
+
+def test_ladder_of_a_running_exchange(
+    exchange: Exchange, operator: Operator, new_trader: Callable[..., Trader]
+) -> None:
+    """Bob shorts 1 BTC to Alice at 50,000 for 5,000 of margin each: she is bankrupt below 45,000.
+    At −20 % nobody bids, so that he is deleveraged, at 45,000."""
+    alice, bob = new_trader(), new_trader()
+    short = bob.place("SHORT", "1", "50000", margin="5000")
+    bob.wait_until(short, "open")
+    alice.wait_until(alice.place("LONG", "1", "50000", margin="5000"), "filled", "1")
+    bob.wait_until(short, "filled", "1")
+    exchange.restart_engine()
+    before = traces()
+    asked = {"kind": "ladder", "market": MARKET, "moves": "-1 -20", "reason": "a drill"}
+    first, again = (operator.runs(**asked) for _ in range(2))
+    assert (first.state, first.why, first.steps_done) == (StressState.DONE, "", 2)
+    assert (again.state, again.digest) == (StressState.DONE, first.digest)
+    assert traces() == before
+    small, large = first.results[MARKET]["steps"]
+    assert (small["liquidated"], large["before"]["mark_ticks"]) == ([], 500_000)
+    (row,) = large["liquidated"]
+    assert (row["account_id"], row["position_lots"], row["left_lots"]) == (alice.user_id, 1_000, 0)
+    (other,) = large["deleveraged"]
+    assert (other["account_id"], other["lots"]) == (bob.user_id, 1_000)
+    assert other["cost_units"] == 45_000 * 1_000_000
+    page = operator.get(f"{URL}{first.pk}/?with={again.pk}")
+    for trader in (alice, bob):
+        assert f'href="/admin/accounts/user/{trader.user_id}/change/"' in page
+    assert "nothing differs" in page
+
+
+def test_cancelled_whatever_the_worker_has_come_to(operator: Operator) -> None:
+    moves = " ".join(f"-{move}" for move in range(1, 41))
+    asked = {"kind": "ladder", "market": "all", "moves": moves, "reason": "a drill"}
+    url = operator.post(URL, **asked)
+    operator.post(url, cancel="yes")
+    run = ended(url)
+    assert (run.state, run.results) == (StressState.CANCELLED, {})
+    # The place is free.
+    assert operator.runs(**asked | {"moves": "-1"}).state == StressState.DONE
