@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from accounts.models import User
+from announcements.models import Announcement
 from ledger.models import (
     AccountKind,
     DepositStatus,
@@ -194,6 +195,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
         make_sign_ins(long)
         make_top_up(market, long)
         make_adjustment(short, long, f"T-{number}")
+        Announcement.objects.create(text="we open", level="info", shown_from=NOW, made_by=long)
     return market
 
 

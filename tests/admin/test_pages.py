@@ -20,6 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.access.sessions import Origin, open_session
 from accounts.models import Freeze, Session, User
+from approvals.models import ApprovalRule
 from common.admin.lists import RecordsList
 from common.admin.record_urls import list_url, url_of
 from ledger.models import Account, AccountFlow, JournalEntry, Posting, Wallet
@@ -67,9 +68,9 @@ def test_every_model_of_ours_has_a_page() -> None:
     from django.apps import apps
 
     ours = [m for app in APPS for m in apps.get_app_config(app).get_models()]
-    # Sums of rows that have pages; the admin knows no keys of several columns. A freeze has a page
-    # of the console.
-    assert set(ours) - {Candle, AccountFlow, ActiveTrader, Freeze} == set(OURS)
+    # Sums of rows that have pages; the admin knows no keys of several columns. Freezes and rules of
+    # approval have pages of the console.
+    assert set(ours) - {Candle, AccountFlow, ActiveTrader, Freeze, ApprovalRule} == set(OURS)
 
 
 @pytest.mark.parametrize("group", ["superuser", "viewer"])

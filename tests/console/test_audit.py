@@ -105,6 +105,7 @@ def test_adding_and_deleting(client_of: ClientOf, market: Market) -> None:
     assert (newest().verb, newest().object_words) == ("added", "New")
 
 
+@pytest.mark.usefixtures("alone")
 def test_actions_of_lists(client_of: ClientOf, market: Market) -> None:
     order = make_order(make_user(), market)
     act(client_of("support"), type(order), "cancel_selected", [order])
@@ -116,6 +117,7 @@ def test_actions_of_lists(client_of: ClientOf, market: Market) -> None:
     act(client, PriceSource, "disable", [source])
     assert (newest().verb, newest().market) == ("disable", market.pk)
     asked = {"price": "2500", "confirmation": market.pk, "confirmed": "yes", "action": "settle"}
+    asked["reason"] = "it ends"
     client.post(list_url(Market, ""), {**asked, "_selected_action": [market.pk]})
     assert (newest().verb, newest().words) == ("settle", "asked to settle at 2500")
 
