@@ -16,9 +16,18 @@ def url_of(model: type[Model] | str, pk: int | str) -> str:
 
 
 def list_url(model: type[Model] | str, query: str) -> str:
+    return f"{list_path(model)}?{query}"
+
+
+def list_path(model: type[Model] | str) -> str:
+    return _list_path(model, get_script_prefix())
+
+
+@cache
+def _list_path(model: type[Model] | str, _script_prefix: str) -> str:
+    """Kept, as `reverse` takes long: every page's navigation links all lists."""
     model = _model(model)
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-    return f"{reverse(name)}?{query}"
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
 @cache

@@ -26,7 +26,8 @@ from common.admin.record_urls import list_url, url_of
 from ledger.models import Account, AccountFlow, JournalEntry, Posting, Wallet
 from markets.models import Market, MarketStatus
 from markets.rules import forget_markets, market_rules
-from tests.admin.factories import make_order, make_trade, make_user, make_world
+from tests.admin.conftest import operator_name
+from tests.admin.factories import make_market, make_order, make_trade, make_user, make_world
 from tests.admin.money_rows import NOW
 from trading.http.answers.positions import position_answer
 from trading.models import ActiveTrader, Candle, Fill, Order, OutboxCommand, Position
@@ -55,6 +56,7 @@ EDITED = {
     "trading.UserFeeTier",
 }
 ENGINE_WRITTEN = [model for model in OURS if model._meta.label not in EDITED]
+pytestmark = pytest.mark.usefixtures("module_world")
 by_label = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 
@@ -140,14 +142,14 @@ class Queries:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Rows:
-    """Rows for one look at all pages, as making them takes far longer than looking."""
+def rolled_back(module_world: None, django_db_blocker: DjangoDbBlocker) -> Rows:
+    """More rows for one look at all pages, as making them takes far longer than looking."""
 
     @contextmanager
     def rows() -> Iterator[Market]:
         with django_db_blocker.unblock(), transaction.atomic():
             try:
-                yield make_world()
+                yield make_market()
             finally:
                 transaction.set_rollback(True)
 
@@ -194,7 +196,7 @@ def test_records_take_no_more_queries_with_more_rows(
 
 def _superuser() -> Client:
     client = Client()
-    client.force_login(make_user("superuser-op", is_staff=True, is_superuser=True))
+    client.force_login(User.objects.get(username=operator_name("superuser")))
     return client
 
 

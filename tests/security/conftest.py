@@ -1,3 +1,3 @@
-from tests.admin.conftest import _redis, client_of, market, operator, world
+from tests.admin.conftest import _redis, client_of, market, module_world, operator, world
 
-__all__ = ["_redis", "client_of", "market", "operator", "world"]
+__all__ = ["_redis", "client_of", "market", "module_world", "operator", "world"]

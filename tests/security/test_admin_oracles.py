@@ -24,6 +24,8 @@ from tests.trading.client import PASSWORD
 
 ClientOf = Callable[[str], Client]
 
+pytestmark = pytest.mark.usefixtures("module_world")
+
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 ROW_KEY = re.compile(r'name="_selected_action" value="([^"]*)"')
 ROW_LINK = re.compile(r'<th class="field-[^"]*"><a href="([^"?]*)')

@@ -38,6 +38,8 @@ SECRETS = (
 )
 RUBBISH = ("-1", "99999999999999999999999", "2030-13-45'é", "a" * 3_000)
 
+pytestmark = pytest.mark.usefixtures("module_world")
+
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
