@@ -66,6 +66,11 @@ class AnnouncementAdmin(BaseAdmin):
     end = time_column("shown_until", "shown until")
     author = shown("by", lambda one: link("accounts.User", one.made_by_id, one.made_by))
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Announcement | None = None) -> Any:
+        """Once it has begun, the planned resume is under Stop."""
+        fixed = ("work_from", "work_until", "stops_markets") if obj and obj.begun_at else ()
+        return (*super().get_readonly_fields(request, obj), *fixed)
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"shown_from": timezone.now().replace(second=0, microsecond=0)} | dict(
             super().get_changeform_initial_data(request)

@@ -1,13 +1,15 @@
 """What is said to everyone."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
 TEXT_MAX = 500
+WORK_MAX = timedelta(days=7)
 
 
 class Level(StrEnum):
@@ -66,6 +68,14 @@ class Announcement(models.Model):
 
     def __str__(self) -> str:
         return f"announcement {self.pk}"
+
+    def clean(self) -> None:
+        """Of work that pauses markets: they resume by themselves, and not after weeks."""
+        if not (self.stops_markets and self.work_from and self.work_until):
+            return
+        if self.work_until - self.work_from > WORK_MAX:
+            message = f"Markets pause for at most {WORK_MAX.days} days."
+            raise ValidationError({"work_until": message})
 
     def is_shown(self, now: datetime) -> bool:
         return self.shown_from <= now and (self.shown_until is None or now < self.shown_until)

@@ -7,6 +7,7 @@ from console.audit.chain import current_head
 from console.freeze import services as freezes
 from console.guards import outlast
 from console.stop import services as stops
+from console.stop.maintenance import begin_due
 from console.stress.tasks import run_stress
 
 __all__ = ["log_audit_head", "look_after_freezes", "look_after_stops", "run_stress"]
@@ -23,8 +24,9 @@ def log_audit_head() -> None:
 
 @shared_task
 def look_after_stops() -> None:
-    """Cancels what was on its way past a stop, and resumes what is due; a run that was missed is
-    made up for by the next."""
+    """Begins maintenance, cancels what was on its way past a stop, and resumes what is due; a run
+    that was missed is made up for by the next."""
+    outlast("maintenance_not_begun", begin_due)
     outlast("stops_not_swept", stops.sweep_stops)
     outlast("markets_not_resumed", stops.resume_due)
 

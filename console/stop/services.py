@@ -63,15 +63,24 @@ def change_states(
     if asked.resume_at is not None and not now < asked.resume_at <= now + RESUME_WITHIN:
         message = f"The time to resume at must be ahead, by at most {RESUME_WITHIN.days} days."
         raise invalid("resume_at", message)
+    return change_states_as(operator_of(request), markets, asked, request)
+
+
+@transaction.atomic
+def change_states_as(
+    by: User, markets: Sequence[Market], asked: Asked, request: HttpRequest | None = None
+) -> list[MarketStop]:
+    """What ``by`` asks for now, with its request, or had planned. Raises DomainError."""
     locked = _lock(*(market.pk for market in markets))
     if not locked:
         raise DomainError(ErrorCode.MARKET_NOT_FOUND, "There is no market that this applies to.")
-    made = [_change(operator_of(request), market, asked) for market in locked]
+    made = [_change(by, market, asked) for market in locked]
     for stop in made:
         tell(
             Act(
                 verb="resume" if asked.resumes else "stop",
                 request=request,
+                operator=by,
                 obj=stop.market,
                 words=_words(stop),
                 reason=stop.reason,
