@@ -158,7 +158,10 @@ class JournalEntry(models.Model):
             ),
             # Entries lie nearly in the order of their time: a few pages serve for all of them.
             BrinIndex(
-                fields=["created_at"], pages_per_range=32, autosummarize=True, name="journal_by_time"
+                fields=["created_at"],
+                pages_per_range=32,
+                autosummarize=True,
+                name="journal_by_time",
             ),
         ]
 

@@ -9,6 +9,7 @@ from persistence.reconciliation.differences import Difference
 from persistence.reconciliation.runs import (
     RESTS,
     Reconciled,
+    is_overdue,
     is_running,
     newest_run,
     reconcile,
@@ -25,6 +26,7 @@ __all__ = [
     "asked_at",
     "claim_run",
     "forget_claim",
+    "is_overdue",
     "is_running",
     "newest_run",
     "reconcile",

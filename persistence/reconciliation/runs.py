@@ -31,6 +31,7 @@ DIFFERENCES_LOGGED = 20
 CLEAN_RUNS_KEPT = 1_500  # a day, at one a minute
 OTHER_RUNS_KEPT = 500
 RESTS = 4  # times as long as it took, after each periodic run
+OVERDUE_AFTER = timedelta(minutes=5)  # and what it rests; it is due every minute
 _LOCK = 0x7265636F  # "reco": the advisory lock of a run, but for those of the command
 _IS_LOCKED = """
 SELECT EXISTS (
@@ -154,6 +155,11 @@ def _log(result: Reconciled) -> None:
 def newest_run() -> ReconcileRun | None:
     """Of everything, not of one market."""
     return ReconcileRun.objects.filter(market_id="").order_by("-pk").first()
+
+
+def is_overdue(run: ReconcileRun, now: datetime) -> bool:
+    """Whether another should have run since."""
+    return now - run.finished_at >= OVERDUE_AFTER + RESTS * run.took
 
 
 def _read_markets(market_id: str | None) -> list[RowsOfEngine]:
