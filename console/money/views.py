@@ -5,11 +5,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
 
 from common.admin.base import Cell, badge, link, list_link, when
 from common.admin.changes import NOTHING
@@ -40,13 +44,14 @@ _NOW = {
 _FLOWS = "sums of postings, kept by hour and minute"
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 def money_view(site: Any, request: HttpRequest) -> HttpResponse:
     """The whole page, or with ``?part=newest`` what its script puts in place of the old."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
     if request.method == "POST":
         return _run(request)
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     found = newest()
     context = {
         "newest": found,

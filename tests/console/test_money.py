@@ -24,12 +24,14 @@ from ledger import services
 from ledger.adjustments import propose_adjustment
 from ledger.models import AccountKind, AdjustmentCategory, JournalEntry, Posting, Wallet
 from ledger.selectors import LEDGER_KINDS
+from matching.messages.events import InsuranceFunded
 from persistence.models import ReconcileRun
 from persistence.reading import persist_market
 from persistence.reconciliation import asking, reconcile, runs
 from persistence.tasks import reconcile_now
 from tests.admin.conftest import free_closed_port
 from tests.admin.factories import make_user
+from tests.ledger.prices import FIRST_TIME_MS
 from tests.ledger.world import World
 from tests.patience import PATIENCE_S
 
@@ -44,7 +46,11 @@ GROUPS = ["viewer", "support", "risk", "treasury", "superuser"]
 
 @pytest.fixture
 def traded(session: World) -> World:
-    """The session that was computed by hand, another deposit and an adjustment."""
+    """The session that was computed by hand, its fund topped up in other minutes and another hour,
+    a deposit and an adjustment of now."""
+    for units, after_ms in ((7_000_000, 90_000), (11_000_000, 600_000), (13_000_000, 10_000_000)):
+        funded = InsuranceFunded(amount_units=units, insurance_units=units)
+        session.say(funded, time_ms=FIRST_TIME_MS + after_ms)
     session.publish()
     persist_market(session.market_id)
     services.deposit(session.alice.pk, DEPOSIT_UNITS, approved=True)
@@ -287,7 +293,7 @@ def test_without_redis_it_is_said(
         ("soon", "This is no time"),
         ("2030-13-31T18:00", "This is no time"),
         ("2030-01-31T18:00" * 500, "This is no time"),
-        ("\0", "This is no time"),
+        ("2030-01-31T18:00\u2028", "This is no time"),
         ("'; --", "This is no time"),
         ("9999-12-31T23:59:59-14:00", "This is no time"),
         ("0001-01-01T00:00+14:00", "This is no time"),
