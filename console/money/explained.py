@@ -7,7 +7,7 @@ from django.db import connection
 
 from common.admin.base import Cell, Table, list_link, table_of, when, words
 from common.admin.changes import NOTHING
-from common.postgres.keysets import LOOK_BACK_ROWS, key_after_in_runs
+from common.postgres import keysets
 from ledger.models import (
     USER_ACCOUNT_KINDS,
     Account,
@@ -19,7 +19,6 @@ from ledger.models import (
 )
 from markets.display import gain_or_loss
 
-POSTINGS_MAX = LOOK_BACK_ROWS
 NAMES = {
     EntryKind.DEPOSIT: "deposits",
     EntryKind.ADJUSTMENT: "adjustments",
@@ -83,10 +82,10 @@ class Explained(NamedTuple):
 
 
 def explain_wallet(user_id: int) -> Explained:
-    """Of the newest `POSTINGS_MAX` postings."""
+    """Of the newest `keysets.LOOK_BACK_ROWS` postings."""
     accounts = Account.objects.filter(user=user_id).values_list("pk", flat=True)
     runs = [Posting.objects.filter(account=account) for account in accounts]
-    oldest = key_after_in_runs(runs, POSTINGS_MAX)
+    oldest = keysets.key_after_in_runs(runs, keysets.LOOK_BACK_ROWS)
     with connection.cursor() as cursor:
         cursor.execute(_BY_WHY, {"user": user_id, "oldest": oldest or 0})
         rows = cursor.fetchall()
@@ -111,7 +110,8 @@ def how_it_came_to_this(wallet: Wallet) -> Table:
     rows += [_row(NAMES[why], explained.moved[why]) for why in NAMES if why in explained.moved]
     note: Cell = "Sums of all its postings."
     if not explained.is_all:
-        note = f"Sums of the newest {POSTINGS_MAX:,} postings, which begin {when(explained.since)}."
+        looked_at = f"the newest {keysets.LOOK_BACK_ROWS:,} postings"
+        note = f"Sums of {looked_at}, which begin {when(explained.since)}."
     query = f"q={wallet.user.get_username()}"
     return Table(
         "How it came to this",
