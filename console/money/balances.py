@@ -132,7 +132,9 @@ def trial_balance(at: datetime | None) -> TrialBalance:
 def _accounts() -> list[tuple[AccountKind, str | None, int | None]]:
     """In the order of the kinds, then of the markets."""
     own = Account.objects.filter(user__isnull=True).values_list("kind", "market_id", "pk")
-    found = [(AccountKind(kind), market, pk) for kind, market, pk in own]
-    found += [(kind, None, None) for kind in USER_ACCOUNT_KINDS]
+    found: list[tuple[AccountKind, str | None, int | None]] = [
+        *((AccountKind(kind), market, pk) for kind, market, pk in own),
+        *((kind, None, None) for kind in USER_ACCOUNT_KINDS),
+    ]
     order = {kind: place for place, kind in enumerate(AccountKind)}
     return sorted(found, key=lambda account: (order[account[0]], account[1] or ""))
