@@ -9,6 +9,7 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console.audit import admin, listeners  # noqa: F401  registers them
+        from console.money import explained  # noqa: F401
         from console.records import tables  # noqa: F401
 
 

@@ -46,6 +46,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.change_userfeetier",
         "trading.delete_userfeetier",
         "persistence.resolve_fault",
+        "persistence.run_reconciliation",
         "accounts.freeze_user",
         "announcements.add_announcement",
         "announcements.change_announcement",
@@ -57,6 +58,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "ledger.decide_adjustment",
         "trading.request_top_up",
         "trading.decide_top_up",
+        "persistence.run_reconciliation",
     ),
 }
 

@@ -60,6 +60,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Leverage tiers", "markets.LeverageTier", "stairs"),
     ),
     "Money": (
+        Item("Is it right?", "money", "verified", permission="ledger.view_journalentry"),
         Item("Deposits", "ledger.Deposit", "savings"),
         Item("Adjustments", "ledger.Adjustment", "tune"),
         Item("Insurance top-ups", "trading.InsuranceTopUp", "shield"),

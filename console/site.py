@@ -119,6 +119,7 @@ class ExchangeAdminSite(AdminSite):
             path("status/", self.admin_view(self.status_view), name="status"),
             path("today/series/", self.admin_view(series_view), name="today-series"),
             path("policy/", self.admin_view(self.policy), name="policy"),
+            path("money/", self.admin_view(self.money), name="money"),
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("stress/", self.admin_view(self.stress), name="stress"),
             path("stress/<int:run_id>/", self.admin_view(self.stress_run), name="stress-run"),
@@ -139,6 +140,11 @@ class ExchangeAdminSite(AdminSite):
         from console.stop.views import stop_view  # as in `_snapshot`
 
         return stop_view(self, request)
+
+    def money(self, request: HttpRequest) -> HttpResponse:
+        from console.money.views import money_view  # as in `_snapshot`
+
+        return money_view(self, request)
 
     def policy(self, request: HttpRequest) -> HttpResponse:
         from console.policy.views import policy_view  # as in `_snapshot`

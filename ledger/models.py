@@ -9,6 +9,7 @@ one account that goes below zero for good: minus everything that ever came in.
 from enum import StrEnum
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -154,6 +155,13 @@ class JournalEntry(models.Model):
             ),
             models.Index(
                 fields=["order_id"], condition=Q(order_id__isnull=False), name="journal_of_order"
+            ),
+            # Entries lie nearly in the order of their time: a few pages serve for all of them.
+            BrinIndex(
+                fields=["created_at"],
+                pages_per_range=32,
+                autosummarize=True,
+                name="journal_by_time",
             ),
         ]
 

@@ -157,6 +157,7 @@ class ReconcileRun(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("run_reconciliation", "Can ask for a run of reconciliation")]
 
     def __str__(self) -> str:
         return f"Reconciliation {self.pk}"

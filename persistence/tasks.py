@@ -9,7 +9,7 @@ from persistence import reading
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
 from persistence.projection.batch import PersistenceStopped
-from persistence.reconciliation import run_if_due
+from persistence.reconciliation import run_asked, run_if_due
 from persistence.recovery import archive
 
 # A sweep that waited this long is superseded by the next.
@@ -52,6 +52,11 @@ def archive_and_trim() -> None:
 @shared_task
 def reconcile_all() -> None:
     run_if_due()
+
+
+@shared_task
+def reconcile_now() -> None:
+    run_asked()
 
 
 def _market_ids() -> list[str]:

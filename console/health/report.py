@@ -27,7 +27,7 @@ from console.health.streams import (
 from markets.display import funding_rate, money
 from matching.messages.vocabulary import MarketState, StateReason
 from persistence.models import ReconcileRun
-from persistence.reconciliation import RESTS, newest_run
+from persistence.reconciliation import is_overdue, newest_run
 from prices.reports import LiveSource
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,6 @@ PERSISTENCE_LAG_BAD_MS = 15_000
 RESEND_BAD_MS = 60_000
 WORKER_BEAT_BAD_MS = 20_000
 FUNDING_LATE_MS = 60_000
-RECONCILE_WARN_MS = 300_000  # it runs every minute, or rests in proportion to what it took
 
 
 @dataclass(frozen=True)
@@ -196,8 +195,7 @@ def _check_reconciliation(run: ReconcileRun) -> Check:
         kinds = ", ".join(sorted({difference[0] for difference in run.differences}))
         text = f"{run.difference_count:,} differences {ago} ({kinds}): see the newest run"
         return Check("Reconciliation", Level.BAD, text)
-    rest_ms = int(RESTS * run.took.total_seconds() * 1_000)
-    if age_ms >= RECONCILE_WARN_MS + rest_ms:
+    if is_overdue(run, timezone.now()):
         return Check("Reconciliation", Level.WARN, f"clean {ago}, and has not run since")
     missing = [m["market"] for m in run.compared if m["notCompared"]]
     if missing:

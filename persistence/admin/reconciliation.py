@@ -10,7 +10,7 @@ from markets.display import money
 from persistence.models import ReconcileRun
 
 
-def _result(run: ReconcileRun) -> Cell:
+def result_badge(run: ReconcileRun) -> Cell:
     if run.difference_count:
         return badge(f"{run.difference_count:,} differences", "bad")
     if any(market["notCompared"] for market in run.compared):
@@ -50,7 +50,7 @@ class ReconcileRunAdmin(RecordAdmin):
     fieldsets = ((None, {"fields": (("started", "took"), "scope", "result")}),)
 
     started = time_column("started_at", "started")
-    result = shown("result", _result)
+    result = shown("result", result_badge)
     scope = shown("of", lambda run: run.market_id or "everything")
     took = shown("took", _took)
 

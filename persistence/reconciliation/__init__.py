@@ -4,10 +4,13 @@
 and each engine ③ is asked how it stood at that snapshot's cursor.
 """
 
+from persistence.reconciliation.asking import ASKED_S, asked_at, claim_run, forget_claim, run_asked
 from persistence.reconciliation.differences import Difference
 from persistence.reconciliation.runs import (
     RESTS,
     Reconciled,
+    is_overdue,
+    is_running,
     newest_run,
     reconcile,
     run_if_due,
@@ -16,11 +19,18 @@ from persistence.reconciliation.runs import (
 )
 
 __all__ = [
+    "ASKED_S",
     "RESTS",
     "Difference",
     "Reconciled",
+    "asked_at",
+    "claim_run",
+    "forget_claim",
+    "is_overdue",
+    "is_running",
     "newest_run",
     "reconcile",
+    "run_asked",
     "run_if_due",
     "run_reconciliation",
     "wallet_differences",

@@ -173,18 +173,18 @@ CONSERVATION = SqlCheck(
     WITH posted AS (
         SELECT COALESCE(sum(p.amount_units) FILTER (WHERE a.kind IN ('fees', 'insurance')), 0)
                    AS kept,
-               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind IN ('deposits', 'withdrawals')), 0)
-                   AS outside
+               COALESCE(sum(p.amount_units) FILTER
+                        (WHERE a.kind IN ('deposits', 'withdrawals', 'adjustments')), 0) AS outside
           FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
     ), inside AS (
         SELECT (SELECT COALESCE(sum(available_units + held_units), 0) FROM ledger_wallet)
              + (SELECT COALESCE(sum(margin_units - entry_cost_units), 0) FROM trading_position)
-             + kept AS total, -outside AS net_deposits
+             + kept AS total, -outside AS came_in
           FROM posted
     )
     SELECT NULL, 'wallets + held + margin + insurance + fees − entry cost',
-           net_deposits || ' (deposits − withdrawals)', total::text
-      FROM inside WHERE total <> net_deposits
+           came_in || ' (deposits − withdrawals + adjustments)', total::text
+      FROM inside WHERE total <> came_in
     """,
 )
 

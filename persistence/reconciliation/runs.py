@@ -1,6 +1,7 @@
 """A run: all checks in one snapshot of the database, engines asked afterwards, the result kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -30,7 +31,14 @@ DIFFERENCES_LOGGED = 20
 CLEAN_RUNS_KEPT = 1_500  # a day, at one a minute
 OTHER_RUNS_KEPT = 500
 RESTS = 4  # times as long as it took, after each periodic run
-_LOCK = 0x7265636F  # "reco": the advisory lock of the periodic run
+OVERDUE_AFTER = timedelta(minutes=5)  # and what it rests; it is due every minute
+_LOCK = 0x7265636F  # "reco": the advisory lock of a run, but for those of the command
+_IS_LOCKED = """
+SELECT EXISTS (
+    SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+     WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1
+       AND datname = current_database())
+"""
 
 # The planner's usual guesses fit orders, not a look at every row; compiling costs more than it
 # gains here.
@@ -90,18 +98,42 @@ def run_reconciliation(market_id: str | None = None) -> tuple[ReconcileRun, Reco
 def run_if_due() -> ReconcileRun | None:
     """The periodic run; None while another worker's is still on, or so soon after the last one that
     runs would take more than their share of a core."""
+    with _alone() as is_alone:
+        last = newest_run()
+        # A clock set back makes a run due, not one of tomorrow.
+        rests = last and timedelta(0) <= timezone.now() - last.finished_at < RESTS * last.took
+        return _run_and_log() if is_alone and not rests else None
+
+
+def run_now() -> ReconcileRun | None:
+    """However soon after the last one; None while another is still on."""
+    with _alone() as is_alone:
+        return _run_and_log() if is_alone else None
+
+
+def is_running() -> bool:
+    """Whether one of `run_if_due` or `run_now` is on, whichever worker's."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_LOCKED, [_LOCK])
+        (found,) = cursor.fetchone()
+    return bool(found)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """False where a run is on."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if cursor.fetchone() != (True,):
-            return None
+        is_alone = cursor.fetchone() == (True,)
         try:
-            last = newest_run()
-            # A clock set back makes a run due, not one of tomorrow.
-            if last and timedelta(0) <= timezone.now() - last.finished_at < RESTS * last.took:
-                return None
-            run, result = run_reconciliation()
+            yield is_alone
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+            if is_alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def _run_and_log() -> ReconcileRun:
+    run, result = run_reconciliation()
     _log(result)
     return run
 
@@ -123,6 +155,11 @@ def _log(result: Reconciled) -> None:
 def newest_run() -> ReconcileRun | None:
     """Of everything, not of one market."""
     return ReconcileRun.objects.filter(market_id="").order_by("-pk").first()
+
+
+def is_overdue(run: ReconcileRun, now: datetime) -> bool:
+    """Whether another should have run since."""
+    return now - run.finished_at >= OVERDUE_AFTER + RESTS * run.took
 
 
 def _read_markets(market_id: str | None) -> list[RowsOfEngine]:

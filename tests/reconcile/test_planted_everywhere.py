@@ -204,5 +204,5 @@ def test_what_does_not_add_up_says_what_it_is(session: redis.Redis) -> None:
     assert checks_of(differences) == {"wallet", "held by orders", "conservation"}
     told = the(differences, "conservation")
     assert told.subject == "wallets + held + margin + insurance + fees − entry cost"
-    assert told.expected == "5000000000000 (deposits − withdrawals)"
+    assert told.expected == "5000000000000 (deposits − withdrawals + adjustments)"
     assert told.found == "5000000000001"

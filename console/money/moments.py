@@ -1,0 +1,47 @@
+"""The moment a page is asked for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from common.admin.base import when
+
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+_TEXT_MAX = 32
+
+
+class Moment(NamedTuple):
+    """``at`` None: now. ``message``: what of the question was not taken as it was, if anything."""
+
+    at: datetime | None
+    message: str = ""
+
+    @property
+    def field_text(self) -> str:
+        """As a form's field of a date and time has it."""
+        return f"{self.at:%Y-%m-%dT%H:%M}" if self.at else ""
+
+
+def moment_of(text: str, now: datetime) -> Moment:
+    """In UTC where it names no zone; falls back to now."""
+    text = text.strip()
+    if not text:
+        return Moment(None)
+    try:
+        said = datetime.fromisoformat(text) if len(text) <= _TEXT_MAX else None
+        said = said.astimezone(UTC) if said and said.tzinfo else said and said.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        said = None
+    if said is None:
+        return Moment(None, "This is no time, as 2030-01-31T18:00 is: here is now.")
+    if said > now:
+        return Moment(None, f"{when(said)} is ahead: here is now.")
+    if said < EARLIEST:
+        return Moment(None, f"{when(said)} is too long ago: here is now.")
+    at = said.replace(second=0, microsecond=0)
+    message = f"Taken by the minute: {when(at)}." if at != said else ""
+    return Moment(at, message)
+
+
+def milliseconds(at: datetime) -> int:
+    """Since the epoch, exactly."""
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
