@@ -46,6 +46,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.change_userfeetier",
         "trading.delete_userfeetier",
         "persistence.resolve_fault",
+        "console.replay_range",
+        "console.export_incident",
         "accounts.freeze_user",
         "announcements.add_announcement",
         "announcements.change_announcement",

@@ -1,6 +1,7 @@
 """Models of the console's pages, each kept with its page."""
 
 from console.audit.models import AuditHead, AuditRow
+from console.incident.models import ReplayRun
 from console.stop.models import MarketStop
 
-__all__ = ["AuditHead", "AuditRow", "MarketStop"]
+__all__ = ["AuditHead", "AuditRow", "MarketStop", "ReplayRun"]

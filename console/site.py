@@ -120,6 +120,7 @@ class ExchangeAdminSite(AdminSite):
             path("today/series/", self.admin_view(series_view), name="today-series"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("stop/", self.admin_view(self.stop), name="stop"),
+            path("incident/", self.admin_view(self.incident), name="incident"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             path("why/<str:kind>/<int:key>/", self.admin_view(require_safe(self.why)), name="why"),
             # Before each list's own, whose name still leads here.
@@ -131,6 +132,11 @@ class ExchangeAdminSite(AdminSite):
         from console.stop.views import stop_view  # as in `_snapshot`
 
         return stop_view(self, request)
+
+    def incident(self, request: HttpRequest) -> HttpResponseBase:
+        from console.incident.views import incident_view  # as in `_snapshot`
+
+        return incident_view(self, request)
 
     def policy(self, request: HttpRequest) -> HttpResponse:
         from console.policy.views import policy_view  # as in `_snapshot`
