@@ -14,7 +14,7 @@ LIST_SHOWN_MAX = 5
 
 
 def name_words(name: str) -> str:
-    """"OrderAccepted" → "order accepted"."""
+    """ "OrderAccepted" → "order accepted"."""
     return _NAME.sub(" ", name).lower()
 
 
@@ -25,7 +25,7 @@ def fields_words(fields: Mapping[str, Any], market: Market) -> str:
 
 def _each(fields: Mapping[str, Any], market: Market) -> Iterator[str]:
     for name, value in fields.items():
-        if name in _HIDDEN or value in (None, False, "", [], 0) and not _means_zero(name):
+        if name in _HIDDEN or (value in (None, False, "", [], 0) and not _means_zero(name)):
             continue
         if isinstance(value, Mapping):
             yield f"{_plain(name)} ({fields_words(value, market)})"

@@ -20,9 +20,7 @@ class StretchForm(forms.Form):
     """Fields are called as in the address. ``may``: the kinds its reader may see."""
 
     market = forms.ChoiceField(label="Market")
-    at = forms.DateTimeField(
-        label="From, UTC", required=False, help_text="As in 2030-01-31T18:00."
-    )
+    at = forms.DateTimeField(label="From, UTC", required=False, help_text="As in 2030-01-31T18:00.")
     minutes = forms.IntegerField(label="Minutes", required=False)
     to = forms.IntegerField(label="To sequence", required=False, validators=_A_SEQ)
     kind = forms.MultipleChoiceField(required=False)

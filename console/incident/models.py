@@ -47,7 +47,9 @@ class ReplayRun(models.Model):
         indexes = [models.Index(fields=["market", "-id"], name="replay_of_market")]
         constraints = [
             models.UniqueConstraint(
-                fields=["state"], condition=Q(state=ReplayState.RUNNING), name="replay_one_at_a_time"
+                fields=["state"],
+                condition=Q(state=ReplayState.RUNNING),
+                name="replay_one_at_a_time",
             ),
         ]
 

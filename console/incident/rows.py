@@ -39,8 +39,10 @@ class RowSource:
 
     def read(self, stretch: Stretch, after: Place | None, lines_max: int) -> Page:
         place_seq = Coalesce(F(self.seq), 0) if self.seq else Value(0)
-        rows = self.rows(stretch).filter(self._within(stretch)).annotate(
-            place_seq=Coalesce(place_seq, 0, output_field=BigIntegerField())
+        rows = (
+            self.rows(stretch)
+            .filter(self._within(stretch))
+            .annotate(place_seq=Coalesce(place_seq, 0, output_field=BigIntegerField()))
         )
         if after is not None:
             rows = rows.filter(self._behind(after))

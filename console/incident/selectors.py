@@ -24,9 +24,7 @@ class Timeline:
 
 
 def timeline(stretch: Stretch, kinds: frozenset[Kind], after: Place | None = None) -> Timeline:
-    pages = [
-        source.read(stretch, after, LINES_MAX) for source in SOURCES if source.kind in kinds
-    ]
+    pages = [source.read(stretch, after, LINES_MAX) for source in SOURCES if source.kind in kinds]
     if of_events := kinds & KINDS_OF_EVENTS:
         pages.append(event_lines(stretch, of_events, after, LINES_MAX))
     return _merged(pages)
@@ -35,12 +33,7 @@ def timeline(stretch: Stretch, kinds: frozenset[Kind], after: Place | None = Non
 def _merged(pages: list[Page]) -> Timeline:
     cut_at = min((page.cut_at for page in pages if page.cut_at is not None), default=None)
     lines = sorted(
-        (
-            line
-            for page in pages
-            for line in page.lines
-            if cut_at is None or line.place <= cut_at
-        ),
+        (line for page in pages for line in page.lines if cut_at is None or line.place <= cut_at),
         key=lambda line: line.place,
     )
     if len(lines) > LINES_MAX:

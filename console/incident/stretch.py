@@ -110,6 +110,8 @@ def _with_notes(stretch: Stretch) -> Stretch:
         return replace(stretch, notes=("Redis keeps no events of this market.",))
     is_before = first.seq > stretch.low_seq if stretch.is_by_seq else first.at > stretch.start
     if first.seq > 1 and is_before:
-        note = f"Events before sequence {first.seq:,} are no longer kept: the list has none of them."
+        note = (
+            f"Events before sequence {first.seq:,} are no longer kept: the list has none of them."
+        )
         return replace(stretch, notes=(note,))
     return stretch

@@ -151,5 +151,3 @@ def _export(request: HttpRequest, stretch: Stretch) -> FileResponse:
     )
     response["Cache-Control"] = "no-store"
     return response
-
-

@@ -27,7 +27,6 @@ from matching.messages.streams import (
 from matching.runtime.applier import Applier, CommandFailed
 from matching.runtime.market import REPLAY_PAGE
 
-
 Frame = tuple[int, bytes]  # sequence, output entry as it is published
 InputEntry = tuple[str, dict[bytes, bytes]]
 Told = Callable[[int], None]

@@ -78,13 +78,9 @@ def test_who_may(client_of: ClientOf, market: Market, group: str) -> None:
 
 
 @pytest.mark.parametrize("held", [(), ("view_outboxcommand",), ("view_journalentry",)])
-def test_both_commands_and_the_journal_are_needed(
-    market: Market, held: tuple[str, ...]
-) -> None:
+def test_both_commands_and_the_journal_are_needed(market: Market, held: tuple[str, ...]) -> None:
     user = make_user("half", is_staff=True)
-    user.user_permissions.set(
-        Permission.objects.filter(codename__in=(*held, "view_market"))
-    )
+    user.user_permissions.set(Permission.objects.filter(codename__in=(*held, "view_market")))
     client = Client()
     client.force_login(user)
     assert client.get(URL).status_code == 403
