@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Self
 
 FORMAT = "exchange-incident-1"
 MANIFEST = "manifest.json"
@@ -51,12 +51,18 @@ class Bundle:
 
 
 class Writer:
-    """Writes parts one after the other, each as it is read; `close` writes the manifest."""
+    """Writes parts one after the other, each as it is read; `finish` writes the manifest."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
         self._parts: dict[str, dict[str, Any]] = {}
         self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
 
     def add(self, name: str, chunks: Iterable[bytes]) -> int:
         """Answers how many chunks there were. Raises BundleTooLarge."""
@@ -74,10 +80,9 @@ class Writer:
         self._parts[name] = {"bytes": length, "sha256": digest.hexdigest()}
         return count
 
-    def close(self, about: dict[str, Any]) -> None:
+    def finish(self, about: dict[str, Any]) -> None:
         manifest = {"format": FORMAT, **about, "parts": self._parts}
         self._zip.writestr(MANIFEST, json.dumps(manifest, indent=2))
-        self._zip.close()
 
 
 def line_of(entry_id: str, data: bytes) -> bytes:

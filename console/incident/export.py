@@ -73,7 +73,8 @@ def export(stretch: Stretch) -> Exported:
     market_id = stretch.market.pk
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  the caller closes it
     try:
-        _write(file, stretch.market, from_seq, to_seq)
+        with Writer(file) as writer:
+            _write(writer, stretch.market, from_seq, to_seq)
     except (ReplayImpossible, BundleTooLarge) as error:
         file.close()
         raise DomainError(ErrorCode.NOT_FOUND, str(error)) from error
@@ -84,8 +85,8 @@ def export(stretch: Stretch) -> Exported:
     return Exported(file, name, sha256_of_file(file), from_seq, to_seq)
 
 
-def _write(file: IO[bytes], market: Market, from_seq: int, to_seq: int) -> None:
-    client, writer = redis_client(), Writer(file)
+def _write(writer: Writer, market: Market, from_seq: int, to_seq: int) -> None:
+    client = redis_client()
     kept = snapshot_before(client, market.pk, from_seq)
     writer.add(SNAPSHOT, [kept.frame])
     applied = writer.add(INPUT, _inputs(client, market.pk, kept, to_seq))
@@ -102,7 +103,7 @@ def _write(file: IO[bytes], market: Market, from_seq: int, to_seq: int) -> None:
         ),
     )
     writer.add(MARKET, [_rules(market)])
-    writer.close(
+    writer.finish(
         {
             "market": market.pk,
             "fromSeq": from_seq,

@@ -23,8 +23,7 @@ _ONE_MS = timedelta(milliseconds=1)
 @dataclass(frozen=True)
 class Stretch:
     """From ``start`` on and before ``end``, sequences ``low_seq`` to ``high_seq`` of rows that have
-    one. ``lead``: how much earlier rows without a sequence begin. ``notes``: what isn't known of it,
-    or was cut."""
+    one. ``lead``: how much earlier rows without a sequence begin. ``notes``: what isn't known."""
 
     market: Market
     start: datetime
@@ -110,8 +109,6 @@ def _with_notes(stretch: Stretch) -> Stretch:
         return replace(stretch, notes=("Redis keeps no events of this market.",))
     is_before = first.seq > stretch.low_seq if stretch.is_by_seq else first.at > stretch.start
     if first.seq > 1 and is_before:
-        note = (
-            f"Events before sequence {first.seq:,} are no longer kept: the list has none of them."
-        )
+        note = f"Events before sequence {first.seq:,} are no longer kept, and are not in the list."
         return replace(stretch, notes=(note,))
     return stretch

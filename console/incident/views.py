@@ -3,6 +3,7 @@
 from typing import Any
 
 import redis
+from celery import current_app
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -24,6 +25,7 @@ from markets.models import Market
 
 PERMISSIONS = ("trading.view_outboxcommand", "ledger.view_journalentry")
 REPLAY, EXPORT = "console.replay_range", "console.export_incident"
+TASK = "console.tasks.replay_range"  # by name: tasks stand above the pages they serve
 REFRESH_S = 1
 _SPAN_MINUTES = int(SPAN_MAX.total_seconds()) // 60
 
@@ -122,12 +124,10 @@ def _act(request: HttpRequest, form: StretchForm) -> HttpResponseBase:
 
 
 def _replay(request: HttpRequest, stretch: Stretch) -> None:
-    from console.tasks import replay_range  # tasks stand above the pages they serve
-
     with transaction.atomic():
         run = replays.ask(request, stretch.market.pk, *export.seqs_of(stretch))
     try:
-        replay_range.apply_async((run.pk,), retry=False)
+        current_app.send_task(TASK, (run.pk,), retry=False)
     except BrokerError:
         replays.fail_unasked(run)
     messages.info(request, f"Sequences {run.from_seq:,} to {run.to_seq:,} are being replayed.")

@@ -52,7 +52,7 @@ def verify(
     market_id: str,
     from_seq: int,
     to_seq: int | None = None,
-    told: Told = lambda seq: None,
+    told: Told | None = None,
 ) -> Verified:
     """Replay from the newest snapshot before ``from_seq`` and compare each entry from there on with
     what is published, byte for byte, up to ``to_seq``, the end of the output stream or the first
@@ -64,7 +64,7 @@ def verify(
 
 
 def _compared(
-    replayed: Iterator[Frame], published: Iterator[Frame], from_seq: int, told: Told
+    replayed: Iterator[Frame], published: Iterator[Frame], from_seq: int, told: Told | None = None
 ) -> Verified:
     compared, last_seq = 0, from_seq - 1
     expected = next(published, None)
@@ -72,7 +72,8 @@ def _compared(
         seq, frame = next(replayed, (0, b""))
         if not seq:
             raise ReplayImpossible(f"the input stream ends before sequence {expected[0]}")
-        told(seq)
+        if told is not None:
+            told(seq)
         if seq < expected[0]:
             continue
         if frame != expected[1]:
@@ -103,7 +104,7 @@ def reproduce(
         for applied in [applier.apply(input_id, {COMMAND_FIELD: command})]
     )
     first_seq = published[0][0] if published else frozen.seq + 1
-    verified = _compared(replayed, iter(published), first_seq, lambda seq: None)
+    verified = _compared(replayed, iter(published), first_seq)
     for _ in replayed:
         pass
     return Reproduced(snapshot.take(applier.engine.state, applier.input_id), verified)

@@ -23,7 +23,7 @@ from matching.messages.events import Event, MarketStateChanged, OrderAccepted, O
 from matching.messages.streams import ENTRY_FIELD, output_stream
 from matching.messages.vocabulary import MarketState, Side, StateReason
 from persistence.models import DeadLetter
-from tests.admin.factories import make_market, make_order, make_user, make_world
+from tests.admin.factories import make_market, make_order, make_user
 from tests.admin.money_rows import NOW
 from tests.ledger.prices import mark_price
 from trading.models import Fill
@@ -41,8 +41,8 @@ HALTED = MarketStateChanged(
 
 
 @pytest.fixture
-def traded(db: None) -> Market:
-    return make_world()
+def traded(everything: Market) -> Market:
+    return everything
 
 
 def publish(client: redis.Redis, seq: int, *events: Event, time_ms: int = NOW_MS) -> None:
@@ -216,6 +216,7 @@ def test_commands_and_acts_say_by_whom(client_of: ClientOf, market: Market) -> N
 
 
 def test_a_stretch_of_sequences(traded: Market, redis_db: redis.Redis) -> None:
+    Fill.objects.update(executed_at=NOW + timedelta(seconds=1))  # no earlier than those before
     publish(redis_db, 6, accepted(1), time_ms=NOW_MS - 5_000)
     publish(redis_db, 7, accepted(2), time_ms=NOW_MS + 1_000)
     publish(redis_db, 8, accepted(3), time_ms=NOW_MS + 9_000)

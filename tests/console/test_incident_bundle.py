@@ -19,7 +19,8 @@ from django.test import Client
 from django.utils import timezone
 
 from console.audit.models import AuditRow
-from console.incident import bundle, export, replays
+from console.incident import bundle, replays, views
+from console.incident.kept import KeptOutput
 from console.incident.models import ReplayRun, ReplayState
 from console.tasks import replay_range
 from matching.messages.snapshot import EngineSnapshot
@@ -51,7 +52,7 @@ def exported(client: Client, query: str = QUERY) -> bytes:
     response = client.post(query, {"act": "export"})
     assert response.status_code == 200
     assert response["Content-Type"] == "application/zip"
-    return b"".join(response.streaming_content)  # type: ignore[arg-type]
+    return response.getvalue()
 
 
 def opened(path: Path, **options: Any) -> str:
@@ -63,10 +64,12 @@ def opened(path: Path, **options: Any) -> str:
 def repacked(data: bytes, path: Path, changes: dict[str, bytes | None], rehash: bool) -> Path:
     """The bundle with other parts; with their checksums if ``rehash``."""
     with zipfile.ZipFile(io.BytesIO(data)) as old:
-        parts = {name: old.read(name) for name in old.namelist()} | changes
+        parts: dict[str, bytes | None] = {name: old.read(name) for name in old.namelist()}
+        manifest = json.loads(old.read(bundle.MANIFEST))
+    parts |= changes
     if rehash:
-        manifest = json.loads(parts[bundle.MANIFEST])
         for name, part in changes.items():
+            assert part is not None
             said = {"bytes": len(part), "sha256": bundle.sha256_of_file(io.BytesIO(part))}
             manifest["parts"][name] = said
         parts[bundle.MANIFEST] = json.dumps(manifest).encode()
@@ -126,7 +129,9 @@ def test_it_opens_without_postgres_and_redis(
 def test_a_bundle_by_time_ends_where_the_stretch_does(
     ran: Exchange, client_of: ClientOf, tmp_path: Path
 ) -> None:
-    at = f"{timezone.now() - timedelta(minutes=5):%Y-%m-%dT%H:%M:%S}"
+    time = KeptOutput(ran.client, MARKET).time_of(ran.published_seq())
+    assert time is not None
+    at = f"{time:%Y-%m-%dT%H:%M:%S.%f}"
     made = io.BytesIO(exported(client_of("superuser"), f"{URL}?market={MARKET}&at={at}"))
     found = bundle.read_bundle(made)
     assert found.manifest["toSeq"] == ran.published_seq()
@@ -301,4 +306,7 @@ def test_what_is_too_large_is_refused(
     monkeypatch.setattr(bundle, "BYTES_MAX", 3_000)
     page = client_of("risk").post(QUERY, {"act": "export"}, follow=True).content.decode()
     assert "A bundle has at most" in page
-    assert export.BundleTooLarge is bundle.BundleTooLarge
+
+
+def test_the_task_asked_for_by_name_is_there() -> None:
+    assert replay_range.name == views.TASK
