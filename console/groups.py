@@ -47,6 +47,8 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.delete_userfeetier",
         "persistence.resolve_fault",
         "persistence.run_reconciliation",
+        "console.replay_range",
+        "console.export_incident",
         "accounts.freeze_user",
         "announcements.add_announcement",
         "announcements.change_announcement",

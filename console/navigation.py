@@ -18,7 +18,7 @@ from common.admin.record_urls import list_path
 @dataclass(frozen=True)
 class Item:
     """``target``: the name of a url of the site, or a model as in "trading.Order". ``query`` goes
-    to the list as it is. ``permission``: what a page asks for, if anything."""
+    to the list as it is. ``permission``: what a page asks for, if anything; several in one text."""
 
     title: str
     target: str
@@ -72,6 +72,12 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Reconciliation", "persistence.ReconcileRun", "balance"),
     ),
     "Incidents": (
+        Item(
+            "Timeline",
+            "incident",
+            "timeline",
+            permission="trading.view_outboxcommand ledger.view_journalentry",
+        ),
         Item("Persistence faults", "persistence.PersistenceFault", "report"),
         Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),
         Item("Quarantine", "persistence.QuarantinedEntry", "coronavirus"),
@@ -131,7 +137,7 @@ def _items_of(target: str) -> list[Item]:
 
 def _may(site: AdminSite, request: HttpRequest, item: Item) -> bool:
     if "." not in item.target:
-        return not item.permission or request.user.has_perm(item.permission)
+        return all(map(request.user.has_perm, item.permission.split()))
     registered = site._registry.get(apps.get_model(item.target))
     return registered is not None and registered.has_view_permission(request)
 

@@ -123,6 +123,7 @@ class ExchangeAdminSite(AdminSite):
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("stress/", self.admin_view(self.stress), name="stress"),
             path("stress/<int:run_id>/", self.admin_view(self.stress_run), name="stress-run"),
+            path("incident/", self.admin_view(self.incident), name="incident"),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             path("why/<str:kind>/<int:key>/", self.admin_view(require_safe(self.why)), name="why"),
             path("risk/", self.admin_view(require_safe(self.risk)), name="risk"),
@@ -145,6 +146,11 @@ class ExchangeAdminSite(AdminSite):
         from console.money.views import money_view  # as in `_snapshot`
 
         return money_view(self, request)
+
+    def incident(self, request: HttpRequest) -> HttpResponseBase:
+        from console.incident.views import incident_view  # as in `_snapshot`
+
+        return incident_view(self, request)
 
     def policy(self, request: HttpRequest) -> HttpResponse:
         from console.policy.views import policy_view  # as in `_snapshot`

@@ -6,6 +6,7 @@ from celery import shared_task
 from console.audit.chain import current_head
 from console.freeze import services as freezes
 from console.guards import outlast
+from console.incident import replays
 from console.stop import services as stops
 from console.stop.maintenance import begin_due
 from console.stress.tasks import run_stress
@@ -36,3 +37,8 @@ def look_after_freezes() -> None:
     """Lifts what has come to its end, and cancels orders that were on their way past a freeze."""
     outlast("freezes_not_lifted", freezes.lift_due)
     outlast("freezes_not_swept", freezes.sweep_all)
+
+
+@shared_task
+def replay_range(run_id: int) -> None:
+    replays.carry_out(run_id)

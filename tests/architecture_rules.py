@@ -144,6 +144,22 @@ IMPORT_RULES = (
         )
         for module in ("ladder", "findings")
     ),
+    # As reconciliation does: a stretch is replayed, nothing published. The command, from a file.
+    *(
+        ImportRule(
+            package,
+            (
+                "console",
+                "persistence",
+                "trading",
+                "matching.runtime.replay",
+                "matching.runtime.applier",
+                "matching.RUNNING_BUILD",
+                *_MONEY,
+            ),
+        )
+        for package in ("console.incident", "console.management.commands.openincident")
+    ),
     ImportRule("exchange_site", HOUSE),
     # A client like any other.
     ImportRule("simulator", ()),

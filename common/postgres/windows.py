@@ -53,7 +53,7 @@ def key_since(model: type[Model], key: str, field: str, at: datetime, **fixed: s
         table=model._meta.db_table,
         key=key,
         time=field,
-        fixed=" AND ".join(f"{column} = %({column})s" for column in fixed),
+        fixed=" AND ".join(f"{column} = %({column})s" for column in fixed) or "true",
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, {"at": at, **fixed})

@@ -18,13 +18,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--market", required=True)
         parser.add_argument("--from", dest="from_seq", type=int, required=True, metavar="SEQ")
+        parser.add_argument("--to", dest="to_seq", type=int, metavar="SEQ", help="default: the end")
 
     def handle(self, **options: Any) -> None:
-        market_id, from_seq = options["market"], options["from_seq"]
+        market_id, from_seq, to_seq = options["market"], options["from_seq"], options["to_seq"]
         if from_seq < 1:
             raise CommandError("--from is a sequence, 1 or higher")
+        if to_seq is not None and to_seq < from_seq:
+            raise CommandError("--to is a sequence, not before --from")
         try:
-            found = verify(redis_client(), market_id, from_seq)
+            found = verify(redis_client(), market_id, from_seq, to_seq)
         except (ReplayImpossible, CommandFailed, redis.RedisError) as error:
             raise CommandError(f"{market_id}: {error}") from error
         if found.diverged_seq:
