@@ -7,7 +7,7 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
 from common.admin.widgets import dress
-from console.incident.lines import KINDS, Kind, Place, place_of
+from console.incident.sources.lines import KINDS, Kind, Place, place_of
 from console.incident.stretch import SEQ_MAX, Stretch, stretch_of_seqs, stretch_of_time
 from markets.models import Market
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from console.incident.events import KINDS_OF_EVENTS, event_lines
-from console.incident.lines import Kind, Line, Page, Place
 from console.incident.models import ReplayRun, ReplayState
 from console.incident.replays import LOST_AFTER
-from console.incident.rows import SOURCES
+from console.incident.sources.events import KINDS_OF_EVENTS, event_lines
+from console.incident.sources.lines import Kind, Line, Page, Place
+from console.incident.sources.rows import SOURCES
 from console.incident.stretch import Stretch
 
 LINES_MAX = 500

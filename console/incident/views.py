@@ -17,9 +17,9 @@ from common.admin.acts import Act, tell
 from common.errors import DomainError
 from console.incident import export, replays
 from console.incident.forms import StretchForm
-from console.incident.lines import KINDS, Kind
 from console.incident.models import ReplayState
 from console.incident.selectors import LINES_MAX, Timeline, newest_replays, timeline
+from console.incident.sources.lines import KINDS, Kind
 from console.incident.stretch import SPAN_MAX, Stretch
 from markets.models import Market
 

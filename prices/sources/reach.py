@@ -10,10 +10,12 @@ import socket
 import ssl
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import certifi
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _IPV6_OF_THE_INTERNET = IPv6Network("2000::/3")  # all that is given out
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
@@ -56,8 +58,10 @@ def host_problem(host: str, named: Collection[str]) -> str | None:
     return None
 
 
-def session_to(host: str, named: Collection[str]) -> aiohttp.ClientSession:
+def session_to(host: str, named: Collection[str]) -> "aiohttp.ClientSession":
     """For requests to this host, empty for a venue's own; on the running loop. Close it there."""
+    import aiohttp  # by then: it takes as long to import as all else of a process that asks nobody
+
     context = ssl.create_default_context(cafile=certifi.where())
     factory = None if host in named else _public_socket
     connector = aiohttp.TCPConnector(ssl=context, socket_factory=factory)

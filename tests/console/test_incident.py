@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from console.incident import selectors
 from console.incident.kept import KeptOutput, moment_of
-from console.incident.lines import KINDS, Kind, Line
 from console.incident.selectors import timeline
+from console.incident.sources.lines import KINDS, Kind, Line
 from console.incident.stretch import Stretch, stretch_of_seqs, stretch_of_time
 from ledger.models import JournalEntry
 from markets.models import Market

@@ -1,4 +1,4 @@
-"""Replays and bundles of a market that a real engine ran: asked for on the page, opened elsewhere."""
+"""Replays and bundles of a market that a real engine ran."""
 
 import io
 import json

@@ -10,8 +10,8 @@ from django.db.models.functions import Coalesce
 
 from common.postgres.windows import Window, window_of_keys
 from console.audit.models import AuditRow
-from console.incident import wording
-from console.incident.lines import Kind, Line, Page, Place
+from console.incident.sources import wording
+from console.incident.sources.lines import Kind, Line, Page, Place
 from console.incident.stretch import Stretch
 from ledger.models import JournalEntry
 from markets.models import Market

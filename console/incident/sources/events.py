@@ -8,9 +8,9 @@ import redis
 from common.admin.base import Cell, link
 from common.admin.changes import NOTHING
 from common.redis_client import request_redis_client
-from console.incident.fields import fields_words, name_words
 from console.incident.kept import KeptEntry, KeptOutput
-from console.incident.lines import Kind, Line, Page, Place
+from console.incident.sources.fields import fields_words, name_words
+from console.incident.sources.lines import Kind, Line, Page, Place
 from console.incident.stretch import Stretch
 from markets.models import Market
 from matching.messages.events import Event, MarketStateChanged, MarkPriceChanged

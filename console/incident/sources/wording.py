@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from accounts.display import user_link
 from common.admin.base import Cell, link, when, words
 from console.audit.models import AuditRow
-from console.incident.fields import fields_words, name_words
+from console.incident.sources.fields import fields_words, name_words
 from ledger.models import JournalEntry, Posting
 from ledger.tables import account_cell
 from markets.display import funding_rate, gain_or_loss, money, price, size
