@@ -162,7 +162,7 @@ def _custody(now: TrialBalance) -> list[tuple[str, Cell]]:
         "Entry cost of positions": now.units_of(kinds.CLEARING),
         "Insurance funds": now.units_of(kinds.INSURANCE),
         "Fees": now.units_of(kinds.FEES),
-        "Adjustments, given less taken": now.units_of(kinds.ADJUSTMENTS),
+        "Adjustments, taken less given": now.units_of(kinds.ADJUSTMENTS),
     }
     return [
         ("Deposits", money(came_in)),
