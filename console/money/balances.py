@@ -15,8 +15,8 @@ from ledger.models import FLOW_INTERVALS_MS, USER_ACCOUNT_KINDS, Account, Accoun
 from matching.messages.limits import MAX_TIME_MS
 
 # Of what the journal is asked for a past moment.
-ENTRIES_MAX = 50_000
-POSTINGS_MAX = 100_000
+ENTRIES_MAX = 30_000
+POSTINGS_MAX = 60_000
 
 MINUTE_MS, HOUR_MS = FLOW_INTERVALS_MS
 BACKWARDS_KINDS = (
