@@ -15,7 +15,8 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from common.admin.acts import Act, tell
 from common.errors import DomainError
-from console.incident import export, replays
+from console.incident import replays
+from console.incident.bundles import export
 from console.incident.forms import StretchForm
 from console.incident.models import ReplayState
 from console.incident.selectors import LINES_MAX, Timeline, newest_replays, timeline

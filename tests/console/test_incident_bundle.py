@@ -19,7 +19,8 @@ from django.test import Client
 from django.utils import timezone
 
 from console.audit.models import AuditRow
-from console.incident import bundle, replays, views
+from console.incident import replays, views
+from console.incident.bundles import file as bundle
 from console.incident.kept import KeptOutput
 from console.incident.models import ReplayRun, ReplayState
 from console.tasks import replay_range

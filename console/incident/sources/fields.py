@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from console.incident.kept import moment_of
-from markets.display import funding_rate, percent, price, signed_money, size
+from markets.display import funding_rate, money, percent, price, size
 from markets.models import Market
 
 _NAME = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -74,11 +74,11 @@ def _span_or_moment(value_ms: int) -> str:
 
 
 _UNITS: dict[str, Callable[[int, Market], str]] = {
-    "_per_lot_units": lambda value, _: f"per lot {signed_money(value)}",
-    "_per_tick_lot": lambda value, _: f"per tick and lot {signed_money(value)}",
+    "_per_lot_units": lambda value, _: f"per lot {money(value)}",
+    "_per_tick_lot": lambda value, _: f"per tick and lot {money(value)}",
     "_ticks": price,
     "_lots": size,
-    "_units": lambda value, _: signed_money(value),
+    "_units": lambda value, _: money(value),
     "_ppm": lambda value, _: percent(value),
     "_ppb": lambda value, _: funding_rate(value),
     "_ms": lambda value, _: _span_or_moment(value),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from console.incident.bundle import Bundle, BundleDamaged, read_bundle, sha256_of_file
+from console.incident.bundles.file import Bundle, BundleDamaged, read_bundle, sha256_of_file
 from console.incident.kept import moment_of
 from markets.display import money, price, size
 from markets.models import Market

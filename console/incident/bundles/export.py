@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from common.errors import DomainError, ErrorCode
 from common.redis_client import redis_client
-from console.incident.bundle import (
+from console.incident.bundles.file import (
     INPUT,
     MARKET,
     OUTPUT,
