@@ -11,7 +11,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from console.incident import selectors
+from console.incident import events, selectors
+from console.incident import stretch as stretch_module
+from console.incident.bundles import export
 from console.incident.kept import KeptOutput, moment_of
 from console.incident.selectors import timeline
 from console.incident.sources.lines import KINDS, Kind, Line
@@ -298,3 +300,19 @@ def test_sequences_are_found_by_time(redis_db: redis.Redis) -> None:
 def test_every_kind_has_its_words() -> None:
     assert set(KINDS) == set(Kind)
     assert datetime(2030, 1, 1, tzinfo=UTC) == moment_of(1_893_456_000_000)
+
+
+def test_rows_are_listed_while_redis_is_away(
+    client_of: ClientOf, everything: Market, free_closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = redis.Redis(port=free_closed_port)
+    for module in (stretch_module, events):
+        monkeypatch.setattr(module, "request_redis_client", lambda: away)
+    client = client_of("risk")
+    for query in ("market=BTC-PERP&from=7&to=7", f"market=BTC-PERP&at={AT}"):
+        page = get(client, query)
+        assert "Redis doesn’t answer: there are no events" in page
+        assert "hold" in page or "fill" in page
+    monkeypatch.setattr(export, "redis_client", lambda: away)
+    page = client.post(f"{URL}?market=BTC-PERP&from=7", {"act": "export"}, follow=True)
+    assert "Redis doesn’t answer: try again later" in unescape(page.content.decode())
