@@ -11,11 +11,12 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
-from console.incident import events, selectors
+from console.incident import selectors
 from console.incident import stretch as stretch_module
 from console.incident.bundles import export
 from console.incident.kept import KeptOutput, moment_of
 from console.incident.selectors import timeline
+from console.incident.sources import events
 from console.incident.sources.lines import KINDS, Kind, Line
 from console.incident.stretch import Stretch, stretch_of_seqs, stretch_of_time
 from ledger.models import JournalEntry
