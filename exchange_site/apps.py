@@ -1,4 +1,5 @@
 import gc
+from types import ModuleType
 
 from django.apps import AppConfig
 
@@ -11,8 +12,8 @@ class ExchangeSiteConfig(AppConfig):
     name = "exchange_site"
     verbose_name = "Exchange"
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
+        super().__init__(app_name, app_module)
         gc.disable()
 
     def ready(self) -> None:
