@@ -56,8 +56,8 @@ class AnnouncementAdmin(BaseAdmin):
     actions = ("take_back",)
     readonly_fields = ("state", "author")
     fieldsets = (
-        (None, {"fields": ("text", "level", ("shown_from", "shown_until"))}),
-        ("Maintenance", {"fields": (("work_from", "work_until"), "stops_markets")}),
+        (None, {"fields": ("text", "level", "shown_from", "shown_until")}),
+        ("Maintenance", {"fields": ("work_from", "work_until", "stops_markets")}),
     )
 
     tone = shown("level", lambda one: badge(one.level, _TONES.get(Level(one.level), "plain")))
