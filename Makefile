@@ -13,6 +13,9 @@ PROOFS ?= 10
 # MEASURED=1: under coverage.py, with all processes that tests start.
 PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist worksteal
 
+# Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test lint types migrations unit unit-pure engine-covered coverage compiled bench plots proofs chaos mutants clean
 
 help:
