@@ -15,7 +15,6 @@ from django.db import DataError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.views import View
 
 from common.admin.base import BaseAdmin
 from common.admin.record_urls import url_of
@@ -26,26 +25,22 @@ FOUND_PER_LIST_MAX = 5
 WORDS_LENGTH_MAX = 200
 
 
-class SearchView(View):
+def search_view(site: AdminSite, request: HttpRequest) -> HttpResponse:
     """Unfold's box asks it as its user types, and shows the list it answers."""
-
-    site: AdminSite
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        term = request.GET.get("s", "").strip()[:WORDS_LENGTH_MAX]
-        if not term or "\0" in term:
-            return HttpResponse()
-        started = time.monotonic()
-        found = [*_pages(self.site, request, term), *_records(self.site, request, term)]
-        paginator = Paginator(found, max(len(found), 1))
-        context = {
-            "page_obj": paginator,
-            "results": paginator.page(1),
-            "page_counter": 0,
-            "execution_time": time.monotonic() - started,
-            "command_show_history": False,
-        }
-        return TemplateResponse(request, "unfold/helpers/command_results.html", context)
+    term = request.GET.get("s", "").strip()[:WORDS_LENGTH_MAX]
+    if not term or "\0" in term:
+        return HttpResponse()
+    started = time.monotonic()
+    found = [*_pages(site, request, term), *_records(site, request, term)]
+    paginator = Paginator(found, max(len(found), 1))
+    context = {
+        "page_obj": paginator,
+        "results": paginator.page(1),
+        "page_counter": 0,
+        "execution_time": time.monotonic() - started,
+        "command_show_history": False,
+    }
+    return TemplateResponse(request, "unfold/helpers/command_results.html", context)
 
 
 def _pages(site: AdminSite, request: HttpRequest, term: str) -> Iterator[dict[str, str]]:
