@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -16,7 +16,6 @@ from django.utils import timezone
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from announcements.models import Announcement
 from announcements.selectors import current_announcements
 from common import cancelling
 from feeds import protocol, public
@@ -47,6 +46,8 @@ from matching.messages.streams import (
 )
 
 log = structlog.get_logger(__name__)
+
+Found = TypeVar("Found")
 
 POLL_INTERVAL_S = 0.1
 MARKETS_INTERVAL_S = 5.0
@@ -121,21 +122,16 @@ class Hub:
         await sign_out_refused(self.connections)
 
     async def _load_markets(self) -> None:
-        try:
-            markets = await sync_to_async(_all_markets)()
-        except (DatabaseError, InterfaceError) as error:
-            # The markets known last go on.
-            log.error("feeds_fault", what="postgres", error=str(error).strip())
-            return
+        markets = await _from_postgres(lambda: list(Market.objects.all()))
+        if markets is None:
+            return  # those known last go on
         self._are_markets_known = True
         self._scales.update({market.pk: Scale.of(market) for market in markets})
 
     async def _announce(self) -> None:
         """Tells those who listen, where the house says something else than before."""
-        try:
-            current = await sync_to_async(_current_announcements)()
-        except (DatabaseError, InterfaceError) as error:
-            log.error("feeds_fault", what="postgres", error=str(error).strip())
+        current = await _from_postgres(lambda: current_announcements(timezone.now()))
+        if current is None:
             return
         message = public.announcements_message(current)
         text = protocol.encode(message)
@@ -313,20 +309,21 @@ class Hub:
         return text
 
 
-def _all_markets() -> list[Market]:
-    try:
-        return list(Market.objects.all())
-    except (DatabaseError, InterfaceError):
-        close_old_connections()
-        raise
+async def _from_postgres(read: Callable[[], list[Found]]) -> list[Found] | None:
+    """None while Postgres is away, which is logged; the next read connects anew."""
 
+    def reconnecting() -> list[Found]:
+        try:
+            return read()
+        except (DatabaseError, InterfaceError):
+            close_old_connections()
+            raise
 
-def _current_announcements() -> list[Announcement]:
     try:
-        return current_announcements(timezone.now())
-    except (DatabaseError, InterfaceError):
-        close_old_connections()
-        raise
+        return await sync_to_async(reconnecting)()
+    except (DatabaseError, InterfaceError) as error:
+        log.error("feeds_fault", what="postgres", error=str(error).strip())
+        return None
 
 
 def _raise(error: Exception) -> None:
