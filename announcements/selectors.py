@@ -2,16 +2,17 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
-from announcements.models import Announcement
+from announcements.models import Announcement, Level
 
 SHOWN_MAX = 20
-_GRAVEST_FIRST = {"maintenance": 0, "warning": 1, "info": 2}
+_GRAVEST_FIRST = (Level.MAINTENANCE, Level.WARNING, Level.INFO)
+_GRAVITY = Case(*(When(level=level, then=Value(n)) for n, level in enumerate(_GRAVEST_FIRST)))
 
 
 def current_announcements(now: datetime) -> list[Announcement]:
-    """The gravest first, then the newest; at most `SHOWN_MAX` of the newest."""
+    """The gravest first, then the newest; at most `SHOWN_MAX`."""
     open_ended = Q(shown_until__isnull=True) | Q(shown_until__gt=now)
-    shown = Announcement.objects.filter(open_ended, shown_from__lte=now).order_by("-pk")
-    return sorted(shown[:SHOWN_MAX], key=lambda one: _GRAVEST_FIRST[one.level])
+    shown = Announcement.objects.filter(open_ended, shown_from__lte=now)
+    return list(shown.order_by(_GRAVITY, "-pk")[:SHOWN_MAX])

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from announcements.models import Announcement, Level
+from announcements.selectors import SHOWN_MAX
 from common.admin.record_urls import list_url, url_of
 from tests.admin.conftest import client_of, operator
 from tests.admin.factories import make_user
@@ -60,6 +61,14 @@ def test_everyone_reads_what_is_said_now_the_gravest_first(house: User) -> None:
     assert (first["id"], first["level"], first["until"]) == (work.pk, "maintenance", None)
     assert set(first["maintenance"]) == {"from", "until"}
     assert last["maintenance"] is None
+
+
+def test_what_is_grave_is_said_whatever_else_is(house: User) -> None:
+    maintenance(house, "an upgrade")
+    for number in range(SHOWN_MAX + 5):
+        announce(house, f"news {number}")
+    assert len(said()) == SHOWN_MAX
+    assert said()[:2] == ["an upgrade", f"news {SHOWN_MAX + 4}"]
 
 
 @pytest.mark.django_db(transaction=True)
