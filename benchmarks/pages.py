@@ -1,5 +1,5 @@
-"""Every list, filter, search and record of the admin, every list that records link to, the risk
-board, and every read of the API, as requests on the rows of `benchmarks.history`."""
+"""Every list, filter, search and record of the admin, every list that records link to, the pages of
+the console, and every read of the API, as requests on the rows of `benchmarks.history`."""
 
 import re
 from collections.abc import Iterator
@@ -17,11 +17,13 @@ from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
+from console.incident.sources.lines import Kind
 from console.risk.first import Key
+from console.today.ranges import RANGES
 from console.why.views import KINDS
 from ledger.models import Account
 from matching.messages.vocabulary import OrderStatus
-from trading.models import CANDLE_INTERVALS_MS, Order, Position
+from trading.models import CANDLE_INTERVALS_MS, Fill, Order, Position
 
 SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
@@ -72,6 +74,7 @@ def _all_pages(visitor: Visitor) -> Iterator[Page]:
         yield from _lists(visitor, model)
         yield from _records(visitor, model)
     yield from _risk()
+    yield from _console()
     yield from _calls()
 
 
@@ -82,6 +85,27 @@ def _risk() -> Iterator[Page]:
             yield Page(RISK_BOARD, f"/admin/risk/?sort={key}{query}")
     for user_id in (WHALE, SMALL_TRADER, IDLE_TRADER):
         yield Page("admin exposure", f"/admin/risk/{user_id}/")
+
+
+def _console() -> Iterator[Page]:
+    """What an operator's jobs begin with."""
+    for words in (WHALE_NAME, "30000", "nothing-like-it"):
+        yield Page("admin console", f"/admin/search/?s={words}&extended=1")
+    for path in ("status", "stop", "policy", "stress", "incident", f"freeze/{WHALE}"):
+        yield Page("admin console", f"/admin/{path}/")
+
+
+def sums() -> Iterator[Page]:
+    """Pages that cost as much as happened in the time they are asked for, or add up all rows of a
+    kind: beside `all_pages`, none of which does."""
+    yield Page("admin money", "/admin/money/")
+    for name in RANGES:
+        yield Page("admin today", f"/admin/?range={name}")
+    newest = Fill.objects.filter(market=BUSY_MARKET).latest("pk")
+    asked = f"/admin/incident/?market={BUSY_MARKET}"
+    kinds = "".join(f"&kind={kind}" for kind in Kind)
+    yield Page("admin timeline", f"{asked}&from={newest.seq - 100}&to={newest.seq}{kinds}")
+    yield Page("admin timeline", f"{asked}&at={newest.executed_at:%Y-%m-%dT%H:%M:%S}&minutes=10")
 
 
 def _lists(visitor: Visitor, model: type[Model]) -> Iterator[Page]:

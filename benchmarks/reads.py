@@ -27,14 +27,14 @@ def run(short: bool) -> list[Row]:
     from django.core.management import call_command
 
     from benchmarks.history import Size, make_history
-    from benchmarks.pages import Page, Visitor, all_pages
+    from benchmarks.pages import Page, Visitor, all_pages, sums
 
     settings.ALLOWED_HOSTS.append("testserver")
     call_command("migrate", verbosity=0)
     size = Size(100_000, 20_000) if short else Size(1_000_000, 100_000)
     make_history(size)
     visitor = Visitor()
-    pages = list(all_pages(visitor))
+    pages = [*all_pages(visitor), *sums()]
     references = {kind: Page("reference", path) for kind, path in REFERENCES.items()}
     times: dict[Page, list[float]] = {page: [] for page in [*pages, *references.values()]}
     for _ in range(5 if short else 7):
