@@ -85,3 +85,13 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for at in range(50):
         assert once._skipped(f"fault {at}") == 0
     assert len(once._shown) == 10
+
+
+def test_who_configures_again_reaches_the_loggers_in_use() -> None:
+    """Else what they say is lost to whoever listens, as tests do."""
+    used = structlog.get_logger("in use")
+    used.info("first")
+    logging_config("INFO")
+    with structlog.testing.capture_logs() as logs:
+        used.info("again")
+    assert [line["event"] for line in logs] == ["again"]
