@@ -1,5 +1,5 @@
-"""Tasks that go on: one row that fails holds up no other, and the next run does what a fault of
-Redis or Postgres left undone.
+"""Tasks are handed to workers, and go on: one row that fails holds up no other, and the next run
+does what a fault of Redis or Postgres left undone.
 """
 
 from collections.abc import Callable, Iterable
@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 import redis
 import structlog
 from django.db import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerError
 
+from common.errors import DomainError, ErrorCode
 from trading.orders.isolation import is_everyones
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,15 @@ def each_alone(event: str, keys: Iterable[int], work: Callable[[int], object]) -
             if is_everyones(error):
                 raise
             log.exception(event, row=key)
+
+
+def hand_over(send: Callable[[], object]) -> None:
+    """To a worker. Raises DomainError where none can be asked."""
+    try:
+        send()
+    except (BrokerError, redis.RedisError) as error:
+        message = "No worker could be asked: Redis doesn't answer."
+        raise DomainError(ErrorCode.REDIS_UNAVAILABLE, message) from error
 
 
 def outlast(event: str, step: Callable[[], object]) -> None:

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.staff.operators import operator_of
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode
 from common.redis_client import redis_client
 from console.incident.models import ReplayRun, ReplayState
@@ -52,7 +52,7 @@ def ask(request: HttpRequest, market_id: str, from_seq: int, to_seq: int) -> Rep
         message = "Another replay is running: wait for it, or cancel it."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message) from error
     words = f"replay of sequences {from_seq} to {to_seq}"
-    tell(Act(verb="replayed", request=request, obj=run.market, words=words))
+    tell(Act(verb=Verb.REPLAYED, request=request, obj=run.market, words=words))
     return run
 
 
@@ -63,7 +63,7 @@ def cancel(request: HttpRequest, run_id: int) -> None:
     if run is None or not _end(run.pk, ReplayState.CANCELLED, result):
         raise DomainError(ErrorCode.INVALID_TRANSITION, "This replay isn’t running any more.")
     words = f"replay of sequences {run.from_seq} to {run.to_seq} cancelled"
-    tell(Act(verb="replayed", request=request, obj=run.market, words=words))
+    tell(Act(verb=Verb.REPLAYED, request=request, obj=run.market, words=words))
 
 
 def carry_out(run_id: int) -> None:
@@ -131,8 +131,8 @@ def fail_lost() -> None:
         _end(run_id, ReplayState.FAILED, "Its worker was lost, or none took it up: ask again.")
 
 
-def fail_unasked(run: ReplayRun) -> None:
-    _end(run.pk, ReplayState.FAILED, "No worker could be asked: the broker doesn’t answer.")
+def fail(run: ReplayRun, why: str) -> None:
+    _end(run.pk, ReplayState.FAILED, why)
 
 
 def _running(run_id: int) -> QuerySet[ReplayRun]:

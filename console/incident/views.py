@@ -11,10 +11,10 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRed
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from kombu.exceptions import OperationalError as BrokerError
 
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError
+from console.guards import hand_over
 from console.incident import replays
 from console.incident.bundles import export
 from console.incident.forms import StretchForm
@@ -128,9 +128,10 @@ def _replay(request: HttpRequest, stretch: Stretch) -> None:
     with transaction.atomic():
         run = replays.ask(request, stretch.market.pk, *export.seqs_of(stretch))
     try:
-        current_app.send_task(TASK, (run.pk,), retry=False)
-    except BrokerError:
-        replays.fail_unasked(run)
+        hand_over(lambda: current_app.send_task(TASK, (run.pk,), retry=False))
+    except DomainError as error:
+        replays.fail(run, error.message)
+        raise
     messages.info(request, f"Sequences {run.from_seq:,} to {run.to_seq:,} are being replayed.")
 
 
@@ -146,7 +147,7 @@ def _export(request: HttpRequest, stretch: Stretch) -> FileResponse:
     made = export.export(stretch)
     words = f"sequences {made.from_seq} to {made.to_seq} as a bundle, SHA-256 {made.sha256}"
     with transaction.atomic():
-        tell(Act(verb="exported", request=request, obj=stretch.market, words=words))
+        tell(Act(verb=Verb.EXPORTED, request=request, obj=stretch.market, words=words))
     response = FileResponse(
         made.file, as_attachment=True, filename=made.name, content_type="application/zip"
     )

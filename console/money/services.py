@@ -3,10 +3,10 @@
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from common.admin.acts import Act, tell
-from common.errors import DomainError, ErrorCode
+from common.admin.acts import Act, Verb, tell
+from common.errors import DomainError
+from console.guards import hand_over
 from persistence.reconciliation import ASKED_S, claim_run, forget_claim
 from persistence.tasks import reconcile_now
 
@@ -18,9 +18,8 @@ def ask_for_run(request: HttpRequest) -> None:
     """Raises DomainError where one waits or is on, or no worker can be asked."""
     claim_run(timezone.now())
     try:
-        tell(Act(verb="reconcile", request=request, words="asked for a run of everything"))
-        reconcile_now.apply_async(expires=ASKED_S)
-    except OperationalError as error:
+        tell(Act(verb=Verb.RECONCILED, request=request, words="asked for a run of everything"))
+        hand_over(lambda: reconcile_now.apply_async(expires=ASKED_S))
+    except DomainError:
         forget_claim()
-        message = "Redis does not answer, so that no worker can be asked."
-        raise DomainError(ErrorCode.REDIS_UNAVAILABLE, message) from error
+        raise

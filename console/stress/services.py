@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import redis
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.models import User
 from accounts.staff.operators import operator_of
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode, invalid
+from console.guards import hand_over
 from console.stress import runs
 from console.stress.models import StressKind, StressRun, StressState
 from console.stress.tasks import run_stress
@@ -41,13 +40,12 @@ def start_run(request: HttpRequest, asked: Asked) -> StressRun:
     with transaction.atomic():
         run = _create(operator_of(request), asked)
         words, reason = f"asked for a {in_words(run)}", run.reason
-        tell(Act(verb="stress", request=request, obj=run, words=words, reason=reason))
+        tell(Act(verb=Verb.STRESSED, request=request, obj=run, words=words, reason=reason))
     try:
-        run_stress.delay(run.pk)
-    except (BrokerError, redis.RedisError) as error:
-        message = "No worker could be asked: Redis doesn't answer."
-        runs.fail(run.pk, message)
-        raise DomainError(ErrorCode.REDIS_UNAVAILABLE, message) from error
+        hand_over(lambda: run_stress.delay(run.pk))
+    except DomainError as error:
+        runs.fail(run.pk, error.message)
+        raise
     return run
 
 
@@ -56,7 +54,7 @@ def cancel_run(request: HttpRequest, run: StressRun) -> None:
     with transaction.atomic():
         if not runs.tell(run.pk, state=StressState.CANCELLED, ended_at=timezone.now()):
             raise DomainError(ErrorCode.INVALID_TRANSITION, "This run has ended already.")
-        tell(Act(verb="cancel_stress", request=request, obj=run, words="cancelled"))
+        tell(Act(verb=Verb.STRESS_CANCELLED, request=request, obj=run, words="cancelled"))
 
 
 def in_words(run: StressRun) -> str:

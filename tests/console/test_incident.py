@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 import redis
@@ -16,10 +17,10 @@ from console.incident import stretch as stretch_module
 from console.incident.bundles import export
 from console.incident.kept import KeptOutput, moment_of
 from console.incident.selectors import timeline
-from console.incident.sources import events
+from console.incident.sources import events, wording
 from console.incident.sources.lines import KINDS, Kind, Line
 from console.incident.stretch import Stretch, stretch_of_seqs, stretch_of_time
-from ledger.models import JournalEntry
+from ledger.models import AccountKind, EntryKind, JournalEntry
 from markets.models import Market
 from matching.messages.codec import encode_entry
 from matching.messages.events import Event, MarketStateChanged, OrderAccepted, OutputEntry
@@ -27,7 +28,7 @@ from matching.messages.streams import ENTRY_FIELD, output_stream
 from matching.messages.vocabulary import MarketState, Side, StateReason
 from persistence.models import DeadLetter
 from tests.admin.factories import make_market, make_order, make_user
-from tests.admin.money_rows import NOW
+from tests.admin.money_rows import NOW, account, post
 from tests.ledger.prices import mark_price
 from trading.models import Fill
 
@@ -296,6 +297,21 @@ def test_sequences_are_found_by_time(redis_db: redis.Redis) -> None:
         naive = [k.seq for k in output.entries(0) if k.entry and k.at >= moment_of(time_ms)]
         found = output.seq_since(moment_of(time_ms))
         assert found in (naive[0], 40) if naive else found == 42
+
+
+def test_of_an_entry_to_every_trader_some_postings_are_shown(
+    traded: Market, django_assert_max_num_queries: Any
+) -> None:
+    users = [make_user() for _ in range(wording.POSTINGS_SHOWN_MAX + 3)]
+    lines = {account(AccountKind.MARGIN, user): number for number, user in enumerate(users, 1)}
+    lines[account(AccountKind.CLEARING, traded)] = -sum(lines.values())
+    entry = post(EntryKind.FUNDING, lines, market=traded, seq=77)
+    with django_assert_max_num_queries(2):
+        (shown,) = wording.entries([entry], traded)
+    assert str(shown.words).count('class="posting"') == wording.POSTINGS_SHOWN_MAX + 1
+    assert "and more" in shown.words
+    few = wording.entries(list(JournalEntry.objects.filter(kind=EntryKind.DEPOSIT)[:1]), traded)
+    assert "and more" not in few[0].words
 
 
 def test_every_kind_has_its_words() -> None:

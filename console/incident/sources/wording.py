@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db.models import Count, F, Window
-from django.db.models.functions import RowNumber
+from django.db import connection
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from accounts.display import user_link
 from common.admin.base import Cell, link, when, words
@@ -20,6 +20,11 @@ from persistence.models import DeadLetter, PersistenceFault, QuarantinedEntry, R
 from trading.models import Fill, FundingSettlement, Liquidation, Order, OutboxCommand
 
 POSTINGS_SHOWN_MAX = 12
+_SOME_OF_EACH = """
+SELECT posting.id FROM unnest(%s::bigint[]) entry(id)
+ CROSS JOIN LATERAL (SELECT id FROM ledger_posting WHERE entry_id = entry.id LIMIT %s) posting
+"""
+_AND_MORE = SafeString('<div class="posting">and more, on the entry’s page</div>')
 
 
 class Said(NamedTuple):
@@ -128,7 +133,7 @@ def settlements(rows: Sequence[FundingSettlement], market: Market) -> list[Said]
 
 
 def entries(rows: Sequence[JournalEntry], _market: Market) -> list[Said]:
-    """With their postings; of an entry to every trader the first few, and how many there are."""
+    """With their postings; of an entry to every trader some, and that there are more."""
     postings: dict[int, list[Posting]] = {row.pk: [] for row in rows}
     for posting in _postings(list(postings)):
         postings[posting.entry_id].append(posting)
@@ -143,24 +148,24 @@ def entries(rows: Sequence[JournalEntry], _market: Market) -> list[Said]:
 
 
 def _postings(entry_ids: list[int]) -> list[Posting]:
-    by_entry = [F("entry_id")]
-    numbered = Posting.objects.filter(entry__in=entry_ids).annotate(
-        number=Window(RowNumber(), partition_by=by_entry, order_by=F("id").asc()),
-        of_entry=Window(Count("id"), partition_by=by_entry),
-    )
-    shown = numbered.filter(number__lte=POSTINGS_SHOWN_MAX).order_by("entry_id", "id")
-    return list(shown.select_related("account__user"))
+    """Of each one more than are shown, by an index: a funding settlement posts to every trader."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SOME_OF_EACH, (entry_ids, POSTINGS_SHOWN_MAX + 1))
+        keys = [key for (key,) in cursor.fetchall()]
+    return list(Posting.objects.filter(pk__in=keys).select_related("account__user").order_by("pk"))
 
 
 def _postings_words(postings: Sequence[Posting]) -> Cell:
     lines = format_html_join(
         "",
         '<div class="posting">{} {}</div>',
-        ((gain_or_loss(line.amount_units), account_cell(line.account)) for line in postings),
+        (
+            (gain_or_loss(line.amount_units), account_cell(line.account))
+            for line in postings[:POSTINGS_SHOWN_MAX]
+        ),
     )
-    rest = getattr(postings[0], "of_entry", 0) - len(postings) if postings else 0
-    more = format_html('<div class="posting">and {} more</div>', f"{rest:,}") if rest > 0 else ""
-    return format_html("{}{}", lines, more)
+    is_cut = len(postings) > POSTINGS_SHOWN_MAX
+    return format_html("{}{}", lines, _AND_MORE if is_cut else "")
 
 
 def acts(rows: Sequence[AuditRow], _market: Market) -> list[Said]:
