@@ -76,10 +76,7 @@ class UserForm(ReasonedForm, UserChangeForm):  # type: ignore[misc]  # of unfold
         after = {n: said[n] for n in ("is_staff", "is_superuser")} | many
         user = User.objects.get(pk=self.instance.pk)
         if takes_two(powers_of(user), after):
-            self.require_reason()
-            if waiting := waiting_powers(user):
-                message = f"Proposal {waiting.pk} about this operator waits: decide it first."
-                self.add_error(None, message)
+            self.require_second(waiting_powers(user))
             if set(self.changed_data) - set(_POWERS):
                 self.add_error(None, "Change what an operator may in a save of its own.")
             self.powers = after

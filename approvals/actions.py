@@ -1,6 +1,6 @@
 """The actions there are, described by the rooms that do them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, KeysView
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,16 +42,20 @@ class Action:
 _actions: dict[str, Action] = {}
 
 
-def register(action: Action) -> Action:
+def register(action: Action) -> None:
     """Once, when its room's app is ready."""
     if action.kind in _actions:
         raise ValueError(f"{action.kind} is registered already")
     _actions[action.kind] = action
-    return action
 
 
 def action_of(kind: str) -> Action:
     return _actions[kind]
+
+
+def kinds() -> KeysView[str]:
+    """Of all rooms, also of those that come to be later than whoever asks."""
+    return _actions.keys()
 
 
 def all_actions() -> list[Action]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -11,26 +10,17 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from approvals import services
-from approvals.actions import action_of, all_actions
+from approvals.actions import action_of, all_actions, kinds
 from approvals.models import Proposal, ProposalStatus
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column
 from common.admin.changes import NOTHING
+from common.admin.filters import words_filter
+from common.admin.reasons import ReasonForm
 
 _USER = "accounts.User"
 _COMMAND = "trading.OutboxCommand"
 _TONES = {ProposalStatus.WAITING: "warn", ProposalStatus.APPROVED: "ok"}
-
-
-class RefusalForm(forms.Form):
-    why = forms.CharField(
-        label="Why",
-        max_length=services.REASON_MAX,
-        help_text="For whoever proposed it, and for the record.",
-    )
-
-    def __init__(self, data: Any, _row: Any) -> None:
-        super().__init__(data)
 
 
 def _status(proposal: Proposal) -> Cell:
@@ -47,7 +37,7 @@ class ProposalAdmin(RecordAdmin):
     list_display = (
         "id", "title", "action_words", "status_word", "author_link", "proposed", "expires",
     )  # fmt: skip
-    list_filter = ("status", "kind")
+    list_filter = ("status", words_filter("kind", kinds(), title="action"))
     list_select_related = ("author", "decided_by", "beneficiary")
     search_ids = ("id",)
     search_users = ("author", "decided_by")
@@ -116,11 +106,11 @@ class ProposalAdmin(RecordAdmin):
             action="refuse",
             question="Refuse this proposal?",
             consequence="Nothing is changed. Who wants it after all proposes it anew.",
-            form_of=RefusalForm,
+            form_of=ReasonForm,
             service=lambda proposal, said: (
-                services.refuse(proposal.pk, said["why"], _operator(request)).command_id
+                services.refuse(proposal.pk, said["reason"], _operator(request)).command_id
             ),
-            done=lambda said: f"refused: {said['why']}",
+            done=lambda said: f"refused: {said['reason']}",
         )
 
     @admin.action(description="Withdraw own proposals", permissions=["view"])

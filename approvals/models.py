@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from common.reasons import REASON_MAX
+
 
 class ProposalStatus(StrEnum):
     WAITING = "waiting"
@@ -37,7 +39,7 @@ class Proposal(models.Model):
     title = models.CharField("what", max_length=300)
     changes = models.JSONField(default=list)
     payload = models.JSONField(default=dict)
-    reason = models.CharField(max_length=500)
+    reason = models.CharField(max_length=REASON_MAX)
     status = models.CharField(
         max_length=9,
         choices=[(s.value, s.value) for s in ProposalStatus],
@@ -97,6 +99,11 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"Proposal {self.pk}: {self.title}"
+
+    @property
+    def is_in_the_way(self) -> str:
+        """To whoever wants to propose something about the same."""
+        return f"Proposal {self.pk} about the same waits: decide or withdraw it first."
 
     @property
     def said(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 
-from approvals.actions import Action, Outcome, action_of, all_actions, register
+from approvals.actions import Action, Outcome, action_of, kinds, register
 from approvals.models import ApprovalRule, Proposal
 from approvals.services import Change, outdated, propose
 from common import decimals
@@ -40,7 +40,7 @@ def propose_rule(
     kind: str, needed: bool, from_units: int | None, reason: str, by: AbstractUser
 ) -> Proposal:
     """Raises DomainError for an action that always needs two, or an amount that makes no sense."""
-    if kind not in {action.kind for action in all_actions()}:
+    if kind not in kinds():
         raise invalid("kind", f"there is no action {kind[:40]!r}.")
     action = action_of(kind)
     if action.is_fixed:

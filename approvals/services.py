@@ -1,18 +1,18 @@
 """Proposals from their writing to their end. Each call is one transaction."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from approvals.actions import action_of
 from approvals.models import Proposal, ProposalStatus
-from common.errors import DomainError, ErrorCode, invalid
+from common.errors import DomainError, ErrorCode
+from common.reasons import reason_of
 
-REASON_MAX = 500
 EXPIRES_AFTER = timedelta(days=7)
 
 
@@ -42,35 +42,42 @@ def propose(
     same waits.
     """
     action = action_of(kind)
-    reason = reason.strip()
-    if not 1 <= len(reason) <= REASON_MAX:
-        raise invalid("reason", f"reason must be 1 to {REASON_MAX} characters.")
+    reason = reason_of(reason)
     if beneficiary_id == author.pk:
         message = "This is for yourself: another operator proposes it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
     now = timezone.now()
+    _make_room(kind, subject, now)
+    try:
+        with transaction.atomic():
+            return Proposal.objects.create(
+                kind=action.kind,
+                subject=subject,
+                title=title[:300],
+                changes=[list(change) for change in changes],
+                payload=payload,
+                reason=reason,
+                author_id=author.pk,
+                beneficiary_id=beneficiary_id,
+                proposed_at=now,
+                expires_at=now + EXPIRES_AFTER,
+            )
+    except IntegrityError as error:
+        if "proposal_waits_once_per_subject" not in str(error):
+            raise
+        message = "Another operator proposed something about the same just now: look at that first."
+        raise DomainError(ErrorCode.PROPOSAL_WAITING, message) from error
+
+
+def _make_room(kind: str, subject: str, now: datetime) -> None:
+    """Closes one about the same that ran out. Raises DomainError for one that waits."""
     same = Proposal.objects.select_for_update(of=("self",)).filter(
         kind=kind, subject=subject, status=ProposalStatus.WAITING
     )
     for earlier in same:
         if earlier.status_at(now) is ProposalStatus.WAITING:
-            message = (
-                f"Proposal {earlier.pk} about the same waits already: decide or withdraw it first."
-            )
-            raise DomainError(ErrorCode.PROPOSAL_WAITING, message)
+            raise DomainError(ErrorCode.PROPOSAL_WAITING, earlier.is_in_the_way)
         _close(earlier, ProposalStatus.EXPIRED, "")
-    return Proposal.objects.create(
-        kind=action.kind,
-        subject=subject,
-        title=title[:300],
-        changes=[list(change) for change in changes],
-        payload=payload,
-        reason=reason,
-        author_id=author.pk,
-        beneficiary_id=beneficiary_id,
-        proposed_at=now,
-        expires_at=now + EXPIRES_AFTER,
-    )
 
 
 def waiting_proposal(kind: str, subject: str) -> Proposal | None:
@@ -94,10 +101,7 @@ def approve(proposal_id: int, by: AbstractUser) -> Proposal:
 def refuse(proposal_id: int, why: str, by: AbstractUser) -> Proposal:
     """Raises Proposal.DoesNotExist, and DomainError as `approve` does."""
     proposal = _lock_for(proposal_id, by)
-    why = why.strip()
-    if not 1 <= len(why) <= REASON_MAX:
-        raise invalid("why", f"Say why, in 1 to {REASON_MAX} characters.")
-    _close(proposal, ProposalStatus.REFUSED, why, by)
+    _close(proposal, ProposalStatus.REFUSED, reason_of(why), by)
     return proposal
 
 

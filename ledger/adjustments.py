@@ -12,7 +12,7 @@ from accounts.models import User
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode, invalid
 from ledger.models import Adjustment, AdjustmentCategory, Wallet
 from ledger.posting_rules import adjustment_movement
@@ -124,7 +124,15 @@ def _carry_out(proposal: Proposal, by: AbstractUser) -> Outcome:
     wallet.available_units += amount_units
     wallet.save(update_fields=["available_units"])
     words = f"{proposal.title}, which has {units_text(wallet.available_units, 2)} USD now"
-    tell(Act(verb=KIND, operator=by, obj=wallet.user, words=words, reason=proposal.reason))
+    tell(
+        Act(
+            verb=Verb.WALLET_ADJUSTED,
+            operator=by,
+            obj=wallet.user,
+            words=words,
+            reason=proposal.reason,
+        )
+    )
     return Outcome(f"{adjustment}: {proposal.title}")
 
 

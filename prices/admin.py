@@ -87,10 +87,7 @@ class PriceSourceForm(ReasonedForm, _ModelForm):
                 self.add_error(field if field in self.fields else None, problems)
             return
         if self.has_changed() and services.takes_two(self.instance):
-            self.require_reason()
-            if waiting := services.waiting_change(self.instance):
-                message = f"Proposal {waiting.pk} about it waits: decide or withdraw it first."
-                self.add_error(None, message)
+            self.require_second(services.waiting_change(self.instance))
 
 
 def _by_field(error: ValidationError) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ from trading.commands.markets import configure_market, set_market_state, settle_
 from trading.commands.proposals import propose_rules, settle_or_propose, takes_two, waiting_rules
 from trading.commands.resend import resend_unseen_commands
 from trading.commands.top_ups import (
-    REASON_MAX,
     approve_top_up,
     fund_insurance,
     refuse_top_up,
@@ -24,7 +23,6 @@ from trading.orders.place import PlacedOrder, place_order
 from trading.positions.leverage import adjust_margin, set_leverage
 
 __all__ = [
-    "REASON_MAX",
     "PlacedOrder",
     "adjust_margin",
     "amend_order",

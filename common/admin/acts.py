@@ -28,6 +28,17 @@ class Verb(StrEnum):
     SIGN_IN_FAILED = "sign_in_failed"
     SIGNED_OUT = "signed_out"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a word
+    PROPOSED = "proposed"
+    WALLET_ADJUSTED = "adjust_wallet"
+    STOPPED = "stop"
+    RESUMED = "resume"
+    FROZEN = "freeze"
+    LIFTED = "lift"
+    RECONCILED = "reconcile"
+    STRESSED = "stress"
+    STRESS_CANCELLED = "cancel_stress"
+    REPLAYED = "replayed"
+    EXPORTED = "exported"
 
 
 @dataclass(frozen=True, kw_only=True)

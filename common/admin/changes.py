@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from common.admin.acts import Act, Verb, tell
 from common.admin.record_urls import url_of
 from common.decimals import text
+from common.errors import DomainError
 
 if TYPE_CHECKING:  # generic to the type checker alone, to which unfold is unknown
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -54,15 +55,25 @@ class SaysChanges(AnyModelAdmin):
         value = show(row) if callable(show) else getattr(row, name)
         return value if isinstance(value, SafeString) else value_words(value)
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What a form couldn't know is refused as it is saved: somebody else was quicker. Nothing
+        is saved then, and the page says why."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DomainError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, dict[str, Any]]]:
         """Of what only waits for another operator nothing has changed: a line of its own says so.
         ``request.proposal`` is what a save became then."""
+        request.reason = form.cleaned_data.get("reason", "")  # type: ignore[attr-defined]
         proposal = getattr(request, "proposal", None)
         if proposal is not None and not add:
             words = f"proposed: {proposal.differences}"
-            self.log_action(request, form.instance, "proposed", words, reason=proposal.reason)
+            self.log_action(request, form.instance, Verb.PROPOSED, words, reason=proposal.reason)
             request.changed_nothing = True  # type: ignore[attr-defined]
             return []
         found = change_message(form, formsets or (), add=add)
@@ -141,9 +152,13 @@ def proposed_words(proposal: Any) -> SafeString:
 
 
 def _tell(request: HttpRequest, verb: Verb, obj: Any, words: str) -> None:
-    """``request.command_id``: of the command that a save became, where its page said so."""
+    """``request.command_id``: of the command that a save became, where its page said so;
+    ``request.reason``: why, where its form asked."""
     command_id = getattr(request, "command_id", None)
-    tell(Act(verb=verb, request=request, obj=obj, words=words, command_id=command_id))
+    reason = getattr(request, "reason", "")
+    tell(
+        Act(verb=verb, request=request, obj=obj, words=words, reason=reason, command_id=command_id)
+    )
 
 
 def words_of(message: Any) -> str:

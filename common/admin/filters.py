@@ -13,14 +13,14 @@ from common.admin.changes import AnyModelAdmin
 
 
 def words_filter(name: str, allowed: Iterable[str], title: str = "") -> type[SimpleListFilter]:
-    """Filter a field by the words it may have: which of them it has would take reading all rows."""
-    choices = [(str(word), str(word)) for word in sorted(allowed)]
+    """Filter a field by the words it may have: which of them it has would take reading all rows.
+    They are asked for as late as the list is shown."""
 
     class Filter(SimpleListFilter):
         parameter_name = name
 
         def lookups(self, _request: HttpRequest, _admin: AnyModelAdmin) -> list[tuple[str, str]]:
-            return choices
+            return [(str(word), str(word)) for word in sorted(allowed)]
 
         def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
             return queryset.filter(**{name: self.value()}) if self.value() else queryset

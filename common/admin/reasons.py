@@ -1,10 +1,19 @@
-"""Why an operator changes something, asked beside the change."""
+"""Why an operator does something, asked beside it."""
 
 from typing import Any
 
 from django import forms
 
-REASON_MAX = 500
+from common.reasons import REASON_MAX
+
+
+class ReasonForm(forms.Form):
+    """For an action of a list that asks for nothing else."""
+
+    reason = forms.CharField(label="Reason", max_length=REASON_MAX)
+
+    def __init__(self, data: Any, _row: Any) -> None:
+        super().__init__(data)
 
 
 class ReasonedForm(forms.Form):
@@ -20,8 +29,11 @@ class ReasonedForm(forms.Form):
     def changed_data(self) -> list[str]:
         return [name for name in super().changed_data if name != "reason"]
 
-    def require_reason(self) -> None:
-        """Of a change that takes two people."""
+    def require_second(self, waiting: Any) -> None:
+        """Of a change that another operator approves: a reason, and no other proposal about the
+        same that waits."""
         said: dict[str, Any] = self.cleaned_data
         if not said.get("reason", "").strip() and "reason" not in self.errors:
             self.add_error("reason", "Another operator approves this change: say why.")
+        if waiting is not None:
+            self.add_error(None, waiting.is_in_the_way)

@@ -43,8 +43,7 @@ class _VerbFilter(SimpleListFilter):
     parameter_name = "verb"
 
     def lookups(self, _request: HttpRequest, model_admin: AnyModelAdmin) -> list[tuple[str, str]]:
-        verbs = {str(verb) for verb in Verb} | {"stop", "resume", "freeze", "lift"}
-        verbs |= {"stress", "cancel_stress", "replayed", "exported"}
+        verbs = {str(verb) for verb in Verb}
         for registered in model_admin.admin_site._registry.values():
             verbs |= {name for name in registered.actions or () if isinstance(name, str)}
         return [(verb, verb.replace("_", " ")) for verb in sorted(verbs)]

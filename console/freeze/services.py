@@ -12,7 +12,7 @@ from accounts import services as accounts
 from accounts.access.sessions import end_sessions_of
 from accounts.models import EndReason, Freeze, Session, User
 from accounts.staff.operators import operator_of
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.admin.base import when
 from console.freeze.reductions import reduce_positions
 from console.freeze.selectors import waiting_cancels
@@ -39,7 +39,7 @@ def freeze(request: HttpRequest, user_id: int, asked: Asked) -> Freeze:
         reduce_positions(made)
     words = f"frozen until {when(made.until)}, orders cancelled in {len(command_ids)} markets"
     words += ", positions to be reduced" if asked.reduces else ""
-    tell(Act(verb="freeze", request=request, obj=made.user, words=words, reason=made.reason))
+    tell(Act(verb=Verb.FROZEN, request=request, obj=made.user, words=words, reason=made.reason))
     return made
 
 
@@ -47,7 +47,11 @@ def freeze(request: HttpRequest, user_id: int, asked: Asked) -> Freeze:
 def lift(request: HttpRequest, freeze_id: int, reason: str) -> None:
     """Raises DomainError."""
     lifted = accounts.lift_freeze(freeze_id, operator_of(request))
-    tell(Act(verb="lift", request=request, obj=lifted.user, words=_lifted(lifted), reason=reason))
+    tell(
+        Act(
+            verb=Verb.LIFTED, request=request, obj=lifted.user, words=_lifted(lifted), reason=reason
+        )
+    )
 
 
 def _lifted(freeze: Freeze) -> str:
@@ -65,7 +69,7 @@ def _lift_due(freeze_id: int) -> None:
         return
     lifted = accounts.lift_freeze(freeze_id, None)
     words = f"at its end: {_lifted(lifted)}"
-    tell(Act(verb="lift", operator=lifted.frozen_by, obj=lifted.user, words=words))
+    tell(Act(verb=Verb.LIFTED, operator=lifted.frozen_by, obj=lifted.user, words=words))
 
 
 def sweep_all() -> None:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import Freeze, User
 from common.admin.widgets import dress
 from common.errors import DomainError
+from common.reasons import REASON_MAX
 from console.freeze import selectors, services
 from console.guards import each_alone
 
@@ -19,7 +20,7 @@ REFRESH_S = 1
 
 
 class FreezeForm(forms.Form):
-    reason = forms.CharField(label="Reason", max_length=500)
+    reason = forms.CharField(label="Reason", max_length=REASON_MAX)
     until = forms.DateTimeField(
         label="Until, UTC", required=False, help_text="As in 2030-01-31 18:00; empty: until lifted."
     )
@@ -31,7 +32,7 @@ class FreezeForm(forms.Form):
 
 
 class LiftForm(forms.Form):
-    reason = forms.CharField(label="Reason", max_length=500)
+    reason = forms.CharField(label="Reason", max_length=REASON_MAX)
 
 
 def freeze_view(site: Any, request: HttpRequest, user_id: int) -> HttpResponse:

@@ -14,12 +14,12 @@ from accounts.staff.operators import operator_of
 from approvals import policy
 from approvals.actions import all_actions
 from approvals.models import ApprovalRule
-from approvals.services import REASON_MAX
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.admin.base import link
 from common.admin.changes import NOTHING, proposed_words
 from common.admin.widgets import dress
 from common.errors import DomainError
+from common.reasons import REASON_MAX
 from markets.conversions import to_units
 
 VIEW, CHANGE = "approvals.view_proposal", "approvals.change_approvalrule"
@@ -94,7 +94,7 @@ def _propose(request: HttpRequest, form: RuleForm) -> bool:
                 said["kind"], said["needed"] == "yes", said["amount"], said["reason"], operator
             )
             act = Act(
-                verb="proposed",
+                verb=Verb.PROPOSED,
                 request=request,
                 obj=proposal,
                 words=proposal.differences,

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.staff.operators import operator_of
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.admin.base import when
 from common.errors import DomainError, ErrorCode, invalid
 from console.guards import each_alone
@@ -31,7 +31,6 @@ from matching.messages.vocabulary import MarketState, StateReason
 from trading import services
 from trading.models import OutboxCommand
 
-REASON_MAX = 500
 RESUME_WITHIN = timedelta(days=30)
 # How long after a stop orders can appear that were being accepted as it was asked for: a request is
 # answered within 5 s, and what Redis missed of it is sent again within 10.
@@ -78,7 +77,7 @@ def change_states_as(
     for stop in made:
         tell(
             Act(
-                verb="resume" if asked.resumes else "stop",
+                verb=Verb.RESUMED if asked.resumes else Verb.STOPPED,
                 request=request,
                 operator=by,
                 obj=stop.market,
@@ -133,7 +132,7 @@ def forget_resume(request: HttpRequest, stop_id: int) -> None:
     stop.resume_ended = f"cancelled by {operator_of(request)}"
     stop.save(update_fields=["resume_ended"])
     words = f"planned resume at {when(stop.resume_at)} UTC cancelled"
-    tell(Act(verb="stop", request=request, obj=stop.market, words=words))
+    tell(Act(verb=Verb.STOPPED, request=request, obj=stop.market, words=words))
 
 
 def sweep_stops() -> None:
@@ -202,7 +201,7 @@ def _resume(stop: MarketStop) -> None:
     stop.save(update_fields=["resume_ended"])
     tell(
         Act(
-            verb="resume",
+            verb=Verb.RESUMED,
             operator=stop.asked_by,
             obj=stop.market,
             words=f"as planned for {when(stop.resume_at)} UTC: {stop.resume_ended}",

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from common.admin.widgets import dress
 from common.errors import DomainError
+from common.reasons import REASON_MAX
 from console.stop import selectors, services
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
@@ -29,7 +30,7 @@ _WORDS = {
 class StopForm(forms.Form):
     market = forms.ChoiceField(label="Market")
     state = forms.ChoiceField(label="What", choices=[(s.value, _WORDS[s]) for s in _WORDS])
-    reason = forms.CharField(label="Reason", max_length=services.REASON_MAX)
+    reason = forms.CharField(label="Reason", max_length=REASON_MAX)
     cancels_orders = forms.BooleanField(label="Cancel all orders, too", required=False)
     resume_at = forms.DateTimeField(
         label="Resume at, UTC", required=False, help_text="As in 2030-01-31 18:00; may be empty."

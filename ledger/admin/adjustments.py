@@ -13,10 +13,11 @@ from accounts.display import user_column, user_link
 from accounts.models import User
 from accounts.staff.operators import operator_of
 from approvals.models import Proposal
-from approvals.services import REASON_MAX
 from common.admin.actions import ask_form_then_run
 from common.admin.base import Cell, RecordAdmin, Table, link, shown, table_of, time_column, when
+from common.admin.reasons import ReasonForm
 from common.errors import DomainError
+from common.reasons import REASON_MAX
 from ledger.adjustments import CHOSEN, REFERENCE_MAX, propose_reversal
 from ledger.models import Adjustment, JournalEntry, Wallet
 from ledger.tables import entries_table
@@ -55,13 +56,6 @@ class AdjustmentForm(forms.Form):
             else:
                 said["amount_units"] = units if amount > 0 else -units
         return said
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(label="Reason", max_length=REASON_MAX)
-
-    def __init__(self, data: Any, _row: Any) -> None:
-        super().__init__(data)
 
 
 def _reversal(adjustment: Adjustment) -> Cell:

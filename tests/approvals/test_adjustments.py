@@ -196,7 +196,11 @@ def test_two_operators_in_the_admin(alice: User, tess: User, theo: User, redis_d
     (adjustment,) = Adjustment.objects.all()
     act(of_theo, Adjustment, "propose_reversal", adjustment.pk, reason="the wrong trader")
     reversal = Proposal.objects.get(status="waiting")
-    assert "refused: T-1 stands" in act(of_tess, Proposal, "refuse", reversal.pk, why="T-1 stands")
+    assert "refused: T-1 stands" in act(
+        of_tess, Proposal, "refuse", reversal.pk, reason="T-1 stands"
+    )
+    refusal = AuditRow.objects.get(verb="refuse")
+    assert (refusal.operator, refusal.reason) == (tess, "T-1 stands")
     assert available(alice) == 12_500_000
 
 
@@ -208,7 +212,7 @@ def test_others_neither_propose_nor_decide(
     client = client_of(group)
     act(client, Wallet, "propose_adjustment", alice.pk, amount="1", category="refund", reason="x")
     act(client, Proposal, "approve", proposal.pk)
-    act(client, Proposal, "refuse", proposal.pk, why="no")
+    act(client, Proposal, "refuse", proposal.pk, reason="no")
     act(client, Proposal, "withdraw", proposal.pk)
     proposal.refresh_from_db()
     assert (Proposal.objects.count(), proposal.status, available(alice)) == (1, "waiting", 0)

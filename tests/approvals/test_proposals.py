@@ -1,8 +1,10 @@
 """Proposals and the policy behind them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -29,6 +31,22 @@ def test_one_that_ran_out_is_not_decided_and_makes_room(
     again = propose(alice, tess)
     proposal.refresh_from_db()
     assert (proposal.status, again.status) == ("expired", "waiting")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_about_the_same_at_once_one_waits(alice: User, tess: User) -> None:
+    def ask(_: int) -> str:
+        try:
+            propose(alice, tess)
+        except DomainError as error:
+            return error.code
+        finally:
+            connection.close()
+        return "waits"
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = sorted(pool.map(ask, range(6)))
+    assert outcomes == ["PROPOSAL_WAITING"] * 5 + ["waits"]
 
 
 def test_its_author_alone_withdraws_it(alice: User, tess: User, theo: User) -> None:

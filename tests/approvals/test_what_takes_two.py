@@ -12,6 +12,7 @@ from approvals import services
 from approvals.models import ApprovalRule, Proposal
 from common.admin.record_urls import list_url, url_of
 from common.errors import DomainError
+from console.audit.models import AuditRow
 from ledger.models import Deposit, Wallet
 from markets.models import LeverageTier, Market, MarketStatus
 from matching.messages.vocabulary import MarketState
@@ -121,6 +122,39 @@ def test_more_leverage_or_less_margin(
     sent = command.payload["config"]["tiers"]
     assert market.config_version == 2
     assert [str(tier["max_leverage"]) for tier in sent] == [first[1], second[1]]
+
+
+@pytest.mark.parametrize("what", ["rules", "source", "powers"])
+def test_who_is_not_quick_enough_is_told(
+    what: str, source: PriceSource, risk: User, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's proposal came between the form and the save."""
+    alice, boss = make_user("alice"), operator("superuser")
+    LeverageTier.objects.exclude(floor_units=0).delete()
+    asked: dict[str, tuple[User, Any, dict[str, str]]] = {
+        "rules": (risk, source.market, rules(source.market, ("0", "100", "0.5"))),
+        "source": (risk, source, {"weight": "7", "enabled": "on"}),
+        "powers": (boss, alice, {"username": "alice", "email": "", "is_staff": "on"}),
+    }
+    by, row, data = asked[what]
+    save(by, row, data | {"reason": "the first"})
+    assert Proposal.objects.count() == 1
+    for waits in (
+        "prices.services.waiting_change",
+        "accounts.admin.waiting_powers",
+        "trading.services.waiting_rules",
+    ):
+        monkeypatch.setattr(waits, lambda _: None)
+    page = save(by, row, data | {"reason": "the second"})
+    assert "about the same waits" in page
+    assert Proposal.objects.count() == 1
+    assert not AuditRow.objects.filter(verb="changed").exists()
+
+
+def test_why_one_operator_changed_something_is_kept(market: Market, risk: User) -> None:
+    LeverageTier.objects.exclude(floor_units=0).delete()
+    save(risk, market, rules(market, ("0", "10", "9"), reason="the book is thin"))
+    assert AuditRow.objects.get(verb="changed").reason == "the book is thin"
 
 
 def test_less_risk_takes_one(market: Market, risk: User) -> None:

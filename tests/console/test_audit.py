@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
@@ -22,6 +24,7 @@ from markets.models import Market
 from prices.models import PriceSource
 from tests.admin.factories import make_order, make_user
 from tests.admin.test_actions import act
+from tests.architecture_rules import OURS, load
 from tests.security.test_admin_changes import save
 from trading.models import FeeTier, OutboxCommand
 
@@ -103,6 +106,12 @@ def test_adding_and_deleting(client_of: ClientOf, market: Market) -> None:
     fields = {"name": "New", "maker_fee_percent": "0", "taker_fee_percent": "0.1"}
     client.post(reverse("admin:trading_feetier_add"), fields)
     assert (newest().verb, newest().object_words) == ("added", "New")
+
+
+def test_every_verb_can_be_filtered_by() -> None:
+    """Acts that aren't actions of lists name a word of the closed list."""
+    sources = [module for package in OURS for module in load(settings.BASE_DIR, package)]
+    assert not [module.path for module in sources if re.search(r'verb=["\']', module.source)]
 
 
 @pytest.mark.usefixtures("alone")

@@ -5,14 +5,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from common.errors import DomainError, ErrorCode, invalid
+from common.reasons import reason_of
 from markets.conversions import units_text
 from markets.models import Market
 from matching.messages.commands import FundInsurance
 from matching.messages.limits import MAX_MONEY_UNITS
 from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import InsuranceTopUp, TopUpStatus
-
-REASON_MAX = 500
 
 
 def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
@@ -29,11 +28,8 @@ def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
 def request_top_up(market: Market, amount_units: int, reason: str, by: User) -> InsuranceTopUp:
     """Nothing moves before another operator approves it. Raises DomainError."""
     _check_amount(amount_units)
-    reason = reason.strip()
-    if not 1 <= len(reason) <= REASON_MAX:
-        raise invalid("reason", f"reason must be 1 to {REASON_MAX} characters.")
     return InsuranceTopUp.objects.create(
-        market=market, amount_units=amount_units, reason=reason, requested_by=by
+        market=market, amount_units=amount_units, reason=reason_of(reason), requested_by=by
     )
 
 

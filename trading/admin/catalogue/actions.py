@@ -7,10 +7,10 @@ from django import forms
 
 from common import decimals
 from common.errors import DomainError
+from common.reasons import REASON_MAX
 from markets import conversions
 from markets.display import money, price
 from markets.models import Market
-from trading import services
 
 
 class SettleForm(forms.Form):
@@ -18,9 +18,7 @@ class SettleForm(forms.Form):
 
     price = forms.DecimalField(label="Settlement price", max_digits=40, decimal_places=20)
     confirmation = forms.CharField(label="Name of the market", strip=True)
-    reason = forms.CharField(
-        label="Reason", max_length=services.REASON_MAX, help_text="For the record."
-    )
+    reason = forms.CharField(label="Reason", max_length=REASON_MAX, help_text="For the record.")
 
     def __init__(self, data: Any, market: Market) -> None:
         super().__init__(data)
@@ -51,7 +49,7 @@ class TopUpForm(forms.Form):
     amount = forms.DecimalField(label="Amount", max_digits=40, decimal_places=20)
     reason = forms.CharField(
         label="Reason",
-        max_length=services.REASON_MAX,
+        max_length=REASON_MAX,
         help_text="For whoever decides: what the money is for, and where it comes from.",
     )
 

@@ -106,7 +106,7 @@ class TierFormSet(_FormSet):
         if not self.data.get("reason", "").strip():
             return ["Another operator approves more leverage or less margin: say why, at the end."]
         if waiting := services.waiting_rules(self.instance):
-            return [f"Proposal {waiting.pk} about this market waits: decide or withdraw it first."]
+            return [waiting.is_in_the_way]
         return []
 
     @property
