@@ -50,6 +50,8 @@ class Feeds:
         self.clients = ExitStack()
 
     def connect(self, **options: Any) -> "Ear":
+        """Who leaves is told goodbye at once: what it has not heard is in nobody's way."""
+        options = {"max_queue": None} | options
         return Ear(self.clients.enter_context(connect(self.url, **options)))
 
     def write_entry(self, seq: int, *events: Event) -> None:

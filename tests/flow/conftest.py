@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from django.core.management import call_command
@@ -18,13 +18,13 @@ def _empty() -> None:
     forget_markets()
 
 
-@pytest.fixture(scope="module")
-def exchange(
+@pytest.fixture(scope="package")
+def running_exchange(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Exchange]:
-    """One exchange for all tests of a module, with the demo's markets, BTC-PERP at 50,000.
+    """One exchange for all modules of this folder, with the demo's markets.
 
     Its rows are committed, as other processes must see them; before and after it there are none.
     """
@@ -38,11 +38,21 @@ def exchange(
         try:
             running.start()
             wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
-            running.set_mark(MARKET, MARK_TICKS, "50000")
             yield running
         finally:
             running.stop()
             _empty()
+
+
+@pytest.fixture(scope="module")
+def exchange(running_exchange: Exchange) -> Iterator[Exchange]:
+    """With BTC-PERP at 50,000 and nothing in its book. What traders of other modules hold, and
+    what they paid, is still there."""
+    forget_markets()  # a test before may have looked at other rows
+    running_exchange.set_mark(MARKET, MARK_TICKS, "50000")
+    yield running_exchange
+    _cancel_everything(running_exchange, running_exchange.traders)
+    running_exchange.traders.clear()
 
 
 @pytest.fixture
@@ -55,7 +65,11 @@ def new_trader(exchange: Exchange) -> Iterator[Callable[..., Trader]]:
         return made[-1]
 
     yield make
-    for trader in made:
+    _cancel_everything(exchange, made)
+
+
+def _cancel_everything(exchange: Exchange, traders: Sequence[Trader]) -> None:
+    for trader in traders:
         trader.cancel_everything()
     depth = exchange.depth
     wait_for(lambda: depth()["bids"] == [] == depth()["asks"], "an empty book")

@@ -15,13 +15,17 @@ from typing import Any, TypeVar
 
 import httpx
 from django.conf import settings
+from django.db import transaction
 
 from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
 from matching.messages.commands import UpdateIndexPrice
+from matching.messages.vocabulary import MarketState
+from tests.builders.markets import build_market
 from tests.feeds.conftest import database_url
 from tests.patience import PATIENCE_S
 from trading.commands.publisher import publish_command
+from trading.services import configure_market, set_market_state
 
 MARKET = "BTC-PERP"
 MARK_TICKS = 500_000  # 50,000.0
@@ -52,6 +56,7 @@ class Exchange:
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._files = ExitStack()
+        self.traders: list[Trader] = []
         self._names = 0
 
     def start(self) -> None:
@@ -108,6 +113,17 @@ class Exchange:
         publish_command(market_id, UpdateIndexPrice(index_price_ticks=ticks))
         wait_for(lambda: self.ticker(market_id)["markPrice"] == price, "the mark price")
 
+    def open_market(self, market_id: str, **rules: int) -> None:
+        """One more, with its mark at 50,000; outside any test's transaction."""
+        with transaction.atomic():
+            # Its index is told once.
+            market = build_market(market_id, index_stale_ms=3_600_000, **rules)
+            configure_market(market, by=None)
+            set_market_state(market, MarketState.ACTIVE, by=None)
+        wait_for(lambda: market_id in self.http.get("/markets").text, "the API to know the market")
+        wait_for(lambda: self.ticker(market_id).get("state") == "ACTIVE", "an open market")
+        self.set_mark(market_id, MARK_TICKS, "50000")
+
     def ticker(self, market_id: str = MARKET) -> dict[str, Any]:
         answer: dict[str, Any] = self.http.get(f"/markets/{market_id}/ticker").json()
         return answer
@@ -126,6 +142,7 @@ class Exchange:
         trader = Trader(self, session["userId"], session["username"], session["token"])
         deposit = trader.send("POST", "/user/onramp", json={"amount": funds})
         assert deposit.status_code == 200, deposit.text
+        self.traders.append(trader)
         return trader
 
 

@@ -21,14 +21,12 @@ from benchmarks.held import HOLD_OF_ORDERS
 from ledger.models import AccountKind, Posting
 from matching.messages.commands import CancelAllOrders, CancelOrder, Command, PlaceOrder
 from matching.messages.holds import band_edges
-from matching.messages.vocabulary import MarketState, OrderStatus, OrderType, Role, Side
+from matching.messages.vocabulary import OrderStatus, OrderType, Role, Side
 from persistence.models import MarketCursor
 from persistence.reconciliation import wallet_differences
-from tests.builders.markets import build_market
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
 from tests.matching.naive import Happening, NaiveBook, NaiveOrder
 from tests.matching.test_against_naive import MARK, seeded_commands
-from trading import services
 from trading.commands.order_command import command_of_order
 from trading.commands.outbox import command_of_row
 from trading.commands.publisher import publish_commands
@@ -42,7 +40,6 @@ OVER_HTTP = 600
 ROWS_AT_ONCE = 2_000
 TRADERS = 30
 MARKET = "SEQ-PERP"
-MARK_TICKS = 500_000
 BAND_PPM = 100_000
 HOLD_PER_LOT = 20_000_000  # money units, twice the margin: never what decides
 LEVERAGE = 5
@@ -76,22 +73,13 @@ class Sequence20k:
         self._wait_until_persisted()
 
     def _open_market(self) -> None:
-        with transaction.atomic():
-            market = build_market(
-                MARKET,
-                max_size_lots=1_000_000,
-                max_open_interest_lots=10**9,
-                max_open_orders=100_000,
-                price_band_ppm=BAND_PPM,
-                index_stale_ms=3_600_000,  # told once for the whole run
-            )
-            services.configure_market(market, by=None)
-            services.set_market_state(market, MarketState.ACTIVE, by=None)
-        wait_for(
-            lambda: MARKET in self.exchange.http.get("/markets").text, "the API to know the market"
+        self.exchange.open_market(
+            MARKET,
+            max_size_lots=1_000_000,
+            max_open_interest_lots=10**9,
+            max_open_orders=100_000,
+            price_band_ppm=BAND_PPM,
         )
-        wait_for(lambda: self.exchange.ticker(MARKET).get("state") == "ACTIVE", "an open market")
-        self.exchange.set_mark(MARKET, MARK_TICKS, "50000")
 
     # -- one by one, over HTTP
 

@@ -1,5 +1,6 @@
 """The stress ladder of a running exchange: its engine's snapshot, its worker, a process of the
-run's own. Figures by hand; BTC-PERP as in `test_two_traders`, its mark at 50,000.
+run's own. Figures by hand; a market of its own, as BTC-PERP in `test_two_traders`, where nobody
+else has a position.
 """
 
 from collections.abc import Callable
@@ -14,12 +15,13 @@ from common.redis_client import redis_client
 from console.stress.models import UNDER_WAY, StressRun, StressState
 from ledger.models import Posting
 from matching.messages.streams import input_stream, output_stream, snapshots_key
-from tests.flow.exchange import MARKET, Exchange, Trader, wait_for
+from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.patience import PATIENCE_S
 from trading.models import Fill, Liquidation, OutboxCommand, Position
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/stress/"
+MARKET = "DRILL-PERP"
 
 
 class Operator:
@@ -48,6 +50,7 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator(exchange: Exchange) -> Operator:
+    exchange.open_market(MARKET)
     user = User.objects.create(username="risk-op", is_staff=True, is_superuser=True)
     client = Client()
     client.force_login(user)
@@ -73,6 +76,7 @@ def test_ladder_of_a_running_exchange(
     """Bob shorts 1 BTC to Alice at 50,000 for 5,000 of margin each: she is bankrupt below 45,000.
     At −20 % nobody bids, so that he is deleveraged, at 45,000."""
     alice, bob = new_trader(), new_trader()
+    alice.market_id = bob.market_id = MARKET
     short = bob.place("SHORT", "1", "50000", margin="5000")
     bob.wait_until(short, "open")
     alice.wait_until(alice.place("LONG", "1", "50000", margin="5000"), "filled", "1")

@@ -185,7 +185,10 @@ def test_closing_gives_the_margin_back_and_pays_the_profit(
         assert trader.equity() == flat | {"available": money, "equity": money}
         assert trader.get("/user/positions")["positions"] == []
     # What came in is still there: in the two wallets and in the fees.
-    fees = Posting.objects.filter(account__kind=AccountKind.FEES).aggregate(Sum("amount_units"))
+    orders = Order.objects.filter(user_id__in=(alice.user_id, bob.user_id)).values("pk")
+    fees = Posting.objects.filter(
+        account__kind=AccountKind.FEES, entry__order_id__in=orders
+    ).aggregate(Sum("amount_units"))
     paid = Decimal(fees["amount_units__sum"]) / 1_000_000
     assert Decimal("10169.8975") + Decimal("9794.959") + paid == 20_000
     exchange.set_mark("BTC-PERP", 500_000, "50000")

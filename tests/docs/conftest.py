@@ -1,3 +1,0 @@
-from tests.flow import conftest as flow
-
-exchange = flow.exchange
