@@ -120,17 +120,28 @@ class Exchange:
             market = build_market(market_id, index_stale_ms=3_600_000, **rules)
             configure_market(market, by=None)
             set_market_state(market, MarketState.ACTIVE, by=None)
-        wait_for(lambda: market_id in self.http.get("/markets").text, "the API to know the market")
-        wait_for(lambda: self.ticker(market_id).get("state") == "ACTIVE", "an open market")
+        wait_for(lambda: self.ticker(market_id)["state"] == "ACTIVE", "an open market")
         self.set_mark(market_id, MARK_TICKS, "50000")
 
     def ticker(self, market_id: str = MARKET) -> dict[str, Any]:
-        answer: dict[str, Any] = self.http.get(f"/markets/{market_id}/ticker").json()
-        return answer
+        return self._read(f"/markets/{market_id}/ticker")
 
     def depth(self, market_id: str = MARKET) -> dict[str, Any]:
-        answer: dict[str, Any] = self.http.get(f"/markets/{market_id}/depth").json()
-        return answer
+        return self._read(f"/markets/{market_id}/depth")
+
+    def _read(self, path: str) -> dict[str, Any]:
+        """Once it is there. Until then a process of the API says 404 of a market that is new to it,
+        or 503 where Redis doesn't answer in time, as on a busy machine."""
+        answers: list[httpx.Response] = []
+
+        def look() -> dict[str, Any] | None:
+            answers[:] = [self.http.get(path)]
+            return answers[0].json() if answers[0].status_code == 200 else None
+
+        try:
+            return wait_for(look, path)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {answers[0].text}") from error
 
     def trader(self, funds: str = "10000") -> "Trader":
         """Signs up and funds."""
