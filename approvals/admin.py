@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -13,13 +14,14 @@ from approvals import services
 from approvals.actions import action_of, all_actions, kinds
 from approvals.models import Proposal, ProposalStatus
 from common.admin.actions import ask_form_then_run, ask_then_run
-from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column
+from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column, words
 from common.admin.changes import NOTHING
 from common.admin.filters import words_filter
 from common.admin.reasons import ReasonForm
 
 _USER = "accounts.User"
 _COMMAND = "trading.OutboxCommand"
+_PERSONS_SHOWN = 3
 _TONES = {ProposalStatus.WAITING: "warn", ProposalStatus.APPROVED: "ok"}
 
 
@@ -32,13 +34,22 @@ def _person(user: Any) -> Cell:
     return link(_USER, user and user.pk, user)
 
 
+def _beneficiaries(proposal: Proposal) -> Cell:
+    """The first of them by name, which is all of most proposals."""
+    ids = proposal.beneficiary_ids
+    users = get_user_model().objects.filter(pk__in=ids[:_PERSONS_SHOWN]).order_by("pk")
+    more = len(ids) - _PERSONS_SHOWN
+    named = [_person(user) for user in users]
+    return words(*named, *([f"and {more:,} more"] if more > 0 else [])) if named else NOTHING
+
+
 @admin.register(Proposal)
 class ProposalAdmin(RecordAdmin):
     list_display = (
         "id", "title", "action_words", "status_word", "author_link", "proposed", "expires",
     )  # fmt: skip
     list_filter = ("status", words_filter("kind", kinds(), title="action"))
-    list_select_related = ("author", "decided_by", "beneficiary")
+    list_select_related = ("author", "decided_by")
     search_ids = ("id",)
     search_users = ("author", "decided_by")
     search_help_text = "Id, or the beginning of an operator's username."
@@ -53,7 +64,7 @@ class ProposalAdmin(RecordAdmin):
     action_words = shown("action", lambda proposal: action_of(proposal.kind).title)
     status_word = shown("status", _status)
     author_link = shown("proposed by", lambda proposal: _person(proposal.author))
-    beneficiary_link = shown("for the benefit of", lambda p: _person(p.beneficiary))
+    beneficiary_link = shown("for the benefit of", _beneficiaries)
     proposed = time_column("proposed_at", "proposed")
     expires = time_column("expires_at", "expires")
     decider = shown("decided by", lambda proposal: _person(proposal.decided_by))

@@ -4,8 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, IntegerField, Q
+from django.db.models.lookups import IsNull
 
 from common.reasons import REASON_MAX
 
@@ -22,6 +24,14 @@ _DECIDED = (ProposalStatus.APPROVED, ProposalStatus.REFUSED)
 _CLOSED_BY_NOBODY_ELSE = (ProposalStatus.WITHDRAWN, ProposalStatus.EXPIRED)
 
 
+def _is_no_beneficiary(who: str) -> IsNull:
+    """Also where there is nobody yet."""
+    place = Func(
+        F("beneficiary_ids"), F(who), function="array_position", output_field=IntegerField()
+    )
+    return IsNull(place, True)
+
+
 class Proposal(models.Model):
     """One action that waits for somebody else.
 
@@ -30,7 +40,7 @@ class Proposal(models.Model):
     title        in words: "Wallet of alice: +12.50 USD"
     changes      rows of [what, before, after] in human units, as the decider sees them
     payload      what the action needs, besides
-    beneficiary  who gains by it, if it is anybody's gain; may neither propose nor decide it
+    beneficiary_ids  users whose gain or loss it is; none of them may propose or decide it
     outcome      what came of it: why it was refused, or what the action said
     """
 
@@ -48,9 +58,7 @@ class Proposal(models.Model):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="proposals"
     )
-    beneficiary = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    beneficiary_ids = ArrayField(models.BigIntegerField(), default=list)
     proposed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     decided_by = models.ForeignKey(
@@ -73,10 +81,10 @@ class Proposal(models.Model):
                 condition=~Q(decided_by=F("author")), name="proposal_decided_by_another"
             ),
             models.CheckConstraint(
-                condition=~Q(beneficiary=F("author")), name="proposal_not_for_its_author"
+                condition=_is_no_beneficiary("author"), name="proposal_not_for_its_author"
             ),
             models.CheckConstraint(
-                condition=~Q(decided_by=F("beneficiary")), name="proposal_not_by_who_gains"
+                condition=_is_no_beneficiary("decided_by"), name="proposal_not_by_who_gains"
             ),
             models.CheckConstraint(
                 condition=Q(

@@ -1,6 +1,6 @@
 """Proposals from their writing to their end. Each call is one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ def propose(
     payload: dict[str, Any],
     reason: str,
     author: AbstractUser,
-    beneficiary_id: int | None = None,
+    beneficiary_ids: Collection[int] = (),
 ) -> Proposal:
     """Nothing happens before another operator approves it.
 
@@ -43,7 +43,7 @@ def propose(
     """
     action = action_of(kind)
     reason = reason_of(reason)
-    if beneficiary_id == author.pk:
+    if author.pk in beneficiary_ids:
         message = "This is for yourself: another operator proposes it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
     now = timezone.now()
@@ -58,7 +58,7 @@ def propose(
                 payload=payload,
                 reason=reason,
                 author_id=author.pk,
-                beneficiary_id=beneficiary_id,
+                beneficiary_ids=list(beneficiary_ids),
                 proposed_at=now,
                 expires_at=now + EXPIRES_AFTER,
             )
@@ -129,7 +129,7 @@ def _lock_for(proposal_id: int, by: AbstractUser) -> Proposal:
     if proposal.author_id == by.pk:
         message = f"You wrote proposal {proposal.pk}: another operator decides it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
-    if proposal.beneficiary_id == by.pk:
+    if by.pk in proposal.beneficiary_ids:
         message = f"Proposal {proposal.pk} is for yourself: another operator decides it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
     if not by.has_perm(action_of(proposal.kind).permission):

@@ -6,12 +6,11 @@ from celery import shared_task
 from console.audit.chain import current_head
 from console.freeze import services as freezes
 from console.guards import outlast
-from console.incident import replays
+from console.jobs.tasks import run_job
 from console.stop import services as stops
 from console.stop.maintenance import begin_due
-from console.stress.tasks import run_stress
 
-__all__ = ["log_audit_head", "look_after_freezes", "look_after_stops", "run_stress"]
+__all__ = ["log_audit_head", "look_after_freezes", "look_after_stops", "run_job"]
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +36,3 @@ def look_after_freezes() -> None:
     """Lifts what has come to its end, and cancels orders that were on their way past a freeze."""
     outlast("freezes_not_lifted", freezes.lift_due)
     outlast("freezes_not_swept", freezes.sweep_all)
-
-
-@shared_task
-def replay_range(run_id: int) -> None:
-    replays.carry_out(run_id)

@@ -2,8 +2,12 @@
 
 Money comes from an account of the exchange's own, `adjustments`, which may go below zero: what the
 exchange gave away. A wallet never does. Nothing is undone but by a counter-entry, which takes two
-people as well, and happens once.
+people as well, and happens once. One proposal may be about many wallets: all of them are set right
+together, or none.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
@@ -22,32 +26,51 @@ from matching.messages.limits import MAX_MONEY_UNITS
 
 KIND = "adjust_wallet"
 REFERENCE_MAX = 64
+WALLETS_MAX = 1_000  # of one proposal
 # What an operator may choose; the other is made by `propose_reversal`.
 CHOSEN = tuple(c for c in AdjustmentCategory if c is not AdjustmentCategory.REVERSAL)
 
 
-def propose_adjustment(
-    user: User,
-    amount_units: int,
-    category: AdjustmentCategory,
-    reference: str,
-    reason: str,
-    by: AbstractUser,
-) -> Proposal:
-    """``amount_units`` above zero: into the wallet. Raises DomainError for a reference that was
-    used for this trader, for more than the wallet has or may hold, and what `propose` refuses."""
-    if not amount_units or abs(amount_units) > MAX_MONEY_UNITS:
-        message = f"amount must not be zero, and at most {units_text(MAX_MONEY_UNITS)}."
-        raise invalid("amount", message, ErrorCode.INVALID_AMOUNT)
-    reference = reference.strip()
+class Due(NamedTuple):
+    """``amount_units`` above zero: into the wallet."""
+
+    user: User
+    amount_units: int
+
+
+class Cause(NamedTuple):
+    """``reverses_id``: the adjustment that this is the counter-entry of."""
+
+    category: AdjustmentCategory
+    reference: str
+    reason: str
+    reverses_id: int | None = None
+
+
+def propose_adjustments(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> Proposal:
+    """Of each trader one. Raises DomainError for a reference that was used for one of them, for
+    more than a wallet has or may hold, and what `propose` refuses."""
+    if not 1 <= len(dues) <= WALLETS_MAX:
+        raise invalid("user", f"A proposal is about 1 to {WALLETS_MAX:,} wallets.")
+    for due in dues:
+        if not due.amount_units or abs(due.amount_units) > MAX_MONEY_UNITS:
+            message = f"amount must not be zero, and at most {units_text(MAX_MONEY_UNITS)}."
+            raise invalid("amount", message, ErrorCode.INVALID_AMOUNT)
+    if cause.category not in CHOSEN:
+        raise invalid("category", f"category must be one of {', '.join(CHOSEN)}.")
+    reference = cause.reference.strip()
     if not 1 <= len(reference) <= REFERENCE_MAX:
         raise invalid("reference", f"reference must be 1 to {REFERENCE_MAX} characters.")
-    if category not in CHOSEN:
-        raise invalid("category", f"category must be one of {', '.join(CHOSEN)}.")
-    if Adjustment.objects.filter(user=user, reference=reference).exists():
-        message = f"{user.get_username()} had an adjustment with the reference {reference} already."
+    if (name := _adjusted(dues, reference)) is not None:
+        message = f"{name} had an adjustment with the reference {reference} already."
         raise invalid("reference", message)
-    return _propose(user, amount_units, category, reference, reason, by, None)
+    return _propose(dues, cause._replace(reference=reference), by)
+
+
+def adjusted_user_ids(reference: str) -> set[int]:
+    """Of all who had an adjustment with this reference."""
+    rows = Adjustment.objects.filter(reference=reference)
+    return set(rows.values_list("user_id", flat=True))
 
 
 def propose_reversal(adjustment: Adjustment, reason: str, by: AbstractUser) -> Proposal:
@@ -57,91 +80,103 @@ def propose_reversal(adjustment: Adjustment, reason: str, by: AbstractUser) -> P
     if Adjustment.objects.filter(reverses=adjustment).exists():
         raise _reversed(adjustment)
     reference = f"reverses {adjustment.pk}"
-    amount_units = -adjustment.amount_units
-    category = AdjustmentCategory.REVERSAL
-    return _propose(
-        adjustment.user, amount_units, category, reference, reason, by, reverses_id=adjustment.pk
-    )
+    cause = Cause(AdjustmentCategory.REVERSAL, reference, reason, reverses_id=adjustment.pk)
+    return _propose([Due(adjustment.user, -adjustment.amount_units)], cause, by)
 
 
-def _propose(
-    user: User,
-    amount_units: int,
-    category: AdjustmentCategory,
-    reference: str,
-    reason: str,
-    by: AbstractUser,
-    reverses_id: int | None,
-) -> Proposal:
-    wallet = Wallet.objects.get(user=user)
-    _require_covered(wallet, amount_units)
-    now_units, then_units = wallet.available_units, wallet.available_units + amount_units
-    sign = "+" if amount_units > 0 else ""
+def _adjusted(dues: Sequence[Due], reference: str) -> str | None:
+    """The name of one who had an adjustment with this reference."""
+    rows = Adjustment.objects.filter(user__in=[due.user for due in dues], reference=reference)
+    return rows.values_list("user__username", flat=True).first()
+
+
+def _propose(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> Proposal:
+    ids = [due.user.pk for due in dues]
+    wallets = {wallet.user_id: wallet for wallet in Wallet.objects.filter(user__in=ids)}
+    changes = []
+    for due in dues:
+        wallet = wallets[due.user.pk]
+        _require_covered(wallet, due)
+        before, after = wallet.available_units, wallet.available_units + due.amount_units
+        who = f"available of {due.user.get_username()}"
+        changes.append(Change(who, _money(before), _money(after)))
+    category, reference = cause.category, cause.reference
     return propose(
         KIND,
-        subject=f"{user.pk}:{reference}",
-        title=f"Wallet of {user.get_username()}: {sign}{units_text(amount_units, 2)} USD",
-        changes=[
-            Change(
-                "available", f"{units_text(now_units, 2)} USD", f"{units_text(then_units, 2)} USD"
-            ),
-            Change("category", "", category),
-            Change("reference", "", reference),
-        ],
+        subject=f"{ids[0]}:{reference}" if len(ids) == 1 else reference,
+        title=_title(dues),
+        changes=[*changes, Change("category", "", category), Change("reference", "", reference)],
         payload={
-            "user": user.pk,
-            "amount_units": amount_units,
+            "dues": [[due.user.pk, due.amount_units] for due in dues],
             "category": category,
             "reference": reference,
-            "reverses": reverses_id,
+            "reverses": cause.reverses_id,
         },
-        reason=reason,
+        reason=cause.reason,
         author=by,
-        beneficiary_id=user.pk,
+        beneficiary_ids=ids,
     )
+
+
+def _title(dues: Sequence[Due]) -> str:
+    if len(dues) == 1:
+        return f"Wallet of {dues[0].user.get_username()}: {_signed(dues[0].amount_units)}"
+    given = sum(due.amount_units for due in dues if due.amount_units > 0)
+    taken = sum(due.amount_units for due in dues if due.amount_units < 0)
+    parts = [_signed(units) for units in (given, taken) if units]
+    return f"Wallets of {len(dues):,} traders: {', '.join(parts)} in all"
 
 
 def _carry_out(proposal: Proposal, by: AbstractUser) -> Outcome:
-    """Wallet, journal and adjustment in one transaction, on what the wallet has by now."""
+    """Wallets, journal and adjustments in one transaction, on what the wallets have by now. They
+    are locked in the order of their users, as by whoever locks several."""
     said = proposal.payload
-    user_id, amount_units = said["user"], said["amount_units"]
-    wallet = lock_wallet(user_id)  # also: one adjustment of a user at a time
-    if Adjustment.objects.filter(user_id=user_id, reference=said["reference"]).exists():
+    dues = sorted(said["dues"])
+    users = User.objects.in_bulk([user_id for user_id, _ in dues])
+    made = [_adjust(proposal, Due(users[key], amount_units), by) for key, amount_units in dues]
+    return Outcome(f"{made[0]}: {proposal.title}" if len(made) == 1 else proposal.title)
+
+
+def _adjust(proposal: Proposal, due: Due, by: AbstractUser) -> Adjustment:
+    said, (user, amount_units) = proposal.payload, due
+    wallet = lock_wallet(user.pk)  # also: one adjustment of a user at a time
+    if Adjustment.objects.filter(user=user, reference=said["reference"]).exists():
         raise outdated()
-    _require_covered(wallet, amount_units)
+    _require_covered(wallet, due)
     now = timezone.now()
     adjustment = Adjustment.objects.create(
-        user_id=user_id,
+        user=user,
         amount_units=amount_units,
         category=said["category"],
         reference=said["reference"],
         reason=proposal.reason,
         reverses_id=said["reverses"],
         proposal=proposal,
-        entry=post(adjustment_movement(user_id, amount_units), now),
+        entry=post(adjustment_movement(user.pk, amount_units), now),
         adjusted_at=now,
     )
     wallet.available_units += amount_units
     wallet.save(update_fields=["available_units"])
-    words = f"{proposal.title}, which has {units_text(wallet.available_units, 2)} USD now"
-    tell(
-        Act(
-            verb=Verb.WALLET_ADJUSTED,
-            operator=by,
-            obj=wallet.user,
-            words=words,
-            reason=proposal.reason,
-        )
-    )
-    return Outcome(f"{adjustment}: {proposal.title}")
+    words = f"{_title([due])}, which has {_money(wallet.available_units)} now"
+    reason = proposal.reason
+    tell(Act(verb=Verb.WALLET_ADJUSTED, operator=by, obj=user, words=words, reason=reason))
+    return adjustment
 
 
-def _require_covered(wallet: Wallet, amount_units: int) -> None:
-    if amount_units > 0:
-        require_room(wallet, amount_units)
-    elif wallet.available_units + amount_units < 0:
-        available = units_text(wallet.available_units)
-        message = f"Only {available} is available: a wallet never goes below zero."
+def _money(units: int) -> str:
+    return f"{units_text(units, 2)} USD"
+
+
+def _signed(units: int) -> str:
+    return f"{'+' if units > 0 else ''}{_money(units)}"
+
+
+def _require_covered(wallet: Wallet, due: Due) -> None:
+    if due.amount_units > 0:
+        require_room(wallet, due.amount_units)
+    elif wallet.available_units + due.amount_units < 0:
+        available, name = units_text(wallet.available_units), due.user.get_username()
+        message = f"Only {available} is available to {name}: a wallet never goes below zero."
         raise DomainError(ErrorCode.INSUFFICIENT_BALANCE, message, "amount")
 
 
@@ -149,4 +184,4 @@ def _reversed(adjustment: Adjustment) -> DomainError:
     return DomainError(ErrorCode.ADJUSTMENT_REVERSED, f"{adjustment} has been reversed already.")
 
 
-register(Action(KIND, "Adjust a wallet", "ledger.decide_adjustment", _carry_out, is_fixed=True))
+register(Action(KIND, "Adjust wallets", "ledger.decide_adjustment", _carry_out, is_fixed=True))

@@ -322,7 +322,7 @@ class Adjustment(models.Model):
     reverses = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, related_name="reversed_by"
     )
-    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="adjustment")
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="adjustments")
     entry = models.OneToOneField(
         JournalEntry, on_delete=models.PROTECT, related_name="adjustment", db_constraint=False
     )
@@ -343,7 +343,7 @@ class Adjustment(models.Model):
                 name="adjustment_reversal_names_what",
             ),
             models.UniqueConstraint(
-                fields=["user", "reference"], name="adjustment_once_per_reference"
+                fields=["reference", "user"], name="adjustment_once_per_reference"
             ),
         ]
 

@@ -98,7 +98,7 @@ def approve_or_propose(deposit_id: int, by: AbstractUser) -> DepositResult | Pro
         payload={"deposit": deposit_id},
         reason="as large as to take two people",
         author=by,
-        beneficiary_id=requested.user_id,
+        beneficiary_ids=[requested.user_id],
     )
 
 

@@ -41,7 +41,7 @@ def propose_powers(user: User, after: Powers, reason: str, by: AbstractUser) -> 
         payload={"user": user.pk, "before": before, "after": after},
         reason=reason,
         author=by,
-        beneficiary_id=user.pk,
+        beneficiary_ids=[user.pk],
     )
 
 

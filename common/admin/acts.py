@@ -39,6 +39,7 @@ class Verb(StrEnum):
     STRESS_CANCELLED = "cancel_stress"
     REPLAYED = "replayed"
     EXPORTED = "exported"
+    RECKONED = "reckoned"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,41 +1,29 @@
 from enum import StrEnum
 
-from django.conf import settings
 from django.db import models
-from django.db.models import Q
 
 from common.choices import choices
+from console.jobs.models import Job, one_at_a_time
 from markets.models import Market
 
 
-class ReplayState(StrEnum):
-    RUNNING = "running"  # also while it waits for a worker
+class Verdict(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
-class ReplayRun(models.Model):
-    """A stretch of a market replayed and compared with what was published; one at a time.
+class ReplayRun(Job):
+    """A stretch of a market replayed and compared with what was published. Its steps are sequences:
+    the one it has come to, which is first on the way from a snapshot before the stretch.
 
-    reached_seq  how far it has come; 0 while it waits for a worker
-    told_at      when its worker last gave a sign of life
-    result       in words, once it ended
+    verdict  once it is done
+    result   the verdict in words
     """
 
     market = models.ForeignKey(Market, models.PROTECT, related_name="+", db_index=False)
     from_seq = models.BigIntegerField()
     to_seq = models.BigIntegerField()
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    asked_at = models.DateTimeField()
-    taken_at = models.DateTimeField(null=True)
-    told_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    reached_seq = models.BigIntegerField(default=0)
-    state = models.CharField(
-        max_length=9, choices=choices(ReplayState), default=ReplayState.RUNNING
-    )
+    verdict = models.CharField(max_length=9, choices=choices(Verdict), default="")
     result = models.TextField(default="")
 
     class Meta:
@@ -45,13 +33,7 @@ class ReplayRun(models.Model):
             ("export_incident", "Can export a stretch of a market as a bundle"),
         ]
         indexes = [models.Index(fields=["market", "-id"], name="replay_of_market")]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["state"],
-                condition=Q(state=ReplayState.RUNNING),
-                name="replay_one_at_a_time",
-            ),
-        ]
+        constraints = [one_at_a_time("replay_one_at_a_time")]
 
     def __str__(self) -> str:
         return f"{self.market_id} {self.from_seq} to {self.to_seq}"

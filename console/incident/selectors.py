@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from django.utils import timezone
-
-from console.incident.models import ReplayRun, ReplayState
-from console.incident.replays import LOST_AFTER
+from console.incident.models import ReplayRun, Verdict
 from console.incident.sources.events import KINDS_OF_EVENTS, event_lines
 from console.incident.sources.lines import Kind, Line, Page, Place
 from console.incident.sources.rows import SOURCES
 from console.incident.stretch import Stretch
+from console.jobs.models import JobState
 
 LINES_MAX = 500
 REPLAYS_SHOWN = 5
@@ -46,42 +44,35 @@ class ReplayShown:
     run: ReplayRun
 
     @property
-    def is_lost(self) -> bool:
-        """What the next one asked for will write down."""
-        run = self.run
-        return run.state == ReplayState.RUNNING and run.told_at < timezone.now() - LOST_AFTER
-
-    @property
     def state(self) -> str:
-        return ReplayState.FAILED if self.is_lost else self.run.state
+        return self.run.verdict or self.run.state
 
     @property
     def tone(self) -> str:
-        return _TONES[ReplayState(self.state)]
+        return _TONES[self.state]
 
     @property
     def progress(self) -> str:
-        run = self.run
-        if run.taken_at is None:
+        run, reached_seq = self.run, self.run.steps_done
+        if run.state == JobState.WAITING:
             return "waits for a worker"
-        if run.reached_seq < run.from_seq:
-            return f"on the way from the snapshot, at {run.reached_seq:,}"
-        done = (run.reached_seq - run.from_seq) * 100 // max(1, run.to_seq - run.from_seq)
-        return f"at {run.reached_seq:,}, {done} %"
+        if reached_seq < run.from_seq:
+            return f"on the way from the snapshot, at {reached_seq:,}"
+        done = (reached_seq - run.from_seq) * 100 // max(1, run.to_seq - run.from_seq)
+        return f"at {reached_seq:,}, {done} %"
 
     @property
     def words(self) -> str:
-        if self.is_lost:
-            return "Its worker was lost, or none took it up: ask again."
-        return self.run.result or self.progress
+        return self.run.why or self.run.result or self.progress
 
 
-_TONES = {
-    ReplayState.RUNNING: "warn",
-    ReplayState.SAME: "ok",
-    ReplayState.DIFFERENT: "bad",
-    ReplayState.FAILED: "bad",
-    ReplayState.CANCELLED: "plain",
+_TONES: dict[str, str] = {
+    JobState.WAITING: "warn",
+    JobState.RUNNING: "warn",
+    Verdict.SAME: "ok",
+    Verdict.DIFFERENT: "bad",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "plain",
 }
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import redis
-from celery import current_app
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -13,20 +12,20 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from common.admin.acts import Act, Verb, tell
-from common.errors import DomainError
-from console.guards import hand_over
+from common.errors import DomainError, ErrorCode
+from common.reasons import reason_of
 from console.incident import replays
 from console.incident.bundles import export
 from console.incident.forms import StretchForm
-from console.incident.models import ReplayState
+from console.incident.models import ReplayRun
 from console.incident.selectors import LINES_MAX, Timeline, newest_replays, timeline
 from console.incident.sources.lines import KINDS, Kind
 from console.incident.stretch import SPAN_MAX, Stretch
+from console.jobs import lives
 from markets.models import Market
 
 PERMISSIONS = ("trading.view_outboxcommand", "ledger.view_journalentry")
 REPLAY, EXPORT = "console.replay_range", "console.export_incident"
-TASK = "console.tasks.replay_range"  # by name: tasks stand above the pages they serve
 REFRESH_S = 1
 _SPAN_MINUTES = int(SPAN_MAX.total_seconds()) // 60
 
@@ -67,10 +66,11 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
 
 
 def _replays(request: HttpRequest) -> dict[str, Any]:
+    lives.give_up_lost(ReplayRun)
     runs = newest_replays()
     return {
         "replays": runs,
-        "settled": not any(shown.state == ReplayState.RUNNING for shown in runs),
+        "settled": not any(shown.run.is_under_way for shown in runs),
         "may_replay": request.user.has_perm(REPLAY),
         "may_export": request.user.has_perm(EXPORT),
     }
@@ -125,29 +125,30 @@ def _act(request: HttpRequest, form: StretchForm) -> HttpResponseBase:
 
 
 def _replay(request: HttpRequest, stretch: Stretch) -> None:
-    with transaction.atomic():
-        run = replays.ask(request, stretch.market.pk, *export.seqs_of(stretch))
-    try:
-        hand_over(lambda: current_app.send_task(TASK, (run.pk,), retry=False))
-    except DomainError as error:
-        replays.fail(run, error.message)
-        raise
+    reason = request.POST.get("reason", "")
+    run = replays.ask(request, stretch.market.pk, *export.seqs_of(stretch), reason)
     messages.info(request, f"Sequences {run.from_seq:,} to {run.to_seq:,} are being replayed.")
 
 
 def _cancel(request: HttpRequest) -> None:
     text = request.POST.get("run", "")
     is_number = text.isascii() and text.isdigit() and len(text) <= 18
-    with transaction.atomic():
-        replays.cancel(request, int(text) if is_number else 0)
+    run = ReplayRun.objects.select_related("market").filter(pk=text if is_number else 0).first()
+    if run is None:
+        raise DomainError(ErrorCode.NOT_FOUND, "There is no such replay.")
+    replays.cancel(request, run)
     messages.info(request, "The replay is cancelled.")
 
 
 def _export(request: HttpRequest, stretch: Stretch) -> FileResponse:
+    reason = reason_of(request.POST.get("reason", ""))
     made = export.export(stretch)
     words = f"sequences {made.from_seq} to {made.to_seq} as a bundle, SHA-256 {made.sha256}"
     with transaction.atomic():
-        tell(Act(verb=Verb.EXPORTED, request=request, obj=stretch.market, words=words))
+        act = Act(
+            verb=Verb.EXPORTED, request=request, obj=stretch.market, words=words, reason=reason
+        )
+        tell(act)
     response = FileResponse(
         made.file, as_attachment=True, filename=made.name, content_type="application/zip"
     )

@@ -6,9 +6,7 @@ restores it, moves the index price, gives it to the real core as the command it 
 deleveraged. Nothing is published and nothing is written but the run's own row: a run of the same
 snapshots with the same moves gives the same bytes.
 
-A run is asked for on the page (`services`), sent to a worker (`tasks`), and done by `climb` in a
-process of its own, which may be killed at any time. Every word of it is written under the condition
-that the run is still under way (`runs`).
+A run is asked for on the page (`services`), and done by `climb` as a job (`console.jobs`).
 
 What a ladder can't know: traders would act. Makers would pull their orders, so that liquidations
 would meet fewer bids than the snapshot has; others would add margin, or close in time.

@@ -1,16 +1,14 @@
 """A run from its first move to its last, in the process that does nothing else."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 import redis
-from django.utils import timezone
 
-from console.stress import runs
+from console.jobs import lives
 from console.stress.findings import Ladder, Step, digest_of, largest
 from console.stress.ladder import LadderRefused, away_steps, ladder_steps, path_steps
-from console.stress.models import StressKind, StressRun, StressState
+from console.stress.models import StressKind, StressRun
 from console.stress.snapshots import Found, newest_snapshot
 from markets.models import Market
 from matching.messages.snapshot import EngineSnapshot
@@ -21,10 +19,6 @@ ROWS_KEPT_MAX = 500
 Steps = Callable[[EngineSnapshot, Sequence[int]], Iterator[Step]]
 
 
-class Stopped(Exception):
-    """Cancelled or given up meanwhile."""
-
-
 def climb(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:
     """To its end, whatever that is. ``look_up`` is called after each move, and may raise."""
     asked = StressRun.objects.filter(pk=run_id).first()
@@ -32,15 +26,16 @@ def climb(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:
         return
     try:
         _climb(asked, look_up)
-    except Stopped:
+    except lives.Stopped:
         return
     except redis.RedisError as error:
-        runs.fail(run_id, f"Redis doesn't answer: {error}")
+        lives.fail(StressRun, run_id, f"Redis doesn't answer: {error}")
 
 
 def _climb(asked: StressRun, look_up: Callable[[], None]) -> None:
     taken, refused = _snapshots(asked)
-    _say(asked, steps_total=len(taken) * len(asked.moves_ppm), steps_done=0, refused=refused)
+    steps_total = len(taken) * len(asked.moves_ppm)
+    lives.say(asked, steps_total=steps_total, steps_done=0, refused=refused)
     whole: dict[str, Ladder] = {}
     for number, (market_id, found) in enumerate(taken.items()):
         is_away = asked.kind == StressKind.OUTAGE and market_id == asked.market_id
@@ -49,22 +44,21 @@ def _climb(asked: StressRun, look_up: Callable[[], None]) -> None:
             for step in _steps_of(asked, is_away)(found.snapshot, asked.moves_ppm):
                 ladder.steps.append(step)
                 look_up()
-                _say(asked, steps_done=number * len(asked.moves_ppm) + len(ladder.steps))
+                steps_done = number * len(asked.moves_ppm) + len(ladder.steps)
+                lives.say(asked, steps_done=steps_done)
         except LadderRefused as error:
             refused[market_id] = str(error)
             continue
         whole[market_id] = ladder
     if not whole:
         why = "; ".join(f"{market}: {reason}" for market, reason in refused.items())
-        runs.fail(asked.pk, f"There is nothing to run. {why or 'There is no market'}.")
+        lives.fail(StressRun, asked.pk, f"There is nothing to run. {why or 'There is no market'}.")
         return
-    _say(
+    lives.end(
         asked,
-        state=StressState.DONE,
         refused=refused,
         results=msgspec.to_builtins({name: _kept(ladder) for name, ladder in whole.items()}),
         digest=digest_of(whole),
-        ended_at=timezone.now(),
     )
 
 
@@ -107,8 +101,3 @@ def _ladder(found: Found, is_away: bool) -> Ladder:
 def _kept(ladder: Ladder) -> Ladder:
     steps = [largest(step, ROWS_KEPT_MAX) for step in ladder.steps]
     return msgspec.structs.replace(ladder, steps=steps)
-
-
-def _say(asked: StressRun, **fields: Any) -> None:
-    if not runs.tell(asked.pk, **fields):
-        raise Stopped

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.admin.base import Cell, words
 from common.admin.changes import NOTHING
+from console.jobs.models import JobState
 from console.stress.display import (
     ROWS_SHOWN_MAX,
     Cells,
@@ -15,7 +16,7 @@ from console.stress.display import (
     titles_of,
 )
 from console.stress.findings import Ladder, Step
-from console.stress.models import StressKind, StressRun, StressState
+from console.stress.models import StressKind, StressRun
 from markets.display import money, price
 from markets.models import Market
 
@@ -33,7 +34,7 @@ class Difference:
 
 def comparable(run: StressRun) -> list[StressRun]:
     """The newest others that are of its kind and done."""
-    others = StressRun.objects.filter(kind=run.kind, state=StressState.DONE).exclude(pk=run.pk)
+    others = StressRun.objects.filter(kind=run.kind, state=JobState.DONE).exclude(pk=run.pk)
     return list(others.defer("results").order_by("-pk")[:OFFERED_MAX])
 
 

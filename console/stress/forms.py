@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from common.admin.widgets import dress
+from common.reasons import REASON_MAX
 from console.stress.ladder import DEFAULT_MOVES_PPM
 from console.stress.models import StressKind, StressRun
 from console.stress.services import Asked
@@ -34,7 +35,7 @@ class StressForm(forms.Form):
         max_length=1_000,
         help_text="Of the index price, in order, as in -10 -20 +2.5.",
     )
-    reason = forms.CharField(label="Reason", max_length=200)
+    reason = forms.CharField(label="Reason", max_length=REASON_MAX)
 
     def __init__(self, data: Any, like: StressRun | None = None) -> None:
         """``like``: a run whose terms are proposed again."""

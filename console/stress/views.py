@@ -16,13 +16,17 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from common.admin.acts import Verb
 from common.errors import DomainError
-from console.stress import runs, services
+from console.jobs import lives
+from console.jobs import services as jobs
+from console.jobs.models import JobState
+from console.stress import services
 from console.stress.compare import comparable, differences
 from console.stress.display import ladders_of, shown_markets
 from console.stress.findings import Ladder
 from console.stress.forms import StressForm
-from console.stress.models import StressRun, StressState
+from console.stress.models import StressRun
 from console.stress.services import in_words
 
 PERMISSION = "console.run_stress"
@@ -45,7 +49,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(_url_of(run))
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
-    runs.give_up_lost()
+    lives.give_up_lost(StressRun)
     asked = _number(request.GET.get("before", ""))
     rows = StressRun.objects.select_related("asked_by").defer("results").order_by("-pk")
     if asked is not None:
@@ -67,7 +71,7 @@ def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
     rows that are kept, and no other step."""
     if (refused := _refused(request)) is not None:
         return refused
-    runs.give_up_lost()
+    lives.give_up_lost(StressRun)
     run = _run(str(run_id))
     if run is None:
         raise Http404
@@ -77,7 +81,6 @@ def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
         "title": f"Stress run {run.pk}",
         "run": run,
         "asked": in_words(run),
-        "seconds": round((run.ended_at - run.asked_at).total_seconds()) if run.ended_at else None,
         "others": comparable(run),
     }
     try:
@@ -96,7 +99,7 @@ def _refused(request: HttpRequest) -> HttpResponse | None:
 def _cancel(request: HttpRequest, run: StressRun) -> HttpResponse:
     try:
         if "cancel" in request.POST:
-            services.cancel_run(request, run)
+            jobs.cancel(request, run, Verb.STRESS_CANCELLED)
             messages.success(request, f"Cancelled run {run.pk}.")
     except DomainError as error:
         messages.error(request, error.message)
@@ -104,13 +107,13 @@ def _cancel(request: HttpRequest, run: StressRun) -> HttpResponse:
 
 
 def _findings(request: HttpRequest, run: StressRun) -> dict[str, Any]:
-    if run.state != StressState.DONE:
+    if run.state != JobState.DONE:
         return {}
     ladders = ladders_of(run)
     found: dict[str, Any] = {}
     if asked := request.GET.get("with", ""):
         then = _run(asked)
-        if then is not None and then.state == StressState.DONE and then.kind == run.kind:
+        if then is not None and then.state == JobState.DONE and then.kind == run.kind:
             return {"then": then, "differences": differences(run, then)}
         found["incomparable"] = f"There is no other {run.kind} of this number that is done."
     only = _only(request, ladders)

@@ -25,7 +25,7 @@ from common.admin.base import (
 )
 from common.admin.changes import NOTHING
 from common.postgres.keysets import newest_keys
-from ledger.adjustments import propose_adjustment
+from ledger.adjustments import Cause, Due, propose_adjustments
 from ledger.admin.adjustments import AdjustmentForm
 from ledger.models import (
     GLOBAL_ACCOUNT_KINDS,
@@ -87,12 +87,9 @@ class WalletAdmin(RecordAdmin):
             consequence="Nothing moves before another operator approves it, under Approvals. The "
             "trader sees it in the account's statement. It is undone only by a counter-entry.",
             form_of=AdjustmentForm,
-            service=lambda wallet, said: propose_adjustment(
-                wallet.user,
-                said["amount_units"],
-                said["category"],
-                said["reference"],
-                said["reason"],
+            service=lambda wallet, said: propose_adjustments(
+                [Due(wallet.user, said["amount_units"])],
+                Cause(said["category"], said["reference"], said["reason"]),
                 operator_of(request),
             ),
             done=lambda said: f"proposed an adjustment of {signed_money(said['amount_units'])}",

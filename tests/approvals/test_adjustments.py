@@ -14,7 +14,7 @@ from approvals.models import Proposal
 from common.admin.record_urls import list_url
 from common.errors import DomainError
 from console.audit.models import AuditRow
-from ledger.adjustments import propose_adjustment, propose_reversal
+from ledger.adjustments import Cause, Due, propose_adjustments, propose_reversal
 from ledger.models import Adjustment, AdjustmentCategory, Posting, Wallet
 from ledger.services import deposit
 from tests.trading.client import Api, forget_caches, token_of
@@ -29,7 +29,8 @@ def available(user: User) -> int:
 def propose(
     user: User, by: User, amount_units: int = 12_500_000, reference: str = "T-1"
 ) -> Proposal:
-    return propose_adjustment(user, amount_units, REFUND, reference, "a fee taken twice", by)
+    cause = Cause(REFUND, reference, "a fee taken twice")
+    return propose_adjustments([Due(user, amount_units)], cause, by)
 
 
 def adjusted(user: User, by: User, approver: User, amount_units: int, reference: str) -> Adjustment:
@@ -74,7 +75,7 @@ def test_who_proposed_or_gains_never_decides(
     alice: User, tess: User, theo: User, decide: Callable[[int, User], Any]
 ) -> None:
     for proposal in (propose(alice, tess), propose(theo, tess)):
-        decider = tess if proposal.beneficiary_id == alice.pk else theo
+        decider = tess if proposal.beneficiary_ids == [alice.pk] else theo
         with pytest.raises(DomainError) as refused:
             decide(proposal.pk, decider)
         assert refused.value.code == "OWN_REQUEST"
@@ -86,7 +87,10 @@ def test_who_proposed_or_gains_never_decides(
 
 @pytest.mark.parametrize(
     ("constraint", "column"),
-    [("proposal_decided_by_another", "author"), ("proposal_not_by_who_gains", "beneficiary")],
+    [
+        ("proposal_decided_by_another", "author_id"),
+        ("proposal_not_by_who_gains", "beneficiary_ids[1]"),
+    ],
 )
 def test_postgres_takes_no_decision_of_theirs(
     alice: User, tess: User, constraint: str, column: str
@@ -97,10 +101,10 @@ def test_postgres_takes_no_decision_of_theirs(
     )
     refused = pytest.raises(DatabaseError, match=constraint)
     with refused, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"{decided} {column}_id WHERE id = %s", [proposal.pk])
+        cursor.execute(f"{decided} {column} WHERE id = %s", [proposal.pk])
     refused = pytest.raises(DatabaseError, match="proposal_not_for_its_author")
     with refused, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE approvals_proposal SET beneficiary_id = author_id")
+        cursor.execute("UPDATE approvals_proposal SET beneficiary_ids = array[author_id]")
 
 
 def test_a_wallet_never_goes_below_zero(alice: User, tess: User, theo: User) -> None:

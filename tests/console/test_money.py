@@ -22,7 +22,7 @@ from console.money.balances import FLOW_KINDS, trial_balance
 from console.money.explained import NAMES, explain_wallet
 from console.money.moments import moment_of
 from ledger import services
-from ledger.adjustments import propose_adjustment
+from ledger.adjustments import Cause, Due, propose_adjustments
 from ledger.models import AccountKind, AdjustmentCategory, JournalEntry, Posting, Wallet
 from ledger.selectors import LEDGER_KINDS
 from matching.messages.events import InsuranceFunded
@@ -62,8 +62,8 @@ def traded(session: World) -> World:
 def adjust(world: World, amount_units: int) -> None:
     people = [make_user(name, is_staff=True, is_superuser=True) for name in ("one", "two")]
     category = AdjustmentCategory.RECOVERY
-    proposal = propose_adjustment(
-        world.alice, amount_units, category, "T-1", "paid twice", people[0]
+    proposal = propose_adjustments(
+        [Due(world.alice, amount_units)], Cause(category, "T-1", "paid twice"), people[0]
     )
     approvals.approve(proposal.pk, people[1])
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from console.stress.tasks import run_stress
 from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
@@ -15,7 +16,6 @@ from console.stress import runs
 from console.stress.climb import climb
 from console.stress.ladder import DEFAULT_MOVES_PPM
 from console.stress.models import StressKind, StressRun, StressState
-from console.stress.tasks import run_stress
 from markets.models import Market
 from tests.console.stress_runs import URL, ask, climbed, keep_snapshot, text_of, url_of
 
