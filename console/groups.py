@@ -53,6 +53,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "announcements.add_announcement",
         "announcements.change_announcement",
         "console.run_stress",
+        "console.run_hindsight",
     ),
     "treasury": (
         "ledger.decide_deposit",

@@ -78,6 +78,12 @@ JOBS: dict[str, tuple[Item, ...]] = {
             "timeline",
             permission="trading.view_outboxcommand ledger.view_journalentry",
         ),
+        Item(
+            "What should have happened",
+            "hindsight",
+            "alt_route",
+            permission="console.run_hindsight",
+        ),
         Item("Persistence faults", "persistence.PersistenceFault", "report"),
         Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),
         Item("Quarantine", "persistence.QuarantinedEntry", "coronavirus"),

@@ -124,6 +124,12 @@ class ExchangeAdminSite(AdminSite):
             path("stress/", self.admin_view(self.stress), name="stress"),
             path("stress/<int:run_id>/", self.admin_view(self.stress_run), name="stress-run"),
             path("incident/", self.admin_view(self.incident), name="incident"),
+            path("hindsight/", self.admin_view(self.hindsight), name="hindsight"),
+            path(
+                "hindsight/<int:run_id>/",
+                self.admin_view(self.hindsight_run),
+                name="hindsight-run",
+            ),
             path("freeze/<int:user_id>/", self.admin_view(self.freeze), name="freeze"),
             path("why/<str:kind>/<int:key>/", self.admin_view(require_safe(self.why)), name="why"),
             path("risk/", self.admin_view(require_safe(self.risk)), name="risk"),
@@ -151,6 +157,16 @@ class ExchangeAdminSite(AdminSite):
         from console.incident.views import incident_view  # as in `_snapshot`
 
         return incident_view(self, request)
+
+    def hindsight(self, request: HttpRequest) -> HttpResponse:
+        from console.hindsight.views import list_view  # as in `_snapshot`
+
+        return list_view(self, request)
+
+    def hindsight_run(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        from console.hindsight.views import run_view  # as in `_snapshot`
+
+        return run_view(self, request, run_id)
 
     def policy(self, request: HttpRequest) -> HttpResponse:
         from console.policy.views import policy_view  # as in `_snapshot`

@@ -9,7 +9,7 @@ worth beside its cost. At the end both are judged at one price: the mark of the 
 changes. What one world gives to traders, to the fund and in fees, the other has somewhere else: the
 differences add up to zero, and a run whose don't fails.
 
-A run is a job (`console.jobs`), reads and reckons, and changes nothing. What it finds can become one
+A run is a job (`console.jobs`), reads and reckons, and changes nothing. What it finds can become a
 proposal of adjustments, which another operator approves (`ledger.adjustments`).
 
 What it can't know: traders would have acted otherwise, from the first difference on. Wallets are

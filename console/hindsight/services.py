@@ -51,8 +51,8 @@ def reference_of(run: HindsightRun) -> str:
 
 
 def dues_of(run: HindsightRun, *, also_taken: bool) -> list[Due]:
-    """What is still to be given, and with ``also_taken`` to be taken; largest first, as much as fits
-    one proposal."""
+    """What is still to be given, and with ``also_taken`` to be taken; largest first, as many as one
+    proposal takes."""
     paid = adjusted_user_ids(reference_of(run))
     rows = [
         row

@@ -21,13 +21,13 @@ def ask(request: HttpRequest, market_id: str, from_seq: int, to_seq: int, reason
     """Raises DomainError, also where another is running."""
     run = ReplayRun(market_id=market_id, from_seq=from_seq, to_seq=to_seq, reason=reason)
     words = f"replay of sequences {from_seq} to {to_seq}"
-    return services.start(request, run, Verb.REPLAYED, words)
+    return services.start(request, run, Verb.REPLAYED, words, about=run.market)
 
 
 def cancel(request: HttpRequest, run: ReplayRun) -> None:
     """Raises DomainError where it isn't running any more."""
     words = f"replay of sequences {run.from_seq} to {run.to_seq} cancelled"
-    services.cancel(request, run, Verb.REPLAYED, obj=run.market, words=words)
+    services.cancel(request, run, Verb.REPLAYED, words=words, about=run.market)
 
 
 def carry_out(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:

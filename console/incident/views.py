@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from common.admin.acts import Act, Verb, tell
+from common.admin.reasons import ReasonForm
 from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
 from console.incident import replays
@@ -50,6 +51,7 @@ def incident_view(site: Any, request: HttpRequest) -> HttpResponseBase:
         "lines_max": LINES_MAX,
         "span_max": _SPAN_MINUTES,
         "refresh_s": REFRESH_S,
+        "reason": ReasonForm(None, None)["reason"],
     }
     if form.is_valid():
         chosen, stretch = form.kinds(), form.stretch()
@@ -89,6 +91,8 @@ def _shown(request: HttpRequest, stretch: Stretch, found: Timeline) -> dict[str,
         "is_full": found.go_on is not None,
         "go_on": go_on,
         "query": _query(request),
+        "asked_seqs": (stretch.low_seq, stretch.high_seq) if stretch.is_by_seq else None,
+        "may_reckon": request.user.has_perm("console.run_hindsight"),
     }
 
 

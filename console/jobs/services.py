@@ -1,8 +1,9 @@
 """What an operator does with runs of any kind: asks for one, cancels one."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -18,9 +19,11 @@ from console.jobs.tasks import run_job
 Run = TypeVar("Run", bound=Job)
 
 
-def start(request: HttpRequest, run: Run, verb: Verb, words: str) -> Run:
+def start(
+    request: HttpRequest, run: Run, verb: Verb, words: str, *, about: Model | None = None
+) -> Run:
     """Keeps ``run``, which says what is asked, with who asks and when, and hands it to a worker.
-    Raises DomainError: with `BUSY` while another of its kind is under way."""
+    ``about``: what the act is kept with, if not with the run. Raises DomainError: with `BUSY` while another of its kind is under way."""
     kind = type(run)
     run.reason = reason_of(run.reason)
     run.asked_by = operator_of(request)
@@ -28,9 +31,9 @@ def start(request: HttpRequest, run: Run, verb: Verb, words: str) -> Run:
     lives.give_up_lost(kind)
     with transaction.atomic():
         _keep(run)
-        tell(Act(verb=verb, request=request, obj=run, words=words, reason=run.reason))
+        tell(Act(verb=verb, request=request, obj=about or run, words=words, reason=run.reason))
     try:
-        hand_over(lambda: run_job.delay(kind._meta.model_name, run.pk))
+        hand_over(lambda: run_job.delay(str(kind._meta.model_name), run.pk))
     except DomainError as error:
         lives.fail(kind, run.pk, error.message)
         raise
@@ -46,10 +49,18 @@ def _keep(run: Job) -> None:
         raise DomainError(ErrorCode.BUSY, message) from error
 
 
-def cancel(request: HttpRequest, run: Job, verb: Verb, **said: Any) -> None:
-    """Raises DomainError where it has ended."""
+def cancel(
+    request: HttpRequest,
+    run: Job,
+    verb: Verb,
+    *,
+    words: str = "cancelled",
+    about: Model | None = None,
+) -> None:
+    """``about``: what it is kept with, if not with the run. Raises DomainError where it has
+    ended."""
     with transaction.atomic():
         fields = {"state": JobState.CANCELLED, "ended_at": timezone.now()}
         if not lives.tell(type(run), run.pk, **fields):
             raise DomainError(ErrorCode.INVALID_TRANSITION, "This run has ended already.")
-        tell(Act(**{"verb": verb, "request": request, "obj": run, "words": "cancelled"} | said))
+        tell(Act(verb=verb, request=request, obj=about or run, words=words))

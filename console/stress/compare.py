@@ -104,4 +104,4 @@ def _row(market: Market, title: str, old: Step, new: Step, names: Names) -> Cell
 
 def _named(accounts: set[int], names: Names) -> Cell:
     chosen = sorted(accounts)[:ROWS_SHOWN_MAX]
-    return names_words([names.trader(one) for one in chosen], len(accounts) - len(chosen))
+    return names_words([names.link(one) for one in chosen], len(accounts) - len(chosen))

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import msgspec
 
-from accounts.models import User
-from common.admin.base import Cell, badge, link, words
+from accounts.display import UserLinks
+from common.admin.base import Cell, badge, words
 from common.admin.changes import NOTHING
 from console.stress.findings import Deleveraged, Ladder, Liquidated, Standing, Step
 from console.stress.models import StressKind, StressRun
@@ -34,26 +34,17 @@ def ladders_of(run: StressRun) -> dict[str, Ladder]:
     return msgspec.convert(run.results, dict[str, Ladder])
 
 
-class Names:
+class Names(UserLinks):
     """Of traders and markets, looked up once for a page."""
 
     def __init__(self, ladders: Iterable[Ladder]) -> None:
         steps = [step for ladder in ladders for step in ladder.steps]
-        self._accounts = {row.account_id for step in steps for row in step.liquidated}
-        self._accounts |= {row.account_id for step in steps for row in step.deleveraged}
-
-    @cached_property
-    def _usernames(self) -> dict[int, str]:
-        users = User.objects.filter(pk__in=sorted(self._accounts))
-        return dict(users.values_list("pk", "username"))
+        accounts = {row.account_id for step in steps for row in step.liquidated}
+        super().__init__(accounts | {row.account_id for step in steps for row in step.deleveraged})
 
     @cached_property
     def markets(self) -> dict[str, Market]:
         return Market.objects.in_bulk()
-
-    def trader(self, account_id: int) -> Cell:
-        username = self._usernames.get(account_id)
-        return link(User, account_id, username) if username else f"account {account_id}"
 
 
 @dataclass(frozen=True)
@@ -194,7 +185,7 @@ class _Writer:
         book = average_price(row.book_cost_units, row.filled_lots, market)
         others = average_price(row.adl_cost_units, row.deleveraged_lots, market)
         return [
-            ("Trader", self.names.trader(row.account_id)),
+            ("Trader", self.names.link(row.account_id)),
             ("Position", size(row.position_lots, market)),
             ("Equity", gain_or_loss(row.equity_units)),
             ("Closed in the book", _at(size(row.filled_lots, market), book)),
@@ -207,7 +198,7 @@ class _Writer:
 
     def _deleveraged(self, row: Deleveraged) -> Cells:
         return [
-            ("Trader", self.names.trader(row.account_id)),
+            ("Trader", self.names.link(row.account_id)),
             ("Closed", size(row.lots, self.market)),
             ("At", average_price(row.cost_units, row.lots, self.market)),
             ("Realised", gain_or_loss(row.realized_pnl_units)),

@@ -42,7 +42,7 @@ def adjusted(user: User, by: User, approver: User, amount_units: int, reference:
 def test_money_moves_once_another_operator_approves(alice: User, tess: User, theo: User) -> None:
     proposal = propose(alice, tess)
     assert (available(alice), proposal.title) == (0, "Wallet of alice: +12.50 USD")
-    assert proposal.changes[0] == ["available", "0.00 USD", "12.50 USD"]
+    assert proposal.changes[0] == ["available of alice", "0.00 USD", "12.50 USD"]
     services.approve(proposal.pk, theo)
     assert available(alice) == 12_500_000
     adjustment = Adjustment.objects.get(proposal=proposal)

@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from common.redis_client import redis_client
-from console.stress import runs
+from console.jobs import lives
+from console.jobs.models import JobState
 from console.stress.climb import climb
-from console.stress.models import StressKind, StressRun, StressState
+from console.stress.models import StressKind, StressRun
 from matching.messages.snapshot import encode_snapshot
 from matching.messages.streams import snapshots_key
 from tests.admin.factories import make_user
@@ -36,7 +37,7 @@ def ask(*moves_ppm: int, **fields: Any) -> StressRun:
     values = {
         "kind": StressKind.LADDER,
         "reason": "weekly",
-        "state": StressState.WAITING,
+        "state": JobState.WAITING,
         "asked_at": now,
         "beat_at": now,
     } | fields
@@ -47,7 +48,7 @@ def ask(*moves_ppm: int, **fields: Any) -> StressRun:
 
 def climbed(*moves_ppm: int, **fields: Any) -> StressRun:
     run = ask(*moves_ppm, **fields)
-    assert runs.claim(run.pk)
+    assert lives.claim(StressRun, run.pk)
     climb(run.pk)
     run.refresh_from_db()
     return run

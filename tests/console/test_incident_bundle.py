@@ -19,11 +19,12 @@ from django.test import Client
 from django.utils import timezone
 
 from console.audit.models import AuditRow
-from console.incident import replays, views
+from console.incident import replays
 from console.incident.bundles import file as bundle
 from console.incident.kept import KeptOutput
-from console.incident.models import ReplayRun, ReplayState
-from console.tasks import replay_range
+from console.incident.models import ReplayRun, Verdict
+from console.jobs import lives
+from console.jobs.models import JobState
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.streams import input_stream, output_stream, snapshots_key
 from matching.runtime.replay import state_at
@@ -49,8 +50,12 @@ def ran(exchange: Exchange) -> Exchange:
     return exchange
 
 
+REPLAY = {"act": "replay", "reason": "a look"}
+EXPORT = {"act": "export", "reason": "for the developers"}
+
+
 def exported(client: Client, query: str = QUERY) -> bytes:
-    response = client.post(query, {"act": "export"})
+    response = client.post(query, EXPORT)
     assert response.status_code == 200
     assert response["Content-Type"] == "application/zip"
     return response.getvalue()
@@ -199,34 +204,39 @@ def test_other_output_is_a_difference(ran: Exchange, client_of: ClientOf, tmp_pa
     assert "nothing of it was kept" in opened(path)
 
 
+def replayed(run_id: int) -> None:
+    assert lives.claim(ReplayRun, run_id)
+    replays.carry_out(run_id)
+
+
 @pytest.mark.parametrize("group", ["viewer", "support", "risk", "treasury", "superuser"])
 @pytest.mark.django_db
 def test_who_may_replay_and_export(client_of: ClientOf, market: object, group: str) -> None:
     client, may = client_of(group), group in ("risk", "superuser")
     for act in ("replay", "export", "cancel", "", "x"):
-        response = client.post(QUERY, {"act": act})
+        response = client.post(QUERY, {"act": act, "reason": "a look"})
         assert response.status_code == (302 if may else 403)
     page = client.get(QUERY).content.decode()
     assert ("Replay this range" in page) == may
     assert ("Export as a bundle" in page) == may
     assert not ReplayRun.objects.exists()  # there is nothing to replay
     assert not AuditRow.objects.filter(verb__in=("replayed", "exported")).exists()
-    assert Client().post(QUERY, {"act": "export"}).status_code == 302
+    assert Client().post(QUERY, EXPORT).status_code == 302
 
 
 def test_a_range_is_replayed_and_its_result_kept(ran: Exchange, client_of: ClientOf) -> None:
     client = client_of("risk")
-    page = client.post(QUERY, {"act": "replay"}, follow=True).content.decode()
+    page = client.post(QUERY, REPLAY, follow=True).content.decode()
     assert "waits for a worker" in page
     assert "data-settled" not in page
-    again = client.post(QUERY, {"act": "replay"}, follow=True).content.decode()
-    assert "Another replay is running" in again
+    again = client.post(QUERY, REPLAY, follow=True).content.decode()
+    assert "Another run is under way" in again
     run = ReplayRun.objects.get()
-    assert (run.from_seq, run.to_seq, run.state) == (FROM, TO, ReplayState.RUNNING)
+    assert (run.from_seq, run.to_seq, run.state) == (FROM, TO, JobState.WAITING)
     before = ran.client.xlen(output_stream(MARKET)), ran.client.xlen(input_stream(MARKET))
-    replay_range.apply((run.pk,), throw=True)
+    replayed(run.pk)
     run.refresh_from_db()
-    assert run.state == ReplayState.SAME
+    assert run.verdict == Verdict.SAME
     assert run.result == f"{TO - FROM + 1} entries are the same, up to sequence {TO}."
     assert run.result in client.get(f"{URL}?part=body").content.decode()
     assert "data-settled" in client.get(f"{URL}?part=body").content.decode()
@@ -235,8 +245,7 @@ def test_a_range_is_replayed_and_its_result_kept(ran: Exchange, client_of: Clien
         ran.client.xlen(input_stream(MARKET)),
     ) == before
     assert AuditRow.objects.filter(verb="replayed", market=MARKET).count() == 1
-    replay_range.apply((run.pk,), throw=True)  # delivered once more
-    assert ReplayRun.objects.get().state == ReplayState.SAME
+    assert not lives.claim(ReplayRun, run.pk)  # delivered once more
 
 
 def test_what_differs_is_shown(ran: Exchange, client_of: ClientOf) -> None:
@@ -249,10 +258,10 @@ def test_what_differs_is_shown(ran: Exchange, client_of: ClientOf) -> None:
             data = data.replace(b'"seq":40', b'"seq": 40')
         ran.client.xadd(key, {"entry": data}, id=entry_id)
     client = client_of("risk")
-    client.post(QUERY, {"act": "replay"})
-    replay_range.apply((ReplayRun.objects.get().pk,), throw=True)
+    client.post(QUERY, REPLAY)
+    replayed(ReplayRun.objects.get().pk)
     run = ReplayRun.objects.get()
-    assert run.state == ReplayState.DIFFERENT
+    assert run.verdict == Verdict.DIFFERENT
     assert run.result.startswith("Sequence 40 differs.")
     assert "Sequence 40 differs." in client.get(QUERY).content.decode()
 
@@ -260,12 +269,12 @@ def test_what_differs_is_shown(ran: Exchange, client_of: ClientOf) -> None:
 def test_a_replay_that_can_t_be_done_fails_with_words(ran: Exchange, client_of: ClientOf) -> None:
     ran.client.delete(snapshots_key(MARKET))
     client = client_of("risk")
-    client.post(QUERY, {"act": "replay"})
-    replay_range.apply((ReplayRun.objects.get().pk,), throw=True)
+    client.post(QUERY, REPLAY)
+    replayed(ReplayRun.objects.get().pk)
     run = ReplayRun.objects.get()
-    assert run.state == ReplayState.FAILED
-    assert "there is no snapshot" in run.result
-    page = client.post(QUERY, {"act": "export"}, follow=True).content.decode()
+    assert run.state == JobState.FAILED
+    assert "there is no snapshot" in run.why
+    page = client.post(QUERY, EXPORT, follow=True).content.decode()
     assert "there is no snapshot" in page
 
 
@@ -273,41 +282,34 @@ def test_lost_workers_and_cancelling(
     ran: Exchange, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = client_of("risk")
-    client.post(QUERY, {"act": "replay"})
-    first = ReplayRun.objects.get()
-    ReplayRun.objects.update(taken_at=timezone.now())  # by a worker that died
-    replay_range.apply((first.pk,), throw=True)
-    first.refresh_from_db()
-    assert (first.state, first.result) == ("failed", "Its worker was lost: ask again.")
-    client.post(QUERY, {"act": "replay"})
-    ReplayRun.objects.filter(state="running").update(told_at=timezone.now() - timedelta(hours=1))
-    assert "none took it up" in client.get(f"{URL}?part=body").content.decode()
-    client.post(QUERY, {"act": "replay"})  # the silent one is in nobody's way
+    client.post(QUERY, REPLAY)
+    ReplayRun.objects.update(state="running", beat_at=timezone.now() - timedelta(hours=1))
+    assert "worker was lost" in client.get(f"{URL}?part=body").content.decode()
+    client.post(QUERY, REPLAY)
+    waiting = ReplayRun.objects.filter(state="waiting")
+    waiting.update(beat_at=timezone.now() - timedelta(hours=1))
+    client.post(QUERY, REPLAY)  # the silent one is in nobody's way
     third = ReplayRun.objects.latest("pk")
     assert ReplayRun.objects.filter(state="failed").count() == 2
     monkeypatch.setattr(replays, "TOLD_EVERY_S", 0)
-    heard = replays._Teller.heard
+    heard = replays.Teller.heard
 
-    def cancel_then_hear(teller: replays._Teller, seq: int) -> None:
+    def cancel_then_hear(teller: replays.Teller, seq: int) -> None:
         client.post(QUERY, {"act": "cancel", "run": str(third.pk)})
         heard(teller, seq)
 
-    monkeypatch.setattr(replays._Teller, "heard", cancel_then_hear)
-    replay_range.apply((third.pk,), throw=True)
+    monkeypatch.setattr(replays.Teller, "heard", cancel_then_hear)
+    replayed(third.pk)
     third.refresh_from_db()
-    assert (third.state, third.result) == ("cancelled", "cancelled by risk-op")
+    assert third.state == "cancelled"
     for run in (str(third.pk), "x", "", "9" * 40):
         page = client.post(QUERY, {"act": "cancel", "run": run}, follow=True).content.decode()
-        assert "running any more" in page
+        assert "has ended already" in page or "There is no such replay" in page
 
 
 def test_what_is_too_large_is_refused(
     ran: Exchange, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundle, "BYTES_MAX", 3_000)
-    page = client_of("risk").post(QUERY, {"act": "export"}, follow=True).content.decode()
+    page = client_of("risk").post(QUERY, EXPORT, follow=True).content.decode()
     assert "A bundle has at most" in page
-
-
-def test_the_task_asked_for_by_name_is_there() -> None:
-    assert replay_range.name == views.TASK

@@ -15,11 +15,12 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from common.redis_client import redis_client
+from console.jobs import lives, tasks
+from console.jobs.models import JobState
 from console.stress import climb as climbing
-from console.stress import runs, tasks
 from console.stress.climb import climb
 from console.stress.ladder import LadderRefused, ladder_steps
-from console.stress.models import StressKind, StressRun, StressState
+from console.stress.models import StressKind, StressRun
 from markets.models import MarketStatus
 from matching.messages.vocabulary import MarketState
 from tests.admin.factories import make_market, make_user, make_world
@@ -54,7 +55,7 @@ def test_run_keeps_what_it_found_and_changes_nothing_else() -> None:
     before = rows(), redis_values()
     first, again = (climbed(*TWO_PPM, asked_by=by) for _ in range(2))
     assert (rows(), redis_values()) == before
-    assert (first.state, first.steps_done, first.steps_total) == (StressState.DONE, 2, 2)
+    assert (first.state, first.steps_done, first.steps_total) == (JobState.DONE, 2, 2)
     assert first.digest == again.digest != ""
     assert first.results == again.results
     ladder = first.results["BTC-PERP"]
@@ -115,14 +116,14 @@ def test_market_that_can_t_be_run_is_left_out_in_words(market_id: str, said: str
     if market_id == "WRONG-PERP":
         keep_snapshot(market_id, wallets_units=7)
     run = climbed(-60_000)
-    assert (run.state, list(run.results)) == (StressState.DONE, ["BTC-PERP"])
+    assert (run.state, list(run.results)) == (JobState.DONE, ["BTC-PERP"])
     assert said in run.refused[market_id]
 
 
 def test_without_any_it_says_so() -> None:
     make_market()
     run = climbed(-60_000)
-    assert run.state == StressState.FAILED
+    assert run.state == JobState.FAILED
     assert run.why == "There is nothing to run. BTC-PERP: there is no snapshot of it yet."
 
 
@@ -153,12 +154,12 @@ def test_cancelled_meanwhile_stays_cancelled() -> None:
     seen = []
 
     def cancel() -> None:
-        seen.append(runs.tell(run.pk, state=StressState.CANCELLED))
+        seen.append(lives.tell(StressRun, run.pk, state=JobState.CANCELLED))
 
     climb(run.pk, cancel)
     run.refresh_from_db()
-    assert (run.state, run.steps_done, run.results, seen) == (StressState.CANCELLED, 0, {}, [True])
-    assert not runs.claim(run.pk)
+    assert (run.state, run.steps_done, run.results, seen) == (JobState.CANCELLED, 0, {}, [True])
+    assert not lives.claim(StressRun, run.pk)
 
 
 def test_redis_away_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,25 +170,25 @@ def test_redis_away_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(climbing, "newest_snapshot", away)
     run = climbed(-60_000)
-    assert (run.state, run.why) == (StressState.FAILED, "Redis doesn't answer: no route")
+    assert (run.state, run.why) == (JobState.FAILED, "Redis doesn't answer: no route")
 
 
 @pytest.mark.parametrize(
     ("state", "silent_s", "said"),
     [
-        (StressState.RUNNING, 10, ""),
-        (StressState.RUNNING, 40, "worker was lost"),
-        (StressState.WAITING, 40, ""),
-        (StressState.WAITING, 700, "No worker took it"),
-        (StressState.DONE, 700, ""),
+        (JobState.RUNNING, 10, ""),
+        (JobState.RUNNING, 40, "worker was lost"),
+        (JobState.WAITING, 40, ""),
+        (JobState.WAITING, 700, "No worker took it"),
+        (JobState.DONE, 700, ""),
     ],
 )
-def test_silence_ends_a_run(state: StressState, silent_s: int, said: str) -> None:
+def test_silence_ends_a_run(state: JobState, silent_s: int, said: str) -> None:
     run = ask(-60_000, state=state, beat_at=timezone.now() - timedelta(seconds=silent_s))
-    runs.give_up_lost()
+    lives.give_up_lost(StressRun)
     run.refresh_from_db()
     assert said in run.why
-    assert run.state == (StressState.FAILED if said else state)
+    assert run.state == (JobState.FAILED if said else state)
 
 
 # --- the process of its own -----------------------------------------------------------------------
@@ -199,7 +200,7 @@ class Played(subprocess.Popen[bytes]):
     does = ""
 
     def __init__(self, command: list[str], **options: Any) -> None:
-        assert command[1:] == ["-m", "django", "climbstress", command[-1]]
+        assert command[1:] == ["-m", "django", "runjob", "stressrun", command[-1]]
         super().__init__([sys.executable, "-c", self.does], **options)
 
 
@@ -209,8 +210,8 @@ def run_played(monkeypatch: pytest.MonkeyPatch, does: str, meanwhile: Any = None
     monkeypatch.setattr(tasks, "LOOK_EVERY_S", 0.01)
     run = ask(-60_000)
     if meanwhile is not None:
-        monkeypatch.setattr(runs, "claim", lambda run_id: meanwhile(run_id) or True)
-    tasks.run_stress(run.pk)
+        monkeypatch.setattr(lives, "claim", lambda _, run_id: meanwhile(run_id) or True)
+    tasks.run_job("stressrun", run.pk)
     run.refresh_from_db()
     return run
 
@@ -226,28 +227,28 @@ def test_process_that_ends_without_a_word(
     monkeypatch: pytest.MonkeyPatch, does: str, said: str
 ) -> None:
     run = run_played(monkeypatch, does)
-    assert run.state == StressState.FAILED
+    assert run.state == JobState.FAILED
     assert said in run.why
 
 
 def test_process_that_takes_too_long_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "TIME_LIMIT_S", 0)
     run = run_played(monkeypatch, "import time; time.sleep(600)")
-    assert (run.state, run.why) == (StressState.FAILED, "It took longer than 0 s.")
+    assert (run.state, run.why) == (JobState.FAILED, "It took longer than 0 s.")
 
 
 def test_process_of_a_cancelled_run_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     def cancel(run_id: int) -> None:
-        runs.tell(run_id, state=StressState.CANCELLED)
+        lives.tell(StressRun, run_id, state=JobState.CANCELLED)
 
     run = run_played(monkeypatch, "import time; time.sleep(600)", cancel)
-    assert (run.state, run.why) == (StressState.CANCELLED, "")
+    assert (run.state, run.why) == (JobState.CANCELLED, "")
 
 
 def test_run_that_has_ended_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process"))
-    tasks.run_stress(ask(-60_000, state=StressState.CANCELLED).pk)
-    tasks.run_stress(10**15)
+    tasks.run_job("stressrun", ask(-60_000, state=JobState.CANCELLED).pk)
+    tasks.run_job("stressrun", 10**15)
 
 
 # --- its command ----------------------------------------------------------------------------------
@@ -265,11 +266,11 @@ def test_command_climbs() -> None:
     make_market()
     keep_snapshot()
     run = ask(-60_000)
-    call_command("climbstress", str(run.pk))
+    call_command("runjob", "stressrun", str(run.pk))
     run.refresh_from_db()
-    assert run.state == StressState.DONE
+    assert run.state == JobState.DONE
     with pytest.raises(CommandError, match="not under way"):
-        call_command("climbstress", str(run.pk))
+        call_command("runjob", "stressrun", str(run.pk))
 
 
 @pytest.mark.usefixtures("_no_limits")
@@ -281,7 +282,7 @@ def test_command_says_what_it_met(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(climbing, "newest_snapshot", hungry)
     run = ask(-60_000)
-    call_command("climbstress", str(run.pk))
+    call_command("runjob", "stressrun", str(run.pk))
     run.refresh_from_db()
     assert run.why == "It needed more than 3,000,000,000 bytes of memory."
 
@@ -291,7 +292,7 @@ def test_command_says_what_it_met(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(climbing, "newest_snapshot", faulty)
     run = ask(-60_000)
     with pytest.raises(ValueError, match="surprise"):
-        call_command("climbstress", str(run.pk))
+        call_command("runjob", "stressrun", str(run.pk))
     run.refresh_from_db()
     assert run.why == "It met a fault of ours: ValueError: a surprise"
 
@@ -303,9 +304,9 @@ def test_command_ends_when_its_worker_is_gone(monkeypatch: pytest.MonkeyPatch) -
     parents = iter([7, 1])
     monkeypatch.setattr("os.getppid", lambda: next(parents))
     run = ask(*TWO_PPM)
-    call_command("climbstress", str(run.pk))
+    call_command("runjob", "stressrun", str(run.pk))
     run.refresh_from_db()
-    assert (run.state, run.steps_done) == (StressState.WAITING, 0)
+    assert (run.state, run.steps_done) == (JobState.WAITING, 0)
 
 
 def test_refusal_in_the_middle_of_a_market_leaves_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,5 +324,5 @@ def test_refusal_in_the_middle_of_a_market_leaves_it_out(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(climbing, "ladder_steps", stops_at_the_second)
     run = climbed(*TWO_PPM)
-    assert (run.state, list(run.results)) == (StressState.DONE, ["ETH-PERP"])
+    assert (run.state, list(run.results)) == (JobState.DONE, ["ETH-PERP"])
     assert run.refused == {"BTC-PERP": "its engine would stop: gone wrong"}

@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from console.stress.models import StressKind, StressRun, StressState
+from console.jobs.models import JobState
+from console.stress.models import StressKind, StressRun
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from tests.admin.factories import make_market
@@ -90,7 +91,7 @@ def test_markets_left_out_and_damage_are_said(risk: Client, market: Market) -> N
 
 
 def test_kept_by_another_version_is_said(risk: Client, market: Market) -> None:
-    old = ask(1, state=StressState.DONE, results={"BTC-PERP": {"rungs": 3}}, digest="d")
+    old = ask(1, state=JobState.DONE, results={"BTC-PERP": {"rungs": 3}}, digest="d")
     assert "kept by another version" in text_of(risk, url_of(old))
     keep_snapshot()
     new = climbed(-60_000)
@@ -179,7 +180,7 @@ def test_what_can_t_be_compared_is_said(risk: Client, market: Market) -> None:
     keep_snapshot()
     ladder = climbed(-60_000)
     path = climbed(-60_000, kind=StressKind.PATH)
-    failed = ask(-60_000, state=StressState.FAILED)
+    failed = ask(-60_000, state=JobState.FAILED)
     for other in (path, failed):
         said = text_of(risk, url_of(ladder, f"?with={other.pk}"))
         assert "There is no other ladder of this number that is done." in said

@@ -12,7 +12,8 @@ from django.test import Client
 
 from accounts.models import User
 from common.redis_client import redis_client
-from console.stress.models import UNDER_WAY, StressRun, StressState
+from console.jobs.models import UNDER_WAY, JobState
+from console.stress.models import StressRun
 from ledger.models import Posting
 from matching.messages.streams import input_stream, output_stream, snapshots_key
 from tests.flow.exchange import Exchange, Trader, wait_for
@@ -85,8 +86,8 @@ def test_ladder_of_a_running_exchange(
     before = traces()
     asked = {"kind": "ladder", "market": MARKET, "moves": "-1 -20", "reason": "a drill"}
     first, again = (operator.runs(**asked) for _ in range(2))
-    assert (first.state, first.why, first.steps_done) == (StressState.DONE, "", 2)
-    assert (again.state, again.digest) == (StressState.DONE, first.digest)
+    assert (first.state, first.why, first.steps_done) == (JobState.DONE, "", 2)
+    assert (again.state, again.digest) == (JobState.DONE, first.digest)
     assert traces() == before
     small, large = first.results[MARKET]["steps"]
     assert (small["liquidated"], large["before"]["mark_ticks"]) == ([], 500_000)
@@ -107,6 +108,6 @@ def test_cancelled_whatever_the_worker_has_come_to(operator: Operator) -> None:
     url = operator.post(URL, **asked)
     operator.post(url, cancel="yes")
     run = ended(url)
-    assert (run.state, run.results) == (StressState.CANCELLED, {})
+    assert (run.state, run.results) == (JobState.CANCELLED, {})
     # The place is free.
-    assert operator.runs(**asked | {"moves": "-1"}).state == StressState.DONE
+    assert operator.runs(**asked | {"moves": "-1"}).state == JobState.DONE
