@@ -45,9 +45,8 @@ def changes_of(run: HindsightRun) -> Changes:
 def changes_in_words(run: HindsightRun) -> str:
     changes = changes_of(run)
     parts = [f"without {', '.join(map(str, changes.left_out))}"] if changes.left_out else []
-    parts += [
-        f"index {price(one.price_ticks, run.market)} in {one.range}" for one in changes.prices
-    ]
+    for one in changes.prices:
+        parts.append(f"index {price(one.price_ticks, run.market)} in {one.range}")
     return "; ".join(parts)
 
 

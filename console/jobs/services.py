@@ -23,7 +23,8 @@ def start(
     request: HttpRequest, run: Run, verb: Verb, words: str, *, about: Model | None = None
 ) -> Run:
     """Keeps ``run``, which says what is asked, with who asks and when, and hands it to a worker.
-    ``about``: what the act is kept with, if not with the run. Raises DomainError: with `BUSY` while another of its kind is under way."""
+    ``about``: what the act is kept with, if not with the run. Raises DomainError: with `BUSY` while
+    another of its kind is under way."""
     kind = type(run)
     run.reason = reason_of(run.reason)
     run.asked_by = operator_of(request)

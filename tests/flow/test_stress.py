@@ -6,7 +6,6 @@ else has a position.
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from django.test import Client
 
@@ -17,7 +16,7 @@ from console.stress.models import StressRun
 from ledger.models import Posting
 from matching.messages.streams import input_stream, output_stream, snapshots_key
 from tests.flow.exchange import Exchange, Trader, wait_for
-from tests.patience import PATIENCE_S
+from tests.flow.operator import Operator
 from trading.models import Fill, Liquidation, OutboxCommand, Position
 
 pytestmark = pytest.mark.django_db
@@ -25,37 +24,19 @@ URL = "/admin/stress/"
 MARKET = "DRILL-PERP"
 
 
-class Operator:
-    """In a browser: everything over HTTP, for the worker must see what was written."""
-
-    def __init__(self, url: str, session: str) -> None:
-        self._http = httpx.Client(base_url=url, cookies={"sessionid": session}, timeout=PATIENCE_S)
-
-    def get(self, path: str) -> str:
-        answer = self._http.get(path)
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-    def post(self, path: str, **said: str) -> str:
-        """Where the answer leads."""
-        self.get(path)
-        token = self._http.cookies["csrftoken"]
-        answer = self._http.post(path, data={**said, "csrfmiddlewaretoken": token})
-        assert answer.status_code == 302, answer.text
-        return answer.headers["Location"]
-
+class StressOperator(Operator):
     def runs(self, **said: str) -> StressRun:
         """The run, once it has ended."""
         return ended(self.post(URL, **said))
 
 
 @pytest.fixture(scope="module")
-def operator(exchange: Exchange) -> Operator:
+def operator(exchange: Exchange) -> StressOperator:
     exchange.open_market(MARKET)
     user = User.objects.create(username="risk-op", is_staff=True, is_superuser=True)
     client = Client()
     client.force_login(user)
-    return Operator(exchange.url, client.cookies["sessionid"].value)
+    return StressOperator(exchange.url, client.cookies["sessionid"].value)
 
 
 def traces() -> list[Any]:
@@ -72,7 +53,7 @@ def ended(url: str) -> StressRun:
 
 
 def test_ladder_of_a_running_exchange(
-    exchange: Exchange, operator: Operator, new_trader: Callable[..., Trader]
+    exchange: Exchange, operator: StressOperator, new_trader: Callable[..., Trader]
 ) -> None:
     """Bob shorts 1 BTC to Alice at 50,000 for 5,000 of margin each: she is bankrupt below 45,000.
     At −20 % nobody bids, so that he is deleveraged, at 45,000."""
@@ -102,7 +83,7 @@ def test_ladder_of_a_running_exchange(
     assert "nothing differs" in operator.get(f"{URL}{first.pk}/?with={again.pk}")
 
 
-def test_cancelled_whatever_the_worker_has_come_to(operator: Operator) -> None:
+def test_cancelled_whatever_the_worker_has_come_to(operator: StressOperator) -> None:
     moves = " ".join(f"-{move}" for move in range(1, 41))
     asked = {"kind": "ladder", "market": "all", "moves": moves, "reason": "a drill"}
     url = operator.post(URL, **asked)
