@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from approvals.actions import action_of
@@ -14,6 +15,8 @@ from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
 
 EXPIRES_AFTER = timedelta(days=7)
+# Heard by rooms above in the same transaction.
+proposal_made = Signal()
 
 
 class Change(NamedTuple):
@@ -50,7 +53,7 @@ def propose(
     _make_room(kind, subject, now)
     try:
         with transaction.atomic():
-            return Proposal.objects.create(
+            proposal = Proposal.objects.create(
                 kind=action.kind,
                 subject=subject,
                 title=title[:300],
@@ -67,6 +70,8 @@ def propose(
             raise
         message = "Another operator proposed something about the same just now: look at that first."
         raise DomainError(ErrorCode.PROPOSAL_WAITING, message) from error
+    proposal_made.send(sender=Proposal, proposal=proposal)
+    return proposal
 
 
 def _make_room(kind: str, subject: str, now: datetime) -> None:

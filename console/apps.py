@@ -10,7 +10,8 @@ class ConsoleConfig(AppConfig):
     def ready(self) -> None:
         from console.audit import admin, listeners  # noqa: F401  registers them
         from console.money import explained  # noqa: F401
-        from console.records import tables  # noqa: F401
+        from console.records import predicted, tables  # noqa: F401
+        from console.stress import listeners as stress  # noqa: F401
 
 
 class ConsoleAdminConfig(admin_apps.AdminConfig):

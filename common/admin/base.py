@@ -126,12 +126,13 @@ def _row(starts: Sequence[str], cells: Iterable[Cell]) -> str:
     return f"<tr>{''.join(f'{start}{escaped(cell)}</td>' for start, cell in shown)}</tr>"
 
 
-Contribution = Callable[[Any], Table]
+Contribution = Callable[[Any], Table | None]
 _contributed: dict[type[Model], list[Contribution]] = {}
 
 
 def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
-    """Adds a table to the record page of another package's model, which needn't know of it."""
+    """Adds a table to the record page of another package's model, which needn't know of it; none
+    where the record isn't one it is about."""
 
     def register(make: Contribution) -> Contribution:
         _contributed.setdefault(model, []).append(make)
@@ -309,7 +310,8 @@ class BaseAdmin(SaysChanges):
         obj: Any = None,
     ) -> HttpResponse:
         if obj is not None:
-            made = [*self.tables(obj), *(make(obj) for make in _contributed.get(self.model, ()))]
+            contributed = (make(obj) for make in _contributed.get(self.model, ()))
+            made = [*self.tables(obj), *(table for table in contributed if table is not None)]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
             context["ways"] = [way(obj) for way in _ways.get(self.model, ())]
             if self.is_personal and request.method in ("GET", "HEAD"):

@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.staff.operators import operator_of
 from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode
@@ -20,19 +21,30 @@ Run = TypeVar("Run", bound=Job)
 
 
 def start(
-    request: HttpRequest, run: Run, verb: Verb, words: str, *, about: Model | None = None
+    who: HttpRequest | User, run: Run, verb: Verb, words: str, *, about: Model | None = None
 ) -> Run:
     """Keeps ``run``, which says what is asked, with who asks and when, and hands it to a worker.
     ``about``: what the act is kept with, if not with the run. Raises DomainError: with `BUSY` while
     another of its kind is under way."""
     kind = type(run)
+    request = who if isinstance(who, HttpRequest) else None
+    operator = operator_of(who) if isinstance(who, HttpRequest) else who
     run.reason = reason_of(run.reason)
-    run.asked_by = operator_of(request)
+    run.asked_by = operator
     run.asked_at = run.beat_at = timezone.now()
     lives.give_up_lost(kind)
     with transaction.atomic():
         _keep(run)
-        tell(Act(verb=verb, request=request, obj=about or run, words=words, reason=run.reason))
+        tell(
+            Act(
+                verb=verb,
+                request=request,
+                operator=operator,
+                obj=about or run,
+                words=words,
+                reason=run.reason,
+            )
+        )
     try:
         hand_over(lambda: run_job.delay(str(kind._meta.model_name), run.pk))
     except DomainError as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 import redis
 
+from common.errors import DomainError
 from console.jobs import lives
 from console.stress.findings import Ladder, Step, digest_of, largest
 from console.stress.ladder import LadderRefused, away_steps, ladder_steps, path_steps
@@ -13,26 +14,56 @@ from console.stress.snapshots import Found, newest_snapshot
 from markets.models import Market
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import MarketState
+from trading.commands.proposals import proposed_config
 
 ROWS_KEPT_MAX = 500
 
 Steps = Callable[[EngineSnapshot, Sequence[int]], Iterator[Step]]
+LookUp = Callable[[], None]
 
 
-def climb(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:
+def climb(run_id: int, look_up: LookUp = lambda: None) -> None:
     """To its end, whatever that is. ``look_up`` is called after each move, and may raise."""
     asked = StressRun.objects.filter(pk=run_id).first()
     if asked is None:
         return
     try:
-        _climb(asked, look_up)
+        _climb_rules(asked, look_up) if asked.proposal else _climb(asked, look_up)
     except lives.Stopped:
         return
+    except DomainError as error:
+        lives.fail(StressRun, run_id, error.message)
+    except LadderRefused as error:
+        lives.fail(StressRun, run_id, f"There is nothing to run: {error}.")
     except redis.RedisError as error:
         lives.fail(StressRun, run_id, f"Redis doesn't answer: {error}")
 
 
-def _climb(asked: StressRun, look_up: Callable[[], None]) -> None:
+def _climb_rules(asked: StressRun, look_up: LookUp) -> None:
+    """From one snapshot, as it stands and under the proposed rules. Raises DomainError and
+    LadderRefused."""
+    if asked.proposal is None or asked.market_id is None:
+        raise LadderRefused("it names no proposal about a market")
+    rules = proposed_config(asked.proposal)
+    found = newest_snapshot(asked.market_id)
+    lives.say(asked, steps_total=2 * len(asked.moves_ppm), steps_done=0)
+    whole: dict[str, Ladder] = {}
+    steps_done = 0
+    for name, config in (("baseline", None), ("results", rules)):
+        whole[name] = _ladder(found, is_away=False)
+        for step in ladder_steps(found.snapshot, asked.moves_ppm, config):
+            whole[name].steps.append(step)
+            steps_done += 1
+            look_up()
+            lives.say(asked, steps_done=steps_done)
+    kept = {
+        name: msgspec.to_builtins({asked.market_id: _kept(ladder)})
+        for name, ladder in whole.items()
+    }
+    lives.end(asked, **kept, digest=digest_of(whole))
+
+
+def _climb(asked: StressRun, look_up: LookUp) -> None:
     taken, refused = _snapshots(asked)
     steps_total = len(taken) * len(asked.moves_ppm)
     lives.say(asked, steps_total=steps_total, steps_done=0, refused=refused)

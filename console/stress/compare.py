@@ -10,6 +10,7 @@ from console.stress.display import (
     ROWS_SHOWN_MAX,
     Cells,
     Names,
+    baseline_of,
     ladders_of,
     names_words,
     state_words,
@@ -34,13 +35,25 @@ class Difference:
 
 def comparable(run: StressRun) -> list[StressRun]:
     """The newest others that are of its kind and done."""
+    if run.kind == StressKind.RULES:
+        return []
     others = StressRun.objects.filter(kind=run.kind, state=JobState.DONE).exclude(pk=run.pk)
     return list(others.defer("results").order_by("-pk")[:OFFERED_MAX])
 
 
 def differences(now: StressRun, then: StressRun) -> list[Difference]:
     """Of all markets of either. Raises msgspec.ValidationError as `ladders_of`."""
-    ladders, before = ladders_of(now), ladders_of(then)
+    return _differences(now, then, ladders_of(now), ladders_of(then))
+
+
+def rules_differences(run: StressRun) -> list[Difference]:
+    """From today's rules to those of its proposal. Raises msgspec.ValidationError."""
+    return _differences(run, run, ladders_of(run), baseline_of(run))
+
+
+def _differences(
+    now: StressRun, then: StressRun, ladders: dict[str, Ladder], before: dict[str, Ladder]
+) -> list[Difference]:
     names = Names([*ladders.values(), *before.values()])
     return [
         _difference(market_id, now, then, ladders.get(market_id), before.get(market_id), names)

@@ -34,6 +34,11 @@ def ladders_of(run: StressRun) -> dict[str, Ladder]:
     return msgspec.convert(run.results, dict[str, Ladder])
 
 
+def baseline_of(run: StressRun) -> dict[str, Ladder]:
+    """Raises as `ladders_of`."""
+    return msgspec.convert(run.baseline, dict[str, Ladder])
+
+
 class Names(UserLinks):
     """Of traders and markets, looked up once for a page."""
 

@@ -26,8 +26,14 @@ from matching.core.engine import Engine
 from matching.core.market import snapshot
 from matching.core.market.invariants import InvariantBroken
 from matching.core.market.state import State
-from matching.messages.commands import AdvanceClock, SetMarketState, UpdateIndexPrice
-from matching.messages.events import Event, PositionLiquidated
+from matching.messages.commands import (
+    AdvanceClock,
+    ConfigureMarket,
+    MarketConfig,
+    SetMarketState,
+    UpdateIndexPrice,
+)
+from matching.messages.events import CommandRejected, Event, PositionLiquidated
 from matching.messages.limits import MAX_PRICE_TICKS, MAX_TIME_MS, PPM
 from matching.messages.snapshot import EngineSnapshot, SnapshotUnusable
 from matching.messages.vocabulary import StateReason
@@ -56,11 +62,15 @@ def check_snapshot(taken: EngineSnapshot) -> None:
         raise LadderRefused(f"it is {taken.market_state}, and takes no price")
 
 
-def ladder_steps(taken: EngineSnapshot, moves_ppm: Sequence[int]) -> Iterator[Step]:
-    """Each from a fresh copy; ``taken`` stays as it was. Moves are above −1,000,000. Raises
-    LadderRefused."""
+def ladder_steps(
+    taken: EngineSnapshot, moves_ppm: Sequence[int], rules: MarketConfig | None = None
+) -> Iterator[Step]:
+    """Each from a fresh copy, which is given ``rules`` before it moves; ``taken`` stays as it was.
+    Moves are above −1,000,000. Raises LadderRefused."""
     for move_ppm in moves_ppm:
         engine = _engine(taken)
+        if rules is not None:
+            _configure(engine, rules)
         yield _step(engine, move_ppm, moved(taken.index_price_ticks, move_ppm))
 
 
@@ -93,6 +103,15 @@ def _engine(taken: EngineSnapshot) -> Engine:
         return Engine(snapshot.restore(taken))
     except SnapshotUnusable as error:
         raise LadderRefused(f"its snapshot can't be used: {error}") from error
+
+
+def _configure(engine: Engine, rules: MarketConfig) -> None:
+    """New rules judge nobody before the next price."""
+    state = engine.state
+    command = ConfigureMarket(command_id=_unused_id(state), config=rules)
+    for event in engine.apply(command, state.clock_ms):
+        if isinstance(event, CommandRejected):
+            raise LadderRefused(f"its engine refuses the rules: {event.code}")
 
 
 def _step(engine: Engine, move_ppm: int, index_ticks: int) -> Step:

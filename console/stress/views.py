@@ -16,18 +16,21 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from approvals.models import Proposal
 from common.admin.acts import Verb
+from common.admin.record_urls import url_of
 from common.errors import DomainError
 from console.jobs import lives
 from console.jobs import services as jobs
 from console.jobs.models import JobState
 from console.stress import services
-from console.stress.compare import comparable, differences
+from console.stress.compare import comparable, differences, rules_differences
 from console.stress.display import ladders_of, shown_markets
 from console.stress.findings import Ladder
 from console.stress.forms import StressForm
-from console.stress.models import StressRun
+from console.stress.models import StressKind, StressRun
 from console.stress.services import in_words
+from trading.commands.proposals import RAISE_RISK
 
 PERMISSION = "console.run_stress"
 METHODS = ("GET", "HEAD", "POST")
@@ -40,6 +43,8 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
     the number of a run, of which older ones are shown; ``like``: one whose terms are proposed."""
     if (refused := _refused(request)) is not None:
         return refused
+    if request.method == "POST" and "predict" in request.POST:
+        return _predict(request)
     form = StressForm(
         request.POST if request.method == "POST" else None, _run(request.GET.get("like", ""))
     )
@@ -60,6 +65,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
         "title": "Stress ladder",
         "form": form,
         "runs": [(run, in_words(run)) for run in shown],
+        "proposal": _proposal(request.GET.get("proposal", "")),
         "older": shown[-1].pk if len(page) > RUNS_PER_PAGE else None,
         "is_settled": not any(run.is_under_way for run in shown),
     }
@@ -90,6 +96,18 @@ def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
     return _answer(site, request, "run", context)
 
 
+def _predict(request: HttpRequest) -> HttpResponse:
+    """What a proposal of new rules would do, asked for on its page."""
+    proposal = _proposal(request.POST["predict"])
+    if proposal is None:
+        raise Http404
+    try:
+        return HttpResponseRedirect(_url_of(services.predict(request, proposal)))
+    except DomainError as error:
+        messages.error(request, error.message)
+        return HttpResponseRedirect(url_of(Proposal, proposal.pk))
+
+
 def _refused(request: HttpRequest) -> HttpResponse | None:
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
@@ -111,7 +129,9 @@ def _findings(request: HttpRequest, run: StressRun) -> dict[str, Any]:
         return {}
     ladders = ladders_of(run)
     found: dict[str, Any] = {}
-    if asked := request.GET.get("with", ""):
+    if run.kind == StressKind.RULES:
+        found["rules"] = rules_differences(run)
+    elif asked := request.GET.get("with", ""):
         then = _run(asked)
         if then is not None and then.state == JobState.DONE and then.kind == run.kind:
             return {"then": then, "differences": differences(run, then)}
@@ -126,6 +146,11 @@ def _only(request: HttpRequest, ladders: dict[str, Ladder]) -> tuple[str, int] |
     if ladder is None or number is None or not 1 <= number <= len(ladder.steps):
         return None
     return market_id, number
+
+
+def _proposal(text: str) -> Proposal | None:
+    number = _number(text)
+    return Proposal.objects.filter(pk=number, kind=RAISE_RISK).first() if number else None
 
 
 def _run(text: str) -> StressRun | None:

@@ -16,8 +16,10 @@ from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common import decimals
+from markets.config import market_config
 from markets.conversions import ticks_text, units_text
 from markets.models import LeverageTier, Market
+from matching.messages.commands import MarketConfig
 from matching.messages.limits import PPM
 from trading.commands.markets import check_settlement, configure_market, settle_market
 
@@ -134,17 +136,31 @@ def _tier_words(tier: LeverageTier) -> str:
     return f"{tier.max_leverage}×, maintenance {maintenance} %"
 
 
-def _configure(proposal: Proposal, by: AbstractUser) -> Outcome:
+def proposed_config(proposal: Proposal) -> MarketConfig:
+    """The rules that a proposal to let traders risk more would make. Raises DomainError where it is
+    no longer what it was about."""
+    market = Market.objects.get(pk=proposal.payload["market"])
+    tiers = _edit(market, proposal)
+    market.config_version += 1
+    return market_config(market, tiers)
+
+
+def _edit(market: Market, proposal: Proposal) -> list[LeverageTier]:
+    """Gives the market what was proposed, but for the tiers, which it answers."""
     said = proposal.payload
-    market = Market.objects.select_for_update().get(pk=said["market"])
     if market.config_version != said["version"]:
         raise outdated()
     for name, value in said["fields"].items():
         setattr(market, name, value)
-    tiers = [
+    return [
         LeverageTier(floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm)
         for floor, leverage, ppm in said["tiers"]
     ]
+
+
+def _configure(proposal: Proposal, by: AbstractUser) -> Outcome:
+    market = Market.objects.select_for_update().get(pk=proposal.payload["market"])
+    tiers = _edit(market, proposal)
     command_id = configure_market(market, User.objects.get(pk=by.pk), tiers)
     return Outcome(f"version {market.config_version} of {market.pk} asked for", command_id)
 
