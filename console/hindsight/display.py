@@ -24,6 +24,7 @@ from matching.messages.vocabulary import ExecutionType
 from trading.models import Order
 
 TRADERS_SHOWN_MAX = 200
+TRADERS_FIRST = 8
 Cells = list[tuple[str, Cell]]
 _HOUSE = {
     AccountKind.FEES: "fees",
@@ -56,12 +57,14 @@ def typed_prices(run: HindsightRun) -> list[str]:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of what a run found. ``traders_more``, ``trades_more``: how many more there are."""
+    """A page of what a run found. ``traders_beside``: those that one has to ask for;
+    ``traders_more``, ``trades_more``: how many more there are."""
 
     outcome: Outcome
     valued: str
     standings: list[tuple[str, Cell, Cell]]
     traders: list[Cells]
+    traders_beside: list[Cells]
     traders_more: int
     trades: list[Cells]
     trades_more: int
@@ -81,7 +84,8 @@ def found_of(run: HindsightRun) -> Found:
         outcome=outcome,
         valued=price(outcome.valued_ticks, market),
         standings=list(writer.standings(outcome.did, outcome.should)),
-        traders=[writer.trader(row) for row in traders],
+        traders=[writer.trader(row) for row in traders[:TRADERS_FIRST]],
+        traders_beside=[writer.trader(row) for row in traders[TRADERS_FIRST:]],
         traders_more=len(outcome.traders) - len(traders),
         trades=[writer.trade(row) for row in outcome.trades],
         trades_more=outcome.trades_total - len(outcome.trades),
