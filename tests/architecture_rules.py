@@ -144,6 +144,26 @@ IMPORT_RULES = (
         )
         for module in ("ladder", "findings")
     ),
+    # What should have happened is asked of the core, and of the ledger's rules what it is worth.
+    *(
+        ImportRule(
+            f"console.hindsight.{module}",
+            (
+                "console.hindsight",
+                "ledger.models",
+                "ledger.posting_rules",
+                "matching.core",
+                "matching.messages",
+            ),
+            frozenset({"msgspec"}),
+            PURE_STDLIB,
+        )
+        for module in ("worlds", "outcome")
+    ),
+    ImportRule(
+        "console.hindsight.reckoning",
+        ("console", "matching.core.market", "matching.runtime.replay", *_MONEY),
+    ),
     # As reconciliation does: a stretch is replayed, nothing published. The command, from a file.
     *(
         ImportRule(
