@@ -14,6 +14,7 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from common.admin.base import Cell, badge, link, list_link, when
 from common.admin.changes import NOTHING
@@ -22,9 +23,11 @@ from console.money import services
 from console.money.balances import FLOW_KINDS, Balance, TrialBalance, trial_balance
 from console.money.moments import moment_of
 from console.money.newest import newest
+from console.money.revenue import Revenue, revenue_by_tier, revenue_of_tier
 from console.today.figures import MarketFigures, moved_in
 from console.today.ranges import RANGES, TimeRange, range_named
 from ledger.models import Account, AccountKind, Posting, Wallet
+from markets.conversions import ratio_text
 from markets.display import gain_or_loss, money, signed_money
 from markets.models import Market
 from persistence.admin.reconciliation import result_badge
@@ -176,7 +179,8 @@ def _custody(now: TrialBalance) -> list[tuple[str, Cell]]:
 
 def _range_context(request: HttpRequest) -> dict[str, Any]:
     chosen: TimeRange = range_named(request.GET.get("range", ""))
-    moved = moved_in(chosen, time.time_ns() // 1_000_000)
+    now_ms = time.time_ns() // 1_000_000
+    moved = moved_in(chosen, now_ms)
     funds = dict(Account.objects.filter(kind=AccountKind.INSURANCE).values_list("market_id", "pk"))
     held = dict(Market.objects.values_list("pk", "status__insurance_units"))
     fees = Account.objects.filter(kind=AccountKind.FEES).first()
@@ -192,7 +196,34 @@ def _range_context(request: HttpRequest) -> dict[str, Any]:
             ("Gained", gain_or_loss(sum(found.insurance_units for found in moved.markets))),
             ("Fees", link(Account, fees.pk if fees else None, money(sum(moved.fees_series)))),
         ],
+        **_revenue_context(request, chosen, now_ms),
     }
+
+
+def _revenue_context(request: HttpRequest, chosen: TimeRange, now_ms: int) -> dict[str, Any]:
+    """By tier or, with ``?tier=``, by market of that tier."""
+    start_ms, asked = chosen.start_ms(now_ms), request.GET.get("tier", "")
+    tier_id = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
+    if tier_id is None:
+        rows = [_tier_row(one, chosen) for one in revenue_by_tier(start_ms)]
+        return {"revenue": rows, "revenue_of": ""}
+    found = revenue_of_tier(start_ms, tier_id)
+    rows = [[("Market", link(Market, one.market_id)), *_revenue_cells(one)] for one in found]
+    return {"revenue": rows, "revenue_of": found[0].name if found else f"tier {tier_id}"}
+
+
+def _tier_row(one: Revenue, chosen: TimeRange) -> Row:
+    url = f"?range={chosen.name}&tier={one.tier_id}#revenue"
+    return [("Tier", format_html('<a href="{}">{}</a>', url, one.name)), *_revenue_cells(one)]
+
+
+def _revenue_cells(one: Revenue) -> Row:
+    per_volume = ratio_text(one.fee_units * 100, one.volume_units)
+    return [
+        ("Volume of its sides", money(one.volume_units)),
+        ("Fees", signed_money(one.fee_units)),
+        ("Of volume", f"{per_volume} %" if per_volume else NOTHING),
+    ]
 
 
 def _market_row(found: MarketFigures, fund_id: int | None, held_units: int) -> Row:

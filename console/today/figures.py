@@ -10,7 +10,7 @@ from console.today.ranges import TimeRange
 from ledger.models import AccountFlow, AccountKind, EntryKind
 from markets.models import Market
 from markets.rules import market_ticker
-from trading.models import ActiveTrader, Candle, Liquidation
+from trading.models import Candle, Liquidation, TraderDay
 
 Series = list[int]  # one amount per point of the range
 FlowKey = tuple[str | None, int, str, str]  # market, start, kind of account, kind of entry
@@ -174,9 +174,7 @@ def _add_books(markets: dict[str, MarketFigures]) -> None:
 
 
 def _active_traders(since: datetime) -> int:
-    rows = ActiveTrader.objects.filter(
-        market__in=Market.objects.values("pk"), day__gte=since.date()
-    )
+    rows = TraderDay.objects.filter(market__in=Market.objects.values("pk"), day__gte=since.date())
     found: int = rows.aggregate(traders=Count("user", distinct=True))["traders"]
     return found
 

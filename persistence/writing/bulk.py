@@ -18,7 +18,7 @@ from persistence.writing.orders import update_orders
 from persistence.writing.outcomes import write_perpetual_rows
 from persistence.writing.pipeline import Cursor, Statements
 from persistence.writing.positions import (
-    insert_active_traders,
+    add_to_days,
     insert_fills,
     upsert_positions,
 )
@@ -57,7 +57,7 @@ def write(
     keys = load_keys(cursor, batch)
     statements = Statements()
     insert_fills(statements, batch)
-    insert_active_traders(statements, batch)
+    add_to_days(statements, batch)
     upsert_candles(statements, batch.market_id, batch.trade_figures)
     insert_journal(statements, batch, keys)
     update_orders(statements, batch)

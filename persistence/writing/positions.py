@@ -31,10 +31,28 @@ UPSERT_POSITIONS = """
            leverage = excluded.leverage, updated_at = excluded.updated_at
 """
 DATE_LENGTH = len("2026-11-28")  # what a moment in UTC begins with
-INSERT_ACTIVE_TRADERS = """
-    INSERT INTO trading_activetrader (market_id, day, user_id)
-    SELECT %s, v.* FROM unnest(%s::date[], %s::bigint[]) AS v
-        ON CONFLICT DO NOTHING
+# Traders' days, and those of the fee tiers they are in now.
+ADD_TO_DAYS = """
+    WITH v AS MATERIALIZED (
+        SELECT * FROM unnest(%s::date[], %s::bigint[], %s::numeric[], %s::numeric[],
+                             %s::numeric[])
+            AS v(day, user_id, volume, fee, pnl)
+    ), traders AS (
+        INSERT INTO trading_traderday AS d
+               (market_id, day, user_id, volume_units, fee_units, realized_pnl_units)
+        SELECT %s, v.* FROM v
+            ON CONFLICT (market_id, day, user_id) DO UPDATE
+           SET volume_units = d.volume_units + excluded.volume_units,
+               fee_units = d.fee_units + excluded.fee_units,
+               realized_pnl_units = d.realized_pnl_units + excluded.realized_pnl_units
+    )
+    INSERT INTO trading_tierday AS d (market_id, day, tier_id, volume_units, fee_units)
+    SELECT %s, v.day, coalesce(t.tier_id, 0), sum(v.volume), sum(v.fee)
+      FROM v LEFT JOIN trading_userfeetier t ON t.user_id = v.user_id
+     GROUP BY v.day, coalesce(t.tier_id, 0)
+        ON CONFLICT (market_id, day, tier_id) DO UPDATE
+       SET volume_units = d.volume_units + excluded.volume_units,
+           fee_units = d.fee_units + excluded.fee_units
 """
 
 
@@ -60,12 +78,25 @@ def insert_fills(statements: Statements, batch: Batch) -> None:
     statements.add(INSERT_FILLS, (batch.market_id, *values))
 
 
-def insert_active_traders(statements: Statements, batch: Batch) -> None:
-    """Who traded on which day: of a trader, a day and a market Postgres knows once."""
-    active = sorted({(row.executed_at[:DATE_LENGTH], row.user_id) for row in batch.fills})
-    if active:
-        days, users = zip(*active, strict=True)
-        statements.add(INSERT_ACTIVE_TRADERS, (batch.market_id, words(days), numbers(users)))
+def add_to_days(statements: Statements, batch: Batch) -> None:
+    """What each trader's fills add to his day; in the order of days and traders, so that rows are
+    locked in one order."""
+    if not batch.fills:
+        return
+    sums: dict[tuple[str, int], list[int]] = {}
+    for row in batch.fills:
+        added = sums.setdefault((row.executed_at[:DATE_LENGTH], row.user_id), [0, 0, 0])
+        added[0] += batch.units_per_tick_lot * row.price_ticks * row.size_lots
+        added[1] += row.fee_units
+        added[2] += row.realized_pnl_units
+    keys = sorted(sums)
+    market_id = batch.market_id
+    columns = (
+        words(day for day, _ in keys),
+        numbers(user_id for _, user_id in keys),
+        *(numbers(sums[key][place] for key in keys) for place in range(3)),
+    )
+    statements.add(ADD_TO_DAYS, (*columns, market_id, market_id))
 
 
 def upsert_positions(statements: Statements, batch: Batch) -> None:

@@ -21,6 +21,7 @@ from console.money import balances
 from console.money.balances import FLOW_KINDS, trial_balance
 from console.money.explained import NAMES, explain_wallet
 from console.money.moments import moment_of
+from console.money.revenue import revenue_by_tier, revenue_of_tier
 from ledger import services
 from ledger.adjustments import Cause, Due, propose_adjustments
 from ledger.models import AccountKind, AdjustmentCategory, JournalEntry, Posting, Wallet
@@ -35,6 +36,7 @@ from tests.admin.factories import make_user
 from tests.ledger.prices import FIRST_TIME_MS
 from tests.ledger.world import World
 from tests.patience import PATIENCE_S
+from trading.models import Fill, TierDay
 
 __all__ = ["free_closed_port"]
 ClientOf = Callable[[str], Client]
@@ -120,6 +122,22 @@ def test_too_far_back_the_exchange_s_own_accounts_remain(
     assert "More was posted since" in page
     assert "not added up" in page
     assert trial_balance(None).is_whole
+
+
+def test_fees_by_tier_are_those_of_fills(traded: World, client_of: ClientOf) -> None:
+    paid = sum(fill.fee_units for fill in Fill.objects.all())
+    rows = revenue_by_tier(0)
+    assert ([row.tier_id for row in rows], sum(row.fee_units for row in rows)) == ([0], paid)
+    assert [row.market_id for row in revenue_of_tier(0, 0)] == [traded.market_id]
+    TierDay.objects.update(day=timezone.now().date())
+    client = client_of("viewer")
+    page = client.get(f"{URL}?range=30d").content.decode()
+    assert "the market&#x27;s own fees" in page
+    assert "&amp;tier=0#revenue" in page
+    page = client.get(f"{URL}?range=30d&tier=0").content.decode()
+    assert "Fees by tier: the market&#x27;s own fees" in page
+    for tier in ("x", "-1", "9" * 30, "999"):
+        assert client.get(f"{URL}?tier={tier}").status_code == 200
 
 
 def test_what_does_not_balance_is_said(traded: World, client_of: ClientOf) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 from django.test import Client
@@ -14,7 +15,7 @@ from ledger.models import FLOW_INTERVALS_MS, AccountFlow, Posting
 from matching.messages.vocabulary import Role
 from persistence.reading import persist_market
 from tests.ledger.world import World, make_user
-from trading.models import ActiveTrader, Fill
+from trading.models import FeeTier, Fill, TierDay, TraderDay, UserFeeTier
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,11 +95,48 @@ def test_rows_of_a_clock_that_is_ahead_wait_for_their_time(session: World) -> No
         assert figures_of(found, now_ms).volume_units == 0
 
 
-def test_traders_are_active_on_the_days_of_their_fills(session: World) -> None:
+def naive_days(per_lot: int) -> dict[tuple[str, date, int], list[int]]:
+    days: dict[tuple[str, date, int], list[int]] = {}
+    for fill in Fill.objects.all():
+        key = fill.market_id, fill.executed_at.date(), fill.user_id
+        sums = days.setdefault(key, [0, 0, 0])
+        sums[0] += fill.price_ticks * fill.size_lots * per_lot
+        sums[1] += fill.fee_units
+        sums[2] += fill.realized_pnl_units
+    return days
+
+
+def kept_days() -> dict[tuple[str, date, int], list[int]]:
+    return {
+        (row.market_id, row.day, row.user_id): [
+            int(row.volume_units),
+            int(row.fee_units),
+            int(row.realized_pnl_units),
+        ]
+        for row in TraderDay.objects.all()
+    }
+
+
+def test_days_are_sums_of_fills(session: World) -> None:
     traded(session)
-    days = {(f.market_id, f.executed_at.date(), f.user_id) for f in Fill.objects.all()}
-    kept = set(ActiveTrader.objects.values_list("market_id", "day", "user_id"))
-    assert kept == days
+    kept = kept_days()
+    assert kept == naive_days(session.market.units_per_tick_lot)
+    assert persist_market(session.market_id) is not None  # and once
+    assert kept_days() == kept
+
+
+def test_tiers_earn_what_their_traders_pay(session: World) -> None:
+    """Alice is in a tier before her fills are persisted; whoever isn't, is in none."""
+    tier = FeeTier.objects.create(name="gold", maker_fee_ppm=0, taker_fee_ppm=100)
+    UserFeeTier.objects.create(user=session.alice, tier=tier)
+    traded(session)
+    UserFeeTier.objects.all().delete()  # what was paid before stays where it was paid
+    for tier_id, fills in (
+        (tier.pk, Fill.objects.filter(user=session.alice)),
+        (0, Fill.objects.exclude(user=session.alice)),
+    ):
+        rows = TierDay.objects.filter(tier_id=tier_id)
+        assert sum(row.fee_units for row in rows) == sum(fill.fee_units for fill in fills) != 0
 
 
 def test_a_batch_that_comes_twice_is_counted_once(session: World) -> None:

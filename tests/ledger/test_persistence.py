@@ -163,7 +163,8 @@ def _put_back(session):
         cursor.execute("ALTER TABLE ledger_journalentry ENABLE TRIGGER USER")
         cursor.execute("DELETE FROM trading_fill")
         cursor.execute("DELETE FROM trading_candle")
-        cursor.execute("DELETE FROM trading_activetrader")
+        cursor.execute("DELETE FROM trading_traderday")
+        cursor.execute("DELETE FROM trading_tierday")
         cursor.execute("DELETE FROM ledger_accountflow WHERE market_id IS NOT NULL")
         cursor.execute("DELETE FROM trading_position")
         cursor.execute(

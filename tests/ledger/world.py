@@ -56,7 +56,7 @@ from persistence.recovery.starting_points import make_starting_point
 from tests.builders.markets import build_market
 from tests.ledger.prices import FIRST_TIME_MS
 from trading.commands.publisher import last_published_id
-from trading.models import ActiveTrader, Candle, Fill, Order, OutboxCommand, Position
+from trading.models import Candle, Fill, Order, OutboxCommand, Position, TierDay, TraderDay
 
 DEPOSIT_UNITS = 10_000_000
 NO_COMMAND = b"{}"  # stands in the input stream for a command whose entry is told by hand
@@ -293,9 +293,7 @@ def rows(world: World) -> dict[str, Any]:
             .order_by("interval_ms", "start_ms", "market", "account_kind", "entry_kind")
             .values("interval_ms", "start_ms", "account_kind", "entry_kind", "amount_units")
         ),
-        "active": sorted(
-            (row.day, users[row.user_id]) for row in ActiveTrader.objects.all()
-        ),
+        "days": [list(model.objects.order_by("pk").values()) for model in (TraderDay, TierDay)],
         "positions": {
             users[p.user_id]: (
                 p.position_lots, p.entry_cost_units, p.margin_units, p.realized_pnl_units, p.seq,

@@ -5,8 +5,8 @@ by `ledger` alone.
 Units as in `matching.messages`: ticks, lots, money in millionths.
 """
 
-from trading.models.active_trader import ActiveTrader
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
+from trading.models.days import TierDay, TraderDay
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
@@ -24,7 +24,6 @@ __all__ = [
     "CANDLE_INTERVALS_MS",
     "LIVE_STATUSES",
     "MARKET_COMMANDS",
-    "ActiveTrader",
     "Candle",
     "Countdown",
     "FeeTier",
@@ -39,7 +38,9 @@ __all__ = [
     "Position",
     "PositionLife",
     "Settlement",
+    "TierDay",
     "TopUpStatus",
+    "TraderDay",
     "TraderLeverage",
     "UserFeeTier",
 ]
