@@ -59,6 +59,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "ledger.decide_deposit",
         "ledger.propose_adjustment",
         "ledger.decide_adjustment",
+        "console.export_month",
         "trading.request_top_up",
         "trading.decide_top_up",
         "persistence.run_reconciliation",

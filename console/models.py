@@ -1,9 +1,19 @@
 """Models of the console's pages, each kept with its page."""
 
 from console.audit.models import AuditHead, AuditRow
+from console.exports.models import ExportPart, ExportRun
 from console.hindsight.models import HindsightRun
 from console.incident.models import ReplayRun
 from console.stop.models import MarketStop
 from console.stress.models import StressRun
 
-__all__ = ["AuditHead", "AuditRow", "HindsightRun", "MarketStop", "ReplayRun", "StressRun"]
+__all__ = [
+    "AuditHead",
+    "AuditRow",
+    "ExportPart",
+    "ExportRun",
+    "HindsightRun",
+    "MarketStop",
+    "ReplayRun",
+    "StressRun",
+]

@@ -69,6 +69,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Postings", "ledger.Posting", "list_alt"),
         Item("Accounts", "ledger.Account", "account_balance"),
         Item("Funding payments", "trading.FundingPayment", "payments"),
+        Item("Export a month", "exports", "download", permission="console.export_month"),
         Item("Reconciliation", "persistence.ReconcileRun", "balance"),
     ),
     "Incidents": (

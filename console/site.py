@@ -21,6 +21,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from console.navigation import sidebar
@@ -120,6 +121,8 @@ class ExchangeAdminSite(AdminSite):
             path("today/series/", self.admin_view(series_view), name="today-series"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("money/", self.admin_view(self.money), name="money"),
+            path("exports/", self.admin_view(self.exports), name="exports"),
+            path("exports/<int:run_id>/", self.admin_view(self.export_file), name="export-file"),
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("stress/", self.admin_view(self.stress), name="stress"),
             path("stress/<int:run_id>/", self.admin_view(self.stress_run), name="stress-run"),
@@ -152,6 +155,17 @@ class ExchangeAdminSite(AdminSite):
         from console.money.views import money_view  # as in `_snapshot`
 
         return money_view(self, request)
+
+    def exports(self, request: HttpRequest) -> HttpResponseBase:
+        from console.exports.views import exports_view  # as in `_snapshot`
+
+        return exports_view(self, request)
+
+    @method_decorator(require_safe)
+    def export_file(self, request: HttpRequest, run_id: int) -> HttpResponseBase:
+        from console.exports.views import file_view  # as in `_snapshot`
+
+        return file_view(self, request, run_id)
 
     def incident(self, request: HttpRequest) -> HttpResponseBase:
         from console.incident.views import incident_view  # as in `_snapshot`

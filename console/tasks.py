@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 
 from console.audit.chain import current_head
+from console.exports import services as exports
 from console.freeze import services as freezes
 from console.guards import outlast
 from console.jobs.tasks import run_job
@@ -20,6 +21,11 @@ def log_audit_head() -> None:
     """Where logs are kept apart from the database, a chain that was rewritten is found by it."""
     head = current_head()
     log.info("audit_head", rows=head.rows, hash=head.hash)
+
+
+@shared_task
+def drop_old_exports() -> None:
+    outlast("exports_not_dropped", exports.drop_old)
 
 
 @shared_task

@@ -271,6 +271,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "drop-old-exports": {
+        "task": "console.tasks.drop_old_exports",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "log-audit-head": {
         "task": "console.tasks.log_audit_head",
         "schedule": crontab(hour=0, minute=0),

@@ -7,19 +7,21 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from console.exports import writing
 from console.hindsight import reckoning
 from console.incident import replays
 from console.jobs import lives
 from console.jobs.limits import MEMORY_BYTES_MAX, limit_this_process
 from console.jobs.models import Job
 from console.jobs.tasks import kind_of
-from console.models import HindsightRun, ReplayRun, StressRun
+from console.models import ExportRun, HindsightRun, ReplayRun, StressRun
 from console.stress.climb import climb
 
 # What carries a run out, to its end, whatever that is; it calls its second argument often, which
 # may raise `lives.Stopped`.
 CarryOut = Callable[[int, Callable[[], None]], None]
 WORK: dict[type[Job], CarryOut] = {
+    ExportRun: writing.carry_out,
     HindsightRun: reckoning.carry_out,
     ReplayRun: replays.carry_out,
     StressRun: climb,
