@@ -81,7 +81,7 @@ class AnnouncementAdmin(BaseAdmin):
             obj.made_by_id = request.user.pk  # type: ignore[assignment]  # staff are users
         super().save_model(request, obj, form, change)
 
-    @admin.action(description="Take selected announcements back", permissions=["change"])
+    @admin.action(description="Take back selected announcements", permissions=["change"])
     def take_back(
         self, request: HttpRequest, queryset: QuerySet[Announcement]
     ) -> TemplateResponse | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, reduce
 from http import HTTPStatus
 from operator import or_
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
@@ -24,7 +24,8 @@ from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import transaction
 from django.db.models import BigIntegerField, Model, Q, QuerySet
 from django.db.models.functions import Collate, Lower
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
@@ -37,6 +38,8 @@ from common.admin.rows import cell_start, escaped
 from common.admin.widgets import dress
 
 USERS_OF_SEARCH_MAX = 20
+_DELETE = "delete_selected"
+FROM_RECORD = "from_record"  # of an action that was begun on a record's page
 TABLE_ROWS_MAX = 100
 
 Cell = str | SafeString
@@ -127,14 +130,15 @@ def _row(starts: Sequence[str], cells: Iterable[Cell]) -> str:
 
 
 Contribution = Callable[[Any], Table | None]
+Contributing = TypeVar("Contributing", bound=Contribution)
 _contributed: dict[type[Model], list[Contribution]] = {}
 
 
-def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
+def table_of(model: type[Model]) -> Callable[[Contributing], Contributing]:
     """Adds a table to the record page of another package's model, which needn't know of it; none
     where the record isn't one it is about."""
 
-    def register(make: Contribution) -> Contribution:
+    def register(make: Contributing) -> Contributing:
         _contributed.setdefault(model, []).append(make)
         return make
 
@@ -200,7 +204,8 @@ class BaseAdmin(SaysChanges):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        """Django's own asks Postgres for whatever was posted as the keys of the selected rows."""
+        """Django's own asks Postgres for whatever was posted as the keys of the selected rows. What
+        was begun on a record's page leads back to it."""
         key = self.model._meta.pk
         try:
             for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
@@ -208,9 +213,13 @@ class BaseAdmin(SaysChanges):
         except ValidationError as error:
             raise SuspiciousOperation("no key of a row") from error
         # Django's deletion logs first and deletes then; actions of ours have a transaction per row.
-        deletes = "delete_selected" in request.POST.getlist("action")
+        deletes = _DELETE in request.POST.getlist("action")
         with transaction.atomic() if deletes else nullcontext():
-            return super().response_action(request, queryset, *args, **kwargs)
+            response = super().response_action(request, queryset, *args, **kwargs)
+        if FROM_RECORD not in request.POST or not isinstance(response, HttpResponseRedirect):
+            return response
+        chosen = queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME)).first()
+        return response if chosen is None else redirect(url_of(self.model, chosen.pk))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -314,13 +323,26 @@ class BaseAdmin(SaysChanges):
             made = [*self.tables(obj), *(table for table in contributed if table is not None)]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
             context["ways"] = [way(obj) for way in _ways.get(self.model, ())]
+            context["acts"] = self._acts_of_record(request)
+            context |= {"acts_url": list_url(self.model, ""), "checkbox": ACTION_CHECKBOX_NAME}
             if self.is_personal and request.method in ("GET", "HEAD"):
                 tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
 
+    def _acts_of_record(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """What one may do to rows of the list, and so to this one: (action, in words). A record is
+        deleted by a button of its own."""
+        acts = self.get_actions(request)
+        return [(name, _of_one(act[2])) for name, act in acts.items() if act and name != _DELETE]
+
     def _may_view(self, request: HttpRequest, model: type[Model]) -> bool:
         registered = self.admin_site._registry.get(model)
         return registered is not None and registered.has_view_permission(request)
+
+
+def _of_one(description: str) -> str:
+    """ "Cancel selected orders" is "Cancel" on the page of an order."""
+    return description.replace(" the selected ", " selected ").partition(" selected ")[0]
 
 
 class RecordAdmin(BaseAdmin):

@@ -178,3 +178,25 @@ def test_support_suspends_neither_operators_nor_itself(
     client, colleague = client_of("support"), operator("risk")
     act(client, User, "suspend", [colleague, User.objects.get(username="support-op")])
     assert not User.objects.filter(is_active=False).exists()
+
+
+@pytest.mark.parametrize("group", sorted(ACTIONS))
+def test_a_record_has_the_actions_of_its_list(
+    client_of: ClientOf, market: Market, group: str
+) -> None:
+    """And leads back to itself, whether the operator said yes or nothing came of it."""
+    client, may = client_of(group), group in ("support", "risk")
+    order = make_order(make_user(), market)
+    url = url_of(Order, order.pk)
+    page = client.get(url).content.decode()
+    assert ('name="action" value="cancel_selected">Cancel<' in page) == may
+    assert "delete_selected" not in page
+    said = {"action": "cancel_selected", "_selected_action": str(order.pk), "from_record": "yes"}
+    asked = client.post(list_url(Order, ""), said).content.decode()
+    assert ("Cancel these orders?" in asked) == may
+    assert ('name="from_record" value="yes"' in asked) == may
+    answer = client.post(list_url(Order, ""), said | {"confirmed": "yes"})
+    assert answer.get("Location") == (url if may else None)
+    assert OutboxCommand.objects.filter(command_type="CancelOrder").exists() == may
+    gone = client.post(list_url(Order, ""), said | {"_selected_action": "999", "confirmed": "yes"})
+    assert gone.get("Location") == ("/admin/trading/order/" if may else None)
