@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
 
 
 class ConsoleConfig(AppConfig):
@@ -8,10 +9,13 @@ class ConsoleConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from console.audit import admin, listeners  # noqa: F401  registers them
+        from console.alerts.defaults import install_rules
+        from console.audit import admin, listeners  # noqa: F401
         from console.money import explained  # noqa: F401
         from console.records import predicted, tables  # noqa: F401
         from console.stress import listeners as stress  # noqa: F401
+
+        post_migrate.connect(install_rules, sender=self)
 
 
 class ConsoleAdminConfig(admin_apps.AdminConfig):

@@ -12,6 +12,7 @@ APPS = (
     "persistence",
     "announcements",
     "approvals",
+    "mails",
     "admin",
     "auth",
     "console",
@@ -26,6 +27,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "accounts.freeze_user",
         "announcements.add_announcement",
         "announcements.change_announcement",
+        "console.handle_alert",
     ),
     "risk": (
         "trading.cancel_order",
@@ -54,6 +56,13 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "announcements.change_announcement",
         "console.run_stress",
         "console.run_hindsight",
+        "console.handle_alert",
+        "console.add_alertrule",
+        "console.change_alertrule",
+        "console.add_alertrecipient",
+        "console.change_alertrecipient",
+        "console.send_webhook_again",
+        "mails.send_mail_again",
     ),
     "treasury": (
         "ledger.decide_deposit",
@@ -63,6 +72,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.request_top_up",
         "trading.decide_top_up",
         "persistence.run_reconciliation",
+        "console.handle_alert",
     ),
 }
 

@@ -1,5 +1,15 @@
 """Models of the console's pages, each kept with its page."""
 
+from console.alerts.models import (
+    Alert,
+    AlertRecipient,
+    AlertRule,
+    AlertSnooze,
+    MeasureLook,
+    SummedTrades,
+    TraderHour,
+    WebhookDelivery,
+)
 from console.audit.models import AuditHead, AuditRow
 from console.exports.models import ExportPart, ExportRun
 from console.hindsight.models import HindsightRun
@@ -8,12 +18,20 @@ from console.stop.models import MarketStop
 from console.stress.models import StressRun
 
 __all__ = [
+    "Alert",
+    "AlertRecipient",
+    "AlertRule",
+    "AlertSnooze",
     "AuditHead",
     "AuditRow",
     "ExportPart",
     "ExportRun",
     "HindsightRun",
     "MarketStop",
+    "MeasureLook",
     "ReplayRun",
     "StressRun",
+    "SummedTrades",
+    "TraderHour",
+    "WebhookDelivery",
 ]

@@ -73,6 +73,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Reconciliation", "persistence.ReconcileRun", "balance"),
     ),
     "Incidents": (
+        Item("Alerts", "alerts", "notifications_active", permission="console.view_alert"),
         Item(
             "Timeline",
             "incident",
@@ -101,6 +102,10 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Commands", "trading.OutboxCommand", "outbox"),
         Item("Cursors", "persistence.MarketCursor", "bookmark"),
         Item("Snapshots kept", "persistence.EngineSnapshotArchive", "inventory_2"),
+        Item("Alert rules", "console.AlertRule", "rule_settings"),
+        Item("Alert recipients", "console.AlertRecipient", "contact_mail"),
+        Item("Mails", "mails.Mail", "mail"),
+        Item("Webhooks", "console.WebhookDelivery", "webhook"),
     ),
 }
 

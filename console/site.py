@@ -81,6 +81,8 @@ class ExchangeAdminSite(AdminSite):
         context = {**super().each_context(request), "colors": None}
         if self.has_permission(request):
             context["announcements"] = _announced()
+            if request.user.has_perm("console.view_alert"):
+                context["alerts_waiting"] = _alerts_waiting()
         return context
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
@@ -123,6 +125,8 @@ class ExchangeAdminSite(AdminSite):
             path("money/", self.admin_view(self.money), name="money"),
             path("exports/", self.admin_view(self.exports), name="exports"),
             path("exports/<int:run_id>/", self.admin_view(self.export_file), name="export-file"),
+            path("alerts/", self.admin_view(self.alerts), name="alerts"),
+            path("alerts/<int:alert_id>/", self.admin_view(self.alert), name="alert"),
             path("stop/", self.admin_view(self.stop), name="stop"),
             path("stress/", self.admin_view(self.stress), name="stress"),
             path("stress/<int:run_id>/", self.admin_view(self.stress_run), name="stress-run"),
@@ -150,6 +154,16 @@ class ExchangeAdminSite(AdminSite):
         from console.stop.views import stop_view  # as in `_snapshot`
 
         return stop_view(self, request)
+
+    def alerts(self, request: HttpRequest) -> HttpResponse:
+        from console.alerts.views import list_view  # as in `_snapshot`
+
+        return list_view(self, request)
+
+    def alert(self, request: HttpRequest, alert_id: int) -> HttpResponse:
+        from console.alerts.views import alert_view  # as in `_snapshot`
+
+        return alert_view(self, request, alert_id)
 
     def money(self, request: HttpRequest) -> HttpResponse:
         from console.money.views import money_view  # as in `_snapshot`
@@ -263,6 +277,12 @@ def _announced() -> Any:
     from announcements.selectors import current_announcements  # as in `_snapshot`
 
     return current_announcements(timezone.now())
+
+
+def _alerts_waiting() -> Any:
+    from console.alerts.selectors import waiting_words  # as in `_snapshot`
+
+    return waiting_words()
 
 
 def _snapshot() -> Any:

@@ -3,6 +3,10 @@
 import structlog
 from celery import shared_task
 
+from common.outgoing import forget_old
+from console.alerts.evaluation import watch as watch_measures
+from console.alerts.models import WebhookDelivery
+from console.alerts.webhooks import send_due_webhooks
 from console.audit.chain import current_head
 from console.exports import services as exports
 from console.freeze import services as freezes
@@ -42,3 +46,19 @@ def look_after_freezes() -> None:
     """Lifts what has come to its end, and cancels orders that were on their way past a freeze."""
     outlast("freezes_not_lifted", freezes.lift_due)
     outlast("freezes_not_swept", freezes.sweep_all)
+
+
+@shared_task
+def watch() -> None:
+    """Alerts; a run that was missed is made up for by the next."""
+    outlast("alerts_not_watched", watch_measures)
+
+
+@shared_task
+def send_webhooks() -> None:
+    outlast("webhooks_not_sent", send_due_webhooks)
+
+
+@shared_task
+def forget_old_webhooks() -> None:
+    forget_old(WebhookDelivery)

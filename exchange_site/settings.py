@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "accounts",
     "announcements",
     "approvals",
+    "mails",
     "matching",
     "simulator",
     "common",
@@ -222,8 +223,18 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
-# Hosts beyond the public ones that a price source's address may name.
+# Hosts beyond the public ones that a price source's address may name, and that a webhook's may.
 PRICE_SOURCE_HOSTS = env.list("PRICE_SOURCE_HOSTS", default=[])
+WEBHOOK_HOSTS = env.list("WEBHOOK_HOSTS", default=[])
+
+# Mails go to this server; without one they are kept, and the console shows them.
+MAIL_IS_SENT = bool(env.str("EMAIL_URL", default=""))
+if MAIL_IS_SENT:
+    vars().update(env.email("EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="exchange@localhost")
+# Where operators find the console, as links in what is sent have it.
+CONSOLE_URL = env.str("CONSOLE_URL", default="").rstrip("/")
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
@@ -273,6 +284,31 @@ CELERY_BEAT_SCHEDULE = {
     },
     "drop-old-exports": {
         "task": "console.tasks.drop_old_exports",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
+    "watch": {
+        "task": "console.tasks.watch",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
+    "send-webhooks": {
+        "task": "console.tasks.send_webhooks",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "send-mails": {
+        "task": "mails.tasks.send_mails",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "forget-old-webhooks": {
+        "task": "console.tasks.forget_old_webhooks",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
+    "forget-old-mails": {
+        "task": "mails.tasks.forget_old_mails",
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
     },

@@ -16,11 +16,11 @@ from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common.errors import DomainError, ErrorCode
+from common.http.reach import host_problem
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from prices.models import PriceSource, PriceSourceKind
 from prices.sources.quote import PriceUnavailable, Quote
-from prices.sources.reach import host_problem
 
 
 def validate_price_source(source: PriceSource) -> None:
@@ -36,7 +36,8 @@ def validate_price_source(source: PriceSource) -> None:
         if problem:
             raise ValidationError({"venue": problem})
     if source.api_url:
-        problem = host_problem(urlsplit(source.api_url).hostname or "", settings.PRICE_SOURCE_HOSTS)
+        host = urlsplit(source.api_url).hostname or ""
+        problem = host_problem(host, settings.PRICE_SOURCE_HOSTS, "PRICE_SOURCE_HOSTS")
         if problem:
             raise ValidationError({"api_url": problem})
     others = PriceSource.objects.filter(market_id=source.market_id, enabled=True)

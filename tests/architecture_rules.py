@@ -24,6 +24,7 @@ HOUSE = (
     "accounts",
     "approvals",
     "announcements",
+    "mails",
     "matching",
     "common",
     "simulator",
@@ -120,6 +121,7 @@ IMPORT_RULES = (
     ImportRule("matching", (), banned=_DJANGO),
     ImportRule("common", ()),
     ImportRule("announcements", ("common",)),
+    ImportRule("mails", ("common",)),
     ImportRule("approvals", ("matching.messages", "common")),
     ImportRule("accounts", ("approvals", "matching.messages", "common")),
     ImportRule("markets", ("matching.messages", "common")),
@@ -133,7 +135,7 @@ IMPORT_RULES = (
         "persistence.reconciliation",
         ("persistence", "trading", "matching.runtime.replay", *_MONEY),
     ),
-    ImportRule("console", ("persistence", "prices", "trading", "announcements", *_MONEY)),
+    ImportRule("console", ("persistence", "prices", "trading", "announcements", "mails", *_MONEY)),
     # What would happen is asked of the core itself: as pure as what it asks.
     *(
         ImportRule(

@@ -40,6 +40,9 @@ class Verb(StrEnum):
     REPLAYED = "replayed"
     EXPORTED = "exported"
     RECKONED = "reckoned"
+    ALERT_ACKNOWLEDGED = "acknowledge_alert"
+    ALERT_SNOOZED = "snooze_alert"
+    ALERT_UNSNOOZED = "end_snooze"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """A run: all checks in one snapshot of the database, engines asked afterwards, the result kept."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from common.postgres.alone import alone
 from common.redis_client import redis_client
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
@@ -98,7 +98,7 @@ def run_reconciliation(market_id: str | None = None) -> tuple[ReconcileRun, Reco
 def run_if_due() -> ReconcileRun | None:
     """The periodic run; None while another worker's is still on, or so soon after the last one that
     runs would take more than their share of a core."""
-    with _alone() as is_alone:
+    with alone(_LOCK) as is_alone:
         last = newest_run()
         # A clock set back makes a run due, not one of tomorrow.
         rests = last and timedelta(0) <= timezone.now() - last.finished_at < RESTS * last.took
@@ -107,7 +107,7 @@ def run_if_due() -> ReconcileRun | None:
 
 def run_now() -> ReconcileRun | None:
     """However soon after the last one; None while another is still on."""
-    with _alone() as is_alone:
+    with alone(_LOCK) as is_alone:
         return _run_and_log() if is_alone else None
 
 
@@ -117,19 +117,6 @@ def is_running() -> bool:
         cursor.execute(_IS_LOCKED, [_LOCK])
         (found,) = cursor.fetchone()
     return bool(found)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """False where a run is on."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        is_alone = cursor.fetchone() == (True,)
-        try:
-            yield is_alone
-        finally:
-            if is_alone:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
 def _run_and_log() -> ReconcileRun:

@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import ccxt.async_support as ccxt
 from django.conf import settings
 
+from common.http.reach import AddressRefused, session_to
 from prices.index import is_price, middle
 from prices.sources.quote import PriceRefused, PriceUnavailable, Quote, wall_clock_ms
-from prices.sources.reach import AddressRefused, session_to
 
 REQUEST_TIMEOUT_S = 5.0
 # The first price of a venue takes its list of symbols: several requests, some of megabytes.

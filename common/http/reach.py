@@ -1,9 +1,10 @@
-"""Where a price source may lead: to public addresses, and to hosts that a setting names.
+"""Where an address that an operator wrote may lead: to public addresses, and to hosts that a
+setting names.
 
-An operator writes the address of a source. The price process and *Check now* would ask whatever
-that is, inside the operator's own network too, and a name may resolve differently each time it is
-looked up. So it is the socket that is refused: every connection, of a redirect as well, is opened
-to an address that was looked at, whatever name or literal led there.
+A price source's address, or a webhook's, would be asked whatever it is, inside the operator's own
+network too, and a name may resolve differently each time it is looked up. So it is the socket that
+is refused: every connection, of a redirect as well, is opened to an address that was looked at,
+whatever name or literal led there.
 """
 
 import socket
@@ -47,19 +48,19 @@ def _led_to(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
 
 
-def host_problem(host: str, named: Collection[str]) -> str | None:
-    """Why a source may not have this host in its address; None if it may. Names are looked at
-    when they are connected to."""
+def host_problem(host: str, named: Collection[str], setting: str) -> str | None:
+    """Why an address may not have this host; None if it may. ``setting`` is what ``named`` comes
+    from. Names are looked at when they are connected to."""
     if host in named:
         return None
     is_literal = ":" in host or host.replace(".", "").isdigit()
     if host == "localhost" or (is_literal and not is_public(host)):
-        return f"{host} is not a public address. PRICE_SOURCE_HOSTS names the others."
+        return f"{host} is not a public address. {setting} names the others."
     return None
 
 
 def session_to(host: str, named: Collection[str]) -> "aiohttp.ClientSession":
-    """For requests to this host, empty for a venue's own; on the running loop. Close it there."""
+    """For requests to this host, empty for public ones; on the running loop. Close it there."""
     import aiohttp  # by then: it takes as long to import as all else of a process that asks nobody
 
     context = ssl.create_default_context(cafile=certifi.where())

@@ -1,0 +1,118 @@
+"""How traders trade, among the newest orders and trades of each market."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+
+from console.alerts.measures.look import READINGS_MAX, Look, Reading, Readings
+from markets.display import money
+from markets.models import Market
+from matching.messages.limits import PPM
+from matching.messages.vocabulary import (
+    CancelReason,
+    ExecutionType,
+    OrderStatus,
+    OrderType,
+    Role,
+)
+
+WITHIN = timedelta(hours=1)
+ROWS_MAX = 20_000  # orders, or trades, of a market
+AT_LEAST = 20  # large orders of a trader, trades of a pair: of fewer a share says nothing
+
+_ORDERS = """
+WITH newest AS MATERIALIZED (
+    SELECT user_id, order_type, status, reason, filled_lots, created_at,
+           price_ticks::numeric * size_lots * %(per_lot)s AS units
+      FROM trading_order WHERE market_id = %(market)s ORDER BY id DESC LIMIT %(rows)s)
+"""
+_SELF_TRADES = """
+SELECT user_id, count(*) AS found FROM newest
+ WHERE created_at > %(since)s AND reason = %(self_trade)s
+ GROUP BY user_id ORDER BY found DESC, user_id LIMIT %(readings)s
+"""
+_CANCELLED = """
+, large AS (
+    SELECT user_id, count(*) AS ended,
+           count(*) FILTER (WHERE status = %(cancelled)s AND reason = %(by_user)s
+                              AND filled_lots = 0) AS cancelled
+      FROM newest
+     WHERE created_at > %(since)s AND order_type = %(limit)s AND units >= %(large)s
+       AND status IN (%(filled)s, %(cancelled)s, %(expired)s)
+     GROUP BY user_id HAVING count(*) >= %(at_least)s)
+SELECT user_id, cancelled, ended FROM large
+ ORDER BY cancelled::numeric / ended DESC, user_id LIMIT %(readings)s
+"""
+_PAIRS = """
+WITH newest AS MATERIALIZED (
+    SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * %(per_lot)s AS units
+      FROM trading_fill
+     WHERE market_id = %(market)s AND executed_at > %(since)s AND execution = %(trade)s
+       AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = %(market)s
+                        ORDER BY trade_id DESC LIMIT 1) - %(rows)s)
+, pair AS (
+    SELECT least(taker.user_id, maker.user_id) AS one,
+           greatest(taker.user_id, maker.user_id) AS other,
+           count(*) AS trades, sum(taker.units) AS units
+      FROM newest taker JOIN newest maker USING (trade_id)
+     WHERE taker.role = %(taker)s AND maker.role = %(maker)s
+     GROUP BY 1, 2 HAVING count(*) >= %(at_least)s)
+, whole AS (SELECT user_id, sum(units) AS units FROM newest GROUP BY user_id)
+SELECT one, other, trades, pair.units, greatest(ones.units, others.units) AS busier
+  FROM pair JOIN whole ones ON ones.user_id = one JOIN whole others ON others.user_id = other
+ ORDER BY pair.units / greatest(ones.units, others.units) DESC, one, other LIMIT %(readings)s
+"""
+
+
+def self_trades(look: Look) -> Readings:
+    found = {}
+    for market in Market.objects.all():
+        for user_id, count in _fetched(_ORDERS + _SELF_TRADES, market, look):
+            found[f"{market.pk}/{user_id}"] = Reading(count, "", market.pk)
+    return found
+
+
+def cancel_ratio(look: Look) -> Readings:
+    found = {}
+    for market in Market.objects.all():
+        large = money(market.impact_notional_units)
+        for user_id, cancelled, ended in _fetched(_ORDERS + _CANCELLED, market, look):
+            words = f"{cancelled:,} of {ended:,} orders of {large} or more"
+            found[f"{market.pk}/{user_id}"] = Reading(cancelled * PPM // ended, words, market.pk)
+    return found
+
+
+def pair_trades(look: Look) -> Readings:
+    found = {}
+    for market in Market.objects.all():
+        for one, other, trades, units, busier in _fetched(_PAIRS, market, look):
+            words = f"{trades:,} trades for {money(int(units))}"
+            share = int(units) * PPM // int(busier)
+            found[f"{market.pk}/{one}+{other}"] = Reading(share, words, market.pk)
+    return found
+
+
+def _fetched(sql: str, market: Market, look: Look) -> list[tuple[Any, ...]]:
+    values = {
+        "market": market.pk,
+        "per_lot": market.units_per_tick_lot,
+        "large": market.impact_notional_units,
+        "since": look.now - WITHIN,
+        "rows": ROWS_MAX,
+        "readings": READINGS_MAX,
+        "at_least": AT_LEAST,
+        "limit": OrderType.LIMIT.value,
+        "filled": OrderStatus.FILLED.value,
+        "cancelled": OrderStatus.CANCELLED.value,
+        "expired": OrderStatus.EXPIRED.value,
+        "by_user": CancelReason.USER.value,
+        "self_trade": CancelReason.SELF_TRADE.value,
+        "trade": ExecutionType.TRADE.value,
+        "taker": Role.TAKER.value,
+        "maker": Role.MAKER.value,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -1,0 +1,47 @@
+"""What waits for operators, what reconciliation found, and who knocks at the console's door."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from accounts.models import SignInFailure
+from console.alerts.measures.look import Look, Reading, Readings
+from ledger.models import Deposit, DepositStatus
+from persistence.reconciliation import newest_run
+
+SIGN_INS_WITHIN = timedelta(minutes=10)
+SIGN_INS_MAX = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def deposit_wait(look: Look) -> Readings:
+    """The first to be asked for is the first by its key, and an index has those that wait."""
+    waiting = Deposit.objects.filter(status=DepositStatus.REQUESTED).order_by("pk").first()
+    if waiting is None:
+        return {}
+    return {"": Reading(_ms_since(waiting.requested_at, look), f"deposit {waiting.pk}")}
+
+
+def reconcile_differences(_: Look) -> Readings:
+    run = newest_run()
+    if run is None:
+        return {"": Reading(None)}
+    kinds = sorted({difference[0] for difference in run.differences})
+    return {"": Reading(run.difference_count, ", ".join(kinds))}
+
+
+def reconcile_age(look: Look) -> Readings:
+    run = newest_run()
+    words = "" if run else "there was none"
+    return {"": Reading(_ms_since(run.finished_at if run else _EPOCH, look), words)}
+
+
+def failed_sign_ins(look: Look) -> Readings:
+    since = look.now - SIGN_INS_WITHIN
+    rows = SignInFailure.objects.filter(failed_at__gt=since).order_by("-failed_at")
+    names = Counter(rows.values_list("username", flat=True)[:SIGN_INS_MAX])
+    most = ", ".join(f"{count} as {name}" for name, count in names.most_common(3))
+    return {"": Reading(names.total(), most)}
+
+
+def _ms_since(moment: datetime, look: Look) -> int:
+    return max(0, (look.now - moment) // timedelta(milliseconds=1))

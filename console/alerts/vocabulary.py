@@ -1,0 +1,242 @@
+"""The words of alerts: measures, their units, how grave.
+
+A value is a whole number of its unit's smallest part: milliseconds, money units, parts per million,
+or pieces. Operators read and write seconds, USD, per cent, or pieces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from markets.display import money, percent
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY, PPM
+
+VALUE_MAX = 2**62
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+    @property
+    def tone(self) -> str:
+        """The name of its colour in the style sheet."""
+        return ("plain", "warn", "bad")[self.rank]
+
+
+class Unit(StrEnum):
+    COUNT = "count"
+    SECONDS = "s"
+    MONEY = "USD"
+    PERCENT = "%"
+
+    @property
+    def scale(self) -> int:
+        """Smallest parts in one of what an operator writes."""
+        return _SCALES[self]
+
+    @property
+    def sign(self) -> str:
+        return "" if self is Unit.COUNT else self.value
+
+    def plain(self, value: int) -> Decimal:
+        return Decimal(value) / self.scale
+
+    def value_of(self, plain: Decimal) -> int:
+        """Raises ValueError for what is finer than the smallest part, or out of reach."""
+        if not plain.is_finite() or abs(plain) > VALUE_MAX // self.scale:
+            raise ValueError("Too large a number.")
+        scaled = plain * self.scale
+        if scaled != int(scaled):
+            raise ValueError("Too many decimals for its unit.")
+        return int(scaled)
+
+    def words(self, value: int) -> str:
+        if self is Unit.MONEY:
+            return money(value)
+        if self is Unit.PERCENT:
+            return percent(value)
+        if self is Unit.SECONDS:
+            return f"{Decimal(value) / 1_000:,} s"
+        return f"{value:,}"
+
+
+_SCALES: Mapping[Unit, int] = {
+    Unit.COUNT: 1,
+    Unit.SECONDS: 1_000,
+    Unit.MONEY: MONEY_UNITS_PER_CURRENCY,
+    Unit.PERCENT: PPM // 100,
+}
+
+
+class Scope(StrEnum):
+    """What a measure's subjects are: "", "BTC-PERP", "17", "BTC-PERP/17", "BTC-PERP/3+9"."""
+
+    EXCHANGE = "the exchange"
+    MARKET = "each market"
+    TRADER = "each trader"
+    TRADER_IN_MARKET = "each trader in a market"
+    PAIR_IN_MARKET = "each pair of traders in a market"
+
+    @property
+    def has_markets(self) -> bool:
+        return self not in (Scope.EXCHANGE, Scope.TRADER)
+
+    @property
+    def has_traders(self) -> bool:
+        return self not in (Scope.EXCHANGE, Scope.MARKET)
+
+
+class Measure(StrEnum):
+    ENGINE_SILENCE = "engine_silence"
+    ENGINE_LAG = "engine_lag"
+    PERSISTENCE_LAG = "persistence_lag"
+    PERSISTENCE_STOPPED = "persistence_stopped"
+    UNANSWERED = "unanswered"
+    INDEX_AGE = "index_age"
+    MARK_OFF_INDEX = "mark_off_index"
+    MARKET_HALTED = "market_halted"
+    DEAD_LETTERS = "dead_letters"
+    INSURANCE_FUND = "insurance_fund"
+    INSURANCE_COVER = "insurance_cover"
+    DEPOSIT_WAIT = "deposit_wait"
+    RECONCILE_DIFFERENCES = "reconcile_differences"
+    RECONCILE_AGE = "reconcile_age"
+    FAILED_SIGN_INS = "failed_sign_ins"
+    PROFIT = "profit"
+    PROFIT_OF_DEPOSITS = "profit_of_deposits"
+    SELF_TRADES = "self_trades"
+    PAIR_TRADES = "pair_trades"
+    CANCEL_RATIO = "cancel_ratio"
+
+    @property
+    def about(self) -> "About":
+        return ABOUT[self]
+
+
+@dataclass(frozen=True)
+class About:
+    """``is_low_bad``: an alert opens at or below the threshold, otherwise at or above it.
+    ``every_s``: how often it is worth being taken. ``blind``: what it can't know."""
+
+    title: str
+    unit: Unit
+    scope: Scope
+    every_s: int
+    what: str
+    blind: str
+    is_low_bad: bool = False
+
+
+_ENGINE = "Without Redis nothing is known, and nothing changes."
+_CONDUCT = "Traders are accounts: whoever has two is two."
+ABOUT: Mapping[Measure, About] = {
+    Measure.ENGINE_SILENCE: About(
+        "Engine silent", Unit.SECONDS, Scope.MARKET, 10,
+        "since the newest heartbeat of an engine that is not halted; an hour if there is none",
+        _ENGINE,
+    ),
+    Measure.ENGINE_LAG: About(
+        "Engine lag", Unit.SECONDS, Scope.MARKET, 10,
+        "age of the oldest command that waits for the engine", _ENGINE,
+    ),
+    Measure.PERSISTENCE_LAG: About(
+        "Persistence lag", Unit.SECONDS, Scope.MARKET, 10,
+        "age of the oldest entry that is not persisted", _ENGINE,
+    ),
+    Measure.PERSISTENCE_STOPPED: About(
+        "Persistence stopped", Unit.COUNT, Scope.MARKET, 10,
+        "1 while a fault of persistence is unresolved, else 0", "Why: the fault's page says it.",
+    ),
+    Measure.UNANSWERED: About(
+        "Orders unanswered", Unit.SECONDS, Scope.MARKET, 10,
+        "age of the oldest order or command that no engine has answered for 5 s",
+        "Whether its trader still waits.",
+    ),
+    Measure.INDEX_AGE: About(
+        "Index price old", Unit.SECONDS, Scope.MARKET, 10,
+        "since the last index price the engine took, in a market that is open",
+        "An index that is fresh and wrong. While persistence is behind, it is older than it is.",
+    ),
+    Measure.MARK_OFF_INDEX: About(
+        "Mark far from index", Unit.PERCENT, Scope.MARKET, 10,
+        "distance of the mark price from the index price, of the index",
+        "Which of the two is wrong; excursions between two looks.",
+    ),
+    Measure.MARKET_HALTED: About(
+        "Market halted by the engine", Unit.COUNT, Scope.MARKET, 10,
+        "1 while the circuit breaker or an exhausted insurance fund halts the market, else 0",
+        "Halts that operators asked for are theirs to know.",
+    ),
+    Measure.DEAD_LETTERS: About(
+        "Dead letters", Unit.COUNT, Scope.MARKET, 60,
+        "entries of the last hour that no engine could read", "What their sender meant.",
+    ),
+    Measure.INSURANCE_FUND: About(
+        "Insurance fund low", Unit.MONEY, Scope.MARKET, 60,
+        "what the fund of an open market holds", "What it will be asked for: see the risk board.",
+        is_low_bad=True,
+    ),
+    Measure.INSURANCE_COVER: About(
+        "Insurance cover low", Unit.PERCENT, Scope.MARKET, 60,
+        "the fund, of the open interest at the mark; none where nothing is open",
+        "How near positions are to liquidation: see risk board and stress ladder. " + _ENGINE,
+        is_low_bad=True,
+    ),
+    Measure.DEPOSIT_WAIT: About(
+        "Deposits waiting", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "age of the oldest deposit that waits for an operator",
+        "Withdrawals: the exchange has no queue of them yet.",
+    ),
+    Measure.RECONCILE_DIFFERENCES: About(
+        "Reconciliation differs", Unit.COUNT, Scope.EXCHANGE, 10,
+        "differences of the newest reconciliation of everything", "What came since that run.",
+    ),
+    Measure.RECONCILE_AGE: About(
+        "Reconciliation old", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "since the newest reconciliation of everything ended; since ever if there was none",
+        "Whether a run is on at this moment.",
+    ),
+    Measure.FAILED_SIGN_INS: About(
+        "Failed sign-ins", Unit.COUNT, Scope.EXCHANGE, 10,
+        "wrong passwords at the console's door in the last 10 minutes, 10,000 at most",
+        "Those refused unseen, and those of traders at the API: both are limited, not kept.",
+    ),
+    Measure.PROFIT: About(
+        "Unusual profit", Unit.MONEY, Scope.TRADER, 300,
+        "realised profit less fees of the last 24 hours, of the 50 who gained most",
+        "Unrealised profit, funding, and what belongs to the same person elsewhere. " + _CONDUCT,
+    ),
+    Measure.PROFIT_OF_DEPOSITS: About(
+        "Unusual profit for its deposits", Unit.PERCENT, Scope.TRADER, 300,
+        "the same profit, of all approved deposits, counted as 100 USD at least; of the 200 who "
+        "gained most",
+        "What was withdrawn or adjusted since. " + _CONDUCT,
+    ),
+    Measure.SELF_TRADES: About(
+        "Self-trades prevented", Unit.COUNT, Scope.TRADER_IN_MARKET, 60,
+        "orders of a trader that went within an hour because they met the trader's own, among the "
+        "market's newest 20,000 orders",
+        "Intent: who quotes both sides meets themselves. " + _CONDUCT,
+    ),
+    Measure.PAIR_TRADES: About(
+        "Trades between two", Unit.PERCENT, Scope.PAIR_IN_MARKET, 60,
+        "what two traders traded with each other within an hour, of all that the busier of them "
+        "traded; of pairs with 20 trades or more, among the market's newest 20,000 trades",
+        "Whether the two are one person; in a market with two traders any pair looks so. "
+        "Families of accounts do not exist.",
+    ),
+    Measure.CANCEL_RATIO: About(
+        "Large orders cancelled", Unit.PERCENT, Scope.TRADER_IN_MARKET, 60,
+        "of a trader's large limit orders (at least the market's impact notional) that were placed "
+        "and ended within an hour, those the trader cancelled without a fill; of traders with 20 "
+        "or more, among the market's newest 20,000 orders",
+        "Intent: market makers look so too. An order moved by amending is one order.",
+    ),
+}  # fmt: skip
