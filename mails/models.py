@@ -1,6 +1,6 @@
 from django.db import models
 
-from common.outgoing import Outgoing
+from common.outgoing.rows import Outgoing
 
 SUBJECT_MAX = 200
 

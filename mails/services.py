@@ -8,7 +8,7 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from common.outgoing import NotSent, OutgoingState, send_due
+from common.outgoing.rows import NotSent, OutgoingState, send_due
 from mails.models import SUBJECT_MAX, Mail
 
 _LOCK = 0x6D61696C  # "mail": the advisory lock of a run

@@ -16,7 +16,7 @@ from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common.errors import DomainError, ErrorCode
-from common.http.reach import host_problem
+from common.outgoing.reach import host_problem
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from prices.models import PriceSource, PriceSourceKind

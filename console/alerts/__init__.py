@@ -10,8 +10,8 @@ is not closed:
        └──clear again──► gone
 
 What an alert says to the outside (`telling`) is rows that commit with it, mails and webhook
-deliveries; tasks of their own send them (`common.outgoing`), so that no receiver ever holds up the
-watch. A figure that could not be taken changes nothing: neither does it open nor close an alert,
+deliveries; tasks of their own send them (`common.outgoing.rows`), so that no receiver ever holds up
+the watch. A figure that could not be taken changes nothing: neither does it open nor close an alert,
 and the page names it. A run that was missed is made up for by the next: what held before a gap of
 more than `evaluation.GAP_MIN` begins to hold anew.
 

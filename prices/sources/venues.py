@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import ccxt.async_support as ccxt
 from django.conf import settings
 
-from common.http.reach import AddressRefused, session_to
+from common.outgoing.reach import AddressRefused, session_to
 from prices.index import is_price, middle
 from prices.sources.quote import PriceRefused, PriceUnavailable, Quote, wall_clock_ms
 

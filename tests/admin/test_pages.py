@@ -39,6 +39,7 @@ MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 APPS = (
     "announcements",
     "approvals",
+    "mails",
     "accounts",
     "markets",
     "trading",
