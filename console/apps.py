@@ -9,6 +9,7 @@ class ConsoleConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from console.alerts import admin as alerts_admin  # noqa: F401  registers them
         from console.alerts.defaults import install_rules
         from console.audit import admin, listeners  # noqa: F401
         from console.money import explained  # noqa: F401

@@ -13,7 +13,7 @@ from common.admin.reasons import REASON_MAX
 from common.admin.widgets import dress
 from common.decimals import text
 from console.alerts.models import AlertRecipient, AlertRule, RecipientKind
-from console.alerts.vocabulary import Measure, Severity, Unit
+from console.alerts.vocabulary import Measure, Severity
 from console.alerts.webhooks import check_address
 from markets.models import Market
 
@@ -30,7 +30,9 @@ TITLES = [(one.value, one.about.title) for one in Measure]
 class RuleForm(_RuleForm):
     """Marks are asked in the measure's unit, and kept in its smallest part."""
 
-    threshold = forms.DecimalField(label="Alarms from", max_digits=24)
+    threshold = forms.DecimalField(
+        label="Alarms from", max_digits=24, help_text="An alert opens at it"
+    )
     critical_from = forms.DecimalField(
         label="Critical from", max_digits=24, required=False, help_text="Empty: never."
     )
@@ -46,6 +48,8 @@ class RuleForm(_RuleForm):
         fields = (
             "measure", "market", "severity", "holds_s", "clears_after_s", "enabled", "recipients",
         )  # fmt: skip
+        labels = {"holds_s": "Must hold for", "clears_after_s": "Must be clear for"}
+        help_texts = {"holds_s": "In s.", "clears_after_s": "In s.", "market": "Empty: all."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,42 +58,46 @@ class RuleForm(_RuleForm):
         if self.instance.pk is None:
             return
         about = self.instance.about
-        low = "at or below" if about.is_low_bad else "at or above"
-        if "threshold" in self.fields:
-            self.fields["threshold"].help_text = f"An alert opens {low} it."
         for name in MARKS:
             value = getattr(self.instance, name)
             if value is not None:
                 self.initial[name] = Decimal(text(about.unit.plain(value)))
-            if name in self.fields and about.unit.sign:
-                label = self.fields[name].label
-                self.fields[name].label = f"{label}, {about.unit.sign}"
+            if name in self.fields:
+                unit = f"In {about.unit.sign}. " if about.unit.sign else ""
+                self.fields[name].help_text = unit + str(self.fields[name].help_text)
+        if "threshold" in self.fields:
+            edge = "or below" if about.is_low_bad else "or above"
+            self.fields["threshold"].help_text += f" {edge} it."
 
     def unit_of(self, name: str) -> str:
         """Of numbers, as the audit has them."""
         if name in MARKS:
-            return "" if self.instance.pk and self._unit.sign else self._unit.sign
+            return self.instance.about.unit.sign
         return "s" if name.endswith("_s") else ""
-
-    @property
-    def _unit(self) -> Unit:
-        return self.instance.about.unit
 
     def clean(self) -> dict[str, Any]:
         said: dict[str, Any] = super().clean() or self.cleaned_data
-        measure = said.get("measure", self.instance.measure)
-        if measure not in list(Measure):
-            return said
-        unit = Measure(measure).about.unit
         for name in MARKS:
-            plain = said.get(name)
             try:
-                value = None if plain is None else unit.value_of(plain)
+                self._kept(name)
             except ValueError as error:
                 self.add_error(name, str(error))
-                continue
-            setattr(self.instance, name, value)
         return said
+
+    def _post_clean(self) -> None:
+        """The row is made of what is kept; who reads the form reads what was written."""
+        written = {name: self.cleaned_data[name] for name in MARKS if name in self.cleaned_data}
+        self.cleaned_data |= {name: self._kept(name) for name in written}
+        super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs
+        self.cleaned_data |= {name: written[name] for name in written if name in self.cleaned_data}
+
+    def _kept(self, name: str) -> int | None:
+        """Raises ValueError."""
+        plain = self.cleaned_data.get(name)
+        measure = self.cleaned_data.get("measure") or self.instance.measure
+        if plain is None or measure not in list(Measure):
+            return None
+        return Measure(measure).about.unit.value_of(plain)
 
 
 class RecipientForm(_RecipientForm):
