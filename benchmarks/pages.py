@@ -91,7 +91,7 @@ def _console() -> Iterator[Page]:
     """What an operator's jobs begin with."""
     for words in (WHALE_NAME, "30000", "nothing-like-it"):
         yield Page("admin console", f"/admin/search/?s={words}&extended=1")
-    for path in ("status", "stop", "policy", "stress", "incident", f"freeze/{WHALE}"):
+    for path in ("alerts", "status", "stop", "policy", "stress", "incident", f"freeze/{WHALE}"):
         yield Page("admin console", f"/admin/{path}/")
 
 

@@ -88,15 +88,18 @@ class AlertRuleAdmin(BaseAdmin):
         request: HttpRequest,  # noqa: ARG002  Django passes it
         obj: AlertRule | None = None,
     ) -> Any:
-        return ("what", "blind", "measure", "market") if obj else ("what", "blind")
+        return ("title", "market_link", "what", "blind") if obj else ("what", "blind")
 
     def get_fieldsets(self, request: HttpRequest, obj: AlertRule | None = None) -> Any:
         """Who may only look sees the marks in their units."""
-        if obj is None or self.has_change_permission(request, obj):
+        measured = ("What is measured", {"fields": (("title", "market_link"), "what", "blind")})
+        if obj is None:
             return super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj):
+            return (measured, *self.fieldsets[1:])
         seen = (("alarms", "grave"), ("critical", "clears"), ("holds_s", "clears_after_s"), "on")
         return (
-            ("What is measured", {"fields": (("title", "market_link"), "what", "blind")}),
+            measured,
             ("When", {"fields": seen}),
             ("Who is told", {"fields": ("told",)}),
         )

@@ -23,6 +23,7 @@ class Default:
     clears_at: float | None = None
     holds_s: int = 0
     clears_after_s: int = 60
+    enabled: bool = True
 
 
 _WARNING, _CRITICAL, _INFO = Severity.WARNING, Severity.CRITICAL, Severity.INFO
@@ -36,7 +37,7 @@ DEFAULTS: Mapping[Measure, Default] = {
     Measure.MARK_OFF_INDEX: Default(2, _WARNING, 4, clears_at=1.5, holds_s=30),
     Measure.MARKET_HALTED: Default(1, _CRITICAL, clears_after_s=0),
     Measure.DEAD_LETTERS: Default(1, _WARNING, clears_after_s=0),
-    Measure.INSURANCE_FUND: Default(0, _WARNING, clears_after_s=0),
+    Measure.INSURANCE_FUND: Default(1_000, _WARNING, 0, enabled=False),  # how much is low?
     Measure.INSURANCE_COVER: Default(0.5, _WARNING, 0.1, clears_at=0.6, holds_s=60),
     Measure.DEPOSIT_WAIT: Default(4 * 3_600, _WARNING, 24 * 3_600, clears_after_s=0),
     Measure.RECONCILE_DIFFERENCES: Default(1, _CRITICAL, clears_after_s=0),
@@ -72,4 +73,5 @@ def _rule(measure: Measure, default: Default) -> AlertRule:
         clears_at=scaled(default.clears_at),
         holds_s=default.holds_s,
         clears_after_s=default.clears_after_s,
+        enabled=default.enabled,
     )

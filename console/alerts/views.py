@@ -210,7 +210,7 @@ def _facts(line: Line) -> list[tuple[str, str]]:
         ("Newest", line.value),
         ("Worst", line.worst),
         (f"Alarms {edge}", line.threshold),
-        ("What", alert.words or "–"),
+        ("What, then", alert.words or "–"),
         ("Breached since", f"{when(alert.breached_at)} UTC"),
         ("Opened", f"{when(alert.opened_at)} UTC"),
         ("Measured last", f"{when(alert.measured_at)} UTC"),

@@ -63,8 +63,16 @@ class Unit(StrEnum):
         if self is Unit.PERCENT:
             return percent(value)
         if self is Unit.SECONDS:
-            return f"{Decimal(value) / 1_000:,} s"
+            return _time_words(value)
         return f"{value:,}"
+
+
+def _time_words(value_ms: int) -> str:
+    """Exactly: in whole hours or minutes where it is some of them."""
+    for length_ms, name in ((3_600_000, "h"), (60_000, "min")):
+        if value_ms >= 2 * length_ms and value_ms % length_ms == 0:
+            return f"{value_ms // length_ms:,} {name}"
+    return f"{Decimal(value_ms) / 1_000:,} s"
 
 
 _SCALES: Mapping[Unit, int] = {
@@ -200,7 +208,7 @@ ABOUT: Mapping[Measure, About] = {
     ),
     Measure.RECONCILE_AGE: About(
         "Reconciliation old", Unit.SECONDS, Scope.EXCHANGE, 60,
-        "since the newest reconciliation of everything ended; since ever if there was none",
+        "since the newest reconciliation of everything ended; since the first market was made, if there was none",
         "Whether a run is on at this moment.",
     ),
     Measure.FAILED_SIGN_INS: About(

@@ -52,7 +52,7 @@ def test_it_opens_at_the_threshold_and_not_below(market: Market) -> None:
 
 
 def test_of_what_is_bad_when_low_it_opens_at_the_threshold_and_not_above(market: Market) -> None:
-    rule_of(Measure.INSURANCE_FUND, threshold=12_499_999, **PLAIN)
+    rule_of(Measure.INSURANCE_FUND, threshold=12_499_999, enabled=True, **PLAIN)
     watch(Measure.INSURANCE_FUND, NOW)
     assert not opened()
     rule_of(Measure.INSURANCE_FUND, threshold=12_500_000)
@@ -271,7 +271,11 @@ def test_rules_are_installed_once_and_are_the_operators_then() -> None:
 
 
 def test_units_in_words() -> None:
-    assert Unit.SECONDS.words(1_500) == "1.5 s"
+    for value_ms, words in (
+        (1_500, "1.5 s"), (60_000, "60 s"), (900_000, "15 min"), (14_400_000, "4 h"),
+        (90_500, "90.5 s"), (-7_200_000, "-7,200 s"),
+    ):  # fmt: skip
+        assert Unit.SECONDS.words(value_ms) == words
     assert Unit.PERCENT.words(25_000) == "2.5 %"
     assert Unit.MONEY.words(1_234_500_000) == "1,234.50 USD"
     assert Unit.COUNT.words(12_000) == "12,000"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -31,9 +31,12 @@ from common.admin import lists
 from common.admin.record_urls import url_of
 from common.postgres import keysets
 from common.redis_client import redis_client
+from console.alerts.measures import READERS
+from console.alerts.measures.look import Look
+from console.alerts.vocabulary import Measure
 from markets.rules import forget_markets
 from tests.trading.client import set_ticker
-from trading.models import CANDLE_INTERVALS_MS, Order, Position
+from trading.models import CANDLE_INTERVALS_MS, Fill, Order, Position
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -147,6 +150,27 @@ def test_the_risk_board_passes_over_positions_a_few_times(
     positions = Position.objects.count()
     assert sum(rows_read(node) > positions // 4 for node in nodes) <= passes
     assert sum(map(rows_read, nodes)) < passes * positions + ROWS_READ_MAX // 10
+
+
+@pytest.mark.parametrize("measure", Measure)
+def test_no_measure_reads_a_long_table(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, measure: Measure
+) -> None:
+    """At the time of the newest fills; fewer rows than there are, as above."""
+    monkeypatch.setattr("console.alerts.measures.conduct.ROWS_MAX", LOOK_BACK_ROWS)
+    monkeypatch.setattr("console.alerts.measures.profits.TRADES_AT_ONCE", LOOK_BACK_ROWS)
+    monkeypatch.setattr("console.alerts.measures.profits.ROUNDS", 1)
+    look = Look(Fill.objects.latest("pk").executed_at)
+    with CaptureQueriesContext(connection) as captured:
+        READERS[measure](look)
+    queries = [query["sql"] for query in captured.captured_queries]
+    asked = [sql for sql in queries if sql.lstrip("(\n").startswith(("SELECT", "WITH", "INSERT"))]
+    sums = [sql for sql in asked if "INSERT INTO console_traderhour" in sql]
+    with transaction.atomic():  # explained as it ran, and not done twice
+        wrong = [one for sql in asked for one in complaints(sql, long_tables())]
+        transaction.set_rollback(True)
+    assert wrong == []
+    assert bool(sums) == measure.value.startswith("profit")
 
 
 def test_a_statement_that_reads_a_long_table_is_seen(visitor: Visitor) -> None:

@@ -1,7 +1,7 @@
 """What waits for operators, what reconciliation found, and who knocks at the console's door."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from accounts.models import SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
@@ -10,7 +10,6 @@ from persistence.reconciliation import newest_run
 
 SIGN_INS_WITHIN = timedelta(minutes=10)
 SIGN_INS_MAX = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def deposit_wait(look: Look) -> Readings:
@@ -31,8 +30,10 @@ def reconcile_differences(_: Look) -> Readings:
 
 def reconcile_age(look: Look) -> Readings:
     run = newest_run()
-    words = "" if run else "there was none"
-    return {"": Reading(_ms_since(run.finished_at if run else _EPOCH, look), words)}
+    if run is not None:
+        return {"": Reading(_ms_since(run.finished_at, look))}
+    first = min((one.market.created_at for one in look.market_statuses), default=None)
+    return {"": Reading(_ms_since(first, look), "there was none")} if first else {}
 
 
 def failed_sign_ins(look: Look) -> Readings:
