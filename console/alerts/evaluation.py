@@ -85,7 +85,7 @@ def _read(measure: Measure, look: Look) -> Readings:
 
 
 @transaction.atomic
-def judge(rule_id: int, readings: Readings, own: set[str | None], now: datetime) -> None:
+def judge(rule_id: int, readings: Readings, own: set[str], now: datetime) -> None:
     """By all readings, of which those that are the rule's are judged. ``own``: markets that have a
     rule of their own."""
     # The row is the rule's lock: two that judge it do so one after the other.
@@ -110,7 +110,7 @@ def judge(rule_id: int, readings: Readings, own: set[str | None], now: datetime)
             _begin(rule, subject, reading, reading.value, now, subject in snoozed)
 
 
-def _covers(rule: AlertRule, market_id: str, own: set[str | None]) -> bool:
+def _covers(rule: AlertRule, market_id: str, own: set[str]) -> bool:
     """A market's own rule takes the place of the one for all."""
     return rule.market_id == market_id if rule.market_id else market_id not in own
 

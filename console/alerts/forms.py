@@ -9,9 +9,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from common.admin.reasons import REASON_MAX
 from common.admin.widgets import dress
 from common.decimals import text
+from common.reasons import REASON_MAX
 from console.alerts.models import AlertRecipient, AlertRule, RecipientKind
 from console.alerts.vocabulary import Measure, Severity
 from console.alerts.webhooks import check_address

@@ -14,25 +14,24 @@ COUNTED_MAX = 100
 _GRAVITY = Case(*(When(severity=one, then=Value(-one.rank)) for one in Severity))
 
 
-def _live() -> QuerySet[Alert]:
+def _heard() -> QuerySet[Alert]:
+    """Open, and snoozed by nobody."""
     snoozes = AlertSnooze.objects.filter(
         rule=OuterRef("rule"), subject=OuterRef("subject"), ended_at=None
     )
     alerts = Alert.objects.filter(opened_at__isnull=False, closed_at=None)
-    return alerts.alias(is_snoozed=Exists(snoozes)).select_related("rule", "acknowledged_by")
+    return alerts.filter(~Exists(snoozes)).select_related("rule", "acknowledged_by")
 
 
 def open_alerts() -> list[Alert]:
     """Those that nobody snoozed, the gravest first, then those that nobody has in hand."""
     is_taken = Case(When(acknowledged_by=None, then=Value(0)), default=Value(1))
-    return list(
-        _live().filter(is_snoozed=False).order_by(_GRAVITY, is_taken, "-opened_at")[:SHOWN_MAX]
-    )
+    return list(_heard().order_by(_GRAVITY, is_taken, "-opened_at")[:SHOWN_MAX])
 
 
 def waiting_alerts() -> QuerySet[Alert]:
     """Open, and neither acknowledged nor snoozed."""
-    return _live().filter(is_snoozed=False, acknowledged_by=None)
+    return _heard().filter(acknowledged_by=None)
 
 
 @dataclass(frozen=True)

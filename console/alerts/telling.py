@@ -57,7 +57,7 @@ def subject_of(alert: Alert, names: dict[int, str]) -> str:
 
 def url_of_alert(alert: Alert) -> str:
     """Absolute where `CONSOLE_URL` says of what."""
-    return settings.CONSOLE_URL + reverse("admin:alert", args=[alert.pk])
+    return f"{settings.CONSOLE_URL}{reverse('admin:alert', args=[alert.pk])}"
 
 
 def _queue(recipient: AlertRecipient, key: str, event: str, alert: Alert | None) -> None:

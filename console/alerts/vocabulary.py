@@ -208,7 +208,8 @@ ABOUT: Mapping[Measure, About] = {
     ),
     Measure.RECONCILE_AGE: About(
         "Reconciliation old", Unit.SECONDS, Scope.EXCHANGE, 60,
-        "since the newest reconciliation of everything ended; since the first market was made, if there was none",
+        "since the newest reconciliation of everything ended; if there was none, since the first "
+        "market was made",
         "Whether a run is on at this moment.",
     ),
     Measure.FAILED_SIGN_INS: About(

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -12,7 +12,8 @@ from common.postgres.alone import alone
 from console.alerts import evaluation
 from console.alerts.defaults import DEFAULTS, install_rules
 from console.alerts.evaluation import judge
-from console.alerts.measures.look import NotMeasured, Reading
+from console.alerts.measures import READERS
+from console.alerts.measures.look import Look, NotMeasured, Reading
 from console.alerts.models import Alert, AlertRule, AlertSnooze, MeasureLook, WebhookDelivery
 from console.alerts.vocabulary import Measure, Severity, Unit
 from console.tasks import watch as watch_task
@@ -24,7 +25,7 @@ from tests.alerts.watching import NOW, at, opened, rule_of, watch
 
 INDEX = Measure.INDEX_AGE
 PLAIN = {"critical_from": None, "clears_at": None, "holds_s": 0, "clears_after_s": 0}
-Readings = dict[str, Reading]
+READERS_BY_MEASURE = cast(dict[Measure, Any], READERS)
 Set = Callable[[Any], None]
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Set:
     def set_to(found: Any) -> None:
         if not isinstance(found, dict):
             found = {"BTC-PERP": Reading(found, "so it is", "BTC-PERP")}
-        monkeypatch.setitem(evaluation.READERS, INDEX, lambda _: found)  # type: ignore[misc]
+        monkeypatch.setitem(READERS_BY_MEASURE, INDEX, lambda _: found)
 
     return set_to
 
@@ -147,8 +148,8 @@ def test_a_measure_that_fails_says_so_and_the_others_are_taken(
     def fail(_: Any) -> Any:
         raise error
 
-    monkeypatch.setitem(evaluation.READERS, INDEX, fail)  # type: ignore[misc]
-    evaluation.look_at(evaluation.Look(at(1)), [INDEX, Measure.FAILED_SIGN_INS])
+    monkeypatch.setitem(READERS_BY_MEASURE, INDEX, fail)
+    evaluation.look_at(Look(at(1)), [INDEX, Measure.FAILED_SIGN_INS])
     assert len(opened()) == 1
     assert MeasureLook.objects.get(pk=INDEX).failed
     assert MeasureLook.objects.get(pk=Measure.FAILED_SIGN_INS).failed == ""
@@ -162,7 +163,7 @@ def test_a_slow_statement_is_a_measure_that_fails(
             cursor.execute("SELECT pg_sleep(20)")
 
     monkeypatch.setattr(evaluation, "STATEMENT_TIMEOUT", "50ms")
-    monkeypatch.setitem(evaluation.READERS, INDEX, sleep)  # type: ignore[misc]
+    monkeypatch.setitem(READERS_BY_MEASURE, INDEX, sleep)
     watch(INDEX, NOW)
     assert "timeout" in MeasureLook.objects.get(pk=INDEX).failed
 

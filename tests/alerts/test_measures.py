@@ -6,7 +6,7 @@ import pytest
 import redis
 from django.utils import timezone
 
-from accounts.models import SignInFailure
+from accounts.models import SignInFailure, User
 from console.alerts.measures import READERS
 from console.alerts.measures.look import Look
 from console.alerts.models import SummedTrades, TraderHour
@@ -149,13 +149,13 @@ def test_failed_sign_ins_of_ten_minutes() -> None:
 # ------------------------------------------------------------------------------ conduct of traders
 
 
-def order(user: object, market: Market, **fields: object) -> Order:
+def order(user: User, market: Market, **fields: object) -> Order:
     """Large, and ended within the hour unless told otherwise: 10,000 lots are 25,000 USD."""
     values: dict[str, object] = {
         "size_lots": 10_000, "held_units": 0, "created_at": NOW, "status": OrderStatus.CANCELLED,
         "reason": CancelReason.USER, "cancelled_lots": 10_000,
     }  # fmt: skip
-    return make_order(user, market, **(values | fields))  # type: ignore[arg-type]
+    return make_order(user, market, **(values | fields))
 
 
 FILLED = {
@@ -210,7 +210,7 @@ def test_two_who_trade_with_each_other(market: Market) -> None:
     assert read(Measure.PAIR_TRADES) == {}
 
 
-def fill(user: object, market: Market, trade_id: int, profit: int, hours: float = 0) -> None:
+def fill(user: User, market: Market, trade_id: int, profit: int, hours: float = 0) -> None:
     Fill.objects.create(
         market=market, trade_id=trade_id, role=Role.TAKER, user=user, side="LONG", price_ticks=1,
         size_lots=1, fee_units=1_000_000, realized_pnl_units=profit, seq=7,

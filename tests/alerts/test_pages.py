@@ -202,8 +202,9 @@ def test_the_history_is_filtered_and_read_page_by_page(client_of: ClientOf, mark
     )
     Alert.objects.create(**values, subject="pending")
     client = client_of("viewer")
-    shown = client.get(URL).context_data["history"]  # type: ignore[attr-defined]
-    response: Any = client.get(f"{URL}?{client.get(URL).context_data['older']}")  # type: ignore[attr-defined]
+    first: Any = client.get(URL)
+    shown = first.context_data["history"]
+    response: Any = client.get(f"{URL}?{first.context_data['older']}")
     further = response.context_data["history"]
     subjects = [line.alert.subject for line in (*shown, *further)]
     assert sorted(subjects, key=int) == [str(n) for n in range(HISTORY_MAX + 10)]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
+from common.outgoing import reach
 from markets.models import Market
 from prices.models import PriceSource, PriceSourceKind
 from prices.services import validate_price_source
-from prices.sources import reach
 from prices.sources.quote import PriceUnavailable
 from prices.sources.venues import Endpoint, ask_once
 from tests.prices.venue import PlayedVenue

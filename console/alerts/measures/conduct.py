@@ -94,7 +94,7 @@ def pair_trades(look: Look) -> Readings:
 
 
 def _fetched(sql: str, market: Market, look: Look) -> list[tuple[Any, ...]]:
-    values = {
+    values: dict[str, Any] = {
         "market": market.pk,
         "per_lot": market.units_per_tick_lot,
         "large": market.impact_notional_units,

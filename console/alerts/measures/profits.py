@@ -7,6 +7,7 @@ sums are further behind than `ROUNDS` parts is caught up with by the next looks.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Sum
@@ -94,7 +95,12 @@ def _sum_up_part(market_id: str, look: Look) -> bool:
     if not part:
         return False
     last = part[-1]  # both of its sides: they were committed together
-    values = {"market": market_id, "after": found.trade_id, "last": last, "since": since}
+    values: dict[str, Any] = {
+        "market": market_id,
+        "after": found.trade_id,
+        "last": last,
+        "since": since,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_ADD, values)
     found.trade_id = last
