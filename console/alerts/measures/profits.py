@@ -95,12 +95,8 @@ def _sum_up_part(market_id: str, look: Look) -> bool:
     if not part:
         return False
     last = part[-1]  # both of its sides: they were committed together
-    values: dict[str, Any] = {
-        "market": market_id,
-        "after": found.trade_id,
-        "last": last,
-        "since": since,
-    }
+    values: dict[str, Any] = {"market": market_id, "after": found.trade_id, "last": last}
+    values["since"] = since
     with connection.cursor() as cursor:
         cursor.execute(_ADD, values)
     found.trade_id = last
