@@ -6,8 +6,6 @@ from console.alerts.models import (
     AlertRule,
     AlertSnooze,
     MeasureLook,
-    SummedTrades,
-    TraderHour,
     WebhookDelivery,
 )
 from console.audit.models import AuditHead, AuditRow
@@ -31,7 +29,5 @@ __all__ = [
     "MeasureLook",
     "ReplayRun",
     "StressRun",
-    "SummedTrades",
-    "TraderHour",
     "WebhookDelivery",
 ]

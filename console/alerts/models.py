@@ -260,37 +260,3 @@ class WebhookDelivery(Outgoing):
         permissions = [("send_webhook_again", "Can send webhooks again")]
         ordering = ["-id"]
         verbose_name_plural = "webhook deliveries"
-
-
-class TraderHour(models.Model):
-    """What a trader's fills realised within an hour by UTC, all markets together, less fees."""
-
-    pk = models.CompositePrimaryKey("hour_ms", "user")
-    hour_ms = models.BigIntegerField()
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
-    profit_units = models.DecimalField(max_digits=40, decimal_places=0)
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"trader {self.user_id} from {self.hour_ms}"
-
-
-class SummedTrades(models.Model):
-    """Up to which trade of a market `TraderHour` has all."""
-
-    market = models.OneToOneField(Market, models.PROTECT, primary_key=True, related_name="+")
-    trade_id = models.BigIntegerField()
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.market_id}: {self.trade_id}"

@@ -219,7 +219,7 @@ ABOUT: Mapping[Measure, About] = {
     ),
     Measure.PROFIT: About(
         "Unusual profit", Unit.MONEY, Scope.TRADER, 300,
-        "realised profit less fees of the last 24 hours, of the 50 who gained most",
+        "realised profit less fees of today and yesterday, by UTC, of the 50 who gained most",
         "Unrealised profit, funding, and what belongs to the same person elsewhere. " + _CONDUCT,
     ),
     Measure.PROFIT_OF_DEPOSITS: About(

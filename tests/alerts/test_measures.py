@@ -9,19 +9,18 @@ from django.utils import timezone
 from accounts.models import SignInFailure, User
 from console.alerts.measures import READERS
 from console.alerts.measures.look import Look
-from console.alerts.models import SummedTrades, TraderHour
 from console.alerts.vocabulary import ABOUT, Measure
 from console.health.report import ENGINE_FORGOTTEN_MS
 from ledger.models import Deposit, DepositStatus
 from ledger.services import deposit
 from markets.models import Market, MarketStatus
-from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, Role, StateReason
+from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, StateReason
 from persistence.models import DeadLetter, FaultKind, PersistenceFault, ReconcileRun
 from tests.admin.factories import make_market, make_order, make_trade, make_user
 from tests.admin.running_market import beat_engine, now_ms, run_market
 from tests.alerts.watching import NOW, at, read, value
 from tests.trading.client import set_ticker
-from trading.models import Fill, Order
+from trading.models import Fill, Order, TraderDay
 
 pytestmark = pytest.mark.django_db
 
@@ -210,46 +209,29 @@ def test_two_who_trade_with_each_other(market: Market) -> None:
     assert read(Measure.PAIR_TRADES) == {}
 
 
-def fill(user: User, market: Market, trade_id: int, profit: int, hours: float = 0) -> None:
-    Fill.objects.create(
-        market=market, trade_id=trade_id, role=Role.TAKER, user=user, side="LONG", price_ticks=1,
-        size_lots=1, fee_units=1_000_000, realized_pnl_units=profit, seq=7,
-        executed_at=NOW - hours * HOUR,
+def gained(user: User, market: Market, units: int, days_ago: int = 0) -> None:
+    """Less a fee of 1 USD."""
+    TraderDay.objects.create(
+        market=market, user=user, day=NOW.date() - timedelta(days=days_ago), volume_units=1,
+        fee_units=1_000_000, realized_pnl_units=units,
     )  # fmt: skip
 
 
-def test_profit_of_a_day_is_what_the_fills_say(market: Market) -> None:
+def test_profit_of_two_days_in_all_markets(market: Market) -> None:
     eth = make_market("ETH-PERP")
-    ann, bob = make_user(), make_user()
-    fill(ann, market, 1, 900_000_000, hours=30)  # before the day
-    fill(ann, market, 2, 100_000_000, hours=20)
-    fill(ann, eth, 1, 50_000_000, hours=1)
-    fill(bob, market, 3, -7_000_000)
-    assert value(Measure.PROFIT, str(ann.pk)) == 148_000_000
-    assert value(Measure.PROFIT, str(bob.pk)) == -1
-    fill(bob, market, 4, 20_000_000)
-    for _ in range(2):  # what was summed up isn't again
-        assert {key: one.value for key, one in read(Measure.PROFIT).items()} == {
-            str(ann.pk): 148_000_000,
-            str(bob.pk): 11_000_000,
-        }
-    assert value(Measure.PROFIT, str(ann.pk), at(5 * 3_600)) == 49_000_000
-    assert read(Measure.PROFIT, at(48 * 3_600)) == {}
-    assert not TraderHour.objects.exists()  # they went
-    assert set(SummedTrades.objects.values_list("market_id", "trade_id")) == {
-        ("BTC-PERP", 4),
-        ("ETH-PERP", 1),
+    ann, bob, cid = make_user(), make_user(), make_user()
+    gained(ann, market, 900_000_000, days_ago=2)  # too long ago
+    gained(ann, market, 100_000_000, days_ago=1)
+    gained(ann, eth, 50_000_000)
+    gained(bob, market, -7_000_000)
+    gained(bob, eth, 20_000_000)
+    gained(cid, market, 1_000_000)  # what it paid for it
+    assert {key: one.value for key, one in read(Measure.PROFIT).items()} == {
+        str(ann.pk): 148_000_000,
+        str(bob.pk): 11_000_000,
     }
-
-
-def test_profit_is_summed_up_in_parts(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.alerts.measures.profits.TRADES_AT_ONCE", 3)
-    monkeypatch.setattr("console.alerts.measures.profits.ROUNDS", 2)
-    users = [make_user(), make_user()]
-    for trade_id in range(1, 11):
-        fill(users[trade_id % 2], market, trade_id, 2_000_000)
-    sums = [sum(one.value or 0 for one in read(Measure.PROFIT).values()) for _ in range(3)]
-    assert sums == [6_000_000, 10_000_000, 10_000_000]
+    assert value(Measure.PROFIT, str(ann.pk), NOW + timedelta(days=1)) == 49_000_000
+    assert read(Measure.PROFIT, NOW + timedelta(days=2)) == {}
 
 
 def test_profit_for_its_deposits(market: Market) -> None:
@@ -257,8 +239,8 @@ def test_profit_for_its_deposits(market: Market) -> None:
     for user, units in ((rich, 10_000_000_000), (poor, 200_000_000)):
         deposit(user.pk, units, approved=True)
     Deposit.objects.create(user=none, amount_units=10**12)  # nobody has approved it
-    for number, user in enumerate((rich, poor, none), 1):
-        fill(user, market, number, 1_001_000_000)
+    for user in (rich, poor, none):
+        gained(user, market, 1_001_000_000)
     assert {key: one.value for key, one in read(Measure.PROFIT_OF_DEPOSITS).items()} == {
         str(rich.pk): 100_000,  # 1,000 USD on 10,000
         str(poor.pk): 5_000_000,  # on 200
