@@ -12,6 +12,7 @@ class ConsoleConfig(AppConfig):
         from console.money import explained  # noqa: F401
         from console.records import predicted, tables  # noqa: F401
         from console.stress import listeners as stress  # noqa: F401
+        from console.versions import views  # noqa: F401
 
 
 class ConsoleAdminConfig(admin_apps.AdminConfig):

@@ -118,6 +118,7 @@ class ExchangeAdminSite(AdminSite):
         own = [
             path("status/", self.admin_view(self.status_view), name="status"),
             path("today/series/", self.admin_view(series_view), name="today-series"),
+            path("rules/<str:market_id>/", self.admin_view(self.versions), name="market-versions"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("money/", self.admin_view(self.money), name="money"),
             path("stop/", self.admin_view(self.stop), name="stop"),
@@ -172,6 +173,11 @@ class ExchangeAdminSite(AdminSite):
         from console.policy.views import policy_view  # as in `_snapshot`
 
         return policy_view(self, request)
+
+    def versions(self, request: HttpRequest, market_id: str) -> HttpResponse:
+        from console.versions.views import versions_view  # as in `_snapshot`
+
+        return versions_view(self, request, market_id)
 
     def freeze(self, request: HttpRequest, user_id: int) -> HttpResponse:
         from console.freeze.views import freeze_view  # as in `_snapshot`

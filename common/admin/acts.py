@@ -40,6 +40,9 @@ class Verb(StrEnum):
     REPLAYED = "replayed"
     EXPORTED = "exported"
     RECKONED = "reckoned"
+    ROLLED_BACK = "roll_back"
+    LAUNCHED = "launch_market"
+    OPENED = "open_market"
 
 
 @dataclass(frozen=True, kw_only=True)
