@@ -28,7 +28,7 @@ RULE_COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Why:
-    """Of a change of rules: in words, the proposal it carries out, the version it takes up again."""
+    """Of a change of rules: in words, by which proposal, and which version it takes up again."""
 
     reason: str = ""
     proposal: Proposal | None = None
