@@ -63,6 +63,10 @@ class BasicsForm(forms.Form):
     )
     touched = forms.CharField(required=False, max_length=2_000, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dress(self.fields.values())
+
     @property
     def daily_move_ppm(self) -> int:
         return int((self.cleaned_data.get("daily_move_percent") or 0) * PPM / 100)

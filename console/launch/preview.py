@@ -66,7 +66,7 @@ def preview(
     return [
         PreviewTable("Steps", ("", ""), _steps(market, table, ticks)),
         PreviewTable(
-            f"An order of {size(examples[0].size_lots, market)} at {price(ticks, market)}",
+            f"An order of {size(examples[0].size_lots, market)} at {price(ticks, market)}, in USD",
             ("leverage", "margin", "fee", "held", "long liquidated at", "short liquidated at"),
             [_example_cells(market, one) for one in examples],
         ),
@@ -114,9 +114,7 @@ def example(market: Market, table: TierTable, price_ticks: int, leverage: int) -
 def _example_cells(market: Market, one: Example) -> tuple[str, ...]:
     return (
         f"{one.leverage}×",
-        money(one.margin_units),
-        money(one.fee_units),
-        money(one.hold_units),
+        *(_bare(money(part)) for part in (one.margin_units, one.fee_units, one.hold_units)),
         _liquidation(market, one.long_liquidation_ticks, one.price_ticks),
         _liquidation(market, one.short_liquidation_ticks, one.price_ticks),
     )
@@ -125,7 +123,13 @@ def _example_cells(market: Market, one: Example) -> tuple[str, ...]:
 def _liquidation(market: Market, ticks: int, reference_ticks: int) -> str:
     if ticks == NEVER_TICKS:
         return "never"
-    return f"{price(ticks, market)} ({_signed_percent(ticks - reference_ticks, reference_ticks)})"
+    away = _signed_percent(ticks - reference_ticks, reference_ticks)
+    return f"{_bare(price(ticks, market))} ({away})"
+
+
+def _bare(amount: str) -> str:
+    """Without its currency, which stands above."""
+    return amount.rpartition(" ")[0]
 
 
 def _signed_percent(part: int, whole: int) -> str:

@@ -16,9 +16,11 @@ from django.http import (
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 
 from common import decimals
 from common.admin.acts import Act, tell
+from common.admin.base import Cell, list_way_of, way_of
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX
@@ -88,7 +90,8 @@ def _launched(request: HttpRequest, draft: Draft) -> bool:
         for text in services.refusal(error):
             draft.market.add_error(None, text)
         return False
-    messages.success(request, f"{draft.market.instance.pk} is made. It can open when all is there.")
+    market_id = draft.market.instance.pk
+    messages.success(request, f"{market_id} is made. What it needs to open is below.")
     return True
 
 
@@ -212,3 +215,19 @@ def _command(launch: MarketLaunch | None) -> OutboxCommand | None:
 
 def url_of_checklist(market_id: str) -> str:
     return reverse("admin:launch-market", args=[market_id])
+
+
+def _way_to_launch(request: HttpRequest) -> Cell:
+    if not request.user.has_perms(PERMISSIONS):
+        return ""
+    return format_html('<a href="{}">New market, step by step</a>', reverse("admin:launch"))
+
+
+def _way_to_checklist(market: Market) -> Cell:
+    if market.status.state != MarketState.PRE_OPEN:
+        return ""
+    return format_html('<a href="{}">Open it</a>', url_of_checklist(market.pk))
+
+
+list_way_of(Market, _way_to_launch)
+way_of(Market, _way_to_checklist)

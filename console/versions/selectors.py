@@ -62,3 +62,8 @@ def now_to(market: Market, kept: MarketVersion) -> list[Change]:
     """What rolling back to it would change."""
     newest = MarketVersion.objects.get(market=market, version=market.config_version)
     return all_changes(market, newest.rules, kept.rules)
+
+
+def in_full(market: Market, kept: MarketVersion) -> list[Change]:
+    """Each of its rules, with nothing before it."""
+    return all_changes(market, {"tiers": []}, kept.rules)

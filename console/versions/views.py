@@ -63,6 +63,7 @@ def versions_view(site: Any, request: HttpRequest, market_id: str) -> HttpRespon
         "kept": kept,
         "form": form,
         "changes": selectors.now_to(market, kept) if kept else [],
+        "rules": selectors.in_full(market, kept) if kept else [],
     }
     response = TemplateResponse(request, "console/versions/page.html", context)
     response["Cache-Control"] = "no-store"

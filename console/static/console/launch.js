@@ -51,6 +51,10 @@
             line.className = "launch-problem";
             line.textContent = texts.join(" ");
             place.after(line);
+            const folded = line.closest("details");
+            if (folded) {
+                folded.open = true;
+            }
         }
     }
 
@@ -86,6 +90,13 @@
         }
         lookSoon();
     });
+
+    // On a phone what is suggested stays folded, unless something in it is wrong.
+    if (matchMedia("(width < 64rem)").matches) {
+        form.querySelectorAll("details").forEach((one) => {
+            one.open = one.querySelector(".errors, .errornote, .errorlist") !== null;
+        });
+    }
 
     check?.removeAttribute("disabled");
     check?.addEventListener("click", async () => {
