@@ -324,7 +324,9 @@ class BaseAdmin(SaysChanges):
             contributed = (make(obj) for make in _contributed.get(self.model, ()))
             made = [*self.tables(obj), *(table for table in contributed if table is not None)]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
-            context["ways"] = [made for way in _ways.get(self.model, ()) if (made := way(obj))]
+            context["ways"] = [
+                cell for cell in (way(obj) for way in _ways.get(self.model, ())) if cell
+            ]
             if self.is_personal and request.method in ("GET", "HEAD"):
                 tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)

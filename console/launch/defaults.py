@@ -130,7 +130,7 @@ def lots_worth(market: Market, price: Decimal, value: int) -> int:
     """As many lots as are worth about so much, to one digit, so that the limit is a size a person
     can keep in mind; at least one, at most what an order may have."""
     lots = int(Decimal(value) / (price * market.lot_size))
-    power = 10 ** (len(str(lots)) - 1)
+    power = int("1".ljust(len(str(lots)), "0"))
     return min(max(1, lots // power * power), MAX_SIZE_LOTS)
 
 

@@ -74,7 +74,7 @@ def draft_of(posted: QueryDict, *, fill: str = "") -> Draft:
     what is empty; else nothing is suggested."""
     data = posted.copy()
     basics = BasicsForm(data)
-    sources = SourceFormSet(data, prefix="sources")
+    sources: Any = SourceFormSet(data, prefix="sources")
     count = len(sources.sources) if sources.is_valid() else 0
     texts = _suggestion(basics, data, count) if fill else {}
     if fill:

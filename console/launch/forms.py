@@ -75,8 +75,8 @@ class BasicsForm(forms.Form):
 class NewMarketForm(MarketForm):
     """The market's own form, of one that isn't there yet."""
 
-    version = None
-    reason = None
+    version = None  # type: ignore[assignment]  # Django leaves the field out
+    reason = None  # type: ignore[assignment]
 
     def __init__(self, data: Any, sources: int) -> None:
         super().__init__(data, instance=Market())

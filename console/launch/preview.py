@@ -169,7 +169,7 @@ def _tier_rows(market: Market, table: TierTable, ticks: int) -> list[tuple[str, 
     """Each where it ends; the last where open interest does."""
     most = market.max_open_interest_lots * market.units_per_tick_lot * ticks
     ends = [tier.floor_units for tier in table.tiers[1:]]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for tier, end in zip(table.tiers, [*ends, max(most, table.tiers[-1].floor_units)], strict=True):
         lots = end // (market.units_per_tick_lot * ticks)
         initial = ceil_div(end, tier.max_leverage)

@@ -15,8 +15,8 @@ from matching.messages.commands import UpdateIndexPrice
 from matching.messages.tiers import TierTable
 from tests.admin.price_reports import make_price_report
 from tests.console.launching import filled
+from tests.flow.committed import Operator, committed
 from tests.flow.exchange import Exchange, Trader, wait_for
-from tests.flow.operators import Operator, committed
 from trading.commands.publisher import publish_command
 
 pytestmark = pytest.mark.django_db

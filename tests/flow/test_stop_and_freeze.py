@@ -14,8 +14,8 @@ from console.stop.models import MarketStop
 from console.stop.services import LATE_FOR
 from console.tasks import look_after_freezes, look_after_stops
 from markets.rules import forget_markets
+from tests.flow.committed import Operator, committed
 from tests.flow.exchange import MARKET, PASSWORD, Exchange, Trader, wait_for
-from tests.flow.operators import Operator, committed
 from trading.selectors import open_position
 
 pytestmark = pytest.mark.django_db

@@ -153,6 +153,7 @@ def test_back_to_a_version_is_a_new_one_of_equal_rules() -> None:
     changed(market, max_open_orders=7)
     first = versions()[0]
     command_id = services.restore_or_propose(first, [], " as it was ", ann)
+    assert isinstance(command_id, int)
     newest = versions()[-1]
     assert (newest.version, newest.restores, newest.reason) == (4, 1, "as it was")
     assert (newest.command_id, newest.rules_hash) == (command_id, first.rules_hash)

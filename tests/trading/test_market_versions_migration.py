@@ -10,7 +10,7 @@ from trading import services
 from trading.commands.versions import hash_of, rules_of
 from trading.models import MarketVersion, OutboxCommand
 
-BEFORE, AFTER = ("trading", "0004_position_by_size"), ("trading", "0005_market_version")
+BEFORE, AFTER = ("trading", "0005_days"), ("trading", "0006_market_version")
 
 
 @pytest.mark.django_db(transaction=True)

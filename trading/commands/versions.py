@@ -21,9 +21,10 @@ from trading.models import MarketVersion
 Rules = Mapping[str, Any]
 
 _NO_RULES = ("id", "config_version", "created_at", "updated_at")
-RULE_COLUMNS = tuple(
-    field.attname for field in Market._meta.concrete_fields if field.attname not in _NO_RULES
-)
+_RULE_FIELDS = {
+    field.attname: field for field in Market._meta.concrete_fields if field.attname not in _NO_RULES
+}
+RULE_COLUMNS = tuple(_RULE_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def take_up(market: Market, rules: Rules) -> None:
     """Sets the market's columns, unsaved. A rule that came to be later stays as it is."""
     for name in RULE_COLUMNS:
         if name in rules:
-            setattr(market, name, Market._meta.get_field(name).to_python(rules[name]))
+            setattr(market, name, _RULE_FIELDS[name].to_python(rules[name]))
 
 
 def keep_version(

@@ -1,4 +1,4 @@
-"""Somebody at the console of a running exchange."""
+"""An operator of a running exchange, in this process: what they do is committed."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
