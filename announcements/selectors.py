@@ -16,3 +16,9 @@ def current_announcements(now: datetime) -> list[Announcement]:
     open_ended = Q(shown_until__isnull=True) | Q(shown_until__gt=now)
     shown = Announcement.objects.filter(open_ended, shown_from__lte=now)
     return list(shown.order_by(_GRAVITY, "-pk")[:SHOWN_MAX])
+
+
+def shown_or_ahead(now: datetime) -> list[Announcement]:
+    """The newest first, at most `SHOWN_MAX`."""
+    open_ended = Q(shown_until__isnull=True) | Q(shown_until__gt=now)
+    return list(Announcement.objects.filter(open_ended).order_by("-pk")[:SHOWN_MAX])

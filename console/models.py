@@ -12,6 +12,7 @@ from console.audit.models import AuditHead, AuditRow
 from console.exports.models import ExportPart, ExportRun
 from console.hindsight.models import HindsightRun
 from console.incident.models import ReplayRun
+from console.launch.models import MarketLaunch
 from console.stop.models import MarketStop
 from console.stress.models import StressRun
 
@@ -25,6 +26,7 @@ __all__ = [
     "ExportPart",
     "ExportRun",
     "HindsightRun",
+    "MarketLaunch",
     "MarketStop",
     "MeasureLook",
     "ReplayRun",

@@ -36,6 +36,12 @@ JOBS: dict[str, tuple[Item, ...]] = {
     ),
     "Markets": (
         Item("Markets", "markets.Market", "storefront"),
+        Item(
+            "New market",
+            "launch",
+            "add_business",
+            permission="markets.add_market markets.add_leveragetier prices.add_pricesource",
+        ),
         Item("Market states", "markets.MarketStatus", "swap_vert"),
         Item("Price sources", "prices.PriceSource", "sensors"),
         Item("Funding", "trading.FundingSettlement", "percent"),

@@ -22,7 +22,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from console.navigation import sidebar
 from console.search import search_view
@@ -121,6 +121,23 @@ class ExchangeAdminSite(AdminSite):
         own = [
             path("status/", self.admin_view(self.status_view), name="status"),
             path("today/series/", self.admin_view(series_view), name="today-series"),
+            path("launch/", self.admin_view(self.launch), name="launch"),
+            path(
+                "launch/preview/",
+                self.admin_view(require_POST(self.launch_preview)),
+                name="launch-preview",
+            ),
+            path(
+                "launch/check/",
+                self.admin_view(require_POST(self.launch_check)),
+                name="launch-check",
+            ),
+            path(
+                "launch/market/<str:market_id>/",
+                self.admin_view(self.launch_market),
+                name="launch-market",
+            ),
+            path("rules/<str:market_id>/", self.admin_view(self.versions), name="market-versions"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("money/", self.admin_view(self.money), name="money"),
             path("exports/", self.admin_view(self.exports), name="exports"),
@@ -200,6 +217,31 @@ class ExchangeAdminSite(AdminSite):
         from console.policy.views import policy_view  # as in `_snapshot`
 
         return policy_view(self, request)
+
+    def launch(self, request: HttpRequest) -> HttpResponse:
+        from console.launch.views import launch_view  # as in `_snapshot`
+
+        return launch_view(self, request)
+
+    def launch_preview(self, request: HttpRequest) -> HttpResponse:
+        from console.launch.views import preview_view  # as in `_snapshot`
+
+        return preview_view(self, request)
+
+    def launch_check(self, request: HttpRequest) -> HttpResponse:
+        from console.launch.views import check_view  # as in `_snapshot`
+
+        return check_view(self, request)
+
+    def launch_market(self, request: HttpRequest, market_id: str) -> HttpResponse:
+        from console.launch.views import checklist_view  # as in `_snapshot`
+
+        return checklist_view(self, request, market_id)
+
+    def versions(self, request: HttpRequest, market_id: str) -> HttpResponse:
+        from console.versions.views import versions_view  # as in `_snapshot`
+
+        return versions_view(self, request, market_id)
 
     def freeze(self, request: HttpRequest, user_id: int) -> HttpResponse:
         from console.freeze.views import freeze_view  # as in `_snapshot`

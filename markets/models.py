@@ -105,6 +105,9 @@ class Market(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    # No column: price sources that are saved right after it, in the same transaction.
+    sources_to_come = 0
+
     class Meta:
         ordering = ["id"]
         permissions = [
@@ -144,7 +147,8 @@ class Market(models.Model):
             raise ValidationError(
                 {"lot_size": "Tick size × lot size must be a whole number of millionths."}
             )
-        self.check_quorum(self.price_sources.filter(enabled=True).count())
+        enabled = self.price_sources.filter(enabled=True).count()
+        self.check_quorum(enabled + self.sources_to_come)
         before = Market.objects.filter(pk=self.pk).first()
         for field in ("tick_size", "lot_size"):
             if before and getattr(before, field) != getattr(self, field):

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from enum import StrEnum
 
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
@@ -21,6 +22,8 @@ class PriceSource(models.Model):
     venue    ccxt's id of the exchange, as in kraken
     symbol   ccxt's symbol there, as in BTC/USD or BTC/USDT:USDT
     api_url  takes the place of scheme and host of the venue's own addresses; empty for those
+    home_price  of a made-up price: where it begins and what it comes back to; None: as the price
+                process was told
     """
 
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="price_sources")
@@ -36,6 +39,13 @@ class PriceSource(models.Model):
         max_length=200,
         blank=True,
         validators=[URLValidator(schemes=["http", "https"])],
+    )
+    home_price = models.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("1e-10"))],
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

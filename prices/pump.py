@@ -215,7 +215,7 @@ class PricePump:
 
     def _news(self, source: PriceSource, market: Market) -> News:
         if source.kind == PriceSourceKind.SYNTHETIC:
-            return News().worked(self._walks.step(market))
+            return News().worked(self._walks.step(market, source.home_price))
         return self._pollers.news(source.pk, _endpoint(source))
 
     def _ticks(self, market: Market, index: Index) -> int:

@@ -29,6 +29,18 @@ def validate_price_source(source: PriceSource) -> None:
     A made-up price never stands beside a venue's: it could outvote it.
     """
     source.full_clean()
+    check_where_it_leads(source)
+    others = PriceSource.objects.filter(market_id=source.market_id, enabled=True)
+    others = others.exclude(pk=source.pk)
+    if source.enabled and (other := others.exclude(kind=source.kind).first()):
+        raise ValidationError(
+            f"A synthetic price can't stand beside a venue's: disable {other.name} first."
+        )
+    source.market.check_quorum(others.count() + source.enabled)
+
+
+def check_where_it_leads(source: PriceSource) -> None:
+    """A venue that is known, at an address that may be asked. Raises ValidationError."""
     if source.kind == PriceSourceKind.CCXT:
         from prices.sources.venues import venue_problem  # ccxt takes a second to import
 
@@ -40,13 +52,6 @@ def validate_price_source(source: PriceSource) -> None:
         problem = host_problem(host, settings.PRICE_SOURCE_HOSTS, "PRICE_SOURCE_HOSTS")
         if problem:
             raise ValidationError({"api_url": problem})
-    others = PriceSource.objects.filter(market_id=source.market_id, enabled=True)
-    others = others.exclude(pk=source.pk)
-    if source.enabled and (other := others.exclude(kind=source.kind).first()):
-        raise ValidationError(
-            f"A synthetic price can't stand beside a venue's: disable {other.name} first."
-        )
-    source.market.check_quorum(others.count() + source.enabled)
 
 
 @transaction.atomic
@@ -153,21 +158,27 @@ register(
 )
 
 
-def ask_price_sources(sources: Sequence[PriceSource]) -> list[Quote | PriceUnavailable]:
-    """What each says now: all asked at once, on connections of their own."""
+def ask_price_sources(
+    sources: Sequence[PriceSource], within_s: float | None = None
+) -> list[Quote | PriceUnavailable]:
+    """What each says now: all asked at once, on connections of their own; whoever asks waits no
+    longer than ``within_s``, or than a venue's first answer may take."""
 
     async def ask_all() -> list[Quote | PriceUnavailable]:
-        return list(await asyncio.gather(*map(_ask, sources)))
+        return list(await asyncio.gather(*(_ask(source, within_s) for source in sources)))
 
     return asyncio.run(ask_all())
 
 
-async def _ask(source: PriceSource) -> Quote | PriceUnavailable:
+async def _ask(source: PriceSource, within_s: float | None) -> Quote | PriceUnavailable:
     if source.kind != PriceSourceKind.CCXT:
         return PriceUnavailable("made up by the price process: there is no venue to ask")
     from prices.sources.venues import Endpoint, ask_once  # ccxt takes a second to import
 
     try:
-        return await ask_once(Endpoint(source.venue, source.symbol, source.api_url))
+        async with asyncio.timeout(within_s):
+            return await ask_once(Endpoint(source.venue, source.symbol, source.api_url))
+    except TimeoutError:
+        return PriceUnavailable(f"no answer within {within_s:g} s")
     except PriceUnavailable as error:
         return error

@@ -1,7 +1,19 @@
 """What changes anything in trading. Views, tasks and admin actions call one of these each."""
 
-from trading.commands.markets import configure_market, set_market_state, settle_market
-from trading.commands.proposals import propose_rules, settle_or_propose, takes_two, waiting_rules
+from trading.commands.markets import (
+    configure_market,
+    rules_changed,
+    set_market_state,
+    settle_market,
+)
+from trading.commands.proposals import (
+    propose_rules,
+    restore_or_propose,
+    settle_or_propose,
+    takes_two,
+    tier_changes,
+    waiting_rules,
+)
 from trading.commands.resend import resend_unseen_commands
 from trading.commands.top_ups import (
     approve_top_up,
@@ -9,6 +21,7 @@ from trading.commands.top_ups import (
     refuse_top_up,
     request_top_up,
 )
+from trading.commands.versions import Rules, Why, rules_of, tiers_of
 from trading.fee_tiers import assign_fee_tier, check_not_own, is_member
 from trading.orders.amend import amend_order
 from trading.orders.cancel import (
@@ -24,6 +37,8 @@ from trading.positions.leverage import adjust_margin, set_leverage
 
 __all__ = [
     "PlacedOrder",
+    "Rules",
+    "Why",
     "adjust_margin",
     "amend_order",
     "approve_top_up",
@@ -42,11 +57,16 @@ __all__ = [
     "refuse_top_up",
     "request_top_up",
     "resend_unseen_commands",
+    "restore_or_propose",
+    "rules_changed",
+    "rules_of",
     "set_countdown",
     "set_leverage",
     "set_market_state",
     "settle_market",
     "settle_or_propose",
     "takes_two",
+    "tier_changes",
+    "tiers_of",
     "waiting_rules",
 ]

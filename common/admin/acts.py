@@ -43,6 +43,9 @@ class Verb(StrEnum):
     ALERT_ACKNOWLEDGED = "acknowledge_alert"
     ALERT_SNOOZED = "snooze_alert"
     ALERT_UNSNOOZED = "end_snooze"
+    ROLLED_BACK = "roll_back"
+    LAUNCHED = "launch_market"
+    OPENED = "open_market"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,6 +154,15 @@ def way_of(model: type[Model], way: Way) -> None:
     _ways.setdefault(model, []).append(way)
 
 
+ListWay = Callable[[HttpRequest], Cell]
+_list_ways: dict[type[Model], list[ListWay]] = {}
+
+
+def list_way_of(model: type[Model], way: ListWay) -> None:
+    """The same above a list; nothing for who may not go there."""
+    _list_ways.setdefault(model, []).append(way)
+
+
 class BaseAdmin(SaysChanges):
     """Lists, search and record pages in the way of this exchange.
 
@@ -224,7 +233,9 @@ class BaseAdmin(SaysChanges):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        made = [way(request) for way in _list_ways.get(self.model, ())]
+        ways = {"ways": [way for way in made if way]}
+        response = super().changelist_view(request, {**ways, **(extra_context or {})})
         if self.is_list_personal and response.status_code == HTTPStatus.OK:
             asked = request.META.get("QUERY_STRING", "")
             name = str(self.opts.verbose_name_plural)
@@ -322,7 +333,9 @@ class BaseAdmin(SaysChanges):
             contributed = (make(obj) for make in _contributed.get(self.model, ()))
             made = [*self.tables(obj), *(table for table in contributed if table is not None)]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
-            context["ways"] = [way(obj) for way in _ways.get(self.model, ())]
+            context["ways"] = [
+                cell for cell in (way(obj) for way in _ways.get(self.model, ())) if cell
+            ]
             context["acts"] = self._acts_of_record(request)
             context |= {"acts_url": list_url(self.model, ""), "checkbox": ACTION_CHECKBOX_NAME}
             if self.is_personal and request.method in ("GET", "HEAD"):

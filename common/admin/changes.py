@@ -216,11 +216,15 @@ def _change(form: Any, name: str) -> tuple[str, str, str]:
     field = form.fields.get(name)
     if field is None or isinstance(field.widget, forms.PasswordInput):
         return name, "", ""
-    label = str(field.label or name.replace("_", " "))
+    before = _before(field, form.get_initial_for_field(field, name))
+    return changed_words(form, name, before, form.cleaned_data.get(name))
+
+
+def changed_words(form: Any, name: str, before: Any, after: Any) -> tuple[str, str, str]:
+    """A field's name and two of its values, as the form shows them, in the field's units."""
+    label = str(form.fields[name].label or name.replace("_", " "))
     unit = "%" if label.endswith(_PER_CENT) else form.unit_of(name) if _has_units(form) else ""
     label = label.removesuffix(_PER_CENT)
-    before = _before(field, form.get_initial_for_field(field, name))
-    after = form.cleaned_data.get(name)
     words = value_words(before, unit), value_words(after, unit)
     return f"{label[:1].lower()}{label[1:]}", *words
 

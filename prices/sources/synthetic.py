@@ -36,9 +36,10 @@ class SyntheticWalks:
         self._steps: dict[str, int] = {}
         self._clock_ms = clock_ms
 
-    def step(self, market: Market) -> Quote:
-        """The next step of the market's walk."""
-        home = float(self._home_prices.get(market.pk, DEFAULT_HOME_PRICE))
+    def step(self, market: Market, home_price: Decimal | None = None) -> Quote:
+        """The next step of the market's walk. ``home_price``: its source's own, which gives way to
+        what the process was told."""
+        home = float(self._home_prices.get(market.pk) or home_price or DEFAULT_HOME_PRICE)
         step = self._steps.get(market.pk, 0)
         if step:
             price = self._moved(market.pk, step, self._prices[market.pk], home)

@@ -1,13 +1,10 @@
 """A market is stopped and a trader frozen in the console; engine and worker carry it out."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test import Client
 from django.utils import timezone
 
 from accounts.access.refusals import HEARD_EVERYWHERE_S
@@ -17,7 +14,7 @@ from console.stop.models import MarketStop
 from console.stop.services import LATE_FOR
 from console.tasks import look_after_freezes, look_after_stops
 from markets.rules import forget_markets
-from tests.admin.factories import make_user
+from tests.flow.committed import Operator, committed
 from tests.flow.exchange import MARKET, PASSWORD, Exchange, Trader, wait_for
 from trading.selectors import open_position
 
@@ -25,43 +22,12 @@ pytestmark = pytest.mark.django_db
 
 NewTrader = Callable[..., Trader]
 STOP = "/admin/stop/"
-REASON = {"reason": "a test"}
-
-
-def committed(work: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """On a connection of its own, outside the test's transaction: other processes must see it."""
-
-    def run() -> Any:
-        try:
-            return work(*args, **options)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
-
-
-class Operator:
-    """Somebody at the console."""
-
-    def __init__(self) -> None:
-        self._client = Client()
-        user = committed(make_user, "boss", is_staff=True, is_superuser=True)
-        committed(self._client.force_login, user)
-
-    def post(self, url: str, **said: str) -> None:
-        answer = committed(self._client.post, url, REASON | said)
-        assert answer.status_code == 302, answer.content.decode()
-
-    def is_settled(self, url: str) -> bool:
-        page = committed(self._client.get, f"{url}?part=body")
-        return "data-settled" in page.content.decode()
 
 
 @pytest.fixture(scope="module")
 def console(exchange: Exchange, django_db_blocker: Any) -> Iterator[Operator]:
     with django_db_blocker.unblock():
-        yield Operator()
+        yield Operator("boss")
 
 
 def state_is(exchange: Exchange, state: str) -> Callable[[], bool]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from django.contrib.auth.models import AbstractUser
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from common.errors import DomainError, ErrorCode
@@ -18,37 +19,68 @@ from matching.messages.commands import (
 from matching.messages.vocabulary import MarketState
 from trading import selectors
 from trading.commands.outbox import NOT_YET, promise_command
+from trading.commands.versions import Why, keep_version
 
 # Of a market that is made without tiers: floor, leverage, maintenance margin.
 DEFAULT_TIERS = ((0, 20, 20_000),)
+UNEXPLAINED = Why()
 
 
 @transaction.atomic
 def configure_market(
-    market: Market, by: User | None, tiers: Sequence[LeverageTier] | None = None
+    market: Market,
+    by: User | None,
+    tiers: Sequence[LeverageTier] | None = None,
+    why: Why = UNEXPLAINED,
 ) -> int:
-    """Save a new or edited market and send its rules to the engine.
+    """Save a new or edited market, send its rules to the engine, and keep them as a version.
 
     ``tiers`` replace the market's; without them it keeps what it has, and a new one gets
-    `DEFAULT_TIERS`. Raises ValidationError, naming the field; nothing is saved then.
+    `DEFAULT_TIERS`. Raises ValidationError, naming the field, and DomainError where others changed
+    the rules since ``market`` was read; nothing is saved then.
     """
     current = Market.objects.select_for_update().filter(pk=market.pk).first()
+    if current and market.config_version != current.config_version:
+        raise rules_changed(current)
     market.config_version = current.config_version + 1 if current else 1
     market.full_clean(validate_unique=current is None)
-    if tiers is None and current is None:
-        tiers = [
-            LeverageTier(floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm)
-            for floor, leverage, ppm in DEFAULT_TIERS
-        ]
+    if tiers is None:
+        tiers = list(current.tiers.all()) if current else _default_tiers()
     config = market_config(market, tiers)
-    market.save(force_insert=current is None, force_update=current is not None)
-    if tiers is not None:
-        LeverageTier.objects.filter(market=market).delete()
-        LeverageTier.objects.bulk_create(
-            LeverageTier(market=market, **_tier_values(tier)) for tier in tiers
-        )
+    _save(market, is_new=current is None)
+    LeverageTier.objects.filter(market=market).delete()
+    LeverageTier.objects.bulk_create(
+        LeverageTier(market=market, **_tier_values(tier)) for tier in tiers
+    )
     command = ConfigureMarket(command_id=NOT_YET, config=config)
-    return promise_command(market.pk, command, by.pk if by else None)
+    command_id = promise_command(market.pk, command, by.pk if by else None)
+    keep_version(market, tiers, command_id, by, why)
+    return command_id
+
+
+def rules_changed(market: Market) -> DomainError:
+    message = (
+        f"The rules of {market.pk} are at version {market.config_version} by now: somebody changed "
+        "them since you opened this page. Open it anew."
+    )
+    return DomainError(ErrorCode.RULES_CHANGED, message)
+
+
+def _save(market: Market, *, is_new: bool) -> None:
+    try:
+        with transaction.atomic():
+            market.save(force_insert=is_new, force_update=not is_new)
+    except IntegrityError as error:
+        if not is_new or "markets_market_pkey" not in str(error):
+            raise
+        raise ValidationError({"id": f"Somebody made {market.pk} just now."}) from error
+
+
+def _default_tiers() -> list[LeverageTier]:
+    return [
+        LeverageTier(floor_units=floor, max_leverage=leverage, maintenance_ppm=ppm)
+        for floor, leverage, ppm in DEFAULT_TIERS
+    ]
 
 
 def _tier_values(tier: LeverageTier) -> dict[str, int]:

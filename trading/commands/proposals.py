@@ -16,12 +16,16 @@ from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common import decimals
+from common.errors import DomainError, ErrorCode
+from common.reasons import reason_of
 from markets.config import market_config
 from markets.conversions import ticks_text, units_text
 from markets.models import LeverageTier, Market
 from matching.messages.commands import MarketConfig
 from matching.messages.limits import PPM
 from trading.commands.markets import check_settlement, configure_market, settle_market
+from trading.commands.versions import Why, hash_of, rules_of, take_up, tiers_of
+from trading.models import MarketVersion
 
 SETTLE, RAISE_RISK = "settle_market", "raise_market_risk"
 
@@ -90,9 +94,10 @@ def propose_rules(
     changes: Sequence[Change],
     reason: str,
     by: User,
+    restores: int | None = None,
 ) -> Proposal:
     """The edited market and its tiers as one proposal; ``changes`` are the market's, in words.
-    Raises DomainError."""
+    ``restores``: the version whose rules they are. Raises DomainError."""
     current = Market.objects.get(pk=market.pk)
     before = list(LeverageTier.objects.filter(market=current))
     edited = {
@@ -104,10 +109,11 @@ def propose_rules(
         RAISE_RISK,
         subject=market.pk,
         title=f"Rules of {market.pk}: more leverage or less margin",
-        changes=[*changes, *_tier_changes(before, tiers)],
+        changes=[*changes, *tier_changes(before, tiers)],
         payload={
             "market": market.pk,
             "version": current.config_version,
+            "restores": restores,
             "fields": edited,
             "tiers": [
                 [tier.floor_units, tier.max_leverage, tier.maintenance_ppm] for tier in tiers
@@ -118,7 +124,8 @@ def propose_rules(
     )
 
 
-def _tier_changes(before: Sequence[LeverageTier], after: Sequence[LeverageTier]) -> list[Change]:
+def tier_changes(before: Sequence[LeverageTier], after: Sequence[LeverageTier]) -> list[Change]:
+    """Tier by tier, in words."""
     old, new = (
         {tier.floor_units: _tier_words(tier) for tier in tiers} for tiers in (before, after)
     )
@@ -134,6 +141,27 @@ def _tier_changes(before: Sequence[LeverageTier], after: Sequence[LeverageTier])
 def _tier_words(tier: LeverageTier) -> str:
     maintenance = decimals.text(Decimal(tier.maintenance_ppm) * 100 / PPM)
     return f"{tier.max_leverage}×, maintenance {maintenance} %"
+
+
+@transaction.atomic
+def restore_or_propose(
+    kept: MarketVersion, changes: Sequence[Change], reason: str, by: User
+) -> int | Proposal:
+    """An earlier version's rules again, as a new version: the command's id, or the proposal where
+    they let traders risk more than now. ``changes``: from the rules of now to these, in words.
+    Raises DomainError, also where the rules are these already, and ValidationError."""
+    reason = reason_of(reason)
+    market = Market.objects.select_for_update().get(pk=kept.market_id)
+    before = hash_of(rules_of(market, list(market.tiers.all())))
+    tiers = tiers_of(kept.rules)
+    take_up(market, kept.rules)
+    if hash_of(rules_of(market, tiers)) == before:
+        message = f"The rules of {market.pk} are those of version {kept.version} already."
+        raise DomainError(ErrorCode.RULES_CHANGED, message)
+    if takes_two(market, tiers):
+        market.full_clean()
+        return propose_rules(market, tiers, changes, reason, by, restores=kept.version)
+    return configure_market(market, by, tiers, Why(reason, restores=kept.version))
 
 
 def proposed_config(proposal: Proposal) -> MarketConfig:
@@ -161,7 +189,8 @@ def _edit(market: Market, proposal: Proposal) -> list[LeverageTier]:
 def _configure(proposal: Proposal, by: AbstractUser) -> Outcome:
     market = Market.objects.select_for_update().get(pk=proposal.payload["market"])
     tiers = _edit(market, proposal)
-    command_id = configure_market(market, User.objects.get(pk=by.pk), tiers)
+    why = Why(proposal.reason, proposal, proposal.payload.get("restores"))
+    command_id = configure_market(market, User.objects.get(pk=by.pk), tiers, why)
     return Outcome(f"version {market.config_version} of {market.pk} asked for", command_id)
 
 

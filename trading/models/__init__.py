@@ -7,6 +7,7 @@ Units as in `matching.messages`: ticks, lots, money in millionths.
 
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
 from trading.models.days import TierDay, TraderDay
+from trading.models.market_version import MarketVersion
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
@@ -33,6 +34,7 @@ __all__ = [
     "InsuranceTopUp",
     "LifeEnding",
     "Liquidation",
+    "MarketVersion",
     "Order",
     "OutboxCommand",
     "Position",

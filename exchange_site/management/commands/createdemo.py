@@ -33,7 +33,8 @@ class Command(BaseCommand):
             created = not Market.objects.filter(pk=demo.market_id).exists()
             if created:
                 market = demo.build()
-                services.configure_market(market, by=None, tiers=demo.tiers())
+                why = services.Why("a market of the demo")
+                services.configure_market(market, by=None, tiers=demo.tiers(), why=why)
                 services.set_market_state(market, MarketState.ACTIVE, by=None)
             if not PriceSource.objects.filter(market_id=demo.market_id).exists():
                 save_price_source(demo.price_source())

@@ -18,6 +18,7 @@ from markets.config import market_config
 from markets.display import plain_percent
 from markets.models import LeverageTier, Market
 from matching.messages.limits import PPM
+from trading.commands.markets import rules_changed
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _ModelForm = forms.ModelForm[Market]
@@ -199,6 +200,10 @@ class MarketForm(ReasonedForm, _ModelForm):
         "Value of the orders whose average price measures the premium, in the settlement currency.",
     )
 
+    version = forms.IntegerField(
+        required=False, widget=forms.HiddenInput, help_text="The rules this page began with."
+    )
+
     class Meta:
         model = Market
         fields = ("id", "base_asset", "tick_size", "lot_size", "max_open_orders", "price_quorum")
@@ -210,11 +215,16 @@ class MarketForm(ReasonedForm, _ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["version"] = self.instance.config_version
         for name, converted in CONVERTED.items():
             column = getattr(self.instance, converted.column)
             known = name in self.fields and column is not None
             if known and (self.instance.lot_size or not converted.column.endswith("_lots")):
                 self.initial.setdefault(name, converted.outward(column, self.instance))
+
+    @property
+    def changed_data(self) -> list[str]:
+        return [name for name in super().changed_data if name != "version"]
 
     def unit_of(self, name: str) -> str:
         return CONVERTED[name].unit(self.instance) if name in CONVERTED else ""
@@ -222,6 +232,7 @@ class MarketForm(ReasonedForm, _ModelForm):
     def _post_clean(self) -> None:
         """Model rules are checked on the converted columns, and complain about form fields."""
         super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs
+        self._refuse_what_is_outdated()
         for name, converted in CONVERTED.items():
             value = self.cleaned_data.get(name)
             by_lot = converted.column.endswith("_lots")
@@ -233,6 +244,12 @@ class MarketForm(ReasonedForm, _ModelForm):
                 self.add_error(name, error.message)
         if not self.errors:
             self._check_together()
+
+    def _refuse_what_is_outdated(self) -> None:
+        """What others changed since the page was opened isn't written over."""
+        began_with = self.cleaned_data.get("version")
+        if self.instance.pk and began_with not in (None, self.instance.config_version):
+            self.add_error(None, rules_changed(self.instance).message)
 
     def _check_together(self) -> None:
         market = self.instance

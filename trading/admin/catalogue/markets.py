@@ -265,7 +265,7 @@ class MarketAdmin(BaseAdmin):
             ("Where it stands", {"fields": now}),
             ("Market", {"fields": (("base_asset", "quote_asset"), ("tick", "lot"))}),
             *_LIMITS,
-            ("This change", {"fields": ("reason",)}),
+            ("This change", {"fields": ("reason", "version")}),
         )
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
@@ -292,7 +292,8 @@ class MarketAdmin(BaseAdmin):
             asked = services.propose_rules(form.instance, tiers, changes, reason, by=operator)
             request.proposal = asked  # type: ignore[attr-defined]
             return
-        command_id = services.configure_market(form.instance, by=operator, tiers=tiers)
+        why = services.Why(form.cleaned_data.get("reason", ""))
+        command_id = services.configure_market(form.instance, operator, tiers, why)
         request.command_id = command_id  # type: ignore[attr-defined]  # for the audit
         messages.info(request, f"The rules of {form.instance} are on their way to its engine.")
 
