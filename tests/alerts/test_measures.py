@@ -1,6 +1,7 @@
 """Each measure on rows whose figure was worked out by hand."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import redis
@@ -212,9 +213,13 @@ def test_two_who_trade_with_each_other(market: Market) -> None:
 def gained(user: User, market: Market, units: int, days_ago: int = 0) -> None:
     """Less a fee of 1 USD."""
     TraderDay.objects.create(
-        market=market, user=user, day=NOW.date() - timedelta(days=days_ago), volume_units=1,
-        fee_units=1_000_000, realized_pnl_units=units,
-    )  # fmt: skip
+        market=market,
+        user=user,
+        day=NOW.date() - timedelta(days=days_ago),
+        volume_units=Decimal(1),
+        fee_units=Decimal(1_000_000),
+        realized_pnl_units=Decimal(units),
+    )
 
 
 def test_profit_of_two_days_in_all_markets(market: Market) -> None:
