@@ -24,6 +24,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "accounts.suspend_user",
         "accounts.end_session",
         "accounts.freeze_user",
+        "accounts.see_as_trader",
         "announcements.add_announcement",
         "announcements.change_announcement",
     ),

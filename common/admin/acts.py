@@ -39,6 +39,13 @@ class Verb(StrEnum):
     STRESS_CANCELLED = "cancel_stress"
     REPLAYED = "replayed"
     EXPORTED = "exported"
+    INVITED = "invite"
+    LINK_MADE = "make_link"
+    INVITATION_WITHDRAWN = "withdraw_invitation"
+    JOINED = "join"
+    SESSIONS_ENDED = "end_sessions"
+    RETIRED = "retire"
+    SEEN_AS = "see_as"
 
 
 @dataclass(frozen=True, kw_only=True)

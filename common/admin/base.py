@@ -141,12 +141,13 @@ def table_of(model: type[Model]) -> Callable[[Contribution], Contribution]:
 
 
 Way = Callable[[Any], Cell]
-_ways: dict[type[Model], list[Way]] = {}
+_ways: dict[type[Model], list[tuple[str, Way]]] = {}
 
 
-def way_of(model: type[Model], way: Way) -> None:
-    """A link above the record's fields, to a page that needn't be known here."""
-    _ways.setdefault(model, []).append(way)
+def way_of(model: type[Model], way: Way, permission: str = "") -> None:
+    """A link above the record's fields, to a page that needn't be known here: for all who see the
+    record, or those of them who have ``permission``. It may be nothing for a record."""
+    _ways.setdefault(model, []).append((permission, way))
 
 
 class BaseAdmin(SaysChanges):
@@ -311,10 +312,19 @@ class BaseAdmin(SaysChanges):
         if obj is not None:
             made = [*self.tables(obj), *(make(obj) for make in _contributed.get(self.model, ()))]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
-            context["ways"] = [way(obj) for way in _ways.get(self.model, ())]
+            context["ways"] = self._ways_from(request, obj)
             if self.is_personal and request.method in ("GET", "HEAD"):
                 tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _ways_from(self, request: HttpRequest, obj: Any) -> list[Cell]:
+        ways = _ways.get(self.model, ())
+        shown = [
+            way(obj)
+            for permission, way in ways
+            if not permission or request.user.has_perm(permission)
+        ]
+        return [way for way in shown if way]
 
     def _may_view(self, request: HttpRequest, model: type[Model]) -> bool:
         registered = self.admin_site._registry.get(model)
