@@ -131,8 +131,8 @@ class ExchangeAdminSite(AdminSite):
                 self.admin_view(require_safe(partial(seen_as_view, site=self))),
                 name="see-as",
             ),
-            path("status/", self.admin_view(self.status_view), name="status"),
-            path("today/series/", self.admin_view(series_view), name="today-series"),
+            path("status/", self.admin_view(require_safe(self.status_view)), name="status"),
+            path("today/series/", self.admin_view(require_safe(series_view)), name="today-series"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("money/", self.admin_view(self.money), name="money"),
             path("stop/", self.admin_view(self.stop), name="stop"),
@@ -148,7 +148,10 @@ class ExchangeAdminSite(AdminSite):
                 name="risk-trader",
             ),
             # Before each list's own, whose name still leads here.
-            path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
+            path(
+                "<str:app>/<str:name>/<path:key>/history/",
+                self.admin_view(require_safe(self.history)),
+            ),
         ]
         return [*own, *super().get_urls()]
 
