@@ -13,6 +13,7 @@ from console.doors.roles import ROLES, request_as
 BEGIN = "<!-- what groups may: made by `make permissions` -->"
 END = "<!-- end of what groups may -->"
 NOTHING = "–"
+_GROUP = re.compile(r"[(][?]P(<[a-z_]+>)[^)]*[)]")  # of an address that is a pattern
 
 
 def whole_table() -> str:
@@ -20,8 +21,8 @@ def whole_table() -> str:
     parts = [
         "Pages of the console, under `/admin`. *See* is to open one, *do* to send its form.",
         _table("page", _page_rows(requests)),
-        "Lists and records. Those of the same rights share a row; *History* is for whoever sees the\n"
-        "record and the audit.",
+        "Lists and records. Those of the same rights share a row; *History* is for whoever sees\n"
+        "the record and the audit.",
         _table("records", _record_rows(requests)),
         "Actions of lists.",
         _table("action", _action_rows(requests)),
@@ -76,6 +77,5 @@ def _addresses() -> dict[str, str]:
     found: dict[str, str] = {}
     for pattern in admin.site.get_urls():
         if name := getattr(pattern, "name", None):
-            address = str(pattern.pattern).strip("^$")
-            found[name] = f"/{re.sub(r'[(][?]P(<[a-z_]+>)[^)]*[)]', r'\1', address)}"
+            found[name] = "/" + _GROUP.sub(r"\1", str(pattern.pattern).strip("^$"))
     return found
