@@ -116,15 +116,18 @@ def world(module_world: None, db: None, monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
-def _client(role: str) -> Client:
-    client = Client()
+@pytest.fixture
+def client(world: None, role: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Of somebody who is signed in: what they may is read from Postgres once, not at each door."""
     if role != SIGNED_OUT:
-        client.force_login(User.objects.get(username=operator_name(role)))
-    return client
+        user = User.objects.get(username=operator_name(role))
+        monkeypatch.setattr("django.contrib.auth.get_user", lambda _: user)
+    return Client()
 
 
 def _knock(client: Client, method: str, url: str, data: Any = None) -> Any:
-    """Whatever it does is undone."""
+    """Whatever it does is undone, and what was said before is not said again."""
+    client.cookies.pop("messages", None)
     with transaction.atomic():
         response = getattr(client, method.lower())(url, data or {})
         transaction.set_rollback(True)
@@ -155,7 +158,7 @@ def _arguments(name: str) -> list[Any]:
 
 
 @by_role
-def test_pages(world: None, role: str) -> None:
+def test_pages(client: Client, role: str) -> None:
     request = request_as(role)
     for page in PAGES:
         url = reverse(f"admin:{page.name}", args=_arguments(page.name))
@@ -167,14 +170,12 @@ def test_pages(world: None, role: str) -> None:
         if page.name == "logout":  # by GET it asks for POST, or leads to the first page
             del lets["GET"]
         for method, expected in lets.items():
-            # Each its own: what signs out must not be followed by what it signed out.
-            client = _client(role)
             assert _is_let_in(_knock(client, method, url)) is expected, (page.name, method)
 
 
 @by_role
-def test_records(world: None, role: str) -> None:
-    request, client = request_as(role), _client(role)
+def test_records(client: Client, role: str) -> None:
+    request = request_as(role)
     for records in all_records():
         key = records.model._default_manager.order_by("pk").values_list("pk", flat=True).first()
         assert key is not None, records.name
@@ -196,8 +197,8 @@ def test_records(world: None, role: str) -> None:
 
 
 @by_role
-def test_actions(world: None, role: str) -> None:
-    request, client = request_as(role), _client(role)
+def test_actions(client: Client, role: str) -> None:
+    request = request_as(role)
     for records in all_records():
         key = records.model._default_manager.order_by("pk").values_list("pk", flat=True).first()
         offered = records.actions(request)
