@@ -23,11 +23,11 @@ _ORIGIN = "origin"  # in the data: address, client, and when it was opened
 
 
 class SessionStore(db.SessionStore):
+    model: Any  # the stubs know what all tables of sessions have
+
     @classmethod
     def get_model_class(cls) -> Any:
-        from accounts.models import (
-            StaffSession,
-        )  # settings name this module before models are there
+        from accounts.models import StaffSession  # settings name this module before there are any
 
         return StaffSession
 
@@ -48,7 +48,7 @@ class SessionStore(db.SessionStore):
         super().delete(kept_key(session_key or self.session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
-        row = super().create_model_instance(data)
+        row: Any = super().create_model_instance(data)
         row.session_key = kept_key(str(row.session_key)) or ""
         origin = data.get(_ORIGIN, {})
         row.user_id = data.get(SESSION_KEY)

@@ -75,6 +75,7 @@ def sessions_of(user: User) -> QuerySet[StaffSession]:
 def may_of(user: User) -> list[str]:
     """A sentence each."""
     held = Permission.objects.filter(Q(group__user=user) | Q(user=user)).distinct()
+    held = held.select_related("content_type")
     return sentences(held)
 
 

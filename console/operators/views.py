@@ -151,14 +151,16 @@ def _do(request: HttpRequest, user: User, form: RetireForm) -> bool:
             case "end_all":
                 ended = services.end_sessions(request, user)
                 messages.success(request, f"Ended: {ended}. Their next requests are refused.")
-            case "retire" if request.user.has_perm(services.MANAGE):
+            case "retire":
+                if not request.user.has_perm(services.MANAGE):
+                    raise PermissionDenied
                 if not form.is_valid():
                     return False
                 said = form.cleaned_data
                 left = services.retire(request, user, said["reason"], said["successor"])
                 messages.success(request, f"{user}: {left.words}.")
             case _:
-                raise PermissionDenied
+                messages.error(request, "Nothing was done: say what, with a button of the page.")
     except DomainError as error:
         if form.is_bound:
             add_error(form, error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import Group, Permission
 
 _VIEW = "view_"
+_USUAL = ("add", "change", "delete")
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,26 @@ def seen(held: Iterable[Permission]) -> list[str]:
 
 
 def sentences(held: Iterable[Permission]) -> list[str]:
-    """Django's are "Can …"."""
-    acts = (p for p in held if not p.codename.startswith(_VIEW))
-    return sorted(
-        {
-            f"{p.name.removeprefix('Can ')[:1].upper()}{p.name.removeprefix('Can ')[1:]}"
-            for p in acts
-        }
-    )
+    """Of what is declared, as it says itself: Django's are "Can …". Of the usual ones of a model
+    one for all."""
+    said: set[str] = set()
+    usual: dict[str, set[str]] = {}
+    for permission in held:
+        verb, _, name = permission.codename.partition("_")
+        model = permission.content_type.model_class()
+        if verb in _USUAL and model is not None and name == model._meta.model_name:
+            usual.setdefault(str(model._meta.verbose_name_plural), set()).add(verb)
+        elif verb != "view":
+            said.add(_capital(permission.name.removeprefix("Can ")))
+    for records, verbs in usual.items():
+        said.add(_capital(f"{_listed([verb for verb in _USUAL if verb in verbs])} {records}"))
+    return sorted(said)
+
+
+def _listed(verbs: list[str]) -> str:
+    *first, last = verbs
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _capital(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from django.http import HttpRequest, QueryDict
@@ -69,9 +70,7 @@ def _as_trader(user_id: int, query: Mapping[str, str]) -> Request:
     """Never more than a GET, with a user that a token would speak for."""
     plain = HttpRequest()
     plain.method = "GET"
-    asked = QueryDict(mutable=True)
-    asked.update(query)
-    plain.GET = asked
+    plain.GET = QueryDict(urlencode(query))
     request = Request(plain)
     request.user = TokenUser(user_id, NO_SESSION)  # type: ignore[assignment]
     return request

@@ -15,8 +15,8 @@ from common.reasons import REASON_MAX, reason_of
 from console.seen_as.answers import SECTIONS, Answered, answered
 
 PERMISSION = "accounts.see_as_trader"
-OF_EACH = 10  # rows, where all sections are shown
-OF_ONE = 50
+FIRST = ("equity", "positions")  # where the address names no section
+ROWS_OF_A_PAGE = 20
 _CURSOR_LENGTH_MAX = 60
 
 
@@ -48,26 +48,28 @@ def seen_as_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
 
 def _seen(request: HttpRequest, user: User, reason: str) -> dict[str, Any]:
     show = request.GET.get("show", "")
-    shown = [show] if show in SECTIONS else list(SECTIONS)
-    cursor = request.GET.get("cursor", "")[:_CURSOR_LENGTH_MAX] if show in SECTIONS else ""
+    is_one = show in SECTIONS
+    shown = (show,) if is_one else FIRST
+    cursor = request.GET.get("cursor", "")[:_CURSOR_LENGTH_MAX] if is_one else ""
     words = ", ".join(SECTIONS[name].title.lower() for name in shown)
     tell(Act(verb=Verb.SEEN_AS, request=request, obj=user, words=words, reason=reason))
     return {
         "reason": reason,
-        "sections": [_section(name, user, reason, cursor, one=len(shown) == 1) for name in shown],
+        "sections": [_section(name, user, reason, cursor) for name in shown],
         "choices": [
-            ("everything", f"?{urlencode({'reason': reason})}", show not in SECTIONS),
+            ("Balances and positions", _way(reason), not is_one),
             *(
-                (
-                    SECTIONS[name].title,
-                    f"?{urlencode({'reason': reason, 'show': name})}",
-                    name == show,
-                )
-                for name in SECTIONS
+                (section.title, _way(reason, show=name), name == show)
+                for name, section in SECTIONS.items()
+                if name not in FIRST
             ),
         ],
         "refused": _refused(user),
     }
+
+
+def _way(reason: str, **asked: str) -> str:
+    return f"?{urlencode({'reason': reason, **asked})}"
 
 
 def _refused(user: User) -> str:
@@ -77,19 +79,17 @@ def _refused(user: User) -> str:
     return "frozen" if frozen else "suspended"
 
 
-def _section(name: str, user: User, reason: str, cursor: str, *, one: bool) -> dict[str, Any]:
+def _section(name: str, user: User, reason: str, cursor: str) -> dict[str, Any]:
     query: dict[str, str] = {}
     if SECTIONS[name].rows:
-        query = {"limit": str(OF_ONE if one else OF_EACH)} | ({"cursor": cursor} if cursor else {})
+        query = {"limit": str(ROWS_OF_A_PAGE)} | ({"cursor": cursor} if cursor else {})
     found = answered(name, user.pk, query)
-    older = {"reason": reason, "show": name, "cursor": found.next_cursor}
+    more = found.next_cursor
     return {
         "answered": found,
         "table": _table(found) if found.section.rows else None,
-        "figures": [
-            (_words(key), _cell(value)) for item in found.items for key, value in item.items()
-        ],
-        "older": f"?{urlencode(older)}" if found.next_cursor else "",
+        "figures": [(_words(key), _cell(one)) for item in found.items for key, one in item.items()],
+        "older": _way(reason, show=name, cursor=more) if more else "",
     }
 
 

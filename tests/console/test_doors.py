@@ -40,6 +40,7 @@ DOCUMENT = Path(settings.BASE_DIR) / "docs/operating.md"
 # Lead elsewhere, by rules of where they lead: an old address of a record, what no address is.
 LEADS_ON = {None, "view_on_site"}
 KNOCKING = ("GET", "POST")
+ASKED = {"autocomplete": "?app_label=trading&model_name=userfeetier&field_name=user"}
 by_role = pytest.mark.parametrize("role", ROLES)
 
 
@@ -111,7 +112,7 @@ def world(module_world: None, db: None, monkeypatch: pytest.MonkeyPatch) -> None
     LogEntry.objects.create(
         user=boss,
         content_type=ContentType.objects.get_for_model(User),
-        object_id=boss.pk,
+        object_id=str(boss.pk),
         action_flag=ADDITION,
     )
 
@@ -143,27 +144,26 @@ def _is_let_in(response: Any) -> bool:
 
 def _arguments(name: str) -> list[Any]:
     order = Order.objects.earliest("pk")
-    return {
+    arguments: dict[str, list[Any]] = {
         "app_list": ["trading"],
         "freeze": [order.user_id],
         "see-as": [order.user_id],
         "risk-trader": [order.user_id],
         "why": ["order", order.pk],
         "stress-run": [StressRun.objects.latest("pk").pk],
-        "operator": [User.objects.get(username="viewer-op").pk],
+        "operator": [User.objects.get(username=operator_name(NO_GROUP)).pk],
         "invitation-link": [Invitation.objects.latest("pk").pk],
         "invitation-withdraw": [Invitation.objects.latest("pk").pk],
         "join": ["a" * 43],
-    }.get(name, [])
+    }
+    return arguments.get(name, [])
 
 
 @by_role
 def test_pages(client: Client, role: str) -> None:
     request = request_as(role)
     for page in PAGES:
-        url = reverse(f"admin:{page.name}", args=_arguments(page.name))
-        if page.name == "operator" and role == "viewer":
-            url = reverse("admin:operator", args=[User.objects.get(username="risk-op").pk])
+        url = reverse(f"admin:{page.name}", args=_arguments(page.name)) + ASKED.get(page.name, "")
         lets = {"GET": page.lets_see(request), "POST": page.lets_do(request)}
         if page.is_read_by_post:
             lets["POST"] = lets["GET"]

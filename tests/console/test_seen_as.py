@@ -104,7 +104,7 @@ def test_each_look_is_in_the_audit_with_its_reason(client_of: ClientOf, trader: 
     see(client, trader, **REASON, show="fills")
     whole, fills = AuditRow.objects.filter(verb="see_as").order_by("pk")
     assert (whole.object_key, whole.reason) == (str(trader.pk), REASON["reason"])
-    assert whole.words.startswith("balances, positions, orders")
+    assert whole.words == "balances, positions"
     assert fills.words == "fills"
 
 
@@ -116,10 +116,8 @@ def test_nothing_can_be_done(client_of: ClientOf, trader: User) -> None:
         own = content(see(client, trader, **asked))
         assert own
         assert not re.findall(r"<(?:form|button|input|select|textarea)\b", own)
-        for method in ("post", "put", "patch", "delete"):
-            assert getattr(client, method)(f"{url}?reason=x", {}).status_code == 405
-    before = Order.objects.count(), Session.objects.count()
-    assert before == (Order.objects.count(), Session.objects.count())
+    for method in ("post", "put", "patch", "delete"):
+        assert getattr(client, method)(f"{url}?reason=x", {}).status_code == 405
 
 
 def test_it_costs_the_trader_no_budget(client_of: ClientOf, trader: User) -> None:
