@@ -9,16 +9,11 @@ from django.contrib.auth.hashers import (
 )
 from django.db import IntegrityError, transaction
 
-from accounts.access.credentials import (
-    check_new_password,
-    check_username,
-    find_user,
-    username_taken,
-)
 from accounts.access.refusals import account_suspended, refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
+from accounts.access.usernames import check_username, find_user, username_taken
 from accounts.models import Departure, EndReason, Freeze, User
-from accounts.passwords import LENGTH_MAX
+from accounts.passwords import LENGTH_MAX, check_new_password
 from accounts.staff.powers import take_powers
 from accounts.staff.sessions import end_staff_sessions
 from common.errors import DomainError, ErrorCode, invalid

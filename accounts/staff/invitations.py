@@ -29,13 +29,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.access.credentials import (
-    check_new_password,
-    check_username,
-    find_user,
-    username_taken,
-)
+from accounts.access.usernames import check_username, find_user, username_taken
 from accounts.models import Departure, Invitation, User
+from accounts.passwords import check_new_password
 from approvals import policy
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal

@@ -128,7 +128,7 @@ def test_it_costs_the_trader_no_budget(client_of: ClientOf, trader: User) -> Non
 
 
 def test_pages_lead_further_back(client_of: ClientOf, trader: User, everything: Market) -> None:
-    made = [make_order(trader, everything).pk for _ in range(60)]
+    made = [make_order(trader, everything).pk for _ in range(30)]
     client = client_of("support")
     first = see(client, trader, **REASON, show="orders")
     (older,) = re.findall(r'href="(\?[^"]*cursor=[^"]*)">Older', first)

@@ -1,11 +1,9 @@
-"""Names and passwords, as whoever makes or opens an account gives them."""
+"""Names of users, as whoever makes an account chooses them."""
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Lower
 
 from accounts.models import User
-from accounts.passwords import LENGTH_MAX
 from common.errors import DomainError, ErrorCode, invalid
 
 
@@ -21,16 +19,6 @@ def check_username(user: User) -> None:
     except ValidationError as error:
         message = f"username: {error.message_dict['username'][0]}"
         raise invalid("username", message) from error
-
-
-def check_new_password(password: str, user: User, field: str = "password") -> None:
-    """Raises DomainError."""
-    if len(password) > LENGTH_MAX:  # before rules whose work grows with it
-        raise invalid(field, f"{field} must be at most {LENGTH_MAX} characters.")
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise invalid(field, " ".join(error.messages)) from error
 
 
 def username_taken() -> DomainError:
