@@ -46,6 +46,13 @@ class Verb(StrEnum):
     ROLLED_BACK = "roll_back"
     LAUNCHED = "launch_market"
     OPENED = "open_market"
+    INVITED = "invite"
+    LINK_MADE = "make_link"
+    INVITATION_WITHDRAWN = "withdraw_invitation"
+    JOINED = "join"
+    SESSIONS_ENDED = "end_sessions"
+    RETIRED = "retire"
+    SEEN_AS = "see_as"
 
 
 @dataclass(frozen=True, kw_only=True)
