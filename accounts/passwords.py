@@ -4,13 +4,17 @@ The classes are validators of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls
 password is chosen or saved: the API, the admin, `manage.py changepassword`.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from typing import TYPE_CHECKING, Any
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from common.errors import invalid
+
+if TYPE_CHECKING:  # settings name this module before models are there
+    from accounts.models import User
 
 LENGTH_MAX = 128
 DISTINCT_MIN = 4
@@ -51,7 +55,7 @@ class NewPasswordEndsSessions:
         end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)
 
 
-def check_new_password(password: str, user: AbstractBaseUser, field: str = "password") -> None:
+def check_new_password(password: str, user: User, field: str = "password") -> None:
     """Raises DomainError."""
     if len(password) > LENGTH_MAX:  # before rules whose work grows with it
         raise invalid(field, f"{field} must be at most {LENGTH_MAX} characters.")
