@@ -1,8 +1,12 @@
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Collate, Lower, Now
+
+from approvals.models import Proposal
+from common.reasons import REASON_MAX
 
 USERNAME = RegexValidator(
     r"\A[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]*[A-Za-z0-9_])?\Z",
@@ -24,7 +28,11 @@ class User(AbstractUser):
     )
 
     class Meta(AbstractUser.Meta):
-        permissions = [("suspend_user", "Can suspend and resume users")]
+        permissions = [
+            ("suspend_user", "Can suspend and resume users"),
+            ("manage_operators", "Can invite operators, end their sessions and let them go"),
+            ("see_as_trader", "Can look at what a trader sees, without a way to act"),
+        ]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_username_ignoring_case"),
         ]
@@ -125,3 +133,85 @@ class Freeze(models.Model):
 
     def __str__(self) -> str:
         return f"freeze {self.pk} of {self.user}"
+
+
+class StaffSession(AbstractBaseSession):
+    """An operator's browser session, found by the hash of its key (`accounts.staff.sessions`).
+
+    ``seen_at``: to the minute
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="staff_sessions")
+    address = models.GenericIPAddressField(null=True)
+    client = models.CharField(max_length=200)
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"operator session of {self.user} from {self.address}"
+
+
+class Invitation(models.Model):
+    """Who is to become an operator, by a link that works once.
+
+    is_first     made by the only operator there is or ever was, whom nobody could approve
+    token_hash   of the link's token; none before the link was made
+    expires_at   until then the link is to be made, and once it is, used
+    user         who came of it
+    """
+
+    username = models.CharField(max_length=64, validators=[USERNAME])
+    mail = models.EmailField()
+    groups = models.ManyToManyField(Group, related_name="+")
+    is_superuser = models.BooleanField("superuser", default=False)
+    is_first = models.BooleanField(default=False)
+    reason = models.CharField(max_length=REASON_MAX)
+    inviter = models.ForeignKey(User, models.PROTECT, related_name="+")
+    proposal = models.ForeignKey(Proposal, models.PROTECT, null=True, related_name="+")
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    token_hash = models.CharField(max_length=64, null=True, unique=True)
+    user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                condition=Q(accepted_at=None, withdrawn_at=None),
+                name="invitation_open_once_per_name",
+            ),
+            models.UniqueConstraint(
+                fields=["is_first"],
+                condition=Q(is_first=True, accepted_at__isnull=False),
+                name="invitation_accepted_first_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True, user__isnull=True)
+                | Q(accepted_at__isnull=False, user__isnull=False, withdrawn_at__isnull=True),
+                name="invitation_ends_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation of {self.username}"
+
+
+class Departure(models.Model):
+    """An operator who is one no more."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="departures")
+    by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=REASON_MAX)
+    left_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"departure of {self.user}"

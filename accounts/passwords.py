@@ -1,12 +1,20 @@
 """What a password must be beyond Django's own rules, and what a new one ends.
 
-Both are validators of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a password is
-chosen or saved: the API, the admin, `manage.py changepassword`.
+The classes are validators of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a
+password is chosen or saved: the API, the admin, `manage.py changepassword`.
 """
 
-from typing import Any
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+
+from common.errors import invalid
+
+if TYPE_CHECKING:  # settings name this module before models are there
+    from accounts.models import User
 
 LENGTH_MAX = 128
 DISTINCT_MIN = 4
@@ -45,3 +53,13 @@ class NewPasswordEndsSessions:
         from accounts.models import EndReason  # settings name this module before models are there
 
         end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)
+
+
+def check_new_password(password: str, user: User, field: str = "password") -> None:
+    """Raises DomainError."""
+    if len(password) > LENGTH_MAX:  # before rules whose work grows with it
+        raise invalid(field, f"{field} must be at most {LENGTH_MAX} characters.")
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise invalid(field, " ".join(error.messages)) from error

@@ -7,17 +7,17 @@ from django.contrib.auth.hashers import (
     check_password,
     make_password,
 )
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Lower
 
 from accounts.access.refusals import account_suspended, refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
-from accounts.models import EndReason, Freeze, User
-from accounts.passwords import LENGTH_MAX
+from accounts.access.usernames import check_username, find_user, username_taken
+from accounts.models import Departure, EndReason, Freeze, User
+from accounts.passwords import LENGTH_MAX, check_new_password
+from accounts.staff.powers import take_powers
 from accounts.staff.sessions import end_staff_sessions
 from common.errors import DomainError, ErrorCode, invalid
+from common.reasons import reason_of
 
 FREEZE_MAX = timedelta(days=366)
 
@@ -25,24 +25,24 @@ FREEZE_MAX = timedelta(days=366)
 def sign_up(username: str, password: str, origin: Origin) -> Tokens:
     """Make a trader with an empty wallet. Raises DomainError."""
     user = User(username=username)
-    _check_username(user)
-    _check_password(password, user)
-    if _find(username) is not None:
-        raise _taken()
+    check_username(user)
+    check_new_password(password, user)
+    if find_user(username) is not None:
+        raise username_taken()
     user.password = make_password(password)  # before the transaction: it takes a while
     try:
         with transaction.atomic():
             user.save(force_insert=True)
             return open_session(user, origin)
     except IntegrityError as error:
-        if _find(username) is None:
+        if find_user(username) is None:
             raise
-        raise _taken() from error
+        raise username_taken() from error
 
 
 def sign_in(username: str, password: str, origin: Origin) -> Tokens:
     """Raises DomainError, after the same work for a wrong password and for an unknown name."""
-    user = _find(username)
+    user = find_user(username)
     if not _is_right(password, user) or user is None:
         raise _wrong_credentials()
     return _open_if_unchanged(user, origin)
@@ -76,7 +76,7 @@ def change_password(user_id: int, password: str, new_password: str, origin: Orig
         raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
     if new_password == password:
         raise invalid("new_password", "new_password must differ from the password you have.")
-    _check_password(new_password, user, "new_password")
+    check_new_password(new_password, user, "new_password")
     encoded = make_password(new_password)  # before the transaction: it takes a while
     with transaction.atomic():
         changed = User.objects.filter(pk=user_id, password=user.password, is_active=True)
@@ -159,6 +159,28 @@ def _check_within_reach(user: User, by: User) -> None:
 
 
 @transaction.atomic
+def retire_operator(user_id: int, reason: str, by: User) -> Departure:
+    """An operator is one no more: no powers, not active, no session. Raises DomainError for
+    oneself, for who is no operator, and for a superuser unless an active superuser asks: so one
+    stays."""
+    reason = reason_of(reason)
+    # Of two superusers who retire each other one comes second: all are locked, in order.
+    owners = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
+    others = [owner.pk for owner in owners.order_by("pk") if owner.pk != user_id]
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
+    if user.pk == by.pk:
+        raise DomainError(ErrorCode.FORBIDDEN, "Another operator takes your powers, not you.")
+    if not (user.is_staff or user.is_superuser):
+        raise DomainError(ErrorCode.INVALID_TRANSITION, f"{user} is no operator.")
+    if user.is_superuser and by.pk not in others:
+        message = f"{user} is a superuser: only a superuser takes those powers."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
+    take_powers(user)
+    suspend_user(user)
+    return Departure.objects.create(user=user, by=by, reason=reason)
+
+
+@transaction.atomic
 def lift_freeze(freeze_id: int, by: User | None) -> Freeze:
     """The user is active again if they were; nothing else comes back. ``by`` None: its end came.
     Raises DomainError for one that was lifted, and for operators as `freeze_user`."""
@@ -179,33 +201,6 @@ def _is_right(password: str, user: User | None) -> bool:
     return check_password(password, encoded) if len(password) <= LENGTH_MAX else False
 
 
-def _find(username: str) -> User | None:
-    return User.objects.alias(lower=Lower("username")).filter(lower=username.lower()).first()
-
-
-def _check_username(user: User) -> None:
-    exclude = [f.name for f in User._meta.fields if f.name != "username"]
-    try:
-        user.clean_fields(exclude=exclude)
-    except ValidationError as error:
-        message = f"username: {error.message_dict['username'][0]}"
-        raise invalid("username", message) from error
-
-
-def _check_password(password: str, user: User, field: str = "password") -> None:
-    if len(password) > LENGTH_MAX:  # before rules whose work grows with it
-        raise invalid(field, f"{field} must be at most {LENGTH_MAX} characters.")
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise invalid(field, " ".join(error.messages)) from error
-
-
 def _wrong_credentials() -> DomainError:
     message = "The username or the password is wrong."
     return DomainError(ErrorCode.WRONG_CREDENTIALS, message)
-
-
-def _taken() -> DomainError:
-    message = "That username is taken. Choose another."
-    return DomainError(ErrorCode.USERNAME_TAKEN, message, "username")

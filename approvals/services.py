@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 from django.dispatch import Signal
+from django.db.models import Q
 from django.utils import timezone
 
 from approvals.actions import action_of
 from approvals.models import Proposal, ProposalStatus
 from common.errors import DomainError, ErrorCode
-from common.reasons import reason_of
+from common.reasons import REASON_MAX, reason_of
 
 EXPIRES_AFTER = timedelta(days=7)
 # Heard by rooms above in the same transaction.
@@ -119,6 +120,32 @@ def withdraw(proposal_id: int, by: AbstractUser) -> Proposal:
         raise DomainError(ErrorCode.FORBIDDEN, message)
     _close(proposal, ProposalStatus.WITHDRAWN, "")
     return proposal
+
+
+@transaction.atomic
+def leave_behind(
+    author: AbstractUser, successor: AbstractUser | None
+) -> tuple[list[Proposal], list[Proposal]]:
+    """Of who is an operator no more: what waits goes on under ``successor``, whose proposals these
+    are from now on; what is for the successor's own gain, or all without one, is withdrawn. So is
+    what waits for the author's own gain. The first are those handed over."""
+    own = Q(author=author) | Q(beneficiary=author)
+    rows = Proposal.objects.select_for_update(of=("self",)).filter(own)
+    now = timezone.now()
+    handed, withdrawn = [], []
+    for proposal in rows.filter(status=ProposalStatus.WAITING).order_by("pk"):
+        if proposal.status_at(now) is not ProposalStatus.WAITING:
+            _close(proposal, ProposalStatus.EXPIRED, "")
+        elif successor is None or {proposal.beneficiary_id} & {successor.pk, author.pk}:
+            _close(proposal, ProposalStatus.WITHDRAWN, f"{author} is no operator any more")
+            withdrawn.append(proposal)
+        else:
+            proposal.author_id = successor.pk
+            said = f"{proposal.reason} (proposed by {author}, who handed it over)"
+            proposal.reason = said if len(said) <= REASON_MAX else proposal.reason
+            proposal.save(update_fields=["author", "reason"])
+            handed.append(proposal)
+    return handed, withdrawn
 
 
 def outdated() -> DomainError:

@@ -59,7 +59,7 @@ def open_session(user: User, origin: Origin) -> Tokens:
         renewed_at=now,
         expires_at=now + refresh_lifetime(),
         address=origin.address,
-        client=_printable(origin.client)[:CLIENT_LENGTH_MAX],
+        client=client_words(origin.client),
     )
     refresh, session.refresh_hash = refresh_token(user.pk, session.pk)
     session.save(update_fields=["refresh_hash"])
@@ -142,5 +142,6 @@ def _end(session_ids: Iterable[int], reason: EndReason) -> int:
     return len(ended)
 
 
-def _printable(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable())
+def client_words(text: str) -> str:
+    """What a client says of itself, as it is kept and shown."""
+    return "".join(letter for letter in text if letter.isprintable())[:CLIENT_LENGTH_MAX]

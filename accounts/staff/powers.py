@@ -61,6 +61,14 @@ def _change_powers(proposal: Proposal, by: AbstractUser) -> Outcome:
     return Outcome(f"{user.get_username()}: {proposal.differences}")
 
 
+def take_powers(user: User) -> None:
+    """All of them, at once and by one person: what takes two is to give."""
+    user.is_staff = user.is_superuser = False
+    user.save(update_fields=["is_staff", "is_superuser"])
+    for name in _MANY:
+        getattr(user, name).clear()
+
+
 def _words(name: str) -> str:
     return {"is_staff": "operator", "is_superuser": "superuser"}.get(name, name.replace("_", " "))
 

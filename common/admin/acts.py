@@ -40,6 +40,13 @@ class Verb(StrEnum):
     REPLAYED = "replayed"
     EXPORTED = "exported"
     RECKONED = "reckoned"
+    INVITED = "invite"
+    LINK_MADE = "make_link"
+    INVITATION_WITHDRAWN = "withdraw_invitation"
+    JOINED = "join"
+    SESSIONS_ENDED = "end_sessions"
+    RETIRED = "retire"
+    SEEN_AS = "see_as"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ _LOOKS: tuple[tuple[type[forms.Widget], list[str]], ...] = (
     (forms.Textarea, TEXTAREA_CLASSES),
     (forms.Select, SELECT_CLASSES),
     (forms.TextInput, INPUT_CLASSES),
+    (forms.PasswordInput, INPUT_CLASSES),
     (forms.NumberInput, INPUT_CLASSES),
 )
 

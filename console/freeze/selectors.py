@@ -65,7 +65,7 @@ def left_of(user: User, freeze: Freeze | None) -> Left:
             (order, waiting.get(order.market_id)) for order in live.order_by("-pk")[:LIVE_SHOWN_MAX]
         ],
         cancels=len(waiting),
-        sessions=open_sessions(user.pk).count() + len(staff_sessions_of(user.pk)),
+        sessions=open_sessions(user.pk).count() + staff_sessions_of(user.pk).count(),
         heard_at=freeze.frozen_at + heard if freeze else None,
         positions=[(one, size(one.position_lots, one.market)) for one in positions],
     )

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session as StaffSession
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import StaffSession, User
 from accounts.services import resume_user, suspend_user
 from accounts.tasks import forget_old_sessions
 

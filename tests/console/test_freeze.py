@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session as StaffSession
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,7 +13,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.access.refusals import HEARD_EVERYWHERE_S
 from accounts.access.sessions import Origin, open_session, open_sessions
-from accounts.models import Freeze, Session, User
+from accounts.models import Freeze, Session, StaffSession, User
 from accounts.services import sign_in
 from common.errors import DomainError, ErrorCode
 from console.audit.models import AuditRow

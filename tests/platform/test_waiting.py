@@ -59,7 +59,7 @@ def test_an_order_behind_a_lock_is_refused_and_holds_nothing(
 @pytest.mark.parametrize("path", ["/user/orders", "/user/equity", "/admin/"])
 def test_a_page_behind_a_lock_is_refused(alice: Trader, limits: None, path: str) -> None:
     alice.api._client.cookies["sessionid"] = "x" * 32  # so that the admin looks it up
-    tables = "trading_order, ledger_wallet, django_session"
+    tables = "trading_order, ledger_wallet, accounts_staffsession"
     with other_session() as operator:
         operator.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
         answer = alice.api.get(path)
