@@ -1,5 +1,6 @@
 """What each group of operators may do. Everyone in a group also needs to be staff."""
 
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
@@ -24,6 +25,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "accounts.suspend_user",
         "accounts.end_session",
         "accounts.freeze_user",
+        "accounts.see_as_trader",
         "announcements.add_announcement",
         "announcements.change_announcement",
     ),
@@ -80,6 +82,16 @@ def create_groups() -> dict[str, int]:
         group.permissions.set(permissions)
         counts[name] = len(permissions)
     return counts
+
+
+def names_held(group: str) -> frozenset[str]:
+    """What `create_groups` gives it, as `app.codename`, without asking Postgres."""
+    viewing = {
+        f"{model._meta.app_label}.view_{model._meta.model_name}"
+        for model in apps.get_models()
+        if model._meta.app_label in APPS and "view" in model._meta.default_permissions
+    }
+    return frozenset({*viewing, *ACTIONS[group]})
 
 
 def _permission(name: str) -> Permission:

@@ -93,7 +93,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
     "Operators": (
         Item("Approvals", "approvals.Proposal", "how_to_reg"),
         Item("Two people", "policy", "rule", permission="approvals.view_proposal"),
-        Item("Operators", "accounts.User", "badge", "is_staff__exact=1"),
+        Item("Operators", "operators", "badge", permission="accounts.view_user"),
         Item("Groups", "auth.Group", "groups"),
         Item("Audit", "console.AuditRow", "manage_search"),
     ),

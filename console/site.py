@@ -114,11 +114,26 @@ class ExchangeAdminSite(AdminSite):
         return _DeclaredAutocomplete.as_view(admin_site=self)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        from console.today.views import series_view  # as in `_snapshot`
+        from console.operators.invitations import join_view  # as in `_snapshot`
+        from console.operators.urls import operator_urls
+        from console.seen_as.views import seen_as_view
+        from console.today.views import series_view
 
         own = [
-            path("status/", self.admin_view(self.status_view), name="status"),
-            path("today/series/", self.admin_view(series_view), name="today-series"),
+            *operator_urls(self),
+            # Hashes a password: so its end, by which servers give it a place.
+            path(
+                "join/<str:token>/password/",
+                _allowing_unfold(partial(join_view, site=self)),
+                name="join",
+            ),
+            path(
+                "see-as/<int:user_id>/",
+                self.admin_view(require_safe(partial(seen_as_view, site=self))),
+                name="see-as",
+            ),
+            path("status/", self.admin_view(require_safe(self.status_view)), name="status"),
+            path("today/series/", self.admin_view(require_safe(series_view)), name="today-series"),
             path("policy/", self.admin_view(self.policy), name="policy"),
             path("money/", self.admin_view(self.money), name="money"),
             path("exports/", self.admin_view(self.exports), name="exports"),
@@ -142,7 +157,10 @@ class ExchangeAdminSite(AdminSite):
                 name="risk-trader",
             ),
             # Before each list's own, whose name still leads here.
-            path("<str:app>/<str:name>/<path:key>/history/", self.admin_view(self.history)),
+            path(
+                "<str:app>/<str:name>/<path:key>/history/",
+                self.admin_view(require_safe(self.history)),
+            ),
         ]
         return [*own, *super().get_urls()]
 

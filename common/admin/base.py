@@ -146,12 +146,13 @@ def table_of(model: type[Model]) -> Callable[[Contributing], Contributing]:
 
 
 Way = Callable[[Any], Cell]
-_ways: dict[type[Model], list[Way]] = {}
+_ways: dict[type[Model], list[tuple[str, Way]]] = {}
 
 
-def way_of(model: type[Model], way: Way) -> None:
-    """A link above the record's fields, to a page that needn't be known here."""
-    _ways.setdefault(model, []).append(way)
+def way_of(model: type[Model], way: Way, permission: str = "") -> None:
+    """A link above the record's fields, to a page that needn't be known here: for all who see the
+    record, or those of them who have ``permission``. It may be nothing for a record."""
+    _ways.setdefault(model, []).append((permission, way))
 
 
 class BaseAdmin(SaysChanges):
@@ -322,9 +323,9 @@ class BaseAdmin(SaysChanges):
             contributed = (make(obj) for make in _contributed.get(self.model, ()))
             made = [*self.tables(obj), *(table for table in contributed if table is not None)]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
-            context["ways"] = [way(obj) for way in _ways.get(self.model, ())]
             context["acts"] = self._acts_of_record(request)
             context |= {"acts_url": list_url(self.model, ""), "checkbox": ACTION_CHECKBOX_NAME}
+            context["ways"] = self._ways_from(request, obj)
             if self.is_personal and request.method in ("GET", "HEAD"):
                 tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
@@ -334,6 +335,15 @@ class BaseAdmin(SaysChanges):
         deleted by a button of its own."""
         acts = self.get_actions(request)
         return [(name, _of_one(act[2])) for name, act in acts.items() if act and name != _DELETE]
+
+    def _ways_from(self, request: HttpRequest, obj: Any) -> list[Cell]:
+        ways = _ways.get(self.model, ())
+        shown = [
+            way(obj)
+            for permission, way in ways
+            if not permission or request.user.has_perm(permission)
+        ]
+        return [way for way in shown if way]
 
     def _may_view(self, request: HttpRequest, model: type[Model]) -> bool:
         registered = self.admin_site._registry.get(model)

@@ -11,6 +11,7 @@ from accounts.models import Freeze, User
 from common.admin.base import Cell, Table, link, table_of, way_of, when
 from console.risk.cells import exposure_link
 from console.risk.exposure import equity_or_none
+from console.seen_as.views import PERMISSION as SEE_AS
 from console.stop.models import MarketStop
 from console.why.views import KINDS
 from ledger.models import Wallet
@@ -89,6 +90,20 @@ def exposure_of_trader(user: User) -> Table:
         ],
         note=exposure_link(user.pk, "Exposure over all markets, with live orders"),
     )
+
+
+def _seen_as(user: User) -> Cell:
+    url = reverse("admin:see-as", args=[user.pk])
+    return format_html('<a href="{}">See as this trader</a>', url)
+
+
+def _as_operator(user: User) -> Cell:
+    url = reverse("admin:operator", args=[user.pk])
+    return format_html('<a href="{}">As an operator</a>', url) if user.is_staff else ""
+
+
+way_of(User, _seen_as, SEE_AS)
+way_of(User, _as_operator)
 
 
 def _why(kind: str) -> Callable[[Model], Cell]:

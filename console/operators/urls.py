@@ -1,0 +1,31 @@
+"""Where the pages of operators are."""
+
+from functools import partial
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from console.operators import invitations, views
+
+
+def operator_urls(site: Any) -> list[URLPattern]:
+    """All but the page of the invited, who is nobody yet."""
+
+    def on_site(view: Any) -> Any:
+        return site.admin_view(partial(view, site=site))
+
+    return [
+        path("operators/", on_site(views.list_view), name="operators"),
+        path("operators/invite/", on_site(invitations.invite_view), name="operator-invite"),
+        path("operators/<int:user_id>/", on_site(views.operator_view), name="operator"),
+        path(
+            "operators/invitations/<int:invitation_id>/link/",
+            on_site(invitations.link_view),
+            name="invitation-link",
+        ),
+        path(
+            "operators/invitations/<int:invitation_id>/withdraw/",
+            on_site(invitations.withdraw_view),
+            name="invitation-withdraw",
+        ),
+    ]
