@@ -16,7 +16,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test lint types migrations unit unit-pure engine-covered coverage compiled bench plots proofs chaos mutants clean
+.PHONY: help run test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -27,6 +27,7 @@ help:
 	@echo "make coverage  the tests, measured: branches that nobody takes, and a floor for each part"
 	@echo "make proofs    the random tests at length (PROOFS=10 times as long)"
 	@echo "make compiled  compile the matching core, where there is a C compiler"
+	@echo "make permissions   write anew who may open and do what in docs/operating.md"
 	@echo "make bench     every stage against its floor"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
@@ -54,6 +55,10 @@ migrations: $(INSTALLED_DEV)
 
 unit: $(INSTALLED_DEV) compiled
 	$(PYTEST)
+
+# The table of docs/operating.md; a test says when it is old.
+permissions: $(INSTALLED_DEV)
+	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py showpermissions --into docs/operating.md
 
 # The engine's tests once more, on the sources as they are. Where nothing could be compiled, `unit`
 # has just done that.

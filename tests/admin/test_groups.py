@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Group, Permission
 
-from console.groups import ACTIONS, create_groups
+from console.groups import ACTIONS, create_groups, names_held
 from tests.admin.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +50,11 @@ def test_no_group_may_do_what_another_alone_may() -> None:
     for group, actions in ACTIONS.items():
         changing = {name for name in held[group] if not name.startswith("view_")}
         assert changing == {action.partition(".")[2] for action in actions}
+
+
+def test_what_they_hold_is_known_without_postgres() -> None:
+    create_groups()
+    for name in ACTIONS:
+        held = Group.objects.get(name=name).permissions.all()
+        rows = held.values_list("content_type__app_label", "codename")
+        assert {f"{app}.{codename}" for app, codename in rows} == names_held(name)

@@ -1,0 +1,81 @@
+"""The console's own pages: what each asks of whoever comes."""
+
+from dataclasses import dataclass
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+import console.operators.views as operators
+from console.freeze.views import PERMISSION as FREEZE
+from console.incident.views import PERMISSIONS as TIMELINE
+from console.incident.views import REPLAY
+from console.money.services import PERMISSION as RECONCILE
+from console.money.views import VIEW as MONEY
+from console.operators.services import MANAGE
+from console.policy.views import CHANGE as CHANGE_POLICY
+from console.policy.views import VIEW as POLICY
+from console.risk.views import NEEDED_OF_TRADER
+from console.risk.views import PERMISSION as RISK
+from console.seen_as.views import PERMISSION as SEE_AS
+from console.stop.views import PERMISSION as STOP
+from console.stress.views import PERMISSION as STRESS
+from console.today.views import NEEDED as TODAY
+
+Needs = tuple[str, ...]  # permissions, all of them; none: whoever the site lets in
+
+
+@dataclass(frozen=True)
+class Page:
+    """A url of the site by its name. ``do``: what to post there needs, None where nothing can be
+    done. ``is_public``: nobody needs to be signed in. ``is_read_by_post``: Django answers both
+    methods alike."""
+
+    name: str
+    see: Needs | None = ()
+    do: Needs | None = None
+    is_public: bool = False
+    is_read_by_post: bool = False
+
+    def lets_see(self, request: HttpRequest) -> bool:
+        return self._lets(request, self.see)
+
+    def lets_do(self, request: HttpRequest) -> bool:
+        return self._lets(request, self.do)
+
+    def _lets(self, request: HttpRequest, needs: Needs | None) -> bool:
+        if needs is None:
+            return False
+        enters = self.is_public or admin.site.has_permission(request)
+        return enters and all(map(request.user.has_perm, needs))
+
+
+PAGES = (
+    Page("login", do=(), is_public=True),
+    Page("join", do=(), is_public=True),
+    Page("logout", see=None, do=(), is_public=True),
+    Page("password_change", do=()),
+    Page("password_change_done"),
+    Page("index", is_read_by_post=True),
+    Page("app_list", is_read_by_post=True),
+    Page("search", is_read_by_post=True),
+    Page("jsi18n"),
+    Page("autocomplete"),
+    Page("status"),
+    Page("today-series", see=TODAY),
+    Page("stop", see=(STOP,), do=(STOP,)),
+    Page("freeze", see=(FREEZE,), do=(FREEZE,)),
+    Page("see-as", see=(SEE_AS,)),
+    Page("risk", see=(RISK,)),
+    Page("risk-trader", see=NEEDED_OF_TRADER),
+    Page("stress", see=(STRESS,), do=(STRESS,)),
+    Page("stress-run", see=(STRESS,), do=(STRESS,)),
+    Page("money", see=(MONEY,), do=(MONEY, RECONCILE)),
+    Page("why", see=("trading.view_order",)),
+    Page("incident", see=TIMELINE, do=(*TIMELINE, REPLAY)),
+    Page("policy", see=(POLICY,), do=(POLICY, CHANGE_POLICY)),
+    Page("operators", see=(operators.VIEW,)),
+    Page("operator", see=(operators.VIEW,), do=(operators.VIEW, MANAGE)),
+    Page("operator-invite", see=(MANAGE,), do=(MANAGE,)),
+    Page("invitation-link", see=None, do=(MANAGE,)),
+    Page("invitation-withdraw", see=None, do=(MANAGE,)),
+)
