@@ -90,7 +90,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
             "What should have happened",
             "hindsight",
             "alt_route",
-            permission="console.run_hindsight",
+            permission="console.view_hindsightrun",
         ),
         Item("Persistence faults", "persistence.PersistenceFault", "report"),
         Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),

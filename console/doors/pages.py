@@ -6,9 +6,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 import console.operators.views as operators
+from console.alerts.views import HANDLE as HANDLE_ALERT
+from console.alerts.views import PERMISSION as ALERTS
+from console.exports.views import PERMISSION as EXPORTS
 from console.freeze.views import PERMISSION as FREEZE
+from console.hindsight.views import RUN as RECKON
+from console.hindsight.views import VIEW as HINDSIGHT
 from console.incident.views import PERMISSIONS as TIMELINE
 from console.incident.views import REPLAY
+from console.launch import views as launch
 from console.money.services import PERMISSION as RECONCILE
 from console.money.views import VIEW as MONEY
 from console.operators.services import MANAGE
@@ -20,6 +26,8 @@ from console.seen_as.views import PERMISSION as SEE_AS
 from console.stop.views import PERMISSION as STOP
 from console.stress.views import PERMISSION as STRESS
 from console.today.views import NEEDED as TODAY
+from console.versions.views import CHANGES as CHANGE_RULES
+from console.versions.views import PERMISSION as VERSIONS
 
 Needs = tuple[str, ...]  # permissions, all of them; none: whoever the site lets in
 
@@ -70,8 +78,19 @@ PAGES = (
     Page("stress", see=(STRESS,), do=(STRESS,)),
     Page("stress-run", see=(STRESS,), do=(STRESS,)),
     Page("money", see=(MONEY,), do=(MONEY, RECONCILE)),
+    Page("exports", see=(EXPORTS,), do=(EXPORTS,)),
+    Page("export-file", see=(EXPORTS,)),
     Page("why", see=("trading.view_order",)),
     Page("incident", see=TIMELINE, do=(*TIMELINE, REPLAY)),
+    Page("hindsight", see=(HINDSIGHT,), do=(HINDSIGHT, RECKON)),
+    Page("hindsight-run", see=(HINDSIGHT,), do=(HINDSIGHT, RECKON)),
+    Page("alerts", see=(ALERTS,), do=(ALERTS, HANDLE_ALERT)),
+    Page("alert", see=(ALERTS,), do=(ALERTS, HANDLE_ALERT)),
+    Page("launch", see=launch.PERMISSIONS, do=launch.PERMISSIONS),
+    Page("launch-preview", see=None, do=launch.PERMISSIONS),
+    Page("launch-check", see=None, do=(*launch.PERMISSIONS, launch.CHECKS)),
+    Page("launch-market", see=(launch.VIEWS,), do=(launch.VIEWS, launch.OPENS)),
+    Page("market-versions", see=(VERSIONS,), do=(VERSIONS, *CHANGE_RULES)),
     Page("policy", see=(POLICY,), do=(POLICY, CHANGE_POLICY)),
     Page("operators", see=(operators.VIEW,)),
     Page("operator", see=(operators.VIEW,), do=(operators.VIEW, MANAGE)),

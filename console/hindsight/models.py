@@ -24,7 +24,7 @@ class HindsightRun(Job):
 
     class Meta:
         ordering = ("-id",)
-        default_permissions = ()
+        default_permissions = ("view",)
         permissions = (("run_hindsight", "Can reckon what should have happened"),)
         constraints = (one_at_a_time("one_hindsight_run_at_a_time"),)
 

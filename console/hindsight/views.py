@@ -26,7 +26,7 @@ from console.jobs import lives
 from console.jobs import services as jobs
 from console.jobs.models import JobState
 
-PERMISSION = "console.run_hindsight"
+VIEW, RUN = "console.view_hindsightrun", "console.run_hindsight"
 PROPOSE = "ledger.propose_adjustment"
 METHODS = ("GET", "HEAD", "POST")
 REFRESH_S = 1
@@ -37,8 +37,10 @@ _ASKED = ("market", "from_seq", "to_seq", "left_out", "prices")
 def list_view(site: Any, request: HttpRequest) -> HttpResponse:
     """The whole page, or with ``?part=body`` what its script puts in place of the old. ``like``:
     the number of a run whose terms are proposed."""
-    if (refused := _refused(request, PERMISSION)) is not None:
+    if (refused := _refused(request)) is not None:
         return refused
+    if request.method == "POST" and not request.user.has_perm(RUN):
+        raise PermissionDenied
     form = HindsightForm(request.POST if request.method == "POST" else None, _initial(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -53,16 +55,15 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
         "form": form,
         "runs": [(run, changes_in_words(run)) for run in shown],
         "is_settled": not any(run.is_under_way for run in shown),
+        "may_run": request.user.has_perm(RUN),
     }
     return _answer(site, request, "list", context)
 
 
 def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
-    """Read also by those who may propose adjustments."""
-    may_run = request.user.has_perm(PERMISSION)
-    may_propose = request.user.has_perm(PROPOSE)
-    if (refused := _refused(request, PROPOSE if may_propose else PERMISSION)) is not None:
+    if (refused := _refused(request)) is not None:
         return refused
+    may_run, may_propose = map(request.user.has_perm, (RUN, PROPOSE))
     lives.give_up_lost(HindsightRun)
     run = _run(str(run_id))
     if run is None:
@@ -89,8 +90,8 @@ def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
     return _answer(site, request, "run", context)
 
 
-def _refused(request: HttpRequest, permission: str) -> HttpResponse | None:
-    if not request.user.has_perm(permission):
+def _refused(request: HttpRequest) -> HttpResponse | None:
+    if not request.user.has_perm(VIEW):
         raise PermissionDenied
     return None if request.method in METHODS else HttpResponseNotAllowed(METHODS)
 

@@ -29,7 +29,8 @@ from console.doors.pages import PAGES
 from console.doors.records import KINDS, PASSWORD, Records, all_records
 from console.doors.roles import NO_GROUP, ROLES, SIGNED_OUT, TRADER, request_as
 from console.doors.table import END, with_table
-from console.stress.models import StressKind, StressRun, StressState
+from console.jobs.models import JobState
+from console.stress.models import StressKind, StressRun
 from tests.admin.conftest import module_world, operator_name
 from tests.admin.factories import make_user
 from trading.models import Order
@@ -98,7 +99,7 @@ def world(module_world: None, db: None, monkeypatch: pytest.MonkeyPatch) -> None
         moves_ppm=[-10_000],
         asked_at=now,
         beat_at=now,
-        state=StressState.DONE,
+        state=JobState.DONE,
     )
     Invitation.objects.create(
         username="dora",
@@ -155,6 +156,11 @@ def _arguments(name: str) -> list[Any]:
         "invitation-link": [Invitation.objects.latest("pk").pk],
         "invitation-withdraw": [Invitation.objects.latest("pk").pk],
         "join": ["a" * 43],
+        "hindsight-run": [1],
+        "export-file": [1],
+        "alert": [1],
+        "launch-market": [order.market_id],
+        "market-versions": [order.market_id],
     }
     return arguments.get(name, [])
 
