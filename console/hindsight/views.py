@@ -64,16 +64,16 @@ def run_view(site: Any, request: HttpRequest, run_id: int) -> HttpResponse:
     if (refused := _refused(request)) is not None:
         return refused
     may_run, may_propose = map(request.user.has_perm, (RUN, PROPOSE))
+    may_act = may_propose if "propose" in request.POST else may_run
+    if request.method == "POST" and not may_act:
+        raise PermissionDenied
     lives.give_up_lost(HindsightRun)
     run = _run(str(run_id))
     if run is None:
         raise Http404
     form = ProposalForm(request.POST if "propose" in request.POST else None)
-    if request.method == "POST":
-        if not (may_propose if "propose" in request.POST else may_run):
-            raise PermissionDenied
-        if _acted(request, run, form):
-            return HttpResponseRedirect(_url_of(run))
+    if request.method == "POST" and _acted(request, run, form):
+        return HttpResponseRedirect(_url_of(run))
     context = {
         "title": f"What should have happened, run {run.pk}",
         "run": run,

@@ -62,6 +62,7 @@ def test_what_groups_may_is_said_where_permissions_are(operator: Operator) -> No
     operator("viewer")
     said = sentences(Permission.objects.filter(group__name="support"))
     assert said == [
+        "Acknowledge and snooze alerts",
         "Add and change announcements",
         "Cancel orders of traders",
         "End sessions of users",
