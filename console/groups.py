@@ -23,6 +23,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.cancel_order",
         "accounts.suspend_user",
         "accounts.end_session",
+        "accounts.revoke_key",
         "accounts.freeze_user",
         "announcements.add_announcement",
         "announcements.change_announcement",

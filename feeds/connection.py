@@ -12,7 +12,7 @@ from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.limits.haste import REFUSED_AFTER_S
 from feeds import protocol
-from feeds.identity import Identity, identify
+from feeds.identity import Claim, Identity, identify
 from feeds.protocol import (
     ACCOUNT_CHANNEL,
     CHANNELS_MAX,
@@ -190,7 +190,7 @@ class Connection:
         if not self._may(_SIGN_IN):
             return
         try:
-            identity = await identify(request, self._address)
+            identity = await identify(Claim(request, self._address))
         except FeedError:
             await asyncio.sleep(REFUSED_AFTER_S)
             raise

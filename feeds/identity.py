@@ -84,13 +84,20 @@ def _refusals(identities: Sequence[Identity]) -> list[FeedError | None]:
     return found
 
 
-async def identify(request: Auth, address: Address | None) -> Identity:
+@dataclass(frozen=True)
+class Claim:
+    request: Auth
+    address: Address | None
+
+
+async def identify(claim: Claim) -> Identity:
     """Raises FeedError: with the API's code for a bad token or signature, UNAVAILABLE when nobody
     can tell."""
-    return await sync_to_async(_identify)(request, address)
+    return await sync_to_async(_identify)(claim)
 
 
-def _identify(request: Auth, address: Address | None) -> Identity:
+def _identify(claim: Claim) -> Identity:
+    request, address = claim.request, claim.address
     signed = KeyHeaders(
         request.key or "",
         _digits(request.timestamp),

@@ -180,7 +180,7 @@ def documented(
         responses=responses,
         examples=examples,
         parameters=parameters,
-        auth=[] if public else None if keys else [BEARER_TOKEN],
+        auth=[] if public else None if keys else [{BEARER_TOKEN: []}],
     )
     in_query = [p.name for p in parameters if p.location == OpenApiParameter.QUERY]
     known = knowing(*in_query, takes_body=body is not None)

@@ -58,7 +58,7 @@ def body_of(error: DomainError) -> dict[str, Any]:
     for name in error.named:
         if (wire := wire_name(name)) != name:
             message = re.sub(rf"\b{re.escape(name)}\b", wire, message)
-    details = {name: _in_wire_names(value) for name, value in error.details.items()}
+    details = {wire_name(name): _in_wire_names(value) for name, value in error.details.items()}
     body = {"message": message, "code": error.code.value, **details}
     if error.field is not None:
         body["field"] = wire_name(error.field) if error.field in error.named else error.field

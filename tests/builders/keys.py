@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
+import json
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.trading.client import PASSWORD, Answer, Api, Trader
+from tests.trading.client import PASSWORD, Answer, Api, Trader, order_body
 from tests.trading.intake_server import IntakeApi, IntakeServer
 
 
@@ -84,3 +85,17 @@ def make_ed25519_key(trader: Trader, **fields: Any) -> Key:
     assert answer.body["secret"] is None
     made = answer.body["key"]
     return Key(made["keyId"], made["key"], lambda message: private.sign(message).hex())
+
+
+# An order that is wrong: 400 says that whoever signed it was let in.
+WRONG_ORDER = json.dumps(order_body(qty="0")).encode()
+LET_IN = 400
+
+
+def send_signed(api: Api, headers: dict[str, str], body: bytes = WRONG_ORDER) -> Answer:
+    return api.send("POST", "/order", body, **headers)
+
+
+def sent(path_to_api: type[Api], key: Key, **said: Any) -> Answer:
+    """A wrong order, signed."""
+    return send_signed(path_to_api(), key.headers("POST", "/order", WRONG_ORDER, **said))
