@@ -21,9 +21,9 @@ def forget_old_sessions() -> None:
     first = failures.order_by("failed_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE_MAX]
     SignInFailure.objects.filter(pk__in=list(first)).delete()
     now = datetime.now(UTC)
-    revoked = ApiKey.objects.filter(revoked_at__lte=now - KEYS_KEPT_FOR)
-    revoked = revoked.order_by("revoked_at").values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE_MAX]
-    ApiKey.objects.filter(pk__in=list(revoked)).delete()
+    revoked = ApiKey.objects.filter(revoked_at__lte=now - KEYS_KEPT_FOR).order_by("revoked_at")
+    revoked_first = revoked.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE_MAX]
+    ApiKey.objects.filter(pk__in=list(revoked_first)).delete()
     served = ServedRequest.objects.filter(good_until__lte=now).order_by("good_until")
     served_first = served.values_list("pk", flat=True)[: 10 * FORGOTTEN_AT_ONCE_MAX]
     ServedRequest.objects.filter(pk__in=list(served_first)).delete()

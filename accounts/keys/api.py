@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
@@ -88,7 +89,7 @@ KEY_EXAMPLE = {
 
 
 class KeysView(APIView):
-    def get_throttles(self) -> list[PasswordThrottle]:
+    def get_throttles(self) -> list[BaseThrottle]:
         """A key is made with the password, which is no easier to guess here."""
         return [PasswordThrottle()] if self.request.method == "POST" else super().get_throttles()
 

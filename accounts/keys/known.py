@@ -99,7 +99,7 @@ class KnownKeys:
                     self._strangers[public_id] = due_s
             for kept, most in ((self._keys, KEYS_MAX), (self._strangers, STRANGERS_MAX)):
                 while len(kept) > most:  # the one that was read longest ago
-                    del kept[next(iter(kept))]  # type: ignore[attr-defined]
+                    del kept[next(iter(kept))]
         return found
 
 

@@ -79,7 +79,7 @@ class Replays:
         else:
             first = by_redis
         since_ms = self._missed_since_ms
-        answers = []
+        answers: list[DomainError | None] = []
         for number, request in enumerate(requests):
             if not first[number] or (by_redis is not None and not by_redis[number]):
                 answers.append(_replayed())

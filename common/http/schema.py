@@ -173,6 +173,7 @@ def documented(
     # Any call may be asked with something that it does not know, and too often.
     wrong = sorted({400, 429, *errors})
     responses.update({code: OpenApiResponse(Error, description=ERRORS[code]) for code in wrong})
+    by_token: list[Any] = [{BEARER_TOKEN: []}]  # its types know names alone
     describe: Callable[[AnyCallable], AnyCallable] = extend_schema(
         operation_id=operation_id,
         summary=summary,
@@ -180,7 +181,7 @@ def documented(
         responses=responses,
         examples=examples,
         parameters=parameters,
-        auth=[] if public else None if keys else [{BEARER_TOKEN: []}],
+        auth=[] if public else None if keys else by_token,
     )
     in_query = [p.name for p in parameters if p.location == OpenApiParameter.QUERY]
     known = knowing(*in_query, takes_body=body is not None)

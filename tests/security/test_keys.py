@@ -82,10 +82,10 @@ def test_each_byte_counts(key: Key, trader: Trader, path_to_api: type[Api]) -> N
         sent_headers = key.headers(**right) | {
             "HTTP_X_API_SIGNATURE": key.headers(**right | wrong)["HTTP_X_API_SIGNATURE"]
         }
-        answer = path_to_api().send("DELETE", "/orders/batch?orderIds=17", **sent_headers)
+        answer = path_to_api().send("DELETE", "/orders/batch?orderIds=17", b"", **sent_headers)
         assert (answer.status, answer.code) == (401, "INVALID_SIGNATURE"), wrong
     as_others = key.headers(**right) | {"HTTP_X_API_KEY": other.public_id}
-    answer = path_to_api().send("DELETE", "/orders/batch?orderIds=17", **as_others)
+    answer = path_to_api().send("DELETE", "/orders/batch?orderIds=17", b"", **as_others)
     assert answer.code == "INVALID_SIGNATURE"
 
 
@@ -211,7 +211,10 @@ def test_a_replayed_order_is_refused(key: Key, paths: tuple[type[Api], type[Api]
 
 def test_a_replayed_read_is_served(key: Key) -> None:
     headers = key.headers("GET", "/user/orders")
-    assert [Api().send("GET", "/user/orders", **headers).status for _ in range(2)] == [200, 200]
+    assert [Api().send("GET", "/user/orders", b"", **headers).status for _ in range(2)] == [
+        200,
+        200,
+    ]
 
 
 def away() -> Any:
