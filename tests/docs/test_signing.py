@@ -52,13 +52,12 @@ def test_the_example_trades(
     names = {"KEY": key.public_id, "SECRET": key.secret, "SITE": "http://localhost"}
     exec(example(), names)
     assert [answer.status for answer in answers] == [202, 200]
-    assert answers[1].body["orders"][0]["orderId"] == answers[0].body["orderId"]
+    assert answers[1].body["orders"][0]["id"] == answers[0].body["orderId"]
     forget_caches()
 
 
 def test_it_is_short() -> None:
-    code = example().partition("\ndef ")[2]
-    function = code.partition("\n\n")[0]
+    function = example().partition("\ndef ")[2].partition("\n\n")[0]
     assert len(function.splitlines()) <= LINES_MAX
 
 

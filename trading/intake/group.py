@@ -83,12 +83,18 @@ class Call:
         return self.user_id, CallKind.ORDERS, max(1, len(self.orders))
 
 
-def answer_together(calls: Sequence[Call]) -> None:
+def identify_together(calls: Sequence[Call]) -> None:
+    """Who sent each; a replay is refused."""
     _meet_keys(calls)
     for call in calls:
         with refusing([call]):
             _identify(call)
     _refuse_replayed([call for call in calls if call.spent is not None])
+
+
+def answer_together(calls: Sequence[Call]) -> None:
+    """Those that came through the door are identified by now."""
+    identify_together([call for call in calls if not call.user_id and call.answer is None])
     for call in calls:
         if call.answer is None:
             with refusing([call]):
