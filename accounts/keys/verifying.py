@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from accounts.access.authentication import Caller
 from accounts.access.refusals import refusals
 from accounts.keys.known import KnownKey, known_keys
 from accounts.keys.replays import Spent
@@ -26,24 +27,11 @@ _NO_SESSION = 0  # which no session's row has: a key outlives them
 
 
 @dataclass(frozen=True, slots=True)
-class KeyUser:
+class KeyUser(Caller):
     """The user a key stands for, and what it lets its sender do."""
 
-    pk: int
     key_id: int
     scopes: frozenset[Scope]
-
-    @property
-    def id(self) -> int:
-        return self.pk
-
-    @property
-    def is_authenticated(self) -> bool:
-        return True
-
-    @property
-    def is_active(self) -> bool:
-        return True
 
 
 def verify(request: SignedRequest, address: Address | None) -> tuple[KeyUser, Spent]:
