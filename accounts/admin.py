@@ -21,6 +21,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import services
 from accounts.access import sessions
 from accounts.display import user_column
+from accounts.keys import admin as keys_admin  # noqa: F401  registers keys
 from accounts.models import Session, SignInFailure, User
 from accounts.staff.operators import operator_of
 from accounts.staff.powers import (

@@ -6,6 +6,21 @@ from django.core.checks import CheckMessage, Error, register
 SECRET_KEY_LENGTH_MIN = 32
 
 
+SEALING_SECRET_LENGTH_MIN = 32
+
+
+@register
+def api_key_secrets_can_seal(**_: Any) -> list[CheckMessage]:
+    short = any(len(one) < SEALING_SECRET_LENGTH_MIN for one in settings.API_KEY_SECRETS)
+    if not short and settings.SECRET_KEY not in settings.API_KEY_SECRETS:
+        return []
+    message = (
+        f"API_KEY_SECRETS seal keys: each has {SEALING_SECRET_LENGTH_MIN} characters or more, none "
+        "is DJANGO_SECRET_KEY."
+    )
+    return [Error(message, id="accounts.E002")]
+
+
 @register
 def secret_key_can_sign_tokens(**_: Any) -> list[CheckMessage]:
     if len(settings.SECRET_KEY) >= SECRET_KEY_LENGTH_MIN:

@@ -1,4 +1,5 @@
 from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
@@ -7,6 +8,7 @@ from django.db.models.functions import Collate, Lower, Now
 
 from approvals.models import Proposal
 from common.reasons import REASON_MAX
+from common.scopes import Scope
 
 USERNAME = RegexValidator(
     r"\A[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]*[A-Za-z0-9_])?\Z",
@@ -215,3 +217,87 @@ class Departure(models.Model):
 
     def __str__(self) -> str:
         return f"departure of {self.user}"
+
+
+class ApiKey(models.Model):
+    """What a trader's program signs with; how is told in `accounts.keys`.
+
+    public_id      names the key in requests; its first two letters say its kind
+    public_key     of Ed25519, 32 bytes; such a key has no secret here
+    sealed_secret  of HMAC: opens only with a key that is not in the database
+    addresses      networks it may be used from; from anywhere if there are none
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, db_index=False, related_name="api_keys")
+    name = models.CharField(max_length=50)
+    public_id = models.CharField(max_length=34, unique=True)
+    public_key = models.BinaryField(null=True)
+    sealed_secret = models.BinaryField(null=True)
+    may_read = models.BooleanField()
+    may_trade = models.BooleanField()
+    may_withdraw = models.BooleanField()
+    addresses = ArrayField(models.CharField(max_length=43), default=list)
+    made_at = models.DateTimeField(db_default=Now())
+    made_from = models.GenericIPAddressField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    revoke_reason = models.CharField(max_length=500, blank=True)
+    last_used_at = models.DateTimeField(null=True)
+    last_address = models.GenericIPAddressField(null=True)
+    use_count = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        verbose_name = "API key"
+        default_permissions = ("view",)
+        permissions = [("revoke_key", "Can revoke traders' API keys")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "name"], condition=Q(revoked_at=None), name="api_key_name_of_user"
+            ),
+            models.CheckConstraint(
+                condition=Q(public_key=None, sealed_secret__isnull=False)
+                | Q(public_key__isnull=False, sealed_secret=None),
+                name="api_key_of_one_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(may_read=True) | Q(may_trade=True) | Q(may_withdraw=True),
+                name="api_key_may_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(may_withdraw=False) | Q(addresses__len__gt=0),
+                name="api_key_withdraws_from_somewhere",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "id"], name="api_key_of_user"),
+            models.Index(
+                fields=["revoked_at"], condition=Q(revoked_at__isnull=False), name="api_key_revoked"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"API key {self.pk} {self.name!r}"
+
+    @property
+    def kind(self) -> str:
+        return "HMAC-SHA256" if self.public_key is None else "Ed25519"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        return frozenset(scope for scope in Scope if getattr(self, f"may_{scope}"))
+
+
+class ServedRequest(models.Model):
+    """One that was signed with a key and changed something, so that it does so once
+    (`accounts.keys.replays`)."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    good_until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["good_until"], name="served_request_end")]
+
+    def __str__(self) -> str:
+        return f"served request {self.digest[:8]}"

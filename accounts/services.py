@@ -68,12 +68,9 @@ def require_active(user: User) -> None:
 
 
 def change_password(user_id: int, password: str, new_password: str, origin: Origin) -> Tokens:
-    """Ends every session of the user, and opens one for whoever knew the old password. Raises
-    DomainError."""
-    user = User.objects.filter(pk=user_id).first()
-    if not _is_right(password, user) or user is None:
-        message = "The password is wrong."
-        raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
+    """Ends every session of the user, and opens one for whoever knew the old password. Keys stay:
+    they are not made of it. Raises DomainError."""
+    user = require_password(user_id, password)
     if new_password == password:
         raise invalid("new_password", "new_password must differ from the password you have.")
     check_new_password(new_password, user, "new_password")
@@ -85,6 +82,15 @@ def change_password(user_id: int, password: str, new_password: str, origin: Orig
             raise DomainError(ErrorCode.PASSWORD_CHANGED, message)
         end_sessions_of(user_id, EndReason.PASSWORD_CHANGED)
         return open_session(user, origin)
+
+
+def require_password(user_id: int, password: str) -> User:
+    """Of somebody who is signed in, for what a session alone must not do. Raises DomainError."""
+    user = User.objects.filter(pk=user_id).first()
+    if not _is_right(password, user) or user is None:
+        message = "The password is wrong."
+        raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
+    return user
 
 
 @transaction.atomic

@@ -29,18 +29,13 @@ FREE_STAFF_GUESSES = 5
 
 def address_of(request: Request | HttpRequest) -> str | None:
     """Of the client, as far as our own proxies say it; None for what is no address."""
-    address = _address_of(request)
+    address = addresses.asker_of(request.META)
     return None if address is None else str(address)
 
 
 def origin_of(request: Request | HttpRequest) -> str:
     """Who is counted as one."""
-    return addresses.origin_of(_address_of(request))
-
-
-def _address_of(request: Request | HttpRequest) -> addresses.Address | None:
-    said = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    return addresses.told_address(request.META.get("REMOTE_ADDR", ""), said)
+    return addresses.origin_of(addresses.asker_of(request.META))
 
 
 class Guesses:

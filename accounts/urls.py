@@ -1,6 +1,7 @@
 from django.urls import path
 
 from accounts import api
+from accounts.keys import api as keys_api
 
 urlpatterns = [
     path("auth/signup", api.SignupView.as_view()),
@@ -10,4 +11,6 @@ urlpatterns = [
     path("auth/password", api.PasswordView.as_view()),
     path("auth/sessions", api.SessionsView.as_view()),
     path("auth/sessions/<int:session_id>", api.SessionView.as_view()),
+    path("user/keys", keys_api.KeysView.as_view()),
+    path("user/keys/<int:key_id>", keys_api.KeyView.as_view()),
 ]

@@ -15,6 +15,7 @@ STAGES = (
     "engine_loop",
     "persist",
     "intake",
+    "keys",
     "exchange",
     "abuse",
     "memory",

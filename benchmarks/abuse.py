@@ -17,7 +17,7 @@ from functools import partial
 
 from benchmarks import hasty_clients, slow_sockets
 from benchmarks.http_load import Plan, measure
-from benchmarks.intake import _intake, _make_exchange, _order_requests
+from benchmarks.intake import _order_requests, make_exchange, served
 from benchmarks.report import Row, at_most, keep, progress, table
 from benchmarks.servers import start_servers
 
@@ -46,12 +46,12 @@ def run(short: bool, only: str = "") -> list[Row]:
     rounds, seconds = (3, 1.5) if short else (5, 4.0)
     os.environ["LIMITS"] = "1"
     start_servers()
-    tokens = _make_exchange()[:CONNECTIONS]
+    tokens = make_exchange()[:CONNECTIONS]
     _let_them_trade()
     chosen = {name: one for name, one in abusers(_poor_trader()).items() if only in name}
     quiet: dict[str, Abuser] = {"quiet": lambda _: nullcontext()}
     p95: dict[str, list[float]] = {}
-    with _intake() as port:
+    with served() as port:
         requests = _order_requests("/order", tokens)
         for number in range(rounds):
             for place, (name, abuser) in enumerate(({**quiet, **chosen}).items()):

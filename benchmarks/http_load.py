@@ -3,9 +3,11 @@
 Reads a `Plan` as JSON from stdin and answers `Measured` on stdout. Every connection sends its next
 request when its last one is answered. Plain sockets and one poll: a request costs this process
 some tens of microseconds, so that the servers are what is measured; `cpu_share` says how much of a
-core it took. A request is one of the plan's templates with a client order id of its own.
+core it took. A request is one of the plan's templates with a client order id of its own; one that
+names a key is signed anew each time.
 """
 
+import hmac
 import itertools
 import select
 import socket
@@ -13,8 +15,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ANSWER_WITHIN_S = 60  # else the server hangs
 PLACEHOLDER = b"clientOrderId-------"  # replaced by as many bytes
@@ -30,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True):
     warm_up_s: float
     prefix: str
     requests: list[bytes]
+    secrets: dict[str, str] = {}  # of keys: text of HMAC's, or hex of Ed25519's private part
 
     def requests_of(self, connection: int) -> list[bytes]:
         own = self.requests[connection :: self.connections]
@@ -43,6 +48,42 @@ def posting(path: str, token: str, body: bytes) -> bytes:
 
 def deleting(path: str, token: str) -> bytes:
     return _head("DELETE", path, token)
+
+
+def posting_signed(path: str, public_id: str, body: bytes) -> bytes:
+    """A template: the time and the signature come with each request."""
+    line = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {public_id}\r\n"
+    about = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return f"{line}{about}".encode() + body
+
+
+def _signer(template: bytes, secrets: dict[str, str]) -> Callable[[bytes], bytes] | None:
+    """What makes a request of this template a signed one."""
+    _, named, rest = template.partition(b"X-API-Key: ")
+    if not named:
+        return None
+    public_id = str(rest.partition(b"\r\n")[0], "ascii")
+    method, path, _ = str(template.partition(b"\r\n")[0], "ascii").split()
+    sign = _hmac(secrets[public_id]) if public_id.startswith("hm") else _ed25519(secrets[public_id])
+
+    def signed(request: bytes) -> bytes:
+        line, _, rest = request.partition(b"\r\n")
+        timestamp = time.time_ns() // 1_000_000
+        head = f"{public_id}\n{timestamp}\n\n{method}\n{path}\n\n".encode()
+        signature = sign(head + rest.partition(b"\r\n\r\n")[2])
+        own = f"\r\nX-API-Timestamp: {timestamp}\r\nX-API-Signature: {signature}\r\n"
+        return line + own.encode() + rest
+
+    return signed
+
+
+def _hmac(secret: str) -> Callable[[bytes], str]:
+    return lambda message: hmac.digest(secret.encode(), message, "sha256").hex()
+
+
+def _ed25519(secret: str) -> Callable[[bytes], str]:
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret))
+    return lambda message: private.sign(message).hex()
 
 
 def _head(method: str, path: str, token: str, about: str = "") -> bytes:
@@ -71,20 +112,27 @@ class _Client:
     """One connection and the request that is on its way."""
 
     def __init__(
-        self, port: int, requests: list[bytes], prefix: bytes, numbers: "itertools.count[int]"
+        self,
+        plan: Plan,
+        requests: list[bytes],
+        numbers: "itertools.count[int]",
     ) -> None:
-        self.parts = itertools.cycle([request.split(PLACEHOLDER) for request in requests])
-        self.prefix = prefix
+        self.templates = itertools.cycle(
+            [(request.split(PLACEHOLDER), _signer(request, plan.secrets)) for request in requests]
+        )
+        self.prefix = plan.prefix.encode()
         self.numbers = numbers
-        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket = socket.create_connection(("127.0.0.1", plan.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sent_at = 0.0
         self.received = b""
 
     def send(self) -> None:
-        request, *parts = next(self.parts)
+        (request, *parts), signed = next(self.templates)
         for part in parts:
             request += b"%s%012d%s" % (self.prefix, next(self.numbers), part)
+        if signed is not None:
+            request = signed(request)
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
 
@@ -123,11 +171,10 @@ def measure(plan: Plan) -> Measured:
 
 def _run(plan: Plan) -> Measured:
     numbers = itertools.count()
-    prefix = plan.prefix.encode()
     clients: dict[int, _Client] = {}
     poll = select.epoll()
     for number in range(plan.connections):
-        client = _Client(plan.port, plan.requests_of(number), prefix, numbers)
+        client = _Client(plan, plan.requests_of(number), numbers)
         clients[client.socket.fileno()] = client
         poll.register(client.socket, select.EPOLLIN)
         client.send()  # one that says nothing would make room for others

@@ -44,8 +44,8 @@ def run(short: bool) -> list[Row]:
     rounds, seconds = (5, 0.8) if short else (7, 4.0)
     progress(STAGE, "starting servers and an exchange")
     start_servers()
-    tokens = _make_exchange()
-    with _django() as django_port, _intake() as intake_port:
+    tokens = make_exchange()
+    with _django() as django_port, served() as intake_port:
         targets = {
             "baseline": (django_port, _order_requests("/baseline/order", tokens)),
             "lean": (django_port, _order_requests("/order", tokens)),
@@ -83,7 +83,7 @@ def _in_turn(
             prefix = f"{letter}{connections:03d}{number:04d}"
             plan = Plan(port, connections, seconds, 0.3, prefix, requests)
             found[name].append(measure(plan))
-            _forget_streams()
+            forget_streams()
     return found
 
 
@@ -136,7 +136,7 @@ def _cancel_rows(connections: int, found: dict[str, list[Measured]]) -> list[Row
 # --- the exchange ---------------------------------------------------------------------------------
 
 
-def _make_exchange() -> list[str]:
+def make_exchange() -> list[str]:
     """A market that is open and marked at 25,000, and traders with money; answers their tokens."""
     from django.core.management import call_command
 
@@ -170,7 +170,7 @@ def _make_exchange() -> list[str]:
     return tokens
 
 
-def _forget_streams() -> None:
+def forget_streams() -> None:
     """No engine reads them here, and what Redis keeps would grow for hours."""
     from common.redis_client import redis_client
     from matching.messages.streams import input_stream
@@ -178,7 +178,7 @@ def _forget_streams() -> None:
     redis_client().xtrim(input_stream(MARKET), maxlen=0)
 
 
-def _order() -> bytes:
+def order_body() -> bytes:
     return (
         b'{"marketId":"BTC-PERP","side":"LONG","orderType":"limit","qty":"0.01","price":"24990.5",'
         b'"margin":"50","clientOrderId":"%s"}' % PLACEHOLDER
@@ -186,11 +186,11 @@ def _order() -> bytes:
 
 
 def _order_requests(path: str, tokens: list[str]) -> list[bytes]:
-    return [posting(path, token, _order()) for token in tokens]
+    return [posting(path, token, order_body()) for token in tokens]
 
 
 def _batch_requests(tokens: list[str]) -> list[bytes]:
-    body = b'{"orders":[' + b",".join([_order()] * BATCH) + b"]}"
+    body = b'{"orders":[' + b",".join([order_body()] * BATCH) + b"]}"
     return [posting("/orders/batch", token, body) for token in tokens]
 
 
@@ -201,7 +201,7 @@ def _open_orders(port: int, tokens: list[str]) -> list[tuple[str, int]]:
     orders = []
     for number in range(max(CONNECTIONS)):
         token = tokens[number % len(tokens)]
-        body = _order().replace(PLACEHOLDER, f"cancel{number}".encode())
+        body = order_body().replace(PLACEHOLDER, f"cancel{number}".encode())
         url = f"http://127.0.0.1:{port}/order"
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:
@@ -231,7 +231,7 @@ def _django() -> Iterator[int]:
 
 
 @contextmanager
-def _intake() -> Iterator[int]:
+def served() -> Iterator[int]:
     """The API as `make run` serves it; its port."""
     from exchange_site.embedded.parts import api_command
     from exchange_site.embedded.ports import free_port

@@ -16,6 +16,7 @@ from tests.builders import servers
 def start_servers() -> None:
     """Once per process; they end with it."""
     servers.start_servers("benchmarks", durable=True)
+    os.environ.setdefault("API_KEY_SECRETS", "for benchmarks: fedcba9876543210fedcba9876543210")
     os.environ.setdefault("DJANGO_SECRET_KEY", "for benchmarks: 0123456789abcdef0123456789abcdef")
     os.environ.setdefault("HTTPS", "0")  # their clients speak plain HTTP
     os.environ.setdefault("LOG_LEVEL", "WARNING")

@@ -25,6 +25,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
         "trading.cancel_order",
         "accounts.suspend_user",
         "accounts.end_session",
+        "accounts.revoke_key",
         "accounts.freeze_user",
         "accounts.see_as_trader",
         "announcements.add_announcement",

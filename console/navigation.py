@@ -50,6 +50,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
     "Traders": (
         Item("Traders", "accounts.User", "group"),
         Item("Sessions", "accounts.Session", "devices"),
+        Item("API keys", "accounts.ApiKey", "key"),
         Item("Orders", "trading.Order", "receipt_long"),
         Item("Fills", "trading.Fill", "handshake"),
         Item("Fee tiers", "trading.FeeTier", "sell"),

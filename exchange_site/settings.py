@@ -29,6 +29,9 @@ HTTPS = env.bool("HTTPS", default=not DEMO)
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 DEBUG = False
 SECRET_KEY = env.str("DJANGO_SECRET_KEY")
+# They seal the secrets of API keys in the database: the first seals, all of them open. Without one
+# only keys of Ed25519 are taken, which have no secret here.
+API_KEY_SECRETS = env.list("API_KEY_SECRETS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ROOT_URLCONF = "exchange_site.urls"
@@ -188,8 +191,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.access.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.keys.authentication.KeyAuthentication",
+        "accounts.access.authentication.TokenAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.keys.authentication.KeyScope",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["common.http.rendering.StructJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.http.bodies.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

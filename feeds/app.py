@@ -73,7 +73,8 @@ class Feeds:
             await _refuse(send, *refused)
             return
         hub = await self.hub()
-        origin = origin_of(address_of(scope))
+        address = address_of(scope)
+        origin = origin_of(address)
         if len(hub.connections) >= self._connections_max:
             await _refuse(send, TRY_AGAIN_LATER, "too many connections; try again later")
             return
@@ -84,7 +85,7 @@ class Feeds:
         if not granted:
             await _refuse(send, TRY_AGAIN_LATER, "too many connects from this address; wait")
             return
-        connection = Connection(receive, send, hub)
+        connection = Connection(receive, send, hub, address)
         hub.connections.add(connection)
         self._per_address[origin] += 1
         try:

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import structlog
 
 from common import cancelling
+from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.limits.haste import REFUSED_AFTER_S
 from feeds import protocol
-from feeds.identity import Identity, identify
+from feeds.identity import Claim, Identity, identify
 from feeds.protocol import (
     ACCOUNT_CHANNEL,
     CHANNELS_MAX,
@@ -68,7 +69,10 @@ class Subscriptions(Protocol):
 
 
 class Connection:
-    def __init__(self, receive: Receive, send: Send, hub: Subscriptions) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, hub: Subscriptions, address: Address | None = None
+    ) -> None:
+        self._address = address
         self._receive = receive
         self._send = send
         self._hub = hub
@@ -176,17 +180,17 @@ class Connection:
             case Ping():
                 self.offer(protocol.encode({"op": "pong", "timeMs": _now_ms()}))
             case Auth():
-                await self._sign_in(request.token)
+                await self._sign_in(request)
             case Subscribe():
                 await self._subscribe(request)
             case Unsubscribe():
                 self._unsubscribe(request.channels)
 
-    async def _sign_in(self, token: str) -> None:
+    async def _sign_in(self, request: Auth) -> None:
         if not self._may(_SIGN_IN):
             return
         try:
-            identity = await identify(token)
+            identity = await identify(Claim(request, self._address))
         except FeedError:
             await asyncio.sleep(REFUSED_AFTER_S)
             raise
@@ -196,7 +200,7 @@ class Connection:
         self.offer(protocol.encode({"op": "authenticated", "userId": identity.account_id}))
 
     def sign_out(self, why: FeedError) -> None:
-        """The account channel ends with the token that opened it."""
+        """The account channel ends with the token or key that opened it."""
         self._forget_identity()
         self.offer(protocol.encode(why.body()))
 
@@ -218,7 +222,7 @@ class Connection:
             self._subscribe_public(wanted)
             return
         if self.identity is None:
-            message = 'Send {"op": "auth", "token": "…"} before subscribing to account.'
+            message = 'Sign in with {"op": "auth", …} before subscribing to account.'
             raise FeedError("NOT_AUTHENTICATED", message)
         self.channels.add(ACCOUNT_CHANNEL)
         accounts, account_id = self._hub.accounts, self.identity.account_id

@@ -1,6 +1,11 @@
-"""Who a feed's client is: the same tokens as over HTTP."""
+"""Who a feed's client is: the same tokens as over HTTP, and the same keys.
 
-from collections.abc import Iterable, Sequence
+A signature opens a channel once, while its window is open. What keeps it open is looked at again
+and again without one: that the token counts, or that the key does.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,16 +13,40 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from accounts.access.authentication import authenticate_token
+from accounts.keys.headers import KeyHeaders
+from accounts.keys.known import known_keys
+from accounts.keys.replays import replays
+from accounts.keys.signing import SignedRequest
+from accounts.keys.verifying import check_still_counts, no_such_key, require_scope, verify
 from common.errors import DomainError
-from feeds.protocol import FeedError
+from common.http.addresses import Address
+from common.scopes import Scope
+from feeds.protocol import Auth, FeedError
 
 UNAVAILABLE = "UNAVAILABLE"
+# What a key signs in place of a request's: no call has this method.
+AUTH_METHOD, AUTH_PATH = "AUTH", "/ws"
 
 
 @dataclass(frozen=True)
 class Identity:
-    token: str
+    """By a token, or by a key and from an address."""
+
     account_id: int
+    token: str = ""
+    public_id: str = ""
+    address: Address | None = None
+
+    def check(self) -> None:
+        """Whether it still counts. Raises DomainError."""
+        if self.token:
+            authenticate_token(self.token)
+            return
+        key = known_keys.get(self.public_id)
+        if key is None:
+            raise no_such_key()
+        check_still_counts(key, self.address)
+        require_scope(key.scopes, Scope.READ)
 
 
 class SignedIn(Protocol):
@@ -29,8 +58,8 @@ class SignedIn(Protocol):
 
 
 async def sign_out_refused(connections: Iterable[SignedIn]) -> None:
-    """Those whose token has expired, whose session has ended or who are suspended. One step for
-    all: it is cheap enough to take every second."""
+    """Those whose token or key has expired, whose session has ended or key is revoked, or who are
+    suspended. One step for all: it is cheap enough to take every second."""
     known = [(one, one.identity) for one in connections]
     signed_in = [(one, identity) for one, identity in known if identity is not None]
     if not signed_in:
@@ -43,23 +72,60 @@ async def sign_out_refused(connections: Iterable[SignedIn]) -> None:
 
 def _refusals(identities: Sequence[Identity]) -> list[FeedError | None]:
     found: list[FeedError | None] = []
+    with suppress(FeedError), _in_feeds_words():
+        known_keys.read([one.public_id for one in identities if one.public_id])
     for identity in identities:
         try:
-            _identify(identity.token)
+            with _in_feeds_words():
+                identity.check()
             found.append(None)
         except FeedError as error:
             found.append(None if error.code == UNAVAILABLE else error)
     return found
 
 
-async def identify(token: str) -> Identity:
-    """Raises FeedError: with the API's code for a bad token, UNAVAILABLE when nobody can tell."""
-    return await sync_to_async(_identify)(token)
+@dataclass(frozen=True)
+class Claim:
+    request: Auth
+    address: Address | None
 
 
-def _identify(token: str) -> Identity:
+async def identify(claim: Claim) -> Identity:
+    """Raises FeedError: with the API's code for a bad token or signature, UNAVAILABLE when nobody
+    can tell."""
+    return await sync_to_async(_identify)(claim)
+
+
+def _identify(claim: Claim) -> Identity:
+    request, address = claim.request, claim.address
+    signed = KeyHeaders(
+        request.key or "",
+        _digits(request.timestamp),
+        _digits(request.window),
+        request.signature or "",
+    )
+    if bool(request.token) == signed.is_given:
+        raise FeedError("INVALID_MESSAGE", "Send token, or key, timestamp and signature.")
+    with _in_feeds_words():
+        if request.token:
+            return Identity(authenticate_token(request.token).pk, token=request.token)
+        asked = SignedRequest(signed, AUTH_METHOD, AUTH_PATH, "", b"")
+        user, spent = verify(asked, address)
+        require_scope(user.scopes, Scope.READ)
+        (refused,) = replays.refuse([spent])
+        if refused is not None:
+            raise refused
+        return Identity(user.pk, public_id=signed.public_id, address=address)
+
+
+def _digits(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+@contextmanager
+def _in_feeds_words() -> Iterator[None]:
     try:
-        return Identity(token, authenticate_token(token).pk)
+        yield
     except DomainError as error:
         raise FeedError(error.code, error.message) from error
     except (DatabaseError, InterfaceError) as error:

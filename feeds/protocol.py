@@ -2,7 +2,8 @@
 
 ``{"op": "subscribe", "channels": ["book:BTC-PERP", "account"], "lastSeq": {"BTC-PERP": 41},
 "epoch": {"BTC-PERP": "3f9c"}}``,
-``{"op": "unsubscribe", "channels": […]}``, ``{"op": "auth", "token": "…"}``, ``{"op": "ping"}``.
+``{"op": "unsubscribe", "channels": […]}``, ``{"op": "auth", "token": "…"}`` or, with a key,
+``{"op": "auth", "key": "…", "timestamp": 1767605400125, "signature": "…"}``, ``{"op": "ping"}``.
 """
 
 from enum import StrEnum
@@ -63,7 +64,13 @@ class Unsubscribe(_Request, frozen=True, tag="unsubscribe"):
 
 
 class Auth(_Request, frozen=True, tag="auth"):
-    token: str
+    """With a token, or with a key and what its holder signed (`accounts.keys`)."""
+
+    token: str | None = None
+    key: str | None = None
+    timestamp: int | None = None
+    window: int | None = None
+    signature: str | None = None
 
 
 class Ping(_Request, frozen=True, tag="ping"):

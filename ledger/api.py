@@ -15,6 +15,7 @@ from common.http.paging import page_of, query_int, query_text, query_words
 from common.http.schema import PAGING, documented, query
 from common.http.windows import TIME_WINDOW, query_window
 from common.idempotency import read_key
+from common.scopes import Scope
 from ledger import selectors, services
 from ledger.models import Deposit, DepositStatus, Posting, Wallet
 from markets.conversions import to_units, units_text
@@ -95,6 +96,7 @@ class OnrampView(APIView):
             "balance": {"id": 42, "available": "10000", "locked": "0"},
         },
         errors=(400, 401, 403, 409, 503),
+        keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
         """Where the operator lets traders fund themselves, the money is there at once (200).
@@ -154,6 +156,7 @@ class LedgerView(APIView):
             *PAGING,
         ],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """Every posting on the trader's accounts, newest first. Their sum is what is available,

@@ -18,6 +18,7 @@ import redis
 
 from tests.builders.servers import start_servers
 from tests.cheaper import (
+    count_uses_by_hand,
     keep_permissions,
     use_cheap_flush,
     use_cheap_passwords,
@@ -34,6 +35,7 @@ if WORKER:
 else:
     start_servers()
 os.environ.setdefault("DJANGO_SECRET_KEY", "for tests, where nothing is secret: 0123456789abcdef")
+os.environ.setdefault("API_KEY_SECRETS", "for tests: fedcba98765432100123456789abcdef")
 os.environ.setdefault("HTTPS", "0")  # clients of the tests speak plain HTTP
 os.environ.setdefault("PRICE_SOURCE_HOSTS", "127.0.0.1")  # where venues are played
 os.environ.setdefault("MONITOR_TOKEN", "for tests, where nothing is watched")
@@ -43,6 +45,7 @@ django.setup()
 use_cheap_passwords()
 use_cheap_flush()
 use_cheap_static_files()
+count_uses_by_hand()
 
 from tests.patience import be_patient  # noqa: E402  Django must be set up first
 

@@ -1,6 +1,6 @@
 """Whose a request is, by the address it came from. All that counts by address counts by this."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -17,6 +17,11 @@ def address_of(scope: Any) -> Address | None:
     client = scope.get("client")
     direct = str(client[0]) if client else ""
     return told_address(direct, ",".join(_values(scope["headers"], FORWARDED)))
+
+
+def asker_of(meta: Mapping[str, Any]) -> Address | None:
+    """The same, from the headers of a request in Django."""
+    return told_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def told_address(direct: str, forwarded: str) -> Address | None:

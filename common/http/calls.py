@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from rest_framework.request import Request
 
 from common.errors import DomainError, unknown
+from common.scopes import Scope
 
 AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
 
@@ -34,6 +35,23 @@ def knowing(*known: str, takes_body: bool = False) -> Callable[[AnyCallable], An
         return cast(AnyCallable, checked)
 
     return decorate
+
+
+def needing(scope: Scope | None) -> Callable[[AnyCallable], AnyCallable]:
+    """A view's method that keys with this scope may call; None for no key at all, as where
+    nothing is said."""
+
+    def decorate(method: AnyCallable) -> AnyCallable:
+        method.key_scope = scope  # type: ignore[attr-defined]
+        return method
+
+    return decorate
+
+
+def scope_of(view: Any, request: Request) -> Scope | None:
+    """What a key needs for this call."""
+    method = getattr(view, str(request.method).lower(), None)
+    return getattr(method, "key_scope", None)
 
 
 def _check_query(request: Request, known: Sequence[str]) -> None:

@@ -7,14 +7,15 @@ import msgspec
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
-from common.http.calls import AnyCallable, knowing
+from common.http.calls import AnyCallable, knowing, needing
+from common.scopes import Scope
 
 COMPONENT = "#/components/schemas/{name}"
 
 ERRORS = {
     400: "The request is wrong; the message says what to change.",
-    401: "No token, or one that is forged or expired.",
-    403: "Not yours, or the account is suspended.",
+    401: "No token or signature, or one that is forged or expired.",
+    403: "Not yours, or the account is suspended, or the key lacks the permission.",
     404: "There is no such thing.",
     409: "It conflicts with what is there already.",
     429: "Too many tries; wait as long as Retry-After says.",
@@ -33,15 +34,18 @@ class Required(msgspec.Struct, frozen=True, rename="camel"):
     already_held: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Error(msgspec.Struct, frozen=True):
+class Error(msgspec.Struct, frozen=True, rename="camel"):
     """Any answer that is not a success. `required` and `available` come with
-    INSUFFICIENT_BALANCE."""
+    INSUFFICIENT_BALANCE, `serverTimeMs` with TIMESTAMP_OUTSIDE_WINDOW, `permission` with
+    SCOPE_MISSING."""
 
     message: str
     code: str
     field: str | None = None
     required: Required | msgspec.UnsetType = msgspec.UNSET
     available: str | msgspec.UnsetType = msgspec.UNSET
+    server_time_ms: int | msgspec.UnsetType = msgspec.UNSET
+    permission: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _StructSchema(OpenApiSerializerExtension):
@@ -57,12 +61,35 @@ class _StructSchema(OpenApiSerializerExtension):
         return _parts[self.target.__name__]
 
 
+BEARER_TOKEN = "bearerToken"  # noqa: S105  a name
+
+
 class _BearerToken(OpenApiAuthenticationExtension):
     target_class = "accounts.access.authentication.TokenAuthentication"
-    name = "bearerToken"
+    name = BEARER_TOKEN
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class _SignedWithKey(OpenApiAuthenticationExtension):
+    """Headers that go together; the window is left out where the default does."""
+
+    target_class = "accounts.keys.authentication.KeyAuthentication"
+    name = ["apiKey", "apiTimestamp", "apiSignature"]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # noqa: ARG002
+        said = {
+            "X-API-Key": "A key of POST /user/keys.",
+            "X-API-Timestamp": "Milliseconds since 1970. `X-API-Window` says for how many of them "
+            "the signature is good: 5000 if not given, at most 60000.",
+            "X-API-Signature": "In hex, of key, timestamp, window, method, path and query, each "
+            "with a line break behind, and the body.",
+        }
+        return [
+            {"type": "apiKey", "in": "header", "name": name, "description": description}
+            for name, description in said.items()
+        ]
 
 
 # Every struct and enum that a struct described so far is made of, by its name.
@@ -132,10 +159,12 @@ def documented(
     parameters: Iterable[OpenApiParameter] = (),
     errors: Iterable[int] = (400, 401, 403, 503),
     public: bool = False,
+    keys: Scope | None = None,
     operation_id: str | None = None,
 ) -> Callable[[AnyCallable], AnyCallable]:
     """Describe a view's method, and hold it to that: it is called with the parameters and the body
-    declared here or not at all. The rest of the description is its docstring."""
+    declared here or not at all, and with a key only where ``keys`` names the scope it needs. The
+    rest of the description is its docstring."""
     parameters = list(parameters)
     examples = [OpenApiExample("Answer", value=example, response_only=True, status_codes=[status])]
     if body_example is not None:
@@ -144,6 +173,7 @@ def documented(
     # Any call may be asked with something that it does not know, and too often.
     wrong = sorted({400, 429, *errors})
     responses.update({code: OpenApiResponse(Error, description=ERRORS[code]) for code in wrong})
+    by_token: list[Any] = [{BEARER_TOKEN: []}]  # its types know names alone
     describe: Callable[[AnyCallable], AnyCallable] = extend_schema(
         operation_id=operation_id,
         summary=summary,
@@ -151,8 +181,9 @@ def documented(
         responses=responses,
         examples=examples,
         parameters=parameters,
-        auth=[] if public else None,
+        auth=[] if public else None if keys else by_token,
     )
     in_query = [p.name for p in parameters if p.location == OpenApiParameter.QUERY]
     known = knowing(*in_query, takes_body=body is not None)
-    return lambda method: describe(known(method))
+    takes = needing(keys)
+    return lambda method: takes(describe(known(method)))

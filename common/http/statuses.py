@@ -10,22 +10,25 @@ from common.errors import DomainError, ErrorCode
 _OF_MANY: Mapping[HTTPStatus, str] = {
     HTTPStatus.UNAUTHORIZED: """
         NOT_AUTHENTICATED AUTHENTICATION_FAILED WRONG_CREDENTIALS TOKEN_EXPIRED TOKEN_INVALID
-        REFRESH_INVALID SESSION_ENDED
+        REFRESH_INVALID SESSION_ENDED INVALID_KEY INVALID_SIGNATURE REPLAYED
+        TIMESTAMP_OUTSIDE_WINDOW
     """,
     HTTPStatus.FORBIDDEN: """
         FORBIDDEN WRONG_PASSWORD ACCOUNT_NOT_FOUND ACCOUNT_SUSPENDED OWN_FEE_TIER OWN_POSITION
-        OWN_REQUEST
+        OWN_REQUEST ADDRESS_NOT_ALLOWED SCOPE_MISSING
     """,
     HTTPStatus.NOT_FOUND: """
         NOT_FOUND MARKET_NOT_FOUND ORDER_NOT_FOUND WALLET_NOT_FOUND SESSION_NOT_FOUND
+        KEY_NOT_FOUND
     """,
     HTTPStatus.CONFLICT: """
         ACCOUNT_FROZEN ADJUSTMENT_REVERSED
         CLIENT_ORDER_ID_IN_USE CLIENT_ORDER_ID_REUSED DEPOSIT_ALREADY_DECIDED FAULT_CHANGED
-        FAULT_RESOLVED IDEMPOTENCY_KEY_REUSED INVALID_PRICE_SOURCE INVALID_TRANSITION NOT_AMENDABLE
+        FAULT_RESOLVED IDEMPOTENCY_KEY_REUSED INVALID_PRICE_SOURCE INVALID_TRANSITION KEY_NAME_TAKEN
+        NOT_AMENDABLE
         NOTHING_TO_QUARANTINE ORDER_NOT_OPEN PASSWORD_CHANGED
         PROPOSAL_NOT_WAITING PROPOSAL_OUTDATED PROPOSAL_WAITING RULES_CHANGED SESSION_NOT_OPEN
-        STILL_STOPPED TOO_MANY_REQUESTED TOP_UP_ALREADY_DECIDED USERNAME_TAKEN
+        STILL_STOPPED TOO_MANY_KEYS TOO_MANY_REQUESTED TOP_UP_ALREADY_DECIDED USERNAME_TAKEN
     """,
     HTTPStatus.SERVICE_UNAVAILABLE: """
         BUSY DATABASE_UNAVAILABLE INTAKE_FULL INTAKE_TIMEOUT REDIS_UNAVAILABLE
@@ -55,7 +58,7 @@ def body_of(error: DomainError) -> dict[str, Any]:
     for name in error.named:
         if (wire := wire_name(name)) != name:
             message = re.sub(rf"\b{re.escape(name)}\b", wire, message)
-    details = {name: _in_wire_names(value) for name, value in error.details.items()}
+    details = {wire_name(name): _in_wire_names(value) for name, value in error.details.items()}
     body = {"message": message, "code": error.code.value, **details}
     if error.field is not None:
         body["field"] = wire_name(error.field) if error.field in error.named else error.field

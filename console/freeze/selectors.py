@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.access.refusals import HEARD_EVERYWHERE_S
 from accounts.access.sessions import open_sessions
+from accounts.keys.services import live_keys
 from accounts.models import Freeze, User
 from accounts.staff.sessions import staff_sessions_of
 from common.admin.base import when
@@ -23,13 +24,15 @@ LIVE_SHOWN_MAX = 100
 @dataclass(frozen=True)
 class Left:
     """``orders``: the newest that live, each with the cancel it waits for. ``heard_at``: from when
-    on no process takes anything of the trader; None where they aren't frozen."""
+    on no process takes anything of the trader; None where they aren't frozen. ``keys``: what they
+    ask is refused meanwhile, and counts again once the freeze is lifted."""
 
     user: User
     live: int
     orders: list[tuple[Order, int | None]]
     cancels: int
     sessions: int
+    keys: int
     heard_at: datetime | None
     positions: list[tuple[Position, str]]
 
@@ -66,6 +69,7 @@ def left_of(user: User, freeze: Freeze | None) -> Left:
         ],
         cancels=len(waiting),
         sessions=open_sessions(user.pk).count() + staff_sessions_of(user.pk).count(),
+        keys=live_keys(user.pk).count(),
         heard_at=freeze.frozen_at + heard if freeze else None,
         positions=[(one, size(one.position_lots, one.market)) for one in positions],
     )

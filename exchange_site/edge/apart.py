@@ -122,6 +122,7 @@ def answer_all(pipe: Connection) -> None:
     from exchange_site.wsgi import application
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it is the parent's
+    signal.signal(signal.SIGTERM, _end)
     os.nice(NICENESS)
     _ = get_resolver().url_patterns
     while True:
@@ -130,6 +131,11 @@ def answer_all(pipe: Connection) -> None:
         except EOFError:
             return
         pipe.send(_answer_of(application, environ, body))
+
+
+def _end(*_: Any) -> None:
+    """In order: what is written at the end of a process is written."""
+    raise SystemExit(0)
 
 
 def _answer_of(application: Any, environ: dict[str, Any], body: bytes) -> Answer:

@@ -18,6 +18,7 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.urls import Resolver404, get_resolver
 
+from accounts.keys.authentication import RAW_PATH
 from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
@@ -25,7 +26,7 @@ from exchange_site.edge.apart import Apart
 from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
 from exchange_site.edge.told import Told
 
-_HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password"})
+_HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password", "/user/keys"})
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")
 
 
@@ -207,6 +208,8 @@ class _Place:
                 self.told.hear(environ["asgi.scope"], status, headers)
             return start_response(status, headers, exc_info)
 
+        raw_path: bytes = environ["asgi.scope"].get("raw_path") or b""
+        environ[RAW_PATH] = raw_path.decode("latin-1")  # keys sign what was sent
         try:
             response = self._django(environ, start)
             try:

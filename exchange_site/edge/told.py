@@ -44,7 +44,11 @@ class Told:
 
 
 def _asker(scope: Any) -> tuple[str, str]:
-    """Whoever shows no token is an address."""
+    """Whoever shows no token is an address, and each key there: a key is no secret, so it counts
+    only where it comes from."""
     tokens = [value for name, value in scope["headers"] if name == b"authorization"]
-    who = tokens[0].decode("latin-1") if tokens else origin_of(address_of(scope))
-    return who, scope["method"]
+    if tokens:
+        return tokens[0].decode("latin-1"), scope["method"]
+    keys = [value for name, value in scope["headers"] if name == b"x-api-key"]
+    key = keys[0].decode("latin-1") if keys else ""
+    return f"{key[:64]} {origin_of(address_of(scope))}".strip(), scope["method"]

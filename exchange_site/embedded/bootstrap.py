@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DISK_FREE_BYTES_MIN = 300_000_000
 SERVICES_FILE = "services.env"
 PERSISTED = (
-    "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DEMO", "HTTPS", "MONITOR_TOKEN",
+    "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "API_KEY_SECRETS", "DEMO", "HTTPS",
+    "MONITOR_TOKEN",
 )  # fmt: skip
 
 
@@ -76,6 +77,8 @@ def prepared() -> Prepared:
         os.environ["REDIS_URL"] = store.url()
     secret = before.get("DJANGO_SECRET_KEY") or secrets.token_hex(32)
     os.environ.setdefault("DJANGO_SECRET_KEY", secret)
+    sealing = before.get("API_KEY_SECRETS") or secrets.token_hex(32)
+    os.environ.setdefault("API_KEY_SECRETS", sealing)
     monitor_token = before.get("MONITOR_TOKEN") or secrets.token_urlsafe(24)
     os.environ.setdefault("MONITOR_TOKEN", monitor_token)
     os.environ.setdefault("HTTPS", "0")  # this machine alone, until a proxy stands in front

@@ -1,11 +1,29 @@
 """Who came in, and who did not."""
 
 from accounts.access.sessions import Origin, open_session
-from accounts.models import SignInFailure, User
+from accounts.models import ApiKey, SignInFailure, User
 
 ADDRESS = "203.0.113.7"
 
 
 def make_sign_ins(user: User) -> None:
     open_session(user, Origin(ADDRESS, "curl/7.88.1"))
+    make_api_key(user)
     SignInFailure.objects.create(username=user.username, address=ADDRESS)
+
+
+def make_api_key(user: User) -> ApiKey:
+    """Whose secret is of no use here."""
+    return ApiKey.objects.create(
+        user=user,
+        name="market maker",
+        public_id=f"hm{user.pk:032x}",
+        sealed_secret=b"sealed beyond opening",
+        may_read=True,
+        may_trade=True,
+        may_withdraw=False,
+        addresses=["203.0.113.0/24"],
+        last_address=ADDRESS,
+        last_used_at=user.date_joined,
+        use_count=7,
+    )

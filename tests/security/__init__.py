@@ -6,6 +6,7 @@ One bad order hurts its group         test_isolation_of_requests
 Rushes: orders, reads, paths, tokens  test_limits, test_cheap_refusals, test_addresses, test_apart
 Guesses at passwords                  test_guessing, the admin's door too
 Sessions that outlive their end       test_sessions (reuse, new password, suspension, renewals)
+Dumps, replays and stolen keys        test_keys, test_key_powers, test_keys_served
 Deciding for oneself                  test_four_eyes
 A deployment's headers and cookies    test_deployed, test_private_answers
 Price sources that reach inside       test_price_sources

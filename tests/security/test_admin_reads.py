@@ -35,6 +35,7 @@ SECRETS = (
     "secret",
     "token",
     "signing_key",
+    "public_key",
 )
 RUBBISH = ("-1", "99999999999999999999999", "2030-13-45'é", "a" * 3_000)
 

@@ -12,6 +12,8 @@ from django.test import Client
 
 from accounts.access.refusals import refusals
 from accounts.access.tokens import access_token
+from accounts.keys.known import known_keys
+from accounts.keys.replays import replays
 from accounts.models import User
 from common.limits.budgets import forget_local_budgets
 from common.limits.waits import forget_local_waits
@@ -143,6 +145,8 @@ def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) 
 def forget_caches() -> None:
     forget_markets()
     refusals.forget()
+    known_keys.forget()
+    replays.forget()
     forget_limits()
     forget_local_budgets()
     forget_local_waits()

@@ -11,6 +11,7 @@ from accounts.access.authentication import user_id_of
 from common.errors import invalid
 from common.http.bodies import parse_body
 from common.http.schema import COMPONENT, documented, query
+from common.scopes import Scope
 from matching.messages.limits import MAX_ID
 from trading import selectors, services
 from trading.http import examples
@@ -55,6 +56,7 @@ class OrdersBatchView(APIView):
         answer=BatchAnswer,
         example=examples.ORDERS_PLACED,
         errors=(400, 401, 403, 503),
+        keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
         """Each order fares on its own, as the results tell in the same order."""
@@ -73,6 +75,7 @@ class OrdersBatchView(APIView):
             query("clientOrderIds", "Client order ids instead, separated by commas."),
         ],
         errors=(400, 401, 403, 503),
+        keys=Scope.TRADE,
     )
     def delete(self, request: Request) -> Response:
         """One transaction; each order fares on its own, as the results tell in the same order."""
@@ -112,6 +115,7 @@ class CountdownView(APIView):
         answer=CountdownSent,
         example=examples.COUNTDOWN_SENT,
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
         """Send it again and again while all is well: if you stop, your orders in the market go.

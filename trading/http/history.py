@@ -8,6 +8,7 @@ from accounts.access.authentication import user_id_of
 from common.http.paging import keyset_page
 from common.http.schema import PAGING, documented
 from common.http.windows import TIME_WINDOW, query_window, timed_page
+from common.scopes import Scope
 from markets.rules import all_market_rules
 from trading import selectors
 from trading.http import examples
@@ -32,6 +33,7 @@ class FundingPaymentsView(APIView):
         example=examples.FUNDING_PAYMENTS,
         parameters=[OF_MARKET, *TIME_WINDOW, *PAGING],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """Of all markets, newest first. `from` and `to` are of `settledAt`."""
@@ -53,6 +55,7 @@ class FillsView(APIView):
         example=examples.FILLS,
         parameters=[OF_MARKET, *OF_ORDER, *TIME_WINDOW, *PAGING],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """Newest first; your own side of each trade. `from` and `to` are of `executedAt`."""

@@ -10,6 +10,7 @@ from common.http.bodies import parse_body
 from common.http.paging import keyset_page, query_words
 from common.http.schema import PAGING, documented, query
 from common.http.windows import TIME_WINDOW, query_window, timed_page
+from common.scopes import Scope
 from markets.rules import all_market_rules, market_rules
 from matching.messages.vocabulary import OrderStatus, Side
 from trading import selectors, services
@@ -49,6 +50,7 @@ class OrderPlacingView(APIView):
         answer=OrderPlaced,
         example=examples.ORDER_PLACED,
         errors=(400, 401, 403, 404, 409, 503),
+        keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
         """Holds the money the order may need and sends it to its engine.
@@ -74,6 +76,7 @@ class OrderPlacingView(APIView):
         parameters=[BY_CLIENT_ORDER_ID],
         errors=(400, 401, 403, 404, 503),
         operation_id="order_by_client_id_retrieve",
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         return _order(request, _order_id_asked(request))
@@ -88,6 +91,7 @@ class OrderPlacingView(APIView):
         parameters=[BY_CLIENT_ORDER_ID],
         errors=(400, 401, 403, 404, 409, 503),
         operation_id="order_by_client_id_partial_update",
+        keys=Scope.TRADE,
     )
     def patch(self, request: Request) -> Response:
         """As by its id."""
@@ -102,6 +106,7 @@ class OrderPlacingView(APIView):
         parameters=[BY_CLIENT_ORDER_ID],
         errors=(400, 401, 403, 404, 409, 503),
         operation_id="order_by_client_id_destroy",
+        keys=Scope.TRADE,
     )
     def delete(self, request: Request) -> Response:
         """As by its id."""
@@ -114,6 +119,7 @@ class OrderView(APIView):
         answer=OrderAnswer,
         example=examples.ORDER,
         errors=(401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request, order_id: int) -> Response:
         return _order(request, order_id)
@@ -126,6 +132,7 @@ class OrderView(APIView):
         answer=OrderPlaced,
         example=examples.ORDER_AMENDING,
         errors=(400, 401, 403, 404, 409, 503),
+        keys=Scope.TRADE,
     )
     def patch(self, request: Request, order_id: int) -> Response:
         """Asks the engine for another price, size or both.
@@ -140,6 +147,7 @@ class OrderView(APIView):
         answer=OrderPlaced,
         example=examples.ORDER_CANCELLING,
         errors=(401, 403, 404, 409, 503),
+        keys=Scope.TRADE,
     )
     def delete(self, request: Request, order_id: int) -> Response:
         """Asks the engine to cancel what is left of it. A fill may still be faster."""
@@ -179,6 +187,7 @@ class OrdersCancellingView(APIView):
         example=examples.ORDERS_CANCELLING,
         parameters=[OF_MARKET, query("side", "Only LONG or only SHORT orders."), PROTECTIVE],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.TRADE,
     )
     def delete(self, request: Request) -> Response:
         """Asks the engine of the market, or of all markets, to cancel open and waiting orders.
@@ -211,6 +220,7 @@ class OrdersView(APIView):
             *PAGING,
         ],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """Newest first. `from` and `to` are of `createdAt`."""

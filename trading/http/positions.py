@@ -12,6 +12,7 @@ from common.http.paging import keyset_page, query_words
 from common.http.schema import PAGING, documented, query
 from common.http.windows import TIME_WINDOW, query_window, timed_page
 from common.idempotency import read_key
+from common.scopes import Scope
 from markets.rules import all_market_rules, market_ticker
 from trading import selectors, services
 from trading.http import examples
@@ -58,6 +59,7 @@ class EquityView(APIView):
         answer=EquityAnswer,
         example=examples.EQUITY,
         errors=(401, 403, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """What is free, reserved by open orders, in positions, and what positions have gained at
@@ -74,6 +76,7 @@ class PositionMarginView(APIView):
         answer=MarketCommandSent,
         example=examples.MARGIN_SENT,
         errors=(400, 401, 403, 404, 409, 503),
+        keys=Scope.TRADE,
     )
     def post(self, request: Request, market_id: str) -> Response:
         """What is added is held at once and becomes margin when the engine takes it."""
@@ -94,6 +97,7 @@ class LeverageView(APIView):
         answer=LeverageSet,
         example=examples.LEVERAGE_SET,
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.TRADE,
     )
     def post(self, request: Request, market_id: str) -> Response:
         """Of orders to come that name neither margin nor leverage."""
@@ -111,6 +115,7 @@ class PositionsView(APIView):
         example=examples.POSITIONS,
         parameters=[OF_MARKET, query("status", "open (if not given) or all."), *PAGING],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """Open positions; with `status=all` also those that are flat now."""
@@ -147,6 +152,7 @@ class ClosedPositionsView(APIView):
             *PAGING,
         ],
         errors=(400, 401, 403, 404, 503),
+        keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
         """Each from flat to flat, or to the other side; the last one that closed first. `from` and

@@ -9,6 +9,9 @@ process, the lane (`lane`), takes all that wait as a group (`group`), runs the v
 the views run, and answers each with its own result. While a group is at Postgres the next one
 gathers: nobody waits for company, and the busier it gets the larger the groups.
 
+A call that a key signed passes the door before: a thread of its own looks at signatures, and asks
+Redis for replays, while the lane's group is at Postgres.
+
 A call is answered when what it asks for is committed and published, as by the views. A process that
 dies loses nothing it acknowledged: what was committed and not published is sent again by
 `trading.commands.resend`.

@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 
 from common.errors import DomainError, ErrorCode
-from common.http.addresses import address_of, origin_of
+from common.http.addresses import Address, address_of, origin_of
 from common.http.no_store import NO_STORE
-from trading.intake.group import Call, WrittenAnswer, refusal
+from trading.intake.group import Call, WrittenAnswer, identify_together, refusal
 from trading.intake.lane import Lane
 from trading.intake.plain import OurHosts, Plain, plain
 
@@ -34,6 +34,7 @@ class Intake:
         self._elsewhere = elsewhere
         self._waiting: dict[Call, tuple[asyncio.Future[WrittenAnswer], float]] = {}
         self._lane: Lane | None = None
+        self._door: Lane | None = None
         self._watch: asyncio.Task[None] | None = None
         self._hosts = OurHosts()
 
@@ -45,16 +46,18 @@ class Intake:
         if request is None:
             await self._elsewhere(scope, receive, send)
         else:
-            await self._take(request, origin_of(address_of(scope)), receive, send)
+            await self._take(request, address_of(scope), receive, send)
 
-    async def _take(self, request: Plain, origin: str, receive: Receive, send: Send) -> None:
+    async def _take(
+        self, request: Plain, address: Address | None, receive: Receive, send: Send
+    ) -> None:
         body = await _read_body(receive)
         if body is None:  # the client went away
             return
         if len(self._waiting) >= WAITING_MAX:
             answer = refusal(request, _too_much(), {"Retry-After": "1"})
         else:
-            answer = await self._answer_of(Call(request, body, origin))
+            answer = await self._answer_of(Call(request, body, origin_of(address), address))
         head = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(answer.body)),
@@ -72,7 +75,7 @@ class Intake:
         lane = self._ready_lane()
         future: asyncio.Future[WrittenAnswer] = asyncio.get_running_loop().create_future()
         self._waiting[call] = future, time.monotonic() + ANSWER_WITHIN_S
-        lane.put(call)
+        (self._ready_door(lane) if call.request.signed else lane).put(call)
         try:
             return await future
         finally:
@@ -90,6 +93,12 @@ class Intake:
             self._watch = asyncio.get_running_loop().create_task(self._watch_over(self._lane))
         return self._lane
 
+    def _ready_door(self, lane: Lane) -> Lane:
+        if self._door is None:
+            self._door = Lane(lane.put_all, identify_together, "door")
+        self._door.keep_alive()
+        return self._door
+
     def _deliver(self, calls: Sequence[Call]) -> None:
         for call in calls:
             if call in self._waiting and call.answer is not None:
@@ -99,6 +108,8 @@ class Intake:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             lane.keep_alive()
+            if self._door is not None:
+                self._door.keep_alive()
             now = time.monotonic()
             late = [call for call, (_, deadline) in self._waiting.items() if deadline <= now]
             for call in late:
@@ -129,6 +140,9 @@ class Intake:
             await asyncio.sleep(0)  # their answers go out
         if self._watch is not None:
             self._watch.cancel()
+        if self._door is not None:
+            await asyncio.to_thread(self._door.stop, ANSWER_WITHIN_S)
+            self._door = None
         if self._lane is not None:
             await asyncio.to_thread(self._lane.stop, ANSWER_WITHIN_S)
             self._lane = None

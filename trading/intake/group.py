@@ -3,21 +3,28 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
+from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import NotAuthenticated
 
 from accounts.access.authentication import token_user
+from accounts.keys.authentication import refuse_both
+from accounts.keys.known import known_keys
+from accounts.keys.replays import Spent, replays
+from accounts.keys.verifying import require_scope, verify
 from common.errors import DomainError
+from common.http.addresses import Address
 from common.http.bodies import read_body
 from common.http.errors import error_headers, internal_error, to_api_error
 from common.http.statuses import body_of, status_of
 from common.limits.budgets import Standing
+from common.scopes import Scope
 from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
 from trading.http.batches import NewOrders
 from trading.http.items import batch_results, cancel_results, read_batch
@@ -51,9 +58,12 @@ class Call:
     request: Plain
     body: bytes
     origin: str  # the address that counts where nobody signed it
+    address: Address | None = None
     given_up: bool = False
     answer: WrittenAnswer | None = None
     user_id: int = 0
+    spent: Spent | None = None  # of a key
+    scopes: frozenset[Scope] | None = None  # of a key
     standing: Standing | None = None
     orders: list[NewOrder | DomainError] = field(default_factory=list)
 
@@ -73,10 +83,22 @@ class Call:
         return self.user_id, CallKind.ORDERS, max(1, len(self.orders))
 
 
-def answer_together(calls: Sequence[Call]) -> None:
+def identify_together(calls: Sequence[Call]) -> None:
+    """Who sent each; a replay is refused."""
+    _meet_keys(calls)
     for call in calls:
         with refusing([call]):
-            _read(call)
+            _identify(call)
+    _refuse_replayed([call for call in calls if call.spent is not None])
+
+
+def answer_together(calls: Sequence[Call]) -> None:
+    """Those that came through the door are identified by now."""
+    identify_together([call for call in calls if not call.user_id and call.answer is None])
+    for call in calls:
+        if call.answer is None:
+            with refusing([call]):
+                _read(call)
     _limit([call for call in calls if call.user_id])
     _limit_strangers([call for call in calls if _is_a_strangers(call)])
     read = [call for call in calls if call.answer is None]
@@ -100,12 +122,43 @@ def refusing(calls: Iterable[Call]) -> Iterator[None]:
                 call.answer = _refusal(call, error)
 
 
+def _meet_keys(calls: Sequence[Call]) -> None:
+    """Read in one query those that must be read. If that fails, each asks for its own."""
+    signed = [call.request.signed for call in calls]
+    try:
+        known_keys.read([one.headers.public_id for one in signed if one is not None])
+    except (OperationalError, InterfaceError) as error:
+        log.warning("keys_unread", error=str(error))
+
+
+def _identify(call: Call) -> None:
+    """The steps of a view, in their order: first who sent it."""
+    request, signed = call.request, call.request.signed
+    if signed is None:
+        user = token_user(request.authorization)
+        if user is None:
+            raise NotAuthenticated
+        call.user_id = user.pk
+        return
+    refuse_both(signed.headers, request.authorization)
+    key_user, call.spent = verify(replace(signed, body=call.body), call.address)
+    call.user_id, call.scopes = key_user.pk, key_user.scopes
+
+
+def _refuse_replayed(calls: Sequence[Call]) -> None:
+    """In one round trip. What is refused counts for its address, as if nobody had signed it."""
+    with refusing(calls):
+        spent = [call.spent for call in calls if call.spent is not None]
+        for call, refused in zip(calls, replays.refuse(spent), strict=True):
+            if refused is not None:
+                call.user_id = 0
+                call.answer = _refusal(call, refused)
+
+
 def _read(call: Call) -> None:
-    """The steps of a view, in their order: who sent it, then what."""
-    user = token_user(call.request.authorization)
-    if user is None:
-        raise NotAuthenticated
-    call.user_id = user.pk
+    """What it asks."""
+    if call.scopes is not None:
+        require_scope(call.scopes, Scope.TRADE)
     if call.request.order_ids:
         return
     if call.request.is_batch:
@@ -126,7 +179,8 @@ def _limit(calls: Sequence[Call]) -> None:
 
 
 def _is_a_strangers(call: Call) -> bool:
-    return call.answer is not None and call.answer.status == HTTPStatus.UNAUTHORIZED
+    """Nobody's budget has counted it."""
+    return call.answer is not None and not call.user_id
 
 
 def _limit_strangers(calls: Sequence[Call]) -> None:

@@ -1,4 +1,8 @@
-"""The thread that answers groups of calls. Everything that may wait for a server happens here."""
+"""The threads that see to groups of calls. Everything that may wait for a server happens here.
+
+The lane answers them. Signed ones come through the door first, a lane of the same kind that finds
+out who sent them: signatures and replays are looked at while the group before is at Postgres.
+"""
 
 import queue
 import threading
@@ -19,24 +23,35 @@ log = structlog.get_logger(__name__)
 class Lane:
     """Started once; ends when told to, after what it was given before."""
 
-    def __init__(self, deliver: Callable[[Sequence[Call]], None]) -> None:
+    def __init__(
+        self,
+        deliver: Callable[[Sequence[Call]], None],
+        work: Callable[[Sequence[Call]], None] = answer_together,
+        name: str = "intake",
+    ) -> None:
         self._deliver = deliver
+        self._work = work
+        self._name = name
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._prepared: object = None
         self._thread = self._start()
 
     def _start(self) -> threading.Thread:
-        thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         thread.start()
         return thread
 
     def put(self, call: Call) -> None:
         self._calls.put(call)
 
+    def put_all(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            self._calls.put(call)
+
     def keep_alive(self) -> None:
         """Start the thread again if it died. What waits is kept; what it had begun is not."""
         if not self._thread.is_alive():
-            log.error("intake_lane_died")
+            log.error("intake_lane_died", lane=self._name)
             self._thread = self._start()
 
     def stop(self, within_s: float) -> None:
@@ -72,7 +87,7 @@ class Lane:
         """Whatever happens, every call is answered."""
         with refusing(calls):
             self._prepare_connection()
-            answer_together(calls)
+            self._work(calls)
 
     def _prepare_connection(self) -> None:
         """As Django does before a request; and nobody waits in here for long for one wallet."""

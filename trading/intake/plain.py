@@ -7,10 +7,13 @@ import re
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from accounts.keys.headers import NAMES, KeyHeaders
+from accounts.keys.signing import SignedRequest
 from matching.messages.limits import MAX_ID
 from trading.http.items import BATCH_MAX
 
@@ -18,9 +21,18 @@ BATCH_PATH = "/orders/batch"
 HOSTS_MAX = 2_000
 
 _JSON_TYPES = (b"application/json", b"application/json; charset=utf-8")
+_KEY_HEADERS = tuple(name.lower().encode() for name in NAMES)
 # Of a request in its plain form there is at most one of each, as is checked below.
 _READ = frozenset(
-    {b"host", b"authorization", b"content-type", b"content-length", b"accept", b"transfer-encoding"}
+    {
+        b"host",
+        b"authorization",
+        b"content-type",
+        b"content-length",
+        b"accept",
+        b"transfer-encoding",
+        *_KEY_HEADERS,
+    }
 )
 _ORDER_ID = re.compile(r"/order/([0-9]{1,19})")
 _ORDER_IDS = re.compile(rb"orderIds=([0-9]{1,19}(?:(?:,|%2C)[0-9]{1,19})*)")
@@ -28,12 +40,14 @@ _ORDER_IDS = re.compile(rb"orderIds=([0-9]{1,19}(?:(?:,|%2C)[0-9]{1,19})*)")
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A request without its body: of orders to cancel, or, with none, of orders to place."""
+    """A request without its body: of orders to cancel, or, with none, of orders to place.
+    ``signed``: where a key speaks for it, what its holder signed, but for the body."""
 
     path: str
     authorization: str
     is_batch: bool
     order_ids: tuple[int, ...]
+    signed: SignedRequest | None = None
 
 
 class OurHosts:
@@ -64,7 +78,19 @@ def plain(scope: MutableMapping[str, Any], our_hosts: OurHosts) -> Plain | None:
     if not _is_plain(headers, has_body=not order_ids):
         return None
     authorization = headers.get(b"authorization", b"").decode("latin-1")
-    return Plain(scope["path"], authorization, is_batch, order_ids)
+    return Plain(scope["path"], authorization, is_batch, order_ids, _signed(scope, headers))
+
+
+def _signed(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> SignedRequest | None:
+    """None of a request that a token speaks for, or nobody."""
+    said = KeyHeaders(*(headers.get(name, b"").decode("latin-1") for name in _KEY_HEADERS))
+    if not said.is_given:
+        return None
+    path = scope.get("raw_path") or quote(scope["path"]).encode()
+    query: bytes = scope["query_string"]
+    return SignedRequest(
+        said, scope["method"], path.decode("latin-1"), query.decode("latin-1"), b""
+    )
 
 
 def _known(method: str, path: str, query: bytes) -> tuple[bool, tuple[int, ...]] | None:
