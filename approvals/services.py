@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -127,16 +126,15 @@ def leave_behind(
     author: AbstractUser, successor: AbstractUser | None
 ) -> tuple[list[Proposal], list[Proposal]]:
     """Of who is an operator no more: what waits goes on under ``successor``, whose proposals these
-    are from now on; what is for the successor's own gain, or all without one, is withdrawn. So is
-    what waits for the author's own gain. The first are those handed over."""
-    own = Q(author=author) | Q(beneficiary_ids__contains=[author.pk])
-    rows = Proposal.objects.select_for_update(of=("self",)).filter(own)
+    are from now on; what is for the successor's own gain, or all without one, is withdrawn. The
+    first are those handed over. Others' proposals stay, also where the author gains by them."""
+    rows = Proposal.objects.select_for_update(of=("self",)).filter(author_id=author.pk)
     now = timezone.now()
     handed, withdrawn = [], []
     for proposal in rows.filter(status=ProposalStatus.WAITING).order_by("pk"):
         if proposal.status_at(now) is not ProposalStatus.WAITING:
             _close(proposal, ProposalStatus.EXPIRED, "")
-        elif successor is None or {successor.pk, author.pk} & set(proposal.beneficiary_ids):
+        elif successor is None or successor.pk in proposal.beneficiary_ids:
             _close(proposal, ProposalStatus.WITHDRAWN, f"{author} is no operator any more")
             withdrawn.append(proposal)
         else:

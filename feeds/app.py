@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from accounts.keys.uses import uses
 from common.http.addresses import address_of, origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.redis_client import async_redis_client
@@ -66,6 +67,7 @@ class Feeds:
     async def stop(self) -> None:
         if self._starting is not None:
             await (await self._starting).stop()
+        await asyncio.to_thread(uses.write_now)
 
     async def websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect

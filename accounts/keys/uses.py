@@ -10,27 +10,24 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 FLUSH_S = 5.0
 KEYS_MAX = 20_000
 
 log = structlog.get_logger(__name__)
 
-# Locked in order: processes that write the same keys don't wait for each other in a circle.
+# Locked in order, so that processes that write the same keys don't wait for each other in a circle;
+# and first, so that what is added to is what the other wrote.
+_LOCK = "SELECT id FROM accounts_apikey WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _WRITE = """
-WITH used AS (
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::inet[])
-    AS used (id, count, last_s, address)
-), locked AS (
-    SELECT id FROM accounts_apikey WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
-)
 UPDATE accounts_apikey k
 SET use_count = k.use_count + used.count,
     last_address = CASE WHEN to_timestamp(used.last_s) >= coalesce(k.last_used_at, '-infinity')
                         THEN used.address ELSE k.last_address END,
     last_used_at = greatest(k.last_used_at, to_timestamp(used.last_s))
-FROM used JOIN locked USING (id)
+FROM unnest(%s::bigint[], %s::bigint[], %s::float8[], %s::inet[])
+     AS used (id, count, last_s, address)
 WHERE k.id = used.id
 """
 
@@ -71,8 +68,9 @@ class Uses:
         ids = sorted(uses)
         columns = [[getattr(uses[one], name) for one in ids] for name in _Use.__slots__]
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(_WRITE, [ids, *columns, ids])
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(_LOCK, [ids])
+                cursor.execute(_WRITE, [ids, *columns])
         except (DatabaseError, InterfaceError) as error:
             log.warning("uses_of_keys_unwritten", keys=len(ids), error=str(error))
             self._put_back(uses)
@@ -94,14 +92,14 @@ class Uses:
             self._writer = threading.Thread(target=self._write_on, name="uses", daemon=True)
             self._writer.start()
         # At the end of a child of multiprocessing, too, where atexit does nothing.
-        multiprocessing.util.Finalize(None, self._write_alone, exitpriority=10)
+        multiprocessing.util.Finalize(None, self.write_now, exitpriority=10)
 
     def _write_on(self) -> None:
         while True:
             time.sleep(FLUSH_S)
-            self._write_alone()
+            self.write_now()
 
-    def _write_alone(self) -> None:
+    def write_now(self) -> None:
         """Without keeping a connection for it."""
         try:
             self.flush()

@@ -43,6 +43,7 @@ class Verb(StrEnum):
     ALERT_ACKNOWLEDGED = "acknowledge_alert"
     ALERT_SNOOZED = "snooze_alert"
     ALERT_UNSNOOZED = "end_snooze"
+    PRICES_ASKED = "check_now"
     ROLLED_BACK = "roll_back"
     LAUNCHED = "launch_market"
     OPENED = "open_market"

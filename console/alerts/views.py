@@ -91,6 +91,8 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
 def alert_view(site: Any, request: HttpRequest, alert_id: int) -> HttpResponse:
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
+    if request.method == "POST":
+        _may_handle(request)
     rows = Alert.objects.select_related("rule", "acknowledged_by").filter(opened_at__isnull=False)
     alert = rows.filter(pk=alert_id).first() if alert_id < 2**63 else None
     if alert is None:
@@ -99,7 +101,6 @@ def alert_view(site: Any, request: HttpRequest, alert_id: int) -> HttpResponse:
     note = NoteForm(request.POST if act == "acknowledge" else None)
     snooze = SnoozeForm(request.POST if act == "snooze" else None)
     if request.method == "POST":
-        _may_handle(request)
         form = {"acknowledge": note, "snooze": snooze}.get(act)
         if form is not None and form.is_valid() and _handle(request, alert, act, form):
             return HttpResponseRedirect(reverse("admin:alert", args=[alert.pk]))

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from common import decimals
-from common.admin.acts import Act, tell
+from common.admin.acts import Act, Verb, tell
 from common.admin.base import Cell, list_way_of, way_of
 from common.admin.widgets import dress
 from common.errors import DomainError
@@ -133,7 +133,7 @@ def check_view(_site: Any, request: HttpRequest) -> HttpResponse:
     asked = ask(sources.sources)
     names = ", ".join(source.name for source in sources.sources)
     if names:
-        tell(Act(verb="check_now", request=request, words=f"asked for a price: {names}"))
+        tell(Act(verb=Verb.PRICES_ASKED, request=request, words=f"asked for a price: {names}"))
     context = {"asked": asked, "problems": problems}
     response = JsonResponse(
         {

@@ -331,5 +331,7 @@ def test_rows_are_listed_while_redis_is_away(
         assert "Redis doesn’t answer: there are no events" in page
         assert "hold" in page or "fill" in page
     monkeypatch.setattr(export, "redis_client", lambda: away)
-    answer = client.post(f"{URL}?market=BTC-PERP&from=7", {"act": "export"}, follow=True)
+    answer = client.post(
+        f"{URL}?market=BTC-PERP&from=7", {"act": "export", "reason": "a look"}, follow=True
+    )
     assert "Redis doesn’t answer: try again later" in unescape(answer.content.decode())

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import Departure, Invitation, StaffSession, User
 from accounts.services import retire_operator
 from accounts.staff import invitations
+from accounts.staff.powers import propose_powers
 from approvals import services as approvals
 from approvals.models import Proposal
 from common.errors import DomainError
@@ -68,6 +69,7 @@ def test_what_groups_may_is_said_where_permissions_are(operator: Operator) -> No
         "End sessions of users",
         "Freeze traders and lift it",
         "Look at what a trader sees, without a way to act",
+        "Revoke traders' API keys",
         "Suspend and resume users",
     ]
     assert "Add, change and delete fee tiers" in sentences(
@@ -189,6 +191,26 @@ def test_proposals_are_handed_over(boss: User, other: User, leaving: User) -> No
     refused(lambda: approvals.approve(proposal.pk, other), "another operator decides")
     approvals.approve(proposal.pk, boss)
     assert Invitation.objects.get().inviter == other
+
+
+def test_what_is_for_the_successor_is_withdrawn(boss: User, other: User, leaving: User) -> None:
+    powers = {"is_staff": True, "is_superuser": True, "groups": [], "user_permissions": [1]}
+    proposal = propose_powers(other, powers, "more", leaving)
+    let_go(boss, leaving, **{"retire-successor": other.pk})
+    proposal.refresh_from_db()
+    assert (proposal.status, proposal.author) == ("withdrawn", leaving)
+
+
+def test_what_others_proposed_stays_also_where_who_leaves_gains(
+    boss: User, other: User, leaving: User
+) -> None:
+    """As a compensation of many traders, of whom one was an operator."""
+    powers = {"is_staff": True, "is_superuser": True, "groups": [], "user_permissions": [1]}
+    proposal = propose_powers(leaving, powers, "more", other)
+    let_go(boss, leaving)
+    proposal.refresh_from_db()
+    assert (proposal.status, proposal.author) == ("waiting", other)
+    refused(lambda: approvals.approve(proposal.pk, boss), "has changed since")
 
 
 def test_what_can_not_be(boss: User, other: User, leaving: User, client_of: ClientOf) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -325,10 +326,10 @@ def test_what_goes_wrong_with_one_market_delays_no_other(
     if trouble == "a surprise":
         step = SyntheticWalks.step
 
-        def faulty(walks: SyntheticWalks, market: Market) -> Any:
+        def faulty(walks: SyntheticWalks, market: Market, home_price: Decimal | None) -> Any:
             if market.pk == "BTC-PERP":
                 raise ZeroDivisionError
-            return step(walks, market)
+            return step(walks, market, home_price)
 
         monkeypatch.setattr(SyntheticWalks, "step", faulty)
     else:

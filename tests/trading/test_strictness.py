@@ -47,7 +47,9 @@ def body_of(method: str, path: str) -> Any:
 
 
 def address(path: str) -> str:
-    return path.format(market_id="BTC-PERP", order_id=Order.objects.get().pk, session_id=1)
+    return path.format(
+        market_id="BTC-PERP", order_id=Order.objects.get().pk, session_id=1, key_id=1
+    )
 
 
 def assert_unknown(answer: Answer, field: str, known: list[str]) -> None:

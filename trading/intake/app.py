@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from accounts.keys.uses import uses
 from common.errors import DomainError, ErrorCode
 from common.http.addresses import Address, address_of, origin_of
 from common.http.no_store import NO_STORE
@@ -146,6 +147,8 @@ class Intake:
         if self._lane is not None:
             await asyncio.to_thread(self._lane.stop, ANSWER_WITHIN_S)
             self._lane = None
+        # The server ends by the signal it got, so that nothing is written at exit.
+        await asyncio.to_thread(uses.write_now)
 
 
 def _hand_over(
