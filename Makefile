@@ -16,7 +16,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs chaos mutants clean
+.PHONY: help run test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -29,6 +29,7 @@ help:
 	@echo "make compiled  compile the matching core, where there is a C compiler"
 	@echo "make permissions   write anew who may open and do what in docs/operating.md"
 	@echo "make bench     every stage against its floor"
+	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
 	@echo "make clean     remove what was installed and made; data stay"
@@ -97,6 +98,10 @@ bench: compiled
 
 plots: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.plots
+
+# In a process of their own: the browser's event loop is in the way of other tests.
+questions: $(INSTALLED_DEV) compiled
+	PICTURES=$(PICTURES) $(BIN)/pytest -v tests/flow/questions.py
 
 # Kills every part of an exchange of its own under load, and says whether anything was lost.
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
