@@ -1,7 +1,8 @@
 """What is to be different, by the sequences of what did happen."""
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -32,17 +33,22 @@ class OtherPrice(msgspec.Struct, frozen=True, order=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
+    """Neither overlap among themselves, see `check_changes`."""
+
     left_out: tuple[Range, ...] = ()
     prices: tuple[OtherPrice, ...] = ()
 
-    def leaves_out(self, seq: int) -> bool:
-        return any(one.from_seq <= seq <= one.to_seq for one in self.left_out)
 
-    def price_at(self, seq: int) -> int | None:
-        for one in self.prices:
-            if one.range.from_seq <= seq <= one.range.to_seq:
-                return one.price_ticks
-        return None
+class Ranges:
+    """Where a sequence is among ranges that don't overlap: asked for every command of a stretch."""
+
+    def __init__(self, ranges: Iterable[Range]) -> None:
+        self._ranges = sorted(ranges)
+        self._starts = [one.from_seq for one in self._ranges]
+
+    def holding(self, seq: int) -> Range | None:
+        at = bisect_right(self._starts, seq) - 1
+        return self._ranges[at] if at >= 0 and seq <= self._ranges[at].to_seq else None
 
 
 def check_changes(changes: Changes, whole: Range) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from console.hindsight.changes import Changes
+from console.hindsight.changes import Changes, Ranges
 from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES
 from matching.core.engine import Engine
@@ -117,7 +117,9 @@ class Pair:
         self.should = should
         self.left_out = 0
         self.replaced = 0
-        self._changes = changes
+        self._left_out = Ranges(changes.left_out)
+        self._priced = Ranges(one.range for one in changes.prices)
+        self._prices = {one.range: one.price_ticks for one in changes.prices}
 
     def step(self, input_id: str, data: bytes) -> StepSeen:
         """The next stored command. Raises HindsightRefused."""
@@ -135,13 +137,14 @@ class Pair:
         )
 
     def _should(self, command: Command | None, seq: int, now_ms: int) -> list[TradeSeen]:
-        if self._changes.leaves_out(seq):
+        if self._left_out.holding(seq) is not None:
             self.left_out += 1
             return []
         if isinstance(command, UpdateIndexPrice):
-            price_ticks = self._changes.price_at(seq)
-            if price_ticks is not None:
+            priced = self._priced.holding(seq)
+            if priced is not None:
                 self.replaced += 1
+                price_ticks = self._prices[priced]
                 command = msgspec.structs.replace(command, index_price_ticks=price_ticks)
         return self.should.apply(command, now_ms)
 

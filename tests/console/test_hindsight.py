@@ -15,7 +15,7 @@ from approvals.models import Proposal
 from common.errors import DomainError
 from console.audit.models import AuditRow
 from console.hindsight import reckoning, services
-from console.hindsight.changes import Changes, OtherPrice, Range
+from console.hindsight.changes import Changes, OtherPrice, Range, Ranges
 from console.hindsight.models import HindsightRun
 from console.hindsight.outcome import (
     Outcome,
@@ -385,3 +385,12 @@ def test_the_same_again(client_of: ClientOf, market: object, redis_db: object) -
     assert "Another run is under way" in client.post(URL, ASKED).content.decode()
     page = client.get(f"{URL}?market=BTC-PERP&from_seq=7&to_seq=9").content.decode()
     assert 'value="7"' in page
+
+
+def test_a_range_is_found_at_its_edges() -> None:
+    ranges = Ranges([Range(10, 12), Range(3, 3), Range(13, 20)])
+    for seq in range(1, 22):
+        found = ranges.holding(seq)
+        assert (found is not None) == (seq == 3 or 10 <= seq <= 20)
+        assert found is None or found.from_seq <= seq <= found.to_seq
+    assert Ranges([]).holding(1) is None
