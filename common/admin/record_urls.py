@@ -4,9 +4,18 @@ from functools import cache
 
 from django.apps import apps
 from django.contrib.admin.utils import quote
-from django.db.models import Model
+from django.db.models import BigIntegerField, Model
 from django.urls import get_script_prefix, reverse
 from django.utils.encoding import iri_to_uri
+
+
+def key_of(text: str) -> int | None:
+    """What somebody sent as the number of a row; None for what can be no row's. (Python itself
+    raises for numbers of thousands of digits.)"""
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(BigIntegerField.MAX_BIGINT)):
+        return None
+    key = int(text)
+    return key if key <= BigIntegerField.MAX_BIGINT else None
 
 
 def url_of(model: type[Model] | str, pk: int | str) -> str:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from common.admin.base import when
+from common.admin.record_urls import key_of
 from common.errors import DomainError
 from console.alerts import selectors, services
 from console.alerts.forms import HistoryForm, NoteForm, SnoozeForm
@@ -250,7 +251,7 @@ def _before(text: str) -> tuple[datetime, int] | None:
 
 def _number(text: str) -> int:
     """0, which is no row's, for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+    return key_of(text) or 0
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

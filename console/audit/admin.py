@@ -20,7 +20,7 @@ from accounts.display import user_link
 from common.admin.acts import Verb
 from common.admin.base import Cell, RecordAdmin, link, shown, time_column
 from common.admin.changes import NOTHING, AnyModelAdmin
-from common.admin.record_urls import list_url
+from common.admin.record_urls import key_of, list_url
 from console.audit import chain
 from console.audit.models import AuditRow
 from trading.models import OutboxCommand
@@ -65,9 +65,10 @@ class _OperatorFilter(SimpleListFilter):
         asked = self.value()
         if not asked:
             return rows
-        if not (asked.isascii() and asked.isdigit()):
+        operator_id = key_of(asked)
+        if operator_id is None:
             raise IncorrectLookupParameters(asked)
-        return rows.filter(operator=int(asked))
+        return rows.filter(operator=operator_id)
 
 
 def _object(row: AuditRow) -> Cell:

@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from common.admin.acts import Verb
+from common.admin.record_urls import key_of
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX
@@ -113,9 +114,7 @@ def _start(request: HttpRequest, form: ExportForm) -> bool:
 
 
 def _cancel(request: HttpRequest) -> HttpResponse:
-    text = request.POST["cancel"]
-    is_number = text.isascii() and text.isdigit() and len(text) <= 18
-    run = ExportRun.objects.filter(pk=int(text)).first() if is_number else None
+    run = ExportRun.objects.filter(pk=key_of(request.POST["cancel"]) or 0).first()
     if run is None:
         raise Http404
     try:

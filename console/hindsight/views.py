@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from accounts.staff.operators import operator_of
 from common.admin.acts import Verb
+from common.admin.record_urls import key_of
 from common.errors import DomainError
 from console.hindsight import services
 from console.hindsight.display import changes_in_words, changes_of, found_of, typed_prices
@@ -131,10 +132,8 @@ def _acted(request: HttpRequest, run: HindsightRun, form: ProposalForm) -> bool:
 
 
 def _run(text: str) -> HindsightRun | None:
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        return None
     rows = HindsightRun.objects.select_related("asked_by", "market")
-    return rows.filter(pk=int(text)).first()
+    return rows.filter(pk=key_of(text) or 0).first()
 
 
 def _url_of(run: HindsightRun) -> str:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from common.admin.acts import Act, Verb, tell
 from common.admin.reasons import ReasonForm
+from common.admin.record_urls import key_of
 from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
 from console.incident import replays
@@ -136,8 +137,7 @@ def _replay(request: HttpRequest, stretch: Stretch) -> None:
 
 def _cancel(request: HttpRequest) -> None:
     text = request.POST.get("run", "")
-    is_number = text.isascii() and text.isdigit() and len(text) <= 18
-    run = ReplayRun.objects.select_related("market").filter(pk=text if is_number else 0).first()
+    run = ReplayRun.objects.select_related("market").filter(pk=key_of(text) or 0).first()
     if run is None:
         raise DomainError(ErrorCode.NOT_FOUND, "There is no such replay.")
     replays.cancel(request, run)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from common.admin.record_urls import key_of
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX
@@ -105,9 +106,8 @@ def _stop(request: HttpRequest, form: StopForm, markets: list[Market]) -> bool:
 
 
 def _forget(request: HttpRequest) -> HttpResponse:
-    text = request.POST["forget"]
     try:
-        services.forget_resume(request, int(text) if text.isascii() and text.isdigit() else 0)
+        services.forget_resume(request, key_of(request.POST["forget"]) or 0)
         messages.success(request, "The market stays as it is until somebody resumes it.")
     except DomainError as error:
         messages.error(request, error.message)
