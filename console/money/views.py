@@ -18,6 +18,7 @@ from django.utils.html import format_html
 
 from common.admin.base import Cell, badge, link, list_link, when
 from common.admin.changes import NOTHING
+from common.admin.record_urls import key_of
 from common.errors import DomainError
 from console.money import services
 from console.money.balances import FLOW_KINDS, Balance, TrialBalance, trial_balance
@@ -203,7 +204,7 @@ def _range_context(request: HttpRequest) -> dict[str, Any]:
 def _revenue_context(request: HttpRequest, chosen: TimeRange, now_ms: int) -> dict[str, Any]:
     """By tier or, with ``?tier=``, by market of that tier."""
     start_ms, asked = chosen.start_ms(now_ms), request.GET.get("tier", "")
-    tier_id = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
+    tier_id = key_of(asked)
     if tier_id is None:
         rows = [_tier_row(one, chosen) for one in revenue_by_tier(start_ms)]
         return {"revenue": rows, "revenue_of": ""}

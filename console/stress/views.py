@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField
 from django.http import (
     Http404,
     HttpRequest,
@@ -18,7 +17,7 @@ from django.urls import reverse
 
 from approvals.models import Proposal
 from common.admin.acts import Verb
-from common.admin.record_urls import url_of
+from common.admin.record_urls import key_of, url_of
 from common.errors import DomainError
 from console.jobs import lives
 from console.jobs import services as jobs
@@ -55,7 +54,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
     lives.give_up_lost(StressRun)
-    asked = _number(request.GET.get("before", ""))
+    asked = key_of(request.GET.get("before", ""))
     rows = StressRun.objects.select_related("asked_by").defer("results").order_by("-pk")
     if asked is not None:
         rows = rows.filter(pk__lt=asked)
@@ -142,28 +141,22 @@ def _findings(request: HttpRequest, run: StressRun) -> dict[str, Any]:
 
 def _only(request: HttpRequest, ladders: dict[str, Ladder]) -> tuple[str, int] | None:
     ladder = ladders.get(market_id := request.GET.get("market", ""))
-    number = _number(request.GET.get("step", ""))
+    number = key_of(request.GET.get("step", ""))
     if ladder is None or number is None or not 1 <= number <= len(ladder.steps):
         return None
     return market_id, number
 
 
 def _proposal(text: str) -> Proposal | None:
-    number = _number(text)
+    number = key_of(text)
     return Proposal.objects.filter(pk=number, kind=RAISE_RISK).first() if number else None
 
 
 def _run(text: str) -> StressRun | None:
-    number = _number(text)
+    number = key_of(text)
     if number is None:
         return None
     return StressRun.objects.select_related("asked_by").filter(pk=number).first()
-
-
-def _number(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(BigIntegerField.MAX_BIGINT)):
-        return None
-    return min(int(text), BigIntegerField.MAX_BIGINT)
 
 
 def _url_of(run: StressRun) -> str:

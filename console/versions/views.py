@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.utils.safestring import SafeString
 from approvals.models import Proposal
 from common.admin.base import way_of
 from common.admin.changes import proposed_words
+from common.admin.record_urls import key_of
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX
@@ -43,7 +43,7 @@ def versions_view(site: Any, request: HttpRequest, market_id: str) -> HttpRespon
     if market is None:
         raise Http404
     may_change = request.user.has_perms(CHANGES)
-    kept = selectors.kept_version(market, _number(request.GET.get("to", "")))
+    kept = selectors.kept_version(market, key_of(request.GET.get("to", "")))
     form = RollBackForm(request.POST or None, market.config_version)
     if request.method == "POST":
         if not may_change:
@@ -52,7 +52,7 @@ def versions_view(site: Any, request: HttpRequest, market_id: str) -> HttpRespon
             raise Http404
         if form.is_valid() and _roll_back(request, kept, form):
             return HttpResponseRedirect(url_of_versions(market.pk))
-    lines, older = selectors.version_lines(market, _number(request.GET.get("before", "")))
+    lines, older = selectors.version_lines(market, key_of(request.GET.get("before", "")))
     context = {
         **site.each_context(request),
         "title": f"Rules of {market.pk} over time",
@@ -86,12 +86,6 @@ def _roll_back(request: HttpRequest, kept: MarketVersion, form: RollBackForm) ->
 
 def url_of_versions(market_id: str) -> str:
     return reverse("admin:market-versions", args=[market_id])
-
-
-def _number(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(BigIntegerField.MAX_BIGINT)):
-        return None
-    return min(int(text), BigIntegerField.MAX_BIGINT)
 
 
 def _way(market: Market) -> SafeString:

@@ -172,7 +172,8 @@ def test_all_operators_read_it_and_nobody_writes(
     assert client.post(url, {}).status_code == 403
     for query in ("q=boss", "verb=signed_in", "object_kind=accounts.User", "operator=1", "p=zz"):
         assert client.get(list_url(AuditRow, query)).status_code in (200, 302), query
-    for query in ("operator=x", "operator=9" + "9" * 30, "verb=%00", "object_key=%27", "hash=0"):
+    rubbish = ("operator=x", "operator=9" + "9" * 30, "operator=" + "9" * 5_000)
+    for query in (*rubbish, "verb=%00", "object_key=%27", "hash=0"):
         assert client.get(list_url(AuditRow, query)).status_code in (200, 302, 400), query
 
 

@@ -255,6 +255,12 @@ def test_a_plan_can_be_dropped_once(client_of: ClientOf, market: Market) -> None
     assert not OutboxCommand.objects.filter(payload__state="ACTIVE").exists()
 
 
+@pytest.mark.parametrize("number", ["", "x", "-1", "0", "9" * 19, "9" * 5_000])
+def test_a_plan_that_can_be_none_is_said(client_of: ClientOf, number: str) -> None:
+    page = client_of("risk").post(URL, {"forget": number}, follow=True).content.decode()
+    assert "This resume is not ahead any more." in page
+
+
 def test_the_market_s_page_leads_there(client_of: ClientOf, market: Market) -> None:
     url = reverse("admin:markets_market_change", args=[market.pk])
     assert f"{URL}?market={market.pk}" in client_of("risk").get(url).content.decode()
