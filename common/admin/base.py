@@ -22,7 +22,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import transaction
-from django.db.models import BigIntegerField, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -33,7 +33,7 @@ from common.admin.acts import Act, Verb, tell
 from common.admin.changes import NOTHING, SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
-from common.admin.record_urls import list_url, url_of
+from common.admin.record_urls import key_of, list_url, url_of
 from common.admin.rows import cell_start, escaped
 from common.admin.widgets import dress
 
@@ -296,12 +296,12 @@ class BaseAdmin(SaysChanges):
     def search_walks(self, term: str) -> list[Q]:
         """What a search may mean, each alternative by itself: it can use an index then."""
         walks = [Q(**{name: term}) for name in self.search_texts]
-        if term.isascii() and term.isdigit() and int(term) <= BigIntegerField.MAX_BIGINT:
-            walks += [Q(**{name: int(term)}) for name in self.search_ids if name != "seq"]
+        if (number := key_of(term)) is not None:
+            walks += [Q(**{name: number}) for name in self.search_ids if name != "seq"]
             if "seq" in self.search_ids:  # numbers of a market each
                 owner = self.model._meta.get_field("market").related_model
                 markets = owner._default_manager.values_list("pk", flat=True)
-                walks += [Q(market=market, seq=int(term)) for market in markets]
+                walks += [Q(market=market, seq=number) for market in markets]
         if self.search_users:
             users = _users_named(term)
             for path in self.search_users:

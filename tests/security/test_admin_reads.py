@@ -37,7 +37,7 @@ SECRETS = (
     "signing_key",
     "public_key",
 )
-RUBBISH = ("-1", "99999999999999999999999", "2030-13-45'é", "a" * 3_000)
+RUBBISH = ("-1", "99999999999999999999999", "9" * 5_000, "2030-13-45'é", "a" * 3_000)
 
 pytestmark = pytest.mark.usefixtures("module_world")
 
