@@ -79,9 +79,7 @@ def exports_view(site: Any, request: HttpRequest) -> HttpResponseBase:
         "refresh_s": REFRESH_S,
     }
     part = "body" if request.GET.get("part") == "body" else "page"
-    response = TemplateResponse(request, f"console/exports/{part}.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, f"console/exports/{part}.html", context)
 
 
 def file_view(_site: Any, request: HttpRequest, run_id: int) -> HttpResponseBase:
@@ -98,7 +96,6 @@ def file_view(_site: Any, request: HttpRequest, run_id: int) -> HttpResponseBase
     response = StreamingHttpResponse(parts, content_type="application/gzip")
     response["Content-Disposition"] = f'attachment; filename="{run.file_name}"'
     response["Content-Length"] = str(run.file_bytes)
-    response["Cache-Control"] = "no-store"
     return response
 
 
