@@ -314,9 +314,7 @@ class ExchangeAdminSite(AdminSite):
         }
         partial = request.GET.get("part") == "body"
         template = "admin/status_body.html" if partial else "admin/status.html"
-        response = TemplateResponse(request, template, context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, template, context)
 
 
 def environment(_request: HttpRequest) -> list[str] | None:

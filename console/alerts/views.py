@@ -66,7 +66,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _act(request)
     if request.GET.get("part") == "body":
-        return _page(request, "console/alerts/body.html", _now(request))
+        return TemplateResponse(request, "console/alerts/body.html", _now(request))
     form = HistoryForm(request.GET)
     chosen = range_named(request.GET.get("range", ""))
     said = {name: form.cleaned_data.get(name, "") for name in form.fields if form.is_valid()}
@@ -86,7 +86,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
         "older": _query(request, before=_place(shown[-1])) if len(found) > HISTORY_MAX else "",
         "refresh_s": REFRESH_S,
     }
-    return _page(request, "console/alerts/list.html", context)
+    return TemplateResponse(request, "console/alerts/list.html", context)
 
 
 def alert_view(site: Any, request: HttpRequest, alert_id: int) -> HttpResponse:
@@ -122,7 +122,7 @@ def alert_view(site: Any, request: HttpRequest, alert_id: int) -> HttpResponse:
         if request.user.has_perm("console.view_webhookdelivery")
         else (),
     }
-    return _page(request, "console/alerts/alert.html", context)
+    return TemplateResponse(request, "console/alerts/alert.html", context)
 
 
 def _handle(request: HttpRequest, alert: Alert, act: str, form: Any) -> bool:
@@ -252,9 +252,3 @@ def _before(text: str) -> tuple[datetime, int] | None:
 def _number(text: str) -> int:
     """0, which is no row's, for what is none."""
     return key_of(text) or 0
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    response = TemplateResponse(request, template, context)
-    response["Cache-Control"] = "no-store"
-    return response

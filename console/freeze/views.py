@@ -71,9 +71,7 @@ def freeze_view(site: Any, request: HttpRequest, user_id: int) -> HttpResponse:
     }
     part = request.GET.get("part") == "body"
     template = "console/freeze/body.html" if part else "console/freeze/page.html"
-    response = TemplateResponse(request, template, context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, template, context)
 
 
 def _do(request: HttpRequest, user: User, frozen: Freeze | None, said: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import redis
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import FileResponse, HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -41,7 +41,7 @@ def incident_view(site: Any, request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _act(request, form)
     if request.GET.get("part") == "body":
-        return _page(request, "console/incident/replays.html", _replays(request))
+        return TemplateResponse(request, "console/incident/replays.html", _replays(request))
     chosen = frozenset(kind for kind in may if KINDS[kind].is_usual)
     context = {
         **site.each_context(request),
@@ -59,13 +59,7 @@ def incident_view(site: Any, request: HttpRequest) -> HttpResponseBase:
         found = timeline(stretch, chosen, form.cleaned_data["after"])
         context |= _shown(request, stretch, found)
     context["kinds"] = [(kind, KINDS[kind].title, kind in chosen) for kind in Kind if kind in may]
-    return _page(request, "console/incident/page.html", context)
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    response = TemplateResponse(request, template, context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, "console/incident/page.html", context)
 
 
 def _replays(request: HttpRequest) -> dict[str, Any]:
@@ -153,8 +147,6 @@ def _export(request: HttpRequest, stretch: Stretch) -> FileResponse:
             verb=Verb.EXPORTED, request=request, obj=stretch.market, words=words, reason=reason
         )
         tell(act)
-    response = FileResponse(
+    return FileResponse(
         made.file, as_attachment=True, filename=made.name, content_type="application/zip"
     )
-    response["Cache-Control"] = "no-store"
-    return response

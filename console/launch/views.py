@@ -70,9 +70,7 @@ def launch_view(site: Any, request: HttpRequest) -> HttpResponse:
         "tables": _tables(draft) if request.method == "POST" else [],
         "may_check": request.user.has_perm(CHECKS),
     }
-    response = TemplateResponse(request, "console/launch/page.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, "console/launch/page.html", context)
 
 
 def _launched(request: HttpRequest, draft: Draft) -> bool:
@@ -108,9 +106,7 @@ def preview_view(_site: Any, request: HttpRequest) -> HttpResponse:
     problems["tiers"] = [str(text) for text in draft.tiers.non_form_errors()]
     html = render_to_string("console/launch/preview.html", {"tables": _tables(draft)})
     answer = {"suggested": draft.suggested, "problems": problems, "html": html}
-    response = JsonResponse(answer)
-    response["Cache-Control"] = "no-store"
-    return response
+    return JsonResponse(answer)
 
 
 def _tables(draft: Draft) -> list[PreviewTable]:
@@ -135,14 +131,12 @@ def check_view(_site: Any, request: HttpRequest) -> HttpResponse:
     if names:
         tell(Act(verb=Verb.PRICES_ASKED, request=request, words=f"asked for a price: {names}"))
     context = {"asked": asked, "problems": problems}
-    response = JsonResponse(
+    return JsonResponse(
         {
             "html": render_to_string("console/launch/asked.html", context),
             "price": decimals.text(round(asked.middle, 10)) if asked.middle else "",
         }
     )
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def _words(sources: Any) -> list[str]:
@@ -191,9 +185,7 @@ def checklist_view(site: Any, request: HttpRequest, market_id: str) -> HttpRespo
     }
     part = request.GET.get("part") == "body"
     template = "console/launch/checklist_body.html" if part else "console/launch/checklist.html"
-    response = TemplateResponse(request, template, context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, template, context)
 
 
 def _opened(request: HttpRequest, market: Market, form: OpenForm) -> bool:

@@ -73,9 +73,7 @@ def money_view(site: Any, request: HttpRequest) -> HttpResponse:
             **_balance_context(request),
             **_range_context(request),
         }
-    response = TemplateResponse(request, template, context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, template, context)
 
 
 def _run(request: HttpRequest) -> HttpResponse:

@@ -130,6 +130,4 @@ def _answer(site: Any, request: HttpRequest, name: str, context: dict[str, Any])
     part = request.GET.get("part") == "body"
     template = "console/risk/body.html" if part else f"console/risk/{name}.html"
     shown = {**site.each_context(request), **context, "refresh_s": REFRESH_S}
-    response = TemplateResponse(request, template, shown)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, template, shown)

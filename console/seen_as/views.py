@@ -41,9 +41,7 @@ def seen_as_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
     else:
         template = "page"
         context |= _seen(request, user, reason)
-    response = TemplateResponse(request, f"console/seen_as/{template}.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, f"console/seen_as/{template}.html", context)
 
 
 def _seen(request: HttpRequest, user: User, reason: str) -> dict[str, Any]:

@@ -78,9 +78,7 @@ def stop_view(site: Any, request: HttpRequest) -> HttpResponse:
     }
     part = request.GET.get("part") == "body"
     template = "console/stop/body.html" if part else "console/stop/page.html"
-    response = TemplateResponse(request, template, context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, template, context)
 
 
 def _stop(request: HttpRequest, form: StopForm, markets: list[Market]) -> bool:

@@ -167,6 +167,4 @@ def _answer(site: Any, request: HttpRequest, page: str, context: dict[str, Any])
     part = request.GET.get("part") == "body"
     template = f"console/stress/{page}{'_body' if part else ''}.html"
     everything = {**site.each_context(request), "refresh_s": REFRESH_S, **context}
-    response = TemplateResponse(request, template, everything)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, template, everything)

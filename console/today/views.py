@@ -52,9 +52,7 @@ def series_view(request: HttpRequest) -> JsonResponse:
             "Fees": [_currency(units) for units in moved.fees_series],
         },
     }
-    response = JsonResponse(answer)
-    response["Cache-Control"] = "no-store"
-    return response
+    return JsonResponse(answer)
 
 
 def _totals(figures: Figures) -> list[tuple[str, Cell]]:

@@ -65,9 +65,7 @@ def versions_view(site: Any, request: HttpRequest, market_id: str) -> HttpRespon
         "changes": selectors.now_to(market, kept) if kept else [],
         "rules": selectors.in_full(market, kept) if kept else [],
     }
-    response = TemplateResponse(request, "console/versions/page.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, "console/versions/page.html", context)
 
 
 def _roll_back(request: HttpRequest, kept: MarketVersion, form: RollBackForm) -> bool:

@@ -91,9 +91,7 @@ def why_view(site: Any, request: HttpRequest, kind: str, key: int) -> HttpRespon
     if streams.is_away:
         explained.unknown.append("what Redis keeps: it does not answer now, try again")
     context["unknown"] = explained.unknown
-    response = TemplateResponse(request, "console/why/page.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, "console/why/page.html", context)
 
 
 def _chain(

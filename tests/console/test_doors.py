@@ -176,7 +176,10 @@ def test_pages(client: Client, role: str) -> None:
         if page.name == "logout":  # by GET it asks for POST, or leads to the first page
             del lets["GET"]
         for method, expected in lets.items():
-            assert _is_let_in(_knock(client, method, url)) is expected, (page.name, method)
+            response = _knock(client, method, url)
+            assert _is_let_in(response) is expected, (page.name, method)
+            if response.status_code == HTTPStatus.OK and not page.is_public:
+                assert "no-store" in response["Cache-Control"], (page.name, method)
 
 
 @by_role
