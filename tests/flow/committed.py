@@ -36,10 +36,16 @@ class Operator:
     def ask(self, url: str, **said: str) -> Any:
         return committed(self._client.post, url, REASON | said)
 
-    def post(self, url: str, **said: str) -> None:
+    def post(self, url: str, **said: str) -> str:
+        """Where the answer leads."""
         answer = self.ask(url, **said)
         assert answer.status_code == 302, answer.content.decode()
+        return str(answer["Location"])
+
+    def get(self, url: str) -> str:
+        answer = committed(self._client.get, url)
+        assert answer.status_code == 200, answer.content.decode()
+        return str(answer.content.decode())
 
     def is_settled(self, url: str) -> bool:
-        page = committed(self._client.get, f"{url}?part=body")
-        return "data-settled" in page.content.decode()
+        return "data-settled" in self.get(f"{url}?part=body")

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
 
-from accounts.models import User
 from approvals.models import Proposal
 from console.hindsight.models import HindsightRun
 from console.jobs.models import UNDER_WAY, JobState
 from persistence.reconciliation import wallet_differences
+from tests.flow.committed import Operator
 from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
-from tests.flow.operator import Operator
 from trading.models import Liquidation
 
 pytestmark = pytest.mark.django_db
@@ -22,19 +20,12 @@ MARKET = "PRINT-PERP"
 @pytest.fixture(scope="module")
 def operator(exchange: Exchange) -> Operator:
     exchange.open_market(MARKET, mark_clamp_ppm=1)
-    return signed_in(exchange, "hindsight-op")
-
-
-def signed_in(exchange: Exchange, username: str) -> Operator:
-    user = User.objects.create(username=username, is_staff=True, is_superuser=True)
-    client = Client()
-    client.force_login(user)
-    return Operator(exchange.url, client.cookies["sessionid"].value)
+    return Operator("hindsight-op")
 
 
 @pytest.fixture(scope="module")
 def second(exchange: Exchange) -> Operator:
-    return signed_in(exchange, "hindsight-second")
+    return Operator("hindsight-second")
 
 
 def test_a_wrong_print_is_set_right(

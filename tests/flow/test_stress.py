@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client
 
-from accounts.models import User
 from common.redis_client import redis_client
 from console.jobs.models import UNDER_WAY, JobState
 from console.stress.models import StressRun
 from ledger.models import Posting
 from matching.messages.streams import input_stream, output_stream, snapshots_key
+from tests.flow.committed import Operator
 from tests.flow.exchange import Exchange, Trader, wait_for
-from tests.flow.operator import Operator
 from trading.models import Fill, Liquidation, OutboxCommand, Position
 
 pytestmark = pytest.mark.django_db
@@ -33,10 +31,7 @@ class StressOperator(Operator):
 @pytest.fixture(scope="module")
 def operator(exchange: Exchange) -> StressOperator:
     exchange.open_market(MARKET)
-    user = User.objects.create(username="risk-op", is_staff=True, is_superuser=True)
-    client = Client()
-    client.force_login(user)
-    return StressOperator(exchange.url, client.cookies["sessionid"].value)
+    return StressOperator("risk-op")
 
 
 def traces() -> list[Any]:
