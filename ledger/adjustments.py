@@ -20,7 +20,7 @@ from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode, invalid
 from ledger.models import Adjustment, AdjustmentCategory, Wallet
 from ledger.posting_rules import adjustment_movement
-from ledger.services import lock_wallet, post, require_room
+from ledger.services import all_wallets, lock_wallets, post_all, require_room
 from markets.conversions import units_text
 from matching.messages.limits import MAX_MONEY_UNITS
 
@@ -52,6 +52,8 @@ def propose_adjustments(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> 
     more than a wallet has or may hold, and what `propose` refuses."""
     if not 1 <= len(dues) <= WALLETS_MAX:
         raise invalid("user", f"A proposal is about 1 to {WALLETS_MAX:,} wallets.")
+    if len({due.user.pk for due in dues}) < len(dues):
+        raise invalid("user", "A proposal has one amount for each trader.")
     for due in dues:
         if not due.amount_units or abs(due.amount_units) > MAX_MONEY_UNITS:
             message = f"amount must not be zero, and at most {units_text(MAX_MONEY_UNITS)}."
@@ -92,7 +94,7 @@ def _adjusted(dues: Sequence[Due], reference: str) -> str | None:
 
 def _propose(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> Proposal:
     ids = [due.user.pk for due in dues]
-    wallets = {wallet.user_id: wallet for wallet in Wallet.objects.filter(user__in=ids)}
+    wallets = all_wallets(Wallet.objects.filter(user__in=ids), ids)
     changes = []
     for due in dues:
         wallet = wallets[due.user.pk]
@@ -128,39 +130,44 @@ def _title(dues: Sequence[Due]) -> str:
 
 
 def _carry_out(proposal: Proposal, by: AbstractUser) -> Outcome:
-    """Wallets, journal and adjustments in one transaction, on what the wallets have by now. They
-    are locked in the order of their users, as by whoever locks several."""
+    """Wallets, journal and adjustments in one transaction, on what the wallets have by now."""
     said = proposal.payload
-    dues = sorted(said["dues"])
-    users = User.objects.in_bulk([user_id for user_id, _ in dues])
-    made = [_adjust(proposal, Due(users[key], amount_units), by) for key, amount_units in dues]
+    amounts: dict[int, int] = dict(sorted(said["dues"]))
+    users = User.objects.in_bulk(list(amounts))
+    wallets = lock_wallets(amounts)  # also: one adjustment of a user at a time
+    if Adjustment.objects.filter(user__in=users, reference=said["reference"]).exists():
+        raise outdated()
+    dues = [Due(users[user_id], amount_units) for user_id, amount_units in amounts.items()]
+    for due in dues:
+        wallet = wallets[due.user.pk]
+        _require_covered(wallet, due)
+        wallet.available_units += due.amount_units
+    made = _record(proposal, dues)
+    Wallet.objects.bulk_update(wallets.values(), ["available_units"])
+    for due in dues:
+        words = f"{_title([due])}, which has {_money(wallets[due.user.pk].available_units)} now"
+        reason = proposal.reason
+        tell(Act(verb=Verb.WALLET_ADJUSTED, operator=by, obj=due.user, words=words, reason=reason))
     return Outcome(f"{made[0]}: {proposal.title}" if len(made) == 1 else proposal.title)
 
 
-def _adjust(proposal: Proposal, due: Due, by: AbstractUser) -> Adjustment:
-    said, (user, amount_units) = proposal.payload, due
-    wallet = lock_wallet(user.pk)  # also: one adjustment of a user at a time
-    if Adjustment.objects.filter(user=user, reference=said["reference"]).exists():
-        raise outdated()
-    _require_covered(wallet, due)
-    now = timezone.now()
-    adjustment = Adjustment.objects.create(
-        user=user,
-        amount_units=amount_units,
-        category=said["category"],
-        reference=said["reference"],
-        reason=proposal.reason,
-        reverses_id=said["reverses"],
-        proposal=proposal,
-        entry=post(adjustment_movement(user.pk, amount_units), now),
-        adjusted_at=now,
+def _record(proposal: Proposal, dues: Sequence[Due]) -> list[Adjustment]:
+    said, now = proposal.payload, timezone.now()
+    entries = post_all([adjustment_movement(due.user.pk, due.amount_units) for due in dues], now)
+    return Adjustment.objects.bulk_create(
+        Adjustment(
+            user=due.user,
+            amount_units=due.amount_units,
+            category=said["category"],
+            reference=said["reference"],
+            reason=proposal.reason,
+            reverses_id=said["reverses"],
+            proposal=proposal,
+            entry=entry,
+            adjusted_at=now,
+        )
+        for due, entry in zip(dues, entries, strict=True)
     )
-    wallet.available_units += amount_units
-    wallet.save(update_fields=["available_units"])
-    words = f"{_title([due])}, which has {_money(wallet.available_units)} now"
-    reason = proposal.reason
-    tell(Act(verb=Verb.WALLET_ADJUSTED, operator=by, obj=user, words=words, reason=reason))
-    return adjustment
 
 
 def _money(units: int) -> str:

@@ -1,11 +1,13 @@
 """Money into wallets. Each call is one transaction, and safe to repeat."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from approvals import policy
@@ -16,14 +18,13 @@ from common.errors import DomainError, ErrorCode
 from common.idempotency import key_reused
 from ledger.models import (
     Account,
-    AccountKind,
     Deposit,
     DepositStatus,
     JournalEntry,
     Posting,
     Wallet,
 )
-from ledger.posting_rules import Movement, deposit_movement
+from ledger.posting_rules import Movement, Owner, PostingLine, deposit_movement
 from markets.conversions import units_text
 from matching.messages.limits import MAX_MONEY_UNITS
 
@@ -137,10 +138,23 @@ def _lock_for(operator_id: int, deposit_id: int) -> Deposit:
 
 
 def lock_wallet(user_id: int) -> Wallet:
-    try:
-        return Wallet.objects.select_for_update(no_key=True).get(user_id=user_id)
-    except Wallet.DoesNotExist as error:
-        raise DomainError(ErrorCode.WALLET_NOT_FOUND, "This user has no wallet here.") from error
+    """Raises DomainError where there is none."""
+    return lock_wallets([user_id])[user_id]
+
+
+def lock_wallets(user_ids: Collection[int]) -> dict[int, Wallet]:
+    """By user; locked in the order of users, as by whoever locks several. Raises DomainError where
+    one has none."""
+    rows = Wallet.objects.select_for_update(no_key=True).filter(user_id__in=user_ids)
+    return all_wallets(rows.order_by("user_id"), user_ids)
+
+
+def all_wallets(rows: QuerySet[Wallet], user_ids: Collection[int]) -> dict[int, Wallet]:
+    """``rows`` by user. Raises DomainError where one of these isn't among them."""
+    wallets = {wallet.user_id: wallet for wallet in rows}
+    if len(wallets) < len(set(user_ids)):
+        raise DomainError(ErrorCode.WALLET_NOT_FOUND, "This user has no wallet here.")
+    return wallets
 
 
 def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
@@ -155,21 +169,38 @@ def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
 
 
 def post(movement: Movement, now: datetime) -> JournalEntry:
-    entry = JournalEntry.objects.create(kind=movement.kind, created_at=now)
+    return post_all([movement], now)[0]
+
+
+def post_all(movements: Sequence[Movement], now: datetime) -> list[JournalEntry]:
+    """One entry each, in as many statements as for one."""
+    entries = JournalEntry.objects.bulk_create(
+        JournalEntry(kind=movement.kind, created_at=now) for movement in movements
+    )
+    lines = [
+        (entry, line)
+        for entry, movement in zip(entries, movements, strict=True)
+        for line in movement.lines
+    ]
+    account_ids = _account_ids([line for _, line in lines])
     Posting.objects.bulk_create(
         Posting(
-            entry=entry, account=_account(line.kind, line.owner), amount_units=line.amount_units
+            entry=entry,
+            account_id=account_ids[line.kind, line.owner],
+            amount_units=line.amount_units,
         )
-        for line in movement.lines
+        for entry, line in lines
     )
-    return entry
+    return entries
 
 
-def _account(kind: AccountKind, owner: int | str | None) -> Account:
-    """A user's account, or one of the exchange's own."""
-    if owner is None:
-        return Account.objects.get(kind=kind, user=None, market=None)
-    return Account.objects.get(kind=kind, user_id=owner)
+def _account_ids(lines: Sequence[PostingLine]) -> dict[tuple[str, Owner], int]:
+    """By kind and owner: of users, and the exchange's own."""
+    user_ids = {line.owner for line in lines if isinstance(line.owner, int)}
+    owned = Q(user_id__in=user_ids) | Q(user=None, market=None)
+    rows = Account.objects.filter(owned, kind__in={line.kind for line in lines})
+    found = rows.values_list("kind", "user_id", "pk")
+    return {(kind, user_id): account_id for kind, user_id, account_id in found}
 
 
 def _require_same_amount(first: Deposit, amount_units: int) -> None:

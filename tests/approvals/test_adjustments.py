@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from approvals import services
 from approvals.models import Proposal
+from common.admin.acts import Act, Verb, tell
 from common.admin.record_urls import list_url
 from common.errors import DomainError
 from console.audit.models import AuditRow
 from ledger.adjustments import Cause, Due, propose_adjustments, propose_reversal
 from ledger.models import Adjustment, AdjustmentCategory, Posting, Wallet
 from ledger.services import deposit
+from tests.admin.factories import make_user
 from tests.trading.client import Api, forget_caches, token_of
 
 REFUND = AdjustmentCategory.REFUND
@@ -220,3 +223,35 @@ def test_others_neither_propose_nor_decide(
     act(client, Proposal, "withdraw", proposal.pk)
     proposal.refresh_from_db()
     assert (Proposal.objects.count(), proposal.status, available(alice)) == (1, "waiting", 0)
+
+
+def test_many_wallets_cost_few_statements(alice: User, tess: User, theo: User) -> None:
+    """Each is one row of the audit more, and nothing else: wallets are locked meanwhile."""
+
+    def statements_for(count: int, reference: str) -> int:
+        users = [make_user(f"{reference}-{number}") for number in range(count)]
+        cause = Cause(REFUND, reference, "an outage")
+        proposal = propose_adjustments([Due(user, 1_000_000) for user in users], cause, tess)
+        with CaptureQueriesContext(connection) as asked:
+            services.approve(proposal.pk, theo)
+        assert {available(user) for user in users} == {1_000_000}
+        return len(asked)
+
+    statements_for(1, "warm")
+    few, many = statements_for(5, "few"), statements_for(25, "many")
+    per_wallet = (many - few) / 20
+    assert per_wallet == statements_of_an_act(alice, tess)
+
+
+def statements_of_an_act(user: User, by: User) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        tell(Act(verb=Verb.WALLET_ADJUSTED, operator=by, obj=user))
+    return len(asked)
+
+
+def test_a_trader_is_named_once(alice: User, tess: User) -> None:
+    with pytest.raises(DomainError, match="one amount for each trader"):
+        propose_adjustments(
+            [Due(alice, 1_000_000), Due(alice, 2_000_000)], Cause(REFUND, "twice", "x"), tess
+        )
+    assert not Proposal.objects.exists()
