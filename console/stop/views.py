@@ -22,7 +22,7 @@ ALL = "all"
 REFRESH_S = 1
 _WORDS = {
     MarketState.HALTED: "Pause: no orders, prices ignored; cancels work",
-    MarketState.CANCEL_ONLY: "Cancel-only: no orders; positions are judged on",
+    MarketState.CANCEL_ONLY: "Cancel-only: no order executes; positions are judged on",
     MarketState.REDUCE_ONLY: "Reduce-only: positions can be made smaller",
     MarketState.ACTIVE: "Resume: as it was before it was stopped",
 }

@@ -33,6 +33,7 @@ def test_a_name_an_id_and_a_page_are_found(
     assert url_of(Order, order.pk) in found(client, str(order.pk))
     assert order.client_order_id
     assert url_of(Order, order.pk) in found(client, order.client_order_id)
+    assert url_of(Market, everything.pk) in found(client, everything.pk[:3].lower())
     assert "/admin/trading/liquidation/" in found(client, "liquid")
     assert "No results" in found(client, "nothing-like-it")
 

@@ -17,11 +17,13 @@ from accounts.models import User
 from approvals.models import Proposal
 from ledger.adjustments import Cause, Due, propose_adjustments
 from ledger.models import Adjustment, AdjustmentCategory
+from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from tests.flow.committed import committed
 from tests.flow.desk import Answered, Desk, chromium
 from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
 from trading.models import Liquidation
+from trading.services import Why, configure_market
 
 pytestmark = pytest.mark.django_db
 MARKET = "TOUR-PERP"
@@ -156,6 +158,43 @@ def test_what_if_the_price_fell_ten_per_cent(ask: Ask, desk: Desk) -> None:
         assert MARKET in desk.reads()
 
     ask("What if prices fell 10 %?", answer)
+
+
+def test_who_changed_this_fee(ask: Ask, desk: Desk, exchange: Exchange) -> None:
+    committed(_dearer)
+
+    def answer() -> None:
+        desk.find(MARKET, "market")
+        desk.link("Rules over time")
+        desk.sees("taker fee")
+        words = desk.reads()
+        assert "→ 0.06 %" in words
+        assert "tour-risk" in words
+        assert "a poorer fund" in words
+
+    ask("Who changed this fee?", answer)
+
+
+def _dearer() -> None:
+    market = Market.objects.get(pk=MARKET)
+    market.taker_fee_ppm = 600
+    by = User.objects.create(username="tour-risk", is_staff=True)
+    configure_market(market, by=by, why=Why("a poorer fund"))
+
+
+def test_list_a_market(ask: Ask, desk: Desk, exchange: Exchange) -> None:
+    def answer() -> None:
+        desk.menu("/admin/launch/")
+        desk.type("id", "SOL-PERP")
+        desk.type("base_asset", "SOL")
+        desk.type("reference_price", "150")
+        desk.choose("sources-0-kind", "synthetic")
+        desk.button("Fill in what is empty")
+        desk.button("Create the market")
+        desk.sees("SOL-PERP is made.")
+
+    ask("List a market", answer)
+    wait_for(lambda: "SOL-PERP" in exchange.http.get("/markets").text, "the new market")
 
 
 def test_where_did_this_order_go(ask: Ask, desk: Desk, scene: Scene) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.duration import duration_string
@@ -96,7 +96,8 @@ class MarketAdmin(BaseAdmin):
         "config",
     )
     list_select_related = ("status",)
-    search_fields = ("id", "base_asset")
+    search_texts = ("base_asset",)
+    search_help_text = "The beginning of a market's name, or its whole asset."
     list_filter = ("status__state",)
     actions = (
         "resume",
@@ -189,6 +190,9 @@ class MarketAdmin(BaseAdmin):
         "There is no way back.",
         permission="settle_market",
     )
+
+    def search_walks(self, term: str) -> list[Q]:
+        return [*super().search_walks(term), Q(pk__startswith=term.upper())]
 
     def has_settle_market_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("markets.settle_market")
