@@ -45,6 +45,7 @@ class Uses:
     def __init__(self) -> None:
         self._uses: dict[int, _Use] = {}
         self._lock = threading.Lock()
+        self._writing = threading.Lock()  # a process that ends waits for what is being written
         self._writer: threading.Thread | None = None
 
     def count(self, key_id: int, address: str | None) -> None:
@@ -101,10 +102,11 @@ class Uses:
 
     def write_now(self) -> None:
         """Without keeping a connection for it."""
-        try:
-            self.flush()
-        finally:
-            connection.close()
+        with self._writing:
+            try:
+                self.flush()
+            finally:
+                connection.close()
 
 
 uses = Uses()

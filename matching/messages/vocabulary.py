@@ -44,7 +44,7 @@ class MarketState(StrEnum):
     ACTIVE        every order
     POST_ONLY     only orders that rest
     REDUCE_ONLY   only reduce-only orders
-    CANCEL_ONLY   no orders
+    CANCEL_ONLY   only conditional orders, and none fires
     HALTED        no orders, and prices are ignored
     SETTLED       ended: no orders, no positions, and no way back
     DELISTED      ended, and no longer listed to traders; their history stays

@@ -1,5 +1,6 @@
 """A trader makes keys, sees how they are used, changes and deletes them."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,11 +16,12 @@ from accounts.keys import services
 from accounts.keys import uses as uses_module
 from accounts.keys.known import known_keys
 from accounts.keys.networks import NETWORKS_MAX
-from accounts.keys.uses import uses
+from accounts.keys.uses import Uses, uses
 from accounts.models import ApiKey, ServedRequest
 from accounts.tasks import forget_old_sessions
 from common.errors import DomainError
 from tests.builders.keys import KeyApi, ask_for_key, make_ed25519_key, make_key
+from tests.patience import PATIENCE_S
 from tests.trading.client import forget_limits_used, make_trader
 
 pytestmark = pytest.mark.django_db
@@ -196,6 +198,30 @@ def test_uses_are_added_up_and_survive_an_outage(monkeypatch: pytest.MonkeyPatch
     assert (row.use_count, row.last_address) == (2, "2001:db8::1")
     uses.flush()
     assert ApiKey.objects.get().use_count == 2
+
+
+def test_whoever_ends_waits_for_what_is_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ended meanwhile lost what its thread was writing."""
+    said: list[str] = []
+    first_writes, may_end = threading.Event(), threading.Event()
+
+    def flush() -> None:
+        said.append("begins")
+        first_writes.set()
+        may_end.wait(PATIENCE_S)
+        said.append("has written")
+
+    counting = Uses()
+    monkeypatch.setattr(counting, "flush", flush)
+    threads = [threading.Thread(target=counting.write_now) for _ in range(2)]
+    threads[0].start()
+    assert first_writes.wait(PATIENCE_S)
+    threads[1].start()
+    threads[1].join(0.05)
+    may_end.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert said == ["begins", "has written"] * 2
 
 
 def test_secrets_are_sealed_anew(settings: Any) -> None:
