@@ -22,6 +22,7 @@ from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.bodies import Bodies  # noqa: E402
 from exchange_site.edge.haste import Unhurried  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
+from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
 
@@ -40,6 +41,7 @@ _http = Bodies(Unhurried(Intake(_places)))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
+    scope = without_version(scope)
     if scope["type"] == "websocket":
         await _feeds.websocket(scope, receive, send)
         return

@@ -14,6 +14,7 @@ django.setup()
 from common.errors import DomainError, ErrorCode  # noqa: E402  Django must be set up first
 from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.refusals import refuse  # noqa: E402
+from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 
 limit_waiting()
@@ -27,6 +28,6 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await feeds.lifespan(receive, send)
     elif scope["type"] == "websocket":
-        await feeds.websocket(scope, receive, send)
+        await feeds.websocket(without_version(scope), receive, send)
     else:
         await refuse(send, _nothing_here, (b"connection", b"close"))

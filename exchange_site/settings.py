@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,  # what PATCH takes has no required fields of its own accord
+    "SERVERS": [{"url": "/v1"}, {"url": "/", "description": "The same, without its version."}],
     "POSTPROCESSING_HOOKS": ["common.http.schema.add_parts"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

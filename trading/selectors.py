@@ -272,6 +272,10 @@ def market_status(market_id: str) -> MarketStatus:
     return MarketStatus.objects.get(pk=market_id)
 
 
+def market_statuses(market_ids: Collection[str]) -> dict[str, MarketStatus]:
+    return MarketStatus.objects.in_bulk(market_ids)
+
+
 def market_depth(market_id: str) -> Depth:
     """As the engine's shell published it; empty before it did. Raises redis.RedisError."""
     data = request_redis_client().get(depth_key(market_id))

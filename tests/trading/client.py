@@ -27,6 +27,7 @@ from matching.messages.streams import COMMAND_FIELD, Ticker, input_stream, ticke
 from matching.messages.vocabulary import MarketState
 from tests.builders.markets import build_market
 from trading import services
+from trading.day_figures import forget_day_figures
 from trading.http.limits import forget_limits
 
 PASSWORD = "correct horse battery"
@@ -144,6 +145,7 @@ def set_ticker(client: redis.Redis, market_id: str = "BTC-PERP", **fields: Any) 
 
 def forget_caches() -> None:
     forget_markets()
+    forget_day_figures()
     refusals.forget()
     known_keys.forget()
     replays.forget()

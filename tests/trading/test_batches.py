@@ -14,7 +14,7 @@ from tests.trading.client import Api, Trader, make_trader, order_body, sent_comm
 from tests.trading.test_reading import same_shape
 from trading import services
 from trading.commands.outbox import command_of_row
-from trading.http import examples
+from trading.http.markets import examples as market_examples
 from trading.models import FundingSettlement, Liquidation, Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db
@@ -155,7 +155,7 @@ def test_funding_past_and_to_come(market: Market) -> None:
             paid_units=31_262_500,
         )
     answer = Api().get("/markets/BTC-PERP/funding?limit=2").body
-    assert same_shape(answer, examples.FUNDING)
+    assert same_shape(answer, market_examples.FUNDING)
     assert answer["lastRate"] == "-0.00002"
     assert answer["estimate"] == {"rate": "0.0001", "fundingTime": "2026-01-02T08:00:00Z"}
     assert [row["rate"] for row in answer["settlements"]] == ["0.000100002", "0.000100001"]
@@ -205,7 +205,7 @@ def test_liquidations_are_public_without_a_name(trader: Trader, market: Market) 
         returned_units=0,
     )
     answer = Api().get("/markets/BTC-PERP/liquidations").body
-    assert same_shape(answer, examples.LIQUIDATIONS)
+    assert same_shape(answer, market_examples.LIQUIDATIONS)
     assert answer["insuranceFund"] == "1042.5"
     (row,) = answer["liquidations"]
     assert (row["side"], row["qty"], row["filledQty"]) == ("SHORT", "0.2", "0.15")

@@ -11,6 +11,7 @@ from markets.models import Market
 from matching.messages.streams import Depth, depth_key
 from tests.trading.client import Api, Trader, make_market, make_trader, set_ticker
 from trading.http import examples
+from trading.http.markets import examples as market_examples
 from trading.models import Fill, Order, Position
 
 pytestmark = pytest.mark.django_db
@@ -215,7 +216,7 @@ def test_trades_are_public_and_nameless(trader: Trader) -> None:
         add_fill(trader, order_id, trade_id)
         add_fill(trader, order_id, trade_id, role="MAKER")
     answer = Api().get("/markets/BTC-PERP/trades?limit=3").body
-    assert same_shape(answer, examples.TRADES)
+    assert same_shape(answer, market_examples.TRADES)
     assert [trade["id"] for trade in answer["trades"]] == [5, 4, 3]
     rest = Api().get(f"/markets/BTC-PERP/trades?cursor={answer['nextCursor']}").body
     assert [trade["id"] for trade in rest["trades"]] == [2, 1]
@@ -227,7 +228,7 @@ def test_depth_is_what_the_engine_published(market: Market, redis_db: redis.Redi
     depth = Depth(seq=9, time_ms=1, bids=[(249_999, 750), (249_990, 1)], asks=[(250_001, 1_200)])
     redis_db.set(depth_key("BTC-PERP"), msgspec.json.encode(depth))
     answer = Api().get("/markets/BTC-PERP/depth?limit=1").body
-    assert same_shape(answer, examples.DEPTH)
+    assert same_shape(answer, market_examples.DEPTH)
     assert answer == {
         "marketId": "BTC-PERP",
         "seq": 9,
@@ -240,7 +241,7 @@ def test_depth_is_what_the_engine_published(market: Market, redis_db: redis.Redi
 def test_markets_and_their_prices(market: Market, redis_db: redis.Redis) -> None:
     set_ticker(redis_db, last_price_ticks=249_995, best_ask_ticks=250_001, open_interest_lots=1_500)
     markets = Api().get("/markets").body
-    assert same_shape(markets, examples.MARKETS)
+    assert same_shape(markets, market_examples.MARKETS)
     assert markets["markets"] == [Api().get("/markets/BTC-PERP").body]
     assert markets["markets"][0] == {
         "id": "BTC-PERP",
@@ -266,7 +267,7 @@ def test_markets_and_their_prices(market: Market, redis_db: redis.Redis) -> None
         "markPrice": "25000",
     }
     ticker = Api().get("/markets/BTC-PERP/ticker").body
-    assert same_shape(ticker, examples.TICKER)
+    assert same_shape(ticker, market_examples.TICKER)
     assert ticker == {
         "marketId": "BTC-PERP",
         "seq": 7,

@@ -1,6 +1,8 @@
 from django.urls import path
 
-from trading.http import batches, history, markets, orders, positions
+from trading.http import batches, history, orders, positions
+from trading.http.markets import history as market_history
+from trading.http.markets import listing, prices
 
 urlpatterns = [
     path("order", orders.OrderPlacingView.as_view()),
@@ -16,12 +18,15 @@ urlpatterns = [
     path("user/leverage/<str:market_id>", positions.LeverageView.as_view()),
     path("user/fills", history.FillsView.as_view()),
     path("user/funding", history.FundingPaymentsView.as_view()),
-    path("markets", markets.MarketsView.as_view()),
-    path("markets/<str:market_id>", markets.MarketView.as_view()),
-    path("markets/<str:market_id>/depth", markets.DepthView.as_view()),
-    path("markets/<str:market_id>/trades", markets.TradesView.as_view()),
-    path("markets/<str:market_id>/candles", markets.CandlesView.as_view()),
-    path("markets/<str:market_id>/ticker", markets.TickerView.as_view()),
-    path("markets/<str:market_id>/funding", markets.FundingView.as_view()),
-    path("markets/<str:market_id>/liquidations", markets.LiquidationsView.as_view()),
+    path("time", listing.TimeView.as_view()),
+    path("exchange", listing.ExchangeView.as_view()),
+    path("tickers", prices.TickersView.as_view()),
+    path("markets", listing.MarketsView.as_view()),
+    path("markets/<str:market_id>", listing.MarketView.as_view()),
+    path("markets/<str:market_id>/depth", prices.DepthView.as_view()),
+    path("markets/<str:market_id>/ticker", prices.TickerView.as_view()),
+    path("markets/<str:market_id>/trades", market_history.TradesView.as_view()),
+    path("markets/<str:market_id>/candles", market_history.CandlesView.as_view()),
+    path("markets/<str:market_id>/funding", market_history.FundingView.as_view()),
+    path("markets/<str:market_id>/liquidations", market_history.LiquidationsView.as_view()),
 ]

@@ -5,19 +5,17 @@ from datetime import datetime
 from markets.conversions import (
     at_ms,
     carry_text,
-    from_ms,
     lots_text,
     ppb_text,
     ticks_text,
     units_text,
 )
-from markets.models import MarketStatus
 from markets.rules import MarketRules
-from matching.messages.funding import funding_rate_ppb, part_ppb, sum_of_parts_ppb
-from matching.messages.streams import Depth, Ticker
+from matching.messages.streams import Ticker
 from matching.messages.vocabulary import Side
 from trading.http.answers.answer import Answer
 from trading.http.answers.orders import price_or_none
+from trading.http.answers.prices import FundingEstimate
 from trading.models import Candle, Fill, FundingSettlement, Liquidation
 
 
@@ -53,15 +51,6 @@ class MarketAnswer(Answer, frozen=True):
     mark_price: str | None
 
 
-class DepthAnswer(Answer, frozen=True):
-    """Levels of ``[price, qty]``, best first. `seq` is the engine's sequence they are of."""
-
-    market_id: str
-    seq: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
-
-
 class TradeAnswer(Answer, frozen=True):
     """`side` is the taker's. `execution` tells a forced trade: LIQUIDATION or ADL."""
 
@@ -72,20 +61,6 @@ class TradeAnswer(Answer, frozen=True):
     qty: str
     execution: str
     executed_at: datetime
-
-
-class TickerAnswer(Answer, frozen=True):
-    """Prices are null until there is one."""
-
-    market_id: str
-    seq: int
-    state: str
-    mark_price: str | None
-    index_price: str | None
-    last_price: str | None
-    best_bid: str | None
-    best_ask: str | None
-    open_interest: str
 
 
 class TradesPage(Answer, frozen=True):
@@ -130,14 +105,6 @@ class FundingAnswer(Answer, frozen=True):
     paid: str
 
 
-class FundingEstimate(Answer, frozen=True):
-    """The rate if the interval ended now, by the premium so far. `fundingTime` is null
-    before the first price."""
-
-    rate: str
-    funding_time: datetime | None
-
-
 class FundingPage(Answer, frozen=True):
     market_id: str
     lot_size: str
@@ -176,6 +143,29 @@ class LiquidationsPage(Answer, frozen=True):
 
 
 class MarketsList(Answer, frozen=True):
+    markets: list[MarketAnswer]
+
+
+class TimeAnswer(Answer, frozen=True):
+    server_time_ms: int
+
+
+class LimitAnswer(Answer, frozen=True):
+    """How many calls of a kind: `burst` at once, `perSecond` in the long run. "orders", "cancels"
+    and "reads" are a trader's, "address" is of all calls from an address that need no signing
+    in."""
+
+    kind: str
+    per_second: int
+    burst: int
+
+
+class ExchangeAnswer(Answer, frozen=True):
+    """`batchMax`: orders of a batch."""
+
+    server_time_ms: int
+    batch_max: int
+    limits: list[LimitAnswer]
     markets: list[MarketAnswer]
 
 
@@ -247,21 +237,6 @@ def funding_answer(settlement: FundingSettlement, rules: MarketRules) -> Funding
     )
 
 
-def funding_estimate(status: MarketStatus, rules: MarketRules) -> FundingEstimate:
-    rate_ppb = funding_rate_ppb(
-        status.premium_sum_ppb,
-        status.premium_count,
-        rules.funding_interval_ms,
-        rules.funding_interest_ppm,
-        rules.funding_cap_ppm,
-    )
-    if status.funding_is_split:
-        lasts_ms = status.next_funding_ms - status.funding_since_ms
-        part = part_ppb(rate_ppb, lasts_ms, rules.funding_interval_ms)
-        rate_ppb = sum_of_parts_ppb(status.funding_accrued_ppb, part)
-    return FundingEstimate(rate=ppb_text(rate_ppb), funding_time=from_ms(status.next_funding_ms))
-
-
 def liquidation_answer(row: Liquidation, rules: MarketRules) -> LiquidationAnswer:
     return LiquidationAnswer(
         id=row.pk,
@@ -276,30 +251,4 @@ def liquidation_answer(row: Liquidation, rules: MarketRules) -> LiquidationAnswe
         liquidation_fee=units_text(row.fee_units),
         insurance_paid=units_text(row.insurance_paid_units),
         liquidated_at=row.liquidated_at,
-    )
-
-
-def depth_answer(rules: MarketRules, depth: Depth, limit: int) -> DepthAnswer:
-    def levels(side: list[tuple[int, int]]) -> list[tuple[str, str]]:
-        return [
-            (ticks_text(price, rules.tick_size), lots_text(size, rules.lot_size))
-            for price, size in side[:limit]
-        ]
-
-    return DepthAnswer(
-        market_id=rules.id, seq=depth.seq, bids=levels(depth.bids), asks=levels(depth.asks)
-    )
-
-
-def ticker_answer(rules: MarketRules, ticker: Ticker) -> TickerAnswer:
-    return TickerAnswer(
-        market_id=rules.id,
-        seq=ticker.seq,
-        state=ticker.state,
-        mark_price=price_or_none(ticker.mark_price_ticks, rules),
-        index_price=price_or_none(ticker.index_price_ticks, rules),
-        last_price=price_or_none(ticker.last_price_ticks, rules),
-        best_bid=price_or_none(ticker.best_bid_ticks, rules),
-        best_ask=price_or_none(ticker.best_ask_ticks, rules),
-        open_interest=lots_text(ticker.open_interest_lots, rules.lot_size),
     )

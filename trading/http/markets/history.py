@@ -1,91 +1,33 @@
-"""① What anyone may read of the markets, without signing in."""
+"""① What happened in a market: trades, candles, funding, liquidations."""
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.errors import invalid
-from common.http.paging import keyset_page, query_int
+from common.http.paging import keyset_page
 from common.http.schema import PAGE_LIMIT, PAGING, documented, query
 from common.http.views import PublicView
 from common.http.windows import TIME_WINDOW, query_window
 from markets.conversions import lots_text, ppb_text, units_text
-from markets.rules import all_market_rules, live_ticker, market_rules, market_ticker
-from matching.messages.streams import TOP_OF_BOOK_LEVELS_MAX
-from matching.messages.vocabulary import MarketState
+from markets.rules import market_rules
 from trading import selectors
-from trading.http import examples
 from trading.http.answers.markets import (
     CandlesPage,
-    DepthAnswer,
     FundingPage,
     LiquidationsPage,
-    MarketAnswer,
-    MarketsList,
-    TickerAnswer,
     TradesPage,
     candle_answer,
-    depth_answer,
     funding_answer,
-    funding_estimate,
     liquidation_answer,
-    market_answer,
-    ticker_answer,
     trade_answer,
 )
+from trading.http.answers.prices import funding_estimate
+from trading.http.markets import examples
 from trading.models import CANDLE_INTERVALS_MS
 
 DEPTH_LEVELS_DEFAULT = 50
 INTERVAL_DEFAULT = "1m"
 _INTERVALS = ", ".join(CANDLE_INTERVALS_MS)
-
-
-class MarketsView(PublicView):
-    @documented(
-        "All markets",
-        answer=MarketsList,
-        example=examples.MARKETS,
-        errors=(503,),
-        public=True,
-        operation_id="markets_list",
-    )
-    def get(self, request: Request) -> Response:  # noqa: ARG002  DRF passes it
-        """Their rules and states, by id. Delisted ones are left out."""
-        tickers = [(rules, market_ticker(rules.id)) for rules in all_market_rules().values()]
-        markets = [
-            market_answer(rules, ticker)
-            for rules, ticker in tickers
-            if ticker.state is not MarketState.DELISTED
-        ]
-        return Response(MarketsList(markets=markets))
-
-
-class MarketView(PublicView):
-    @documented(
-        "One market",
-        answer=MarketAnswer,
-        example=examples.MARKET,
-        errors=(404, 503),
-        public=True,
-    )
-    def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
-        rules = market_rules(market_id)
-        return Response(market_answer(rules, market_ticker(market_id)))
-
-
-class DepthView(PublicView):
-    @documented(
-        "The order book",
-        answer=DepthAnswer,
-        example=examples.DEPTH,
-        parameters=[query("limit", "Levels per side, 1 to 200; 50 if not given.", int)],
-        errors=(400, 404, 503),
-        public=True,
-    )
-    def get(self, request: Request, market_id: str) -> Response:
-        """Price levels, best first, at most a tenth of a second old."""
-        rules = market_rules(market_id)
-        limit = query_int(request, "limit", DEPTH_LEVELS_DEFAULT, 1, TOP_OF_BOOK_LEVELS_MAX)
-        return Response(depth_answer(rules, selectors.market_depth(market_id), limit))
 
 
 class TradesView(PublicView):
@@ -141,20 +83,6 @@ class CandlesView(PublicView):
             next_cursor=next_cursor,
         )
         return Response(answer)
-
-
-class TickerView(PublicView):
-    @documented(
-        "Prices",
-        answer=TickerAnswer,
-        example=examples.TICKER,
-        errors=(404, 503),
-        public=True,
-    )
-    def get(self, request: Request, market_id: str) -> Response:  # noqa: ARG002  DRF passes it
-        """Mark, index, last and best prices, at most a fifth of a second old."""
-        rules = market_rules(market_id)
-        return Response(ticker_answer(rules, live_ticker(market_id)))
 
 
 class FundingView(PublicView):

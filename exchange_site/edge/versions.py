@@ -1,0 +1,19 @@
+"""The API under its version: `/v1/order` is `/order`, and `/v1/ws` the feeds.
+
+Paths without a version stay: they are version 1, too. Keys sign the path as it was sent, which the
+server tells beside this one (`raw_path`). What is not the API has no version.
+"""
+
+from typing import Any
+
+PREFIX = "/v1"
+_NOT_OF_THE_API = ("/admin", "/static/", "/health")
+
+
+def without_version(scope: Any) -> Any:
+    """The scope of the call that is meant; the same where none of a version is."""
+    path: str = scope.get("path", "")
+    meant = path.removeprefix(PREFIX)
+    if meant == path or not meant.startswith("/") or meant.startswith(_NOT_OF_THE_API):
+        return scope
+    return scope | {"path": meant}
