@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+import pytest
 from websockets.sync.client import connect
 
 from tests.builders.keys import Key, hmac_signs
@@ -10,6 +11,8 @@ from tests.flow.exchange import PASSWORD, Exchange, Trader
 from tests.patience import PATIENCE_S
 
 NewTrader = Callable[..., Trader]
+
+pytestmark = pytest.mark.django_db
 
 
 def test_every_path_has_its_version(exchange: Exchange, new_trader: NewTrader) -> None:
