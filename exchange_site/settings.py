@@ -271,6 +271,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "take-standings": {
+        "task": "trading.tasks.take_standings",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "forget-old-prices": {
+        "task": "trading.tasks.forget_old_prices",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "reconcile-all": {
         "task": "persistence.tasks.reconcile_all",
         "schedule": 60.0,

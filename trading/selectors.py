@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from common.errors import DomainError, ErrorCode
 from common.postgres.prepared import read_all
@@ -24,6 +24,7 @@ from trading.models import (
     FundingPayment,
     FundingSettlement,
     Liquidation,
+    MarketStanding,
     Order,
     OutboxCommand,
     Position,
@@ -237,9 +238,19 @@ def candles_of_market(market_id: str, interval: str, window: Window = EVER) -> Q
     """Those that opened within the window."""
     interval_ms = CANDLE_INTERVALS_MS[interval]
     candles = Candle.objects.filter(market_id=market_id, interval_ms=interval_ms)
-    if window.start is not None:
-        candles = candles.filter(start_ms__gte=to_ms(window.start))
-    return candles if window.end is None else candles.filter(start_ms__lt=to_ms(window.end))
+    return candles.filter(*_within_ms("start_ms", window))
+
+
+def _within_ms(field: str, window: Window) -> list[Q]:
+    """Of a field in milliseconds."""
+    bounds = {f"{field}__gte": window.start, f"{field}__lt": window.end}
+    return [Q(**{name: to_ms(at)}) for name, at in bounds.items() if at is not None]
+
+
+def standings_of_market(market_id: str, window: Window = EVER) -> QuerySet[MarketStanding]:
+    """Those that were taken within the window."""
+    rows = MarketStanding.objects.filter(market_id=market_id)
+    return rows.filter(*_within_ms("taken_ms", window))
 
 
 def pending_orders(user_id: int, market_id: str) -> list[Order]:

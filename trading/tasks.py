@@ -3,6 +3,8 @@ import structlog
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
+from markets.models import Market
+from trading import price_history
 from trading.services import resend_unseen_commands as resend
 
 log = structlog.get_logger(__name__)
@@ -15,3 +17,14 @@ def resend_unseen_commands() -> None:
         resend()
     except (redis.RedisError, OperationalError, InterfaceError) as error:
         log.warning("resending_failed", why=str(error).partition("\n")[0])
+
+
+@shared_task
+def take_standings() -> None:
+    price_history.take_standings()
+
+
+@shared_task
+def forget_old_prices() -> None:
+    for market_id in Market.objects.values_list("pk", flat=True):
+        price_history.forget_old_minutes(market_id)

@@ -11,6 +11,7 @@ from matching.messages.events import Event, OutputEntry
 from persistence.projection.candles import TradeFigures, figures_of_trade
 from persistence.projection.lives import Lives, Moment
 from persistence.projection.outcomes import PerpetualChanges
+from persistence.projection.prices import PriceFigures
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -211,6 +212,7 @@ class Batch:
     orders: dict[int, ProjectedOrder]
     fills: list[FillRow] = field(default_factory=list)
     trade_figures: list[TradeFigures] = field(default_factory=list)
+    prices: list[PriceFigures] = field(default_factory=list)
     journal: list[JournalRow] = field(default_factory=list)
     wallets: dict[int, Delta] = field(default_factory=dict)
     positions: dict[int, ProjectedPosition] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import MarketState, RejectCode
 from persistence.projection.batch import Batch
+from persistence.projection.prices import PriceFigures
 
 
 def project_insurance_funded(batch: Batch, _entry: OutputEntry, event: InsuranceFunded) -> None:
@@ -36,6 +37,8 @@ def project_mark_price_changed(batch: Batch, _entry: OutputEntry, event: MarkPri
     if not event.index_stale:
         status.mark_price_ms = batch.time_ms
         status.breaker_armed = True
+        prices = PriceFigures(batch.time_ms, event.mark_price_ticks, event.index_price_ticks)
+        batch.prices.append(prices)
 
 
 def project_market_state_changed(

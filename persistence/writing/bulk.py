@@ -10,7 +10,7 @@ from typing import NamedTuple
 from common.postgres.columns import numbers
 from matching.messages.events import OutputEntry
 from persistence.projection.batch import Batch
-from persistence.writing.candles import upsert_candles
+from persistence.writing.candles import upsert_candles, upsert_prices
 from persistence.writing.cursor import advance_cursor
 from persistence.writing.journal import add_to_wallets, insert_journal, load_keys
 from persistence.writing.lives import write_lives
@@ -59,6 +59,7 @@ def write(
     insert_fills(statements, batch)
     add_to_days(statements, batch)
     upsert_candles(statements, batch.market_id, batch.trade_figures)
+    upsert_prices(statements, batch.market_id, batch.prices)
     insert_journal(statements, batch, keys)
     update_orders(statements, batch)
     upsert_positions(statements, batch)

@@ -1,4 +1,5 @@
-"""⑤ Candles: what traded in each interval, added to what earlier batches wrote.
+"""⑤ Candles: what traded in each interval, and what mark and index were, added to what earlier
+batches wrote.
 
 A batch's trades become minutes, and minutes the larger intervals, so that Postgres is told one row
 per interval that the batch touches. The cursor commits with it, so no trade is added twice.
@@ -6,10 +7,11 @@ per interval that the batch touches. The cursor commits with it, so no trade is 
 
 from common.postgres.columns import numbers
 from persistence.projection.candles import TradeFigures, candles_of
+from persistence.projection.prices import PriceFigures, price_rows
 from persistence.writing.pipeline import Statements
 from trading.models.candle import CANDLE_INTERVALS_MS
 
-# The rows there came first: their open stays, and the close is the newer one's.
+# Of both: the rows there came first. Their open stays, and the close is the newer one's.
 UPSERT_CANDLES = """
     INSERT INTO trading_candle AS c
            (market_id, interval_ms, start_ms, open_ticks, high_ticks, low_ticks, close_ticks,
@@ -25,6 +27,22 @@ UPSERT_CANDLES = """
            quote_units = c.quote_units + excluded.quote_units,
            trade_count = c.trade_count + excluded.trade_count
 """
+UPSERT_PRICES = """
+    INSERT INTO trading_pricecandle AS c
+           (market_id, interval_ms, start_ms,
+            mark_open_ticks, mark_high_ticks, mark_low_ticks, mark_close_ticks,
+            index_open_ticks, index_high_ticks, index_low_ticks, index_close_ticks)
+    SELECT %s, v.* FROM unnest(
+        %s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS v
+        ON CONFLICT (market_id, interval_ms, start_ms) DO UPDATE
+       SET mark_high_ticks = greatest(c.mark_high_ticks, excluded.mark_high_ticks),
+           mark_low_ticks = least(c.mark_low_ticks, excluded.mark_low_ticks),
+           mark_close_ticks = excluded.mark_close_ticks,
+           index_high_ticks = greatest(c.index_high_ticks, excluded.index_high_ticks),
+           index_low_ticks = least(c.index_low_ticks, excluded.index_low_ticks),
+           index_close_ticks = excluded.index_close_ticks
+"""
 
 
 def upsert_candles(statements: Statements, market_id: str, trades: list[TradeFigures]) -> None:
@@ -38,3 +56,9 @@ def upsert_candles(statements: Statements, market_id: str, trades: list[TradeFig
     ]
     columns = (numbers(column) for column in zip(*rows, strict=True))
     statements.add(UPSERT_CANDLES, (market_id, *columns))
+
+
+def upsert_prices(statements: Statements, market_id: str, prices: list[PriceFigures]) -> None:
+    if prices:
+        columns = (numbers(column) for column in zip(*price_rows(prices), strict=True))
+        statements.add(UPSERT_PRICES, (market_id, *columns))

@@ -27,6 +27,8 @@ urlpatterns = [
     path("markets/<str:market_id>/ticker", prices.TickerView.as_view()),
     path("markets/<str:market_id>/trades", market_history.TradesView.as_view()),
     path("markets/<str:market_id>/candles", market_history.CandlesView.as_view()),
+    path("markets/<str:market_id>/prices", market_history.PricesView.as_view()),
+    path("markets/<str:market_id>/standings", market_history.StandingsView.as_view()),
     path("markets/<str:market_id>/funding", market_history.FundingView.as_view()),
     path("markets/<str:market_id>/liquidations", market_history.LiquidationsView.as_view()),
 ]

@@ -18,11 +18,13 @@ from trading.models.position import (
     Settlement,
 )
 from trading.models.position_life import LifeEnding, PositionLife
+from trading.models.price_candle import KEPT_INTERVALS_MS, MarketStanding, PriceCandle
 from trading.models.top_up import InsuranceTopUp, TopUpStatus
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
 
 __all__ = [
     "CANDLE_INTERVALS_MS",
+    "KEPT_INTERVALS_MS",
     "LIVE_STATUSES",
     "MARKET_COMMANDS",
     "Candle",
@@ -34,11 +36,13 @@ __all__ = [
     "InsuranceTopUp",
     "LifeEnding",
     "Liquidation",
+    "MarketStanding",
     "MarketVersion",
     "Order",
     "OutboxCommand",
     "Position",
     "PositionLife",
+    "PriceCandle",
     "Settlement",
     "TierDay",
     "TopUpStatus",

@@ -7,6 +7,7 @@ from markets.conversions import (
     carry_text,
     lots_text,
     ppb_text,
+    ratio_text,
     ticks_text,
     units_text,
 )
@@ -16,7 +17,8 @@ from matching.messages.vocabulary import Side
 from trading.http.answers.answer import Answer
 from trading.http.answers.orders import price_or_none
 from trading.http.answers.prices import FundingEstimate
-from trading.models import Candle, Fill, FundingSettlement, Liquidation
+from trading.models import Candle, Fill, FundingSettlement, Liquidation, MarketStanding
+from trading.price_history import PricesWithin
 
 
 class TierAnswer(Answer, frozen=True):
@@ -86,6 +88,41 @@ class CandlesPage(Answer, frozen=True):
     market_id: str
     interval: str
     candles: list[CandleAnswer]
+    next_cursor: str | None
+
+
+class PricesAnswer(Answer, frozen=True):
+    """What the price was from `openTime` on."""
+
+    open_time: datetime
+    open: str
+    high: str
+    low: str
+    close: str
+
+
+class PricesPage(Answer, frozen=True):
+    market_id: str
+    of: str
+    interval: str
+    candles: list[PricesAnswer]
+    next_cursor: str | None
+
+
+class StandingAnswer(Answer, frozen=True):
+    """`longAccounts` and `shortAccounts` have a position; the ratio is null where none is short."""
+
+    taken_at: datetime
+    open_interest: str
+    long_accounts: int
+    short_accounts: int
+    long_short_ratio: str | None
+    insurance_fund: str
+
+
+class StandingsPage(Answer, frozen=True):
+    market_id: str
+    standings: list[StandingAnswer]
     next_cursor: str | None
 
 
@@ -191,6 +228,27 @@ def candle_answer(candle: Candle, rules: MarketRules) -> CandleAnswer:
         volume=lots_text(int(candle.volume_lots), rules.lot_size),
         quote_volume=units_text(int(candle.quote_units)),
         trade_count=candle.trade_count,
+    )
+
+
+def prices_answer(prices: PricesWithin, rules: MarketRules) -> PricesAnswer:
+    return PricesAnswer(
+        open_time=at_ms(prices.start_ms),
+        open=ticks_text(prices.open_ticks, rules.tick_size),
+        high=ticks_text(prices.high_ticks, rules.tick_size),
+        low=ticks_text(prices.low_ticks, rules.tick_size),
+        close=ticks_text(prices.close_ticks, rules.tick_size),
+    )
+
+
+def standing_answer(row: MarketStanding, rules: MarketRules) -> StandingAnswer:
+    return StandingAnswer(
+        taken_at=at_ms(row.taken_ms),
+        open_interest=lots_text(row.open_interest_lots, rules.lot_size),
+        long_accounts=row.long_accounts,
+        short_accounts=row.short_accounts,
+        long_short_ratio=ratio_text(row.long_accounts, row.short_accounts),
+        insurance_fund=units_text(row.insurance_units),
     )
 
 

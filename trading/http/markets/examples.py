@@ -143,3 +143,32 @@ EXCHANGE = {
     "markets": [MARKET],
 }
 TIME = {"serverTimeMs": 1764000000000}
+PRICES = {
+    "marketId": "BTC-PERP",
+    "of": "mark",
+    "interval": "1m",
+    "candles": [
+        {
+            "openTime": "2026-11-22T12:00:00Z",
+            "open": "25000",
+            "high": "25010",
+            "low": "24999.5",
+            "close": "24999.5",
+        }
+    ],
+    "nextCursor": None,
+}
+STANDINGS = {
+    "marketId": "BTC-PERP",
+    "standings": [
+        {
+            "takenAt": "2026-11-22T12:00:00Z",
+            "openInterest": "12.5",
+            "longAccounts": 31,
+            "shortAccounts": 20,
+            "longShortRatio": "1.55",
+            "insuranceFund": "1042.5",
+        }
+    ],
+    "nextCursor": None,
+}

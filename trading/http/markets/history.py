@@ -4,30 +4,41 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.errors import invalid
-from common.http.paging import keyset_page
+from common.http.paging import keyset_page, page_limit, query_int
 from common.http.schema import PAGE_LIMIT, PAGING, documented, query
 from common.http.views import PublicView
 from common.http.windows import TIME_WINDOW, query_window
 from markets.conversions import lots_text, ppb_text, units_text
 from markets.rules import market_rules
+from matching.messages.limits import MAX_TIME_MS
 from trading import selectors
 from trading.http.answers.markets import (
     CandlesPage,
     FundingPage,
     LiquidationsPage,
+    PricesPage,
+    StandingsPage,
     TradesPage,
     candle_answer,
     funding_answer,
     liquidation_answer,
+    prices_answer,
+    standing_answer,
     trade_answer,
 )
 from trading.http.answers.prices import funding_estimate
 from trading.http.markets import examples
 from trading.models import CANDLE_INTERVALS_MS
+from trading.price_history import PriceKind, price_candles
 
-DEPTH_LEVELS_DEFAULT = 50
 INTERVAL_DEFAULT = "1m"
 _INTERVALS = ", ".join(CANDLE_INTERVALS_MS)
+_INTERVAL = query("interval", f"{_INTERVALS}; {INTERVAL_DEFAULT} if not given.")
+_BEFORE = query(
+    "cursor",
+    "Only what opened before this time, in milliseconds since 1970: nextCursor of the page before, "
+    "or any other.",
+)
 
 
 class TradesView(PublicView):
@@ -54,12 +65,8 @@ class CandlesView(PublicView):
         answer=CandlesPage,
         example=examples.CANDLES,
         parameters=[
-            query("interval", f"{_INTERVALS}; {INTERVAL_DEFAULT} if not given."),
-            query(
-                "cursor",
-                "Only what opened before this time, in milliseconds since 1970: nextCursor of the "
-                "page before, or any other.",
-            ),
+            _INTERVAL,
+            _BEFORE,
             *TIME_WINDOW,
             PAGE_LIMIT,
         ],
@@ -71,9 +78,7 @@ class CandlesView(PublicView):
         ones too. Where nothing traded there is no candle. Hours and days are UTC's.
         """
         rules = market_rules(market_id)
-        interval = request.query_params.get("interval", INTERVAL_DEFAULT)
-        if interval not in CANDLE_INTERVALS_MS:
-            raise invalid("interval", f"interval must be one of {_INTERVALS}.")
+        interval = _interval_of(request)
         rows = selectors.candles_of_market(market_id, interval, query_window(request))
         page, next_cursor = keyset_page(request, rows, key="start_ms")
         answer = CandlesPage(
@@ -83,6 +88,61 @@ class CandlesView(PublicView):
             next_cursor=next_cursor,
         )
         return Response(answer)
+
+
+class PricesView(PublicView):
+    @documented(
+        "Mark and index prices",
+        answer=PricesPage,
+        example=examples.PRICES,
+        parameters=[
+            query("of", "mark or index; mark if not given."),
+            _INTERVAL,
+            _BEFORE,
+            PAGE_LIMIT,
+        ],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """As candles, newest first, while prices were not stale. Minutes are kept for 31 days,
+        hours for good: intervals of an hour and more reach back further."""
+        rules = market_rules(market_id)
+        asked = request.query_params.get("of", PriceKind.MARK)
+        if asked not in set(PriceKind):
+            raise invalid("of", "of must be mark or index.")
+        interval = _interval_of(request)
+        before_ms = query_int(request, "cursor", MAX_TIME_MS, 1, MAX_TIME_MS)
+        candles, older_ms = price_candles(
+            market_id, PriceKind(asked), interval, before_ms, page_limit(request)
+        )
+        answer = PricesPage(
+            market_id=market_id,
+            of=asked,
+            interval=interval,
+            candles=[prices_answer(row, rules) for row in candles],
+            next_cursor=None if older_ms is None else str(older_ms),
+        )
+        return Response(answer)
+
+
+class StandingsView(PublicView):
+    @documented(
+        "Open interest over time",
+        answer=StandingsPage,
+        example=examples.STANDINGS,
+        parameters=[*TIME_WINDOW, *PAGING],
+        errors=(400, 404, 503),
+        public=True,
+    )
+    def get(self, request: Request, market_id: str) -> Response:
+        """Every five minutes, newest first: open interest, who is long and short, and the insurance
+        fund. `from` and `to` are of `takenAt`."""
+        rules = market_rules(market_id)
+        rows = selectors.standings_of_market(market_id, query_window(request))
+        page, next_cursor = keyset_page(request, rows, key="taken_ms")
+        standings = [standing_answer(row, rules) for row in page]
+        return Response(StandingsPage(market_id, standings, next_cursor))
 
 
 class FundingView(PublicView):
@@ -135,3 +195,10 @@ class LiquidationsView(PublicView):
             next_cursor=next_cursor,
         )
         return Response(answer)
+
+
+def _interval_of(request: Request) -> str:
+    interval = request.query_params.get("interval", INTERVAL_DEFAULT)
+    if interval not in CANDLE_INTERVALS_MS:
+        raise invalid("interval", f"interval must be one of {_INTERVALS}.")
+    return interval
