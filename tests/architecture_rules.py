@@ -127,6 +127,17 @@ IMPORT_RULES = (
     ImportRule("markets", ("matching.messages", "common")),
     ImportRule("ledger", ("markets", "accounts", "approvals", "matching.messages", "common")),
     ImportRule("trading", _MONEY),
+    # What a fill would do is asked of the rule that does it.
+    ImportRule(
+        "trading.orders.preview",
+        (
+            "trading",
+            "matching.core.book.book",
+            "matching.core.market.position",
+            "matching.core.orders.matcher",
+            *_MONEY,
+        ),
+    ),
     ImportRule("prices", ("trading", *_MONEY)),
     ImportRule("feeds", ("trading", "announcements", *_MONEY)),
     ImportRule("persistence", ("trading", *_MONEY)),

@@ -12,6 +12,31 @@ NEW_ORDER: dict[str, Any] = {
     "clientOrderId": "my-first-order",
 }
 ORDER_PLACED = {"message": "Order received.", "orderId": 17, "status": "pending"}
+ORDER_PREVIEW = {
+    "outcome": "PART_FILLED",
+    "worstPrice": "25000",
+    "required": {"margin": "2500", "openLoss": "0", "fee": "6.25", "total": "2506.25"},
+    "available": "9000",
+    "affordable": True,
+    "makerFee": "0.0002",
+    "takerFee": "0.0005",
+    "expected": {
+        "qty": "0.3",
+        "averagePrice": "24998.5",
+        "slippage": "-0.00006",
+        "fee": "3.749775",
+        "realizedPnl": "0",
+    },
+    "position": {
+        "type": "LONG",
+        "qty": "0.3",
+        "averagePrice": "24998.5",
+        "margin": "1500",
+        "leverage": "5",
+        "liquidationPrice": "20250.1",
+    },
+    "maxQty": "1.79",
+}
 ORDER_CANCELLING = {"message": "Cancel received.", "orderId": 17, "status": "open"}
 ORDER_CHANGES = {"price": "24990", "qty": "0.4"}
 ORDER_AMENDING = {"message": "Amendment received.", "orderId": 17, "status": "open"}

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from trading.http import batches, history, orders, positions
+from trading.http import batches, history, orders, positions, previews
 from trading.http.markets import history as market_history
 from trading.http.markets import listing, prices
 
 urlpatterns = [
     path("order", orders.OrderPlacingView.as_view()),
+    path("order/preview", previews.OrderPreviewView.as_view()),
     path("order/<int:order_id>", orders.OrderView.as_view()),
     path("orders", orders.OrdersCancellingView.as_view()),
     path("orders/batch", batches.OrdersBatchView.as_view()),
