@@ -33,6 +33,7 @@ from trading.orders.cancel import (
     set_countdown,
 )
 from trading.orders.place import PlacedOrder, place_order
+from trading.positions.close import close_position
 from trading.positions.leverage import adjust_margin, set_leverage
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "cancel_order_as_operator",
     "cancel_trader_as_operator",
     "check_not_own",
+    "close_position",
     "configure_market",
     "fund_insurance",
     "is_member",

@@ -1,11 +1,12 @@
 """Closing what a frozen trader holds.
 
-Theory of operation. Each open position gets a reduce-only market order of its whole size, behind
-the cancels. A book too thin fills it in part, and that is left as it is: the page says so. But an
-order of the trader's own that slipped in before every process had heard of the freeze may fill
-after it and open, enlarge or turn the position. What the newest order to close it should have left
-is known, its size without what was filled; a position of another size was changed by somebody else
-and is closed again. So is one whose order was refused at the door, until one is taken.
+Theory of operation. Each open position gets a reduce-only market order of its whole size, or of
+the largest there may be, behind the cancels. A book too thin fills it in part, and that is left as
+it is: the page says so. But an order of the trader's own that slipped in before every process had
+heard of the freeze may fill after it and open, enlarge or turn the position. What the newest order
+to close it should have left is known, its size without what was filled; a position of another size
+was changed by somebody else, or was too large for one order, and is closed again. So is one whose
+order was refused at the door, until one is taken.
 """
 
 from django.db import transaction
@@ -13,11 +14,12 @@ from django.db import transaction
 from accounts.models import Freeze
 from common.errors import DomainError
 from console.freeze.selectors import waiting_cancels
-from matching.messages.vocabulary import OrderType, Side
+from markets.rules import market_rules
+from matching.messages.vocabulary import Side
 from trading import selectors
 from trading import services as trading
 from trading.models import Order, Position
-from trading.orders.request import NewOrder
+from trading.positions.close import Closing, closing_order
 
 
 def reduce_positions(freeze: Freeze) -> None:
@@ -26,7 +28,7 @@ def reduce_positions(freeze: Freeze) -> None:
     busy = set(selectors.markets_with_live_orders(freeze.user_id))
     busy |= set(waiting_cancels(freeze.user_id).values_list("market_id", flat=True))
     outcomes = dict(freeze.reductions)
-    positions = selectors.positions_of_user(freeze.user_id).select_related("market")
+    positions = selectors.positions_of_user(freeze.user_id)
     for position in positions.order_by("market_id"):
         before = outcomes.get(position.market_id)
         is_first = before is None
@@ -48,14 +50,8 @@ def _is_as_left(position: Position, outcome: int | str | None) -> bool:
 
 def _reduce(position: Position) -> int | str:
     """The order's id, or why there is none."""
-    new = NewOrder(
-        market_id=position.market_id,
-        side=Side.SHORT if position.position_lots > 0 else Side.LONG,
-        order_type=OrderType.MARKET,
-        reduce_only=True,
-        close_position=False,
-        qty=position.market.lot_size * abs(position.position_lots),
-    )
+    rules = market_rules(position.market_id)
+    new = closing_order(rules, position.position_lots, Closing())
     try:
         with transaction.atomic():
             return trading.place_order(position.user_id, new).order_id

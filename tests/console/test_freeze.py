@@ -200,6 +200,22 @@ def test_what_a_late_fill_opens_is_reduced_again(client_of: ClientOf, market: Ma
     assert (newest_order(trader).market_id, newest_order(trader).size_lots) == (other.pk, 26)
 
 
+def test_a_position_beyond_the_largest_order_takes_several(
+    client_of: ClientOf, market: Market
+) -> None:
+    trader = make_user()
+    Market.objects.filter(pk=market.pk).update(max_size_lots=200)
+    forget_markets()
+    hold(trader, market, -300)
+    freeze(client_of("risk"), trader, reduces="on")
+    first = newest_order(trader)
+    assert first.size_lots == 200
+    end_orders(trader, filled_lots=200)
+    hold(trader, market, -100)
+    look_after_freezes()
+    assert (newest_order(trader).size_lots, newest_order(trader).side) == (100, "LONG")
+
+
 def test_what_no_market_takes_is_reduced_once_it_does(client_of: ClientOf, market: Market) -> None:
     trader, client = make_user(), client_of("risk")
     hold(trader, market, -300)

@@ -1,5 +1,6 @@
 """Many orders in one call; cancelling by side and countdown; funding and liquidations to read."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +9,13 @@ import redis
 
 from common.errors import DomainError
 from markets.models import Market, MarketStatus
-from matching.messages.commands import CancelAllOrders, PlaceOrder, SetCountdown
+from matching.messages.commands import AmendOrder, CancelAllOrders, PlaceOrder, SetCountdown
 from matching.messages.vocabulary import Side
 from tests.trading.client import Api, Trader, make_trader, order_body, sent_commands
 from tests.trading.test_reading import same_shape
 from trading import services
 from trading.commands.outbox import command_of_row
+from trading.http import examples
 from trading.http.markets import examples as market_examples
 from trading.models import FundingSettlement, Liquidation, Order, OutboxCommand
 
@@ -24,6 +26,49 @@ THEN = datetime(2026, 1, 2, 8, 0, 0, tzinfo=UTC)
 
 def outcomes(results: list[Any]) -> list[Any]:
     return [result["code"] or result["ok"] for result in results]
+
+
+def patch(trader: Trader, *changes: Any) -> Any:
+    data = json.dumps({"orders": changes}).encode()
+    return trader.api.send("PATCH", "/orders/batch", data)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_amendments_fare_each_on_its_own(trader: Trader, redis_db: redis.Redis) -> None:
+    theirs = make_trader().place().body["orderId"]
+    mine = trader.place(clientOrderId="a").body["orderId"]
+    other = trader.place().body["orderId"]
+    Order.objects.update(status="open")
+    answer = patch(
+        trader,
+        {"orderId": mine, "price": "24000"},
+        {"clientOrderId": "a", "qty": "0.1"},
+        {"orderId": other, "price": "24000.05"},
+        {"orderId": theirs, "price": "24000"},
+        {"clientOrderId": "none", "price": "24000"},
+        {"orderId": 2**63, "price": "24000"},
+        {"orderId": mine, "clientOrderId": "a", "price": "24000"},
+        {"price": "24000"},
+        {"orderId": other},
+        {"orderId": other, "price": "24000", "side": "LONG"},
+        "rubbish",
+    )
+    assert answer.status == 202
+    assert same_shape(answer.body["results"][0], examples.ORDERS_BATCH_AMENDING["results"][0])
+    assert outcomes(answer.body["results"]) == [
+        True,
+        True,
+        "INVALID_PRICE",
+        *["ORDER_NOT_FOUND"] * 3,
+        *["MISSING_FIELD"] * 2,
+        "NOTHING_TO_AMEND",
+        "UNKNOWN_FIELD",
+        "MALFORMED_JSON",
+    ]
+    sent = [one for one in sent_commands(redis_db) if isinstance(one, AmendOrder)]
+    assert [(one.order_id, one.price_ticks) for one in sent] == [(mine, 240_000), (mine, 250_000)]
+    assert patch(trader).code == "BATCH_SIZE"
+    assert patch(trader, *[{"orderId": mine}] * 101).code == "BATCH_SIZE"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from msgspec import Meta
+from msgspec.json import schema_components
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,21 +22,33 @@ from trading.http.answers.orders import (
     batch_answer,
     stays_words,
 )
-from trading.http.items import BATCH_MAX, cancel_orders, check_batch_size, place_orders
+from trading.http.items import (
+    BATCH_MAX,
+    amend_orders,
+    cancel_orders,
+    check_batch_size,
+    place_orders,
+)
 from trading.http.limits import CallKind, spend_further
 from trading.http.positions import Body
-from trading.orders.request import NewOrder
+from trading.orders.request import Amendment, NewOrder
+
 
 # Read one by one, so that a bad one fails alone.
-_ORDERS = {
-    "items": {"$ref": COMPONENT.format(name=NewOrder.__name__)},
-    "minItems": 1,
-    "maxItems": BATCH_MAX,
-}
+def _up_to_a_batch(item: dict[str, Any]) -> Any:
+    return Meta(extra_json_schema={"items": item, "minItems": 1, "maxItems": BATCH_MAX})
+
+
+_NEW_ORDER = {"$ref": COMPONENT.format(name=NewOrder.__name__)}
+_AMENDMENT = schema_components([Amendment])[1][Amendment.__name__]
 
 
 class NewOrders(Body, frozen=True):
-    orders: Annotated[list[Any], Meta(extra_json_schema=_ORDERS)]
+    orders: Annotated[list[Any], _up_to_a_batch(_NEW_ORDER)]
+
+
+class Amendments(Body, frozen=True):
+    orders: Annotated[list[Any], _up_to_a_batch(_AMENDMENT)]
 
 
 class NewCountdown(Body, frozen=True):
@@ -63,6 +76,23 @@ class OrdersBatchView(APIView):
         body = parse_body(request, NewOrders)
         spend_further(request, self, len(body.orders))
         results = place_orders(user_id_of(request), body.orders)
+        return Response(batch_answer(results), status=202)
+
+    @documented(
+        "Amend up to 100 orders",
+        body=Amendments,
+        body_example=examples.AMENDMENTS,
+        status=202,
+        answer=BatchAnswer,
+        example=examples.ORDERS_BATCH_AMENDING,
+        errors=(400, 401, 403, 503),
+        keys=Scope.TRADE,
+    )
+    def patch(self, request: Request) -> Response:
+        """Each as `PATCH /order/:id` would, in their order; each fares on its own."""
+        body = parse_body(request, Amendments)
+        spend_further(request, self, len(body.orders))
+        results = amend_orders(user_id_of(request), body.orders)
         return Response(batch_answer(results), status=202)
 
     @documented(

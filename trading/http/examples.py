@@ -93,6 +93,18 @@ ORDERS_PLACED = {
 ORDERS_BATCH_CANCELLING = {
     "results": [_ITEM | {"message": "Cancel received.", "status": "open"}],
 }
+AMENDMENTS: dict[str, Any] = {
+    "orders": [
+        {"orderId": 18, "price": "24010"},
+        {"clientOrderId": "my-first-order", "price": "24990", "qty": "0.4"},
+    ]
+}
+ORDERS_BATCH_AMENDING = {
+    "results": [
+        _ITEM | {"message": "Amendment received.", "status": "open"},
+        _ITEM | {"message": "Amendment received.", "orderId": 17, "status": "open"},
+    ]
+}
 NEW_COUNTDOWN = {"marketId": "BTC-PERP", "countdownMs": 60_000, "protective": False}
 _STAY = "Waiting reduce-only and closePosition orders stay; protective true cancels them, too."
 COUNTDOWN_SENT = {
@@ -101,6 +113,7 @@ COUNTDOWN_SENT = {
     "commandId": 81,
     "protective": False,
 }
+CLOSING = {"qty": "0.1", "clientOrderId": "out-of-here"}
 MARGIN_CHANGE = {"amount": "250", "idempotencyKey": "more-margin-1"}
 MARGIN_SENT = {"message": "Margin change received.", "marketId": "BTC-PERP", "commandId": 82}
 NEW_LEVERAGE = {"leverage": 20}

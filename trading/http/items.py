@@ -10,10 +10,13 @@ from django.db import InterfaceError, OperationalError
 from common.errors import DomainError, ErrorCode, invalid
 from common.http.bodies import to_struct
 from common.http.errors import internal_error, to_api_error
+from matching.messages.limits import MAX_ID
+from trading.models import Order
+from trading.orders.amend import amend_order
 from trading.orders.cancel import cancel_together
 from trading.orders.place import PlacedOrder, Result, place_together
-from trading.orders.request import NewOrder
-from trading.selectors import OrderState
+from trading.orders.request import Amendment, NewOrder
+from trading.selectors import OrderState, order_ids_under
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +66,35 @@ def told(fault: Exception) -> DomainError:
         log.error("batch_item_failed", exc_info=fault)
         error = internal_error()
     return error
+
+
+def amend_orders(user_id: int, changes: Sequence[Any]) -> list[Order | DomainError]:
+    """Decoded JSON of `Amendment`, up to `BATCH_MAX`, in their order. Raises DomainError for too
+    many or none."""
+    check_batch_size("orders", len(changes))
+    return [_amended(user_id, body) for body in changes]
+
+
+def _amended(user_id: int, body: Any) -> Order | DomainError:
+    try:
+        change = to_struct(body, Amendment)
+        return amend_order(user_id, _order_id(user_id, change), change)
+    except Exception as error:  # noqa: BLE001  it is this order's alone
+        return told(error)
+
+
+def _order_id(user_id: int, change: Amendment) -> int:
+    """Raises DomainError; 0, which no order has, for a client order id that none has."""
+    if (change.order_id is None) is (change.client_order_id is None):
+        message = "Name each order by order_id or by client_order_id."
+        raise invalid("order_id", message, ErrorCode.MISSING_FIELD).naming(
+            "order_id", "client_order_id"
+        )
+    if change.client_order_id is not None:
+        (found,) = order_ids_under(user_id, [change.client_order_id])
+        return found
+    order_id = change.order_id or 0
+    return order_id if 0 < order_id <= MAX_ID else 0
 
 
 def cancel_orders(user_id: int, order_ids: Sequence[int]) -> list[OrderState | DomainError]:

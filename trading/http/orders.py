@@ -20,6 +20,7 @@ from trading.http.answers.orders import (
     OrderPlaced,
     OrdersCancelling,
     OrdersPage,
+    amending_answer,
     cancelling_answer,
     order_answer,
     placed_answer,
@@ -170,8 +171,7 @@ def _order(request: Request, order_id: int) -> Response:
 
 def _amend(request: Request, order_id: int, changes: OrderChanges) -> Response:
     order = services.amend_order(user_id_of(request), order_id, changes)
-    answer = OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
-    return Response(answer, status=202)
+    return Response(amending_answer(order), status=202)
 
 
 def _cancel(request: Request, order_id: int) -> Response:

@@ -16,9 +16,7 @@ from common.scopes import Scope
 from markets.rules import all_market_rules, market_ticker
 from trading import selectors, services
 from trading.http import examples
-from trading.http.answers.orders import (
-    MarketCommandSent,
-)
+from trading.http.answers.orders import MarketCommandSent, OrderPlaced, placed_answer
 from trading.http.answers.positions import (
     ClosedPositionsPage,
     EquityAnswer,
@@ -34,6 +32,7 @@ from trading.http.queries import (
 )
 from trading.models import LifeEnding
 from trading.orders.request import Number
+from trading.positions.close import Closing
 from trading.positions.equity import equity_of_user
 
 
@@ -87,6 +86,27 @@ class PositionMarginView(APIView):
             message="Margin change received.", market_id=market_id, command_id=command_id
         )
         return Response(answer, status=202)
+
+
+class PositionClosingView(APIView):
+    @documented(
+        "Close a position",
+        body=Closing,
+        body_example=examples.CLOSING,
+        status=202,
+        answer=OrderPlaced,
+        example=examples.ORDER_PLACED,
+        errors=(400, 401, 403, 404, 409, 503),
+        keys=Scope.TRADE,
+    )
+    def post(self, request: Request, market_id: str) -> Response:
+        """Places a reduce-only order of the other side: of the whole position or `qty`, at the
+        market or at `price`. A `clientOrderId` that closed here before answers 200 with that
+        order."""
+        closing = parse_body(request, Closing)
+        placed = services.close_position(user_id_of(request), market_id, closing)
+        status, answer = placed_answer(placed)
+        return Response(answer, status=status)
 
 
 class LeverageView(APIView):

@@ -16,6 +16,7 @@ urlpatterns = [
     path("user/positions", positions.PositionsView.as_view()),
     path("user/positions/history", positions.ClosedPositionsView.as_view()),
     path("user/positions/<str:market_id>/margin", positions.PositionMarginView.as_view()),
+    path("user/positions/<str:market_id>/close", positions.PositionClosingView.as_view()),
     path("user/leverage/<str:market_id>", positions.LeverageView.as_view()),
     path("user/fills", history.FillsView.as_view()),
     path("user/funding", history.FundingPaymentsView.as_view()),

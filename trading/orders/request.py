@@ -62,3 +62,10 @@ class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unk
 
     price: OptionalNumber = None
     qty: OptionalNumber = None
+
+
+class Amendment(OrderChanges, frozen=True, kw_only=True):
+    """Changes of one order of a batch, which either id names."""
+
+    order_id: int | None = None
+    client_order_id: str | None = None

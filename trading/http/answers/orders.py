@@ -20,6 +20,7 @@ from trading.orders.place import PlacedOrder
 from trading.selectors import OrderState
 
 CANCEL_RECEIVED = "Cancel received."
+ItemResult = PlacedOrder | OrderState | Order | DomainError
 log = structlog.get_logger(__name__)
 
 
@@ -151,22 +152,30 @@ def _placed_message(placed: PlacedOrder) -> str:
     return "This order was placed before." if placed.repeated else "Order received."
 
 
+def amending_answer(order: Order) -> OrderPlaced:
+    return OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
+
+
 def cancelling_answer(order: OrderState) -> OrderPlaced:
     return OrderPlaced(message=CANCEL_RECEIVED, order_id=order.order_id, status=order.status)
 
 
-def batch_item(result: PlacedOrder | OrderState | DomainError) -> BatchItem:
+def batch_item(result: ItemResult) -> BatchItem:
+    """Of an order that was placed, that is to be cancelled, or whose amendment was sent."""
     if isinstance(result, DomainError):
         return convert({"ok": False, **body_of(result)}, BatchItem)
+    if isinstance(result, Order):
+        answer = amending_answer(result)
+        return BatchItem(True, answer.message, order_id=answer.order_id, status=answer.status)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
     return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
 
 
-def batch_answer(results: Iterable[PlacedOrder | OrderState | DomainError]) -> BatchAnswer:
+def batch_answer(results: Iterable[ItemResult]) -> BatchAnswer:
     return BatchAnswer(results=[_batch_item_or_fault(result) for result in results])
 
 
-def _batch_item_or_fault(result: PlacedOrder | OrderState | DomainError) -> BatchItem:
+def _batch_item_or_fault(result: ItemResult) -> BatchItem:
     try:
         return batch_item(result)
     except Exception:
