@@ -20,6 +20,7 @@ from tests.builders.servers import start_servers
 from tests.cheaper import (
     count_uses_by_hand,
     keep_permissions,
+    show_factors_by_force,
     use_cheap_flush,
     use_cheap_passwords,
     use_cheap_static_files,
@@ -43,6 +44,7 @@ os.environ.setdefault("MONITOR_TOKEN", "for tests, where nothing is watched")
 os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
 django.setup()
 use_cheap_passwords()
+show_factors_by_force()
 use_cheap_flush()
 use_cheap_static_files()
 count_uses_by_hand()

@@ -1,0 +1,35 @@
+"""Names and passwords, as they are asked for: at the door, and within a session."""
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password
+
+from accounts.access.refusals import account_suspended
+from accounts.models import User
+from accounts.passwords import LENGTH_MAX
+from common.errors import DomainError, ErrorCode
+
+
+def is_right(password: str, user: User | None) -> bool:
+    """After the same work where there is no such user."""
+    encoded = user.password if user else UNUSABLE_PASSWORD_PREFIX
+    return check_password(password, encoded) if len(password) <= LENGTH_MAX else False
+
+
+def wrong_credentials() -> DomainError:
+    message = "The username or the password is wrong."
+    return DomainError(ErrorCode.WRONG_CREDENTIALS, message)
+
+
+def require_password(user_id: int, password: str) -> User:
+    """Of somebody who is signed in, for what a session alone must not do. Raises DomainError."""
+    user = User.objects.filter(pk=user_id).first()
+    if not is_right(password, user) or user is None:
+        message = "The password is wrong."
+        raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
+    return user
+
+
+def require_active(user: User) -> None:
+    """For whatever lets a trader in or money out: raises DomainError for the suspended and the
+    frozen. Who asks holds the user's row locked, or a suspension may come in between."""
+    if not user.is_active:
+        raise account_suspended()
