@@ -30,10 +30,10 @@ _LONGEST_WAIT_S = {
 
 _ATTEMPT = """
 INSERT INTO accounts_guesslock AS known (kind, whose, attempts, tried_at, locked_until)
-VALUES (%(kind)s, %(whose)s, 1, statement_timestamp(), statement_timestamp() + %(waits)s[1])
+VALUES (%(kind)s, %(whose)s, 1, statement_timestamp(), statement_timestamp() + (%(waits)s)[1])
 ON CONFLICT (kind, whose) DO UPDATE SET (attempts, tried_at, locked_until) = (
     SELECT attempts, statement_timestamp(), statement_timestamp() + CASE
-        WHEN attempts <= cardinality(%(waits)s) THEN %(waits)s[attempts] ELSE %(longest)s END
+        WHEN attempts <= cardinality(%(waits)s) THEN (%(waits)s)[attempts] ELSE %(longest)s END
     FROM (SELECT CASE WHEN known.tried_at > statement_timestamp() - %(forgotten)s
                  THEN known.attempts + 1 ELSE 1 END AS attempts) AS counted)
 WHERE known.locked_until IS NULL OR known.locked_until <= statement_timestamp()

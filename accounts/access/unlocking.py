@@ -36,7 +36,8 @@ def note_failure(
 ) -> SignInFailure | None:
     """The row, where there is still room for one."""
     name = name.replace("\0", "").encode(errors="replace").decode()[:64]
-    log.warning("sign_in_failed", door=door.value, step=step.value, name=name, address=address)
+    if door is Door.CONSOLE:
+        log.warning("staff_sign_in_failed", step=step.value, name=name, address=address)
     failure = None
     if spend([Ask("sign-in-failures", KEPT)])[0].granted:
         failure = SignInFailure.objects.create(username=name, door=door, step=step, address=address)
