@@ -23,6 +23,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
 from console.navigation import sidebar
@@ -163,6 +164,8 @@ class ExchangeAdminSite(AdminSite):
                 self.admin_view(require_safe(partial(seen_as_view, site=self))),
                 name="see-as",
             ),
+            # Also for whoever is in a session that may see nothing yet.
+            path("logout/", csrf_protect(self.logout), name="logout"),
             path("status/", self.admin_view(require_safe(self.status_view)), name="status"),
             path("today/series/", self.admin_view(require_safe(series_view)), name="today-series"),
             path("launch/", self.admin_view(self.launch), name="launch"),

@@ -43,6 +43,7 @@ def factors_of_user(user: User) -> Table:
             (row.get_kind_display(), row.name, when(row.made_at), when(row.last_used_at))
             for row in factors_of(user.pk).order_by("pk")
         ],
+        empty=note if locked_until is not None else "None.",
         note=note,
     )
 

@@ -1,4 +1,4 @@
-"""Guesses at passwords: at the API's door and the admin's, by name and by address, and the way out."""
+"""Guesses at passwords: at the API's door and the admin's, by name and by address; the way out."""
 
 import re
 from collections.abc import Iterator
@@ -256,7 +256,7 @@ def test_what_is_open_goes_on_while_the_name_is_locked(ann: Trader) -> None:
     lock(ann.user.username)
     assert sign_in(ann.user.username, PASSWORD).status == 429
     assert ann.api.get("/auth/sessions").status == 200
-    assert key.get("/user/balance").status == 200
+    assert key.get("/user/orders").status == 200
     change = {"password": PASSWORD, "newPassword": "staple of my own"}
     assert ann.api.post("/auth/password", change).status == 200
 
