@@ -141,4 +141,4 @@ class PasswordThrottle(_GuessThrottle):
     """Per address and user: a stolen access token is no way to guess the password."""
 
     def guesses(self, request: Request) -> Guesses:
-        return own_password_guesses(request, request.user.pk, FREE_GUESSES)
+        return own_password_guesses(request, request.user.pk or 0, FREE_GUESSES)

@@ -23,7 +23,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
 from console.navigation import sidebar
@@ -145,27 +144,18 @@ class ExchangeAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         from console.factors.urls import factor_urls  # as in `_snapshot`
-        from console.operators.invitations import join_view
         from console.operators.urls import operator_urls
         from console.seen_as.views import seen_as_view
         from console.today.views import series_view
 
         own = [
-            *operator_urls(self),
+            *operator_urls(self, _allowing_unfold),
             *factor_urls(self, _allowing_unfold),
-            # Hashes a password: so its end, by which servers give it a place.
-            path(
-                "join/<str:token>/password/",
-                _allowing_unfold(partial(join_view, site=self)),
-                name="join",
-            ),
             path(
                 "see-as/<int:user_id>/",
                 self.admin_view(require_safe(partial(seen_as_view, site=self))),
                 name="see-as",
             ),
-            # Also for whoever is in a session that may see nothing yet.
-            path("logout/", csrf_protect(self.logout), name="logout"),
             path("status/", self.admin_view(require_safe(self.status_view)), name="status"),
             path("today/series/", self.admin_view(require_safe(series_view)), name="today-series"),
             path("launch/", self.admin_view(self.launch), name="launch"),

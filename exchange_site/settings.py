@@ -182,7 +182,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "accounts.passwords.PlainPasswordRules"},
-    {"NAME": "accounts.passwords.NewPasswordEndsSessions"},
+    {"NAME": "accounts.access.credentials.NewPasswordEndsSessions"},
 ]
 
 LANGUAGE_CODE = "en-us"

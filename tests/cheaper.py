@@ -31,7 +31,7 @@ def use_cheap_passwords() -> None:
 def show_factors_by_force() -> None:
     """Who is signed in by force has come by the second step, too, a moment ago: the session says
     so, as the console's door writes it. `tests.builders.factors` comes in by both steps."""
-    Client.force_login = _force_login  # type: ignore[method-assign]
+    Client.force_login = _force_login  # type: ignore[method-assign, assignment]
 
 
 def _force_login(self: Client, user: Any, backend: str | None = None) -> None:

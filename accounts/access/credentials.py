@@ -1,9 +1,13 @@
-"""Names and passwords, as they are asked for: at the door, and within a session."""
+"""Names and passwords, as they are asked for, at the door and within a session; and what a new
+password ends."""
+
+from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password
 
 from accounts.access.refusals import account_suspended
-from accounts.models import User
+from accounts.access.sessions import end_sessions_of
+from accounts.models import EndReason, User
 from accounts.passwords import LENGTH_MAX
 from common.errors import DomainError, ErrorCode
 
@@ -33,3 +37,17 @@ def require_active(user: User) -> None:
     frozen. Who asks holds the user's row locked, or a suspension may come in between."""
     if not user.is_active:
         raise account_suspended()
+
+
+class NewPasswordEndsSessions:
+    """A validator of passwords, whose hook Django calls wherever one is saved. Whoever had the old
+    password may have sessions; none of them outlives it."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Any will do."""
+
+    def get_help_text(self) -> str:
+        return "A new password ends all sessions."
+
+    def password_changed(self, password: str, user: Any) -> None:  # noqa: ARG002  Django passes it
+        end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)

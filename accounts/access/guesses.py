@@ -14,6 +14,7 @@ They lock the door alone: sessions that are open and keys go on.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -59,7 +60,7 @@ def sign_in_secret(name: str, free: int) -> Secret:
 def attempt(secret: Secret) -> int:
     """Seconds to wait before the next guess at it; 0 counts one."""
     longest_s = _LONGEST_WAIT_S[secret.kind]
-    said = {
+    said: dict[str, Any] = {
         "kind": secret.kind,
         "whose": secret.whose,
         "waits": _waits(secret.free, longest_s),

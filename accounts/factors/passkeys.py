@@ -8,7 +8,6 @@ and is refused.
 
 import json
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -163,7 +162,7 @@ def _spend_challenge(user_id: int, purpose: Purpose, said: Said) -> bytes:
     return challenge
 
 
-def _descriptors(user_id: int) -> Sequence[Any]:
+def _descriptors(user_id: int) -> list[PublicKeyCredentialDescriptor]:
     own = Factor.objects.filter(user_id=user_id, kind=FactorKind.PASSKEY).order_by("pk")
     ids = own.values_list("credential_id", flat=True)
     return [PublicKeyCredentialDescriptor(id=bytes(one)) for one in ids if one is not None]

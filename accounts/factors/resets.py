@@ -79,7 +79,7 @@ def _reset(
 ) -> FactorReset:
     now = datetime.now(UTC)
     for rows in (Factor.objects, RecoveryCode.objects, PasskeyChallenge.objects):
-        rows.filter(user_id=user.pk).delete()  # type: ignore[attr-defined]
+        rows.filter(user_id=user.pk).delete()
     forget_guesses(user.pk)
     end_sessions_of(user.pk, EndReason.FACTOR_RESET)
     end_staff_sessions(user.pk)

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'second factor',
-                'default_permissions': ('view',),
+                'default_permissions': (),
                 'indexes': [models.Index(fields=['user', 'id'], name='factor_of_user')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('credential_id__isnull', True), ('kind', 'totp'), ('public_key__isnull', True), ('sealed_secret__isnull', False)), models.Q(('confirmed_at__isnull', False), ('credential_id__isnull', False), ('kind', 'passkey'), ('public_key__isnull', False), ('sealed_secret__isnull', True)), _connector='OR'), name='factor_of_one_kind'), models.UniqueConstraint(condition=models.Q(('confirmed_at__isnull', False), ('kind', 'totp')), fields=('user',), name='factor_one_app_of_user'), models.UniqueConstraint(condition=models.Q(('confirmed_at', None), ('kind', 'totp')), fields=('user',), name='factor_one_app_begun_of_user')],
             },

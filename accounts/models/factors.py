@@ -38,7 +38,7 @@ class Factor(models.Model):
 
     class Meta:
         verbose_name = "second factor"
-        default_permissions = ("view",)
+        default_permissions = ()
         constraints = [
             models.CheckConstraint(
                 condition=Q(
