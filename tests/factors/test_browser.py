@@ -81,7 +81,7 @@ def look(page: Page) -> None:
 
 
 def grow_stale() -> None:
-    row = StaffSession.objects.exclude(user=None).get()
+    row = StaffSession.objects.exclude(user=None).latest("opened_at")
     store = SessionStore()
     data = store.decode(row.session_data)
     data["factor_shown_at"] = (datetime.now(UTC) - timedelta(minutes=6)).isoformat()
