@@ -21,6 +21,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import services
 from accounts.access import sessions
 from accounts.display import user_column
+from accounts.factors import admin as factors_admin  # noqa: F401  registers locks and resets
+from accounts.factors.resets import PROPOSE as PROPOSE_RESET
+from accounts.factors.resets import propose_reset
 from accounts.keys import admin as keys_admin  # noqa: F401  registers keys
 from accounts.models import Session, SignInFailure, User
 from accounts.staff.operators import operator_of
@@ -31,7 +34,7 @@ from accounts.staff.powers import (
     takes_two,
     waiting_powers,
 )
-from common.admin.actions import ask_then_run
+from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import (
     BaseAdmin,
     Cell,
@@ -43,7 +46,7 @@ from common.admin.base import (
     yes_or_no_column,
 )
 from common.admin.changes import NOTHING
-from common.admin.reasons import ReasonedForm
+from common.admin.reasons import ReasonedForm, ReasonForm
 from common.admin.widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone
@@ -114,7 +117,7 @@ class UserAdmin(_QuickChoices, _UserAdmin):
     search_help_text = "User id, or the beginning of a username."
     walked_by = ("groups__id__exact",)
     ordering = ("-pk",)
-    actions = ("suspend", "resume")
+    actions = ("suspend", "resume", "propose_reset")
     readonly_fields = ("status", "joined", "last_seen")
     fieldsets = (
         (None, {"fields": (("username", "status"), "email", ("joined", "last_seen"))}),
@@ -227,6 +230,28 @@ class UserAdmin(_QuickChoices, _UserAdmin):
             done="resumed",
         )
 
+    def has_propose_factor_reset_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PROPOSE_RESET)
+
+    @admin.action(
+        description="Propose to reset the second factor", permissions=["propose_factor_reset"]
+    )
+    def propose_reset(
+        self, request: HttpRequest, queryset: QuerySet[User]
+    ) -> TemplateResponse | None:
+        return ask_form_then_run(
+            self,
+            request,
+            queryset,
+            action="propose_reset",
+            question="Propose to reset this second factor?",
+            consequence="Make sure who asked. Once another operator approves, the password alone "
+            "lets them in: all sessions end, and withdrawals are locked for 24 hours.",
+            form_of=ReasonForm,
+            service=lambda user, said: propose_reset(user, said["reason"], operator_of(request)),
+            done=lambda _: "proposed",
+        )
+
     def _within_reach(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
         """Only a superuser suspends operators, and nobody themselves."""
         users = users.exclude(pk=operator_of(request).pk)
@@ -306,14 +331,16 @@ class SessionAdmin(RecordAdmin):
 
 @admin.register(SignInFailure)
 class SignInFailureAdmin(RecordAdmin):
-    """Wrong passwords at the admin's door."""
+    """Wrong passwords and second factors, at both doors."""
 
-    list_display = ("id", "username", "address", "failed")
+    list_display = ("id", "username", "door_of", "step_of", "address", "failed")
     search_ids = ("id",)
     search_texts = ("username",)
     search_help_text = "Id, or the name that was typed."
-    fieldsets = ((None, {"fields": ("username", "address", "failed")}),)
+    fieldsets = ((None, {"fields": ("username", ("door_of", "step_of"), "address", "failed")}),)
 
+    door_of = shown("door", lambda failure: failure.get_door_display())
+    step_of = shown("wrong", lambda failure: failure.get_step_display())
     failed = time_column("failed_at", "failed")
 
 

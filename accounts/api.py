@@ -1,6 +1,7 @@
 """① Sign-up, sign-in, passwords, and the life of sessions."""
 
 from datetime import datetime
+from http import HTTPStatus
 
 import msgspec
 from rest_framework.request import Request
@@ -10,6 +11,12 @@ from rest_framework.views import APIView
 from accounts import services
 from accounts.access import sessions
 from accounts.access.authentication import session_id_of, user_id_of
+from accounts.access.unlocking import unlock
+from accounts.factors import passkeys
+from accounts.factors.api import OPTIONS_EXAMPLE, OptionsAnswer, Passkey
+from accounts.factors.challenges import Asked, user_asked
+from accounts.factors.fresh import demand_fresh_factor, factor_shown_at
+from accounts.factors.proofs import Proof
 from accounts.models import EndReason
 from accounts.throttles import (
     PasswordThrottle,
@@ -18,6 +25,7 @@ from accounts.throttles import (
     SignupThrottle,
     address_of,
 )
+from common.errors import ErrorCode
 from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.http.views import PublicView
@@ -26,6 +34,34 @@ from common.http.views import PublicView
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     username: str
     password: str
+
+
+class ChallengeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    challenge: str
+
+
+class SigninFactorBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """`challenge` of POST /auth/signin, and one of the others as for POST /auth/confirm."""
+
+    challenge: str
+    code: str | None = None
+    recovery_code: str | None = None
+    passkey: Passkey | None = None
+
+
+class FactorAsked(msgspec.Struct, frozen=True, rename="camel"):
+    """The password was right, and is not enough. `kinds`: what can be shown (totp, passkey,
+    recovery_code); `challenge` is for the second step, until `expiresMs`."""
+
+    message: str
+    code: str
+    challenge: str
+    kinds: list[str]
+    expires_ms: int
+
+
+class UnlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: str
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +125,19 @@ def _answer(tokens: sessions.Tokens, status: int = 200) -> Response:
     return Response(answer, status=status)
 
 
+def _asking(asked: Asked) -> Response:
+    """No error of a service: 401 here, where everywhere else a session that isn't fresh is 403."""
+    answer = FactorAsked(
+        message="The password is right. Show your second factor with POST /auth/signin/factor.",
+        code=ErrorCode.SECOND_FACTOR_REQUIRED,
+        challenge=asked.challenge,
+        kinds=asked.kinds,
+        expires_ms=_ms(asked.good_until),
+    )
+    headers = {"WWW-Authenticate": "Bearer"}
+    return Response(answer, status=HTTPStatus.UNAUTHORIZED, headers=headers)
+
+
 def _origin(request: Request) -> sessions.Origin:
     return sessions.Origin(address_of(request), request.META.get("HTTP_USER_AGENT", ""))
 
@@ -125,11 +174,61 @@ class SigninView(PublicView):
         public=True,
     )
     def post(self, request: Request) -> Response:
-        """A token lasts 15 minutes; `refresh` buys the next pair, once."""
+        """A token lasts 15 minutes; `refresh` buys the next pair, once. Whoever has a second factor
+        is answered 401 SECOND_FACTOR_REQUIRED with a `challenge` for POST /auth/signin/factor."""
         body = parse_body(request, Credentials)
-        tokens = services.sign_in(body.username, body.password, _origin(request))
+        signed_in = services.sign_in(body.username, body.password, _origin(request))
         SigninThrottle().start_over(request)
-        return _answer(tokens)
+        return _asking(signed_in) if isinstance(signed_in, Asked) else _answer(signed_in)
+
+
+class SigninFactorView(PublicView):
+    @documented(
+        "Sign in: the second step",
+        body=SigninFactorBody,
+        body_example={"challenge": "eyJ1c2Vy…", "code": "492039"},
+        answer=SessionAnswer,
+        example=SESSION_EXAMPLE,
+        errors=(400, 401, 403, 429, 503),
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        """The session may do at once what asks for a second factor."""
+        body = parse_body(request, SigninFactorBody)
+        proof = Proof(body.code, body.recovery_code, body.passkey)
+        return _answer(services.sign_in_with_factor(body.challenge, proof, _origin(request)))
+
+
+class SigninPasskeyView(PublicView):
+    @documented(
+        "Sign in: begin with a passkey",
+        body=ChallengeBody,
+        body_example={"challenge": "eyJ1c2Vy…"},
+        answer=OptionsAnswer,
+        example=OPTIONS_EXAMPLE,
+        errors=(400, 401, 404, 429, 503),
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        """What a passkey is to sign for POST /auth/signin/factor, within five minutes."""
+        user = user_asked(parse_body(request, ChallengeBody).challenge)
+        return Response(OptionsAnswer(passkeys.request_options(user.pk)))
+
+
+class UnlockView(PublicView):
+    @documented(
+        "Lift the lock of your name",
+        body=UnlockBody,
+        body_example={"token": "q83vEjRWeJA…"},
+        answer=MessageAnswer,
+        example={"message": "The lock is lifted: sign in."},
+        errors=(400, 401, 429, 503),
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        """With the token that was mailed to you as others' wrong passwords locked it. Once."""
+        unlock(parse_body(request, UnlockBody).token)
+        return Response(MessageAnswer("The lock is lifted: sign in."))
 
 
 class RefreshView(PublicView):
@@ -180,10 +279,14 @@ class PasswordView(APIView):
         errors=(400, 401, 403, 409, 429, 503),
     )
     def post(self, request: Request) -> Response:
-        """Ends all sessions, this one too, and answers the tokens of a new one."""
+        """Ends all sessions, this one too, and answers the tokens of a new one. Asks whoever has a
+        second factor for a fresh one."""
         body = parse_body(request, PasswordBody)
+        user_id, session_id = user_id_of(request), session_id_of(request)
+        demand_fresh_factor(user_id, session_id)
+        shown_at = factor_shown_at(user_id, session_id)
         tokens = services.change_password(
-            user_id_of(request), body.password, body.new_password, _origin(request)
+            user_id, body.password, body.new_password, _origin(request), shown_at
         )
         PasswordThrottle().start_over(request)
         return _answer(tokens)

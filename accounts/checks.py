@@ -27,3 +27,14 @@ def secret_key_can_sign_tokens(**_: Any) -> list[CheckMessage]:
         return []
     message = f"DJANGO_SECRET_KEY signs tokens: give it {SECRET_KEY_LENGTH_MIN} characters or more."
     return [Error(message, id="accounts.E001")]
+
+
+@register(deploy=True)
+def operators_can_have_a_second_factor(**_: Any) -> list[CheckMessage]:
+    if settings.DEMO or settings.API_KEY_SECRETS or settings.PASSKEY_RP_ID:
+        return []
+    message = (
+        "No operator can sign in without a second factor: set API_KEY_SECRETS for authenticator "
+        "apps, or PASSKEY_RP_ID and PASSKEY_ORIGINS for passkeys."
+    )
+    return [Error(message, id="accounts.E003")]

@@ -1,7 +1,7 @@
-"""What a password must be beyond Django's own rules, and what a new one ends.
+"""What a password must be beyond Django's own rules.
 
-The classes are validators of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a
-password is chosen or saved: the API, the admin, `manage.py changepassword`.
+The class is a validator of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a password
+is chosen: the API, the admin, `manage.py changepassword`.
 """
 
 from __future__ import annotations
@@ -37,22 +37,6 @@ class PlainPasswordRules:
             f"Your password has at least {DISTINCT_MIN} different characters and no blank at its "
             "ends."
         )
-
-
-class NewPasswordEndsSessions:
-    """Whoever had the old password may have sessions; none of them outlives it."""
-
-    def validate(self, password: str, user: Any = None) -> None:
-        """Any will do."""
-
-    def get_help_text(self) -> str:
-        return "A new password ends all sessions."
-
-    def password_changed(self, password: str, user: Any) -> None:  # noqa: ARG002  Django passes it
-        from accounts.access.sessions import end_sessions_of
-        from accounts.models import EndReason  # settings name this module before models are there
-
-        end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)
 
 
 def check_new_password(password: str, user: User, field: str = "password") -> None:

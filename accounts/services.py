@@ -2,18 +2,24 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.contrib.auth.hashers import (
-    UNUSABLE_PASSWORD_PREFIX,
-    check_password,
-    make_password,
-)
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
-from accounts.access.refusals import account_suspended, refusals
+from accounts.access.credentials import (
+    is_right,
+    require_active,
+    require_password,
+    wrong_credentials,
+)
+from accounts.access.refusals import refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
+from accounts.access.unlocking import note_failure
 from accounts.access.usernames import check_username, find_user, username_taken
-from accounts.models import Departure, EndReason, Freeze, User
-from accounts.passwords import LENGTH_MAX, check_new_password
+from accounts.factors.challenges import Asked, ask_for_factor, challenge_void, user_asked
+from accounts.factors.proofs import Proof, show_factor
+from accounts.factors.selectors import has_factor
+from accounts.models import Departure, Door, EndReason, Freeze, SignInStep, User
+from accounts.passwords import check_new_password
 from accounts.staff.powers import take_powers
 from accounts.staff.sessions import end_staff_sessions
 from common.errors import DomainError, ErrorCode, invalid
@@ -40,36 +46,53 @@ def sign_up(username: str, password: str, origin: Origin) -> Tokens:
         raise username_taken() from error
 
 
-def sign_in(username: str, password: str, origin: Origin) -> Tokens:
-    """Raises DomainError, after the same work for a wrong password and for an unknown name."""
+def sign_in(username: str, password: str, origin: Origin) -> Tokens | Asked:
+    """Asks for a second factor where the user has one. Raises DomainError, after the same work for
+    a wrong password and for an unknown name."""
     user = find_user(username)
-    if not _is_right(password, user) or user is None:
-        raise _wrong_credentials()
-    return _open_if_unchanged(user, origin)
+    if not is_right(password, user) or user is None:
+        note_failure(Door.API, username, origin.address)
+        raise wrong_credentials()
+    with transaction.atomic():
+        now = _unchanged(user)
+        if has_factor(now.pk):
+            return ask_for_factor(now)
+        return open_session(now, origin)
 
 
-@transaction.atomic
-def _open_if_unchanged(user: User, origin: Origin) -> Tokens:
-    """The password was looked at a while ago: one that was replaced since, or a suspension, has
-    ended all sessions and must not be survived by this one. Whoever changes either waits for the
-    row, or we for them."""
+def sign_in_with_factor(challenge: str, proof: Proof, origin: Origin) -> Tokens:
+    """The second step. Raises DomainError."""
+    user = user_asked(challenge)
+    require_active(user)
+    try:
+        show_factor(user.pk, proof)
+    except DomainError as error:
+        if error.code == ErrorCode.WRONG_SECOND_FACTOR:
+            note_failure(Door.API, user.username, origin.address, SignInStep.SECOND_FACTOR)
+        raise
+    with transaction.atomic():
+        now = _unchanged(user)
+        if not has_factor(now.pk):  # reset just now, which ended all sessions
+            raise challenge_void()
+        return open_session(now, origin, datetime.now(UTC))
+
+
+def _unchanged(user: User) -> User:
+    """Locked, in a transaction. The password was looked at a while ago: one that was replaced
+    since, or a suspension, has ended all sessions and must not be survived by this one. Whoever
+    changes either waits for the row, or we for them."""
     now = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if now is None or now.password != user.password:
-        raise _wrong_credentials()
+        raise wrong_credentials()
     require_active(now)
-    return open_session(now, origin)
+    return now
 
 
-def require_active(user: User) -> None:
-    """For whatever lets a trader in or money out: raises DomainError for the suspended and the
-    frozen. Who asks holds the user's row locked, or a suspension may come in between."""
-    if not user.is_active:
-        raise account_suspended()
-
-
-def change_password(user_id: int, password: str, new_password: str, origin: Origin) -> Tokens:
-    """Ends every session of the user, and opens one for whoever knew the old password. Keys stay:
-    they are not made of it. Raises DomainError."""
+def change_password(
+    user_id: int, password: str, new_password: str, origin: Origin, factor_at: datetime | None
+) -> Tokens:
+    """Ends every session of the user, and opens one for whoever knew the old password and showed a
+    second factor then, if at all. Keys stay: they are not made of it. Raises DomainError."""
     user = require_password(user_id, password)
     if new_password == password:
         raise invalid("new_password", "new_password must differ from the password you have.")
@@ -81,16 +104,7 @@ def change_password(user_id: int, password: str, new_password: str, origin: Orig
             message = "The password was changed meanwhile. Sign in with the new one."
             raise DomainError(ErrorCode.PASSWORD_CHANGED, message)
         end_sessions_of(user_id, EndReason.PASSWORD_CHANGED)
-        return open_session(user, origin)
-
-
-def require_password(user_id: int, password: str) -> User:
-    """Of somebody who is signed in, for what a session alone must not do. Raises DomainError."""
-    user = User.objects.filter(pk=user_id).first()
-    if not _is_right(password, user) or user is None:
-        message = "The password is wrong."
-        raise DomainError(ErrorCode.WRONG_PASSWORD, message, "password")
-    return user
+        return open_session(user, origin, factor_at)
 
 
 @transaction.atomic
@@ -200,13 +214,3 @@ def lift_freeze(freeze_id: int, by: User | None) -> Freeze:
     freeze.save(update_fields=["lifted_at", "lifted_by"])
     _set_active(user, freeze.was_active)
     return freeze
-
-
-def _is_right(password: str, user: User | None) -> bool:
-    encoded = user.password if user else UNUSABLE_PASSWORD_PREFIX
-    return check_password(password, encoded) if len(password) <= LENGTH_MAX else False
-
-
-def _wrong_credentials() -> DomainError:
-    message = "The username or the password is wrong."
-    return DomainError(ErrorCode.WRONG_CREDENTIALS, message)

@@ -2,8 +2,16 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
+from accounts.access.guesses import FORGOTTEN_AFTER
 from accounts.keys.services import KEPT_FOR as KEYS_KEPT_FOR
-from accounts.models import ApiKey, ServedRequest, Session, SignInFailure
+from accounts.models import (
+    ApiKey,
+    GuessLock,
+    PasskeyChallenge,
+    ServedRequest,
+    Session,
+    SignInFailure,
+)
 from accounts.staff.sessions import SessionStore
 
 KEPT_FOR = timedelta(days=90)  # for their owners and for support to look at
@@ -27,4 +35,6 @@ def forget_old_sessions() -> None:
     served = ServedRequest.objects.filter(good_until__lte=now).order_by("good_until")
     served_first = served.values_list("pk", flat=True)[: 10 * FORGOTTEN_AT_ONCE_MAX]
     ServedRequest.objects.filter(pk__in=list(served_first)).delete()
+    PasskeyChallenge.objects.filter(good_until__lte=now).delete()
+    GuessLock.objects.filter(tried_at__lte=now - FORGOTTEN_AFTER).delete()
     SessionStore.clear_expired()

@@ -1,10 +1,10 @@
 """What an address may do before anybody has signed in: sign up, and guess at passwords.
 
 Wrong names and right ones are counted alike, by what was sent. A guess counts before the password
-is looked at; a right one gives back what it cost, but for the hash.
+is looked at, for its address here and for what it guesses at in `accounts.access.guesses`; a right
+one gives back what it cost, but for the hash.
 """
 
-import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -13,17 +13,19 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from accounts.access import guesses
+from accounts.access.guesses import NAME_LENGTH_MAX, Secret, sign_in_secret
 from accounts.access.tokens import read_refresh
+from accounts.models import GuessKind
 from common.errors import DomainError
 from common.http import addresses
-from common.limits import waits
 from common.limits.budgets import Ask, Rate, Standing, give_back, spend
 
 SIGN_UPS = Rate(60, 3_600, burst=60)
 GUESSES = Rate(30, 60, burst=30)  # of an address, at any names
 ATTEMPTS = Rate(120, 60, burst=120)  # of an address, right ones too: each costs a hash
 RENEWALS = Rate(30, 60, burst=30)  # of a session, which needs one in a quarter of an hour
-FREE_GUESSES = 10  # of an address at one name, and of a session at its own password
+FREE_GUESSES = 10  # at one name from wherever, and of an address at the password of its session
 FREE_STAFF_GUESSES = 5
 
 
@@ -41,12 +43,9 @@ def origin_of(request: Request | HttpRequest) -> str:
 class Guesses:
     """At one secret from one address: waits that grow, and a budget of the address for all."""
 
-    def __init__(self, kind: str, request: Request | HttpRequest, whose: str, free: int) -> None:
-        origin = origin_of(request)
-        digest = hashlib.sha256(f"{origin}\n{whose}".encode(errors="replace")).hexdigest()
-        self._secret = f"{kind}:{digest}"
-        self._address = f"{kind}:{origin}"
-        self._free = free
+    def __init__(self, request: Request | HttpRequest, secret: Secret) -> None:
+        self._secret = secret
+        self._address = f"{secret.kind}:{origin_of(request)}"
 
     def standing(self) -> Standing:
         """Counts one, where it is granted."""
@@ -56,12 +55,24 @@ class Guesses:
         for refused in (of_all, of_address):
             if not refused.granted:
                 return refused
-        wait_s = waits.attempt(self._secret, self._free)
-        return Standing(self._free, 0, wait_s, wait_s) if wait_s else of_address
+        wait_s = guesses.attempt(self._secret)
+        return Standing(self._secret.free, 0, wait_s, wait_s) if wait_s else of_address
 
     def was_right(self) -> None:
-        waits.start_over(self._secret)
+        guesses.start_over(self._secret)
         give_back(self._address, GUESSES)
+
+
+def sign_in_guesses(request: Request | HttpRequest, name: str, free: int) -> Guesses:
+    """From wherever: the name is locked, at both doors."""
+    return Guesses(request, sign_in_secret(name, free))
+
+
+def own_password_guesses(request: Request | HttpRequest, user_id: int, free: int) -> Guesses:
+    """Of whoever has a session, or stole it: per address, so that nobody keeps the owner from a
+    new password."""
+    whose = f"{user_id} {origin_of(request)}"[:NAME_LENGTH_MAX]
+    return Guesses(request, Secret(GuessKind.PASSWORD, whose, free))
 
 
 class _Throttle(BaseThrottle):
@@ -118,16 +129,16 @@ class _GuessThrottle(_Throttle):
 
 
 class SigninThrottle(_GuessThrottle):
-    """Per address and name, so that nobody locks out another."""
+    """Per name, from wherever. Whoever is kept out by others' guesses gets a mail
+    (`accounts.access.unlocking`)."""
 
     def guesses(self, request: Request) -> Guesses:
         body: Any = request.data
-        name = str(body.get("username", "")).lower()
-        return Guesses("signin", request, name, FREE_GUESSES)
+        return sign_in_guesses(request, str(body.get("username", "")), FREE_GUESSES)
 
 
 class PasswordThrottle(_GuessThrottle):
     """Per address and user: a stolen access token is no way to guess the password."""
 
     def guesses(self, request: Request) -> Guesses:
-        return Guesses("password", request, str(request.user.pk), FREE_GUESSES)
+        return own_password_guesses(request, request.user.pk or 0, FREE_GUESSES)

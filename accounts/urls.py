@@ -1,16 +1,29 @@
 from django.urls import path
 
 from accounts import api
+from accounts.factors import api as factors_api
 from accounts.keys import api as keys_api
 
 urlpatterns = [
     path("auth/signup", api.SignupView.as_view()),
     path("auth/signin", api.SigninView.as_view()),
+    path("auth/signin/factor", api.SigninFactorView.as_view()),
+    path("auth/signin/passkey", api.SigninPasskeyView.as_view()),
+    path("auth/unlock", api.UnlockView.as_view()),
+    path("auth/confirm", factors_api.ConfirmView.as_view()),
+    path("auth/confirm/passkey", factors_api.ConfirmPasskeyView.as_view()),
     path("auth/refresh", api.RefreshView.as_view()),
     path("auth/signout", api.SignoutView.as_view()),
     path("auth/password", api.PasswordView.as_view()),
     path("auth/sessions", api.SessionsView.as_view()),
     path("auth/sessions/<int:session_id>", api.SessionView.as_view()),
+    path("user/factors", factors_api.FactorsView.as_view()),
+    path("user/factors/totp", factors_api.AppView.as_view()),
+    path("user/factors/totp/confirm", factors_api.AppConfirmView.as_view()),
+    path("user/factors/passkeys", factors_api.PasskeysView.as_view()),
+    path("user/factors/passkeys/finish", factors_api.PasskeyFinishView.as_view()),
+    path("user/factors/recovery-codes", factors_api.RecoveryCodesView.as_view()),
+    path("user/factors/<int:factor_id>", factors_api.FactorView.as_view()),
     path("user/keys", keys_api.KeysView.as_view()),
     path("user/keys/<int:key_id>", keys_api.KeyView.as_view()),
 ]

@@ -66,8 +66,8 @@ def _make_hmac_keys() -> dict[str, str]:
     """Public id → secret, one of each trader."""
     import secrets
 
-    from accounts.keys.sealing import seal
     from accounts.models import ApiKey, User
+    from accounts.sealing import seal
 
     made = {}
     for user in User.objects.order_by("pk"):

@@ -97,12 +97,15 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),
         Item("Quarantine", "persistence.QuarantinedEntry", "coronavirus"),
         Item("Failed sign-ins", "accounts.SignInFailure", "lock_person"),
+        Item("Locks", "accounts.GuessLock", "lock_clock"),
     ),
     "Operators": (
         Item("Approvals", "approvals.Proposal", "how_to_reg"),
         Item("Two people", "policy", "rule", permission="approvals.view_proposal"),
         Item("Operators", "operators", "badge", permission="accounts.view_user"),
         Item("Groups", "auth.Group", "groups"),
+        Item("Your second factor", "factors", "passkey"),
+        Item("Second factors reset", "accounts.FactorReset", "lock_reset"),
         Item("Audit", "console.AuditRow", "manage_search"),
     ),
     "System": (

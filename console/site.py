@@ -14,9 +14,10 @@ from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.conf import settings
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -57,23 +58,49 @@ class ExchangeAdminSite(AdminSite):
     site_url = "/docs"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Staff whom nobody has given anything to do have nothing to see."""
+        """Staff whom nobody has given anything to do have nothing to see, and nobody has in a
+        session in which no second factor was shown."""
+        from console.factors.door import has_shown  # as in `_snapshot`
+
         user = request.user
-        return super().has_permission(request) and (
-            bool(getattr(user, "is_superuser", False)) or bool(user.get_all_permissions())
+        return (
+            super().has_permission(request)
+            and has_shown(request)
+            and (bool(getattr(user, "is_superuser", False)) or bool(user.get_all_permissions()))
         )
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        from accounts.staff.sign_in import StaffSignInForm  # as in `_snapshot`
+        """As Django's own, but that a password is the first of two steps."""
+        from console.factors.door import has_shown, subject_of  # as in `_snapshot`
+        from console.factors.signing_in import StaffSignInView
 
-        self.login_form = StaffSignInForm
-        response: HttpResponse = _allowing_unfold(super().login)(request, extra_context)
+        if request.method == "GET" and request.user.is_authenticated:
+            if self.has_permission(request):
+                return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
+            if subject_of(request) is not None and not has_shown(request):
+                asked = request.META.get("QUERY_STRING", "")
+                return HttpResponseRedirect(f"{reverse('admin:factor')}?{asked}")
+        context = {
+            **self.each_context(request),
+            "title": "Log in",
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        if REDIRECT_FIELD_NAME not in request.GET and REDIRECT_FIELD_NAME not in request.POST:
+            context[REDIRECT_FIELD_NAME] = reverse("admin:index", current_app=self.name)
+        request.current_app = self.name
+        view = _allowing_unfold(StaffSignInView.as_view(extra_context=context))
+        response: HttpResponse = view(request)
         return _asking_to_wait(response)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        return super().admin_view(_allowing_unfold(view), cacheable)
+        """What is dangerous asks for a second factor before it is passed on."""
+        from console.factors.asking import asking_first  # as in `_snapshot`
+
+        return super().admin_view(_allowing_unfold(asking_first(view, self)), cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Colours are in the style sheet: unfold would write them into every page. Signed in, what
@@ -116,19 +143,14 @@ class ExchangeAdminSite(AdminSite):
         return _DeclaredAutocomplete.as_view(admin_site=self)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        from console.operators.invitations import join_view  # as in `_snapshot`
+        from console.factors.urls import factor_urls  # as in `_snapshot`
         from console.operators.urls import operator_urls
         from console.seen_as.views import seen_as_view
         from console.today.views import series_view
 
         own = [
-            *operator_urls(self),
-            # Hashes a password: so its end, by which servers give it a place.
-            path(
-                "join/<str:token>/password/",
-                _allowing_unfold(partial(join_view, site=self)),
-                name="join",
-            ),
+            *operator_urls(self, _allowing_unfold),
+            *factor_urls(self, _allowing_unfold),
             path(
                 "see-as/<int:user_id>/",
                 self.admin_view(require_safe(partial(seen_as_view, site=self))),

@@ -32,6 +32,15 @@ SECRET_KEY = env.str("DJANGO_SECRET_KEY")
 # They seal the secrets of API keys in the database: the first seals, all of them open. Without one
 # only keys of Ed25519 are taken, which have no secret here.
 API_KEY_SECRETS = env.list("API_KEY_SECRETS", default=[])
+# What authenticator apps and passkeys show as whose they are.
+FACTOR_ISSUER = env.str("FACTOR_ISSUER", default="Exchange")
+# Passkeys are made for this name of ours and asked by these pages; without a name none are offered.
+PASSKEY_RP_ID = env.str("PASSKEY_RP_ID", default="localhost" if DEMO else "")
+PASSKEY_ORIGINS = env.list(
+    "PASSKEY_ORIGINS", default=[f"http://localhost:{env.str('PORT', default='8000')}"]
+)
+# How long a second factor that was shown opens what is dangerous.
+FRESH_FACTOR_S = env.int("FRESH_FACTOR_S", default=300)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ROOT_URLCONF = "exchange_site.urls"
@@ -173,7 +182,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "accounts.passwords.PlainPasswordRules"},
-    {"NAME": "accounts.passwords.NewPasswordEndsSessions"},
+    {"NAME": "accounts.access.credentials.NewPasswordEndsSessions"},
 ]
 
 LANGUAGE_CODE = "en-us"

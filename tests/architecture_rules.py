@@ -123,7 +123,7 @@ IMPORT_RULES = (
     ImportRule("announcements", ("common",)),
     ImportRule("mails", ("common",)),
     ImportRule("approvals", ("matching.messages", "common")),
-    ImportRule("accounts", ("approvals", "matching.messages", "common")),
+    ImportRule("accounts", ("approvals", "mails", "matching.messages", "common")),
     ImportRule("markets", ("matching.messages", "common")),
     ImportRule("ledger", ("markets", "accounts", "approvals", "matching.messages", "common")),
     ImportRule("trading", _MONEY),

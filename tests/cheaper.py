@@ -7,12 +7,15 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.models.signals import post_migrate
+from django.http import HttpRequest
+from django.test import Client
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 # Rows of the schema, not of a test: to make them anew takes ten times as long as to flush the rest.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
 LARGE_BYTES = 1_000_000  # by then rows that were deleted cost more than what TRUNCATE does
 
+_sign_in_by_force = Client.force_login
 _truncate = DatabaseOperations.sql_flush
 _add_files_from_finders = WhiteNoiseMiddleware.add_files_from_finders
 _static_files: dict[tuple[str, int | None], dict[str, Any]] = {}
@@ -23,6 +26,22 @@ def use_cheap_passwords() -> None:
     Argon2PasswordHasher.time_cost = 1
     Argon2PasswordHasher.memory_cost = 8  # KiB
     Argon2PasswordHasher.parallelism = 1
+
+
+def show_factors_by_force() -> None:
+    """Who is signed in by force has come by the second step, too, a moment ago: the session says
+    so, as the console's door writes it. `tests.builders.factors` comes in by both steps."""
+    Client.force_login = _force_login  # type: ignore[method-assign, assignment]
+
+
+def _force_login(self: Client, user: Any, backend: str | None = None) -> None:
+    from console.factors.door import mark_shown
+
+    _sign_in_by_force(self, user, backend)
+    request = HttpRequest()
+    request.session = self.session
+    mark_shown(request)
+    request.session.save()
 
 
 def use_cheap_static_files() -> None:

@@ -20,6 +20,7 @@ from tests.builders.servers import start_servers
 from tests.cheaper import (
     count_uses_by_hand,
     keep_permissions,
+    show_factors_by_force,
     use_cheap_flush,
     use_cheap_passwords,
     use_cheap_static_files,
@@ -38,11 +39,14 @@ os.environ.setdefault("DJANGO_SECRET_KEY", "for tests, where nothing is secret: 
 os.environ.setdefault("API_KEY_SECRETS", "for tests: fedcba98765432100123456789abcdef")
 os.environ.setdefault("HTTPS", "0")  # clients of the tests speak plain HTTP
 os.environ.setdefault("PRICE_SOURCE_HOSTS", "127.0.0.1")  # where venues are played
+os.environ.setdefault("PASSKEY_RP_ID", "testserver")
+os.environ.setdefault("PASSKEY_ORIGINS", "http://testserver")
 os.environ.setdefault("MONITOR_TOKEN", "for tests, where nothing is watched")
 # Not in pyproject.toml: pytest-django would read the settings before this file could run.
 os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"
 django.setup()
 use_cheap_passwords()
+show_factors_by_force()
 use_cheap_flush()
 use_cheap_static_files()
 count_uses_by_hand()

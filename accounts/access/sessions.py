@@ -50,7 +50,8 @@ class Tokens:
 
 
 @transaction.atomic
-def open_session(user: User, origin: Origin) -> Tokens:
+def open_session(user: User, origin: Origin, factor_at: datetime | None = None) -> Tokens:
+    """``factor_at``: when whoever signs in showed a second factor."""
     now = datetime.now(UTC)
     session = Session.objects.create(
         user=user,
@@ -60,6 +61,7 @@ def open_session(user: User, origin: Origin) -> Tokens:
         expires_at=now + refresh_lifetime(),
         address=origin.address,
         client=client_words(origin.client),
+        factor_at=factor_at,
     )
     refresh, session.refresh_hash = refresh_token(user.pk, session.pk)
     session.save(update_fields=["refresh_hash"])

@@ -9,7 +9,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.access.authentication import user_id_of
+from accounts.access.authentication import session_id_of, user_id_of
+from accounts.factors.fresh import demand_fresh_factor
 from accounts.keys import services
 from accounts.keys.networks import NETWORKS_MAX
 from accounts.models import ApiKey
@@ -108,11 +109,14 @@ class KeysView(APIView):
         errors=(400, 401, 403, 409, 429, 503),
     )
     def post(self, request: Request) -> Response:
-        """For a program that signs its requests instead of keeping the password. At most 30."""
+        """For a program that signs its requests instead of keeping the password. At most 30. Asks
+        whoever has a second factor for a fresh one, where the key may `trade` or `withdraw`."""
         body = parse_body(request, NewKeyBody)
         new = services.NewKey(
             body.name, body.permissions, body.addresses, body.expires_ms, body.public_key
         )
+        if {Scope.TRADE, Scope.WITHDRAW} & set(body.permissions):
+            demand_fresh_factor(user_id_of(request), session_id_of(request))
         made = services.make_key(user_id_of(request), body.password, new, address_of(request))
         PasswordThrottle().start_over(request)
         return Response(NewKeyAnswer(_key(made.key), made.secret), status=201)

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from accounts.keys.headers import PUBLIC_ID
 from accounts.keys.networks import Network
-from accounts.keys.sealing import Unopened, unseal
 from accounts.keys.signing import Ed25519Verifier, HmacVerifier, Verifier
 from accounts.models import ApiKey
+from accounts.sealing import Unopened, unseal
 from common.scopes import Scope
 
 REFRESH_S = 5.0

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.access.credentials import require_active, require_password
 from accounts.keys.known import known_keys
 from accounts.keys.networks import read_networks
-from accounts.keys.sealing import is_sealed_with_first, seal, unseal
 from accounts.models import ApiKey, User
-from accounts.services import require_active, require_password
+from accounts.sealing import can_seal, is_sealed_with_first, seal, unseal
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import reason_of
 from common.scopes import Scope
@@ -70,6 +70,9 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
         raise invalid("permissions", f"permissions must name some of {', '.join(Scope)}.")
     _check_withdraw(Scope.WITHDRAW in scopes, addresses)
     public_key = None if new.public_key is None else _read_public_key(new.public_key)
+    if public_key is None and not can_seal():
+        message = "Keys with a shared secret are not offered here: give a publicKey of Ed25519."
+        raise invalid("public_key", message)
     public_id = ("hm" if public_key is None else "ed") + secrets.token_hex(16)
     secret = secrets.token_urlsafe(32) if public_key is None else None
     key = ApiKey(

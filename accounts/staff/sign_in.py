@@ -1,8 +1,9 @@
 """The admin's door: guesses at an operator's password wait longer and longer, and are seen.
 
-Each name has its own waits per address, and each address a budget for all names. What failed is a
-row for other operators and a line in the log; what was refused before the password was looked at is
-a line alone, so that nobody fills the table.
+A name is locked for all (`accounts.access.guesses`), and each address has a budget for all names.
+What failed is a row for other operators and a line in the log; what was refused before the password
+was looked at is a line alone, so that nobody fills the table. Whose password is right has still to
+show a second factor: the pages that ask for it are the console's.
 """
 
 from collections.abc import Iterator
@@ -14,8 +15,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts.models import SignInFailure
-from accounts.throttles import FREE_STAFF_GUESSES, Guesses, address_of
+from accounts.access.unlocking import note_failure
+from accounts.models import Door, SignInStep
+from accounts.throttles import (
+    FREE_STAFF_GUESSES,
+    address_of,
+    own_password_guesses,
+    sign_in_guesses,
+)
 from common.admin.acts import Act, Verb, tell
 
 if TYPE_CHECKING:  # unfold has no types
@@ -40,12 +47,12 @@ class StaffSignInForm(AuthenticationForm):
         if self.request is None or not name or not self.cleaned_data.get("password"):
             return super().clean()
         address = address_of(self.request)
-        guesses = Guesses("staff", self.request, name.lower(), FREE_STAFF_GUESSES)
+        guesses = sign_in_guesses(self.request, name, FREE_STAFF_GUESSES)
         self.wait_s = guesses.standing().retry_s
         if self.wait_s:
             log.warning("staff_sign_in_refused", name=name, address=address, wait_s=self.wait_s)
             raise _too_many(self.wait_s)
-        with _seen_if_wrong("staff_sign_in_failed", name, self.request):
+        with _seen_if_wrong(name, self.request):
             cleaned = super().clean()
         guesses.was_right()
         return cleaned
@@ -68,31 +75,35 @@ class StaffPasswordForm(AdminPasswordChangeForm):
         self._request = request
 
     def clean_old_password(self) -> str:
-        guesses = Guesses("staff-password", self._request, str(self.user.pk), FREE_STAFF_GUESSES)
+        guesses = own_password_guesses(self._request, self.user.pk, FREE_STAFF_GUESSES)
         self.wait_s = guesses.standing().retry_s
         name, address = self.user.get_username(), address_of(self._request)
         if self.wait_s:
             log.warning("staff_password_refused", name=name, address=address, wait_s=self.wait_s)
             raise _too_many(self.wait_s)
-        with _seen_if_wrong("staff_password_wrong", name, self._request):
+        with _seen_if_wrong(name, self._request):
             old_password = super().clean_old_password()
         guesses.was_right()
         return old_password
 
 
 @contextmanager
-def _seen_if_wrong(event: str, name: str, request: HttpRequest) -> Iterator[None]:
+def _seen_if_wrong(name: str, request: HttpRequest) -> Iterator[None]:
     """What the form refuses within is a row for other operators, one of the audit, and a line in
     the log."""
     try:
         yield
     except ValidationError:
-        address = address_of(request)
-        with transaction.atomic():
-            failure = SignInFailure.objects.create(username=name, address=address)
-            tell(Act(verb=Verb.SIGN_IN_FAILED, request=request, obj=failure, words=f"as {name}"))
-        log.warning(event, name=name, address=address)
+        staff_failure(request, name)
         raise
+
+
+@transaction.atomic
+def staff_failure(request: HttpRequest, name: str, step: SignInStep = SignInStep.PASSWORD) -> None:
+    failure = note_failure(Door.CONSOLE, name, address_of(request), step)
+    words = f"as {name}" if step is SignInStep.PASSWORD else f"as {name}, by the second factor"
+    if failure is not None:
+        tell(Act(verb=Verb.SIGN_IN_FAILED, request=request, obj=failure, words=words))
 
 
 def _too_many(wait_s: int) -> ValidationError:

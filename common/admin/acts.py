@@ -54,6 +54,10 @@ class Verb(StrEnum):
     SESSIONS_ENDED = "end_sessions"
     RETIRED = "retire"
     SEEN_AS = "see_as"
+    FACTOR_ADDED = "add_factor"
+    FACTOR_REMOVED = "remove_factor"
+    FACTOR_RESET = "reset_factor"
+    RECOVERY_CODES_MADE = "make_recovery_codes"
 
 
 @dataclass(frozen=True, kw_only=True)

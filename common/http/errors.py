@@ -46,6 +46,8 @@ def error_headers(exc: Exception, error: DomainError) -> dict[str, str]:
     wait = getattr(exc, "wait", None)
     if isinstance(exc, exceptions.APIException) and wait is not None:
         headers["Retry-After"] = str(int(wait) + 1)
+    if retry_after_s := error.details.get("retry_after_s"):
+        headers["Retry-After"] = str(retry_after_s)
     if status_of(error) == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return headers

@@ -37,7 +37,8 @@ class Required(msgspec.Struct, frozen=True, rename="camel"):
 class Error(msgspec.Struct, frozen=True, rename="camel"):
     """Any answer that is not a success. `required` and `available` come with
     INSUFFICIENT_BALANCE, `serverTimeMs` with TIMESTAMP_OUTSIDE_WINDOW, `permission` with
-    SCOPE_MISSING."""
+    SCOPE_MISSING, `kinds` with SECOND_FACTOR_REQUIRED, and where that answers a password also
+    `challenge` and `expiresMs`; `retryAfterS` says what the header does."""
 
     message: str
     code: str
@@ -46,6 +47,10 @@ class Error(msgspec.Struct, frozen=True, rename="camel"):
     available: str | msgspec.UnsetType = msgspec.UNSET
     server_time_ms: int | msgspec.UnsetType = msgspec.UNSET
     permission: str | msgspec.UnsetType = msgspec.UNSET
+    kinds: list[str] | msgspec.UnsetType = msgspec.UNSET
+    challenge: str | msgspec.UnsetType = msgspec.UNSET
+    expires_ms: int | msgspec.UnsetType = msgspec.UNSET
+    retry_after_s: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class _StructSchema(OpenApiSerializerExtension):

@@ -60,6 +60,12 @@ class Page:
 PAGES = (
     Page("login", do=(), is_public=True),
     Page("join", do=(), is_public=True),
+    Page("factor", do=(), is_public=True),
+    Page("factor-options", see=None, do=(), is_public=True),
+    Page("factor-enrol", do=(), is_public=True),
+    Page("factor-enrol-options", see=None, do=(), is_public=True),
+    Page("unlock", do=(), is_public=True),
+    Page("factors", do=()),
     Page("logout", see=None, do=(), is_public=True),
     Page("password_change", do=()),
     Page("password_change_done"),

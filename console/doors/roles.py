@@ -4,6 +4,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.staff.sessions import SessionStore
+from console.factors.door import mark_shown
 from console.groups import ACTIONS, names_held
 
 SIGNED_OUT, TRADER, NO_GROUP, SUPERUSER = "signed out", "trader", "no group", "superuser"
@@ -12,9 +14,11 @@ ROLES = (*STRANGERS, *ACTIONS, SUPERUSER)
 
 
 def request_as(role: str) -> HttpRequest:
-    """As the admins read it. Its user is in no table."""
+    """As the admins read it, in a session that is open. Its user is in no table."""
     request = HttpRequest()
     request.method = "GET"
+    request.session = SessionStore()
+    mark_shown(request)
     request.user = AnonymousUser() if role == SIGNED_OUT else _user_as(role)
     return request
 

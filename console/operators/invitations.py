@@ -24,6 +24,7 @@ from approvals.models import Proposal
 from common.admin.base import badge, link, when
 from common.admin.changes import NOTHING, proposed_words
 from common.errors import DomainError, ErrorCode
+from console.factors import door
 from console.operators import selectors, services
 from console.operators.forms import InviteForm, PasswordForm, add_error
 
@@ -137,8 +138,8 @@ def join_view(request: HttpRequest, site: Any, token: str) -> HttpResponse:
             context |= {"invitation": None, "refused": "Sign out first: this link is for another."}
             status = HTTPStatus.FORBIDDEN
         elif form.is_valid():
-            services.join(request, token, form.cleaned_data["password"])
-            return HttpResponseRedirect(reverse("admin:index"))
+            user = services.join(request, token, form.cleaned_data["password"])
+            return HttpResponseRedirect(door.enter(request, user, reverse("admin:index")))
     except DomainError as error:
         if error.field == "password":
             add_error(form, error)

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.access.refusals import HEARD_EVERYWHERE_S
 from accounts.access.sessions import open_sessions
+from accounts.factors.selectors import second_factors_of
 from accounts.models import Departure, Invitation, StaffSession, User
 from accounts.staff.invitations import open_invitations
-from accounts.staff.second_factors import SecondFactor, second_factors_of
 from accounts.staff.sessions import staff_sessions_of
 from approvals.models import Proposal, ProposalStatus
 from common.admin.base import when
@@ -28,13 +28,14 @@ FORMER_SHOWN_MAX = 20
 
 @dataclass(frozen=True)
 class Operator:
-    """``seen_at``: with a session that is open, else the last sign-in."""
+    """``seen_at``: with a session that is open, else the last sign-in. ``second_factor``: in words,
+    empty for none."""
 
     user: User
     groups: list[str]
     seen_at: datetime | None
     sessions: int
-    second_factor: SecondFactor
+    second_factor: str
 
 
 def operators() -> list[Operator]:

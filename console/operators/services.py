@@ -3,7 +3,6 @@ nothing is done then."""
 
 from dataclasses import dataclass
 
-from django.contrib.auth import login
 from django.db import transaction
 from django.http import HttpRequest
 
@@ -19,7 +18,6 @@ from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode
 
 MANAGE = "accounts.manage_operators"
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @transaction.atomic
@@ -57,11 +55,10 @@ def withdraw_invitation(request: HttpRequest, invitation_id: int) -> None:
 
 
 def join(request: HttpRequest, token: str, password: str) -> User:
-    """The invited becomes an operator, and is signed in."""
+    """The invited becomes an operator, and is yet to come in."""
     with transaction.atomic():
         user = invitations.accept(token, password)
         tell(Act(verb=Verb.JOINED, request=request, operator=user, obj=user, words="by invitation"))
-    login(request, user, backend=_BACKEND)
     return user
 
 

@@ -10,9 +10,9 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
 
 from accounts.display import user_link
+from accounts.factors.selectors import second_factors_of
 from accounts.models import User
 from accounts.staff.operators import operator_of
-from accounts.staff.second_factors import SecondFactor, second_factors_of
 from accounts.staff.sessions import kept_key
 from common.admin.acts import Act, Verb, tell
 from common.admin.base import Cell, badge, link, list_link, when, words
@@ -71,8 +71,8 @@ def _operator_row(one: Operator) -> Row:
     ]
 
 
-def _factor(factor: SecondFactor) -> Cell:
-    return badge(factor, "warn" if factor is SecondFactor.NOT_SET_UP else "ok")
+def _factor(factor: str) -> Cell:
+    return badge(factor, "ok") if factor else badge("not set up", "warn")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

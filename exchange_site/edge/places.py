@@ -26,7 +26,16 @@ from exchange_site.edge.apart import Apart
 from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
 from exchange_site.edge.told import Told
 
-_HASHING = frozenset({"/auth/signup", "/auth/signin", "/auth/password", "/user/keys"})
+_HASHING = frozenset(
+    {
+        "/auth/signup",
+        "/auth/signin",
+        "/auth/password",
+        "/user/factors/passkeys",
+        "/user/factors/totp",
+        "/user/keys",
+    }
+)
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")
 
 

@@ -8,13 +8,12 @@ import pytest
 import redis
 from django.test import Client
 
-from accounts.access import authentication
+from accounts.access import authentication, guesses
 from accounts.access.refusals import ENDED_SESSIONS_KEY, announce_ended
 from accounts.access.tokens import access_lifetime
 from accounts.models import Session, User
 from accounts.throttles import GUESSES, SIGN_UPS
 from common.errors import DomainError, ErrorCode
-from common.limits import waits
 from common.limits.budgets import Ask, Rate, spend
 from tests.accounts.test_sessions import sign_in, sign_up
 from tests.trading.client import PASSWORD, make_trader, token_of
@@ -56,7 +55,7 @@ def test_a_new_password_that_is_the_old_one_is_none() -> None:
 
 @pytest.mark.parametrize("wait_s", [1, 2, 30])
 def test_who_must_wait_is_told_how_long(monkeypatch: pytest.MonkeyPatch, wait_s: int) -> None:
-    monkeypatch.setattr(waits, "attempt", lambda *_: wait_s)
+    monkeypatch.setattr(guesses, "attempt", lambda *_: wait_s)
     body = json.dumps({"username": "alice", "password": PASSWORD})
     answer = Client().post("/auth/signin", body, "application/json")
     assert (answer.status_code, answer["Retry-After"]) == (429, str(wait_s))

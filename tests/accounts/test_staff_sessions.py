@@ -9,6 +9,7 @@ from django.test import Client
 from accounts.models import StaffSession, User
 from accounts.services import resume_user, suspend_user
 from accounts.tasks import forget_old_sessions
+from tests.builders.factors import enter
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +49,7 @@ def test_signing_out_ends_it(operator: Client) -> None:
 def test_a_key_made_up_outside_never_becomes_a_session(operator: Client) -> None:
     made_up = "a" * 32
     client = with_key(made_up)
-    client.post("/admin/login/", {"username": "operator", "password": "correct horse battery"})
+    enter(client, User.objects.get(username="operator"), "correct horse battery")
     assert client.cookies[settings.SESSION_COOKIE_NAME].value != made_up
     assert with_key(made_up).get(PAGE).status_code == SENT_TO_SIGN_IN
 

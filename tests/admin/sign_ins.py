@@ -1,7 +1,9 @@
 """Who came in, and who did not."""
 
+from datetime import UTC, datetime, timedelta
+
 from accounts.access.sessions import Origin, open_session
-from accounts.models import ApiKey, SignInFailure, User
+from accounts.models import ApiKey, FactorReset, GuessKind, GuessLock, SignInFailure, User
 
 ADDRESS = "203.0.113.7"
 
@@ -10,6 +12,17 @@ def make_sign_ins(user: User) -> None:
     open_session(user, Origin(ADDRESS, "curl/7.88.1"))
     make_api_key(user)
     SignInFailure.objects.create(username=user.username, address=ADDRESS)
+    now = datetime.now(UTC)
+    GuessLock.objects.create(
+        kind=GuessKind.SIGN_IN,
+        whose=user.username,
+        attempts=12,
+        tried_at=now,
+        locked_until=now + timedelta(minutes=2),
+    )
+    FactorReset.objects.create(
+        user=user, reason="lost the phone", reset_at=now, withdrawals_locked_until=now
+    )
 
 
 def make_api_key(user: User) -> ApiKey:

@@ -25,6 +25,7 @@ from prices.models import PriceSource
 from tests.admin.factories import make_order, make_user
 from tests.admin.test_actions import act
 from tests.architecture_rules import OURS, load
+from tests.builders.factors import enter
 from tests.security.test_admin_changes import save
 from trading.models import FeeTier, OutboxCommand
 
@@ -54,7 +55,7 @@ def test_sign_in_password_and_sign_out(market: Market) -> None:
     client.post(door, {"username": "boss", "password": "guess"})
     failed = newest()
     assert (failed.verb, failed.operator, failed.words) == ("sign_in_failed", None, "as boss")
-    client.post(door, {"username": "boss", "password": "correct horse battery"})
+    enter(client, user, "correct horse battery")
     key = client.session.session_key
     row = newest()
     assert (row.verb, row.operator_name, row.address) == ("signed_in", "boss", "127.0.0.1")

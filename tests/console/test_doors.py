@@ -5,6 +5,7 @@ own, and rendering all of them for everybody would take minutes.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def client(world: None, role: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     if role != SIGNED_OUT:
         user = User.objects.get(username=operator_name(role))
         monkeypatch.setattr("django.contrib.auth.get_user", lambda _: user)
+        monkeypatch.setattr("console.factors.door.shown_at", lambda _: datetime.now(UTC))
     return Client()
 
 
@@ -156,6 +158,7 @@ def _arguments(name: str) -> list[Any]:
         "invitation-link": [Invitation.objects.latest("pk").pk],
         "invitation-withdraw": [Invitation.objects.latest("pk").pk],
         "join": ["a" * 43],
+        "unlock": ["a" * 43],
         "hindsight-run": [1],
         "export-file": [1],
         "alert": [1],

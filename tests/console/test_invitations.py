@@ -32,6 +32,7 @@ from tests.console.operator_pages import (
     other,
     page,
     refused,
+    set_up_app,
     wanted,
 )
 
@@ -76,7 +77,9 @@ def test_who_is_invited_and_approved_joins_by_a_link_that_works_once(
         assert answer.status_code == 200
         assert not User.objects.filter(username="dora").exists()
     client, answer = join(path)
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/factor/enrol/")
+    assert client.get("/admin/").status_code == 302  # not before they have a second factor
+    assert "shown now and never again" in set_up_app(client).content.decode()
     assert client.get("/admin/").status_code == 200
     dora = User.objects.get(username="dora")
     assert (dora.is_staff, dora.is_superuser, dora.email) == (True, False, "dora@example.com")
@@ -84,7 +87,7 @@ def test_who_is_invited_and_approved_joins_by_a_link_that_works_once(
     session = StaffSession.objects.get(user=dora)
     assert (session.address, session.client) == ("203.0.113.9", "her browser")
     verbs = AuditRow.objects.filter(operator=dora).order_by("pk").values_list("verb", flat=True)
-    assert list(verbs) == ["join", "signed_in"]
+    assert list(verbs) == ["join", "add_factor", "signed_in"]
     assert AuditRow.objects.filter(verb="make_link", operator=boss).count() == 1
     for used in (stranger.get(path), join(path)[1]):
         assert used.status_code == 410

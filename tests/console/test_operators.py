@@ -66,9 +66,12 @@ def test_what_groups_may_is_said_where_permissions_are(operator: Operator) -> No
         "Acknowledge and snooze alerts",
         "Add and change announcements",
         "Cancel orders of traders",
+        "Decide whether a second factor is reset",
         "End sessions of users",
         "Freeze traders and lift it",
+        "Lift locks of names that were guessed at",
         "Look at what a trader sees, without a way to act",
+        "Propose to reset somebody's second factor",
         "Revoke traders' API keys",
         "Suspend and resume users",
     ]

@@ -20,6 +20,7 @@ from accounts.access.sessions import Origin, open_session
 from accounts.models import Session, User
 from common.admin.record_urls import list_url
 from markets.models import Market
+from tests.builders.factors import make_app
 from tests.trading.client import PASSWORD
 
 ClientOf = Callable[[str], Client]
@@ -149,11 +150,15 @@ def test_autocomplete_names_nobody_by_a_secret(
 )
 def test_nobody_is_sent_elsewhere(target: str, holder: User) -> None:
     operator = User.objects.create_superuser("boss", password=PASSWORD)
+    app = make_app(operator)
     credentials = {"username": "boss", "password": PASSWORD, "next": target}
     client = Client()
     response = client.post("/admin/login/", credentials, query_params={"next": target})
+    assert (response.status_code, response["Location"]) == (302, "/admin/factor/")
+    shown = {"second_factor_code": app.code(), "next": target}
+    response = client.post("/admin/factor/", shown, query_params={"next": target})
     assert (response.status_code, response["Location"]) == (302, "/admin/")
-    for path in ("/admin/login/", "/admin/logout/"):
+    for path in ("/admin/login/", "/admin/logout/", "/admin/factor/"):
         for ask in (client.get, client.post):
             response = ask(path, query_params={"next": target})
             assert "evil" not in response.headers.get("Location", ""), path

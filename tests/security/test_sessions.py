@@ -36,7 +36,7 @@ def alice(redis_db: redis.Redis) -> User:
 
 
 def change_the_password(user: User) -> None:
-    services.change_password(user.pk, PASSWORD, NEW_PASSWORD, HERE)
+    services.change_password(user.pk, PASSWORD, NEW_PASSWORD, HERE, factor_at=None)
 
 
 @pytest.mark.parametrize("meanwhile", [change_the_password, suspend_user])

@@ -16,7 +16,6 @@ from accounts.keys.known import known_keys
 from accounts.keys.replays import replays
 from accounts.models import User
 from common.limits.budgets import forget_local_budgets
-from common.limits.waits import forget_local_waits
 from common.redis_client import redis_client
 from ledger.services import deposit
 from markets.models import LeverageTier, Market
@@ -151,7 +150,6 @@ def forget_caches() -> None:
     replays.forget()
     forget_limits()
     forget_local_budgets()
-    forget_local_waits()
 
 
 def forget_limits_used() -> None:

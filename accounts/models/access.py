@@ -1,3 +1,5 @@
+"""Who may come in, as what, and from where: users, sign-ins, freezes, invitations, keys."""
+
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -47,11 +49,23 @@ class User(AbstractUser):
         ]
 
 
+class Door(models.TextChoices):
+    API = "api", "API"
+    CONSOLE = "console", "console"
+
+
+class SignInStep(models.TextChoices):
+    PASSWORD = "password", "password"
+    SECOND_FACTOR = "second_factor", "second factor"
+
+
 class SignInFailure(models.Model):
-    """A wrong password at the admin's door, or a right one of somebody who may not enter. The name
-    is what was typed: of a user or of nobody."""
+    """A wrong password or second factor at a door, or a right one of somebody who may not enter.
+    The name is what was typed: of a user or of nobody."""
 
     username = models.CharField(max_length=64)
+    door = models.CharField(max_length=7, choices=Door.choices, db_default=Door.CONSOLE)
+    step = models.CharField(max_length=13, choices=SignInStep.choices, db_default="password")
     address = models.GenericIPAddressField(null=True)
     failed_at = models.DateTimeField(db_default=Now())
 
@@ -74,10 +88,14 @@ class EndReason(models.TextChoices):
     SUSPENDED = "suspended", "user suspended"
     TOKEN_REUSED = "token_reused", "refresh token used twice"
     CROWDED_OUT = "crowded_out", "too many sessions"
+    FACTOR_RESET = "factor_reset", "second factor reset"
 
 
 class Session(models.Model):
-    """A trader's sign-in, from password to end. Holds no token, only the hash of one's id."""
+    """A trader's sign-in, from password to end. Holds no token, only the hash of one's id.
+
+    ``factor_at``: when a second factor was shown in it last
+    """
 
     user = models.ForeignKey(User, models.CASCADE, db_index=False, related_name="sessions")
     refresh_hash = models.CharField(max_length=64)
@@ -86,6 +104,7 @@ class Session(models.Model):
     expires_at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
     client = models.CharField(max_length=200)
+    factor_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, choices=EndReason.choices, blank=True)
 

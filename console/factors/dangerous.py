@@ -1,0 +1,134 @@
+"""What asks for a fresh second factor: whatever moves money, says who decides, or lets somebody in.
+
+Everything of the console that writes is in one of two tables, so that whoever adds a page, an
+action of a list or a record that can be edited has to decide. What protects is never slowed down:
+stopping, suspending, revoking, ending sessions, refusing.
+"""
+
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.http import HttpRequest
+
+# Names of urls of the site.
+ASKING_PAGES = frozenset(
+    {
+        "exports",
+        "factors",
+        "freeze",
+        "invitation-link",
+        "launch",
+        "launch-market",
+        "market-versions",
+        "operator",
+        "operator-invite",
+        "password_change",
+        "policy",
+    }
+)
+FREE_PAGES = frozenset(
+    {
+        "alert",
+        "alerts",
+        "factor",
+        "factor-enrol",
+        "factor-enrol-options",
+        "factor-options",
+        "hindsight",
+        "hindsight-run",
+        "incident",
+        "invitation-withdraw",
+        "join",
+        "launch-check",
+        "launch-preview",
+        "login",
+        "logout",
+        "money",
+        "stop",
+        "stress",
+        "stress-run",
+        "unlock",
+    }
+)
+# Models whose rows can be added, edited or deleted.
+ASKING_RECORDS = frozenset(
+    {
+        "accounts.user",
+        "auth.group",
+        "markets.market",
+        "prices.pricesource",
+        "trading.feetier",
+        "trading.userfeetier",
+    }
+)
+FREE_RECORDS = frozenset(
+    {
+        "announcements.announcement",
+        "console.alertrecipient",
+        "console.alertrule",
+    }
+)
+# Actions of lists: a model, and the action's name.
+ASKING_ACTIONS = frozenset(
+    {
+        ("accounts.user", "propose_reset"),
+        ("accounts.user", "resume"),
+        ("approvals.proposal", "approve"),
+        ("console.alertrecipient", "renew_secret"),
+        ("ledger.adjustment", "propose_reversal"),
+        ("ledger.deposit", "approve"),
+        ("ledger.deposit", "refuse"),
+        ("ledger.wallet", "propose_adjustment"),
+        ("markets.market", "delist"),
+        ("markets.market", "settle"),
+        ("markets.market", "request_top_up"),
+        ("persistence.persistencefault", "quarantine"),
+        ("prices.pricesource", "disable"),
+        ("prices.pricesource", "enable"),
+        ("trading.insurancetopup", "approve"),
+        ("trading.insurancetopup", "refuse"),
+    }
+)
+FREE_ACTIONS = frozenset(
+    {
+        ("accounts.apikey", "revoke"),
+        ("accounts.guesslock", "lift"),
+        ("accounts.session", "end"),
+        ("accounts.user", "suspend"),
+        ("announcements.announcement", "take_back"),
+        ("approvals.proposal", "refuse"),
+        ("approvals.proposal", "withdraw"),
+        ("console.alertrecipient", "send_test"),
+        ("console.webhookdelivery", "send_again"),
+        ("mails.mail", "send_again"),
+        ("markets.market", "cancel_only"),
+        ("markets.market", "pause"),
+        ("markets.market", "post_only"),
+        ("markets.market", "reduce_only"),
+        ("markets.market", "resume"),
+        ("persistence.persistencefault", "retry_now"),
+        ("prices.pricesource", "check_now"),
+        ("trading.order", "cancel_selected"),
+    }
+)
+_DELETE = "delete_selected"
+_RECORD_KINDS = ("add", "change", "delete")
+
+
+def is_dangerous(request: HttpRequest) -> bool:
+    """Of a post: by the url's name, and of a list by the action that was chosen."""
+    match = request.resolver_match
+    name = match.url_name if match is not None else None
+    if request.method != "POST" or not name:
+        return False
+    if name in ASKING_PAGES or name == "auth_user_password_change":
+        return True
+    model, _, kind = name.rpartition("_")
+    label = ".".join(model.split("_", 1))
+    if kind in _RECORD_KINDS:
+        return label in ASKING_RECORDS
+    if kind != "changelist" or ACTION_CHECKBOX_NAME not in request.POST:
+        return False
+    chosen = request.POST.getlist("action")
+    return any(
+        (label, action) in ASKING_ACTIONS or (action == _DELETE and label in ASKING_RECORDS)
+        for action in chosen
+    )
