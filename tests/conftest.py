@@ -39,6 +39,7 @@ os.environ.setdefault("DJANGO_SECRET_KEY", "for tests, where nothing is secret: 
 os.environ.setdefault("API_KEY_SECRETS", "for tests: fedcba98765432100123456789abcdef")
 os.environ.setdefault("HTTPS", "0")  # clients of the tests speak plain HTTP
 os.environ.setdefault("PRICE_SOURCE_HOSTS", "127.0.0.1")  # where venues are played
+os.environ.setdefault("FRESH_FACTOR_S", "7200")  # flows keep one operator for longer than minutes
 os.environ.setdefault("PASSKEY_RP_ID", "testserver")
 os.environ.setdefault("PASSKEY_ORIGINS", "http://testserver")
 os.environ.setdefault("MONITOR_TOKEN", "for tests, where nothing is watched")

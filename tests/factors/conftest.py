@@ -18,6 +18,12 @@ def _counts(redis_db: redis.Redis) -> Iterator[None]:
     forget_caches()
 
 
+@pytest.fixture(autouse=True)
+def _minutes(settings: Any) -> None:
+    """As long as a factor is fresh where nobody says otherwise."""
+    settings.FRESH_FACTOR_S = 300
+
+
 @pytest.fixture
 def trader(db: None) -> Trader:
     return make_trader(funds_units=0)

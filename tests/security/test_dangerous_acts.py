@@ -34,6 +34,12 @@ WRITES = ("add", "change", "delete")
 ASKS = "Show your second factor"
 
 
+@pytest.fixture(autouse=True)
+def _minutes(settings: Any) -> None:
+    """As long as a factor is fresh where nobody says otherwise."""
+    settings.FRESH_FACTOR_S = 300
+
+
 @pytest.fixture
 def boss(world: None) -> User:
     return User.objects.get(username="superuser-op")

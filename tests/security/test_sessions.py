@@ -11,6 +11,7 @@ from django.contrib.auth.hashers import check_password
 from django.db import connection
 
 from accounts import services
+from accounts.access import credentials
 from accounts.access.refusals import refusals
 from accounts.access.sessions import Origin, end_sessions_of, open_session, renew_session
 from accounts.models import EndReason, Session, User
@@ -51,7 +52,7 @@ def test_a_sign_in_does_not_outlive_what_happens_while_it_is_hashed(
         meanwhile(User.objects.get(pk=alice.pk))
         return is_right
 
-    monkeypatch.setattr(services, "check_password", slowly)
+    monkeypatch.setattr(credentials, "check_password", slowly)
     with pytest.raises(DomainError):
         services.sign_in("alice", PASSWORD, HERE)
     opened_meanwhile = int(meanwhile is change_the_password)

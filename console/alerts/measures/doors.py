@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
-from accounts.models import SignInFailure
+from accounts.models import Door, SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
 from ledger.models import Deposit, DepositStatus
 from persistence.reconciliation import newest_run
@@ -38,7 +38,9 @@ def reconcile_age(look: Look) -> Readings:
 
 def failed_sign_ins(look: Look) -> Readings:
     since = look.now - SIGN_INS_WITHIN
-    rows = SignInFailure.objects.filter(failed_at__gt=since).order_by("-failed_at")
+    rows = SignInFailure.objects.filter(failed_at__gt=since, door=Door.CONSOLE).order_by(
+        "-failed_at"
+    )
     names = Counter(rows.values_list("username", flat=True)[:SIGN_INS_MAX])
     most = ", ".join(f"{count} as {name}" for name, count in names.most_common(3))
     return {"": Reading(names.total(), most)}
