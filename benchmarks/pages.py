@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.db.models import Model
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 
@@ -17,6 +18,7 @@ from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
+from console.factors.door import mark_shown
 from console.incident.sources.lines import Kind
 from console.risk.first import Key
 from console.today.ranges import RANGES
@@ -48,6 +50,10 @@ class Visitor:
         self._operator = Client()
         boss, _ = User.objects.get_or_create(username="boss", is_staff=True, is_superuser=True)
         self._operator.force_login(boss)
+        request = HttpRequest()  # as after the second step of a sign-in
+        request.session = self._operator.session
+        mark_shown(request)
+        request.session.save()
         self._traders: dict[int, Client] = {}
 
     def get(self, page: Page) -> Any:
