@@ -25,7 +25,9 @@ from accounts.factors import admin as factors_admin  # noqa: F401  registers loc
 from accounts.factors.resets import PROPOSE as PROPOSE_RESET
 from accounts.factors.resets import propose_reset
 from accounts.keys import admin as keys_admin  # noqa: F401  registers keys
+from accounts.law import admin as law_admin  # noqa: F401  registers terms
 from accounts.models import Session, SignInFailure, User
+from accounts.people import admin as people_admin  # noqa: F401  registers people
 from accounts.staff.operators import operator_of
 from accounts.staff.powers import (
     Powers,
@@ -120,7 +122,7 @@ class UserAdmin(_QuickChoices, _UserAdmin):
     actions = ("suspend", "resume", "propose_reset")
     readonly_fields = ("status", "joined", "last_seen")
     fieldsets = (
-        (None, {"fields": (("username", "status"), "email", ("joined", "last_seen"))}),
+        (None, {"fields": (("username", "status"), ("joined", "last_seen"))}),
         ("Password", {"fields": ("password",), "classes": ("collapse",)}),
         (
             "Operator",

@@ -1,6 +1,5 @@
 """① Sign-up, sign-in, passwords, and the life of sessions."""
 
-from datetime import datetime
 from http import HTTPStatus
 
 import msgspec
@@ -17,6 +16,7 @@ from accounts.factors.api import OPTIONS_EXAMPLE, OptionsAnswer, Passkey
 from accounts.factors.challenges import Asked, user_asked
 from accounts.factors.fresh import demand_fresh_factor, factor_shown_at
 from accounts.factors.proofs import Proof
+from accounts.law.countries import require_served
 from accounts.models import EndReason
 from accounts.throttles import (
     PasswordThrottle,
@@ -29,6 +29,7 @@ from common.errors import ErrorCode
 from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.http.views import PublicView
+from common.times import unix_ms
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +63,15 @@ class FactorAsked(msgspec.Struct, frozen=True, rename="camel"):
 
 class UnlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
+
+
+class NewUser(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """`termsVersion`: of the terms of service in force (GET /terms), where there are any; whoever
+    names it accepts them."""
+
+    username: str
+    password: str
+    terms_version: int | None = None
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +142,7 @@ def _asking(asked: Asked) -> Response:
         code=ErrorCode.SECOND_FACTOR_REQUIRED,
         challenge=asked.challenge,
         kinds=asked.kinds,
-        expires_ms=_ms(asked.good_until),
+        expires_ms=unix_ms(asked.good_until),
     )
     headers = {"WWW-Authenticate": "Bearer"}
     return Response(answer, status=HTTPStatus.UNAUTHORIZED, headers=headers)
@@ -147,18 +157,22 @@ class SignupView(PublicView):
 
     @documented(
         "Sign up",
-        body=Credentials,
+        body=NewUser,
         body_example=CREDENTIALS_EXAMPLE,
         status=201,
         answer=SessionAnswer,
         example=SESSION_EXAMPLE,
-        errors=(400, 409, 429, 503),
+        errors=(400, 403, 409, 429, 451, 503),
         public=True,
     )
     def post(self, request: Request) -> Response:
         """Makes a trader with an empty wallet and signs them in."""
-        body = parse_body(request, Credentials)
-        return _answer(services.sign_up(body.username, body.password, _origin(request)), status=201)
+        require_served(request.META)
+        body = parse_body(request, NewUser)
+        tokens = services.sign_up(
+            body.username, body.password, _origin(request), body.terms_version
+        )
+        return _answer(tokens, status=201)
 
 
 class SigninView(PublicView):
@@ -320,9 +334,9 @@ class SessionsView(APIView):
                 [
                     OpenSession(
                         session_id=row.pk,
-                        opened_ms=_ms(row.opened_at),
-                        renewed_ms=_ms(row.renewed_at),
-                        expires_ms=_ms(row.expires_at),
+                        opened_ms=unix_ms(row.opened_at),
+                        renewed_ms=unix_ms(row.renewed_at),
+                        expires_ms=unix_ms(row.expires_at),
                         address=row.address,
                         client=row.client,
                         current=row.pk == current,
@@ -358,7 +372,3 @@ class SessionView(APIView):
         """One of your own, also the one that asks. It is refused within seconds."""
         sessions.end_own_session(user_id_of(request), session_id)
         return Response(MessageAnswer(f"Session {session_id} has ended."))
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -8,4 +8,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import checks, signals  # noqa: F401  registers them
         from accounts.factors import resets  # noqa: F401  registers what takes two people
-        from accounts.staff import invitations, powers  # noqa: F401  register what takes two people
+        from accounts.people import erasing  # noqa: F401  likewise
+        from accounts.staff import invitations, powers  # noqa: F401  likewise

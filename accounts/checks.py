@@ -22,6 +22,32 @@ def api_key_secrets_can_seal(**_: Any) -> list[CheckMessage]:
 
 
 @register
+def keys_to_users_say_whose(**_: Any) -> list[CheckMessage]:
+    from accounts.people.kept import is_actor, is_owner, user_keys  # once there are models
+
+    return [
+        Error(
+            f"{model._meta.label}.{field.name} names a user: say in accounts.people.kept, or where "
+            "its room registers, whether as whose the row is or as who acted.",
+            id="accounts.E003",
+        )
+        for model, field in user_keys()
+        if is_owner(model, field) is is_actor(model, field)
+    ]
+
+
+@register
+def country_header_is_believed(**_: Any) -> list[CheckMessage]:
+    if not settings.BLOCKED_COUNTRIES or (settings.COUNTRY_HEADER and settings.TRUSTED_PROXIES):
+        return []
+    message = (
+        "BLOCKED_COUNTRIES blocks nobody: name the COUNTRY_HEADER that a proxy of yours sets, and "
+        "how many TRUSTED_PROXIES there are."
+    )
+    return [Error(message, id="accounts.E004")]
+
+
+@register
 def secret_key_can_sign_tokens(**_: Any) -> list[CheckMessage]:
     if len(settings.SECRET_KEY) >= SECRET_KEY_LENGTH_MIN:
         return []

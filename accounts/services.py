@@ -1,11 +1,13 @@
 """Everything that changes who may do what: sign-up, sign-in, passwords, suspension."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
 from accounts.access.credentials import (
+    is_closed,
     is_right,
     require_active,
     require_password,
@@ -18,7 +20,10 @@ from accounts.access.usernames import check_username, find_user, username_taken
 from accounts.factors.challenges import Asked, ask_for_factor, challenge_void, user_asked
 from accounts.factors.proofs import Proof, show_factor
 from accounts.factors.selectors import has_factor
+from accounts.law.terms import accept_terms, require_known
 from accounts.models import Departure, Door, EndReason, Freeze, SignInStep, User
+from accounts.notices.kinds import NoticeKind
+from accounts.notices.telling import tell
 from accounts.passwords import check_new_password
 from accounts.staff.powers import take_powers
 from accounts.staff.sessions import end_staff_sessions
@@ -28,8 +33,12 @@ from common.reasons import reason_of
 FREEZE_MAX = timedelta(days=366)
 
 
-def sign_up(username: str, password: str, origin: Origin) -> Tokens:
-    """Make a trader with an empty wallet. Raises DomainError."""
+def sign_up(
+    username: str, password: str, origin: Origin, terms_version: int | None = None
+) -> Tokens:
+    """Make a trader with an empty wallet, who accepts the terms in force, if there are any. Raises
+    DomainError."""
+    require_known(terms_version)
     user = User(username=username)
     check_username(user)
     check_new_password(password, user)
@@ -39,6 +48,8 @@ def sign_up(username: str, password: str, origin: Origin) -> Tokens:
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            if terms_version is not None:
+                accept_terms(user.pk, terms_version, origin.address)
             return open_session(user, origin)
     except IntegrityError as error:
         if find_user(username) is None:
@@ -104,25 +115,30 @@ def change_password(
             message = "The password was changed meanwhile. Sign in with the new one."
             raise DomainError(ErrorCode.PASSWORD_CHANGED, message)
         end_sessions_of(user_id, EndReason.PASSWORD_CHANGED)
+        key, address = secrets.token_hex(8), origin.address or "an unknown address"
+        tell(user_id, NoticeKind.PASSWORD_CHANGED, key, address=address)
         return open_session(user, origin, factor_at)
 
 
 @transaction.atomic
-def suspend_user(user: User) -> None:
+def suspend_user(user: User, reason: EndReason = EndReason.SUSPENDED) -> None:
     """Refuse the user everywhere, within `HEARD_EVERYWHERE_S`, and end all sessions, those of an
     operator, too. Open orders stay."""
     _set_active(user, False)
-    end_sessions_of(user.pk, EndReason.SUSPENDED)
+    end_sessions_of(user.pk, reason)
     transaction.on_commit(refusals.look_again)
 
 
 @transaction.atomic
 def resume_user(user: User) -> None:
-    """Sessions that ended stay ended. Raises DomainError for the frozen."""
+    """Sessions that ended stay ended. Raises DomainError for the frozen and the closed."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if Freeze.objects.filter(user=user, lifted_at=None).exists():
         message = f"{user} is frozen: lift that on the page of the freeze."
         raise DomainError(ErrorCode.ACCOUNT_FROZEN, message)
+    if is_closed(user.pk):
+        message = f"{user} closed the account: reopen it in the list of closed accounts."
+        raise DomainError(ErrorCode.ACCOUNT_CLOSED, message)
     _set_active(user, True)
 
 

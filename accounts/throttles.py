@@ -5,6 +5,7 @@ is looked at, for its address here and for what it guesses at in `accounts.acces
 one gives back what it cost, but for the hash.
 """
 
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,10 @@ from common.limits.budgets import Ask, Rate, Standing, give_back, spend
 SIGN_UPS = Rate(60, 3_600, burst=60)
 GUESSES = Rate(30, 60, burst=30)  # of an address, at any names
 ATTEMPTS = Rate(120, 60, burst=120)  # of an address, right ones too: each costs a hash
+RESETS = Rate(30, 3_600, burst=30)  # asked for by an address
+RESETS_OF_NAME = Rate(6, 3_600, burst=6)
+MAILS = Rate(10, 3_600, burst=10)  # verifications asked for by a user, and sent to an address
+EXPORTS = Rate(60, 3_600, burst=30)  # parts of a user
 RENEWALS = Rate(30, 60, burst=30)  # of a session, which needs one in a quarter of an hour
 FREE_GUESSES = 10  # at one name from wherever, and of an address at the password of its session
 FREE_STAFF_GUESSES = 5
@@ -75,6 +80,16 @@ def own_password_guesses(request: Request | HttpRequest, user_id: int, free: int
     return Guesses(request, Secret(GuessKind.PASSWORD, whose, free))
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.strip().lower().encode(errors="replace")).hexdigest()
+
+
+def _said(request: Request, name: str) -> str:
+    body: Any = request.data
+    said = body.get(name, "") if isinstance(body, dict) else ""
+    return said if isinstance(said, str) else ""
+
+
 class _Throttle(BaseThrottle):
     def __init__(self) -> None:
         self._wait_s = 0
@@ -101,6 +116,26 @@ class SignupThrottle(_Throttle):
             return None
         (standing,) = spend([Ask(f"signup:{origin_of(request)}", SIGN_UPS)])
         return standing
+
+
+def _worst(asks: list[Ask]) -> Standing:
+    standings = spend(asks)
+    return next((one for one in standings if not one.granted), standings[0])
+
+
+class ResetThrottle(_Throttle):
+    """By what was typed, whoever's it is; mails that were asked for by another work, too."""
+
+    def _standing(self, request: Request) -> Standing:
+        name = _digest(_said(request, "username"))
+        return _worst(
+            [Ask(f"resets:{origin_of(request)}", RESETS), Ask(f"resets-of:{name}", RESETS_OF_NAME)]
+        )
+
+
+class ExportThrottle(_Throttle):
+    def _standing(self, request: Request) -> Standing:
+        return _worst([Ask(f"exports:{request.user.pk}", EXPORTS)])
 
 
 class RenewalThrottle(_Throttle):
@@ -142,3 +177,14 @@ class PasswordThrottle(_GuessThrottle):
 
     def guesses(self, request: Request) -> Guesses:
         return own_password_guesses(request, request.user.pk or 0, FREE_GUESSES)
+
+
+class MailThrottle(PasswordThrottle):
+    """And nobody's mailbox is filled by us, however many accounts ask for it."""
+
+    def _standing(self, request: Request) -> Standing:
+        standing = super()._standing(request)
+        if not standing.granted:
+            return standing
+        to = _digest(_said(request, "mail"))
+        return _worst([Ask(f"mails:{request.user.pk}", MAILS), Ask(f"mails-to:{to}", MAILS)])

@@ -3,6 +3,8 @@ from django.urls import path
 from accounts import api
 from accounts.factors import api as factors_api
 from accounts.keys import api as keys_api
+from accounts.law import api as law_api
+from accounts.people import api as people_api
 
 urlpatterns = [
     path("auth/signup", api.SignupView.as_view()),
@@ -24,6 +26,18 @@ urlpatterns = [
     path("user/factors/passkeys/finish", factors_api.PasskeyFinishView.as_view()),
     path("user/factors/recovery-codes", factors_api.RecoveryCodesView.as_view()),
     path("user/factors/<int:factor_id>", factors_api.FactorView.as_view()),
+    path("auth/sign-ins", people_api.SignInsView.as_view()),
+    path("auth/sign-ins/failed", people_api.FailedSignInsView.as_view()),
+    path("auth/mail/verify", people_api.VerifyMailView.as_view()),
+    path("auth/password/reset", people_api.ResetView.as_view()),
+    path("auth/password/reset/confirm", people_api.ResetConfirmView.as_view()),
+    path("user/profile", people_api.ProfileView.as_view()),
+    path("user/mail", people_api.MailView.as_view()),
+    path("user/close", people_api.CloseView.as_view()),
+    path("user/data", people_api.DataView.as_view()),
+    path("user/terms", law_api.AcceptanceView.as_view()),
+    path("terms", law_api.TermsView.as_view()),
+    path("webhooks/identity", law_api.IdentityView.as_view()),
     path("user/keys", keys_api.KeysView.as_view()),
     path("user/keys/<int:key_id>", keys_api.KeyView.as_view()),
 ]

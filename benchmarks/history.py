@@ -82,10 +82,9 @@ def _statements(size: Size) -> Iterator[str]:
 # Orders come in pairs, a maker (odd id) and its taker. By the number of the pair: half are filled
 # in two trades each, most others are cancelled by their traders.
 _SQL = """
-INSERT INTO accounts_user (id, password, is_superuser, username, first_name, last_name, email,
-                           is_staff, is_active, date_joined)
+INSERT INTO accounts_user (id, password, is_superuser, username, is_staff, is_active, date_joined)
 SELECT n, '!', false, CASE WHEN n = 1 THEN 'whale' ELSE 'trader' || lpad(n::text, 7, '0') END,
-       '', '', '', n BETWEEN 2 AND 9, n NOT BETWEEN 10 AND 30,
+       n BETWEEN 2 AND 9, n NOT BETWEEN 10 AND 30,
        now() - make_interval(mins => $users - n)
   FROM generate_series(1, $users) n;
 INSERT INTO ledger_wallet (user_id, available_units, held_units)

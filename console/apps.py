@@ -14,6 +14,7 @@ class ConsoleConfig(AppConfig):
         from console.audit import admin, listeners  # noqa: F401
         from console.launch import views as launch  # noqa: F401
         from console.money import explained  # noqa: F401
+        from console.people import views as people  # noqa: F401
         from console.records import predicted, tables  # noqa: F401
         from console.stress import listeners as stress  # noqa: F401
         from console.versions import views as versions  # noqa: F401

@@ -251,6 +251,15 @@ if MAIL_IS_SENT:
     vars().update(env.email("EMAIL_URL"))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default="exchange@localhost")
+# Where traders' pages are, if there are any: links in mails to traders begin with it.
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+# The header in which our own proxy says the country of whoever asks, and those not served (ISO
+# 3166, as in "KP,IR").
+COUNTRY_HEADER = env.str("COUNTRY_HEADER", default="")
+BLOCKED_COUNTRIES = frozenset(one.upper() for one in env.list("BLOCKED_COUNTRIES", default=[]))
+# What a provider of identities signs its webhook with: any of them counts, so that one can be
+# replaced. Without one there is no such webhook.
+IDENTITY_SECRETS = env.list("IDENTITY_SECRETS", default=[])
 # Where operators find the console, as links in what is sent have it.
 CONSOLE_URL = env.str("CONSOLE_URL", default="").rstrip("/")
 
@@ -299,6 +308,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.tasks.forget_old_sessions",
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
+    },
+    "write-resets": {
+        "task": "accounts.tasks.write_password_resets",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "tell-of-liquidations": {
+        "task": "trading.tasks.tell_of_liquidations",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
+    "make-margin-calls": {
+        "task": "trading.tasks.make_margin_calls",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
     },
     "look-after-stops": {
         "task": "console.tasks.look_after_stops",

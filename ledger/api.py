@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.law.countries import require_served
+from accounts.law.terms import require_accepted
 from common.errors import DomainError, ErrorCode
 from common.http.bodies import parse_body
 from common.http.paging import page_of, query_int, query_text, query_words
@@ -95,12 +97,14 @@ class OnrampView(APIView):
             "status": "approved",
             "balance": {"id": 42, "available": "10000", "locked": "0"},
         },
-        errors=(400, 401, 403, 409, 503),
+        errors=(400, 401, 403, 409, 451, 503),
         keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
         """Where the operator lets traders fund themselves, the money is there at once (200).
         Elsewhere this makes a request that an operator approves (202, without a balance)."""
+        require_served(request.META)
+        require_accepted(_user_id(request))
         body = parse_body(request, OnrampBody)
         amount_units = to_units(body.amount, "amount")
         key = read_key(body.idempotency_key)

@@ -1,11 +1,12 @@
 """Reads of money. Each is one consistent look: one statement."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from accounts.people.kept import register_rows
 from common.postgres import keysets
 from common.postgres.windows import Window
 from ledger.models import Account, EntryKind, LineKind, Posting
@@ -116,3 +117,11 @@ def _asked_for(
     with connection.cursor() as cursor:
         cursor.execute(_ASKED_FOR, values)
         return [key for (key,) in cursor.fetchall()]
+
+
+@register_rows
+def _postings_of_user(user_id: int) -> Iterable[QuerySet[Posting]]:
+    """Account by account, as the index has them."""
+    own = Account.objects.filter(user_id=user_id).order_by("pk")
+    for account_id in own.values_list("pk", flat=True):
+        yield Posting.objects.filter(account=account_id)

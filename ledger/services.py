@@ -1,6 +1,6 @@
 """Money into wallets. Each call is one transaction, and safe to repeat."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +10,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.access.credentials import require_active
+from accounts.models import User
+from accounts.people.closing import register_obstacles
 from approvals import policy
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
@@ -48,6 +51,7 @@ def deposit(
     key with another amount, for more than a wallet may hold, and for one request too many.
     """
     wallet = lock_wallet(user_id)  # also: one deposit of a user at a time
+    require_active(User.objects.get(pk=user_id))  # closing it locks the wallet, too
     if idempotency_key is not None:
         first = Deposit.objects.filter(user_id=user_id, idempotency_key=idempotency_key).first()
         if first is not None:
@@ -135,6 +139,21 @@ def _lock_for(operator_id: int, deposit_id: int) -> Deposit:
         message = "This deposit is your own: another operator decides it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
     return requested
+
+
+@register_obstacles
+def _money_left(user_id: int) -> Iterable[str]:
+    """Nothing comes in meanwhile: the wallet is locked."""
+    wallet = lock_wallet(user_id)
+    for amount_units, where in (
+        (wallet.available_units, "in the wallet: take it out"),
+        (wallet.held_units, "held by orders: cancel them"),
+    ):
+        if amount_units:
+            yield f"{units_text(amount_units)} USD is {where}"
+    waiting = Deposit.objects.filter(user_id=user_id, status=DepositStatus.REQUESTED).count()
+    if waiting:
+        yield f"{waiting} deposits wait for an operator"
 
 
 def lock_wallet(user_id: int) -> Wallet:

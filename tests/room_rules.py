@@ -64,6 +64,9 @@ SERVICES = words(
     "trading.orders trading.commands trading.positions trading.services trading.selectors"
     " trading.fee_tiers ledger.services ledger.selectors ledger.posting_rules markets.rules"
     " markets.config markets.conversions prices.services accounts.services accounts.access.sessions"
+    " accounts.people.closing accounts.people.erasing accounts.people.export accounts.people.kept"
+    " accounts.people.profile accounts.people.resets accounts.law.identity accounts.law.terms"
+    " accounts.notices trading.notices"
     " accounts.access.tokens accounts.access.refusals common.errors common.idempotency persistence"
 )
 _NOT_SERVICES = ("persistence.admin",)

@@ -7,3 +7,4 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         from trading.commands import proposals  # noqa: F401  registers what takes two people
+        from trading.positions import left  # noqa: F401  registers what is left of an account

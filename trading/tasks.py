@@ -5,6 +5,7 @@ from django.db import InterfaceError, OperationalError
 
 from markets.models import Market
 from trading import price_history
+from trading.notices import liquidations, margin_calls
 from trading.services import resend_unseen_commands as resend
 
 log = structlog.get_logger(__name__)
@@ -28,3 +29,13 @@ def take_standings() -> None:
 def forget_old_prices() -> None:
     for market_id in Market.objects.values_list("pk", flat=True):
         price_history.forget_old_minutes(market_id)
+
+
+@shared_task
+def tell_of_liquidations() -> None:
+    liquidations.tell_of_liquidations()
+
+
+@shared_task
+def make_margin_calls() -> None:
+    margin_calls.make_margin_calls()

@@ -1,13 +1,16 @@
 """Names and passwords, as they are asked for, at the door and within a session; and what a new
 password ends."""
 
+import secrets
 from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password
 
 from accounts.access.refusals import account_suspended
 from accounts.access.sessions import end_sessions_of
-from accounts.models import EndReason, User
+from accounts.models import Closure, EndReason, User
+from accounts.notices.kinds import NoticeKind
+from accounts.notices.telling import tell
 from accounts.passwords import LENGTH_MAX
 from common.errors import DomainError, ErrorCode
 
@@ -33,10 +36,19 @@ def require_password(user_id: int, password: str) -> User:
 
 
 def require_active(user: User) -> None:
-    """For whatever lets a trader in or money out: raises DomainError for the suspended and the
-    frozen. Who asks holds the user's row locked, or a suspension may come in between."""
-    if not user.is_active:
-        raise account_suspended()
+    """For whatever lets a trader in or money out: raises DomainError for the suspended, the frozen
+    and the closed. Who asks holds the user's row locked, or a suspension may come in between."""
+    if user.is_active:
+        return
+    if is_closed(user.pk):
+        message = "This account is closed. Ask the operator to open it again."
+        raise DomainError(ErrorCode.ACCOUNT_CLOSED, message)
+    raise account_suspended()
+
+
+def is_closed(user_id: int) -> bool:
+    """By its owner, and not reopened since."""
+    return Closure.objects.filter(user_id=user_id, reopened_at=None).exists()
 
 
 class NewPasswordEndsSessions:
@@ -51,3 +63,5 @@ class NewPasswordEndsSessions:
 
     def password_changed(self, password: str, user: Any) -> None:  # noqa: ARG002  Django passes it
         end_sessions_of(user.pk, EndReason.PASSWORD_CHANGED)
+        key, where = secrets.token_hex(8), "the operators' console"
+        tell(user.pk, NoticeKind.PASSWORD_CHANGED, key, address=where)

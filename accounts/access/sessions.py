@@ -9,7 +9,7 @@ session ends for both, and the user signs in again.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -24,10 +24,12 @@ from accounts.access.tokens import (
     refresh_token,
 )
 from accounts.models import EndReason, Session, User
+from accounts.notices.places import tell_if_new
 from common.errors import DomainError, ErrorCode
 
 OPEN_SESSIONS_MAX = 50  # of one user; the one that was used longest ago goes
 CLIENT_LENGTH_MAX = 200
+FRESH_FOR = timedelta(minutes=10)
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,8 @@ class Tokens:
 def open_session(user: User, origin: Origin, factor_at: datetime | None = None) -> Tokens:
     """``factor_at``: when whoever signs in showed a second factor."""
     now = datetime.now(UTC)
+    client = client_words(origin.client)
+    tell_if_new(user.pk, origin.address, client)
     session = Session.objects.create(
         user=user,
         refresh_hash="",
@@ -60,7 +64,7 @@ def open_session(user: User, origin: Origin, factor_at: datetime | None = None) 
         renewed_at=now,
         expires_at=now + refresh_lifetime(),
         address=origin.address,
-        client=client_words(origin.client),
+        client=client,
         factor_at=factor_at,
     )
     refresh, session.refresh_hash = refresh_token(user.pk, session.pk)
@@ -127,6 +131,15 @@ def end_session(session: Session) -> None:
 
 def open_sessions(user_id: int) -> QuerySet[Session]:
     return Session.objects.filter(user_id=user_id, ended_at=None, expires_at__gt=datetime.now(UTC))
+
+
+def require_fresh_session(session_id: int) -> None:
+    """For what must not be had by whoever finds a session open. Raises DomainError."""
+    since = datetime.now(UTC) - FRESH_FOR
+    if not Session.objects.filter(pk=session_id, opened_at__gt=since, ended_at=None).exists():
+        minutes = FRESH_FOR // timedelta(minutes=1)
+        message = f"Sign in again first: this takes a session of the last {minutes} minutes."
+        raise DomainError(ErrorCode.SIGN_IN_AGAIN, message)
 
 
 @transaction.atomic

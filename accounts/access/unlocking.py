@@ -7,8 +7,6 @@ open and API keys never notice. Of one lock a mail is written at most every `MAI
 that is nobody's is locked and answered the same, and nobody is written to.
 """
 
-import hashlib
-import secrets
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -16,15 +14,17 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.access.guesses import sign_in_secret
+from accounts.access.single_use import TOKEN_LENGTH, hash_of, new_token
 from accounts.access.usernames import find_user
 from accounts.models import Door, GuessKind, GuessLock, SignInFailure, SignInStep, User
+from accounts.notices.kinds import NoticeKind
+from accounts.notices.telling import listener, tell, tell_person
 from common.errors import DomainError, ErrorCode
 from common.limits.budgets import Ask, Rate, spend
-from mails.services import queue_mail
+from mails.secrets import SECRET
 
 UNLOCK_WITHIN = timedelta(hours=24)
 MAILED_EVERY = timedelta(hours=1)
-TOKEN_LENGTH = 43  # of 32 bytes, in base64
 KEPT = Rate(600, 60, burst=3_000)  # rows of failures, of all addresses: nobody fills the table
 UNLOCK_PATH = "/admin/unlock/{}/"
 
@@ -51,14 +51,8 @@ def note_failure(
 def _warn_owner(name: str) -> None:
     """Whoever comes to the second step knows the password. Once an hour."""
     user = find_user(name)
-    if user is not None and user.email:
-        queue_mail(
-            f"wrong-factor-{user.pk}-{datetime.now(UTC):%Y%m%d%H}",
-            user.email,
-            "Somebody has your password",
-            f"Somebody gave the right password of {user.username}, and a wrong second factor. If it"
-            " wasn't you, change your password: the second factor has kept them out.\n",
-        )
+    if user is not None:
+        tell(user.pk, NoticeKind.WRONG_FACTOR, f"{datetime.now(UTC):%Y%m%d%H}")
 
 
 @transaction.atomic
@@ -69,34 +63,29 @@ def _mail_if_locked(name: str) -> None:
     )
     lock = rows.first()
     user = find_user(name)
-    if lock is None or user is None or not user.email or not user.is_active:
+    if lock is None or lock.locked_until is None or user is None or not user.is_active:
         return
-    if lock.mailed_at is not None and lock.mailed_at > now - MAILED_EVERY:
+    person = listener(user.pk, NoticeKind.SIGN_IN_LOCKED)
+    if person is None or (lock.mailed_at is not None and lock.mailed_at > now - MAILED_EVERY):
         return
-    token = secrets.token_urlsafe(32)
-    lock.unlock_hash, lock.mailed_at = _hash(token), now
+    token = new_token()
+    lock.unlock_hash, lock.mailed_at = hash_of(token), now
     lock.save(update_fields=["unlock_hash", "mailed_at"])
-    queue_mail(
-        f"unlock-{lock.pk}-{int(now.timestamp())}",
-        user.email,
-        "Your sign-in is locked for a while",
-        _letter(user, token, lock),
+    tell_person(
+        person,
+        NoticeKind.SIGN_IN_LOCKED,
+        f"{lock.pk}-{int(now.timestamp())}",
+        secret=token,
+        attempts=str(lock.attempts),
+        until=f"{lock.locked_until:%Y-%m-%d %H:%M:%S}",
+        way=_way(user),
     )
 
 
-def _letter(user: User, token: str, lock: GuessLock) -> str:
+def _way(user: User) -> str:
     if user.is_staff and settings.CONSOLE_URL:
-        way = f"Open {settings.CONSOLE_URL}{UNLOCK_PATH.format(token)}"
-    else:
-        way = f'Send {{"token": "{token}"}} to POST /auth/unlock'
-    return (
-        f"Somebody gave {lock.attempts} wrong passwords for {user.username} in a row. Until"
-        f" {lock.locked_until:%Y-%m-%d %H:%M:%S} UTC nobody can sign in by that name. Sessions that"
-        " are open and API keys go on.\n\n"
-        f"To sign in before: {way}, within 24 hours. It works once.\n\n"
-        "If it wasn't you, nobody got in, and nothing needs doing; a second factor keeps out"
-        " whoever guesses right.\n"
-    )
+        return f"Open {settings.CONSOLE_URL}{UNLOCK_PATH.format(SECRET)}"
+    return f'Send {{"token": "{SECRET}"}} to POST /auth/unlock'
 
 
 def unlock(token: str) -> None:
@@ -104,7 +93,7 @@ def unlock(token: str) -> None:
     since = datetime.now(UTC) - UNLOCK_WITHIN
     lifted = 0
     if len(token) == TOKEN_LENGTH:
-        rows = GuessLock.objects.filter(unlock_hash=_hash(token), mailed_at__gt=since)
+        rows = GuessLock.objects.filter(unlock_hash=hash_of(token), mailed_at__gt=since)
         lifted, _ = rows.delete()
     if not lifted:
         message = "This link is used, too old, or not one of ours. The newest mail has the one."
@@ -116,7 +105,3 @@ def lift(lock: GuessLock) -> None:
     lifted, _ = GuessLock.objects.filter(pk=lock.pk).delete()
     if not lifted:
         raise DomainError(ErrorCode.INVALID_TRANSITION, "This lock is gone already.")
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -1,7 +1,6 @@
 """① A user's second factors: setting up, showing afresh, taking away. In a session: no key takes
 any of these calls."""
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,6 +29,7 @@ from accounts.throttles import PasswordThrottle
 from common.errors import DomainError, ErrorCode
 from common.http.bodies import parse_body
 from common.http.schema import documented
+from common.times import unix_ms
 
 Passkey = dict[str, Any]
 
@@ -158,8 +158,8 @@ class FactorsView(APIView):
             FactorsAnswer(
                 [_factor(row) for row in factors_of(user_id).order_by("pk")],
                 codes_left(user_id),
-                _ms(shown_at + fresh_for()) if shown_at and is_fresh(shown_at) else None,
-                _ms(locked_until) if locked_until else None,
+                unix_ms(shown_at + fresh_for()) if shown_at and is_fresh(shown_at) else None,
+                unix_ms(locked_until) if locked_until else None,
             )
         )
 
@@ -295,7 +295,7 @@ class ConfirmView(APIView):
         """For some minutes this session may do what answered SECOND_FACTOR_REQUIRED."""
         body = parse_body(request, ProofBody)
         until = confirm(user_id_of(request), session_id_of(request), proof_of(body))
-        return Response(FreshAnswer(_ms(until)))
+        return Response(FreshAnswer(unix_ms(until)))
 
 
 class ConfirmPasskeyView(APIView):
@@ -342,10 +342,6 @@ def _factor(row: Factor) -> SecondFactor:
         factor_id=row.pk,
         kind=row.kind,
         name=row.name,
-        made_ms=_ms(row.made_at),
-        last_used_ms=_ms(row.last_used_at) if row.last_used_at else None,
+        made_ms=unix_ms(row.made_at),
+        last_used_ms=unix_ms(row.last_used_at) if row.last_used_at else None,
     )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -1,16 +1,21 @@
-"""What a reset leaves behind: no money out for a day, in which its owner may notice it."""
+"""What a reset leaves behind, of a second factor or of a password: no money out for a day, in which
+its owner may notice it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Max
 
-from accounts.models import FactorReset
+from accounts.models import FactorReset, PasswordReset
+
+AFTER_A_PASSWORD = timedelta(hours=24)
 
 
 def withdrawals_locked_until(user_id: int) -> datetime | None:
     """None where nothing is locked now."""
-    rows = FactorReset.objects.filter(
-        user_id=user_id, withdrawals_locked_until__gt=datetime.now(UTC)
-    )
-    until: datetime | None = rows.aggregate(until=Max("withdrawals_locked_until"))["until"]
-    return until
+    now = datetime.now(UTC)
+    factors = FactorReset.objects.filter(user_id=user_id, withdrawals_locked_until__gt=now)
+    passwords = PasswordReset.objects.filter(user_id=user_id, used_at__gt=now - AFTER_A_PASSWORD)
+    by_factor = factors.aggregate(until=Max("withdrawals_locked_until"))["until"]
+    used_at = passwords.aggregate(used_at=Max("used_at"))["used_at"]
+    by_password = None if used_at is None else used_at + AFTER_A_PASSWORD
+    return max((until for until in (by_factor, by_password) if until is not None), default=None)

@@ -15,6 +15,8 @@ from accounts.access.sessions import end_sessions_of
 from accounts.factors.proofs import forget_guesses
 from accounts.factors.selectors import has_factor, second_factors_of
 from accounts.models import EndReason, Factor, FactorReset, PasskeyChallenge, RecoveryCode, User
+from accounts.notices.kinds import NoticeKind
+from accounts.notices.telling import tell as tell_owner
 from accounts.staff.sessions import end_staff_sessions
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
@@ -22,7 +24,6 @@ from approvals.services import Change, propose
 from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
-from mails.services import queue_mail
 
 KIND = "reset_second_factor"
 PROPOSE = "accounts.propose_factor_reset"
@@ -92,14 +93,8 @@ def _reset(
         reset_at=now,
         withdrawals_locked_until=now + WITHDRAWALS_LOCKED_FOR,
     )
-    if user.email:
-        body = (
-            f"The second factor of {user.username} was reset by our support. All sessions have"
-            " ended. Withdrawals are locked until"
-            f" {reset.withdrawals_locked_until:%Y-%m-%d %H:%M:%S} UTC.\n\nIf you didn't ask for it,"
-            " tell us at once.\n"
-        )
-        queue_mail(f"factor-reset-{reset.pk}", user.email, "Your second factor was reset", body)
+    until = f"{reset.withdrawals_locked_until:%Y-%m-%d %H:%M:%S}"
+    tell_owner(user.pk, NoticeKind.FACTOR_RESET, str(reset.pk), until=until)
     return reset
 
 

@@ -12,9 +12,10 @@ from accounts.factors.recovery import codes_left, make_codes
 from accounts.factors.selectors import factors_of
 from accounts.factors.totp import new_secret, qr_of, uri_of
 from accounts.models import Factor, FactorKind, RecoveryCode, User
+from accounts.notices.kinds import NoticeKind
+from accounts.notices.telling import tell
 from accounts.sealing import Unopened, can_seal, is_sealed_with_first, seal, unseal
 from common.errors import DomainError, ErrorCode, invalid
-from mails.services import queue_mail
 
 FACTORS_MAX = 10
 NAME_LENGTH_MAX = 50
@@ -185,12 +186,7 @@ def _enrolled(user: User, factor: Factor) -> Enrolled:
 
 
 def _tell_owner(user: User, key: str, what: str) -> None:
-    if user.email:
-        body = (
-            f"For {user.username}: {what}.\n\nIf it wasn't you, change your password, end your"
-            " other sessions and ask us.\n"
-        )
-        queue_mail(f"factor-{user.pk}-{key}", user.email, "Your second factor changed", body)
+    tell(user.pk, NoticeKind.FACTOR_CHANGED, key, change=what)
 
 
 def _lock(user_id: int) -> User:

@@ -1,6 +1,5 @@
 """① A trader's keys. They are managed in a session: no key takes any of these calls."""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -18,6 +17,7 @@ from accounts.throttles import PasswordThrottle, address_of
 from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.scopes import Scope
+from common.times import unix_ms
 
 Addresses = Annotated[list[str], msgspec.Meta(max_length=NETWORKS_MAX)]
 
@@ -169,13 +169,9 @@ def _key(row: ApiKey) -> Key:
         name=row.name,
         permissions=[scope for scope in Scope if scope in row.scopes],
         addresses=row.addresses,
-        made_ms=_ms(row.made_at),
-        expires_ms=_ms(row.expires_at) if row.expires_at else None,
-        last_used_ms=_ms(row.last_used_at) if row.last_used_at else None,
+        made_ms=unix_ms(row.made_at),
+        expires_ms=unix_ms(row.expires_at) if row.expires_at else None,
+        last_used_ms=unix_ms(row.last_used_at) if row.last_used_at else None,
         last_address=row.last_address,
         use_count=row.use_count,
     )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -14,7 +14,10 @@ from django.db.models import QuerySet
 from accounts.access.credentials import require_active, require_password
 from accounts.keys.known import known_keys
 from accounts.keys.networks import read_networks
+from accounts.law.terms import require_accepted
 from accounts.models import ApiKey, User
+from accounts.notices.kinds import NoticeKind
+from accounts.notices.telling import tell
 from accounts.sealing import can_seal, is_sealed_with_first, seal, unseal
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import reason_of
@@ -64,6 +67,7 @@ class MadeKey:
 def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> MadeKey:
     """The password is asked for: a key outlives the session it was made in. Raises DomainError."""
     require_password(user_id, password)
+    require_accepted(user_id)
     scopes = frozenset(new.scopes)
     addresses = read_networks(new.addresses)
     if not scopes:
@@ -96,6 +100,14 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
         _check_made_lately(user_id)
         _check_name_is_free(live, key.name)
         key.save(force_insert=True)
+        tell(
+            user_id,
+            NoticeKind.KEY_MADE,
+            str(key.pk),
+            name=key.name,
+            address=address or "an unknown address",
+            permissions=", ".join(scope for scope in Scope if scope in scopes),
+        )
         transaction.on_commit(lambda: known_keys.forget(public_id))
     key.refresh_from_db()
     return MadeKey(key, secret)
@@ -134,6 +146,14 @@ def revoke_key(key_id: int, by: User, reason: str) -> None:
     if key.revoked_at is not None:
         raise DomainError(ErrorCode.INVALID_TRANSITION, "This key was revoked already.")
     _revoke(key, by.pk, reason_of(reason))
+
+
+def revoke_all_keys(user_id: int, reason: str) -> int:
+    """By their owner, in the caller's transaction; how many there were."""
+    keys = live_keys(user_id).select_for_update(no_key=True, of=("self",)).order_by("pk")
+    for key in keys:
+        _revoke(key, user_id, reason)
+    return len(keys)
 
 
 def _revoke(key: ApiKey, by_id: int, reason: str) -> None:

@@ -1,4 +1,6 @@
-"""Rows of accounts: `access` says who may come in, `factors` what they show besides a password."""
+"""Rows of accounts, by subject: `access` says who may come in, `factors` what they show besides a
+password, `people` who they are, `law` what they agreed to.
+"""
 
 from accounts.models.access import (
     USERNAME,
@@ -25,10 +27,13 @@ from accounts.models.factors import (
     Purpose,
     RecoveryCode,
 )
+from accounts.models.law import IdentityEvent, TermsAcceptance, TermsVersion
+from accounts.models.people import Closure, PasswordReset, Person, ResetRequest
 
 __all__ = [
     "USERNAME",
     "ApiKey",
+    "Closure",
     "Departure",
     "Door",
     "EndReason",
@@ -38,14 +43,20 @@ __all__ = [
     "Freeze",
     "GuessKind",
     "GuessLock",
+    "IdentityEvent",
     "Invitation",
     "PasskeyChallenge",
+    "PasswordReset",
+    "Person",
     "Purpose",
     "RecoveryCode",
+    "ResetRequest",
     "ServedRequest",
     "Session",
     "SignInFailure",
     "SignInStep",
     "StaffSession",
+    "TermsAcceptance",
+    "TermsVersion",
     "User",
 ]

@@ -1,6 +1,10 @@
 """Who may come in, as what, and from where: users, sign-ins, freezes, invitations, keys."""
 
+from typing import Any, ClassVar
+
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
@@ -18,11 +22,34 @@ USERNAME = RegexValidator(
 )
 
 
-class User(AbstractUser):
-    """A trader or an operator. ``is_active`` unset is a suspended account.
+class UserManager(DjangoUserManager["User"]):
+    """Django's makes a user with a mail, which ours are of `Person`."""
 
-    The primary key is the ``account_id`` of messages.
+    use_in_migrations = False
+
+    def create_user(  # type: ignore[override]
+        self, username: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        user = self.model(username=username, password=make_password(password), **fields)
+        user.save(using=self._db, force_insert=True)
+        return user
+
+    def create_superuser(  # type: ignore[override]
+        self, username: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        return self.create_user(username, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    """A trader or an operator. ``is_active`` unset is a suspended or a closed account.
+
+    The primary key is the ``account_id`` of messages. Who it is, is `Person`'s to say.
     """
+
+    first_name = last_name = email = None  # type: ignore[assignment]
+    EMAIL_FIELD = ""
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()
 
     username = models.CharField(
         max_length=64,
@@ -47,6 +74,15 @@ class User(AbstractUser):
             # Names by their beginning, whatever the database's collation.
             models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]
+
+    def clean(self) -> None:
+        self.username = self.normalize_username(self.username)
+
+    def get_full_name(self) -> str:
+        return ""
+
+    def get_short_name(self) -> str:
+        return self.username
 
 
 class Door(models.TextChoices):
@@ -89,6 +125,7 @@ class EndReason(models.TextChoices):
     TOKEN_REUSED = "token_reused", "refresh token used twice"
     CROWDED_OUT = "crowded_out", "too many sessions"
     FACTOR_RESET = "factor_reset", "second factor reset"
+    ACCOUNT_CLOSED = "account_closed", "account closed"
 
 
 class Session(models.Model):
@@ -178,6 +215,7 @@ class StaffSession(AbstractBaseSession):
 class Invitation(models.Model):
     """Who is to become an operator, by a link that works once.
 
+    mail         goes to who came of it (`Person`) once that is somebody
     is_first     made by the only operator there is or ever was, whom nobody could approve
     token_hash   of the link's token; none before the link was made
     expires_at   until then the link is to be made, and once it is, used

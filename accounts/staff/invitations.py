@@ -14,8 +14,6 @@ Nobody gives what they haven't got: only a superuser invites a superuser, and th
 invite to hold nothing beyond what they may themselves.
 """
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,14 +21,14 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser, Group, Permission
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.access.mail_addresses import read_mail
+from accounts.access.single_use import TOKEN_LENGTH, hash_of, new_token
 from accounts.access.usernames import check_username, find_user, username_taken
-from accounts.models import Departure, Invitation, User
+from accounts.models import Departure, Invitation, Person, User
 from accounts.passwords import check_new_password
 from approvals import policy
 from approvals.actions import Action, Outcome, register
@@ -41,8 +39,6 @@ from common.reasons import reason_of
 
 KIND = "invite_operator"
 OPEN_FOR = timedelta(hours=48)
-MAIL_LENGTH_MAX = 254
-TOKEN_LENGTH = 43  # of 32 bytes, in base64
 
 
 @dataclass(frozen=True)
@@ -76,12 +72,7 @@ def invite(wanted: Wanted, by: AbstractUser) -> Invitation | Proposal:
 def _check(wanted: Wanted, by: AbstractUser, *, is_first: bool) -> list[Group]:
     reason_of(wanted.reason)
     check_username(User(username=wanted.username))
-    try:
-        validate_email(wanted.mail)
-    except ValidationError as error:
-        raise invalid("mail", "mail must be an address, as in alice@example.com.") from error
-    if len(wanted.mail) > MAIL_LENGTH_MAX:
-        raise invalid("mail", f"mail must be at most {MAIL_LENGTH_MAX} characters.")
+    read_mail(wanted.mail)
     groups = list(Group.objects.filter(pk__in=wanted.groups).order_by("name"))
     if len(groups) != len(set(wanted.groups)):
         raise invalid("groups", "One of these groups is not there any more.")
@@ -196,8 +187,8 @@ def make_link(invitation_id: int, by: AbstractUser) -> tuple[Invitation, str]:
     if invitation.token_hash is not None:
         message = "The link was made, and shown once. If it is lost, withdraw and invite anew."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
-    token = secrets.token_urlsafe(32)
-    invitation.token_hash = _hash(token)
+    token = new_token()
+    invitation.token_hash = hash_of(token)
     invitation.expires_at = timezone.now() + OPEN_FOR
     invitation.save(update_fields=["token_hash", "expires_at"])
     return invitation, token
@@ -266,7 +257,7 @@ def invitation_of(token: str) -> Invitation:
     """The open one that this token is for. Raises DomainError."""
     found = None
     if len(token) == TOKEN_LENGTH:
-        rows = Invitation.objects.filter(token_hash=_hash(token))
+        rows = Invitation.objects.filter(token_hash=hash_of(token))
         found = rows.select_related("inviter").first()
     if found is None:
         raise DomainError(ErrorCode.NOT_FOUND, "This link is not one of ours. Copy it whole.")
@@ -280,7 +271,6 @@ def accept(token: str, password: str) -> User:
     invitation = invitation_of(token)
     user = User(
         username=invitation.username,
-        email=invitation.mail,
         is_staff=True,
         is_superuser=invitation.is_superuser,
     )
@@ -310,8 +300,10 @@ def _accept(invitation_id: int, user: User) -> None:
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
     user.save(force_insert=True)
     user.groups.set(invitation.groups.all())
-    invitation.user, invitation.accepted_at = user, timezone.now()
-    invitation.save(update_fields=["user", "accepted_at"])
+    now = timezone.now()  # who invited, and who approved, vouch for the mail
+    Person.objects.create(user=user, mail=invitation.mail, mail_verified_at=now)
+    invitation.user, invitation.accepted_at, invitation.mail = user, now, ""
+    invitation.save(update_fields=["user", "accepted_at", "mail"])
 
 
 def _require_operator(inviter: User) -> None:
@@ -323,10 +315,6 @@ def _require_operator(inviter: User) -> None:
 def _name_gone(username: str) -> DomainError:
     message = f"Somebody took the name {username} meanwhile. Ask to be invited under another."
     return DomainError(ErrorCode.USERNAME_TAKEN, message, "username")
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 register(Action(KIND, "Invite an operator", "auth.change_permission", _invite_approved))

@@ -58,6 +58,7 @@ class Verb(StrEnum):
     FACTOR_REMOVED = "remove_factor"
     FACTOR_RESET = "reset_factor"
     RECOVERY_CODES_MADE = "make_recovery_codes"
+    PERSON_EXPORTED = "export_person"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ ERRORS = {
     403: "Not yours, or the account is suspended, or the key lacks the permission.",
     404: "There is no such thing.",
     409: "It conflicts with what is there already.",
+    451: "Not from the country it was asked from.",
     429: "Too many tries; wait as long as Retry-After says.",
     503: "Postgres or Redis does not answer; try again shortly.",
 }
@@ -38,7 +39,8 @@ class Error(msgspec.Struct, frozen=True, rename="camel"):
     """Any answer that is not a success. `required` and `available` come with
     INSUFFICIENT_BALANCE, `serverTimeMs` with TIMESTAMP_OUTSIDE_WINDOW, `permission` with
     SCOPE_MISSING, `kinds` with SECOND_FACTOR_REQUIRED, and where that answers a password also
-    `challenge` and `expiresMs`; `retryAfterS` says what the header does."""
+    `challenge` and `expiresMs`; `retryAfterS` says what the header does; `reasons` come with
+    ACCOUNT_IN_USE."""
 
     message: str
     code: str
@@ -51,6 +53,7 @@ class Error(msgspec.Struct, frozen=True, rename="camel"):
     challenge: str | msgspec.UnsetType = msgspec.UNSET
     expires_ms: int | msgspec.UnsetType = msgspec.UNSET
     retry_after_s: int | msgspec.UnsetType = msgspec.UNSET
+    reasons: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _StructSchema(OpenApiSerializerExtension):

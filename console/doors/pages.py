@@ -18,6 +18,8 @@ from console.launch import views as launch
 from console.money.services import PERMISSION as RECONCILE
 from console.money.views import VIEW as MONEY
 from console.operators.services import MANAGE
+from console.people.views import PERMISSION as EXPORT_PERSON
+from console.people.views import SEE as SEE_PERSON
 from console.policy.views import CHANGE as CHANGE_POLICY
 from console.policy.views import VIEW as POLICY
 from console.risk.views import NEEDED_OF_TRADER
@@ -79,6 +81,7 @@ PAGES = (
     Page("stop", see=(STOP,), do=(STOP,)),
     Page("freeze", see=(FREEZE,), do=(FREEZE,)),
     Page("see-as", see=(SEE_AS,)),
+    Page("person-export", see=(EXPORT_PERSON, SEE_PERSON), do=(EXPORT_PERSON, SEE_PERSON)),
     Page("risk", see=(RISK,)),
     Page("risk-trader", see=NEEDED_OF_TRADER),
     Page("stress", see=(STRESS,), do=(STRESS,)),

@@ -6,8 +6,9 @@ from django import forms
 from django.contrib.auth.models import Group
 
 from accounts.models import User
+from accounts.models.people import MAIL_LENGTH_MAX
 from accounts.passwords import LENGTH_MAX
-from accounts.staff.invitations import MAIL_LENGTH_MAX, Wanted
+from accounts.staff.invitations import Wanted
 from common.admin.widgets import dress
 from common.reasons import REASON_MAX
 

@@ -31,9 +31,12 @@ _HASHING = frozenset(
         "/auth/signup",
         "/auth/signin",
         "/auth/password",
+        "/auth/password/reset/confirm",
+        "/user/close",
         "/user/factors/passkeys",
         "/user/factors/totp",
         "/user/keys",
+        "/user/mail",
     }
 )
 _ADMIN_HASHING = ("/admin/login/", "/password/", "/password_change/", "/user/add/")

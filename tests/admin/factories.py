@@ -32,6 +32,7 @@ from persistence.models import DeadLetter, MarketCursor
 from prices.models import PriceSource, PriceSourceKind
 from tests.admin.alert_rows import make_alert
 from tests.admin.money_rows import NOW, account, make_adjustment, make_deposit, post
+from tests.admin.people_rows import make_people
 from tests.admin.recovery_rows import make_recovery_rows
 from tests.admin.sign_ins import make_sign_ins
 from tests.builders.markets import build_market
@@ -194,6 +195,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
         )
         make_recovery_rows(market, long)
         make_sign_ins(long)
+        make_people(long, short)
         make_top_up(market, long)
         make_adjustment(short, long, f"T-{number}")
         make_alert(market)

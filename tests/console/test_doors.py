@@ -151,6 +151,7 @@ def _arguments(name: str) -> list[Any]:
         "app_list": ["trading"],
         "freeze": [order.user_id],
         "see-as": [order.user_id],
+        "person-export": [order.user_id],
         "risk-trader": [order.user_id],
         "why": ["order", order.pk],
         "stress-run": [StressRun.objects.latest("pk").pk],

@@ -82,7 +82,7 @@ def test_who_is_invited_and_approved_joins_by_a_link_that_works_once(
     assert "shown now and never again" in set_up_app(client).content.decode()
     assert client.get("/admin/").status_code == 200
     dora = User.objects.get(username="dora")
-    assert (dora.is_staff, dora.is_superuser, dora.email) == (True, False, "dora@example.com")
+    assert (dora.is_staff, dora.is_superuser, dora.person.mail) == (True, False, "dora@example.com")
     assert [group.name for group in dora.groups.all()] == ["support"]
     session = StaffSession.objects.get(user=dora)
     assert (session.address, session.client) == ("203.0.113.9", "her browser")

@@ -17,6 +17,7 @@ from accounts.models import Factor, RecoveryCode, SignInFailure, StaffSession, U
 from console.audit.models import AuditRow
 from mails.models import Mail
 from tests.builders.factors import SecurityKey, code_of, enter, make_app
+from tests.builders.people import give_mail
 from tests.trading.client import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -226,8 +227,7 @@ def test_ones_own_page(boss: User) -> None:
 
 
 def test_the_server_resets_the_only_operators(boss: User) -> None:
-    boss.email = "boss@example.com"
-    boss.save()
+    give_mail(boss, "boss@example.com")
     client = Client()
     enter(client, boss, PASSWORD)
     out = StringIO()

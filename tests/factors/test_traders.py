@@ -8,6 +8,7 @@ import pytest
 from accounts.models import Factor, RecoveryCode, Session, SignInFailure
 from mails.models import Mail
 from tests.builders.factors import App, SecurityKey, code_of
+from tests.builders.people import give_mail
 from tests.factors.conftest import enrol
 from tests.trading.client import PASSWORD, Answer, Api, Trader
 
@@ -192,8 +193,7 @@ def test_what_must_have_a_factor_says_so(trader: Trader, app: App) -> None:
 def test_another_passkey_is_added_and_the_owner_told(
     trader: Trader, security_key: SecurityKey
 ) -> None:
-    trader.user.email = "ann@example.com"
-    trader.user.save()
+    give_mail(trader.user, "ann@example.com")
     other = SecurityKey()
     made = enrol(trader, other)
     assert made["recoveryCodes"] == []  # there are some

@@ -123,7 +123,7 @@ def test_edits_of_other_rows(client_of: ClientOf, market: Market) -> None:
         (tier, {"taker_fee_percent": "0.04"}, "Changed taker fee 0.03 % → 0.04 %."),
         (member, {"tier": str(other.pk)}, "Changed tier Makers → Friends."),
         (source, {"weight": "3"}, "Changed weight 1 → 3."),
-        (trader, {"email": "a@b.example"}, "Changed email address – → a@b.example."),
+        (trader, {"username": "renamed"}, f"Changed username {trader} → renamed."),
         (trader, {"is_staff": "on"}, "Changed staff status no → yes."),
     ]
     for row, typed, words in edits:

@@ -83,7 +83,7 @@ def test_what_is_not_declared_is_answered_400(client_of: ClientOf, world: Market
         User: (
             "password__startswith=argon2",
             "sessions__refresh_hash__regex=^a",
-            "email__regex=^a",
+            "person__mail__regex=^a",
         ),
         Market: ("orders__user__password__regex=^a", "id__regex=^B"),
     }

@@ -19,6 +19,7 @@ from mails.models import Mail
 from tests.admin.conftest import client_of, operator
 from tests.admin.factories import make_user
 from tests.builders.factors import App, make_app
+from tests.builders.people import give_mail
 from tests.trading.client import PASSWORD, Api, Trader, make_trader
 
 __all__ = ["client_of", "operator"]
@@ -31,8 +32,7 @@ Operator = Callable[[str], User]
 @pytest.fixture
 def trader(redis_db: object, db: None) -> Trader:
     trader = make_trader(funds_units=0)
-    trader.user.email = "ann@example.com"
-    trader.user.save()
+    give_mail(trader.user, "ann@example.com")
     return trader
 
 

@@ -20,6 +20,7 @@ from common.limits.budgets import Rate
 from console.audit.models import AuditRow
 from mails.models import Mail
 from tests.builders.keys import KeyApi, make_key
+from tests.builders.people import give_mail, text_of
 from tests.trading.client import PASSWORD, Answer, Api, Trader, forget_caches, make_trader
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -213,14 +214,14 @@ def lock(name: str) -> None:
 def token_mailed() -> str:
     (mail,) = Mail.objects.all()
     assert mail.to == "ann@example.com"
-    (token,) = re.findall(r'"token": "([^"]+)"', mail.body)
+    (token,) = re.findall(r'"token": "([^"]+)"', text_of(mail))
     return str(token)
 
 
 @pytest.fixture
 def ann() -> Trader:
     trader = make_trader(funds_units=0)
-    User.objects.filter(pk=trader.user.pk).update(email="ann@example.com")
+    give_mail(trader.user, "ann@example.com")
     return trader
 
 
@@ -279,11 +280,10 @@ def test_operators_see_locks_and_lift_them(operator: User, ann: Trader) -> None:
 
 def test_the_page_of_the_mail_lifts_by_post_alone(operator: User, settings: Any) -> None:
     settings.CONSOLE_URL = "https://console.example.com"
-    operator.email = "ann@example.com"
-    operator.save()
+    give_mail(operator, "ann@example.com")
     lock("operator")
     (path,) = re.findall(
-        r"https://console.example.com(/admin/unlock/\S+/),", Mail.objects.get().body
+        r"https://console.example.com(/admin/unlock/\S+/),", text_of(Mail.objects.get())
     )
     assert Client().get(path).status_code == 200
     assert staff_sign_in("operator", PASSWORD).status_code == 429

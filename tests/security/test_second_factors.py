@@ -25,6 +25,7 @@ from accounts.models import (
 from accounts.sealing import Unopened, unseal
 from mails.models import Mail
 from tests.builders.factors import App, SecurityKey, code_of, make_app
+from tests.builders.people import give_mail
 from tests.trading.client import PASSWORD, Answer, Api, Trader, make_trader
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,8 +150,7 @@ def test_of_two_tabs_with_one_proof_one_is_served(trader: Trader, kind: str) -> 
 
 def test_codes_cant_be_guessed(trader: Trader, app: App) -> None:
     """From wherever, in whatever session, also at once; and the owner is told."""
-    trader.user.email = "ann@example.com"
-    trader.user.save()
+    give_mail(trader.user, "ann@example.com")
     guesses = itertools.count()
 
     def guess() -> Answer:

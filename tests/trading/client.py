@@ -14,6 +14,7 @@ from accounts.access.refusals import refusals
 from accounts.access.tokens import access_token
 from accounts.keys.known import known_keys
 from accounts.keys.replays import replays
+from accounts.law.standing import standing
 from accounts.models import User
 from common.limits.budgets import forget_local_budgets
 from common.redis_client import redis_client
@@ -148,6 +149,7 @@ def forget_caches() -> None:
     refusals.forget()
     known_keys.forget()
     replays.forget()
+    standing.forget()
     forget_limits()
     forget_local_budgets()
 

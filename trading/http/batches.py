@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
+from accounts.law.countries import is_asker_blocked
 from common.errors import invalid
 from common.http.bodies import parse_body
 from common.http.schema import COMPONENT, documented, query
@@ -75,7 +76,9 @@ class OrdersBatchView(APIView):
         """Each order fares on its own, as the results tell in the same order."""
         body = parse_body(request, NewOrders)
         spend_further(request, self, len(body.orders))
-        results = place_orders(user_id_of(request), body.orders)
+        results = place_orders(
+            user_id_of(request), body.orders, is_blocked=is_asker_blocked(request.META)
+        )
         return Response(batch_answer(results), status=202)
 
     @documented(
@@ -92,7 +95,9 @@ class OrdersBatchView(APIView):
         """Each as `PATCH /order/:id` would, in their order; each fares on its own."""
         body = parse_body(request, Amendments)
         spend_further(request, self, len(body.orders))
-        results = amend_orders(user_id_of(request), body.orders)
+        results = amend_orders(
+            user_id_of(request), body.orders, is_blocked=is_asker_blocked(request.META)
+        )
         return Response(batch_answer(results), status=202)
 
     @documented(

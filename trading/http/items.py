@@ -14,6 +14,7 @@ from matching.messages.limits import MAX_ID
 from trading.models import Order
 from trading.orders.amend import amend_order
 from trading.orders.cancel import cancel_together
+from trading.orders.opening import from_blocked
 from trading.orders.place import PlacedOrder, Result, place_together
 from trading.orders.request import Amendment, NewOrder
 from trading.selectors import OrderState, order_ids_under
@@ -24,10 +25,15 @@ BATCH_MAX = 100
 SERVERS_AWAY = (OperationalError, InterfaceError, redis.RedisError)
 
 
-def place_orders(user_id: int, orders: Sequence[Any]) -> list[PlacedOrder | DomainError]:
+def place_orders(
+    user_id: int, orders: Sequence[Any], *, is_blocked: bool = False
+) -> list[PlacedOrder | DomainError]:
     """Decoded JSON of `NewOrder`, up to `BATCH_MAX`. Results in the order of the orders. Raises
-    DomainError for too many or none, and what Postgres raised if that became of all."""
+    DomainError for too many or none, and what Postgres raised if that became of all.
+    ``is_blocked``: the country they come from."""
     bodies = read_batch(orders)
+    if is_blocked:
+        bodies = from_blocked(bodies)
     news = [new for new in bodies if isinstance(new, NewOrder)]
     return batch_results(bodies, place_together([(user_id, new) for new in news]))
 
@@ -68,17 +74,19 @@ def told(fault: Exception) -> DomainError:
     return error
 
 
-def amend_orders(user_id: int, changes: Sequence[Any]) -> list[Order | DomainError]:
+def amend_orders(
+    user_id: int, changes: Sequence[Any], *, is_blocked: bool = False
+) -> list[Order | DomainError]:
     """Decoded JSON of `Amendment`, up to `BATCH_MAX`, in their order. Raises DomainError for too
-    many or none."""
+    many or none. ``is_blocked``: the country they come from."""
     check_batch_size("orders", len(changes))
-    return [_amended(user_id, body) for body in changes]
+    return [_amended(user_id, body, is_blocked=is_blocked) for body in changes]
 
 
-def _amended(user_id: int, body: Any) -> Order | DomainError:
+def _amended(user_id: int, body: Any, *, is_blocked: bool) -> Order | DomainError:
     try:
         change = to_struct(body, Amendment)
-        return amend_order(user_id, _order_id(user_id, change), change)
+        return amend_order(user_id, _order_id(user_id, change), change, is_blocked=is_blocked)
     except Exception as error:  # noqa: BLE001  it is this order's alone
         return told(error)
 

@@ -5,6 +5,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
+from accounts.law.countries import is_asker_blocked, require_served
 from common.errors import ErrorCode, invalid
 from common.http.bodies import parse_body
 from common.http.paging import keyset_page, query_words
@@ -31,6 +32,7 @@ from trading.http.queries import (
     client_order_filter,
     market_filter,
 )
+from trading.orders.opening import opens
 from trading.orders.request import NewOrder, OrderChanges
 
 OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
@@ -50,7 +52,7 @@ class OrderPlacingView(APIView):
         status=202,
         answer=OrderPlaced,
         example=examples.ORDER_PLACED,
-        errors=(400, 401, 403, 404, 409, 503),
+        errors=(400, 401, 403, 404, 409, 451, 503),
         keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
@@ -66,7 +68,10 @@ class OrderPlacingView(APIView):
         best. `closePosition` closes all there is then. A resting or waiting order goes at
         `expiresAt`.
         """
-        placed = services.place_order(user_id_of(request), parse_body(request, NewOrder))
+        new = parse_body(request, NewOrder)
+        if opens(new):
+            require_served(request.META)
+        placed = services.place_order(user_id_of(request), new)
         status, answer = placed_answer(placed)
         return Response(answer, status=status)
 
@@ -170,7 +175,9 @@ def _order(request: Request, order_id: int) -> Response:
 
 
 def _amend(request: Request, order_id: int, changes: OrderChanges) -> Response:
-    order = services.amend_order(user_id_of(request), order_id, changes)
+    order = services.amend_order(
+        user_id_of(request), order_id, changes, is_blocked=is_asker_blocked(request.META)
+    )
     return Response(amending_answer(order), status=202)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 
 from accounts.keys.uses import uses
+from accounts.law.countries import is_scope_blocked
 from common.errors import DomainError, ErrorCode
-from common.http.addresses import Address, address_of, origin_of
+from common.http.addresses import address_of, origin_of
 from common.http.no_store import NO_STORE
 from trading.intake.group import Call, WrittenAnswer, identify_together, refusal
 from trading.intake.lane import Lane
@@ -47,18 +48,19 @@ class Intake:
         if request is None:
             await self._elsewhere(scope, receive, send)
         else:
-            await self._take(request, address_of(scope), receive, send)
+            await self._take(scope, request, receive, send)
 
-    async def _take(
-        self, request: Plain, address: Address | None, receive: Receive, send: Send
-    ) -> None:
+    async def _take(self, scope: Scope, request: Plain, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
         if body is None:  # the client went away
             return
         if len(self._waiting) >= WAITING_MAX:
             answer = refusal(request, _too_much(), {"Retry-After": "1"})
         else:
-            answer = await self._answer_of(Call(request, body, origin_of(address), address))
+            address = address_of(scope)
+            answer = await self._answer_of(
+                Call(request, body, origin_of(address), address, is_scope_blocked(scope))
+            )
         head = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(answer.body)),

@@ -31,6 +31,7 @@ from trading.http.items import batch_results, cancel_results, read_batch
 from trading.http.limits import CallKind, spend_of, spend_of_strangers, too_many
 from trading.intake.plain import Plain
 from trading.orders.cancel import cancel_together
+from trading.orders.opening import from_blocked
 from trading.orders.place import PlacedOrder, Result, place_together
 from trading.orders.request import NewOrder
 from trading.selectors import OrderState
@@ -59,6 +60,7 @@ class Call:
     body: bytes
     origin: str  # the address that counts where nobody signed it
     address: Address | None = None
+    is_blocked: bool = False  # the country it comes from
     given_up: bool = False
     answer: WrittenAnswer | None = None
     user_id: int = 0
@@ -165,6 +167,10 @@ def _read(call: Call) -> None:
         call.orders = read_batch(read_body(call.body, NewOrders).orders)
     else:
         call.orders = [read_body(call.body, NewOrder)]
+    if call.is_blocked:
+        call.orders = from_blocked(call.orders)
+        if not call.request.is_batch and isinstance(call.orders[0], DomainError):
+            raise call.orders[0]
 
 
 def _limit(calls: Sequence[Call]) -> None:

@@ -8,6 +8,7 @@ Units as in `matching.messages`: ticks, lots, money in millionths.
 from trading.models.candle import CANDLE_INTERVALS_MS, Candle
 from trading.models.days import TierDay, TraderDay
 from trading.models.market_version import MarketVersion
+from trading.models.notices import LiquidationsTold, MarginCall
 from trading.models.order import LIVE_STATUSES, Fill, Order
 from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
@@ -36,6 +37,8 @@ __all__ = [
     "InsuranceTopUp",
     "LifeEnding",
     "Liquidation",
+    "LiquidationsTold",
+    "MarginCall",
     "MarketStanding",
     "MarketVersion",
     "Order",

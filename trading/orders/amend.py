@@ -21,13 +21,17 @@ from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import Order
 from trading.orders.draft import check_notional, draft_order
 from trading.orders.hold import NOTHING_NEEDED, Needed, hold_money
+from trading.orders.opening import check_may_open
 from trading.orders.request import OrderChanges
 from trading.orders.terms import OrderTerms, size_in_bounds
 
 
 @transaction.atomic
-def amend_order(user_id: int, order_id: int, changes: OrderChanges) -> Order:
-    """Ask the engine for another price, size or both. Raises DomainError.
+def amend_order(
+    user_id: int, order_id: int, changes: OrderChanges, *, is_blocked: bool = False
+) -> Order:
+    """Ask the engine for another price, size or both. ``is_blocked``: the country that is asked
+    from, where only what reduces is changed. Raises DomainError.
 
     Fewer lots at the same price keep the order's place; any other change is a new arrival.
     """
@@ -35,6 +39,8 @@ def amend_order(user_id: int, order_id: int, changes: OrderChanges) -> Order:
     if order.status != OrderStatus.OPEN:
         message = f"Order {order.pk} is {order.status}: only an open order can be amended."
         raise DomainError(ErrorCode.NOT_AMENDABLE, message)
+    if not (order.reduce_only or order.close_position):
+        check_may_open(user_id, is_blocked=is_blocked)
     rules = market_rules(order.market_id)
     price_ticks, size_lots = _read(rules, order, changes)
     remaining_lots = size_lots - order.filled_lots

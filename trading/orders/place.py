@@ -15,6 +15,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from msgspec.structs import replace
 
+from accounts.law.terms import terms_not_accepted
 from common.errors import DomainError, ErrorCode
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.codec import encode_command
@@ -28,6 +29,7 @@ from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.hold import account_not_found, insufficient_balance
 from trading.orders.insert import Inserted, NewRow, NotEnough, NoWallet, Outcome, insert_orders
 from trading.orders.isolation import is_everyones, together_or_alone
+from trading.orders.opening import opens, without_terms
 from trading.orders.repeats import conflict_with, terms_asked
 from trading.orders.request import NewOrder
 from trading.orders.terms import read_terms
@@ -125,10 +127,13 @@ class _Group:
                 if is_everyones(error):
                     raise
                 asked.result = error
+        refused = without_terms((asked.user_id, asked.new) for asked, _ in known)
         standings = together_or_alone(known, _standings)
         for (asked, rules), standing in zip(known, standings, strict=True):
             if isinstance(standing, Exception):
                 asked.result = standing
+            elif asked.user_id in refused and opens(asked.new):
+                self.refused.append(_Refused(asked, terms_not_accepted()))
             else:
                 self._draft_one(asked, rules, standing)
 

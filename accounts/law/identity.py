@@ -1,0 +1,92 @@
+"""What a provider of identities tells us: which level it has verified a user for.
+
+The request is signed: HMAC-SHA256, in hex, of the time it was sent (milliseconds since 1970), a dot
+and the body, with a secret that is in no database. It is good for five minutes. Each event has an
+id of the provider's own and counts once, however often it comes; one that is older than what is
+known of its user changes nothing, so that two that overtake each other end as they should.
+"""
+
+import hashlib
+import hmac
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import IdentityEvent, User
+from common.errors import DomainError, ErrorCode, invalid
+
+GOOD_FOR_MS = 300_000
+LEVEL_MAX = 3
+_TIMESTAMP = re.compile(r"[0-9]{1,15}")
+_EVENT_ID = re.compile(r"[!-~]{1,100}")
+
+
+@dataclass(frozen=True)
+class Verified:
+    event_id: str
+    user_id: int
+    level: int
+    occurred_at: datetime
+
+
+def check_signature(timestamp: str, signature: str, body: bytes) -> None:
+    """Raises DomainError."""
+    if not settings.IDENTITY_SECRETS:
+        message = "No provider of identities is set up here (IDENTITY_SECRETS)."
+        raise DomainError(ErrorCode.NOT_FOUND, message)
+    expected = [
+        hmac.new(one.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+        for one in settings.IDENTITY_SECRETS
+    ]
+    given = signature.encode(errors="replace")
+    if not any([hmac.compare_digest(one.encode(), given) for one in expected]):  # noqa: C419
+        message = "X-Webhook-Signature doesn't sign X-Webhook-Timestamp, a dot and this body."
+        raise DomainError(ErrorCode.INVALID_SIGNATURE, message)
+    now_ms = time.time_ns() // 1_000_000
+    if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > GOOD_FOR_MS:
+        message = "X-Webhook-Timestamp must be the time of sending, within five minutes of ours."
+        raise DomainError(ErrorCode.TIMESTAMP_OUTSIDE_WINDOW, message, server_time_ms=now_ms)
+
+
+@transaction.atomic
+def take_event(said: Verified) -> IdentityEvent:
+    """Once; the same event again answers what came of the first. Raises DomainError."""
+    _check(said)
+    user = User.objects.select_for_update(no_key=True).filter(pk=said.user_id).first()
+    if user is None:
+        raise DomainError(ErrorCode.NOT_FOUND, "There is no such user.")
+    known = IdentityEvent.objects.filter(event_id=said.event_id).first()
+    if known is not None:
+        if (known.user_id, known.level) != (said.user_id, said.level):
+            message = "This eventId was of another event: each has one of its own."
+            raise DomainError(ErrorCode.IDEMPOTENCY_KEY_REUSED, message, "event_id")
+        return known
+    newer = IdentityEvent.objects.filter(user=user, occurred_at__gt=said.occurred_at)
+    is_newest = not newer.exists()
+    return IdentityEvent.objects.create(
+        event_id=said.event_id,
+        user=user,
+        level=said.level,
+        occurred_at=said.occurred_at,
+        is_applied=is_newest,
+        outcome=f"level {said.level}" if is_newest else "older than what is known",
+    )
+
+
+def level_said(user_id: int) -> int | None:
+    """By the provider, of a user; None where it never said anything."""
+    rows = IdentityEvent.objects.filter(user_id=user_id, is_applied=True)
+    return rows.order_by("-occurred_at", "-pk").values_list("level", flat=True).first()
+
+
+def _check(said: Verified) -> None:
+    if not 0 <= said.level <= LEVEL_MAX:
+        raise invalid("level", f"level must be a whole number from 0 to {LEVEL_MAX}.")
+    if not _EVENT_ID.fullmatch(said.event_id):
+        raise invalid("event_id", "event_id must have 1 to 100 visible characters of ASCII.")
+    if said.occurred_at > datetime.now(UTC).replace(microsecond=999_999):
+        raise invalid("occurred_ms", "occurred_ms must not be ahead.")
