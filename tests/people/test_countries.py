@@ -22,6 +22,7 @@ from tests.trading.client import (
     set_ticker,
 )
 from tests.trading.intake_server import IntakeApi
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +72,12 @@ def test_orders_that_open_are_refused(trader: Trader) -> None:
 def test_what_closes_stays_possible(trader: Trader) -> None:
     placed = trader.place()
     assert placed.status == 202
-    path = f"/order/{placed.body['orderId']}"
+    order_id = placed.body["orderId"]
+    path = f"/order/{order_id}"
+    Order.objects.update(status="open")
+    many = {"orders": [{"orderId": order_id, "price": "24990"}]}
+    results = send(trader, "PATCH", "/orders/batch", many).body["results"]
+    assert results[0]["code"] == "COUNTRY_BLOCKED"
     assert send(trader, "PATCH", path, {"price": "24990"}).code == "COUNTRY_BLOCKED"
     assert send(trader, "DELETE", path).status == 202
     for public in ("/markets", "/terms", "/user/orders", "/user/profile"):

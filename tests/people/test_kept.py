@@ -28,7 +28,9 @@ pytestmark = pytest.mark.django_db
 # Keys to users, as (model, field): whose a row is, or who did something. One that is missing here
 # is new: is it told to its user, and what becomes of it when the person is erased?
 WHOSE = """
-accounts.ApiKey.user accounts.Closure.user accounts.Departure.user accounts.Freeze.user
+accounts.ApiKey.user accounts.Closure.user accounts.Departure.user accounts.Factor.user
+accounts.FactorReset.user accounts.Freeze.user accounts.PasskeyChallenge.user
+accounts.RecoveryCode.user
 accounts.IdentityEvent.user accounts.Invitation.user accounts.PasswordReset.user
 accounts.Person.user accounts.Session.user accounts.StaffSession.user
 accounts.TermsAcceptance.user ledger.Account.user ledger.Adjustment.user

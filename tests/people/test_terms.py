@@ -1,5 +1,6 @@
 """Terms of service: whoever hasn't accepted them opens nothing, and can always leave."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from tests.trading.client import (
     set_ticker,
 )
 from tests.trading.intake_server import IntakeApi
+from trading.models import Order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,8 +75,12 @@ def test_what_opens_is_refused_and_what_closes_is_not(trader: Trader) -> None:
     assert (refused.status, refused.code) == (403, "TERMS_NOT_ACCEPTED")
     assert trader.place(clientOrderId="before").status == 200  # it was placed
     assert trader.place(reduceOnly=True, margin=None).status == 202
+    Order.objects.update(status="open")
     amend = trader.api.send("PATCH", f"/order/{before.body['orderId']}", b'{"price": "24990"}')
     assert amend.code == "TERMS_NOT_ACCEPTED"
+    many = {"orders": [{"orderId": before.body["orderId"], "price": "24990"}]}
+    amended = trader.api.send("PATCH", "/orders/batch", json.dumps(many).encode())
+    assert amended.body["results"][0]["code"] == "TERMS_NOT_ACCEPTED"
     key = {"name": "bot", "password": PASSWORD, "permissions": ["read"]}
     assert trader.api.post("/user/keys", key).code == "TERMS_NOT_ACCEPTED"
     assert trader.api.post("/user/onramp", {"amount": "5"}).code == "TERMS_NOT_ACCEPTED"
