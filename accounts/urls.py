@@ -2,6 +2,7 @@ from django.urls import path
 
 from accounts import api
 from accounts.factors import api as factors_api
+from accounts.families import api as families_api
 from accounts.keys import api as keys_api
 
 urlpatterns = [
@@ -24,6 +25,8 @@ urlpatterns = [
     path("user/factors/passkeys/finish", factors_api.PasskeyFinishView.as_view()),
     path("user/factors/recovery-codes", factors_api.RecoveryCodesView.as_view()),
     path("user/factors/<int:factor_id>", factors_api.FactorView.as_view()),
+    path("user/accounts", families_api.AccountsView.as_view()),
+    path("user/accounts/<int:account_id>", families_api.AccountView.as_view()),
     path("user/keys", keys_api.KeysView.as_view()),
     path("user/keys/<int:key_id>", keys_api.KeyView.as_view()),
 ]

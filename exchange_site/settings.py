@@ -202,11 +202,12 @@ MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.keys.authentication.KeyAuthentication",
-        "accounts.access.authentication.TokenAuthentication",
+        "accounts.families.authentication.FamilyAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "rest_framework.permissions.IsAuthenticated",
         "accounts.keys.authentication.KeyScope",
+        "accounts.families.authentication.OfAccounts",
     ],
     "DEFAULT_RENDERER_CLASSES": ["common.http.rendering.StructJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.http.bodies.StrictJSONParser"],

@@ -6,6 +6,11 @@ class LedgerConfig(AppConfig):
     name = "ledger"
     verbose_name = "Ledger"
 
+    def import_models(self) -> None:
+        """Those of rooms that have their own, too."""
+        super().import_models()
+        from ledger.transfers import models  # noqa: F401
+
     def ready(self) -> None:
         # The receivers of users and markets, and the action that takes two people.
         from ledger import adjustments, signals  # noqa: F401

@@ -10,6 +10,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts.families import closing
+from accounts.families.services import require_main
 from approvals import policy
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
@@ -53,6 +55,7 @@ def deposit(
         if first is not None:
             _require_same_amount(first, amount_units)
             return DepositResult(first, wallet)
+    require_main(user_id)
     require_room(wallet, amount_units)
     at_once = approved or settings.SELF_ONRAMP
     if not at_once:
@@ -157,6 +160,15 @@ def all_wallets(rows: QuerySet[Wallet], user_ids: Collection[int]) -> dict[int, 
     return wallets
 
 
+def _why_open(user_id: int) -> str | None:
+    """Nobody's money is put away with the account: none moves while this is locked."""
+    wallet = lock_wallet(user_id)
+    if not (wallet.available_units or wallet.held_units):
+        return None
+    available, held = units_text(wallet.available_units), units_text(wallet.held_units)
+    return f"{available} is available in its wallet and {held} held. Transfer it away."
+
+
 def _credit(row: Deposit, wallet: Wallet, decided_by_id: int | None) -> None:
     """Wallet and journal now; the deposit's row is the caller's to save."""
     now = timezone.now()
@@ -233,6 +245,7 @@ def _decided_otherwise(row: Deposit) -> DomainError:
     )
 
 
+closing.register(_why_open)
 register(
     Action(
         APPROVE,

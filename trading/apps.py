@@ -7,3 +7,4 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         from trading.commands import proposals  # noqa: F401  registers what takes two people
+        from trading.positions import closing  # noqa: F401  registers what keeps an account open

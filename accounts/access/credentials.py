@@ -34,8 +34,9 @@ def require_password(user_id: int, password: str) -> User:
 
 def require_active(user: User) -> None:
     """For whatever lets a trader in or money out: raises DomainError for the suspended and the
-    frozen. Who asks holds the user's row locked, or a suspension may come in between."""
-    if not user.is_active:
+    frozen, and a sub-account of such. Who asks holds the user's row locked, and its main one's, or
+    a suspension may come in between."""
+    if not user.is_active or (user.parent is not None and not user.parent.is_active):
         raise account_suspended()
 
 

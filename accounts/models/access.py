@@ -1,11 +1,12 @@
 """Who may come in, as what, and from where: users, sign-ins, freezes, invitations, keys."""
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Collate, Lower, Now
 
 from approvals.models import Proposal
@@ -22,6 +23,9 @@ class User(AbstractUser):
     """A trader or an operator. ``is_active`` unset is a suspended account.
 
     The primary key is the ``account_id`` of messages.
+
+    parent       of a sub-account: the main one (`accounts.families`), which has none
+    archived_at  since when nothing acts for a sub-account
     """
 
     username = models.CharField(
@@ -30,6 +34,15 @@ class User(AbstractUser):
         validators=[USERNAME],
         error_messages={"unique": "That username is taken."},
     )
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        editable=False,
+        db_index=False,
+        related_name="sub_accounts",
+    )
+    archived_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(AbstractUser.Meta):
         permissions = [
@@ -39,14 +52,33 @@ class User(AbstractUser):
         ]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_username_ignoring_case"),
+            models.CheckConstraint(
+                condition=Q(parent=None, archived_at=None)
+                | Q(
+                    parent__isnull=False,
+                    is_staff=False,
+                    is_superuser=False,
+                    password__startswith=UNUSABLE_PASSWORD_PREFIX,
+                ),
+                name="user_sub_account_signs_in_nowhere",
+            ),
+            models.CheckConstraint(condition=~Q(parent=F("id")), name="user_not_own_parent"),
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(is_active=False), name="user_suspended"),
             models.Index(fields=["id"], condition=Q(is_staff=True), name="user_operator"),
             models.Index(fields=["date_joined"], name="user_joined"),
+            models.Index(
+                fields=["parent"], condition=Q(parent__isnull=False), name="user_of_parent"
+            ),
             # Names by their beginning, whatever the database's collation.
             models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]
+
+    @property
+    def account_name(self) -> str:
+        """Of a sub-account; empty of a main one."""
+        return self.username.partition("/")[2]
 
 
 class Door(models.TextChoices):
@@ -241,6 +273,7 @@ class Departure(models.Model):
 class ApiKey(models.Model):
     """What a trader's program signs with; how is told in `accounts.keys`.
 
+    user           the account it acts for: of its owner, main or sub-account
     public_id      names the key in requests; its first two letters say its kind
     public_key     of Ed25519, 32 bytes; such a key has no secret here
     sealed_secret  of HMAC: opens only with a key that is not in the database

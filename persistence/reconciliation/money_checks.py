@@ -153,6 +153,32 @@ DEPOSITS = SqlCheck(
     """,
 )
 
+# Both ends of each, and no entry of the kind without its transfer.
+TRANSFERS = SqlCheck(
+    "transfer",
+    """
+    WITH moved AS (
+        SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
+          FROM ledger_journalentry e
+          JOIN ledger_posting p ON p.entry_id = e.id
+          JOIN ledger_account a ON a.id = p.account_id
+         WHERE e.kind = 'transfer' GROUP BY e.id, a.user_id
+    ), said AS (
+        SELECT id, entry_id, from_user_id AS user_id, -amount_units AS amount FROM ledger_transfer
+         UNION ALL
+        SELECT id, entry_id, to_user_id, amount_units FROM ledger_transfer
+    )
+    SELECT NULL,
+           CASE WHEN said.id IS NULL THEN 'journal entry ' || moved.entry_id
+                ELSE 'transfer ' || said.id END,
+           COALESCE(said.amount || ' to user ' || said.user_id, 'no transfer'),
+           COALESCE(moved.amount || ' to user ' || moved.user_id, 'nothing moved')
+      FROM said FULL JOIN moved
+        ON moved.entry_id = said.entry_id AND moved.user_id = said.user_id
+     WHERE said.amount IS DISTINCT FROM moved.amount
+    """,
+)
+
 FEES = SqlCheck(
     "fees",
     """
@@ -197,6 +223,7 @@ MONEY_CHECKS = (
     CLEARING,
     ACCOUNT_SIGNS,
     DEPOSITS,
+    TRANSFERS,
     FEES,
     CONSERVATION,
 )

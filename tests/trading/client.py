@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts.access.refusals import refusals
 from accounts.access.tokens import access_token
+from accounts.families.known import known_families
 from accounts.keys.known import known_keys
 from accounts.keys.replays import replays
 from accounts.models import User
@@ -147,6 +148,7 @@ def forget_caches() -> None:
     forget_day_figures()
     refusals.forget()
     known_keys.forget()
+    known_families.forget()
     replays.forget()
     forget_limits()
     forget_local_budgets()
