@@ -296,6 +296,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "keep-journal-moment": {
+        "task": "trading.tasks.keep_journal_moment",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "forget-old-sessions": {
         "task": "accounts.tasks.forget_old_sessions",
         "schedule": 3600.0,

@@ -9,7 +9,8 @@ class LedgerConfig(AppConfig):
     def import_models(self) -> None:
         """Those of rooms that have their own, too."""
         super().import_models()
-        from ledger.transfers import models  # noqa: F401
+        from ledger.balances import models as balances  # noqa: F401
+        from ledger.transfers import models as transfers  # noqa: F401
 
     def ready(self) -> None:
         # The receivers of users and markets, and the action that takes two people.

@@ -5,6 +5,11 @@ class TradingConfig(AppConfig):
     name = "trading"
     verbose_name = "Trading"
 
+    def import_models(self) -> None:
+        """Those of rooms that have their own, too."""
+        super().import_models()
+        from trading.statements import models as statements  # noqa: F401
+
     def ready(self) -> None:
         from trading.commands import proposals  # noqa: F401  registers what takes two people
         from trading.positions import closing  # noqa: F401  registers what keeps an account open

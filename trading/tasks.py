@@ -3,6 +3,7 @@ import structlog
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
+from ledger.balances.sums import keep_moment
 from markets.models import Market
 from trading import price_history
 from trading.services import resend_unseen_commands as resend
@@ -28,3 +29,9 @@ def take_standings() -> None:
 def forget_old_prices() -> None:
     for market_id in Market.objects.values_list("pk", flat=True):
         price_history.forget_old_minutes(market_id)
+
+
+@shared_task
+def keep_journal_moment() -> None:
+    """A miss makes a longer hour, and statements sum up more."""
+    keep_moment()

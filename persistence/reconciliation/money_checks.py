@@ -214,6 +214,21 @@ CONSERVATION = SqlCheck(
     """,
 )
 
+# The newest of each account: the older ones are within it.
+BALANCE_MARKS = SqlCheck(
+    "balance mark",
+    """
+    SELECT NULL, 'balance mark of account ' || mark.account_id || ' up to ' || mark.posting_id,
+           posted.total::text, mark.total_units::text
+      FROM (SELECT DISTINCT ON (account_id) * FROM ledger_balancemark
+             ORDER BY account_id, posting_id DESC) mark
+     CROSS JOIN LATERAL (
+            SELECT COALESCE(sum(amount_units), 0) AS total FROM ledger_posting
+             WHERE account_id = mark.account_id AND id <= mark.posting_id) posted
+     WHERE posted.total <> mark.total_units
+    """,
+)
+
 MONEY_CHECKS = (
     JOURNAL_ENTRIES,
     JOURNAL_TOTAL,
@@ -226,4 +241,5 @@ MONEY_CHECKS = (
     TRANSFERS,
     FEES,
     CONSERVATION,
+    BALANCE_MARKS,
 )

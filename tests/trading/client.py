@@ -59,7 +59,7 @@ class Api:
         if method == "HEAD":
             return Answer(answer.status_code, None)
         is_json = answer.headers["Content-Type"].startswith("application/json")
-        return Answer(answer.status_code, json.loads(answer.content) if is_json else answer)
+        return Answer(answer.status_code, json.loads(answer.getvalue()) if is_json else answer)
 
     def get(self, path: str) -> Answer:
         return self.send("GET", path)
