@@ -64,6 +64,12 @@ class UnlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str
 
 
+class SignupBody(Credentials, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """`referralCode`: of whoever brought you."""
+
+    referral_code: str | None = None
+
+
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh: str
 
@@ -147,7 +153,7 @@ class SignupView(PublicView):
 
     @documented(
         "Sign up",
-        body=Credentials,
+        body=SignupBody,
         body_example=CREDENTIALS_EXAMPLE,
         status=201,
         answer=SessionAnswer,
@@ -157,8 +163,11 @@ class SignupView(PublicView):
     )
     def post(self, request: Request) -> Response:
         """Makes a trader with an empty wallet and signs them in."""
-        body = parse_body(request, Credentials)
-        return _answer(services.sign_up(body.username, body.password, _origin(request)), status=201)
+        body = parse_body(request, SignupBody)
+        tokens = services.sign_up(
+            body.username, body.password, _origin(request), body.referral_code
+        )
+        return _answer(tokens, status=201)
 
 
 class SigninView(PublicView):

@@ -20,6 +20,7 @@ from accounts.factors.proofs import Proof, show_factor
 from accounts.factors.selectors import has_factor
 from accounts.models import Departure, Door, EndReason, Freeze, SignInStep, User
 from accounts.passwords import check_new_password
+from accounts.referrals.services import find_code, refer
 from accounts.staff.powers import take_powers
 from accounts.staff.sessions import end_staff_sessions
 from common.errors import DomainError, ErrorCode, invalid
@@ -28,17 +29,22 @@ from common.reasons import reason_of
 FREEZE_MAX = timedelta(days=366)
 
 
-def sign_up(username: str, password: str, origin: Origin) -> Tokens:
-    """Make a trader with an empty wallet. Raises DomainError."""
+def sign_up(
+    username: str, password: str, origin: Origin, referral_code: str | None = None
+) -> Tokens:
+    """Make a trader with an empty wallet, brought by whoever made the code. Raises DomainError."""
     user = User(username=username)
     check_username(user)
     check_new_password(password, user)
+    code = None if referral_code is None else find_code(referral_code)
     if find_user(username) is not None:
         raise username_taken()
     user.password = make_password(password)  # before the transaction: it takes a while
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            if code is not None:
+                refer(user, code)
             return open_session(user, origin)
     except IntegrityError as error:
         if find_user(username) is None:

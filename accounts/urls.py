@@ -4,6 +4,7 @@ from accounts import api
 from accounts.factors import api as factors_api
 from accounts.families import api as families_api
 from accounts.keys import api as keys_api
+from accounts.referrals.api import ReferralsView
 
 urlpatterns = [
     path("auth/signup", api.SignupView.as_view()),
@@ -27,6 +28,7 @@ urlpatterns = [
     path("user/factors/<int:factor_id>", factors_api.FactorView.as_view()),
     path("user/accounts", families_api.AccountsView.as_view()),
     path("user/accounts/<int:account_id>", families_api.AccountView.as_view()),
+    path("user/referrals", ReferralsView.as_view()),
     path("user/keys", keys_api.KeysView.as_view()),
     path("user/keys/<int:key_id>", keys_api.KeyView.as_view()),
 ]

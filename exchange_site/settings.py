@@ -301,6 +301,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600.0},
     },
+    "settle-days": {
+        "task": "trading.tasks.settle_days",
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
+    },
     "forget-old-sessions": {
         "task": "accounts.tasks.forget_old_sessions",
         "schedule": 3600.0,

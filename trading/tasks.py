@@ -6,6 +6,8 @@ from django.db import InterfaceError, OperationalError
 from ledger.balances.sums import keep_moment
 from markets.models import Market
 from trading import price_history
+from trading.fees.moving import move_if_due
+from trading.fees.paying import pay_if_due
 from trading.services import resend_unseen_commands as resend
 
 log = structlog.get_logger(__name__)
@@ -35,3 +37,9 @@ def forget_old_prices() -> None:
 def keep_journal_moment() -> None:
     """A miss makes a longer hour, and statements sum up more."""
     keep_moment()
+
+
+@shared_task
+def settle_days() -> None:
+    """Fee tiers by volume and referral shares, of days that are over and not settled yet."""
+    log.info("days_settled", moved=move_if_due(), paid=pay_if_due())

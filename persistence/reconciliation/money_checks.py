@@ -179,6 +179,28 @@ TRANSFERS = SqlCheck(
     """,
 )
 
+REFERRALS = SqlCheck(
+    "referral payment",
+    """
+    WITH moved AS (
+        SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
+          FROM ledger_journalentry e
+          JOIN ledger_posting p ON p.entry_id = e.id
+          JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'available'
+         WHERE e.kind = 'referral' GROUP BY e.id, a.user_id
+    )
+    SELECT NULL,
+           CASE WHEN said.id IS NULL THEN 'journal entry ' || moved.entry_id
+                ELSE 'referral payment ' || said.id END,
+           COALESCE(said.amount_units || ' to user ' || said.referrer_id, 'no payment'),
+           COALESCE(moved.amount || ' to user ' || moved.user_id, 'nothing paid')
+      FROM trading_referralpayment said FULL JOIN moved
+        ON moved.entry_id = said.entry_id AND moved.user_id = said.referrer_id
+     WHERE said.amount_units IS DISTINCT FROM moved.amount
+    """,
+)
+
+# Less the shares of them that were paid on.
 FEES = SqlCheck(
     "fees",
     """
@@ -186,7 +208,10 @@ FEES = SqlCheck(
         SELECT COALESCE(sum(p.amount_units), 0) AS fees
           FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
          WHERE a.kind = 'fees'
-    ), paid AS (SELECT COALESCE(sum(fee_units), 0) AS fees FROM trading_fill)
+    ), paid AS (
+        SELECT (SELECT COALESCE(sum(fee_units), 0) FROM trading_fill)
+             - (SELECT COALESCE(sum(amount_units), 0) FROM trading_referralpayment) AS fees
+    )
     SELECT NULL, 'fees account', paid.fees::text, posted.fees::text
       FROM paid, posted WHERE paid.fees <> posted.fees
     """,
@@ -239,6 +264,7 @@ MONEY_CHECKS = (
     ACCOUNT_SIGNS,
     DEPOSITS,
     TRANSFERS,
+    REFERRALS,
     FEES,
     CONSERVATION,
     BALANCE_MARKS,

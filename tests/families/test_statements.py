@@ -25,9 +25,9 @@ from persistence.reconciliation import reconcile
 from tests.families.family import acting, open_account, send
 from tests.reconcile.conftest import kept, session
 from tests.trading.client import Api, Trader, make_trader, token_of
-from trading.http.statement import COST
 from trading.models import Position
 from trading.statements import reading, services
+from trading.statements.api import COST
 from trading.statements.models import FaultyStatement
 from trading.statements.writing import CsvWriter, JsonWriter
 

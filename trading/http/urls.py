@@ -1,6 +1,6 @@
 from django.urls import path
 
-from trading.http import batches, history, orders, positions, previews, statement
+from trading.http import batches, history, orders, positions, previews
 from trading.http.markets import history as market_history
 from trading.http.markets import listing, prices
 
@@ -19,7 +19,6 @@ urlpatterns = [
     path("user/positions/<str:market_id>/close", positions.PositionClosingView.as_view()),
     path("user/leverage/<str:market_id>", positions.LeverageView.as_view()),
     path("user/fills", history.FillsView.as_view()),
-    path("user/statement", statement.StatementView.as_view()),
     path("user/funding", history.FundingPaymentsView.as_view()),
     path("time", listing.TimeView.as_view()),
     path("exchange", listing.ExchangeView.as_view()),
