@@ -144,18 +144,17 @@ class ExchangeAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         from console.factors.urls import factor_urls  # as in `_snapshot`
+        from console.families.urls import family_urls
         from console.operators.urls import operator_urls
         from console.seen_as.views import seen_as_view
         from console.today.views import series_view
 
+        seen_as = require_safe(partial(seen_as_view, site=self))
         own = [
             *operator_urls(self, _allowing_unfold),
             *factor_urls(self, _allowing_unfold),
-            path(
-                "see-as/<int:user_id>/",
-                self.admin_view(require_safe(partial(seen_as_view, site=self))),
-                name="see-as",
-            ),
+            *family_urls(self),
+            path("see-as/<int:user_id>/", self.admin_view(seen_as), name="see-as"),
             path("status/", self.admin_view(require_safe(self.status_view)), name="status"),
             path("today/series/", self.admin_view(require_safe(series_view)), name="today-series"),
             path("launch/", self.admin_view(self.launch), name="launch"),

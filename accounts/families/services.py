@@ -22,8 +22,13 @@ REVOKED_BY_ARCHIVING = "its account was archived"
 
 
 def members(main_id: int) -> QuerySet[User]:
-    """The main account and its sub-accounts, oldest first."""
+    """The main account and its sub-accounts, oldest first; of a sub-account itself."""
     return User.objects.filter(Q(pk=main_id) | Q(parent_id=main_id)).order_by("pk")
+
+
+def family_ids(user_id: int) -> list[int]:
+    """Of a main account: its own and those of its sub-accounts; of a sub-account its own."""
+    return list(members(user_id).values_list("pk", flat=True))
 
 
 def main_id_of(user_id: int) -> int:

@@ -21,11 +21,12 @@ class Migration(migrations.Migration):
                 ('end', models.DateTimeField(null=True)),
                 ('difference', models.JSONField()),
                 ('found_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-id'],
                 'default_permissions': ('view',),
+                'permissions': [('export_statement', 'Can download statements of traders')],
             },
         ),
     ]
