@@ -113,8 +113,8 @@ def _identify(claim: Claim) -> Identity:
         raise FeedError("INVALID_MESSAGE", "A key is of one account: leave account out.")
     with _in_feeds_words():
         if request.token:
-            user = acting_for(authenticate_token(request.token), account)
-            return Identity(user.pk, token=request.token, account=str(user.pk))
+            acting = acting_for(authenticate_token(request.token), account)
+            return Identity(acting.pk, token=request.token, account=str(acting.pk))
         asked = SignedRequest(signed, AUTH_METHOD, AUTH_PATH, "", b"")
         user, spent = verify(asked, address)
         require_scope(user.scopes, Scope.READ)

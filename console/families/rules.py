@@ -115,7 +115,9 @@ def rule_view(request: HttpRequest, site: Any, rule: Rule) -> HttpResponse:
     may_change = request.user.has_perm(rule.change)
     if request.method == "POST" and not may_change:
         raise PermissionDenied
-    rows = list(rule.model._default_manager.select_related("set_by").order_by("-pk")[:ROWS_SHOWN])
+    rows: list[Any] = list(
+        rule.model._default_manager.select_related("set_by").order_by("-pk")[:ROWS_SHOWN]
+    )
     newest = rows[0] if rows else None
     form = rule.form(request.POST or None, initial={"value": rule.value(newest)})
     if request.method == "POST" and form.is_valid() and _set(request, rule, form, newest):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -62,7 +62,9 @@ def make_marks(account_ids: Sequence[int], at: datetime) -> None:
     over; what is younger has none."""
     settled = min(at - SKEW_MAX, timezone.now() - ENDED_WITHIN)
     moment = JournalMoment.objects.filter(at__lte=settled).order_by("-at").first()
-    for account_id in account_ids if moment else ():
+    if moment is None:
+        return
+    for account_id in account_ids:
         mark = _mark_before(account_id, moment.posting_id)
         while next_id := _next_mark(account_id, mark.posting_id, moment.posting_id):
             units = mark.total_units + _sum_between(account_id, mark.posting_id, next_id)
@@ -79,7 +81,12 @@ def _next_mark(account_id: int, after: int, last: int) -> int | None:
 def _balance_at(account_id: int, at: datetime, bounds: Bounds) -> int:
     mark = _mark_before(account_id, bounds.after)
     until_hour = _sum_between(account_id, mark.posting_id, bounds.after)
-    values = {"account": account_id, "after": bounds.after, "last": bounds.last, "at": at}
+    values: dict[str, Any] = {
+        "account": account_id,
+        "after": bounds.after,
+        "last": bounds.last,
+        "at": at,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_SUM_BEFORE, values)
         (since,) = cursor.fetchone()

@@ -1,18 +1,12 @@
 """Rows of transfers, and of what operators allow."""
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.models import User
 from common.reasons import REASON_MAX
 
 KEY_LENGTH_MAX = 64
-
-
-def _user(related_name: str = "+") -> "models.ForeignKey[models.Model, models.Model]":
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name=related_name, db_index=False
-    )
 
 
 class Transfer(models.Model):
@@ -22,10 +16,10 @@ class Transfer(models.Model):
     receiver  the main account of the family that got it: the sender, but for transfers to others
     """
 
-    sender = _user()
-    receiver = _user()
-    from_user = _user()
-    to_user = _user()
+    sender = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    receiver = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    from_user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    to_user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
     amount_units = models.BigIntegerField()
     idempotency_key = models.CharField(max_length=KEY_LENGTH_MAX)
     entry = models.OneToOneField(
@@ -60,7 +54,7 @@ class TransferRule(models.Model):
 
     to_others = models.BooleanField("to other traders")
     reason = models.CharField(max_length=REASON_MAX)
-    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     set_at = models.DateTimeField()
 
     class Meta:

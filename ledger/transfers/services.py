@@ -1,6 +1,7 @@
 """Transfers are made, and allowed to others or not. Each call is one transaction."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -87,7 +88,7 @@ def transfer(main_id: int, new: NewTransfer) -> Transfer:
     if source.pk == target.pk:
         raise invalid("to_account", "to_account must be another account than from_account.")
     _check_wallets(source, target, new.amount_units)
-    values = {
+    values: dict[str, Any] = {
         "sender": main.pk,
         "receiver": receiver.pk,
         "from": source.pk,

@@ -1,5 +1,7 @@
 """Sub-accounts: made, named, acted for, archived."""
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -119,9 +121,12 @@ def test_naming_an_account_asks_postgres_nothing_once_it_is_known(
     open_account(anna, "hedge")
     asked: list[int] = []
     read = known_families._read
-    monkeypatch.setattr(
-        known_families, "_read", lambda main_id: asked.append(main_id) or read(main_id)
-    )
+
+    def reading(main_id: int) -> Any:
+        asked.append(main_id)
+        return read(main_id)
+
+    monkeypatch.setattr(known_families, "_read", reading)
     for said in ("hedge", "hedge", "nobody", "hedge"):
         acting(anna, said, server).place()
     assert asked == [anna.user.pk]

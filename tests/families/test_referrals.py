@@ -11,6 +11,7 @@ from accounts.referrals import services
 from accounts.referrals.models import Referral, ReferralCode
 from common.errors import DomainError
 from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Posting, Wallet
+from matching.messages.limits import MAX_MONEY_UNITS
 from persistence.reconciliation.money_checks import CONSERVATION, FEES, REFERRALS, WALLETS
 from tests.admin.factories import make_user as make_operator
 from tests.families.family import acting, available, open_account
@@ -199,7 +200,7 @@ def test_what_is_wrong_is_found(anna: Trader, code: str, share: None) -> None:
 
 def test_a_full_wallet_takes_what_it_can(anna: Trader, code: str, share: None) -> None:
     trade(brought("bert", code), 1_000)
-    Wallet.objects.filter(user=anna.user).update(available_units=paying.MAX_MONEY_UNITS - 5)
+    Wallet.objects.filter(user=anna.user).update(available_units=MAX_MONEY_UNITS - 5)
     pay_day(YESTERDAY)
     assert ReferralPayment.objects.get().amount_units == 5
 

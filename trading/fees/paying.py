@@ -14,8 +14,8 @@ from ledger.models import Wallet
 from ledger.posting_rules import referral_movement
 from ledger.services import lock_wallet, post
 from matching.messages.limits import MAX_MONEY_UNITS, PPM
-from trading.fees.days import DailyRun, end_run, is_done, locked_run, sums_by_family
-from trading.fees.models import ReferralPayment, ReferralRule, RunKind
+from trading.fees.days import end_run, is_done, locked_run, sums_by_family
+from trading.fees.models import DailyRun, ReferralPayment, ReferralRule, RunKind
 
 DUE_AFTER = timedelta(hours=1)  # of the day's end: by then its fills are persisted
 MADE_UP_DAYS = 30  # that were missed

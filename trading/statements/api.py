@@ -150,13 +150,13 @@ class StatementView(APIView):
     def _format(self, request: Request) -> str:
         word = request.query_params.get("format")
         if word is None:
-            return str(request.accepted_renderer.format)  # type: ignore[attr-defined]  # DRF's
+            return str(request.accepted_renderer.format)
         if word not in _WRITERS:
             raise invalid("format", f"format must be one of {', '.join(_WRITERS)}.")
         return word
 
     def handle_exception(self, exc: Exception) -> Response:
         """In JSON, as everywhere."""
-        self.request.accepted_renderer = StructJSONRenderer()  # type: ignore[attr-defined]
-        self.request.accepted_media_type = StructJSONRenderer.media_type  # type: ignore[attr-defined]
+        self.request.accepted_renderer = StructJSONRenderer()
+        self.request.accepted_media_type = StructJSONRenderer.media_type
         return super().handle_exception(exc)

@@ -124,7 +124,7 @@ class Statement:
     def _count(self, column: AccountKind, row: tuple[Any, ...]) -> Line:
         posting_id, entry_id, _, amount_units, *said = row
         self.counted[column] += amount_units
-        line = Line(posting_id, entry_id, column, amount_units, *said, self.counted[column])
+        line = Line._make((posting_id, entry_id, column, amount_units, *said, self.counted[column]))
         self.line_count += 1
         if line.market_id is not None:
             self.markets.setdefault(line.market_id, MarketSums()).add(line)
@@ -152,7 +152,12 @@ def accounts_of(user_id: int) -> dict[AccountKind, int]:
 
 
 def _read(accounts: dict[int, AccountKind], after: int, last: int) -> list[tuple[Any, ...]]:
-    values = {"accounts": list(accounts), "after": after, "last": last, "rows": PAGE_ROWS}
+    values: dict[str, Any] = {
+        "accounts": list(accounts),
+        "after": after,
+        "last": last,
+        "rows": PAGE_ROWS,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_PAGE, values)
         return list(cursor.fetchall())

@@ -93,7 +93,7 @@ class CsvWriter:
             ("error", "", kind, NO_SUM, *[""] * 6, units_text(units), "")
             for kind, units in statement.difference.items()
         ]
-        end = missing or [("complete", *[""] * 9, statement.line_count, "")]
+        end = missing or [("complete", *[""] * 9, str(statement.line_count), "")]
         return self._rows(*sums, *closing, *end)
 
     def cut_short(self) -> str:
