@@ -7,10 +7,10 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from accounts.access.credentials import require_active
 from accounts.families.closing import why_open
 from accounts.families.known import known_families
 from accounts.models import ApiKey, User
-from accounts.access.credentials import require_active
 from common.errors import DomainError, ErrorCode, invalid
 
 OPEN_MAX = 20

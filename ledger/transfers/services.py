@@ -6,10 +6,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.access.credentials import require_active
 from accounts.access.usernames import find_user
 from accounts.families.services import MAIN, named_account
 from accounts.models import User
-from accounts.access.credentials import require_active
 from common.errors import DomainError, ErrorCode, invalid
 from common.idempotency import key_reused
 from common.reasons import reason_of

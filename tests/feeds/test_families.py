@@ -1,4 +1,4 @@
-"""The account channel of a sub-account: opened by who signs in for it, closed with its right to it."""
+"""The account channel of a sub-account: opened by who signs in for it, closed with its right."""
 
 from collections.abc import Callable
 
