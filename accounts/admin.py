@@ -170,10 +170,14 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         return (*self.readonly_fields, *_POWERS, *_POWERS_READ[1]["fields"])
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Whoever sets an operator's password can be that operator: superusers only."""
+        """Whoever sets an operator's password can be that operator: superusers only. Nobody signs
+        in to a sub-account."""
         is_operator = obj is not None and (obj.is_staff or obj.is_superuser)
-        return super().has_change_permission(request, obj) and (
-            not is_operator or operator_of(request).is_superuser
+        is_signed_in_to = obj is None or obj.parent_id is None
+        return (
+            is_signed_in_to
+            and super().has_change_permission(request, obj)
+            and (not is_operator or operator_of(request).is_superuser)
         )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

@@ -67,11 +67,12 @@ class UnlockBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NewUser(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """`termsVersion`: of the terms of service in force (GET /terms), where there are any; whoever
-    names it accepts them."""
+    names it accepts them. `referralCode`: of whoever brought you."""
 
     username: str
     password: str
     terms_version: int | None = None
+    referral_code: str | None = None
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,7 +171,11 @@ class SignupView(PublicView):
         require_served(request.META)
         body = parse_body(request, NewUser)
         tokens = services.sign_up(
-            body.username, body.password, _origin(request), body.terms_version
+            body.username,
+            body.password,
+            _origin(request),
+            terms_version=body.terms_version,
+            referral_code=body.referral_code,
         )
         return _answer(tokens, status=201)
 

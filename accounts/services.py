@@ -25,6 +25,7 @@ from accounts.models import Departure, Door, EndReason, Freeze, SignInStep, User
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import tell
 from accounts.passwords import check_new_password
+from accounts.referrals.services import find_code, refer
 from accounts.staff.powers import take_powers
 from accounts.staff.sessions import end_staff_sessions
 from common.errors import DomainError, ErrorCode, invalid
@@ -34,14 +35,20 @@ FREEZE_MAX = timedelta(days=366)
 
 
 def sign_up(
-    username: str, password: str, origin: Origin, terms_version: int | None = None
+    username: str,
+    password: str,
+    origin: Origin,
+    *,
+    terms_version: int | None = None,
+    referral_code: str | None = None,
 ) -> Tokens:
-    """Make a trader with an empty wallet, who accepts the terms in force, if there are any. Raises
-    DomainError."""
+    """Make a trader with an empty wallet, who accepts the terms in force, if there are any, brought
+    by whoever made the code. Raises DomainError."""
     require_known(terms_version)
     user = User(username=username)
     check_username(user)
     check_new_password(password, user)
+    code = None if referral_code is None else find_code(referral_code)
     if find_user(username) is not None:
         raise username_taken()
     user.password = make_password(password)  # before the transaction: it takes a while
@@ -50,6 +57,8 @@ def sign_up(
             user.save(force_insert=True)
             if terms_version is not None:
                 accept_terms(user.pk, terms_version, origin.address)
+            if code is not None:
+                refer(user, code)
             return open_session(user, origin)
     except IntegrityError as error:
         if find_user(username) is None:

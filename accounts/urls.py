@@ -2,9 +2,11 @@ from django.urls import path
 
 from accounts import api
 from accounts.factors import api as factors_api
+from accounts.families import api as families_api
 from accounts.keys import api as keys_api
 from accounts.law import api as law_api
 from accounts.people import api as people_api
+from accounts.referrals.api import ReferralsView
 
 urlpatterns = [
     path("auth/signup", api.SignupView.as_view()),
@@ -38,6 +40,9 @@ urlpatterns = [
     path("user/terms", law_api.AcceptanceView.as_view()),
     path("terms", law_api.TermsView.as_view()),
     path("webhooks/identity", law_api.IdentityView.as_view()),
+    path("user/accounts", families_api.AccountsView.as_view()),
+    path("user/accounts/<int:account_id>", families_api.AccountView.as_view()),
+    path("user/referrals", ReferralsView.as_view()),
     path("user/keys", keys_api.KeysView.as_view()),
     path("user/keys/<int:key_id>", keys_api.KeyView.as_view()),
 ]

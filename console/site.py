@@ -144,6 +144,7 @@ class ExchangeAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         from console.factors.urls import factor_urls  # as in `_snapshot`
+        from console.families.urls import family_urls
         from console.operators.urls import operator_urls
         from console.people.urls import people_urls
         from console.today.views import series_view
@@ -152,6 +153,7 @@ class ExchangeAdminSite(AdminSite):
             *operator_urls(self, _allowing_unfold),
             *factor_urls(self, _allowing_unfold),
             *people_urls(self),
+            *family_urls(self),
             path("status/", self.admin_view(require_safe(self.status_view)), name="status"),
             path("today/series/", self.admin_view(require_safe(series_view)), name="today-series"),
             path("launch/", self.admin_view(self.launch), name="launch"),

@@ -202,11 +202,12 @@ MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.keys.authentication.KeyAuthentication",
-        "accounts.access.authentication.TokenAuthentication",
+        "accounts.families.authentication.FamilyAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [
         "rest_framework.permissions.IsAuthenticated",
         "accounts.keys.authentication.KeyScope",
+        "accounts.families.authentication.OfAccounts",
     ],
     "DEFAULT_RENDERER_CLASSES": ["common.http.rendering.StructJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.http.bodies.StrictJSONParser"],
@@ -303,6 +304,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "persistence.tasks.reconcile_all",
         "schedule": 60.0,
         "options": {"expires": 60.0},
+    },
+    "keep-journal-moment": {
+        "task": "trading.tasks.keep_journal_moment",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
+    "settle-days": {
+        "task": "trading.tasks.settle_days",
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
     },
     "forget-old-sessions": {
         "task": "accounts.tasks.forget_old_sessions",

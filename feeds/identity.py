@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from accounts.access.authentication import authenticate_token
+from accounts.families.authentication import acting_for
 from accounts.keys.headers import KeyHeaders
 from accounts.keys.known import known_keys
 from accounts.keys.replays import replays
@@ -30,17 +31,18 @@ AUTH_METHOD, AUTH_PATH = "AUTH", "/ws"
 
 @dataclass(frozen=True)
 class Identity:
-    """By a token, or by a key and from an address."""
+    """By a token, for the account it named if any, or by a key and from an address."""
 
     account_id: int
     token: str = ""
+    account: str = ""
     public_id: str = ""
     address: Address | None = None
 
     def check(self) -> None:
         """Whether it still counts. Raises DomainError."""
         if self.token:
-            authenticate_token(self.token)
+            acting_for(authenticate_token(self.token), self.account)
             return
         key = known_keys.get(self.public_id)
         if key is None:
@@ -106,9 +108,13 @@ def _identify(claim: Claim) -> Identity:
     )
     if bool(request.token) == signed.is_given:
         raise FeedError("INVALID_MESSAGE", "Send token, or key, timestamp and signature.")
+    account = request.account or ""
+    if account and not request.token:
+        raise FeedError("INVALID_MESSAGE", "A key is of one account: leave account out.")
     with _in_feeds_words():
         if request.token:
-            return Identity(authenticate_token(request.token).pk, token=request.token)
+            acting = acting_for(authenticate_token(request.token), account)
+            return Identity(acting.pk, token=request.token, account=str(acting.pk))
         asked = SignedRequest(signed, AUTH_METHOD, AUTH_PATH, "", b"")
         user, spent = verify(asked, address)
         require_scope(user.scopes, Scope.READ)

@@ -2,7 +2,8 @@
 
 ``{"op": "subscribe", "channels": ["book:BTC-PERP", "account"], "lastSeq": {"BTC-PERP": 41},
 "epoch": {"BTC-PERP": "3f9c"}}``,
-``{"op": "unsubscribe", "channels": […]}``, ``{"op": "auth", "token": "…"}`` or, with a key,
+``{"op": "unsubscribe", "channels": […]}``, ``{"op": "auth", "token": "…", "account": "…"}``
+(``account`` only of a sub-account) or, with a key,
 ``{"op": "auth", "key": "…", "timestamp": 1767605400125, "signature": "…"}``, ``{"op": "ping"}``.
 """
 
@@ -64,9 +65,11 @@ class Unsubscribe(_Request, frozen=True, tag="unsubscribe"):
 
 
 class Auth(_Request, frozen=True, tag="auth"):
-    """With a token, or with a key and what its holder signed (`accounts.keys`)."""
+    """With a token, for the account of the family that is named; or with a key and what its
+    holder signed (`accounts.keys`)."""
 
     token: str | None = None
+    account: str | None = None
     key: str | None = None
     timestamp: int | None = None
     window: int | None = None

@@ -88,6 +88,13 @@ class NotAvailable(Exception):
         self.available_units = available_units
 
 
+def is_overdrawn(error: Exception) -> bool:
+    """Whether the wallet's CHECK constraint refused a statement, which has changed nothing."""
+    cause = error.__cause__
+    constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+    return constraint == "wallet_available_not_negative"
+
+
 def hold(
     user_id: int, market_id: str, kind: EntryKind, amount_units: int, order_id: int | None = None
 ) -> bool:
@@ -105,9 +112,7 @@ def hold(
             cursor.execute(_HOLD, values)
             return bool(cursor.rowcount)
     except IntegrityError as error:
-        cause = error.__cause__
-        constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-        if constraint != "wallet_available_not_negative":
+        if not is_overdrawn(error):
             raise
         raise NotAvailable(_available_units(user_id)) from error
 

@@ -58,6 +58,8 @@ class EntryKind(StrEnum):
     MARGIN_REMOVED = "margin_removed"
     INSURANCE_TOPUP = "insurance_topup"
     ADJUSTMENT = "adjustment"
+    TRANSFER = "transfer"
+    REFERRAL = "referral"
 
 
 class LineKind(StrEnum):

@@ -104,6 +104,16 @@ def adjustment_movement(user_id: int, amount_units: int) -> Movement:
     )
 
 
+def referral_movement(user_id: int, amount_units: int) -> Movement:
+    """A share of fees to whoever brought the trader who paid them."""
+    return Movement(
+        EntryKind.REFERRAL,
+        None,
+        None,
+        (PostingLine(AVAILABLE, user_id, amount_units), PostingLine(FEES, None, -amount_units)),
+    )
+
+
 Releasing = (
     OrderAccepted
     | OrderRejected

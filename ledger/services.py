@@ -11,8 +11,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.access.credentials import require_active
+from accounts.access.obstacles import register_obstacles
+from accounts.families.services import require_main
 from accounts.models import User
-from accounts.people.closing import register_obstacles
 from approvals import policy
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
@@ -57,6 +58,7 @@ def deposit(
         if first is not None:
             _require_same_amount(first, amount_units)
             return DepositResult(first, wallet)
+    require_main(user_id)
     require_room(wallet, amount_units)
     at_once = approved or settings.SELF_ONRAMP
     if not at_once:
@@ -146,7 +148,7 @@ def _money_left(user_id: int) -> Iterable[str]:
     """Nothing comes in meanwhile: the wallet is locked."""
     wallet = lock_wallet(user_id)
     for amount_units, where in (
-        (wallet.available_units, "in the wallet: take it out"),
+        (wallet.available_units, "in the wallet: withdraw or transfer it"),
         (wallet.held_units, "held by orders: cancel them"),
     ):
         if amount_units:

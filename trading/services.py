@@ -22,7 +22,7 @@ from trading.commands.top_ups import (
     request_top_up,
 )
 from trading.commands.versions import Rules, Why, rules_of, tiers_of
-from trading.fee_tiers import assign_fee_tier, check_not_own, is_member
+from trading.fee_tiers import assign_fee_tier, check_not_own, is_member, take_out_of_tier
 from trading.orders.amend import amend_order
 from trading.orders.cancel import (
     cancel_all_orders,
@@ -67,6 +67,7 @@ __all__ = [
     "set_market_state",
     "settle_market",
     "settle_or_propose",
+    "take_out_of_tier",
     "takes_two",
     "tier_changes",
     "tiers_of",

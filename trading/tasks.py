@@ -3,8 +3,11 @@ import structlog
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
+from ledger.balances.sums import keep_moment
 from markets.models import Market
 from trading import price_history
+from trading.fees.moving import move_if_due
+from trading.fees.paying import pay_if_due
 from trading.notices import liquidations, margin_calls
 from trading.services import resend_unseen_commands as resend
 
@@ -39,3 +42,15 @@ def tell_of_liquidations() -> None:
 @shared_task
 def make_margin_calls() -> None:
     margin_calls.make_margin_calls()
+
+
+@shared_task
+def keep_journal_moment() -> None:
+    """A miss makes a longer hour, and statements sum up more."""
+    keep_moment()
+
+
+@shared_task
+def settle_days() -> None:
+    """Fee tiers by volume and referral shares, of days that are over and not settled yet."""
+    log.info("days_settled", moved=move_if_due(), paid=pay_if_due())

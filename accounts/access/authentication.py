@@ -39,9 +39,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class TokenUser(Caller):
-    """The user a token speaks for, as far as the token knows."""
+    """The user a token speaks for, as far as the token knows.
+
+    ``main_id``: who signed in, where that acts for a sub-account (`accounts.families`)
+    """
 
     session_id: int
+    main_id: int | None = None
 
 
 class _VerifiedTokens:

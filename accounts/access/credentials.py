@@ -37,10 +37,12 @@ def require_password(user_id: int, password: str) -> User:
 
 def require_active(user: User) -> None:
     """For whatever lets a trader in or money out: raises DomainError for the suspended, the frozen
-    and the closed. Who asks holds the user's row locked, or a suspension may come in between."""
-    if user.is_active:
+    and the closed, and a sub-account of such. Who asks holds the user's row locked, and its main
+    one's, or a suspension may come in between."""
+    main = user if user.parent is None else user.parent
+    if user.is_active and main.is_active:
         return
-    if is_closed(user.pk):
+    if is_closed(main.pk):
         message = "This account is closed. Ask the operator to open it again."
         raise DomainError(ErrorCode.ACCOUNT_CLOSED, message)
     raise account_suspended()

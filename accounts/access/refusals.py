@@ -89,8 +89,9 @@ class Refusals:
             self._lock.release()
 
     def _read_postgres(self) -> None:
-        suspended = User.objects.filter(is_active=False)
-        self._suspended = frozenset(suspended.values_list("pk", flat=True))
+        suspended = User.objects.filter(is_active=False).values_list("pk", flat=True)
+        of_them = User.objects.filter(parent__in=suspended).values_list("pk", flat=True)
+        self._suspended = frozenset([*suspended, *of_them])
         since = datetime.now(UTC) - access_lifetime()
         ended = Session.objects.filter(ended_at__gt=since).values_list("pk", "ended_at")
         self._take({pk: refused_until_ms(at) for pk, at in ended if at is not None})

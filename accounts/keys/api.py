@@ -26,6 +26,7 @@ class NewKeyBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """`permissions`: some of `read`, `trade`, `withdraw`; the last needs `addresses`.
 
     `publicKey` of Ed25519, as hex or PEM; without one the answer has a `secret` for HMAC-SHA256.
+    `account`: a sub-account, by id or name, for which alone it acts; else it is the main one's.
     """
 
     name: str
@@ -34,6 +35,7 @@ class NewKeyBody(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     addresses: Addresses = []
     expires_ms: int | None = None
     public_key: str | None = None
+    account: str | None = None
 
 
 class KeyChanges(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -44,9 +46,11 @@ class KeyChanges(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
 
 class Key(msgspec.Struct, frozen=True, rename="camel"):
-    """`key` goes into the header X-API-Key. `useCount` and what was last are some seconds old."""
+    """`key` goes into the header X-API-Key. `useCount` and what was last are some seconds old.
+    `accountId`: the account it acts for."""
 
     key_id: int
+    account_id: int
     key: str
     kind: str
     name: str
@@ -76,6 +80,7 @@ class KeyDeleted(msgspec.Struct, frozen=True):
 
 KEY_EXAMPLE = {
     "keyId": 5,
+    "accountId": 42,
     "key": "hm7d1c0f5b2a9e4c3d8f6a1b0e9d8c7b6a",
     "kind": "HMAC-SHA256",
     "name": "market maker",
@@ -109,11 +114,17 @@ class KeysView(APIView):
         errors=(400, 401, 403, 409, 429, 503),
     )
     def post(self, request: Request) -> Response:
-        """For a program that signs its requests instead of keeping the password. At most 30. Asks
-        whoever has a second factor for a fresh one, where the key may `trade` or `withdraw`."""
+        """For a program that signs its requests instead of keeping the password. At most 30 an
+        account. Asks whoever has a second factor for a fresh one, where the key may `trade` or
+        `withdraw`."""
         body = parse_body(request, NewKeyBody)
         new = services.NewKey(
-            body.name, body.permissions, body.addresses, body.expires_ms, body.public_key
+            body.name,
+            body.permissions,
+            body.addresses,
+            body.expires_ms,
+            body.public_key,
+            body.account,
         )
         if {Scope.TRADE, Scope.WITHDRAW} & set(body.permissions):
             demand_fresh_factor(user_id_of(request), session_id_of(request))
@@ -128,8 +139,9 @@ class KeysView(APIView):
         errors=(401, 403, 503),
     )
     def get(self, request: Request) -> Response:
-        """Newest first, with when, from where and how often each was used."""
-        rows = services.live_keys(user_id_of(request)).order_by("-pk")
+        """Those of sub-accounts, too. Newest first, with when, from where and how often each was
+        used."""
+        rows = services.keys_of_family(user_id_of(request)).order_by("-pk")
         return Response(KeysAnswer([_key(row) for row in rows]))
 
 
@@ -164,6 +176,7 @@ class KeyView(APIView):
 def _key(row: ApiKey) -> Key:
     return Key(
         key_id=row.pk,
+        account_id=row.user_id,
         key=row.public_id,
         kind=row.kind,
         name=row.name,

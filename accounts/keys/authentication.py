@@ -7,6 +7,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from accounts.families.authentication import refuse_account_with_key
 from accounts.keys.headers import NAMES, KeyHeaders
 from accounts.keys.replays import replays
 from accounts.keys.signing import SignedRequest
@@ -30,6 +31,7 @@ class KeyAuthentication(BaseAuthentication):
         if not headers.is_given:
             return None
         refuse_both(headers, request.META.get("HTTP_AUTHORIZATION", ""))
+        refuse_account_with_key(request.META.get("HTTP_X_ACCOUNT", ""))
         path = request.META.get(RAW_PATH) or escape_uri_path(request.path)
         query = request.META.get("QUERY_STRING", "")
         method = str(request.method)

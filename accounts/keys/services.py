@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.access.credentials import require_active, require_password
+from accounts.families.services import members, named_account
 from accounts.keys.known import known_keys
 from accounts.keys.networks import read_networks
 from accounts.law.terms import require_accepted
@@ -23,7 +24,7 @@ from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import reason_of
 from common.scopes import Scope
 
-KEYS_MAX = 30  # of a user; those that have expired count until they are deleted
+KEYS_MAX = 30  # of an account; those that have expired count until they are deleted
 MADE_A_DAY_MAX = 100  # those that were deleted again, too: each is kept for a while
 NAME_LENGTH_MAX = 50
 LIFETIME_MAX = timedelta(days=3_660)
@@ -47,13 +48,15 @@ _POINTS_OF_SMALL_ORDER = frozenset(
 
 @dataclass(frozen=True)
 class NewKey:
-    """``public_key``: of Ed25519, as 64 hex digits or PEM; None for a secret that we make."""
+    """``public_key``: of Ed25519, as 64 hex digits or PEM; None for a secret that we make.
+    ``account``: the sub-account it is for, by id or name; None for the main one."""
 
     name: str
     scopes: Collection[Scope]
     addresses: Sequence[str] = ()
     expires_ms: int | None = None
     public_key: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
     if not scopes:
         raise invalid("permissions", f"permissions must name some of {', '.join(Scope)}.")
     _check_withdraw(Scope.WITHDRAW in scopes, addresses)
+    account_id = user_id if new.account is None else named_account(user_id, new.account).pk
+    if account_id != user_id and Scope.WITHDRAW in scopes:
+        message = "A sub-account's key has no withdraw: money leaves by the main account."
+        raise invalid("permissions", message)
     public_key = None if new.public_key is None else _read_public_key(new.public_key)
     if public_key is None and not can_seal():
         message = "Keys with a shared secret are not offered here: give a publicKey of Ed25519."
@@ -80,11 +87,11 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
     public_id = ("hm" if public_key is None else "ed") + secrets.token_hex(16)
     secret = secrets.token_urlsafe(32) if public_key is None else None
     key = ApiKey(
-        user_id=user_id,
+        user_id=account_id,
         name=_read_name(new.name),
         public_id=public_id,
         public_key=public_key,
-        sealed_secret=None if secret is None else seal(secret, public_id, user_id),
+        sealed_secret=None if secret is None else seal(secret, public_id, account_id),
         addresses=addresses,
         made_from=address,
         expires_at=_read_expiry(new.expires_ms),
@@ -93,9 +100,11 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user_id)
         require_active(user)
-        live = live_keys(user_id)
+        if new.account is not None:
+            named_account(user_id, new.account)  # which may have been archived meanwhile
+        live = live_keys(account_id)
         if live.count() >= KEYS_MAX:
-            message = f"You have {KEYS_MAX} keys, which is the most. Delete one first."
+            message = f"This account has {KEYS_MAX} keys, which is the most. Delete one first."
             raise DomainError(ErrorCode.TOO_MANY_KEYS, message)
         _check_made_lately(user_id)
         _check_name_is_free(live, key.name)
@@ -124,7 +133,7 @@ def change_key(
     key = _own(user_id, key_id)
     if name is not None:
         key.name = _read_name(name)
-        _check_name_is_free(live_keys(user_id).exclude(pk=key.pk), key.name)
+        _check_name_is_free(live_keys(key.user_id).exclude(pk=key.pk), key.name)
     if addresses is not None:
         key.addresses = read_networks(addresses)
         _check_withdraw(key.may_withdraw, key.addresses)
@@ -162,8 +171,12 @@ def _revoke(key: ApiKey, by_id: int, reason: str) -> None:
     transaction.on_commit(lambda: known_keys.forget(key.public_id))
 
 
-def live_keys(user_id: int) -> QuerySet[ApiKey]:
-    return ApiKey.objects.filter(user_id=user_id, revoked_at=None)
+def live_keys(account_id: int) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(user_id=account_id, revoked_at=None)
+
+
+def keys_of_family(main_id: int) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(user__in=members(main_id).order_by(), revoked_at=None)
 
 
 def reseal_keys() -> int:
@@ -184,7 +197,7 @@ def reseal_keys() -> int:
 
 
 def _own(user_id: int, key_id: int) -> ApiKey:
-    own = live_keys(user_id).select_for_update(no_key=True, of=("self",))
+    own = keys_of_family(user_id).select_for_update(no_key=True, of=("self",))
     key = own.filter(pk=key_id).first()
     if key is None:
         raise DomainError(ErrorCode.KEY_NOT_FOUND, "You have no key of this id.")
@@ -193,7 +206,8 @@ def _own(user_id: int, key_id: int) -> ApiKey:
 
 def _check_made_lately(user_id: int) -> None:
     since = datetime.now(UTC) - timedelta(days=1)
-    if ApiKey.objects.filter(user_id=user_id, made_at__gt=since).count() >= MADE_A_DAY_MAX:
+    own = ApiKey.objects.filter(user__in=members(user_id).order_by(), made_at__gt=since)
+    if own.count() >= MADE_A_DAY_MAX:
         message = f"You made {MADE_A_DAY_MAX} keys within a day. Make the next one later."
         raise DomainError(ErrorCode.TOO_MANY_KEYS, message)
 

@@ -2,14 +2,14 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Collate, Lower, Now
 
 from approvals.models import Proposal
@@ -44,6 +44,9 @@ class User(AbstractUser):
     """A trader or an operator. ``is_active`` unset is a suspended or a closed account.
 
     The primary key is the ``account_id`` of messages. Who it is, is `Person`'s to say.
+
+    parent       of a sub-account: the main one (`accounts.families`), which has none
+    archived_at  since when nothing acts for a sub-account
     """
 
     first_name = last_name = email = None  # type: ignore[assignment]
@@ -57,6 +60,15 @@ class User(AbstractUser):
         validators=[USERNAME],
         error_messages={"unique": "That username is taken."},
     )
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        editable=False,
+        db_index=False,
+        related_name="sub_accounts",
+    )
+    archived_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(AbstractUser.Meta):
         permissions = [
@@ -66,11 +78,25 @@ class User(AbstractUser):
         ]
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_username_ignoring_case"),
+            models.CheckConstraint(
+                condition=Q(parent=None, archived_at=None)
+                | Q(
+                    parent__isnull=False,
+                    is_staff=False,
+                    is_superuser=False,
+                    password__startswith=UNUSABLE_PASSWORD_PREFIX,
+                ),
+                name="user_sub_account_signs_in_nowhere",
+            ),
+            models.CheckConstraint(condition=~Q(parent=F("id")), name="user_not_own_parent"),
         ]
         indexes = [
             models.Index(fields=["id"], condition=Q(is_active=False), name="user_suspended"),
             models.Index(fields=["id"], condition=Q(is_staff=True), name="user_operator"),
             models.Index(fields=["date_joined"], name="user_joined"),
+            models.Index(
+                fields=["parent"], condition=Q(parent__isnull=False), name="user_of_parent"
+            ),
             # Names by their beginning, whatever the database's collation.
             models.Index(Collate(Lower("username"), "C"), name="user_username_beginning"),
         ]
@@ -83,6 +109,11 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.username
+
+    @property
+    def account_name(self) -> str:
+        """Of a sub-account; empty of a main one."""
+        return self.username.partition("/")[2]
 
 
 class Door(models.TextChoices):
@@ -279,6 +310,7 @@ class Departure(models.Model):
 class ApiKey(models.Model):
     """What a trader's program signs with; how is told in `accounts.keys`.
 
+    user           the account it acts for: of its owner, main or sub-account
     public_id      names the key in requests; its first two letters say its kind
     public_key     of Ed25519, 32 bytes; such a key has no secret here
     sealed_secret  of HMAC: opens only with a key that is not in the database

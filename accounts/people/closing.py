@@ -1,11 +1,12 @@
 """Closing an account: by its owner, once nothing is left in it; and opening it again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.db import transaction
 
 from accounts.access.credentials import require_active, require_password
+from accounts.access.obstacles import obstacles_of, register_obstacles
 from accounts.keys.services import revoke_all_keys
 from accounts.models import Closure, EndReason, User
 from accounts.notices.kinds import NoticeKind
@@ -16,16 +17,6 @@ from common.reasons import reason_of
 
 KEYS_REVOKED = "the account was closed"
 
-# What stands against closing, in words; whoever answers locks what could change it meanwhile.
-Obstacles = Callable[[int], Iterable[str]]
-_obstacles: list[Obstacles] = []
-
-
-def register_obstacles(of_user: Obstacles) -> Obstacles:
-    """Once, when its room's app is ready. Asked with the row of the user locked."""
-    _obstacles.append(of_user)
-    return of_user
-
 
 def close_account(user_id: int, password: str) -> Closure:
     """Nobody signs in or signs with a key any more; the name stays taken. Raises DomainError."""
@@ -33,7 +24,7 @@ def close_account(user_id: int, password: str) -> Closure:
     with transaction.atomic():
         user = User.objects.select_for_update(no_key=True).get(pk=user_id)
         require_active(user)
-        if reasons := [words for of_user in _obstacles for words in of_user(user_id)]:
+        if reasons := obstacles_of(user_id):
             message = f"The account can't be closed yet: {'; '.join(reasons)}."
             raise DomainError(ErrorCode.ACCOUNT_IN_USE, message, reasons=reasons)
         closure = Closure.objects.create(user=user)

@@ -80,15 +80,20 @@ def _erase(closure: Closure, by: User, reason: str) -> Closure:
     user = closure.user
     if user.pk == by.pk or user.is_staff or user.is_superuser:
         raise DomainError(ErrorCode.FORBIDDEN, "Operators aren't erased, and nobody oneself.")
+    for account in (user, *User.objects.filter(parent=user).order_by("pk")):
+        _erase_account(account)
+    closure.erased_at, closure.erased_by = datetime.now(UTC), by
+    closure.save(update_fields=["erased_at", "erased_by"])
+    return closure
+
+
+def _erase_account(user: User) -> None:
     for erase in (_erase_rows, _erase_columns, *_erasers):
         erase(user.pk)
     user.username = _name_of_erased(user.pk)
     user.password = make_password(None)
     user.last_login = None
     user.save(update_fields=["username", "password", "last_login"])
-    closure.erased_at, closure.erased_by = datetime.now(UTC), by
-    closure.save(update_fields=["erased_at", "erased_by"])
-    return closure
 
 
 def _erase_rows(user_id: int) -> None:

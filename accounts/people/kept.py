@@ -21,7 +21,6 @@ else:
     AnyField = Field
 
 OWNERS = frozenset({"user"})
-_NOT_THEIRS = frozenset({("admin.LogEntry", "user")})  # of what an operator did
 ACTORS = frozenset(
     {
         "acknowledged_by",
@@ -44,6 +43,7 @@ ACTORS = frozenset(
         "requested_by",
         "resolved_by",
         "revoked_by",
+        "set_by",
         "snoozed_by",
     }
 )
@@ -63,12 +63,19 @@ SECRETS = frozenset(
 
 Rows = QuerySet[Any]
 _owners: set[tuple[str, str]] = set()  # (label of a model, field)
+_others_keys: set[tuple[str, str]] = set()
 _others: list[Callable[[int], Iterable[Rows]]] = []
 
 
 def register_owner(label: str, field: str) -> None:
     """A key that says whose a row is, under another name than those of `OWNERS`."""
     _owners.add((label, field))
+
+
+def register_other(label: str, field: str) -> None:
+    """A key to somebody who did something, or whose number isn't told, under another name than
+    those of `ACTORS`; it counts before `OWNERS`."""
+    _others_keys.add((label, field))
 
 
 def register_rows(of_user: Callable[[int], Iterable[Rows]]) -> Callable[[int], Iterable[Rows]]:
@@ -87,15 +94,21 @@ def user_keys() -> Iterator[tuple[type[Model], AnyField]]:
 
 def is_owner(model: type[Model], field: AnyField) -> bool:
     key = (model._meta.label, field.name)
-    return key not in _NOT_THEIRS and (field.name in OWNERS or key in _owners)
+    return key not in _others_keys and (field.name in OWNERS or key in _owners)
 
 
 def is_actor(model: type[Model], field: AnyField) -> bool:
-    return field.name in ACTORS or (model._meta.label, field.name) in _NOT_THEIRS
+    return field.name in ACTORS or (model._meta.label, field.name) in _others_keys
 
 
 def rows_of(user_id: int) -> list[Rows]:
-    """Of each model in turn, in the same order each time. The user's own row comes first."""
+    """Of the person's accounts, the main one first, and of each model in turn; in the same order
+    each time. An account's own row comes first."""
+    accounts = User.objects.filter(Q(pk=user_id) | Q(parent_id=user_id)).order_by("pk")
+    return [rows for pk in accounts.values_list("pk", flat=True) for rows in _rows_of_account(pk)]
+
+
+def _rows_of_account(user_id: int) -> list[Rows]:
     own: list[Rows] = [User.objects.filter(pk=user_id)]
     for model, field in user_keys():
         if is_owner(model, field):
@@ -132,3 +145,8 @@ def _of_accounts(user_id: int) -> Iterable[Rows]:
     username = User.objects.values_list("username", flat=True).get(pk=user_id)
     yield mails_of(user_id)
     yield SignInFailure.objects.filter(username__iexact=username)
+
+
+register_other("admin.LogEntry", "user")  # of what an operator did
+register_other("accounts.User", "parent")
+register_other("accounts.Referral", "referrer")  # whom the referred may not know

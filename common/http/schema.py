@@ -73,7 +73,7 @@ BEARER_TOKEN = "bearerToken"  # noqa: S105  a name
 
 
 class _BearerToken(OpenApiAuthenticationExtension):
-    target_class = "accounts.access.authentication.TokenAuthentication"
+    target_class = "accounts.families.authentication.FamilyAuthentication"
     name = BEARER_TOKEN
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002

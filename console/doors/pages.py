@@ -9,6 +9,9 @@ import console.operators.views as operators
 from console.alerts.views import HANDLE as HANDLE_ALERT
 from console.alerts.views import PERMISSION as ALERTS
 from console.exports.views import PERMISSION as EXPORTS
+from console.families import rules as family_rules
+from console.families.views import EXPORT as STATEMENT
+from console.families.views import SEE as FAMILY
 from console.freeze.views import PERMISSION as FREEZE
 from console.hindsight.views import RUN as RECKON
 from console.hindsight.views import VIEW as HINDSIGHT
@@ -80,6 +83,18 @@ PAGES = (
     Page("today-series", see=TODAY),
     Page("stop", see=(STOP,), do=(STOP,)),
     Page("freeze", see=(FREEZE,), do=(FREEZE,)),
+    Page("family", see=FAMILY),
+    Page("family-statement", see=None, do=(*FAMILY, STATEMENT)),
+    Page(
+        "transfer-rule",
+        see=(family_rules.SEE_TRANSFERS,),
+        do=(family_rules.SEE_TRANSFERS, family_rules.SET_TRANSFERS),
+    ),
+    Page(
+        "referral-rule",
+        see=(family_rules.SEE_SHARE,),
+        do=(family_rules.SEE_SHARE, family_rules.SET_SHARE),
+    ),
     Page("see-as", see=(SEE_AS,)),
     Page("person-export", see=(EXPORT_PERSON, SEE_PERSON), do=(EXPORT_PERSON, SEE_PERSON)),
     Page("risk", see=(RISK,)),

@@ -13,6 +13,7 @@ ASKING_PAGES = frozenset(
     {
         "exports",
         "factors",
+        "family-statement",
         "freeze",
         "invitation-link",
         "launch",
@@ -22,6 +23,8 @@ ASKING_PAGES = frozenset(
         "operator-invite",
         "password_change",
         "policy",
+        "referral-rule",
+        "transfer-rule",
     }
 )
 FREE_PAGES = frozenset(

@@ -11,6 +11,7 @@ order was refused at the door, until one is taken.
 
 from django.db import transaction
 
+from accounts.families.services import family_ids
 from accounts.models import Freeze
 from common.errors import DomainError
 from console.freeze.selectors import waiting_cancels
@@ -25,18 +26,26 @@ from trading.positions.close import Closing, closing_order
 def reduce_positions(freeze: Freeze) -> None:
     """In the transaction that holds the freeze's row. A market where anything of the trader is on
     its way waits for the next run, but for the first: nothing was asked there then."""
-    busy = set(selectors.markets_with_live_orders(freeze.user_id))
-    busy |= set(waiting_cancels(freeze.user_id).values_list("market_id", flat=True))
     outcomes = dict(freeze.reductions)
-    positions = selectors.positions_of_user(freeze.user_id)
-    for position in positions.order_by("market_id"):
-        before = outcomes.get(position.market_id)
-        is_first = before is None
-        if is_first or (position.market_id not in busy and not _is_as_left(position, before)):
-            outcomes[position.market_id] = _reduce(position)
+    for account_id in family_ids(freeze.user_id):
+        _reduce_account(account_id, outcomes, freeze.user_id)
     if outcomes != freeze.reductions:
         freeze.reductions = outcomes
         freeze.save(update_fields=["reductions"])
+
+
+def _reduce_account(account_id: int, outcomes: dict[str, int | str], main_id: int) -> None:
+    busy = set(selectors.markets_with_live_orders(account_id))
+    busy |= set(waiting_cancels(account_id).values_list("market_id", flat=True))
+    positions = selectors.positions_of_user(account_id).select_related("market")
+    for position in positions.order_by("market_id"):
+        market_id = position.market_id
+        # Of a sub-account with its id behind: each has a position of its own in a market.
+        key = market_id if account_id == main_id else f"{market_id} of {account_id}"
+        before = outcomes.get(key)
+        is_first = before is None
+        if is_first or (market_id not in busy and not _is_as_left(position, before)):
+            outcomes[key] = _reduce(position)
 
 
 def _is_as_left(position: Position, outcome: int | str | None) -> bool:

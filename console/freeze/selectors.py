@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.access.refusals import HEARD_EVERYWHERE_S
 from accounts.access.sessions import open_sessions
-from accounts.keys.services import live_keys
+from accounts.families.services import family_ids
+from accounts.keys.services import keys_of_family
 from accounts.models import Freeze, User
 from accounts.staff.sessions import staff_sessions_of
 from common.admin.base import when
@@ -23,9 +24,12 @@ LIVE_SHOWN_MAX = 100
 
 @dataclass(frozen=True)
 class Left:
-    """``orders``: the newest that live, each with the cancel it waits for. ``heard_at``: from when
-    on no process takes anything of the trader; None where they aren't frozen. ``keys``: what they
-    ask is refused meanwhile, and counts again once the freeze is lifted."""
+    """Of all accounts of the family.
+
+    orders    the newest that live, each with the cancel it waits for
+    heard_at  from when on no process takes anything of the trader; None where they aren't frozen
+    keys      what they ask is refused meanwhile, and counts again once the freeze is lifted
+    """
 
     user: User
     live: int
@@ -57,19 +61,29 @@ class Left:
 def left_of(user: User, freeze: Freeze | None) -> Left:
     """``freeze``: the open one."""
     user.refresh_from_db(fields=["is_active"])
-    live = Order.objects.filter(user=user, status__in=LIVE_STATUSES)
-    waiting = dict(waiting_cancels(user.pk).values_list("market_id", "pk"))
-    positions = positions_of_user(user.pk).select_related("market").order_by("market_id")
+    accounts = family_ids(user.pk)
+    live = Order.objects.filter(user__in=accounts, status__in=LIVE_STATUSES)
+    waiting = {
+        (account_id, market_id): command_id
+        for account_id in accounts
+        for market_id, command_id in waiting_cancels(account_id).values_list("market_id", "pk")
+    }
+    positions = [
+        position
+        for account_id in accounts
+        for position in positions_of_user(account_id).select_related("market")
+    ]
     heard = timedelta(seconds=HEARD_EVERYWHERE_S)
     return Left(
         user=user,
         live=live.count(),
         orders=[
-            (order, waiting.get(order.market_id)) for order in live.order_by("-pk")[:LIVE_SHOWN_MAX]
+            (order, waiting.get((order.user_id, order.market_id)))
+            for order in live.order_by("-pk")[:LIVE_SHOWN_MAX]
         ],
         cancels=len(waiting),
         sessions=open_sessions(user.pk).count() + staff_sessions_of(user.pk).count(),
-        keys=live_keys(user.pk).count(),
+        keys=keys_of_family(user.pk).count(),
         heard_at=freeze.frozen_at + heard if freeze else None,
         positions=[(one, size(one.position_lots, one.market)) for one in positions],
     )

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.access.sessions import end_sessions_of
+from accounts.families.services import family_ids
 from accounts.models import EndReason, Freeze, Session, User
 from accounts.staff.operators import operator_of
 from common.admin.acts import Act, Verb, tell
@@ -91,10 +92,19 @@ def sweep(freeze_id: int) -> None:
 
 
 def _cancel(freeze: Freeze, by: User) -> list[int]:
-    live = selectors.markets_with_live_orders(freeze.user_id)
-    on_its_way = set(waiting_cancels(freeze.user_id).values_list("market_id", flat=True))
+    """Of all accounts of the family."""
+    return [
+        command_id
+        for account_id in family_ids(freeze.user_id)
+        for command_id in _cancel_of(account_id, by)
+    ]
+
+
+def _cancel_of(account_id: int, by: User) -> list[int]:
+    live = selectors.markets_with_live_orders(account_id)
+    on_its_way = set(waiting_cancels(account_id).values_list("market_id", flat=True))
     markets = [market_id for market_id in live if market_id not in on_its_way]
-    return trading.cancel_trader_as_operator(freeze.user_id, markets, by)
+    return trading.cancel_trader_as_operator(account_id, markets, by)
 
 
 def _open() -> QuerySet[Freeze]:
@@ -103,10 +113,16 @@ def _open() -> QuerySet[Freeze]:
 
 def _to_sweep() -> QuerySet[Freeze]:
     """Of the open ones those of which anything may be left."""
-    orders = Order.objects.filter(user=OuterRef("user"), status__in=LIVE_STATUSES)
+    live = Order.objects.filter(status__in=LIVE_STATUSES)
     sessions = Session.objects.filter(
         user=OuterRef("user"), ended_at=None, expires_at__gt=timezone.now()
     )
-    positions = Position.objects.filter(user=OuterRef("user")).exclude(position_lots=0)
-    to_reduce = Q(reduces=True) & Exists(positions)
-    return _open().filter(Exists(orders) | Exists(sessions) | to_reduce)
+    held = Position.objects.exclude(position_lots=0)
+    to_reduce = Q(reduces=True) & _of_family(held)
+    return _open().filter(_of_family(live) | Exists(sessions) | to_reduce)
+
+
+def _of_family(rows: QuerySet[Order] | QuerySet[Position]) -> Q:
+    """Whether there are any of the frozen, or of a sub-account."""
+    whose = OuterRef("user")
+    return Q(Exists(rows.filter(user=whose))) | Q(Exists(rows.filter(user__parent=whose)))

@@ -22,6 +22,8 @@ from markets.display import gain_or_loss
 NAMES = {
     EntryKind.DEPOSIT: "deposits",
     EntryKind.ADJUSTMENT: "adjustments",
+    EntryKind.TRANSFER: "transfers",
+    EntryKind.REFERRAL: "referral shares",
     LineKind.REALIZED_PNL: "realized profit and loss",
     LineKind.FEE: "trading fees",
     EntryKind.FUNDING: "funding",

@@ -102,6 +102,12 @@ def _as_operator(user: User) -> Cell:
     return format_html('<a href="{}">As an operator</a>', url) if user.is_staff else ""
 
 
+def _family(user: User) -> Cell:
+    url = reverse("admin:family", args=[user.pk])
+    return format_html('<a href="{}">Accounts and transfers</a>', url)
+
+
+way_of(User, _family, "ledger.view_wallet")
 way_of(User, _seen_as, SEE_AS)
 way_of(User, _as_operator)
 

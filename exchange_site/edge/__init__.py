@@ -1,7 +1,7 @@
 """What stands between sockets and the rest: a thread never waits for a client.
 
 Theory of operation. All sockets of a process are on one event loop, where a socket that says
-nothing costs some memory and no more. Five things bound that, each in a module of its own:
+nothing costs some memory and no more. Six things bound that, each in a module of its own:
 
 - `connections` knows every connection and what it waits for. A head that isn't there in time, an
   answer that isn't read in time: closed. An address, or all of them, with too many: the one of its
@@ -11,6 +11,7 @@ nothing costs some memory and no more. Five things bound that, each in a module 
   while they arrive.
 - `bodies` reads a request's body, whole, in time and up to a size, before anything else sees it.
 - `haste` lets refusals take a moment.
+- `long_answers` keeps what is streamed in a file meanwhile.
 - `places` hands what is Django's to threads. Kinds of work have threads of their own, with a queue
   that ends: hashing of passwords, the health check, the documents, the admin, paths that are
   nowhere, everything else; the last two compute `apart`, in other processes. An

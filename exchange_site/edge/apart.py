@@ -20,8 +20,9 @@ import sys
 import threading
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, BinaryIO
 
 import structlog
 from a2wsgi.wsgi import Body
@@ -29,6 +30,7 @@ from django.urls import get_resolver
 
 from common.errors import DomainError
 from common.http.errors import json_response
+from exchange_site.edge.long_answers import is_long, keep, size_of, write_long
 from exchange_site.edge.refusals import busy, request_lost
 
 # Until Django is loaded, or an idle process comes back: statements end sooner than that.
@@ -36,7 +38,8 @@ IDLE_WITHIN_S = 30.0
 NICENESS = 10  # they stand back when cores are short, behind orders and the engine
 LOADED = ["exchange_site.wsgi", "uvicorn"]
 
-Answer = tuple[str, list[tuple[str, str]], bytes]  # the status line, headers, the body
+# The status line, headers, the body; in a file where it may be too long for memory.
+Answer = tuple[str, list[tuple[str, str]], bytes | BinaryIO]
 
 log = structlog.get_logger(__name__)
 _processes = multiprocessing.get_context("forkserver")
@@ -61,7 +64,10 @@ class Apart:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         status, headers, body = self._answer(_plain(environ), _body(environ))
         start_response(status, headers)
-        return [body]
+        if isinstance(body, bytes):
+            return [body]
+        keep(environ["asgi.scope"], body)
+        return []
 
     def _answer(self, environ: dict[str, str], body: bytes) -> Answer:
         try:
@@ -111,8 +117,10 @@ class _Process:
     def answer(self, environ: dict[str, str], body: bytes) -> Answer:
         """Raises EOFError or OSError if it dies meanwhile."""
         self._pipe.send((environ, body))
-        answer: Answer = self._pipe.recv()
-        return answer
+        status, headers, body = self._pipe.recv()
+        if body is None:
+            body = os.fdopen(recv_handle(self._pipe), "rb")
+        return status, headers, body
 
 
 # --- in such a process ----------------------------------------------------------------------------
@@ -130,7 +138,13 @@ def answer_all(pipe: Connection) -> None:
             environ, body = pipe.recv()
         except EOFError:
             return
-        pipe.send(_answer_of(application, environ, body))
+        status, headers, whole = _answer_of(application, environ, body)
+        if isinstance(whole, bytes):
+            pipe.send((status, headers, whole))
+            continue
+        with whole:
+            pipe.send((status, headers, None))
+            send_handle(pipe, whole.fileno(), os.getppid())
 
 
 def _end(*_: Any) -> None:
@@ -146,10 +160,12 @@ def _answer_of(application: Any, environ: dict[str, Any], body: bytes) -> Answer
 
     response = application(environ | _streams(body), start)
     try:
-        whole = b"".join(response)
+        if not is_long(response):
+            return head[0], head[1], b"".join(response)
+        file = write_long(response)
     finally:
         response.close()
-    return head[0], head[1], whole
+    return head[0], [*head[1], ("Content-Length", str(size_of(file)))], file
 
 
 def _streams(body: bytes) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
 from exchange_site.edge.apart import Apart
+from exchange_site.edge.long_answers import SendingLong, is_long, keep, write_long
 from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
 from exchange_site.edge.told import Told
 
@@ -62,6 +63,10 @@ def _is_file(_: str, path: str) -> bool:
 
 def _is_admin(_: str, path: str) -> bool:
     return path.startswith("/admin/")
+
+
+def _is_statement(_: str, path: str) -> bool:
+    return path == "/user/statement"
 
 
 def _is_nowhere(_: str, path: str) -> bool:
@@ -110,6 +115,8 @@ KINDS = (
     Kind(
         "nowhere", _is_nowhere, threads=1, waiting_max=64, rate=Rate(5, 1, burst=30), is_apart=True
     ),
+    # Takes seconds where it is long: nobody else waits for it.
+    Kind("statements", _is_statement, threads=1, waiting_max=16, is_apart=True),
     Kind(
         "requests",
         lambda _, __: True,
@@ -149,7 +156,12 @@ class Places:
             return await receive()
 
         await place.turn_of(origin)
-        await place.bridge(_unambiguous(scope), read, send)
+        own = _unambiguous(scope)
+        sending = SendingLong(own, send)
+        try:
+            await place.bridge(own, read, sending)
+        finally:
+            sending.close()
 
 
 def _headers_of(standing: Standing) -> list[tuple[bytes, bytes]]:
@@ -225,7 +237,10 @@ class _Place:
         try:
             response = self._django(environ, start)
             try:
-                return [b"".join(response)]
+                if not is_long(response):
+                    return [b"".join(response)]
+                keep(environ["asgi.scope"], write_long(response))
+                return []
             finally:
                 if hasattr(response, "close"):
                     response.close()

@@ -153,6 +153,54 @@ DEPOSITS = SqlCheck(
     """,
 )
 
+# Both ends of each, and no entry of the kind without its transfer.
+TRANSFERS = SqlCheck(
+    "transfer",
+    """
+    WITH moved AS (
+        SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
+          FROM ledger_journalentry e
+          JOIN ledger_posting p ON p.entry_id = e.id
+          JOIN ledger_account a ON a.id = p.account_id
+         WHERE e.kind = 'transfer' GROUP BY e.id, a.user_id
+    ), said AS (
+        SELECT id, entry_id, from_user_id AS user_id, -amount_units AS amount FROM ledger_transfer
+         UNION ALL
+        SELECT id, entry_id, to_user_id, amount_units FROM ledger_transfer
+    )
+    SELECT NULL,
+           CASE WHEN said.id IS NULL THEN 'journal entry ' || moved.entry_id
+                ELSE 'transfer ' || said.id END,
+           COALESCE(said.amount || ' to user ' || said.user_id, 'no transfer'),
+           COALESCE(moved.amount || ' to user ' || moved.user_id, 'nothing moved')
+      FROM said FULL JOIN moved
+        ON moved.entry_id = said.entry_id AND moved.user_id = said.user_id
+     WHERE said.amount IS DISTINCT FROM moved.amount
+    """,
+)
+
+REFERRALS = SqlCheck(
+    "referral payment",
+    """
+    WITH moved AS (
+        SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
+          FROM ledger_journalentry e
+          JOIN ledger_posting p ON p.entry_id = e.id
+          JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'available'
+         WHERE e.kind = 'referral' GROUP BY e.id, a.user_id
+    )
+    SELECT NULL,
+           CASE WHEN said.id IS NULL THEN 'journal entry ' || moved.entry_id
+                ELSE 'referral payment ' || said.id END,
+           COALESCE(said.amount_units || ' to user ' || said.referrer_id, 'no payment'),
+           COALESCE(moved.amount || ' to user ' || moved.user_id, 'nothing paid')
+      FROM trading_referralpayment said FULL JOIN moved
+        ON moved.entry_id = said.entry_id AND moved.user_id = said.referrer_id
+     WHERE said.amount_units IS DISTINCT FROM moved.amount
+    """,
+)
+
+# Less the shares of them that were paid on.
 FEES = SqlCheck(
     "fees",
     """
@@ -160,7 +208,10 @@ FEES = SqlCheck(
         SELECT COALESCE(sum(p.amount_units), 0) AS fees
           FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
          WHERE a.kind = 'fees'
-    ), paid AS (SELECT COALESCE(sum(fee_units), 0) AS fees FROM trading_fill)
+    ), paid AS (
+        SELECT (SELECT COALESCE(sum(fee_units), 0) FROM trading_fill)
+             - (SELECT COALESCE(sum(amount_units), 0) FROM trading_referralpayment) AS fees
+    )
     SELECT NULL, 'fees account', paid.fees::text, posted.fees::text
       FROM paid, posted WHERE paid.fees <> posted.fees
     """,
@@ -188,6 +239,21 @@ CONSERVATION = SqlCheck(
     """,
 )
 
+# The newest of each account: the older ones are within it.
+BALANCE_MARKS = SqlCheck(
+    "balance mark",
+    """
+    SELECT NULL, 'balance mark of account ' || mark.account_id || ' up to ' || mark.posting_id,
+           posted.total::text, mark.total_units::text
+      FROM (SELECT DISTINCT ON (account_id) * FROM ledger_balancemark
+             ORDER BY account_id, posting_id DESC) mark
+     CROSS JOIN LATERAL (
+            SELECT COALESCE(sum(amount_units), 0) AS total FROM ledger_posting
+             WHERE account_id = mark.account_id AND id <= mark.posting_id) posted
+     WHERE posted.total <> mark.total_units
+    """,
+)
+
 MONEY_CHECKS = (
     JOURNAL_ENTRIES,
     JOURNAL_TOTAL,
@@ -197,6 +263,9 @@ MONEY_CHECKS = (
     CLEARING,
     ACCOUNT_SIGNS,
     DEPOSITS,
+    TRANSFERS,
+    REFERRALS,
     FEES,
     CONSERVATION,
+    BALANCE_MARKS,
 )

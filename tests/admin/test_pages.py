@@ -31,12 +31,15 @@ from accounts.models import (
 from approvals.models import ApprovalRule
 from common.admin.lists import RecordsList
 from common.admin.record_urls import list_url, url_of
+from ledger.balances.models import BalanceMark, JournalMoment
 from ledger.models import Account, AccountFlow, JournalEntry, Posting, Wallet
+from ledger.transfers.models import TransferRule
 from markets.models import Market, MarketStatus
 from markets.rules import forget_markets, market_rules
 from tests.admin.conftest import operator_name
 from tests.admin.factories import make_market, make_order, make_trade, make_user, make_world
 from tests.admin.money_rows import NOW
+from trading.fees.models import DailyRun, ReferralRule
 from trading.http.answers.positions import position_answer
 from trading.models import (
     Candle,
@@ -90,9 +93,10 @@ def test_every_model_of_ours_has_a_page() -> None:
     ours = [m for app in APPS for m in apps.get_app_config(app).get_models()]
     # Sums of rows that have pages; the admin knows no keys of several columns. Freezes, rules of
     # approval, versions of a market's rules, and how operators come and go are on the console's.
-    sums = {Candle, AccountFlow, TierDay, TraderDay}
+    sums = {Candle, AccountFlow, TierDay, TraderDay, JournalMoment, BalanceMark, DailyRun}
     operators = {StaffSession, Invitation, Departure}
     elsewhere = operators | {Freeze, ApprovalRule, MarketVersion, ServedRequest}
+    elsewhere |= {TransferRule, ReferralRule}
     assert set(ours) - sums - elsewhere == set(OURS)
 
 

@@ -152,6 +152,8 @@ def _arguments(name: str) -> list[Any]:
         "freeze": [order.user_id],
         "see-as": [order.user_id],
         "person-export": [order.user_id],
+        "family": [order.user_id],
+        "family-statement": [order.user_id],
         "risk-trader": [order.user_id],
         "why": ["order", order.pk],
         "stress-run": [StressRun.objects.latest("pk").pk],

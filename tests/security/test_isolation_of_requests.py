@@ -39,7 +39,7 @@ MARKS = (VICTIMS, SIZE, "size_lots=12345", "'size_lots': 12345")
 FUNDS_UNITS = 1_000_000_000_000
 
 PLACING = [
-    "trading.intake.group.token_user",
+    "trading.intake.group.caller_of",
     "trading.intake.group.read_body",
     "trading.orders.place.market_rules",
     "trading.orders.place.trader_standings",
@@ -59,7 +59,7 @@ PLACING = [
 ]
 BATCHED = [name for name in PLACING if ".intake.group." not in name]
 CANCELLING = [
-    "trading.intake.group.token_user",
+    "trading.intake.group.caller_of",
     "trading.selectors.order_states",
     "trading.selectors.OrderState",
     "trading.orders.cancel._unless_ended",

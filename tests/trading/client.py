@@ -12,6 +12,7 @@ from django.test import Client
 
 from accounts.access.refusals import refusals
 from accounts.access.tokens import access_token
+from accounts.families.known import known_families
 from accounts.keys.known import known_keys
 from accounts.keys.replays import replays
 from accounts.law.standing import standing
@@ -59,7 +60,7 @@ class Api:
         if method == "HEAD":
             return Answer(answer.status_code, None)
         is_json = answer.headers["Content-Type"].startswith("application/json")
-        return Answer(answer.status_code, json.loads(answer.content) if is_json else answer)
+        return Answer(answer.status_code, json.loads(answer.getvalue()) if is_json else answer)
 
     def get(self, path: str) -> Answer:
         return self.send("GET", path)
@@ -148,6 +149,7 @@ def forget_caches() -> None:
     forget_day_figures()
     refusals.forget()
     known_keys.forget()
+    known_families.forget()
     replays.forget()
     standing.forget()
     forget_limits()

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.display import user_column
 from accounts.models import User
 from accounts.staff.operators import operator_of
 from common.admin.base import BaseAdmin, RecordAdmin, list_link, shown, when, yes_or_no_column
+from common.admin.changes import NOTHING
 from common.errors import DomainError
-from markets.display import market_column, percent, plain_percent, rate_column
+from markets import conversions
+from markets.display import market_column, money, percent, plain_percent, rate_column
 from matching.messages.limits import PPM
 from trading import services
 from trading.http.limits import PER_S as PER_S_DEFAULT
@@ -51,6 +54,14 @@ class FeeTierForm(_ModelForm):
         "Of the value of an arriving fill; at least the maker's, and at least a rebate.",
     )
 
+    from_volume = forms.DecimalField(
+        label="From a volume of 30 days, USD",
+        required=False,
+        max_digits=19,
+        decimal_places=6,
+        help_text="Traders move here by what all their accounts traded; empty: by hand only.",
+    )
+
     class Meta:
         model = FeeTier
         fields = ("name", *PER_S)
@@ -66,6 +77,19 @@ class FeeTierForm(_ModelForm):
             for role in ("maker", "taker"):
                 fee = plain_percent(getattr(self.instance, f"{role}_fee_ppm"))
                 self.initial[f"{role}_fee_percent"] = fee
+            if (volume_units := self.instance.from_volume_units) is not None:
+                self.initial["from_volume"] = conversions.units_text(volume_units)
+
+    def clean_from_volume(self) -> int | None:
+        volume = self.cleaned_data["from_volume"]
+        try:
+            units = None if volume is None else conversions.to_units(volume, "The volume")
+        except DomainError as error:
+            raise forms.ValidationError(error.message) from error
+        others = FeeTier.objects.exclude(pk=self.instance.pk)
+        if units is not None and others.filter(from_volume_units=units).exists():
+            raise forms.ValidationError("Another tier begins at this volume.")
+        return units
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own, unknown to the stubs
@@ -75,6 +99,7 @@ class FeeTierForm(_ModelForm):
             int(self.cleaned_data[f"{role}_fee_percent"] * PPM / 100) for role in ("maker", "taker")
         )
         self.instance.maker_fee_ppm, self.instance.taker_fee_ppm = maker, taker
+        self.instance.from_volume_units = self.cleaned_data["from_volume"]
         if maker > taker:
             self.add_error("taker_fee_percent", "The taker fee must be at least the maker fee.")
         if -maker > taker:
@@ -92,11 +117,11 @@ class _MayDelete(BaseAdmin):
 class FeeTierAdmin(_MayDelete):
     form = FeeTierForm
     ordering = ("name",)
-    list_display = ("name", "maker_fee_percent", "taker_fee_percent", "traders")
+    list_display = ("name", "maker_fee_percent", "taker_fee_percent", "from_volume", "traders")
     search_texts = ("name",)
     search_help_text = "Name."
     fieldsets = (
-        (None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"))}),
+        (None, {"fields": ("name", ("maker_fee_percent", "taker_fee_percent"), "from_volume")}),
         ("Limits of requests", {"fields": (tuple(PER_S),)}),
     )
 
@@ -107,6 +132,10 @@ class FeeTierAdmin(_MayDelete):
     maker_fee_percent = rate_column("maker_fee_ppm", "maker fee")
     taker_fee_percent = rate_column("taker_fee_ppm", "taker fee")
 
+    from_volume = shown(
+        "from a volume of",
+        lambda t: NOTHING if t.from_volume_units is None else money(t.from_volume_units),
+    )
     traders = shown(
         "traders", lambda tier: list_link(UserFeeTier, f"tier__id__exact={tier.pk}", "its traders")
     )
@@ -130,12 +159,17 @@ class UserFeeTierForm(_MemberForm):
         return user
 
 
+def _is_own(request: HttpRequest, row: UserFeeTier | None) -> bool:
+    """Also of an account of one's own."""
+    return row is not None and request.user.pk in (row.user_id, row.user.parent_id)
+
+
 @admin.register(UserFeeTier)
 class UserFeeTierAdmin(_MayDelete):
     """Operators see their own tier, and others set it."""
 
     form = UserFeeTierForm
-    list_display = ("user_name", "tier", "maker_fee", "taker_fee", "assigner")
+    list_display = ("user_name", "tier", "maker_fee", "taker_fee", "how", "assigner")
     list_filter = ("tier",)
     list_select_related = ("user", "tier", "assigned_by")
     walked_by = ("tier__id__exact",)
@@ -149,6 +183,7 @@ class UserFeeTierAdmin(_MayDelete):
     user_name = shown("user", lambda row: row.user.get_username())
     maker_fee = shown("maker fee", lambda row: percent(row.tier.maker_fee_ppm))
     taker_fee = shown("taker fee", lambda row: percent(row.tier.taker_fee_ppm))
+    how = shown("set by", lambda row: "volume" if row.by_volume else "hand")
     assigner = user_column("assigned by", "assigned_by")
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -157,16 +192,22 @@ class UserFeeTierAdmin(_MayDelete):
         return made
 
     def save_model(self, request: HttpRequest, obj: UserFeeTier, form: Any, change: bool) -> None:
-        if not change or form.has_changed():
+        """Also what volume had set, once it is saved here."""
+        if not change or form.has_changed() or obj.by_volume:
             services.assign_fee_tier(obj, by=operator_of(request))
 
+    def delete_model(self, request: HttpRequest, obj: UserFeeTier) -> None:  # noqa: ARG002
+        services.take_out_of_tier(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[UserFeeTier]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_own = obj is not None and obj.user_id == request.user.pk
-        return not is_own and super().has_change_permission(request, obj)
+        return not _is_own(request, obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_own = obj is not None and obj.user_id == request.user.pk
-        return not is_own and super().has_delete_permission(request, obj)
+        return not _is_own(request, obj) and super().has_delete_permission(request, obj)
 
     def get_readonly_fields(
         self,

@@ -13,7 +13,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import NotAuthenticated
 
-from accounts.access.authentication import token_user
+from accounts.families.authentication import caller_of, refuse_account_with_key
 from accounts.keys.authentication import refuse_both
 from accounts.keys.known import known_keys
 from accounts.keys.replays import Spent, replays
@@ -137,12 +137,13 @@ def _identify(call: Call) -> None:
     """The steps of a view, in their order: first who sent it."""
     request, signed = call.request, call.request.signed
     if signed is None:
-        user = token_user(request.authorization)
+        user = caller_of(request.authorization, request.account)
         if user is None:
             raise NotAuthenticated
         call.user_id = user.pk
         return
     refuse_both(signed.headers, request.authorization)
+    refuse_account_with_key(request.account)
     key_user, call.spent = verify(replace(signed, body=call.body), call.address)
     call.user_id, call.scopes = key_user.pk, key_user.scopes
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
+from accounts.families.authentication import HEADER as ACCOUNT
 from accounts.keys.headers import NAMES, KeyHeaders
 from accounts.keys.signing import SignedRequest
 from matching.messages.limits import MAX_ID
@@ -21,6 +22,7 @@ BATCH_PATH = "/orders/batch"
 HOSTS_MAX = 2_000
 
 _JSON_TYPES = (b"application/json", b"application/json; charset=utf-8")
+_ACCOUNT = ACCOUNT.lower().encode()
 _KEY_HEADERS = tuple(name.lower().encode() for name in NAMES)
 # Of a request in its plain form there is at most one of each, as is checked below.
 _READ = frozenset(
@@ -31,6 +33,7 @@ _READ = frozenset(
         b"content-length",
         b"accept",
         b"transfer-encoding",
+        _ACCOUNT,
         *_KEY_HEADERS,
     }
 )
@@ -41,13 +44,15 @@ _ORDER_IDS = re.compile(rb"orderIds=([0-9]{1,19}(?:(?:,|%2C)[0-9]{1,19})*)")
 @dataclass(frozen=True, slots=True)
 class Plain:
     """A request without its body: of orders to cancel, or, with none, of orders to place.
-    ``signed``: where a key speaks for it, what its holder signed, but for the body."""
+    ``signed``: where a key speaks for it, what its holder signed, but for the body. ``account``:
+    whose sender names it, of the same family."""
 
     path: str
     authorization: str
     is_batch: bool
     order_ids: tuple[int, ...]
     signed: SignedRequest | None = None
+    account: str = ""
 
 
 class OurHosts:
@@ -78,7 +83,9 @@ def plain(scope: MutableMapping[str, Any], our_hosts: OurHosts) -> Plain | None:
     if not _is_plain(headers, has_body=not order_ids):
         return None
     authorization = headers.get(b"authorization", b"").decode("latin-1")
-    return Plain(scope["path"], authorization, is_batch, order_ids, _signed(scope, headers))
+    account = headers.get(_ACCOUNT, b"").decode("latin-1")
+    signed = _signed(scope, headers)
+    return Plain(scope["path"], authorization, is_batch, order_ids, signed, account)
 
 
 def _signed(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> SignedRequest | None:

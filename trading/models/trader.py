@@ -26,6 +26,13 @@ class FeeTier(models.Model):
         help_text="Below zero a rebate, at most the taker fee.",
     )
     taker_fee_ppm = models.IntegerField(validators=[MinValueValidator(0), MaxValueValidator(PPM)])
+    from_volume_units = models.BigIntegerField(
+        null=True,
+        blank=True,
+        unique=True,
+        validators=[MinValueValidator(1)],
+        help_text="Of 30 days, from which on traders are in it; none: by hand only.",
+    )
     orders_per_s = _per_s()
     cancels_per_s = _per_s()
     reads_per_s = _per_s()
@@ -53,6 +60,9 @@ class FeeTier(models.Model):
 
 
 class UserFeeTier(models.Model):
+    """All accounts of a family are in the same. ``by_volume``: set by what it traded, which leaves
+    alone whom an operator put into a tier (`trading.fees`)."""
+
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -67,12 +77,17 @@ class UserFeeTier(models.Model):
         editable=False,
         related_name="+",
     )
+    by_volume = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=~Q(assigned_by=F("user")),
                 name="user_fee_tier_assigned_by_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(by_volume=False) | Q(assigned_by=None),
+                name="user_fee_tier_by_volume_or_hand",
             ),
         ]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from accounts.people.closing import register_obstacles
+from accounts.access.obstacles import register_obstacles
 from accounts.people.kept import register_owner
-from trading.models import LIVE_STATUSES, Order, Position
+from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position
 
 
 @register_obstacles
@@ -17,6 +17,10 @@ def left_in_markets(user_id: int) -> Iterable[str]:
     live = Order.objects.filter(user_id=user_id, status__in=LIVE_STATUSES).count()
     if live:
         yield f"{live} orders are open or waiting: cancel them"
+    waiting = OutboxCommand.objects.filter(applied_seq=None, payload__account_id=user_id)
+    if waiting.exists():
+        yield "a command is on its way: try again shortly"
 
 
 register_owner("trading.OutboxCommand", "created_by")
+register_owner("trading.ReferralPayment", "referrer")

@@ -1,0 +1,3 @@
+from tests.trading.conftest import fresh_caches, market
+
+__all__ = ["fresh_caches", "market"]

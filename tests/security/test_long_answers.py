@@ -1,0 +1,68 @@
+"""Answers too long for memory: whole at their client's, in nobody's way before that."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.db import connection
+
+from tests.trading.client import Trader, make_market, make_trader
+from tests.trading.test_intake_served import Served, ask
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LINES = 3_000
+
+
+@pytest.fixture
+def trader(redis_db: Any) -> Trader:
+    make_market()
+    return make_trader(0)
+
+
+@pytest.fixture
+def served(trader: Trader, tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path / "api.log")
+    yield served
+    served.process.terminate()
+    served.process.wait()
+
+
+def pay_in_often(trader: Trader) -> None:
+    """As many deposits would, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH entry AS (
+                INSERT INTO ledger_journalentry (kind, created_at)
+                SELECT 'deposit', now() FROM generate_series(1, %(lines)s) RETURNING id
+            ), paid AS (
+                UPDATE ledger_wallet SET available_units = %(lines)s WHERE user_id = %(user)s
+            )
+            INSERT INTO ledger_posting (entry_id, account_id, amount_units)
+            SELECT entry.id, a.id, CASE a.kind WHEN 'deposits' THEN -1 ELSE 1 END
+              FROM entry, ledger_account a
+             WHERE a.kind = 'deposits' OR (a.kind = 'available' AND a.user_id = %(user)s)
+            """,
+            {"lines": LINES, "user": trader.user.pk},
+        )
+
+
+def open_files(served: Served) -> int:
+    server = psutil.Process(served.process.pid)
+    return sum(one.num_fds() for one in (server, *server.children(recursive=True)))
+
+
+def test_a_statement_is_whole_and_leaves_no_file_open(trader: Trader, served: Served) -> None:
+    pay_in_often(trader)
+    status, said = ask(served.connect(), trader, "GET", "/user/statement")[:2]
+    assert status == 200
+    said = said if isinstance(said, dict) else json.loads(said)
+    assert len(said["movements"]) == LINES
+    assert said["complete"] is True
+    before = open_files(served)
+    for _ in range(2):
+        ask(served.connect(), trader, "GET", "/user/statement?to=1")
+    assert open_files(served) <= before + 4  # connections of the pool
