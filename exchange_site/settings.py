@@ -350,5 +350,8 @@ CELERY_BEAT_SCHEDULE = {
 # Traders may fund themselves (demo); otherwise /user/onramp makes a request for an operator.
 SELF_ONRAMP = env.bool("SELF_ONRAMP", default=DEMO)
 
+# How long a new address of a trader's address book waits before anything is sent there.
+WITHDRAWAL_COOLING_S = env.int("WITHDRAWAL_COOLING_S", default=0 if DEMO else 24 * 3600)
+
 LOGGING_CONFIG = None
 logging_config(level=env.str("LOG_LEVEL", default="INFO"))

@@ -125,7 +125,9 @@ IMPORT_RULES = (
     ImportRule("approvals", ("matching.messages", "common")),
     ImportRule("accounts", ("approvals", "mails", "matching.messages", "common")),
     ImportRule("markets", ("matching.messages", "common")),
-    ImportRule("ledger", ("markets", "accounts", "approvals", "matching.messages", "common")),
+    ImportRule(
+        "ledger", ("markets", "accounts", "approvals", "mails", "matching.messages", "common")
+    ),
     ImportRule("trading", _MONEY),
     # What a fill would do is asked of the rule that does it.
     ImportRule(

@@ -22,6 +22,7 @@ from markets.display import gain_or_loss
 NAMES = {
     EntryKind.DEPOSIT: "deposits",
     EntryKind.ADJUSTMENT: "adjustments",
+    EntryKind.WITHDRAWAL: "withdrawals",
     LineKind.REALIZED_PNL: "realized profit and loss",
     LineKind.FEE: "trading fees",
     EntryKind.FUNDING: "funding",
@@ -38,6 +39,8 @@ NAMES = {
     EntryKind.SETTLEMENT: "moved by settlement",
     EntryKind.MARGIN_ADDED: "margin added",
     EntryKind.MARGIN_REMOVED: "margin removed",
+    EntryKind.WITHDRAWAL_HOLD: "held for withdrawals",
+    EntryKind.WITHDRAWAL_BACK: "back from withdrawals",
 }
 # With what they hold, without a why. Account by account, and each entry by its key, as OFFSET says.
 _BY_WHY = f"""
