@@ -18,6 +18,7 @@ HOUSE = (
     "persistence",
     "feeds",
     "prices",
+    "custody",
     "trading",
     "ledger",
     "markets",
@@ -141,6 +142,9 @@ IMPORT_RULES = (
         ),
     ),
     ImportRule("prices", ("trading", *_MONEY)),
+    ImportRule("custody", ("ledger", *_MONEY)),
+    # The outside world: a program that knows nothing of us.
+    ImportRule("custody.demo.chain", (), frozenset({"httpx", "structlog"})),
     ImportRule("feeds", ("trading", "announcements", *_MONEY)),
     ImportRule("persistence", ("trading", *_MONEY)),
     # Comparing rows with an engine takes an engine: replayed, nothing published.
@@ -148,7 +152,7 @@ IMPORT_RULES = (
         "persistence.reconciliation",
         ("persistence", "trading", "matching.runtime.replay", *_MONEY),
     ),
-    ImportRule("console", ("persistence", "prices", "trading", "announcements", "mails", *_MONEY)),
+    ImportRule("console", ("persistence", "prices", "custody", "trading", "announcements", "mails", *_MONEY)),
     # What would happen is asked of the core itself: as pure as what it asks.
     *(
         ImportRule(

@@ -1,4 +1,6 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -6,8 +8,13 @@ from django.contrib.auth.models import Group
 
 from accounts.models import User
 from console.groups import create_groups
+from custody.addresses import keep_supply
+from custody.demo.chain.process import Chain
+from custody.demo.opening import open_float
+from custody.networks import networks
 from tests.admin.factories import make_user
 from tests.trading.client import Trader, forget_caches, make_trader
+from tests.withdrawals.chain import played_chain
 
 Operator = Callable[[str], User]
 
@@ -35,3 +42,13 @@ def operator(db: None) -> Operator:
         return User.objects.get(pk=user.pk)
 
     return make
+
+
+@pytest.fixture
+def chain(folder: Path, settings: Any, db: None) -> Iterator[Chain]:
+    """Calm, with its float in our rows and addresses at hand."""
+    open_float()
+    with played_chain(folder, settings) as played:
+        for network in networks().values():
+            keep_supply(network)
+        yield played
