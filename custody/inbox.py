@@ -19,6 +19,7 @@ from custody.interface import News, NewsKind, NewsState
 from custody.models import CaseKind, CustodyNews, PollCursor
 from custody.networks import Network, networks
 from ledger.withdrawals.handing import Impossible, Outcome, Report, report
+from trading.orders.isolation import is_everyones
 
 WAITING_MAX = 10_000  # of one custody: more is refused, and polled later
 APPLIED_AT_ONCE_MAX = 2_000
@@ -68,7 +69,9 @@ def apply_waiting() -> None:
     for pk in waiting.order_by("network", "seq").values_list("pk", flat=True)[:APPLIED_AT_ONCE_MAX]:
         try:
             _apply_once(pk, known)
-        except DomainError:
+        except Exception as error:
+            if is_everyones(error):
+                raise
             log.exception("custody_news_not_applied", news=pk)
 
 

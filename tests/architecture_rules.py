@@ -142,7 +142,7 @@ IMPORT_RULES = (
         ),
     ),
     ImportRule("prices", ("trading", *_MONEY)),
-    ImportRule("custody", ("ledger", *_MONEY)),
+    ImportRule("custody", ("trading", "mails", *_MONEY)),
     # The outside world: a program that knows nothing of us.
     ImportRule("custody.demo.chain", (), frozenset({"httpx", "structlog"})),
     ImportRule("feeds", ("trading", "announcements", *_MONEY)),

@@ -7,6 +7,7 @@ transaction, and safe to repeat.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from ledger.models import Payout, Withdrawal, WithdrawalState
@@ -81,7 +82,7 @@ def report(said: Report) -> Withdrawal:
     """
     try:
         row = lock_withdrawal(send_id=said.send_id)
-    except Withdrawal.DoesNotExist as error:
+    except (Withdrawal.DoesNotExist, ValidationError) as error:
         raise Impossible("a withdrawal that we never asked for") from error
     if (said.amount_units, said.address) != (row.amount_units, row.address):
         raise Impossible(f"withdrawal {row.pk} with another amount or address")
