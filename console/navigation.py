@@ -51,6 +51,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Traders", "accounts.User", "group"),
         Item("Sessions", "accounts.Session", "devices"),
         Item("API keys", "accounts.ApiKey", "key"),
+        Item("Verification", "accounts.Verification", "verified_user"),
         Item("Orders", "trading.Order", "receipt_long"),
         Item("Fills", "trading.Fill", "handshake"),
         Item("Fee tiers", "trading.FeeTier", "sell"),
@@ -68,6 +69,10 @@ JOBS: dict[str, tuple[Item, ...]] = {
     ),
     "Money": (
         Item("Is it right?", "money", "verified", permission="ledger.view_journalentry"),
+        Item("Withdrawals", "withdrawals", "outbound", permission="ledger.view_withdrawal"),
+        Item("All withdrawals", "ledger.Withdrawal", "north_east"),
+        Item("Custody", "custody", "lock", permission="custody.view_floatlook"),
+        Item("Deposits by custody", "custody.ChainDeposit", "south_west"),
         Item("Deposits", "ledger.Deposit", "savings"),
         Item("Adjustments", "ledger.Adjustment", "tune"),
         Item("Insurance top-ups", "trading.InsuranceTopUp", "shield"),
@@ -93,6 +98,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
             "alt_route",
             permission="console.view_hindsightrun",
         ),
+        Item("Cases of custody", "custody.CustodyCase", "gpp_bad"),
         Item("Persistence faults", "persistence.PersistenceFault", "report"),
         Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),
         Item("Quarantine", "persistence.QuarantinedEntry", "coronavirus"),
@@ -116,6 +122,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Alert recipients", "console.AlertRecipient", "contact_mail"),
         Item("Mails", "mails.Mail", "mail"),
         Item("Webhooks", "console.WebhookDelivery", "webhook"),
+        Item("Payouts", "ledger.Payout", "send_money"),
     ),
 }
 

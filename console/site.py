@@ -147,10 +147,12 @@ class ExchangeAdminSite(AdminSite):
         from console.operators.urls import operator_urls
         from console.seen_as.views import seen_as_view
         from console.today.views import series_view
+        from console.withdrawals.urls import withdrawal_urls
 
         own = [
             *operator_urls(self, _allowing_unfold),
             *factor_urls(self, _allowing_unfold),
+            *withdrawal_urls(self),
             path(
                 "see-as/<int:user_id>/",
                 self.admin_view(require_safe(partial(seen_as_view, site=self))),

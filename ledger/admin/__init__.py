@@ -1,5 +1,5 @@
 """Pages of money: what moved, and what operators decide about it."""
 
-from ledger.admin import adjustments, deposits, journal
+from ledger.admin import adjustments, deposits, journal, withdrawals
 
-__all__ = ["adjustments", "deposits", "journal"]
+__all__ = ["adjustments", "deposits", "journal", "withdrawals"]

@@ -3,7 +3,7 @@
 from django.db.models import QuerySet, Sum
 
 from ledger.models import Withdrawal, WithdrawalState
-from ledger.models.withdrawal_states import UNDECIDED
+from ledger.models.withdrawal_states import HANDED, UNDECIDED
 
 
 def withdrawals_of(user_id: int) -> QuerySet[Withdrawal]:
@@ -20,3 +20,8 @@ def handed_units(network: str) -> int:
     states = (WithdrawalState.SENT, WithdrawalState.CONFIRMED)
     rows = Withdrawal.objects.filter(network=network, state__in=states)
     return int(rows.aggregate(sum=Sum("amount_units"))["sum"] or 0)
+
+
+def on_their_way() -> QuerySet[Withdrawal]:
+    """Approved, and not ended; the oldest first."""
+    return Withdrawal.objects.filter(state__in=(WithdrawalState.APPROVED, *HANDED)).order_by("pk")
