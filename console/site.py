@@ -152,7 +152,6 @@ class ExchangeAdminSite(AdminSite):
         own = [
             *operator_urls(self, _allowing_unfold),
             *factor_urls(self, _allowing_unfold),
-            *withdrawal_urls(self),
             path(
                 "see-as/<int:user_id>/",
                 self.admin_view(require_safe(partial(seen_as_view, site=self))),
@@ -207,7 +206,7 @@ class ExchangeAdminSite(AdminSite):
                 self.admin_view(require_safe(self.history)),
             ),
         ]
-        return [*own, *super().get_urls()]
+        return [*withdrawal_urls(self), *own, *super().get_urls()]
 
     def stop(self, request: HttpRequest) -> HttpResponse:
         from console.stop.views import stop_view  # as in `_snapshot`

@@ -1,4 +1,4 @@
-"""At which addresses traders' money arrives: a supply at hand, of which each trader is given one."""
+"""At which addresses traders' money arrives: a supply at hand, of which each is given one."""
 
 from django.db import transaction
 from django.utils import timezone

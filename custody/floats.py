@@ -47,9 +47,7 @@ def look(network: Network) -> FloatLook | None:
             open_case(network.name, CaseKind.BACKWARDS, "seq", words)
             return None
         if balance.seq == known:
-            row = FloatLook(
-                network=network.name, seq=known, custody_units=balance.units, **sums
-            )
+            row = FloatLook(network=network.name, seq=known, custody_units=balance.units, **sums)
             return _keep(row)
     return None
 

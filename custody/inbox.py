@@ -53,7 +53,9 @@ def poll(network: Network) -> int:
     cursor, _ = PollCursor.objects.get_or_create(network=network.name)
     for _ in range(POLLS_MAX):
         asked_after = cursor.seq
-        found = [n for n in network.custody.news(asked_after, POLLED_AT_ONCE) if n.seq > asked_after]
+        found = [
+            n for n in network.custody.news(asked_after, POLLED_AT_ONCE) if n.seq > asked_after
+        ]
         if not found:
             break
         take_in(network.name, found)

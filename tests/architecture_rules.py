@@ -152,7 +152,10 @@ IMPORT_RULES = (
         "persistence.reconciliation",
         ("persistence", "trading", "matching.runtime.replay", *_MONEY),
     ),
-    ImportRule("console", ("persistence", "prices", "custody", "trading", "announcements", "mails", *_MONEY)),
+    ImportRule(
+        "console",
+        ("persistence", "prices", "custody", "trading", "announcements", "mails", *_MONEY),
+    ),
     # What would happen is asked of the core itself: as pure as what it asks.
     *(
         ImportRule(

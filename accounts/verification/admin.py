@@ -13,7 +13,16 @@ from accounts.models import User, Verification
 from accounts.staff.operators import operator_of
 from accounts.verification.levels import LEVELS, level_of, set_level
 from common.admin.actions import ask_form_then_run
-from common.admin.base import BaseAdmin, RecordAdmin, Table, link, shown, table_of, time_column, when
+from common.admin.base import (
+    BaseAdmin,
+    RecordAdmin,
+    Table,
+    link,
+    shown,
+    table_of,
+    time_column,
+    when,
+)
 from common.reasons import REASON_MAX
 
 PERMISSION = "accounts.set_verification"

@@ -1,4 +1,4 @@
-"""Money → Custody: what custody holds beside what the ledger owes, and what it said that can't be."""
+"""Money → Custody: what custody holds beside what the ledger owes, and its cases."""
 
 from collections.abc import Callable
 from typing import Any

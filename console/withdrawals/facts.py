@@ -20,8 +20,8 @@ _GIVEN_BACK = (WithdrawalState.CANCELLED, WithdrawalState.REFUSED, WithdrawalSta
 
 @dataclass(frozen=True)
 class Facts:
-    """Units of money. ``came_in`` by custody, ``given`` by approval or faucet. ``profit``: realised,
-    less fees. ``others``: traders who withdrew to the same address."""
+    """Units of money. ``came_in`` by custody, ``given`` by approval or faucet. ``profit``:
+    realised, less fees. ``others``: traders who withdrew to the same address."""
 
     level: int
     limits: Limits

@@ -40,9 +40,7 @@ class OutcomeForm(_Form):
             (Outcome.FAILED.value, "Failed: it will never arrive, the money goes back"),
         ],
     )
-    reference = forms.CharField(
-        label="Reference of the transfer", max_length=120, required=False
-    )
+    reference = forms.CharField(label="Reference of the transfer", max_length=120, required=False)
     reason = _reason()
 
 

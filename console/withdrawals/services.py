@@ -85,9 +85,7 @@ def credit(
     return done
 
 
-def propose_limits(
-    request: HttpRequest, level: int, after: limits.Limits, reason: str
-) -> Proposal:
+def propose_limits(request: HttpRequest, level: int, after: limits.Limits, reason: str) -> Proposal:
     by: AbstractUser = operator_of(request)
     return limits.propose_limits(level, after, reason, by)
 

@@ -17,8 +17,8 @@ from markets.conversions import units_text
 
 
 class DepositAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """`status`: `seen` while it has fewer than `confirmationsNeeded`, `orphaned` where its block was
-    taken back, `credited` once it is in the wallet."""
+    """`status`: `seen` while it has fewer than `confirmationsNeeded`, `orphaned` where its block
+    was taken back, `credited` once it is in the wallet."""
 
     id: int
     status: str

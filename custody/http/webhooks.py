@@ -11,10 +11,10 @@ from common.errors import DomainError, ErrorCode
 from common.http.bodies import read_body
 from common.http.schema import documented
 from common.http.views import PublicView
+from custody.http.signatures import SIGNATURE, TIMESTAMP, require_signed
 from custody.inbox import take_in
 from custody.interface import News
 from custody.networks import networks
-from custody.signatures import SIGNATURE, TIMESTAMP, require_signed
 
 BODY_BYTES_MAX = 100_000
 

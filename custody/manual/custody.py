@@ -26,6 +26,4 @@ class ManualCustody:
         return None
 
     def new_addresses(self, count: int) -> list[str]:
-        return [
-            "EX-" + "".join(secrets.choice(_LETTERS) for _ in range(10)) for _ in range(count)
-        ]
+        return ["EX-" + "".join(secrets.choice(_LETTERS) for _ in range(10)) for _ in range(count)]

@@ -17,9 +17,7 @@ class CustodyNews(models.Model):
     class Meta:
         default_permissions = ("view",)
         verbose_name_plural = "custody news"
-        constraints = [
-            models.UniqueConstraint(fields=["network", "seq"], name="custody_news_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["network", "seq"], name="custody_news_once")]
         indexes = [
             models.Index(
                 fields=["network", "seq"], condition=Q(applied_at=None), name="custody_news_waits"

@@ -45,7 +45,7 @@ class Prepared:
 
     @property
     def chain_url(self) -> str:
-        """"" where no chain is played."""
+        """ "" where no chain is played."""
         return os.environ["DEMO_CHAIN_URL"]
 
     @property

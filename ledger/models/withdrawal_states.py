@@ -53,7 +53,7 @@ TRANSITIONS = (
     Transition(_S.WAITING, _S.REFUSED, By.OPERATOR, "refused", _BACK),
     Transition(_S.APPROVED, _S.HELD, By.EXCHANGE, "sending was stopped before it was handed over"),
     Transition(_S.APPROVED, _S.WAITING, By.EXCHANGE, "its trader was suspended or frozen since"),
-    Transition(_S.APPROVED, _S.REFUSED, By.OPERATOR, "called back before it was handed over", _BACK),
+    Transition(_S.APPROVED, _S.REFUSED, By.OPERATOR, "called back before it was sent", _BACK),
     Transition(_S.APPROVED, _S.SENDING, By.EXCHANGE, "about to be handed over"),
     Transition(_S.SENDING, _S.SENT, By.CUSTODY, "it is on its way"),
     Transition(

@@ -24,7 +24,7 @@ APPROVALS_MAX = 2
 
 
 class Withdrawal(models.Model):
-    """``needed``: of operators, to approve it. ``flags``: why it is looked at, in words. ``send_id``
+    """``needed``: of operators, to approve it. ``flags``: why it is looked at. ``send_id``
     is its name at custody, which sends nothing twice under one. ``reference``: custody's, or the
     network's, of the transfer. ``state_at``: since when it is in its state."""
 

@@ -65,9 +65,7 @@ def resume_sending(reason: str, by: AbstractUser) -> None:
     """Ends the stop of an operator; the others end with their cause. Raises DomainError where there
     is none."""
     mine = SendingStop.objects.filter(cause=StopCause.OPERATOR, closed_at=None)
-    ended = mine.update(
-        closed_at=timezone.now(), closed_by_id=by.pk, close_words=reason_of(reason)
-    )
+    ended = mine.update(closed_at=timezone.now(), closed_by_id=by.pk, close_words=reason_of(reason))
     if not ended:
         message = "No operator has stopped sending: another stop ends with what caused it."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)

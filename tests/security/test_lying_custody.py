@@ -12,10 +12,10 @@ import redis
 from custody import inbox
 from custody.demo.client import DemoCustody
 from custody.floats import look
+from custody.http.signatures import signature_of
 from custody.models import ChainDeposit, CustodyCase, CustodyNews, DepositAddress
 from custody.networks import network_named
 from custody.sending import send_due_payouts
-from custody.signatures import signature_of
 from custody.tasks import apply_news
 from ledger.models import Deposit, SendingStop, Withdrawal
 from tests.trading.client import Answer, Api, Trader, forget_caches, make_trader

@@ -20,8 +20,8 @@ from ledger.models import (
 )
 from ledger.withdrawals.deciding import approve, cancel, refuse, release_held
 from ledger.withdrawals.stops import close_stop, open_stop
-from persistence.reconciliation.money_checks import HELD_BY_ORDERS, WALLETS, WITHDRAWALS
 from persistence.reconciliation.differences import run_check
+from persistence.reconciliation.money_checks import HELD_BY_ORDERS, WALLETS, WITHDRAWALS
 from tests.ledger.world import in_threads
 from tests.trading.client import Trader, make_trader
 from tests.withdrawals.conftest import Operator
@@ -38,7 +38,11 @@ def differences() -> list[Any]:
 def test_a_small_one_is_held_and_approved_at_once(trader: Trader) -> None:
     put_in_book(trader.user)
     answer = withdraw(trader, "100.5")
-    assert (answer.status, answer.body["status"], answer.body["amount"]) == (202, "approved", "100.5")
+    assert (answer.status, answer.body["status"], answer.body["amount"]) == (
+        202,
+        "approved",
+        "100.5",
+    )
     assert wallet_of(trader.user) == (ALL - 100_500_000, 100_500_000)
     row = Withdrawal.objects.get()
     assert (row.needed, row.first_by_id) == (0, None)

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
+from common.postgres.constraints import constraint_of
 from ledger.models import Withdrawal, WithdrawalState, WithdrawalStep
 from ledger.models.withdrawal_states import ENDS, STEPS, By, table
 from ledger.withdrawals.steps import take_step
@@ -57,7 +58,8 @@ def _takes(row: Withdrawal, after: WithdrawalState) -> bool:
             cursor.execute(update, [after.value, entry, refuser, row.pk])
             transaction.set_rollback(True)
     except IntegrityError as error:
-        assert "withdrawal_goes_its_way" in str(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+        if constraint_of(error) != "withdrawal_goes_its_way":
+            raise
         return False
     return True
 
@@ -69,7 +71,7 @@ def _takes(row: Withdrawal, after: WithdrawalState) -> bool:
 def test_what_was_asked_stays(trader: Trader, change: str) -> None:
     row = ask(trader.user)
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"UPDATE ledger_withdrawal SET {change} WHERE id = %s", [row.pk])  # noqa: S608
+        cursor.execute(f"UPDATE ledger_withdrawal SET {change} WHERE id = %s", [row.pk])
 
 
 def test_steps_are_only_added(trader: Trader) -> None:

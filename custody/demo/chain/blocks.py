@@ -1,4 +1,4 @@
-"""Blocks: what waits goes in, what is in is confirmed, and now and then all of it comes out again."""
+"""Blocks: what waits goes in, what is in is confirmed, and now and then it all comes out again."""
 
 import random
 import secrets

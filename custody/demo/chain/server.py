@@ -1,13 +1,13 @@
 """The chain's HTTP API. What custody is asked takes its token; transfers from outside take none.
 
-    POST /payouts {id, address, amountUnits}     how it stands, as news
-    GET  /news?after=&limit=                     {news}
-    GET  /balance                                {balanceUnits, seq}
-    POST /addresses {count}                      {addresses}
-    POST /play/block, /play/reorg {depth, drops} something happens now
-    POST /transfers {to, amount, id?}            {id}: money from outside
-    GET  /addresses/ADDRESS                      {arrived}: what was sent there
-    GET  /height                                 {height}
+POST /payouts {id, address, amountUnits}     how it stands, as news
+GET  /news?after=&limit=                     {news}
+GET  /balance                                {balanceUnits, seq}
+POST /addresses {count}                      {addresses}
+POST /play/block, /play/reorg {depth, drops} something happens now
+POST /transfers {to, amount, id?}            {id}: money from outside
+GET  /addresses/ADDRESS                      {arrived}: what was sent there
+GET  /height                                 {height}
 """
 
 import hmac

@@ -27,7 +27,7 @@ def require_signed(timestamp: str, signature: str, body: bytes) -> None:
     replaced."""
     right = [signature_of(secret, timestamp, body) for secret in settings.CUSTODY_WEBHOOK_SECRETS]
     given = signature.encode("utf-8", "replace")
-    if not any([hmac.compare_digest(one.encode(), given) for one in right]):
+    if not any(hmac.compare_digest(one.encode(), given) for one in right):
         raise DomainError(ErrorCode.INVALID_SIGNATURE, "The signature is wrong.")
     if not _is_now(timestamp):
         message = f"The timestamp must be within {WINDOW_MS // 1000} s, in milliseconds since 1970."
