@@ -171,7 +171,7 @@ def _asked(row: Withdrawal) -> Row:
     return [
         ("Trader", user_link(row.user)),
         ("Amount", money(row.amount_units)),
-        ("To", f"{row.address} on {row.network}"),
+        ("To", format_html('<span class="digest">{}</span> on {}', row.address, row.network)),
         ("In the book since", f"{when(row.entry_in_book.added_at)} UTC"),
         ("Asked", f"{when(row.requested_at)} UTC, {_age(row)} ago"),
         ("From", row.asked_from or NOTHING),

@@ -62,9 +62,9 @@ class WithdrawalAdmin(RecordAdmin):
 
     def walks(self, asked: Mapping[str, str]) -> list[Q]:
         """Those that haven't ended have an index."""
-        state = asked.get("state__exact")
-        if state in WithdrawalState and state not in ENDS:
-            return [Q(state__exact=state)]
+        state = asked.get("state__exact", "")
+        if state in set(WithdrawalState) - set(ENDS):
+            return [Q(state__exact=state) & ~Q(state__in=ENDS)]
         return super().walks(asked)
 
     def tables(self, obj: Withdrawal) -> Iterable[Table]:

@@ -3,7 +3,7 @@
 from django.db.models import QuerySet, Sum
 
 from ledger.models import Withdrawal, WithdrawalState
-from ledger.models.withdrawal_states import HANDED, UNDECIDED
+from ledger.models.withdrawal_states import ENDS, HANDED, UNDECIDED
 
 
 def withdrawals_of(user_id: int) -> QuerySet[Withdrawal]:
@@ -24,4 +24,5 @@ def handed_units(network: str) -> int:
 
 def on_their_way() -> QuerySet[Withdrawal]:
     """Approved, and not ended; the oldest first."""
-    return Withdrawal.objects.filter(state__in=(WithdrawalState.APPROVED, *HANDED)).order_by("pk")
+    rows = Withdrawal.objects.exclude(state__in=ENDS)  # an index has these
+    return rows.filter(state__in=(WithdrawalState.APPROVED, *HANDED)).order_by("pk")
