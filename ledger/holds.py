@@ -109,10 +109,10 @@ def hold(
     except IntegrityError as error:
         if constraint_of(error) != OVERDRAWN:
             raise
-        raise NotAvailable(_available_units(user_id)) from error
+        raise NotAvailable(available_units(user_id)) from error
 
 
-def _available_units(user_id: int) -> int:
+def available_units(user_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT available_units FROM ledger_wallet WHERE user_id = %s", [user_id])
         row = cursor.fetchone()

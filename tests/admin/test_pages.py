@@ -31,7 +31,18 @@ from accounts.models import (
 from approvals.models import ApprovalRule
 from common.admin.lists import RecordsList
 from common.admin.record_urls import list_url, url_of
-from ledger.models import Account, AccountFlow, JournalEntry, Posting, Wallet
+from custody.models import CustodyNews, DepositAddress, FloatLook, FloatMovement, PollCursor
+from ledger.models import (
+    Account,
+    AccountFlow,
+    JournalEntry,
+    Posting,
+    SendingStop,
+    Wallet,
+    WithdrawalAddress,
+    WithdrawalLimit,
+    WithdrawalStep,
+)
 from markets.models import Market, MarketStatus
 from markets.rules import forget_markets, market_rules
 from tests.admin.conftest import operator_name
@@ -62,6 +73,7 @@ APPS = (
     "trading",
     "prices",
     "ledger",
+    "custody",
     "persistence",
 )
 OURS = [m for m in MODELS if m._meta.app_label in APPS]
@@ -92,7 +104,10 @@ def test_every_model_of_ours_has_a_page() -> None:
     # approval, versions of a market's rules, and how operators come and go are on the console's.
     sums = {Candle, AccountFlow, TierDay, TraderDay}
     operators = {StaffSession, Invitation, Departure}
-    elsewhere = operators | {Freeze, ApprovalRule, MarketVersion, ServedRequest}
+    withdrawals = {WithdrawalStep, WithdrawalAddress, WithdrawalLimit, SendingStop}
+    custody = {CustodyNews, DepositAddress, FloatLook, FloatMovement, PollCursor}
+    elsewhere = {Freeze, ApprovalRule, MarketVersion, ServedRequest}
+    elsewhere |= operators | withdrawals | custody
     assert set(ours) - sums - elsewhere == set(OURS)
 
 
