@@ -57,8 +57,8 @@ class LedgerLine(msgspec.Struct, frozen=True, rename="camel"):
     """One movement on one of the trader's accounts: available, held or margin. `cause` is why:
     `fill`, `funding`, `deposit`, … `kind` is what was gained or lost by it: `realized_pnl`, `fee`,
     `liquidation_fee`, `insurance_cover`, `loss_share`; lines of another kind are called as their
-    cause. Of these `deposit`, `withdrawal`, `adjustment` and `funding` bring or take money, the others move it
-    from one account of the trader to another and sum to zero."""
+    cause. Of these `deposit`, `withdrawal`, `adjustment` and `funding` bring or take money, the
+    others move it from one account of the trader to another and sum to zero."""
 
     id: int
     entry_id: int

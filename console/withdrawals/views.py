@@ -14,7 +14,7 @@ from accounts.display import user_link
 from accounts.models import User
 from common.admin.base import Cell, badge, link, way_of, when, words
 from common.admin.changes import NOTHING
-from common.errors import DomainError
+from common.errors import DomainError, ErrorCode
 from console.withdrawals import services
 from console.withdrawals.facts import Facts, facts_of
 from console.withdrawals.forms import OutcomeForm, ReasonOnly
@@ -161,6 +161,8 @@ def _act(request: HttpRequest, row: Withdrawal, form: Any, by_hand: bool) -> boo
             after = services.decide(request, row, approves, said["reason"])
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
+        if error.code is ErrorCode.WITHDRAWAL_DECIDED:  # the page has no form any more
+            messages.error(request, error.message)
         return False
     messages.success(request, f"Withdrawal {row.pk} is {after.state}.")
     return True

@@ -16,7 +16,7 @@ def enter_outcome(
 ) -> Withdrawal:
     """``reference`` of the transfer; it may be left out once it is known. Raises DomainError for
     one that custody by hand doesn't have, and one's own."""
-    reference = reference.strip()
+    row, reference = Withdrawal.objects.get(pk=row.pk), reference.strip()
     if row.user_id == by.pk:
         message = "This withdrawal is your own: another operator enters what became of it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)

@@ -58,9 +58,7 @@ def test_fifty_threads_at_one_wallet(
     market: Market, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ledger.withdrawals.checks.OPEN_MAX", 10_000)
-    WithdrawalLimit.objects.update(
-        day_units=10**12, automatic_units=150 * UNIT, one_units=10**12
-    )
+    WithdrawalLimit.objects.update(day_units=10**12, automatic_units=150 * UNIT, one_units=10**12)
     trader = make_trader(FUNDS * UNIT)
     put_in_book(trader.user)
     outcomes: Counter[str] = Counter()
@@ -118,9 +116,7 @@ def _give_back(trader: Trader, _: Market, rng: random.Random) -> bool:
         if units <= 0:
             return False
         entry = JournalEntry.objects.create(kind=EntryKind.HOLD_RELEASE, created_at=timezone.now())
-        accounts = {
-            account.kind: account for account in Account.objects.filter(user=trader.user)
-        }
+        accounts = {account.kind: account for account in Account.objects.filter(user=trader.user)}
         Posting.objects.bulk_create(
             Posting(entry=entry, account=accounts[kind], amount_units=amount)
             for kind, amount in ((AccountKind.HELD, -units), (AccountKind.AVAILABLE, units))
