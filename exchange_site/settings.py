@@ -380,6 +380,8 @@ CUSTODY_NETWORKS = env.list("CUSTODY_NETWORKS", default=[*_DEMO_CHAIN, "manual"]
 # replaced. Without one no webhook is taken.
 CUSTODY_TOKEN = env.str("CUSTODY_TOKEN", default="")
 CUSTODY_WEBHOOK_SECRETS = env.list("CUSTODY_WEBHOOK_SECRETS", default=[])
+# Whether traders without a second factor may take money out; those who have one always show it.
+WITHDRAWALS_NEED_FACTOR = env.bool("WITHDRAWALS_NEED_FACTOR", default=not DEMO)
 # How long a new address of a trader's address book waits before anything is sent there.
 WITHDRAWAL_COOLING_S = env.int("WITHDRAWAL_COOLING_S", default=0 if DEMO else 24 * 3600)
 

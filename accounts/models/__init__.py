@@ -1,4 +1,5 @@
-"""Rows of accounts: `access` says who may come in, `factors` what they show besides a password."""
+"""Rows of accounts: `access` says who may come in, `factors` what they show besides a
+password, `verification` how well they are known."""
 
 from accounts.models.access import (
     USERNAME,
@@ -25,6 +26,7 @@ from accounts.models.factors import (
     Purpose,
     RecoveryCode,
 )
+from accounts.models.verification import Verification
 
 __all__ = [
     "USERNAME",
@@ -48,4 +50,5 @@ __all__ = [
     "SignInStep",
     "StaffSession",
     "User",
+    "Verification",
 ]

@@ -19,6 +19,7 @@ from custody.networks import network_named, networks
 from ledger.models import WithdrawalAddress
 from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX
 from ledger.withdrawals import book
+from ledger.withdrawals.factors import require_fresh_factor
 
 
 class NewAddressBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -100,7 +101,7 @@ class BookView(APIView):
         if len(body.address) > ADDRESS_MAX or not network.custody.is_address(body.address):
             message = f"address is not one of the network {network.name}."
             raise invalid("address", message, ErrorCode.INVALID_FIELD)
-        # A second factor is asked for here.
+        require_fresh_factor(request)
         row = book.add_address(user_id_of(request), network.name, body.address, body.label)
         return Response(_in_book(row), status=HTTPStatus.CREATED)
 

@@ -21,6 +21,7 @@ from ledger.models import Withdrawal
 from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX
 from ledger.withdrawals import deciding, selectors
 from ledger.withdrawals.asking import Asked, ask_for_withdrawal
+from ledger.withdrawals.factors import require_fresh_factor
 from markets.conversions import to_units, units_text
 
 
@@ -85,7 +86,8 @@ class WithdrawalsView(APIView):
         keys=Scope.WITHDRAW,
     )
     def post(self, request: Request) -> Response:
-        """To an address of your address book. The amount is locked at once, and leaves once custody
+        """To an address of your address book; a session shows its second factor first
+        (POST /auth/confirm). The amount is locked at once, and leaves once custody
         has confirmed it; until it is approved you may cancel it."""
         body = parse_body(request, WithdrawalBody)
         asked = Asked(
@@ -95,7 +97,7 @@ class WithdrawalsView(APIView):
             idempotency_key=read_key(body.idempotency_key) or "",
             asked_from=address_of(request),
         )
-        # A second factor is asked for here, of a session.
+        require_fresh_factor(request)
         row = ask_for_withdrawal(user_id_of(request), asked)
         return Response(_answer(row), status=HTTPStatus.ACCEPTED)
 

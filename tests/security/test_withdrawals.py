@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Session, User
 from accounts.verification.levels import set_level
 from approvals.models import Proposal
 from approvals.services import approve as approve_proposal
@@ -39,6 +41,7 @@ BODY = json.dumps(
 @pytest.fixture(autouse=True)
 def _clean(redis_db: redis.Redis, settings: Any) -> Iterator[None]:
     settings.CUSTODY_NETWORKS = ["manual"]
+    settings.WITHDRAWALS_NEED_FACTOR = False
     forget_caches()
     yield
     forget_caches()
@@ -107,6 +110,26 @@ def test_a_stolen_session_waits_a_day_for_its_own_address(trader: Trader, settin
     assert trader.api.post("/user/withdrawal-addresses", theirs).status == 201
     answer = withdraw(trader, network="manual", address=theirs["address"])
     assert answer.code == "ADDRESS_COOLING"
+
+
+def test_money_out_takes_a_fresh_factor_of_a_session(trader: Trader, settings: Any) -> None:
+    settings.WITHDRAWALS_NEED_FACTOR = True
+    new = {"network": "manual", "address": "DE89 3704 0044", "label": "x"}
+    for path, body in (("withdrawals", json.loads(BODY)), ("withdrawal-addresses", new)):
+        answer = trader.api.post(f"/user/{path}", body)
+        assert (answer.status, answer.code) == (403, "SECOND_FACTOR_REQUIRED"), path
+    key = make_key(trader, permissions=["withdraw"], addresses=["127.0.0.1"])
+    assert KeyApi(key).send("POST", "/user/withdrawals", BODY).status == 202
+    Session.objects.filter(user=trader.user).update(factor_at=timezone.now())
+    assert withdraw(trader).status == 202
+    assert trader.api.post("/user/withdrawal-addresses", new).status == 201
+
+
+def test_a_reset_factor_locks_withdrawals(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = timezone.now() + timedelta(hours=3)
+    monkeypatch.setattr("ledger.withdrawals.checks.withdrawals_locked_until", lambda _: until)
+    assert withdraw(trader).code == "WITHDRAWALS_LOCKED"
+    assert wallet_of(trader.user) == (ALL, 0)
 
 
 def test_other_peoples_withdrawals_and_addresses_are_not_there(trader: Trader) -> None:

@@ -20,7 +20,9 @@ Operator = Callable[[str], User]
 
 
 @pytest.fixture(autouse=True)
-def _clean(redis_db: redis.Redis) -> Iterator[None]:
+def _clean(redis_db: redis.Redis, settings: Any) -> Iterator[None]:
+    """Traders without a second factor may withdraw, as in the demo."""
+    settings.WITHDRAWALS_NEED_FACTOR = False
     forget_caches()
     yield
     forget_caches()
