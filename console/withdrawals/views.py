@@ -21,7 +21,7 @@ from console.withdrawals.forms import OutcomeForm, ReasonOnly
 from custody.interface import MANUAL
 from ledger.models import JournalEntry, StopCause, Withdrawal, WithdrawalState
 from ledger.models.withdrawal_states import HANDED, UNDECIDED
-from ledger.withdrawals.deciding import PERMISSION as DECIDE
+from ledger.withdrawals import deciding
 from ledger.withdrawals.handing import Outcome
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
@@ -29,6 +29,7 @@ from markets.display import gain_or_loss, money
 
 VIEW = "ledger.view_withdrawal"
 STOP = "ledger.stop_sending"
+DECIDE = deciding.PERMISSION
 SHOWN = 100
 Row = list[tuple[str, Cell]]
 _TONES = {

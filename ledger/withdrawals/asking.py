@@ -3,12 +3,13 @@
 import json
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from accounts.access.credentials import require_active
 from accounts.models import User
-from accounts.services import require_active
 from common.errors import DomainError, ErrorCode
 from common.idempotency import key_reused
 from common.postgres.constraints import constraint_of
@@ -74,7 +75,7 @@ def ask_for_withdrawal(user_id: int, asked: Asked) -> Withdrawal:
 
 
 def _insert(user_id: int, asked: Asked, judged: Judged, available_units: int) -> Withdrawal:
-    values = {
+    values: dict[str, Any] = {
         "user_id": user_id,
         "amount_units": asked.amount_units,
         "network": asked.network,

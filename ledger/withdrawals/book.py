@@ -7,8 +7,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.access.credentials import require_active
 from accounts.models import User
-from accounts.services import require_active
 from common.errors import DomainError, ErrorCode, invalid
 from common.postgres.constraints import constraint_of
 from ledger.models import WithdrawalAddress

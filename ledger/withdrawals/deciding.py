@@ -6,7 +6,7 @@ Never its owner, and never the same operator twice: constraints of the row say s
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from accounts.services import require_active
+from accounts.access.credentials import require_active
 from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
 from ledger.models import Withdrawal, WithdrawalState

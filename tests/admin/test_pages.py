@@ -31,18 +31,7 @@ from accounts.models import (
 from approvals.models import ApprovalRule
 from common.admin.lists import RecordsList
 from common.admin.record_urls import list_url, url_of
-from custody.models import CustodyNews, DepositAddress, FloatLook, FloatMovement, PollCursor
-from ledger.models import (
-    Account,
-    AccountFlow,
-    JournalEntry,
-    Posting,
-    SendingStop,
-    Wallet,
-    WithdrawalAddress,
-    WithdrawalLimit,
-    WithdrawalStep,
-)
+from ledger.models import Account, AccountFlow, JournalEntry, Posting, Wallet
 from markets.models import Market, MarketStatus
 from markets.rules import forget_markets, market_rules
 from tests.admin.conftest import operator_name
@@ -104,10 +93,11 @@ def test_every_model_of_ours_has_a_page() -> None:
     # approval, versions of a market's rules, and how operators come and go are on the console's.
     sums = {Candle, AccountFlow, TierDay, TraderDay}
     operators = {StaffSession, Invitation, Departure}
-    withdrawals = {WithdrawalStep, WithdrawalAddress, WithdrawalLimit, SendingStop}
-    custody = {CustodyNews, DepositAddress, FloatLook, FloatMovement, PollCursor}
-    elsewhere = {Freeze, ApprovalRule, MarketVersion, ServedRequest}
-    elsewhere |= operators | withdrawals | custody
+    names = "WithdrawalStep WithdrawalAddress WithdrawalLimit SendingStop"
+    money = {apps.get_model("ledger", name) for name in names.split()}
+    names = "CustodyNews DepositAddress FloatLook FloatMovement PollCursor"
+    money |= {apps.get_model("custody", name) for name in names.split()}
+    elsewhere = {Freeze, ApprovalRule, MarketVersion, ServedRequest} | operators | money
     assert set(ours) - sums - elsewhere == set(OURS)
 
 

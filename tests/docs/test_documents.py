@@ -73,11 +73,12 @@ def test_every_call_in_the_table_of_calls_is_served() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     table = text[text.index("## HTTP") : text.index("## Layout")]
     rows = re.findall(r"^\| ((?:GET|POST|PATCH|DELETE).*?) \|", table, re.MULTILINE)
-    calls = [call for row in rows for call in re.findall(r"/[a-z/:]+", row)]
+    calls = [call for row in rows for call in re.findall(r"/[a-z/:-]+", row)]
     assert len(calls) > 15
     for call in calls:
         of_market = call in {"/depth", "/trades", "/candles", "/ticker"}
-        path = f"/markets/BTC-PERP{call}" if of_market else call.replace(":id", "1")
+        named = call.replace(":id", "1").replace(":network", "demo")
+        path = f"/markets/BTC-PERP{call}" if of_market else named
         try:
             resolve(path)
         except Resolver404:

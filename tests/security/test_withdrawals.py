@@ -245,7 +245,7 @@ def test_by_hand_from_approval_to_its_end(trader: Trader, operator: Operator) ->
     row.refresh_from_db()
     with pytest.raises(DomainError):
         enter_outcome(row, Outcome.FAILED, "", "on second thoughts", ann)
-    assert row.steps.last().operator == ann
+    assert row.steps.latest("pk").operator == ann
 
 
 # --- a dump ---------------------------------------------------------------------------------------

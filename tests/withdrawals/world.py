@@ -31,7 +31,7 @@ def new_key() -> str:
 
 def asked(amount: int = 100, **fields: Any) -> Asked:
     """In whole USD."""
-    values = {
+    values: dict[str, Any] = {
         "amount_units": amount * UNIT,
         "network": NETWORK,
         "address": ADDRESS,
