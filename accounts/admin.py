@@ -36,6 +36,7 @@ from accounts.staff.powers import (
     takes_two,
     waiting_powers,
 )
+from accounts.verification.admin import ask_level
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import (
     BaseAdmin,
@@ -119,7 +120,7 @@ class UserAdmin(_QuickChoices, _UserAdmin):
     search_help_text = "User id, or the beginning of a username."
     walked_by = ("groups__id__exact",)
     ordering = ("-pk",)
-    actions = ("suspend", "resume", "propose_reset")
+    actions = ("suspend", "resume", "propose_reset", "set_level")
     readonly_fields = ("status", "joined", "last_seen")
     fieldsets = (
         (None, {"fields": (("username", "status"), ("joined", "last_seen"))}),
@@ -222,6 +223,16 @@ class UserAdmin(_QuickChoices, _UserAdmin):
             service=services.suspend_user,
             done="suspended",
         )
+
+    def has_set_verification_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.set_verification")
+
+    @admin.action(
+        description="Set the verification level of selected users",
+        permissions=["set_verification"],
+    )
+    def set_level(self, request: HttpRequest, queryset: QuerySet[User]) -> TemplateResponse | None:
+        return ask_level(self, request, queryset)
 
     @admin.action(description="Resume selected users", permissions=["suspend_user"])
     def resume(self, request: HttpRequest, queryset: QuerySet[User]) -> TemplateResponse | None:

@@ -46,7 +46,11 @@ def logging_config(level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             # Django warns of every 4xx it answers. Those are the senders' mistakes, told to them;
             # here they would bury what is ours. Errors, 503 among them, stay.
-            "loggers": {"django.request": {"level": level if level == "DEBUG" else "ERROR"}},
+            # httpx tells of each request it sends.
+            "loggers": {
+                "django.request": {"level": level if level == "DEBUG" else "ERROR"},
+                "httpx": {"level": level if level == "DEBUG" else "WARNING"},
+            },
         }
     )
     structlog.configure(

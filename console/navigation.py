@@ -53,6 +53,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("API keys", "accounts.ApiKey", "key"),
         Item("People", "accounts.Person", "person"),
         Item("Closed accounts", "accounts.Closure", "person_off"),
+        Item("Verification", "accounts.Verification", "verified_user"),
         Item("Orders", "trading.Order", "receipt_long"),
         Item("Fills", "trading.Fill", "handshake"),
         Item("Fee tiers", "trading.FeeTier", "sell"),
@@ -82,6 +83,10 @@ JOBS: dict[str, tuple[Item, ...]] = {
     ),
     "Money": (
         Item("Is it right?", "money", "verified", permission="ledger.view_journalentry"),
+        Item("Withdrawals", "withdrawals", "outbound", permission="ledger.view_withdrawal"),
+        Item("All withdrawals", "ledger.Withdrawal", "north_east"),
+        Item("Custody", "custody", "lock", permission="custody.view_floatlook"),
+        Item("Deposits by custody", "custody.ChainDeposit", "south_west"),
         Item("Deposits", "ledger.Deposit", "savings"),
         Item("Adjustments", "ledger.Adjustment", "tune"),
         Item("Transfers", "ledger.Transfer", "swap_horiz"),
@@ -116,6 +121,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
             "alt_route",
             permission="console.view_hindsightrun",
         ),
+        Item("Cases of custody", "custody.CustodyCase", "gpp_bad"),
         Item("Persistence faults", "persistence.PersistenceFault", "report"),
         Item("Dead letters", "persistence.DeadLetter", "unsubscribe"),
         Item("Quarantine", "persistence.QuarantinedEntry", "coronavirus"),
@@ -139,6 +145,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Alert recipients", "console.AlertRecipient", "contact_mail"),
         Item("Mails", "mails.Mail", "mail"),
         Item("Webhooks", "console.WebhookDelivery", "webhook"),
+        Item("Payouts", "ledger.Payout", "send_money"),
     ),
 }
 

@@ -148,6 +148,7 @@ class ExchangeAdminSite(AdminSite):
         from console.operators.urls import operator_urls
         from console.people.urls import people_urls
         from console.today.views import series_view
+        from console.withdrawals.urls import withdrawal_urls
 
         own = [
             *operator_urls(self, _allowing_unfold),
@@ -203,7 +204,7 @@ class ExchangeAdminSite(AdminSite):
                 self.admin_view(require_safe(self.history)),
             ),
         ]
-        return [*own, *super().get_urls()]
+        return [*withdrawal_urls(self), *own, *super().get_urls()]
 
     def stop(self, request: HttpRequest) -> HttpResponse:
         from console.stop.views import stop_view  # as in `_snapshot`

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "console",
     "persistence",
     "prices",
+    "custody",
     "trading",
     "ledger",
     "markets",
@@ -360,6 +361,26 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "send-withdrawals": {
+        "task": "custody.tasks.send_withdrawals",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+    "apply-news-of-custody": {
+        "task": "custody.tasks.apply_news",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
+    },
+    "ask-custody": {
+        "task": "custody.tasks.ask_custody",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "forget-old-news-of-custody": {
+        "task": "custody.tasks.forget_old_news",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "send-mails": {
         "task": "mails.tasks.send_mails",
         "schedule": 5.0,
@@ -384,6 +405,20 @@ CELERY_BEAT_SCHEDULE = {
 
 # Traders may fund themselves (demo); otherwise /user/onramp makes a request for an operator.
 SELF_ONRAMP = env.bool("SELF_ONRAMP", default=DEMO)
+
+# Who keeps the money outside (`custody`). The demo's chain is a process of `make run`.
+DEMO_CHAIN_URL = env.str("DEMO_CHAIN_URL", default="")
+DEMO_CONFIRMATIONS = 3
+_DEMO_CHAIN = ["demo"] if DEMO and DEMO_CHAIN_URL else []
+CUSTODY_NETWORKS = env.list("CUSTODY_NETWORKS", default=[*_DEMO_CHAIN, "manual"])
+# What we show custody, and what custody signs its webhooks with: any of them, so that one can be
+# replaced. Without one no webhook is taken.
+CUSTODY_TOKEN = env.str("CUSTODY_TOKEN", default="")
+CUSTODY_WEBHOOK_SECRETS = env.list("CUSTODY_WEBHOOK_SECRETS", default=[])
+# Whether traders without a second factor may take money out; those who have one always show it.
+WITHDRAWALS_NEED_FACTOR = env.bool("WITHDRAWALS_NEED_FACTOR", default=not DEMO)
+# How long a new address of a trader's address book waits before anything is sent there.
+WITHDRAWAL_COOLING_S = env.int("WITHDRAWAL_COOLING_S", default=0 if DEMO else 24 * 3600)
 
 LOGGING_CONFIG = None
 logging_config(level=env.str("LOG_LEVEL", default="INFO"))

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("announcements.urls")),
     path("", include("accounts.urls")),
     path("", include("ledger.urls")),
+    path("", include("custody.urls")),
     path("", include("trading.http.urls")),
     path("", include("trading.urls")),
     path("schema", SchemaView.as_view(), name="schema"),

@@ -59,8 +59,9 @@ class LedgerLine(msgspec.Struct, frozen=True, rename="camel"):
     """One movement on one of the trader's accounts: available, held or margin. `cause` is why:
     `fill`, `funding`, `deposit`, … `kind` is what was gained or lost by it: `realized_pnl`, `fee`,
     `liquidation_fee`, `insurance_cover`, `loss_share`; lines of another kind are called as their
-    cause. Of these `deposit`, `adjustment`, `transfer`, `referral` and `funding` bring or take
-    money, the others move it from one account of the trader to another and sum to zero."""
+    cause. Of these `deposit`, `withdrawal`, `adjustment`, `transfer`, `referral` and `funding`
+    bring or take money, the others move it from one account of the trader to another and sum to
+    zero."""
 
     id: int
     entry_id: int
@@ -87,7 +88,7 @@ def _user_id(request: Request) -> int:
 
 class OnrampView(APIView):
     @documented(
-        "Deposit",
+        "Deposit from the faucet",
         body=OnrampBody,
         body_example={"amount": "10000", "idempotencyKey": "first-deposit"},
         answer=OnrampAnswer,
@@ -101,7 +102,8 @@ class OnrampView(APIView):
         keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
-        """Where the operator lets traders fund themselves, the money is there at once (200).
+        """Where the operator lets traders fund themselves this is a faucet of play money, there at
+        once (200).
         Elsewhere this makes a request that an operator approves (202, without a balance)."""
         require_served(request.META)
         require_accepted(_user_id(request))

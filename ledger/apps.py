@@ -13,8 +13,11 @@ class LedgerConfig(AppConfig):
         from ledger.transfers import models as transfers  # noqa: F401
 
     def ready(self) -> None:
-        # The receivers of users and markets, and the action that takes two people.
+        # The receivers of users and markets, and the actions that take two people.
         from ledger import adjustments, signals  # noqa: F401
-        from ledger.transfers import selectors  # noqa: F401  registers whose transfers are
+        from ledger.transfers import selectors as transfers  # noqa: F401  whose they are
+        from ledger.withdrawals import limits
+        from ledger.withdrawals import selectors as withdrawals  # noqa: F401  as obstacles
 
         post_migrate.connect(signals.open_global_accounts, sender=self)
+        post_migrate.connect(limits.install_limits, sender=self)

@@ -9,9 +9,9 @@ worker's batches wait for each other, and never in a circle. The wallet's CHECK 
 what would overdraw it, and with it the whole statement.
 """
 
-import psycopg
 from django.db import IntegrityError, connection, transaction
 
+from common.postgres.constraints import constraint_of
 from ledger.models import AccountKind, EntryKind
 
 
@@ -25,6 +25,8 @@ def wallets_locked(whose: str) -> str:
 """  # noqa: S608  parts of statements, no values
 
 
+OVERDRAWN = "wallet_available_not_negative"  # the constraint
+
 LOCK_WALLETS = wallets_locked("= ANY(%s::bigint[])")
 
 # Ids of journal entries are drawn before both they and their postings are inserted: postings that
@@ -32,7 +34,7 @@ LOCK_WALLETS = wallets_locked("= ANY(%s::bigint[])")
 NEXT_ENTRY_ID = "nextval('ledger_journalentry_id_seq')"
 
 
-def moved_to_held(holding: str) -> str:
+def moved_to_held(holding: str, kind: EntryKind = EntryKind.ORDER_HOLD) -> str:
     """Three parts of a WITH that hold what the part called ``holding`` lists: ``entry_id`` (of
     `NEXT_ENTRY_ID`), ``id`` of the order, ``user_id``, ``market_id``, ``hold_units`` above zero and
     ``created_at``. The wallets are locked already."""
@@ -46,7 +48,7 @@ moved AS (
      WHERE ledger_wallet.user_id = sums.user_id
 ), entry AS (
     INSERT INTO ledger_journalentry (id, kind, market_id, order_id, created_at)
-    SELECT entry_id, '{EntryKind.ORDER_HOLD}', market_id, id, created_at FROM {holding}
+    SELECT entry_id, '{kind}', market_id, id, created_at FROM {holding}
 ), posted AS (
     INSERT INTO ledger_posting (entry_id, account_id, amount_units)
     SELECT {holding}.entry_id, account.id,
@@ -88,13 +90,6 @@ class NotAvailable(Exception):
         self.available_units = available_units
 
 
-def is_overdrawn(error: Exception) -> bool:
-    """Whether the wallet's CHECK constraint refused a statement, which has changed nothing."""
-    cause = error.__cause__
-    constraint = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-    return constraint == "wallet_available_not_negative"
-
-
 def hold(
     user_id: int, market_id: str, kind: EntryKind, amount_units: int, order_id: int | None = None
 ) -> bool:
@@ -112,12 +107,12 @@ def hold(
             cursor.execute(_HOLD, values)
             return bool(cursor.rowcount)
     except IntegrityError as error:
-        if not is_overdrawn(error):
+        if constraint_of(error) != OVERDRAWN:
             raise
-        raise NotAvailable(_available_units(user_id)) from error
+        raise NotAvailable(available_units(user_id)) from error
 
 
-def _available_units(user_id: int) -> int:
+def available_units(user_id: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT available_units FROM ledger_wallet WHERE user_id = %s", [user_id])
         row = cursor.fetchone()

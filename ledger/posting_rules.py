@@ -73,6 +73,7 @@ FEES = AccountKind.FEES
 INSURANCE = AccountKind.INSURANCE
 DEPOSITS = AccountKind.DEPOSITS
 ADJUSTMENTS = AccountKind.ADJUSTMENTS
+WITHDRAWALS = AccountKind.WITHDRAWALS
 
 # What a leg is called that no order of its account took part in.
 FORCED_KINDS = {
@@ -112,6 +113,23 @@ def referral_movement(user_id: int, amount_units: int) -> Movement:
         None,
         (PostingLine(AVAILABLE, user_id, amount_units), PostingLine(FEES, None, -amount_units)),
     )
+
+
+def withdrawal_movement(user_id: int, amount_units: int) -> Movement:
+    """Of money that was held, and has arrived outside."""
+    lines = (
+        PostingLine(HELD, user_id, -amount_units),
+        PostingLine(WITHDRAWALS, None, amount_units),
+    )
+    return Movement(EntryKind.WITHDRAWAL, None, None, lines)
+
+
+def withdrawal_back_movement(user_id: int, amount_units: int) -> Movement:
+    lines = (
+        PostingLine(HELD, user_id, -amount_units),
+        PostingLine(AVAILABLE, user_id, amount_units),
+    )
+    return Movement(EntryKind.WITHDRAWAL_BACK, None, None, lines)
 
 
 Releasing = (

@@ -71,6 +71,18 @@ def deposit(
 
 
 @transaction.atomic
+def credit(user_id: int, amount_units: int) -> Deposit:
+    """What custody has, into the wallet: once, of whose making sure is the caller's. Raises
+    DomainError for more than a wallet may hold."""
+    wallet = lock_wallet(user_id)
+    require_room(wallet, amount_units)
+    row = Deposit(user_id=user_id, amount_units=amount_units)
+    _credit(row, wallet, decided_by_id=None)
+    row.save(force_insert=True)
+    return row
+
+
+@transaction.atomic
 def approve_deposit(deposit_id: int, operator_id: int) -> DepositResult:
     """Credit a requested deposit. Approving an approved one changes nothing.
 
@@ -149,7 +161,7 @@ def _money_left(user_id: int) -> Iterable[str]:
     wallet = lock_wallet(user_id)
     for amount_units, where in (
         (wallet.available_units, "in the wallet: withdraw or transfer it"),
-        (wallet.held_units, "held by orders: cancel them"),
+        (wallet.held_units, "held by orders or withdrawals: cancel them"),
     ):
         if amount_units:
             yield f"{units_text(amount_units)} USD is {where}"

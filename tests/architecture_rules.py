@@ -18,6 +18,7 @@ HOUSE = (
     "persistence",
     "feeds",
     "prices",
+    "custody",
     "trading",
     "ledger",
     "markets",
@@ -101,6 +102,7 @@ class ImportRule:
 
 _DJANGO = frozenset({"django", "rest_framework", "celery"})
 _MONEY = ("ledger", "markets", "accounts", "approvals", "matching.messages", "common")
+_OPERATED = ("persistence", "prices", "custody", "trading", "announcements", "mails", *_MONEY)
 
 IMPORT_RULES = (
     ImportRule("matching.messages", (), frozenset({"msgspec"}), PURE_STDLIB),
@@ -125,7 +127,7 @@ IMPORT_RULES = (
     ImportRule("approvals", ("matching.messages", "common")),
     ImportRule("accounts", ("approvals", "mails", "matching.messages", "common")),
     ImportRule("markets", ("matching.messages", "common")),
-    ImportRule("ledger", ("markets", "accounts", "approvals", "matching.messages", "common")),
+    ImportRule("ledger", ("mails", *_MONEY)),
     ImportRule("trading", _MONEY),
     # What a fill would do is asked of the rule that does it.
     ImportRule(
@@ -139,6 +141,9 @@ IMPORT_RULES = (
         ),
     ),
     ImportRule("prices", ("trading", *_MONEY)),
+    ImportRule("custody", ("trading", "mails", *_MONEY)),
+    # The outside world: a program that knows nothing of us.
+    ImportRule("custody.demo.chain", (), frozenset({"httpx", "structlog"})),
     ImportRule("feeds", ("trading", "announcements", *_MONEY)),
     ImportRule("persistence", ("trading", *_MONEY)),
     # Comparing rows with an engine takes an engine: replayed, nothing published.
@@ -146,7 +151,7 @@ IMPORT_RULES = (
         "persistence.reconciliation",
         ("persistence", "trading", "matching.runtime.replay", *_MONEY),
     ),
-    ImportRule("console", ("persistence", "prices", "trading", "announcements", "mails", *_MONEY)),
+    ImportRule("console", _OPERATED),
     # What would happen is asked of the core itself: as pure as what it asks.
     *(
         ImportRule(

@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import IdentityEvent, User
+from accounts.verification.levels import LEVELS, set_verified_level
 from common.errors import DomainError, ErrorCode, invalid
 
 GOOD_FOR_MS = 300_000
-LEVEL_MAX = 3
 _TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _EVENT_ID = re.compile(r"[!-~]{1,100}")
 
@@ -67,6 +67,8 @@ def take_event(said: Verified) -> IdentityEvent:
         return known
     newer = IdentityEvent.objects.filter(user=user, occurred_at__gt=said.occurred_at)
     is_newest = not newer.exists()
+    if is_newest:
+        set_verified_level(user.pk, said.level, said.event_id)
     return IdentityEvent.objects.create(
         event_id=said.event_id,
         user=user,
@@ -77,15 +79,9 @@ def take_event(said: Verified) -> IdentityEvent:
     )
 
 
-def level_said(user_id: int) -> int | None:
-    """By the provider, of a user; None where it never said anything."""
-    rows = IdentityEvent.objects.filter(user_id=user_id, is_applied=True)
-    return rows.order_by("-occurred_at", "-pk").values_list("level", flat=True).first()
-
-
 def _check(said: Verified) -> None:
-    if not 0 <= said.level <= LEVEL_MAX:
-        raise invalid("level", f"level must be a whole number from 0 to {LEVEL_MAX}.")
+    if said.level not in LEVELS:
+        raise invalid("level", f"level must be a whole number from 0 to {max(LEVELS)}.")
     if not _EVENT_ID.fullmatch(said.event_id):
         raise invalid("event_id", "event_id must have 1 to 100 visible characters of ASCII.")
     if said.occurred_at > datetime.now(UTC).replace(microsecond=999_999):

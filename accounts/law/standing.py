@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from accounts.models import TermsAcceptance, TermsVersion
+from accounts.models import TermsAcceptance, TermsVersion, User
 
 REFRESH_S = 10.0  # so soon a version that has come into force counts everywhere
 KNOWN_MAX = 200_000
@@ -56,10 +56,15 @@ class Standing:
 
     def _ask(self, user_ids: Collection[int]) -> set[int]:
         with self._lock:
+            # For a sub-account its main one accepts.
+            subs = User.objects.filter(pk__in=user_ids, parent__isnull=False)
+            owners = dict.fromkeys(user_ids) | dict(subs.values_list("pk", "parent_id"))
+            asked = {user_id: owners[user_id] or user_id for user_id in user_ids}
             rows = TermsAcceptance.objects.filter(
-                user_id__in=user_ids, terms__version__gte=self._version
+                user_id__in=set(asked.values()), terms__version__gte=self._version
             )
-            found = set(rows.values_list("user_id", flat=True))
+            accepted = set(rows.values_list("user_id", flat=True))
+            found = {user_id for user_id, owner_id in asked.items() if owner_id in accepted}
             if len(self._accepted) + len(found) > KNOWN_MAX:
                 self._accepted = set()
             self._accepted |= found

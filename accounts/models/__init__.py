@@ -1,5 +1,5 @@
 """Rows of accounts, by subject: `access` says who may come in, `factors` what they show besides a
-password, `people` who they are, `law` what they agreed to.
+password, `people` who they are, `verification` how well that is known, `law` what they agreed to.
 """
 
 from accounts.models.access import (
@@ -29,6 +29,7 @@ from accounts.models.factors import (
 )
 from accounts.models.law import IdentityEvent, TermsAcceptance, TermsVersion
 from accounts.models.people import Closure, PasswordReset, Person, ResetRequest
+from accounts.models.verification import Verification
 
 __all__ = [
     "USERNAME",
@@ -59,4 +60,5 @@ __all__ = [
     "TermsAcceptance",
     "TermsVersion",
     "User",
+    "Verification",
 ]

@@ -8,6 +8,7 @@ class NoticeKind(StrEnum):
     KEY_MADE = "key_made"
     WITHDRAWAL_ASKED = "withdrawal_asked"
     WITHDRAWAL_SENT = "withdrawal_sent"
+    WITHDRAWAL_BACK = "withdrawal_back"
     LIQUIDATION = "liquidation"
     MARGIN_CALL = "margin_call"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a word
@@ -24,6 +25,7 @@ MUTABLE = (
     NoticeKind.KEY_MADE,
     NoticeKind.WITHDRAWAL_ASKED,
     NoticeKind.WITHDRAWAL_SENT,
+    NoticeKind.WITHDRAWAL_BACK,
     NoticeKind.LIQUIDATION,
     NoticeKind.MARGIN_CALL,
 )

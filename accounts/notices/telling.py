@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from accounts.models import Person
+from accounts.models import Person, User
 from accounts.notices.kinds import ALWAYS, NoticeKind
 from accounts.notices.words import body_of, subject_of
 from mails.services import queue_mail
@@ -18,16 +18,16 @@ def tell(user_id: int, kind: NoticeKind, key: str, **facts: str) -> None:
 
 def listener(user_id: int, kind: NoticeKind) -> Person | None:
     """Whoever would be told."""
-    rows = Person.objects.filter(user_id=user_id, mail_verified_at__isnull=False)
-    person = rows.select_related("user").first()
-    return None if person is None or not wants(person, kind) else person
+    return listeners([user_id], kind).get(user_id)
 
 
 def listeners(user_ids: Collection[int], kind: NoticeKind) -> dict[int, Person]:
-    """The same of many."""
-    rows = Person.objects.filter(user_id__in=user_ids, mail_verified_at__isnull=False)
-    people = rows.select_related("user").order_by("pk")
-    return {person.pk: person for person in people if wants(person, kind)}
+    """By account: of a sub-account, whose main one is."""
+    accounts = User.objects.filter(pk__in=user_ids).values_list("pk", "parent_id")
+    owners = {pk: pk if parent_id is None else parent_id for pk, parent_id in accounts}
+    rows = Person.objects.filter(user_id__in=set(owners.values()), mail_verified_at__isnull=False)
+    people = {person.pk: person for person in rows.select_related("user") if wants(person, kind)}
+    return {pk: people[owner_id] for pk, owner_id in owners.items() if owner_id in people}
 
 
 def wants(person: Person, kind: NoticeKind) -> bool:

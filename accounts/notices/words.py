@@ -14,6 +14,7 @@ _SUBJECTS: Mapping[NoticeKind, str] = {
     NoticeKind.KEY_MADE: "An API key was made",
     NoticeKind.WITHDRAWAL_ASKED: "A withdrawal was asked for",
     NoticeKind.WITHDRAWAL_SENT: "A withdrawal was sent",
+    NoticeKind.WITHDRAWAL_BACK: "A withdrawal is back in your wallet",
     NoticeKind.LIQUIDATION: "A position was liquidated",
     NoticeKind.MARGIN_CALL: "A position is close to liquidation",
     NoticeKind.PASSWORD_CHANGED: "Your password was changed",
@@ -39,6 +40,9 @@ _BODIES: Mapping[NoticeKind, str] = {
     ),
     NoticeKind.WITHDRAWAL_SENT: (
         "A withdrawal of {amount} to {destination} was sent.\n\n" + _NOT_YOU
+    ),
+    NoticeKind.WITHDRAWAL_BACK: (
+        "A withdrawal of {amount} to {destination} {why}. The money is back in your wallet."
     ),
     NoticeKind.LIQUIDATION: (
         "In {market} {closed} of your {side} were closed at a mark price of {mark}, since its "

@@ -59,6 +59,14 @@ class Verb(StrEnum):
     FACTOR_RESET = "reset_factor"
     RECOVERY_CODES_MADE = "make_recovery_codes"
     PERSON_EXPORTED = "export_person"
+    WITHDRAWAL_APPROVED = "approve_withdrawal"
+    WITHDRAWAL_REFUSED = "refuse_withdrawal"
+    WITHDRAWAL_ENTERED = "enter_withdrawal"
+    SENDING_STOPPED = "stop_sending"
+    SENDING_RESUMED = "resume_sending"
+    CASE_RESOLVED = "resolve_case"
+    FLOAT_MOVED = "move_float"
+    CREDITED = "credit_by_hand"
 
 
 @dataclass(frozen=True, kw_only=True)

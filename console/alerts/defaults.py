@@ -40,6 +40,9 @@ DEFAULTS: Mapping[Measure, Default] = {
     Measure.INSURANCE_FUND: Default(1_000, _WARNING, 0, enabled=False),  # how much is low?
     Measure.INSURANCE_COVER: Default(0.5, _WARNING, 0.1, clears_at=0.6, holds_s=60),
     Measure.DEPOSIT_WAIT: Default(4 * 3_600, _WARNING, 24 * 3_600, clears_after_s=0),
+    Measure.WITHDRAWAL_WAIT: Default(2 * 3_600, _WARNING, 12 * 3_600, clears_after_s=0),
+    Measure.SENDING_STOPPED: Default(1, _CRITICAL, holds_s=30, clears_after_s=0),
+    Measure.PAYOUT_AGE: Default(3_600, _WARNING, 6 * 3_600, clears_after_s=0),
     Measure.RECONCILE_DIFFERENCES: Default(1, _CRITICAL, clears_after_s=0),
     Measure.RECONCILE_AGE: Default(900, _WARNING, 3_600, clears_after_s=0),
     Measure.FAILED_SIGN_INS: Default(20, _WARNING, 200, clears_at=10),

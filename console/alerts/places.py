@@ -30,6 +30,10 @@ def _status(_: Alert) -> list[Place]:
     return [("Status", reverse("admin:status"))]
 
 
+def _withdrawals(_: Alert) -> list[Place]:
+    return [("Withdrawals", reverse("admin:withdrawals"))]
+
+
 def _market(_: Alert) -> list[Place]:
     return []
 
@@ -79,6 +83,12 @@ _OWN: Mapping[Measure, Callable[[Alert], list[Place]]] = {
     Measure.INSURANCE_FUND: _fund,
     Measure.INSURANCE_COVER: _fund,
     Measure.DEPOSIT_WAIT: _list("Deposits", Deposit, f"status__exact={DepositStatus.REQUESTED}"),
+    Measure.WITHDRAWAL_WAIT: _withdrawals,
+    Measure.SENDING_STOPPED: lambda alert: [
+        *_withdrawals(alert),
+        ("Custody", reverse("admin:custody")),
+    ],
+    Measure.PAYOUT_AGE: _withdrawals,
     Measure.RECONCILE_DIFFERENCES: _list("Reconciliation", ReconcileRun),
     Measure.RECONCILE_AGE: lambda _: [("Is it right?", reverse("admin:money"))],
     Measure.FAILED_SIGN_INS: lambda _: [

@@ -114,6 +114,9 @@ class Measure(StrEnum):
     INSURANCE_FUND = "insurance_fund"
     INSURANCE_COVER = "insurance_cover"
     DEPOSIT_WAIT = "deposit_wait"
+    WITHDRAWAL_WAIT = "withdrawal_wait"
+    SENDING_STOPPED = "sending_stopped"
+    PAYOUT_AGE = "payout_age"
     RECONCILE_DIFFERENCES = "reconcile_differences"
     RECONCILE_AGE = "reconcile_age"
     FAILED_SIGN_INS = "failed_sign_ins"
@@ -200,7 +203,23 @@ ABOUT: Mapping[Measure, About] = {
     Measure.DEPOSIT_WAIT: About(
         "Deposits waiting", Unit.SECONDS, Scope.EXCHANGE, 60,
         "age of the oldest deposit that waits for an operator",
-        "Withdrawals: the exchange has no queue of them yet.",
+        "Deposits by custody: they wait for confirmations, not for operators.",
+    ),
+    Measure.WITHDRAWAL_WAIT: About(
+        "Withdrawals waiting", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "age of the oldest withdrawal that waits for operators, or for a stop to end",
+        "Whether its trader still wants it.",
+    ),
+    Measure.SENDING_STOPPED: About(
+        "Sending stopped", Unit.COUNT, Scope.EXCHANGE, 10,
+        "causes for which no withdrawal goes by itself: a difference, a case of custody, an "
+        "operator",
+        "What custody doesn't say.",
+    ),
+    Measure.PAYOUT_AGE: About(
+        "Withdrawal at custody", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "how long the oldest withdrawal that is approved has been where it is on its way",
+        "Whether it is on its way.",
     ),
     Measure.RECONCILE_DIFFERENCES: About(
         "Reconciliation differs", Unit.COUNT, Scope.EXCHANGE, 10,

@@ -33,6 +33,8 @@ from console.stress.views import PERMISSION as STRESS
 from console.today.views import NEEDED as TODAY
 from console.versions.views import CHANGES as CHANGE_RULES
 from console.versions.views import PERMISSION as VERSIONS
+from console.withdrawals import custody
+from console.withdrawals import views as withdrawals
 
 Needs = tuple[str, ...]  # permissions, all of them; none: whoever the site lets in
 
@@ -102,6 +104,17 @@ PAGES = (
     Page("stress", see=(STRESS,), do=(STRESS,)),
     Page("stress-run", see=(STRESS,), do=(STRESS,)),
     Page("money", see=(MONEY,), do=(MONEY, RECONCILE)),
+    Page(
+        "withdrawals",
+        see=(withdrawals.VIEW,),
+        do=(withdrawals.VIEW, withdrawals.STOP),
+    ),
+    Page(
+        "withdrawal",
+        see=(withdrawals.VIEW,),
+        do=(withdrawals.VIEW, withdrawals.DECIDE),
+    ),
+    Page("custody", see=(custody.VIEW,), do=(custody.VIEW, *custody.ACTS.values())),
     Page("exports", see=(EXPORTS,), do=(EXPORTS,)),
     Page("export-file", see=(EXPORTS,)),
     Page("why", see=("trading.view_order",)),

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 # Names of urls of the site.
 ASKING_PAGES = frozenset(
     {
+        "custody",
         "exports",
         "factors",
         "family-statement",
@@ -25,6 +26,7 @@ ASKING_PAGES = frozenset(
         "policy",
         "referral-rule",
         "transfer-rule",
+        "withdrawal",
     }
 )
 FREE_PAGES = frozenset(
@@ -49,6 +51,7 @@ FREE_PAGES = frozenset(
         "stress",
         "stress-run",
         "unlock",
+        "withdrawals",
     }
 )
 # Models whose rows can be added, edited or deleted.
@@ -74,6 +77,7 @@ ASKING_ACTIONS = frozenset(
     {
         ("accounts.user", "propose_reset"),
         ("accounts.user", "resume"),
+        ("accounts.user", "set_level"),
         ("approvals.proposal", "approve"),
         ("console.alertrecipient", "renew_secret"),
         ("ledger.adjustment", "propose_reversal"),
@@ -101,6 +105,7 @@ FREE_ACTIONS = frozenset(
         ("approvals.proposal", "withdraw"),
         ("console.alertrecipient", "send_test"),
         ("console.webhookdelivery", "send_again"),
+        ("ledger.payout", "send_again"),
         ("mails.mail", "send_again"),
         ("markets.market", "cancel_only"),
         ("markets.market", "pause"),

@@ -24,6 +24,7 @@ NAMES = {
     EntryKind.ADJUSTMENT: "adjustments",
     EntryKind.TRANSFER: "transfers",
     EntryKind.REFERRAL: "referral shares",
+    EntryKind.WITHDRAWAL: "withdrawals",
     LineKind.REALIZED_PNL: "realized profit and loss",
     LineKind.FEE: "trading fees",
     EntryKind.FUNDING: "funding",
@@ -40,6 +41,8 @@ NAMES = {
     EntryKind.SETTLEMENT: "moved by settlement",
     EntryKind.MARGIN_ADDED: "margin added",
     EntryKind.MARGIN_REMOVED: "margin removed",
+    EntryKind.WITHDRAWAL_HOLD: "held for withdrawals",
+    EntryKind.WITHDRAWAL_BACK: "back from withdrawals",
 }
 # With what they hold, without a why. Account by account, and each entry by its key, as OFFSET says.
 _BY_WHY = f"""

@@ -6,11 +6,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from approvals.models import Proposal, ProposalStatus
 from common.admin.record_urls import list_url
+from custody.models import CustodyCase
 from ledger.models import Deposit, DepositStatus
+from ledger.withdrawals.selectors import undecided
+from ledger.withdrawals.stops import open_stops
 from persistence.models import PersistenceFault
 from trading.models import InsuranceTopUp, TopUpStatus
 
@@ -45,6 +49,15 @@ def waiting_for(request: HttpRequest) -> list[Waiting]:
         asked = Deposit.objects.filter(status=DepositStatus.REQUESTED)
         url = list_url(Deposit, f"status__exact={DepositStatus.REQUESTED}")
         found.append(_waiting("Deposits to approve", asked, "requested_at", url))
+    if user.has_perm("ledger.view_withdrawal"):
+        url = reverse("admin:withdrawals")
+        found.append(_waiting("Withdrawals to decide", undecided(), "requested_at", url))
+        stops = open_stops()
+        found.append(_waiting("Sending is stopped", stops, "opened_at", url))
+    if user.has_perm("custody.view_custodycase"):
+        cases = CustodyCase.objects.filter(resolved_at=None)
+        url = reverse("admin:custody")
+        found.append(_waiting("Cases of custody", cases, "opened_at", url))
     if user.has_perm("trading.view_insurancetopup"):
         top_ups = InsuranceTopUp.objects.filter(status=TopUpStatus.REQUESTED)
         url = list_url(InsuranceTopUp, f"status__exact={TopUpStatus.REQUESTED}")

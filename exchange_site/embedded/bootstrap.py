@@ -25,7 +25,7 @@ DISK_FREE_BYTES_MIN = 300_000_000
 SERVICES_FILE = "services.env"
 PERSISTED = (
     "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "API_KEY_SECRETS", "DEMO", "HTTPS",
-    "MONITOR_TOKEN",
+    "MONITOR_TOKEN", "CUSTODY_TOKEN", "CUSTODY_WEBHOOK_SECRETS", "DEMO_CHAIN_URL",
 )  # fmt: skip
 
 
@@ -42,6 +42,11 @@ class Prepared:
     redis: redis_server.RedisServer | None
     stopped_leftovers: int
     lock: int
+
+    @property
+    def chain_url(self) -> str:
+        """ "" where no chain is played."""
+        return os.environ["DEMO_CHAIN_URL"]
 
     @property
     def logs(self) -> Path:
@@ -81,6 +86,9 @@ def prepared() -> Prepared:
     os.environ.setdefault("API_KEY_SECRETS", sealing)
     monitor_token = before.get("MONITOR_TOKEN") or secrets.token_urlsafe(24)
     os.environ.setdefault("MONITOR_TOKEN", monitor_token)
+    for variable in ("CUSTODY_TOKEN", "CUSTODY_WEBHOOK_SECRETS"):
+        os.environ.setdefault(variable, before.get(variable) or secrets.token_urlsafe(24))
+    os.environ["DEMO_CHAIN_URL"] = _chain_url(before, port) if demo else ""
     os.environ.setdefault("HTTPS", "0")  # this machine alone, until a proxy stands in front
     os.environ |= {"EXCHANGE_DATA": str(data), RUN_MARKER: str(data), "DEMO": str(int(demo))}
     _write(data / SERVICES_FILE)
@@ -88,6 +96,12 @@ def prepared() -> Prepared:
         data=data, port=port, feeds_port=feeds_port, simulate=simulate, demo=demo,
         postgres=database, redis=store, stopped_leftovers=len(old), lock=lock,
     )  # fmt: skip
+
+
+def _chain_url(before: dict[str, str], port: int) -> str:
+    """Of the demo's chain: where it was, else beside the other ports."""
+    preferred = urlsplit(before.get("DEMO_CHAIN_URL", "")).port or port + 2
+    return f"http://127.0.0.1:{free_port(preferred=preferred)}"
 
 
 def _port(variable: str, default: int) -> int:

@@ -1,5 +1,6 @@
 """The parts of an exchange on one machine, in the order in which they start."""
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -85,7 +86,18 @@ def edge_parts(run: Prepared) -> list[Part]:
         Part(name="api", group=EDGE, command=api, address=f"http://127.0.0.1:{run.port}"),
         Part(name="feeds", group=EDGE, command=feeds, address=f"ws://127.0.0.1:{run.feeds_port}"),
         Part(name="prices", group=EDGE, command=_manage("runprices")),
+        *_chain_parts(run),
     ]
+
+
+def _chain_parts(run: Prepared) -> list[Part]:
+    """The outside world of the demo; CHAIN_TEMPER says how bad it is."""
+    if not run.demo:
+        return []
+    webhook = f"http://127.0.0.1:{run.port}/custody/webhooks/demo"
+    options = ("--webhook", webhook, "--temper", os.environ.get("CHAIN_TEMPER") or "usual")
+    command = _manage("rundemochain", *options)
+    return [Part(name="chain", group=EDGE, command=command, address=run.chain_url)]
 
 
 def simulator_parts(run: Prepared) -> list[Part]:

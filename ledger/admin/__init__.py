@@ -1,5 +1,5 @@
 """Pages of money: what moved, and what operators decide about it."""
 
-from ledger.admin import adjustments, deposits, journal, transfers
+from ledger.admin import adjustments, deposits, journal, transfers, withdrawals
 
-__all__ = ["adjustments", "deposits", "journal", "transfers"]
+__all__ = ["adjustments", "deposits", "journal", "transfers", "withdrawals"]

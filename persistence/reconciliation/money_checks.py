@@ -59,7 +59,7 @@ WALLETS = SqlCheck(
     """,
 )
 
-# By orders, and by commands on their way that bring money.
+# By orders, by commands on their way that bring money, and by withdrawals that haven't ended.
 HELD_BY_ORDERS = SqlCheck(
     "held by orders",
     """
@@ -71,6 +71,8 @@ HELD_BY_ORDERS = SqlCheck(
                     ELSE greatest(0, (payload->>'amount_units')::bigint) END
           FROM trading_outboxcommand
          WHERE applied_seq IS NULL AND command_type IN ('AmendOrder', 'AdjustMargin')
+         UNION ALL
+        SELECT user_id, amount_units FROM ledger_withdrawal WHERE end_entry_id IS NULL
     ), placed AS (
         SELECT user_id, sum(held_units) AS held FROM holds GROUP BY user_id
     )
@@ -200,6 +202,39 @@ REFERRALS = SqlCheck(
     """,
 )
 
+# Each held once, and ended once at most, with what it asked for.
+WITHDRAWALS = SqlCheck(
+    "withdrawal",
+    """
+    WITH moved AS (
+        SELECT e.id, e.kind, a.user_id, sum(p.amount_units) AS held
+          FROM ledger_journalentry e
+          JOIN ledger_posting p ON p.entry_id = e.id
+          JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'held'
+         WHERE e.kind IN ('withdrawal_hold', 'withdrawal', 'withdrawal_back')
+         GROUP BY e.id, e.kind, a.user_id
+    ), asked AS (
+        SELECT id, hold_entry_id AS entry_id, user_id, amount_units AS held,
+               'withdrawal_hold' AS kind
+          FROM ledger_withdrawal
+         UNION ALL
+        SELECT id, end_entry_id, user_id, -amount_units,
+               CASE state WHEN 'confirmed' THEN 'withdrawal' ELSE 'withdrawal_back' END
+          FROM ledger_withdrawal WHERE end_entry_id IS NOT NULL
+    )
+    SELECT NULL,
+           CASE WHEN asked.id IS NULL THEN 'journal entry ' || moved.id
+                ELSE 'withdrawal ' || asked.id END,
+           COALESCE(asked.kind || ' of ' || asked.held || ' of user ' || asked.user_id,
+                    'no withdrawal'),
+           COALESCE(moved.kind || ' of ' || moved.held || ' of user ' || moved.user_id,
+                    'nothing moved')
+      FROM asked FULL JOIN moved ON moved.id = asked.entry_id
+     WHERE (asked.kind, asked.held, asked.user_id)
+           IS DISTINCT FROM (moved.kind, moved.held, moved.user_id)
+    """,
+)
+
 # Less the shares of them that were paid on.
 FEES = SqlCheck(
     "fees",
@@ -265,6 +300,7 @@ MONEY_CHECKS = (
     DEPOSITS,
     TRANSFERS,
     REFERRALS,
+    WITHDRAWALS,
     FEES,
     CONSERVATION,
     BALANCE_MARKS,

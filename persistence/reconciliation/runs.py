@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from common.postgres.alone import alone
 from common.redis_client import redis_client
+from ledger.models import StopCause
+from ledger.withdrawals.stops import settle_stop
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
 from persistence.models import MarketCursor, ReconcileRun
@@ -185,6 +187,10 @@ def _record(market_id: str | None, started_at: datetime, result: Reconciled) -> 
         ],
         figures=result.figures,
     )
+    if market_id is None:
+        count = result.difference_count
+        wrong = f"{run} found {count} differences" if count else ""
+        settle_stop(StopCause.RECONCILIATION, wrong)
     clean = Q(difference_count=0)
     for kind, kept in ((clean, CLEAN_RUNS_KEPT), (~clean, OTHER_RUNS_KEPT)):
         newest = ReconcileRun.objects.filter(kind).order_by("-pk")

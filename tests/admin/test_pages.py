@@ -65,6 +65,7 @@ APPS = (
     "trading",
     "prices",
     "ledger",
+    "custody",
     "persistence",
 )
 OURS = [m for m in MODELS if m._meta.app_label in APPS]
@@ -95,8 +96,15 @@ def test_every_model_of_ours_has_a_page() -> None:
     # approval, versions of a market's rules, and how operators come and go are on the console's.
     sums = {Candle, AccountFlow, TierDay, TraderDay, JournalMoment, BalanceMark, DailyRun}
     operators = {StaffSession, Invitation, Departure}
-    elsewhere = operators | {Freeze, ApprovalRule, MarketVersion, ServedRequest}
-    elsewhere |= {TransferRule, ReferralRule}
+    names = "WithdrawalStep WithdrawalAddress WithdrawalLimit SendingStop"
+    money = {apps.get_model("ledger", name) for name in names.split()}
+    names = "CustodyNews DepositAddress FloatLook FloatMovement PollCursor"
+    money |= {apps.get_model("custody", name) for name in names.split()}
+    elsewhere = (
+        {TransferRule, ReferralRule, Freeze, ApprovalRule, MarketVersion, ServedRequest}
+        | operators
+        | money
+    )
     assert set(ours) - sums - elsewhere == set(OURS)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from exchange_site.embedded.ports import free_port
-from tests.chaos import checks, promises
+from tests.chaos import checks, custody, promises
 from tests.chaos.exchange import Exchange
 from tests.chaos.faults import Damage, plan
 from tests.chaos.load import MARKETS, Prober, Request
@@ -83,7 +83,7 @@ class Run:
         self.traders = [
             Trader(
                 url, f"chaos{n}", self.stop_load, f"{options.seed} {n}", options.rate / TRADERS,
-                reckless=n < RECKLESS,
+                reckless=n < RECKLESS, chain_url=self.exchange.services["DEMO_CHAIN_URL"],
             )
             for n in range(TRADERS)
         ]  # fmt: skip
@@ -133,6 +133,10 @@ class Run:
             books = checks.Books(database, self.requests)
         for name, check in checks.BOOK_CHECKS.items():
             self.failures[name] = check(books)
+        chain = self.exchange.chain_file
+        self.failures["withdrawals lost or doubled"] = custody.wrong_withdrawals(books, chain)
+        self.failures["transfers lost or doubled"] = custody.wrong_chain_deposits(books, chain)
+        self.failures["custody off ledger"] = custody.custody_off_ledger(books, chain)
         self.failures["book"] = checks.book_differences(self.exchange)
         self.failures["commands lost or doubled"] = promises.lost_or_doubled(books)
         self.failures["commands without their effect"] = promises.wrong_effects(
@@ -145,7 +149,7 @@ class Run:
         differences, self.remarks = naive_differences(books, self.recorder)
         self.failures["naive replay"] = differences
         self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
-        self.happened = occurrences(books, self.recorder)
+        self.happened = occurrences(books, self.recorder) | custody.happened(books)
         if self.options.duration >= LONG_RUN_S:
             self.failures["never happened"] = never_happened(self.happened)
 
@@ -186,7 +190,12 @@ class Run:
             "happened": ", ".join(f"{name} {n}" for name, n in self.happened.items()),
             "naive replay": "; ".join(self.remarks),
             "lost": self._count(
-                "lost orders", "cancels without effect", "commands without their effect"
+                "lost orders",
+                "cancels without effect",
+                "commands without their effect",
+                "withdrawals lost or doubled",
+                "transfers lost or doubled",
+                "custody off ledger",
             ),
             "doubled": self._count("doubled orders", "commands lost or doubled", "naive replay"),
         }

@@ -15,6 +15,7 @@ import redis
 
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.streams import Depth, depth_key, output_stream, snapshots_key
+from tests.chaos.custody import unquiet
 from tests.chaos.exchange import Exchange
 from tests.chaos.load import MARKETS, Request
 from tests.ledger.naive_candles import candle_differences
@@ -61,6 +62,7 @@ def _unquiet(exchange: Exchange) -> list[str]:
                 lag = int(info["last-generated-id"].split(b"-")[0]) - seq
                 if not 0 <= lag <= 2:  # prices go on, about one command a second
                     reasons.append(f"{market}: {lag} entries not persisted")
+        reasons += unquiet(exchange.chain_file, database)
     status, problems = exchange.health()
     if status != 200:
         reasons.append(f"/health answers {status}: {'; '.join(problems)}")
@@ -93,8 +95,25 @@ class Books:
                 self.by_client_id[row["client_order_id"]].append(row)
             self.fills = cursor.execute("SELECT * FROM trading_fill ORDER BY id").fetchall()
             deposits = cursor.execute(
-                "SELECT idempotency_key, amount_units, status, entry_id FROM ledger_deposit"
+                "SELECT idempotency_key, amount_units, status, entry_id FROM ledger_deposit d "
+                "WHERE NOT EXISTS (SELECT 1 FROM custody_chaindeposit c WHERE c.deposit_id = d.id)"
             ).fetchall()
+            self.withdrawals = cursor.execute("SELECT * FROM ledger_withdrawal").fetchall()
+            self.chain_deposits = cursor.execute(
+                "SELECT c.*, (SELECT sum(p.amount_units)::bigint FROM ledger_posting p "
+                "JOIN ledger_account a ON a.id = p.account_id AND a.user_id = c.user_id "
+                "WHERE p.entry_id = d.entry_id) AS credited_units "
+                "FROM custody_chaindeposit c LEFT JOIN ledger_deposit d ON d.id = c.deposit_id"
+            ).fetchall()
+            self.cases = [
+                r["words"] for r in cursor.execute("SELECT words FROM custody_custodycase")
+            ]
+            self.float_units = _sum(cursor, "custody_floatmovement")
+            self.posted_out_units = _sum(
+                cursor,
+                "ledger_posting p JOIN ledger_account a ON a.id = p.account_id "
+                "AND a.kind = 'withdrawals'",
+            )
             self.commands = cursor.execute(
                 "SELECT c.*, u.username FROM trading_outboxcommand c "
                 "LEFT JOIN accounts_user u ON u.id = c.created_by_id ORDER BY c.id"
@@ -119,6 +138,11 @@ class Books:
 
     def of(self, kind: str) -> Iterable[Request]:
         return (request for request in self.requests if request.kind == kind)
+
+
+def _sum(cursor: Any, rows: str) -> int:
+    query = f"SELECT COALESCE(sum(amount_units), 0)::bigint AS sum FROM {rows}"
+    return int(cursor.execute(query).fetchone()["sum"])
 
 
 def lost_orders(books: Books) -> list[str]:
@@ -235,6 +259,8 @@ def money_created_or_destroyed(books: Books) -> list[str]:
     came_in = topped_up + sum(
         d["amount_units"] for rows in books.deposits.values() for d in rows if d["entry_id"]
     )
+    came_in += sum(d["amount_units"] for d in books.chain_deposits if d["deposit_id"])
+    came_in -= sum(w["amount_units"] for w in books.withdrawals if w["state"] == "confirmed")
     there = {
         "wallets": sum(w["available_units"] + w["held_units"] for w in books.wallets),
         "margin": sum(p["margin_units"] for p in books.positions),
@@ -247,8 +273,11 @@ def money_created_or_destroyed(books: Books) -> list[str]:
     reserved: Counter[int] = Counter()
     for order in books.orders.values():
         reserved[order["user_id"]] += order["held_units"]
+    for withdrawal in books.withdrawals:
+        if withdrawal["end_entry_id"] is None:
+            reserved[withdrawal["user_id"]] += withdrawal["amount_units"]
     wrong = [
-        f"user {user}: the wallet holds {units}, its orders {reserved[user]}"
+        f"user {user}: the wallet holds {units}, its orders and withdrawals {reserved[user]}"
         for user, units in held.items()
         if units != reserved[user]
     ]

@@ -19,7 +19,10 @@ from exchange_site.embedded.bootstrap import ROOT
 from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
 
 UP_WITHIN_S = 180.0
-_OURS_ALONE = ("DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "EXCHANGE_DATA", RUN_MARKER)
+_OURS_ALONE = (
+    "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "EXCHANGE_DATA", RUN_MARKER, "CUSTODY_TOKEN",
+    "CUSTODY_WEBHOOK_SECRETS", "DEMO_CHAIN_URL", "CUSTODY_NETWORKS",
+)  # fmt: skip
 
 # Part → what its command line contains.
 _MARKS: dict[str, tuple[str, ...]] = {
@@ -30,6 +33,7 @@ _MARKS: dict[str, tuple[str, ...]] = {
     "beat": ("celery", "beat"),
     "api": ("exchange_site.serve", "api"),
     "feeds": ("exchange_site.serve", "feeds"),
+    "chain": ("manage.py", "rundemochain"),
 }
 
 
@@ -45,6 +49,7 @@ class Exchange:
             "FEEDS_PORT": str(feeds_port),
             "SIMULATE": "0",
             "DEMO": "1",
+            "CHAIN_TEMPER": "stormy",
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.services: dict[str, str] = {}
@@ -89,6 +94,10 @@ class Exchange:
         end(leftovers(self.data))
 
     # -- looking
+
+    @property
+    def chain_file(self) -> Path:
+        return self.data / "demochain.sqlite"
 
     def database(self) -> psycopg.Connection:
         return psycopg.connect(self.services["DATABASE_URL"], connect_timeout=5)

@@ -31,6 +31,7 @@ WEIGHTS = {
     "prices": 2,
     "feeds": 1,
     "standby": 3,
+    "chain": 4,
 }
 RUBBISH_SHARE = 0.12  # extra faults that are no kill, per kill
 WAIT_SHARE = 0.3  # of kills after which recovery is waited for

@@ -23,7 +23,9 @@ KINDS = (
     "positions settled",
 )  # fmt: skip
 # A matter of a race that a run may not see.
-RARE = ("margin changes refused", "index gone stale")
+RARE = (
+    "margin changes refused", "index gone stale", "withdrawals cancelled", "deposits taken back",
+)  # fmt: skip
 
 
 def occurrences(books: Books, recorder: Recorder) -> dict[str, int]:

@@ -6,6 +6,7 @@ Each line it writes is one action whose transaction committed: its outbox row, m
 action that met a broken connection is told as ambiguous; it is not repeated.
 """
 
+import contextlib
 import json
 import random
 import signal
@@ -17,6 +18,11 @@ from types import FrameType
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
+from accounts.models import User
+from accounts.verification.levels import set_level
+from common.errors import DomainError
+from ledger.withdrawals import deciding
+from ledger.withdrawals.selectors import undecided
 from markets.models import LeverageTier, Market
 from matching.messages.vocabulary import MarketState
 from prices.demo_markets import DEMO_TIERS, DemoMarket
@@ -35,6 +41,7 @@ THIRD_MARKET = DemoMarket(
     funding_interval_ms=60_000,  # so that funding is settled within any run
 )
 LOOKS_EVERY_S = 0.7
+DECIDED_SHARE, REFUSED_SHARE = 0.2, 0.15
 ACTS_SHARE = 0.12  # of its looks, on top of reopening what stopped
 PAUSES = (
     MarketState.HALTED, MarketState.CANCEL_ONLY, MarketState.REDUCE_ONLY, MarketState.POST_ONLY,
@@ -83,6 +90,7 @@ def _make_market() -> None:
 
 def _look(rng: random.Random) -> None:
     """Reopens what stopped, whoever stopped it; now and then does something of its own."""
+    _look_at_withdrawals(rng)
     if _reopen_all() or rng.random() > ACTS_SHARE:
         return
     market = rng.choice(list(Market.objects.order_by("pk")))
@@ -109,6 +117,27 @@ def _settle() -> None:
     _promised(
         services.settle_market(market, market.status.mark_price_ticks * market.tick_size, by=None)
     )
+
+
+def _look_at_withdrawals(rng: random.Random) -> None:
+    """Two of treasury: each decides some of what waits. What another has decided meanwhile, or a
+    trader cancelled, is refused."""
+    for user in User.objects.filter(username__startswith="chaos", verifications=None)[:5]:
+        set_level(user.pk, 2, "of the chaos run", _treasurers()[0])
+    for row in undecided()[:20]:
+        if rng.random() < DECIDED_SHARE:
+            act = deciding.refuse if rng.random() < REFUSED_SHARE else deciding.approve
+            with contextlib.suppress(DomainError):
+                act(row.pk, "of the chaos run", rng.choice(_treasurers()))
+
+
+def _treasurers() -> list[User]:
+    return [
+        User.objects.get_or_create(
+            username=name, defaults={"is_staff": True, "is_superuser": True, "password": "!"}
+        )[0]
+        for name in ("treasurer-one", "treasurer-two")
+    ]
 
 
 def _pause(rng: random.Random, market: Market) -> None:

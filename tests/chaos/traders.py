@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.chaos.custody import Outside
 from tests.chaos.load import MARKETS, Caller, Request
 
 MINE_MAX = 200  # of its order ids a trader remembers
@@ -25,12 +26,14 @@ class Trader(threading.Thread):
         per_second: float,
         *,
         reckless: bool = False,
+        chain_url: str = "",
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.rng = random.Random(seed)
         self.caller = Caller(url, name, stop, self.rng)
         self.fault: BaseException | None = None
         self.reckless = reckless
+        self._outside = Outside(self.caller, chain_url, self.rng)
         self._halt = stop
         self._per_second = per_second
         self._count = 0
@@ -52,6 +55,7 @@ class Trader(threading.Thread):
     def _live(self) -> None:
         self.caller.sign_up()
         self.caller.onramp("3000" if self.reckless else "1000000", f"{self.name}-first")
+        self._outside.open()
         acts = self._reckless_acts() if self.reckless else self._steady_acts()
         weights = [weight for weight, _ in acts]
         while not self._halt.is_set():
@@ -75,6 +79,9 @@ class Trader(threading.Thread):
             (2, self._close),
             (3, self._again),
             (1, self._fund),
+            (4, lambda: self._outside.withdraw(self._key())),
+            (1, self._outside.cancel),
+            (3, lambda: self._outside.send_in(self._key())),
             (2, self._look),
         ]
 
@@ -89,6 +96,8 @@ class Trader(threading.Thread):
             (3, self._cancel_all),
             (3, self._close),
             (12, self._fund),
+            (2, lambda: self._outside.withdraw(self._key())),
+            (2, lambda: self._outside.send_in(self._key())),
             (3, self._look),
         ]
 

@@ -32,6 +32,7 @@ from console.doors.roles import NO_GROUP, ROLES, SIGNED_OUT, TRADER, request_as
 from console.doors.table import END, with_table
 from console.jobs.models import JobState
 from console.stress.models import StressKind, StressRun
+from ledger.models import Withdrawal
 from tests.admin.conftest import module_world, operator_name
 from tests.admin.factories import make_user
 from trading.models import Order
@@ -150,6 +151,7 @@ def _arguments(name: str) -> list[Any]:
     arguments: dict[str, list[Any]] = {
         "app_list": ["trading"],
         "freeze": [order.user_id],
+        "withdrawal": [Withdrawal.objects.latest("pk").pk],
         "see-as": [order.user_id],
         "person-export": [order.user_id],
         "family": [order.user_id],

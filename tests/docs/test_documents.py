@@ -77,7 +77,8 @@ def test_every_call_in_the_table_of_calls_is_served() -> None:
     assert len(calls) > 15
     for call in calls:
         of_market = call in {"/depth", "/trades", "/candles", "/ticker"}
-        path = f"/markets/BTC-PERP{call}" if of_market else call.replace(":id", "1")
+        named = call.replace(":id", "1").replace(":network", "demo")
+        path = f"/markets/BTC-PERP{call}" if of_market else named
         try:
             resolve(path)
         except Resolver404:

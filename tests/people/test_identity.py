@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from accounts.law.identity import level_said
 from accounts.models import IdentityEvent, User
+from accounts.verification.levels import level_of
 from tests.trading.client import Answer, Api
 
 pytestmark = pytest.mark.django_db
@@ -44,12 +44,12 @@ def event(user: User, event_id: str = "e1", level: Any = 2, occurred_ms: Any = N
 
 
 def test_a_level_is_said(user: User) -> None:
-    assert level_said(user.pk) is None
+    assert level_of(user.pk) == 0
     answer = tell(event(user))
     assert (answer.status, answer.body) == (200, {"outcome": "level 2"})
-    assert level_said(user.pk) == 2
+    assert level_of(user.pk) == 2
     assert tell(event(user, "e2", 1, NOW_MS + 1), secret="the next").status == 200
-    assert level_said(user.pk) == 1
+    assert level_of(user.pk) == 1
 
 
 def test_an_event_counts_once(user: User) -> None:
@@ -58,13 +58,13 @@ def test_an_event_counts_once(user: User) -> None:
     assert IdentityEvent.objects.count() == 1
     other = tell(event(user, level=3))
     assert (other.status, other.code) == (409, "IDEMPOTENCY_KEY_REUSED")
-    assert level_said(user.pk) == 2
+    assert level_of(user.pk) == 2
 
 
 def test_what_overtakes_is_not_overtaken(user: User) -> None:
     tell(event(user, "newer", 3, NOW_MS + 5))
     assert tell(event(user, "older", 1)).body["outcome"] == "older than what is known"
-    assert level_said(user.pk) == 3
+    assert level_of(user.pk) == 3
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,10 @@ trading.FundingPayment.user trading.Liquidation.user trading.MarginCall.user tra
 trading.OutboxCommand.created_by trading.Position.user trading.PositionLife.user
 trading.Settlement.user trading.TraderDay.user trading.TraderLeverage.user
 trading.UserFeeTier.user
+accounts.Referral.user accounts.ReferralCode.user accounts.Verification.user
+custody.ChainDeposit.user custody.DepositAddress.user ledger.Transfer.sender
+ledger.Withdrawal.user ledger.WithdrawalAddress.user trading.FaultyStatement.user
+trading.ReferralPayment.referrer trading.TierMove.user
 """
 
 

@@ -22,7 +22,7 @@ from tests.platform.test_bootstrap import environment
 
 UP_WITHIN_S = 2 * PATIENCE_S
 STEP_WITHIN_S = PATIENCE_S
-PARTS = {"postgres", "redis", "engine", "worker", "beat", "api", "feeds", "prices"}
+PARTS = {"postgres", "redis", "engine", "worker", "beat", "api", "feeds", "prices", "chain"}
 ROW = re.compile(r"^(\w+) +running +(\d+)", re.MULTILINE)
 
 pytestmark = pytest.mark.slow

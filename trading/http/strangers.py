@@ -23,7 +23,8 @@ class CountStrangers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        if "X-RateLimit-Limit" in response or request.path.startswith(_UNCOUNTED):
+        known = "X-RateLimit-Limit" in response or hasattr(response, "is_known_sender")
+        if known or request.path.startswith(_UNCOUNTED):
             return response
         (standing,) = spend_of_strangers([origin_of(request)])
         if standing is None:

@@ -15,10 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
+from common.postgres.constraints import constraint_of
 from common.postgres.prepared import fetch_all
-from ledger.holds import NEXT_ENTRY_ID, moved_to_held, wallets_locked
+from ledger.holds import (
+    NEXT_ENTRY_ID,
+    OVERDRAWN,
+    available_units,
+    moved_to_held,
+    wallets_locked,
+)
 from matching.messages.vocabulary import OrderStatus
 
 
@@ -129,16 +136,23 @@ def insert_orders(orders: Sequence[NewRow]) -> list[Outcome]:
     rows = [_row(position, order) for position, order in enumerate(orders)]
     # Inside another transaction it needs a savepoint to fail alone.
     savepoint = transaction.atomic() if connection.in_atomic_block else nullcontext()
-    with savepoint:
-        found = fetch_all(_INSERT_WITH_HOLDS, (_encode(rows).decode(),))
+    try:
+        with savepoint:
+            found = fetch_all(_INSERT_WITH_HOLDS, (_encode(rows).decode(),))
+    except IntegrityError as error:
+        # The constraint stands behind the judgement: many at one wallet at once come to it. Of
+        # several orders, which of them it was is found by trying each alone.
+        if len(orders) > 1 or constraint_of(error) != OVERDRAWN:
+            raise
+        return [NotEnough(available_units(orders[0].user_id))]
     outcomes: list[Outcome] = [NoWallet()] * len(rows)
-    for position, order_id, fits, available_units in found:
+    for position, order_id, fits, available in found:
         if order_id is not None:
             outcomes[position] = Inserted(order_id)
         elif fits:
             outcomes[position] = ClientOrderIdTaken()
-        elif available_units is not None:
-            outcomes[position] = NotEnough(available_units)
+        elif available is not None:
+            outcomes[position] = NotEnough(available)
     return outcomes
 
 

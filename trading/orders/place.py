@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from accounts.law.terms import terms_not_accepted
 from common.errors import DomainError, ErrorCode
-from ledger.holds import is_overdrawn
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command, PlaceOrder
@@ -35,8 +34,6 @@ from trading.orders.repeats import conflict_with, terms_asked
 from trading.orders.request import NewOrder
 from trading.orders.terms import read_terms
 from trading.selectors import TraderStanding, trader_standings
-
-INSERT_TRIES = 3  # of an order alone, whose wallet others empty meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +153,9 @@ class _Group:
         else:
             self.drafted.append(_Drafted(asked, rules, draft, columns, remembered, command))
 
-    def insert(self, orders: list[_Drafted], tries: int = INSERT_TRIES) -> None:
+    def insert(self, orders: list[_Drafted]) -> None:
         """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
-        the whole statement failed, so that none fails for another's sake. One that failed since
-        its money went elsewhere while it waited for the wallet is judged anew."""
+        the whole statement failed, so that none fails for another's sake."""
         if not orders:
             return
         try:
@@ -169,12 +165,10 @@ class _Group:
         except Exception as error:
             if is_everyones(error):
                 raise
-            if len(orders) > 1:
-                self._insert_one_by_one(orders, {})
-            elif tries > 1 and is_overdrawn(error):
-                self.insert(orders, tries - 1)
-            else:
+            if len(orders) == 1:
                 orders[0].asked.result = error
+            else:
+                self._insert_one_by_one(orders, {})
             return
         counts = Counter(order.asked.user_id for order in orders)
         short, available = [], {}

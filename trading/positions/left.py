@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from accounts.access.obstacles import register_obstacles
-from accounts.people.kept import register_owner
+from accounts.people.kept import register_other, register_owner
 from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position
 
 
@@ -24,3 +24,4 @@ def left_in_markets(user_id: int) -> Iterable[str]:
 
 register_owner("trading.OutboxCommand", "created_by")
 register_owner("trading.ReferralPayment", "referrer")
+register_other("trading.ReferralPayment", "user")  # whose fees they were

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 from accounts.models import Door, SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
-from ledger.models import Deposit, DepositStatus
+from ledger.models import Deposit, DepositStatus, Withdrawal
+from ledger.withdrawals.selectors import on_their_way, undecided
+from ledger.withdrawals.stops import open_stops
 from persistence.reconciliation import newest_run
 
 SIGN_INS_WITHIN = timedelta(minutes=10)
@@ -18,6 +20,25 @@ def deposit_wait(look: Look) -> Readings:
     if waiting is None:
         return {}
     return {"": Reading(_ms_since(waiting.requested_at, look), f"deposit {waiting.pk}")}
+
+
+def withdrawal_wait(look: Look) -> Readings:
+    return _age_of_oldest(undecided().first(), look)
+
+
+def sending_stopped(_: Look) -> Readings:
+    stops = list(open_stops())
+    return {"": Reading(len(stops), "; ".join(map(str, stops)))}
+
+
+def payout_age(look: Look) -> Readings:
+    return _age_of_oldest(on_their_way().first(), look)
+
+
+def _age_of_oldest(row: Withdrawal | None, look: Look) -> Readings:
+    if row is None:
+        return {}
+    return {"": Reading(_ms_since(row.state_at, look), f"withdrawal {row.pk}")}
 
 
 def reconcile_differences(_: Look) -> Readings:

@@ -1,10 +1,11 @@
-"""Create the demo's markets."""
+"""Create the demo's markets, and its float at custody."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, transaction
 
+from custody.demo.opening import open_float
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from prices.demo_markets import DEMO_MARKETS, DemoMarket
@@ -26,6 +27,7 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 raise CommandError(f"Postgres does not answer: {error}".splitlines()[0]) from error
             self.stdout.write(f"{demo.market_id}: {'created' if created else 'exists'}")
+        open_float()
 
     def _create(self, demo: DemoMarket) -> bool:
         # One transaction: a market is never left behind created but closed.

@@ -1,0 +1,106 @@
+"""What operators enter about money at custody."""
+
+from typing import Any
+
+from django import forms
+
+from accounts.models import User
+from accounts.verification.levels import LEVELS
+from common.admin.widgets import dress
+from common.errors import DomainError
+from common.reasons import REASON_MAX
+from custody.interface import MANUAL
+from custody.networks import networks
+from ledger.withdrawals.handing import Outcome
+from markets.conversions import to_units
+
+
+def _reason() -> forms.CharField:
+    return forms.CharField(label="Reason", max_length=REASON_MAX)
+
+
+class _Form(forms.Form):
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        dress(self.fields.values())
+
+
+class ReasonOnly(_Form):
+    reason = _reason()
+
+
+class OutcomeForm(_Form):
+    """Of a withdrawal that is sent by hand."""
+
+    outcome = forms.ChoiceField(
+        label="What became of it",
+        choices=[
+            (Outcome.SENT.value, "Sent: it is on its way"),
+            (Outcome.CONFIRMED.value, "Arrived"),
+            (Outcome.FAILED.value, "Failed: it will never arrive, the money goes back"),
+        ],
+    )
+    reference = forms.CharField(label="Reference of the transfer", max_length=120, required=False)
+    reason = _reason()
+
+
+class _MoneyForm(_Form):
+    amount = forms.DecimalField(label="Amount, USD", max_digits=40, decimal_places=20)
+    reference = forms.CharField(label="Reference", max_length=64)
+    reason = _reason()
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        if "amount" in said:
+            amount = said["amount"]
+            try:
+                units = to_units(abs(amount), "The amount")
+            except DomainError as error:
+                self.add_error("amount", error.message)
+            else:
+                said["amount_units"] = units if amount > 0 else -units
+        return said
+
+
+class FloatForm(_MoneyForm):
+    """Below zero: taken out."""
+
+    network = forms.ChoiceField(label="Network")
+    field_order = ("network", "amount", "reference", "reason")
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["network"].choices = [(one, one) for one in networks()]  # type: ignore[attr-defined]
+
+
+class CreditForm(_MoneyForm):
+    """On the network that operators serve by hand."""
+
+    trader = forms.CharField(label="Trader", max_length=64)
+    field_order = ("trader", "amount", "reference", "reason")
+
+    @property
+    def is_offered(self) -> bool:
+        return MANUAL in networks()
+
+    def clean_trader(self) -> User:
+        user = User.objects.filter(username__iexact=self.cleaned_data["trader"]).first()
+        if user is None:
+            raise forms.ValidationError("There is no such trader.")
+        return user
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean()
+        if said.get("amount_units", 1) < 0:
+            self.add_error("amount", "The amount must be above zero.")
+        return said
+
+
+class LimitsForm(_Form):
+    level = forms.TypedChoiceField(
+        label="Level", coerce=int, choices=[(level, str(level)) for level in LEVELS]
+    )
+    day = forms.DecimalField(label="Within 24 hours, USD", max_digits=40, decimal_places=6)
+    automatic = forms.DecimalField(label="By itself up to, USD", max_digits=40, decimal_places=6)
+    one = forms.DecimalField(label="By one operator up to, USD", max_digits=40, decimal_places=6)
+    reason = _reason()

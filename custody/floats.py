@@ -1,0 +1,130 @@
+"""What custody holds beside what our rows say it should.
+
+Both are compared at one number of custody's news: all of it is polled and applied, our rows are
+summed, and then custody is asked for its balance; if its number is still the same, nothing has
+happened in between, and the two must be equal. A difference stops what goes by itself, and ends
+when it is explained: by news that was late, or by a movement of the float that two operators enter.
+"""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db.models import Sum
+
+from approvals import policy
+from approvals.actions import Action, Outcome, register
+from approvals.models import Proposal
+from approvals.services import Change, outdated, propose
+from common.errors import invalid
+from common.reasons import reason_of
+from custody import inbox
+from custody.cases import open_case
+from custody.models import CaseKind, ChainDeposit, ChainDepositState, FloatLook, FloatMovement
+from custody.networks import Network, network_named, networks
+from ledger.models import StopCause
+from ledger.withdrawals.selectors import handed_units
+from ledger.withdrawals.stops import settle_stop
+from markets.conversions import units_text
+from matching.messages.limits import MAX_MONEY_UNITS
+
+KIND = "move_float"
+LOOKS_KEPT = 1_000  # of a network
+TRIES = 3
+REFERENCE_MAX = 64
+
+
+def look(network: Network) -> FloatLook | None:
+    """None where custody can't say, or never rested. Raises CustodyAway."""
+    for _ in range(TRIES):
+        known = inbox.poll(network)
+        inbox.apply_waiting()
+        sums = _sums(network.name)
+        balance = network.custody.balance()
+        if balance is None:
+            return None
+        if balance.seq < known:
+            words = f"custody knows its news up to {balance.seq}, and told us up to {known}"
+            open_case(network.name, CaseKind.BACKWARDS, "seq", words)
+            return None
+        if balance.seq == known:
+            row = FloatLook(network=network.name, seq=known, custody_units=balance.units, **sums)
+            return _keep(row)
+    return None
+
+
+def _sums(network: str) -> dict[str, int]:
+    def total(rows: Any) -> int:
+        return int(rows.aggregate(sum=Sum("amount_units"))["sum"] or 0)
+
+    deposits = ChainDeposit.objects.filter(network=network)
+    return {
+        "float_units": total(FloatMovement.objects.filter(network=network)),
+        "credited_units": total(deposits.filter(state=ChainDepositState.CREDITED)),
+        "coming_units": total(deposits.filter(state=ChainDepositState.SEEN)),
+        "sent_units": handed_units(network),
+    }
+
+
+def _keep(row: FloatLook) -> FloatLook:
+    row.save()
+    settle_stop(StopCause.FLOAT, _differences())
+    newest = FloatLook.objects.filter(network=row.network).order_by("-pk")
+    first_to_go = newest.values_list("pk", flat=True)[LOOKS_KEPT : LOOKS_KEPT + 1]
+    newest.filter(pk__lte=first_to_go).delete()
+    return row
+
+
+def newest_looks() -> list[FloatLook]:
+    """Of each network that has any."""
+    found = (FloatLook.objects.filter(network=name).order_by("-pk").first() for name in networks())
+    return [row for row in found if row is not None]
+
+
+def _differences() -> str:
+    """In words; "" where all agree."""
+    wrong = [row for row in newest_looks() if row.difference_units]
+    return "; ".join(
+        f"{row.network} has {units_text(row.custody_units, 2)} USD, "
+        f"{units_text(row.difference_units, 2)} off"
+        for row in wrong
+    )
+
+
+def move_float(
+    network: str, amount_units: int, reference: str, reason: str, by: AbstractUser
+) -> FloatMovement | Proposal:
+    """Where the policy asks for a second operator, this one proposes. Raises DomainError."""
+    name = network_named(network).name
+    reference, reason = reference.strip(), reason_of(reason)
+    if not 1 <= len(reference) <= REFERENCE_MAX:
+        raise invalid("reference", f"reference must be 1 to {REFERENCE_MAX} characters.")
+    if not amount_units or abs(amount_units) > MAX_MONEY_UNITS:
+        raise invalid("amount", "amount must not be zero, and not more than there can be.")
+    if FloatMovement.objects.filter(network=name, reference=reference).exists():
+        raise invalid("reference", f"There is a movement with the reference {reference} already.")
+    said = {"network": name, "amount_units": amount_units, "reference": reference}
+    if not policy.needs_second(KIND, abs(amount_units)):
+        return FloatMovement.objects.create(**said, reason=reason, moved_by_id=by.pk)
+    return propose(
+        KIND,
+        subject=f"{name}:{reference}",
+        title=f"Float on {name}: {units_text(amount_units, 2)} USD",
+        changes=[Change("float", "", f"{units_text(amount_units, 2)} USD")],
+        payload=said,
+        reason=reason,
+        author=by,
+    )
+
+
+def _move(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+    said = proposal.payload
+    rows = FloatMovement.objects.filter(network=said["network"], reference=said["reference"])
+    if rows.exists():
+        raise outdated()
+    FloatMovement.objects.create(
+        **said, reason=proposal.reason, moved_by_id=proposal.author_id, proposal=proposal
+    )
+    return Outcome(proposal.title)
+
+
+register(Action(KIND, "Move the float at custody", "custody.decide_float", _move, by_amount=True))

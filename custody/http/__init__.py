@@ -1,0 +1,1 @@
+"""① Address book, deposits, and what custody tells us."""

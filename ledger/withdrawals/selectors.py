@@ -1,0 +1,47 @@
+"""Reads of withdrawals."""
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet, Sum
+
+from accounts.access.obstacles import register_obstacles
+from accounts.people.erasing import register_eraser
+from ledger.models import Withdrawal, WithdrawalAddress, WithdrawalState
+from ledger.models.withdrawal_states import ENDS, HANDED, UNDECIDED
+
+
+def withdrawals_of(user_id: int) -> QuerySet[Withdrawal]:
+    return Withdrawal.objects.filter(user_id=user_id)
+
+
+@register_obstacles
+def _on_their_way(user_id: int) -> Iterable[str]:
+    """None is asked for meanwhile: the user's row is locked."""
+    if count := withdrawals_of(user_id).exclude(state__in=ENDS).count():
+        yield f"{count} withdrawals are on their way: wait for them, or cancel them"
+
+
+@register_eraser
+def _erase_labels(user_id: int) -> None:
+    """Where money went stays, as the books do; what its owner called it, and from where it was
+    asked for, goes."""
+    WithdrawalAddress.objects.filter(user_id=user_id).update(label="")
+    withdrawals_of(user_id).update(asked_from=None)
+
+
+def undecided() -> QuerySet[Withdrawal]:
+    """What waits for operators, or for a stop to end; the oldest first."""
+    return Withdrawal.objects.filter(state__in=UNDECIDED).order_by("pk")
+
+
+def handed_units(network: str) -> int:
+    """What custody has been told to send on a network and says it is sending or has sent."""
+    states = (WithdrawalState.SENT, WithdrawalState.CONFIRMED)
+    rows = Withdrawal.objects.filter(network=network, state__in=states)
+    return int(rows.aggregate(sum=Sum("amount_units"))["sum"] or 0)
+
+
+def on_their_way() -> QuerySet[Withdrawal]:
+    """Approved, and not ended; the oldest first."""
+    rows = Withdrawal.objects.exclude(state__in=ENDS)  # an index has these
+    return rows.filter(state__in=(WithdrawalState.APPROVED, *HANDED)).order_by("pk")
