@@ -23,6 +23,7 @@ ASKING_PAGES = frozenset(
         "operator",
         "operator-invite",
         "password_change",
+        "person-export",
         "policy",
         "referral-rule",
         "transfer-rule",
@@ -57,6 +58,7 @@ FREE_PAGES = frozenset(
 # Models whose rows can be added, edited or deleted.
 ASKING_RECORDS = frozenset(
     {
+        "accounts.termsversion",
         "accounts.user",
         "auth.group",
         "markets.market",
@@ -75,6 +77,8 @@ FREE_RECORDS = frozenset(
 # Actions of lists: a model, and the action's name.
 ASKING_ACTIONS = frozenset(
     {
+        ("accounts.closure", "erase"),
+        ("accounts.closure", "reopen"),
         ("accounts.user", "propose_reset"),
         ("accounts.user", "resume"),
         ("accounts.user", "set_level"),

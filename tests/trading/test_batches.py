@@ -202,7 +202,12 @@ def test_funding_past_and_to_come(market: Market) -> None:
     answer = Api().get("/markets/BTC-PERP/funding?limit=2").body
     assert same_shape(answer, market_examples.FUNDING)
     assert answer["lastRate"] == "-0.00002"
-    assert answer["estimate"] == {"rate": "0.0001", "fundingTime": "2026-01-02T08:00:00Z"}
+    assert answer["estimate"] == {
+        "rate": "0.0001",
+        "fundingTime": "2026-01-02T08:00:00Z",
+        "premium": "0.0003",
+        "interest": "0.0001",
+    }
     assert [row["rate"] for row in answer["settlements"]] == ["0.000100002", "0.000100001"]
     assert answer["settlements"][0]["paid"] == "31.2625"
     rest = Api().get(f"/markets/BTC-PERP/funding?cursor={answer['nextCursor']}").body
