@@ -70,7 +70,7 @@ def test_each_call_takes_keys_of_its_scope_and_no_other(trader: Trader) -> None:
 
 
 def test_reading_is_reading_and_what_changes_is_not() -> None:
-    own = ("/auth/", "/user/keys")
+    own = ("/auth/", "/user/keys", "/user/factors")
     in_a_session = {
         ("POST", "/user/accounts"),
         ("PATCH", "/user/accounts/1"),
@@ -79,7 +79,7 @@ def test_reading_is_reading_and_what_changes_is_not() -> None:
     for method, path, needed in calls():
         if path.startswith(own) or (method, path) in in_a_session:
             assert needed is None, (method, path)
-        elif method == "GET":
+        elif method == "GET" or (method, path) == ("POST", "/order/preview"):
             assert needed is Scope.READ, (method, path)
         else:
             assert needed in (Scope.TRADE, Scope.WITHDRAW), (method, path)
