@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
 
+from accounts.families.services import who_gain
 from accounts.models import User
 from approvals.actions import Action, Outcome, register
 from approvals.models import Proposal
@@ -116,7 +117,7 @@ def _propose(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> Proposal:
         },
         reason=cause.reason,
         author=by,
-        beneficiary_ids=ids,
+        beneficiary_ids=who_gain(ids),
     )
 
 

@@ -1,7 +1,7 @@
 """Sub-accounts are made, named, archived and opened again by whoever signs in to their main one."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from django.contrib.auth.hashers import make_password
@@ -36,6 +36,12 @@ def main_id_of(user_id: int) -> int:
     """Of the family that a user is in."""
     parent_id = User.objects.values_list("parent_id", flat=True).get(pk=user_id)
     return user_id if parent_id is None else parent_id
+
+
+def who_gain(user_ids: Collection[int]) -> list[int]:
+    """By what these accounts gain: they, and the main accounts of sub-accounts."""
+    subs = User.objects.filter(pk__in=user_ids, parent__isnull=False)
+    return sorted({*user_ids, *subs.values_list("parent_id", flat=True)})
 
 
 def require_main(user_id: int) -> None:

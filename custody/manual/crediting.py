@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.families.services import who_gain
 from accounts.models import User
 from approvals import policy
 from approvals.actions import Action, Outcome, register
@@ -44,7 +45,7 @@ def credit_by_hand(
         payload={"user": user.pk, "amount_units": amount_units, "reference": reference},
         reason=reason,
         author=by,
-        beneficiary_ids=[user.pk],
+        beneficiary_ids=who_gain([user.pk]),
     )
 
 

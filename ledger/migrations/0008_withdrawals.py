@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='journalentry',
             name='kind',
-            field=models.CharField(choices=[('deposit', 'deposit'), ('order_hold', 'order_hold'), ('hold_release', 'hold_release'), ('fill', 'fill'), ('liquidation', 'liquidation'), ('adl', 'adl'), ('settlement', 'settlement'), ('funding', 'funding'), ('amend_hold', 'amend_hold'), ('margin_hold', 'margin_hold'), ('margin_added', 'margin_added'), ('margin_removed', 'margin_removed'), ('insurance_topup', 'insurance_topup'), ('adjustment', 'adjustment'), ('withdrawal_hold', 'withdrawal_hold'), ('withdrawal', 'withdrawal'), ('withdrawal_back', 'withdrawal_back')], max_length=16),
+            field=models.CharField(choices=[('deposit', 'deposit'), ('order_hold', 'order_hold'), ('hold_release', 'hold_release'), ('fill', 'fill'), ('liquidation', 'liquidation'), ('adl', 'adl'), ('settlement', 'settlement'), ('funding', 'funding'), ('amend_hold', 'amend_hold'), ('margin_hold', 'margin_hold'), ('margin_added', 'margin_added'), ('margin_removed', 'margin_removed'), ('insurance_topup', 'insurance_topup'), ('adjustment', 'adjustment'), ('transfer', 'transfer'), ('referral', 'referral'), ('withdrawal_hold', 'withdrawal_hold'), ('withdrawal', 'withdrawal'), ('withdrawal_back', 'withdrawal_back')], max_length=16),
         ),
         migrations.CreateModel(
             name='WithdrawalAddress',

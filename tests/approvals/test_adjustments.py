@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.families.services import open_account
 from accounts.models import User
 from approvals import services
 from approvals.models import Proposal
@@ -255,3 +256,13 @@ def test_a_trader_is_named_once(alice: User, tess: User) -> None:
             [Due(alice, 1_000_000), Due(alice, 2_000_000)], Cause(REFUND, "twice", "x"), tess
         )
     assert not Proposal.objects.exists()
+
+
+def test_nobody_proposes_or_approves_for_a_sub_account_of_theirs(tess: User, theo: User) -> None:
+    sub = open_account(tess.pk, "hedge")
+    with pytest.raises(DomainError, match="for yourself"):
+        propose(sub, tess)
+    proposal = propose(sub, theo)
+    with pytest.raises(DomainError):
+        services.approve(proposal.pk, tess)
+    assert not Adjustment.objects.exists()
