@@ -6,5 +6,6 @@ class CustodyConfig(AppConfig):
     verbose_name = "Custody"
 
     def ready(self) -> None:
-        from custody import floats  # noqa: F401  the actions that take two people
+        # The actions that take two people, and what stands against closing an account.
+        from custody import deposits, floats  # noqa: F401
         from custody.manual import crediting  # noqa: F401

@@ -5,10 +5,13 @@ than what it knows. Its row is locked meanwhile, and its network and reference a
 credited once, whatever comes how often.
 """
 
+from collections.abc import Iterable
+
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from accounts.access.obstacles import register_obstacles
 from common.errors import DomainError, ErrorCode
 from custody.addresses import owner_of
 from custody.cases import open_case
@@ -22,6 +25,12 @@ _DUE_AT_ONCE = 100
 
 def deposits_of(user_id: int) -> QuerySet[ChainDeposit]:
     return ChainDeposit.objects.filter(user_id=user_id)
+
+
+@register_obstacles
+def _coming(user_id: int) -> Iterable[str]:
+    if coming := deposits_of(user_id).filter(state=ChainDepositState.SEEN).count():
+        yield f"{coming} deposits are on their way: wait for them"
 
 
 @transaction.atomic

@@ -6,7 +6,8 @@ from django.db.models import QuerySet, Sum
 
 from accounts.access.obstacles import register_obstacles
 from accounts.people.erasing import register_eraser
-from ledger.models import Withdrawal, WithdrawalAddress, WithdrawalState
+from accounts.people.kept import register_rows
+from ledger.models import Withdrawal, WithdrawalAddress, WithdrawalState, WithdrawalStep
 from ledger.models.withdrawal_states import ENDS, HANDED, UNDECIDED
 
 
@@ -19,6 +20,11 @@ def _on_their_way(user_id: int) -> Iterable[str]:
     """None is asked for meanwhile: the user's row is locked."""
     if count := withdrawals_of(user_id).exclude(state__in=ENDS).count():
         yield f"{count} withdrawals are on their way: wait for them, or cancel them"
+
+
+@register_rows
+def _steps(user_id: int) -> Iterable[QuerySet[WithdrawalStep]]:
+    yield WithdrawalStep.objects.filter(withdrawal__user_id=user_id)
 
 
 @register_eraser
