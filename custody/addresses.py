@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from common.errors import DomainError, ErrorCode
+from common.errors import DomainError, ErrorCode, invalid
 from custody.models import DepositAddress
 from custody.networks import Network, network_named
 
@@ -35,6 +35,14 @@ def address_of(user_id: int, network: str) -> DepositAddress:
 def owner_of(network: str, address: str) -> int | None:
     rows = DepositAddress.objects.filter(network=network, address=address)
     return rows.values_list("user_id", flat=True).first()
+
+
+def require_outside(network: str, address: str) -> None:
+    """Money sent to an address of ours would leave one wallet and come in at another, through the
+    outside. Raises DomainError."""
+    if DepositAddress.objects.filter(network=network, address=address).exists():
+        message = "address is one at which this exchange takes deposits: make a transfer instead."
+        raise invalid("address", message)
 
 
 def keep_supply(network: Network) -> None:

@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
-from celery.schedules import crontab
 from django.templatetags.static import static
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.logs import logging_config
+from exchange_site.schedule import BEAT_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -274,134 +274,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Each stands behind something faster and is safe to miss; one that waited is superseded.
-CELERY_BEAT_SCHEDULE = {
-    "persist-all-markets": {
-        "task": "persistence.tasks.persist_all_markets",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "archive-and-trim": {
-        "task": "persistence.tasks.archive_and_trim",
-        "schedule": 10.0,
-        "options": {"expires": 10.0},
-    },
-    "resend-unseen-commands": {
-        "task": "trading.tasks.resend_unseen_commands",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "take-standings": {
-        "task": "trading.tasks.take_standings",
-        "schedule": 60.0,
-        "options": {"expires": 60.0},
-    },
-    "forget-old-prices": {
-        "task": "trading.tasks.forget_old_prices",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "reconcile-all": {
-        "task": "persistence.tasks.reconcile_all",
-        "schedule": 60.0,
-        "options": {"expires": 60.0},
-    },
-    "keep-journal-moment": {
-        "task": "trading.tasks.keep_journal_moment",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "settle-days": {
-        "task": "trading.tasks.settle_days",
-        "schedule": 300.0,
-        "options": {"expires": 300.0},
-    },
-    "forget-old-sessions": {
-        "task": "accounts.tasks.forget_old_sessions",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "write-resets": {
-        "task": "accounts.tasks.write_password_resets",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "tell-of-liquidations": {
-        "task": "trading.tasks.tell_of_liquidations",
-        "schedule": 15.0,
-        "options": {"expires": 15.0},
-    },
-    "make-margin-calls": {
-        "task": "trading.tasks.make_margin_calls",
-        "schedule": 15.0,
-        "options": {"expires": 15.0},
-    },
-    "look-after-stops": {
-        "task": "console.tasks.look_after_stops",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "look-after-freezes": {
-        "task": "console.tasks.look_after_freezes",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "drop-old-exports": {
-        "task": "console.tasks.drop_old_exports",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "watch": {
-        "task": "console.tasks.watch",
-        "schedule": 10.0,
-        "options": {"expires": 10.0},
-    },
-    "send-webhooks": {
-        "task": "console.tasks.send_webhooks",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "send-withdrawals": {
-        "task": "custody.tasks.send_withdrawals",
-        "schedule": 2.0,
-        "options": {"expires": 2.0},
-    },
-    "apply-news-of-custody": {
-        "task": "custody.tasks.apply_news",
-        "schedule": 1.0,
-        "options": {"expires": 1.0},
-    },
-    "ask-custody": {
-        "task": "custody.tasks.ask_custody",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "forget-old-news-of-custody": {
-        "task": "custody.tasks.forget_old_news",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "send-mails": {
-        "task": "mails.tasks.send_mails",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "forget-old-webhooks": {
-        "task": "console.tasks.forget_old_webhooks",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "forget-old-mails": {
-        "task": "mails.tasks.forget_old_mails",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
-    },
-    "log-audit-head": {
-        "task": "console.tasks.log_audit_head",
-        "schedule": crontab(hour=0, minute=0),
-        "options": {"expires": 3600.0},
-    },
-}
+CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
 # Traders may fund themselves (demo); otherwise /user/onramp makes a request for an operator.
 SELF_ONRAMP = env.bool("SELF_ONRAMP", default=DEMO)

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
+from accounts.families.services import require_main
 from accounts.law.countries import require_served
 from accounts.law.terms import require_accepted
 from common.errors import ErrorCode, invalid
@@ -16,7 +17,7 @@ from common.http.bodies import parse_body
 from common.http.paging import query_text
 from common.http.schema import documented, query
 from common.scopes import Scope
-from custody.addresses import address_of
+from custody.addresses import address_of, require_outside
 from custody.networks import network_named, networks
 from ledger.models import WithdrawalAddress
 from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX
@@ -103,6 +104,7 @@ class BookView(APIView):
         if len(body.address) > ADDRESS_MAX or not network.custody.is_address(body.address):
             message = f"address is not one of the network {network.name}."
             raise invalid("address", message, ErrorCode.INVALID_FIELD)
+        require_outside(network.name, body.address)
         require_fresh_factor(request)
         row = book.add_address(user_id_of(request), network.name, body.address, body.label)
         return Response(_in_book(row), status=HTTPStatus.CREATED)
@@ -138,6 +140,7 @@ class DepositAddressesView(APIView):
         """One on each network, yours alone and always the same: what arrives there is credited to
         you."""
         require_served(request.META)
+        require_main(user_id_of(request))
         require_accepted(user_id_of(request))
         asked = query_text(request, "network", NETWORK_MAX)
         found = [network_named(asked)] if asked is not None else list(networks().values())

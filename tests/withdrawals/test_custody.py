@@ -17,7 +17,7 @@ from custody.sending import send_due_payouts
 from custody.tasks import ask_custody, send_withdrawals
 from ledger.models import Deposit, Payout, SendingStop, Withdrawal
 from ledger.withdrawals.deciding import cancel
-from tests.trading.client import Trader
+from tests.trading.client import Trader, make_trader
 from tests.withdrawals.chain import all_news, blocks, call, send_in
 from tests.withdrawals.world import UNIT, ask, put_in_book, wallet_of
 
@@ -214,7 +214,8 @@ def test_an_address_book_over_http(chain: Chain, trader: Trader, settings: Any) 
     made = trader.api.post("/user/withdrawal-addresses", good)
     assert made.status == 201
     assert trader.api.post("/user/withdrawal-addresses", good).code == "ADDRESS_IN_BOOK"
-    for wrong in ({"address": "nowhere"}, {"network": "moon"}, {"label": ""}, {"label": 1}):
+    ours = {"address": deposit_address(make_trader())}
+    for wrong in ({"address": "nowhere"}, {"network": "moon"}, {"label": ""}, {"label": 1}, ours):
         answer = trader.api.post("/user/withdrawal-addresses", good | wrong)
         assert answer.status == 400, wrong
     listed = trader.api.get("/user/withdrawal-addresses").body["addresses"]
