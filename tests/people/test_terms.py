@@ -151,12 +151,12 @@ def test_orders_of_who_accepted_ask_postgres_nothing(
     terms = publish()
     TermsAcceptance.objects.create(user=trader.user, terms=terms)
     known = Standing()
-    with django_assert_num_queries(2):  # which is in force, and whether
+    with django_assert_num_queries(3):  # which is in force, for whom, and whether
         assert known.refused([trader.user.pk]) == frozenset()
     with django_assert_num_queries(0):
         assert known.refused([trader.user.pk]) == frozenset()
     others = [make_trader_like().pk for _ in range(3)]
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert known.refused([*others, trader.user.pk]) == frozenset(others)
 
 
