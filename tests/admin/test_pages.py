@@ -32,6 +32,7 @@ from markets.rules import forget_markets, market_rules
 from tests.admin.conftest import operator_name
 from tests.admin.factories import make_market, make_order, make_trade, make_user, make_world
 from tests.admin.money_rows import NOW
+from tests.admin.without_pages import WITHOUT_A_PAGE
 from trading.http.answers.positions import position_answer
 from trading.models import (
     Fill,
@@ -75,27 +76,6 @@ def get(client: Client, url: str) -> str:
     response = client.get(url)
     assert response.status_code == HTTPStatus.OK, (url, response.status_code)
     return response.content.decode()
-
-
-# Why a model has no page of its own.
-WITHOUT_A_PAGE = {
-    "sums of rows that have one, and keys of several columns, which the admin doesn't know": """
-        trading.Candle trading.PriceCandle trading.MarketStanding trading.TierDay trading.TraderDay
-        trading.DailyRun ledger.AccountFlow ledger.JournalMoment ledger.BalanceMark
-        """,
-    "told on pages of the console": """
-        accounts.Freeze accounts.StaffSession accounts.Invitation accounts.Departure
-        accounts.Factor accounts.RecoveryCode approvals.ApprovalRule trading.MarketVersion
-        trading.ReferralRule ledger.TransferRule ledger.WithdrawalStep ledger.WithdrawalAddress
-        ledger.WithdrawalLimit ledger.SendingStop custody.DepositAddress custody.FloatLook
-        custody.FloatMovement
-        """,
-    "of a moment, or a place in a list": """
-        accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
-        accounts.PasswordReset trading.LiquidationsTold trading.MarginCall custody.CustodyNews
-        custody.PollCursor
-        """,
-}
 
 
 def test_every_model_of_ours_has_a_page() -> None:

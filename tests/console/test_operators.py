@@ -67,12 +67,18 @@ def test_what_groups_may_is_said_where_permissions_are(operator: Operator) -> No
         "Add and change announcements",
         "Cancel orders of traders",
         "Decide whether a second factor is reset",
+        "Download statements of traders",
         "End sessions of users",
+        "Erase people whose accounts are closed",
+        "Export all that is kept of a person",
         "Freeze traders and lift it",
         "Lift locks of names that were guessed at",
         "Look at what a trader sees, without a way to act",
         "Propose to reset somebody's second factor",
+        "Reopen accounts that their owners closed",
         "Revoke traders' API keys",
+        "See personal data",
+        "Set the verification level of traders",
         "Suspend and resume users",
     ]
     assert "Add, change and delete fee tiers" in sentences(

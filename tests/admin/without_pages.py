@@ -1,0 +1,21 @@
+"""Models that the admin lists nowhere."""
+
+# Why a model has no page of its own.
+WITHOUT_A_PAGE = {
+    "sums of rows that have one, and keys of several columns, which the admin doesn't know": """
+        trading.Candle trading.PriceCandle trading.MarketStanding trading.TierDay trading.TraderDay
+        trading.DailyRun ledger.AccountFlow ledger.JournalMoment ledger.BalanceMark
+        """,
+    "told on pages of the console": """
+        accounts.Freeze accounts.StaffSession accounts.Invitation accounts.Departure
+        accounts.Factor accounts.RecoveryCode approvals.ApprovalRule trading.MarketVersion
+        trading.ReferralRule ledger.TransferRule ledger.WithdrawalStep ledger.WithdrawalAddress
+        ledger.WithdrawalLimit ledger.SendingStop custody.DepositAddress custody.FloatLook
+        custody.FloatMovement
+        """,
+    "of a moment, or a place in a list": """
+        accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
+        accounts.PasswordReset trading.LiquidationsTold trading.MarginCall custody.CustodyNews
+        custody.PollCursor
+        """,
+}
