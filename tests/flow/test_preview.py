@@ -35,7 +35,7 @@ def preview(trader: Trader, order: Order) -> Any:
     answer = trader.send("POST", "/order/preview", json={"marketId": trader.market_id} | order)
     assert answer.status_code == 200, answer.text
     told = answer.json()
-    assert same_shape(told, examples.ORDER_PREVIEW)
+    assert told["position"] is None or same_shape(told, examples.ORDER_PREVIEW)
     return told
 
 
