@@ -1,15 +1,12 @@
 """What a provider of identities tells us: which level it has verified a user for.
 
-The request is signed: HMAC-SHA256, in hex, of the time it was sent (milliseconds since 1970), a dot
-and the body, with a secret that is in no database. It is good for five minutes. Each event has an
-id of the provider's own and counts once, however often it comes; one that is older than what is
-known of its user changes nothing, so that two that overtake each other end as they should.
+The request is signed (`common.incoming.signatures`), with a secret that is in no database. Each
+event has an id of the provider's own and counts once, however often it comes; one that is older
+than what is known of its user changes nothing, so that two that overtake each other end as they
+should.
 """
 
-import hashlib
-import hmac
 import re
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,9 +16,8 @@ from django.db import transaction
 from accounts.models import IdentityEvent, User
 from accounts.verification.levels import LEVELS, set_verified_level
 from common.errors import DomainError, ErrorCode, invalid
+from common.incoming.signatures import require_signed
 
-GOOD_FOR_MS = 300_000
-_TIMESTAMP = re.compile(r"[0-9]{1,15}")
 _EVENT_ID = re.compile(r"[!-~]{1,100}")
 
 
@@ -38,18 +34,7 @@ def check_signature(timestamp: str, signature: str, body: bytes) -> None:
     if not settings.IDENTITY_SECRETS:
         message = "No provider of identities is set up here (IDENTITY_SECRETS)."
         raise DomainError(ErrorCode.NOT_FOUND, message)
-    expected = [
-        hmac.new(one.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-        for one in settings.IDENTITY_SECRETS
-    ]
-    given = signature.encode(errors="replace")
-    if not any([hmac.compare_digest(one.encode(), given) for one in expected]):  # noqa: C419
-        message = "X-Webhook-Signature doesn't sign X-Webhook-Timestamp, a dot and this body."
-        raise DomainError(ErrorCode.INVALID_SIGNATURE, message)
-    now_ms = time.time_ns() // 1_000_000
-    if not _TIMESTAMP.fullmatch(timestamp) or abs(now_ms - int(timestamp)) > GOOD_FOR_MS:
-        message = "X-Webhook-Timestamp must be the time of sending, within five minutes of ours."
-        raise DomainError(ErrorCode.TIMESTAMP_OUTSIDE_WINDOW, message, server_time_ms=now_ms)
+    require_signed(settings.IDENTITY_SECRETS, timestamp, signature, body)
 
 
 @transaction.atomic

@@ -11,11 +11,12 @@ from common.errors import DomainError, ErrorCode
 from common.http.bodies import read_body
 from common.http.schema import documented
 from common.http.views import PublicView
-from custody.http.signatures import SIGNATURE, TIMESTAMP, require_signed
+from common.incoming.signatures import require_signed
 from custody.inbox import take_in
 from custody.interface import News
 from custody.networks import networks
 
+SIGNATURE, TIMESTAMP = "X-Custody-Signature", "X-Custody-Timestamp"
 BODY_BYTES_MAX = 100_000
 
 
@@ -59,7 +60,12 @@ class WebhookView(PublicView):
             raise DomainError(ErrorCode.NOT_FOUND, "No custody tells us anything here.")
         body = request._request.body
         headers = request.headers
-        require_signed(headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, ""), body)
+        require_signed(
+            settings.CUSTODY_WEBHOOK_SECRETS,
+            headers.get(TIMESTAMP, ""),
+            headers.get(SIGNATURE, ""),
+            body,
+        )
         if len(body) > BODY_BYTES_MAX:
             message = f"Send at most {BODY_BYTES_MAX} bytes at once."
             raise DomainError(ErrorCode.PAYLOAD_TOO_LARGE, message)

@@ -9,10 +9,10 @@ import httpx
 import pytest
 import redis
 
+from common.incoming.signatures import signature_of
 from custody import inbox
 from custody.demo.client import DemoCustody
 from custody.floats import look
-from custody.http.signatures import signature_of
 from custody.models import ChainDeposit, CustodyCase, CustodyNews, DepositAddress
 from custody.networks import network_named
 from custody.sending import send_due_payouts

@@ -1,0 +1,1 @@
+"""What others tell us of their own accord: who says it, and that it is said now."""
