@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from exchange_site.embedded.ports import free_port
-from tests.chaos import checks, custody, promises
+from tests.chaos import checks, custody, promises, transfers
 from tests.chaos.exchange import Exchange
 from tests.chaos.faults import Damage, plan
 from tests.chaos.load import MARKETS, Prober, Request
@@ -80,12 +80,14 @@ class Run:
         self.recorder = Recorder(self.exchange.store(), list(MARKETS))
         self.damage = Damage(self.exchange, self.recorder, options.seed)
         url = self.exchange.url
+        names = [f"chaos{n}" for n in range(TRADERS)]
         self.traders = [
             Trader(
-                url, f"chaos{n}", self.stop_load, f"{options.seed} {n}", options.rate / TRADERS,
+                url, name, self.stop_load, f"{options.seed} {n}", options.rate / TRADERS,
                 reckless=n < RECKLESS, chain_url=self.exchange.services["DEMO_CHAIN_URL"],
+                others=[other for other in names if other != name],
             )
-            for n in range(TRADERS)
+            for n, name in enumerate(names)
         ]  # fmt: skip
         self.prober = Prober(url, self.stop_load, self.recovery.order_through)
         for thread in self._threads:
@@ -135,7 +137,8 @@ class Run:
             self.failures[name] = check(books)
         chain = self.exchange.chain_file
         self.failures["withdrawals lost or doubled"] = custody.wrong_withdrawals(books, chain)
-        self.failures["transfers lost or doubled"] = custody.wrong_chain_deposits(books, chain)
+        self.failures["deposits of the chain"] = custody.wrong_chain_deposits(books, chain)
+        self.failures["transfers lost or doubled"] = transfers.wrong_transfers(books)
         self.failures["custody off ledger"] = custody.custody_off_ledger(books, chain)
         self.failures["book"] = checks.book_differences(self.exchange)
         self.failures["commands lost or doubled"] = promises.lost_or_doubled(books)
@@ -150,6 +153,7 @@ class Run:
         self.failures["naive replay"] = differences
         self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
         self.happened = occurrences(books, self.recorder) | custody.happened(books)
+        self.happened |= transfers.happened(books)
         if self.options.duration >= LONG_RUN_S:
             self.failures["never happened"] = never_happened(self.happened)
 
@@ -194,6 +198,7 @@ class Run:
                 "cancels without effect",
                 "commands without their effect",
                 "withdrawals lost or doubled",
+                "deposits of the chain",
                 "transfers lost or doubled",
                 "custody off ledger",
             ),

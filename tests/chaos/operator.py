@@ -21,6 +21,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from accounts.models import User
 from accounts.verification.levels import set_level
 from common.errors import DomainError
+from ledger.transfers.services import allow_to_others, may_send_to_others
 from ledger.withdrawals import deciding
 from ledger.withdrawals.selectors import undecided
 from markets.models import LeverageTier, Market
@@ -58,6 +59,7 @@ def run(seed: int) -> None:
     signal.signal(signal.SIGTERM, _stop)
     rng = random.Random(f"operator {seed}")
     _persistently(_make_market)
+    _persistently(_allow_transfers)
     _say(done="ready")
     while not _asked_to_stop.wait(LOOKS_EVERY_S):
         try:
@@ -86,6 +88,12 @@ def _make_market() -> None:
         return
     _promised(services.configure_market(THIRD_MARKET.build(), by=None, tiers=THIRD_MARKET.tiers()))
     _set_state(Market.objects.get(pk=THIRD_MARKET.market_id), MarketState.ACTIVE)
+
+
+def _allow_transfers() -> None:
+    """To other traders."""
+    if not may_send_to_others():
+        allow_to_others(True, "of the chaos run", _treasurers()[0])
 
 
 def _look(rng: random.Random) -> None:

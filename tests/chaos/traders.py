@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.chaos.custody import Outside
 from tests.chaos.load import MARKETS, Caller, Request
+from tests.chaos.transfers import Purses
 
 MINE_MAX = 200  # of its order ids a trader remembers
 REPEATED_KEYS_MAX = 20
@@ -27,6 +28,7 @@ class Trader(threading.Thread):
         *,
         reckless: bool = False,
         chain_url: str = "",
+        others: list[str],
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.rng = random.Random(seed)
@@ -34,6 +36,7 @@ class Trader(threading.Thread):
         self.fault: BaseException | None = None
         self.reckless = reckless
         self._outside = Outside(self.caller, chain_url, self.rng)
+        self._purses = Purses(self.caller, others, self.rng)
         self._halt = stop
         self._per_second = per_second
         self._count = 0
@@ -56,6 +59,7 @@ class Trader(threading.Thread):
         self.caller.sign_up()
         self.caller.onramp("3000" if self.reckless else "1000000", f"{self.name}-first")
         self._outside.open()
+        self._purses.open()
         acts = self._reckless_acts() if self.reckless else self._steady_acts()
         weights = [weight for weight, _ in acts]
         while not self._halt.is_set():
@@ -82,6 +86,7 @@ class Trader(threading.Thread):
             (4, lambda: self._outside.withdraw(self._key())),
             (1, self._outside.cancel),
             (3, lambda: self._outside.send_in(self._key())),
+            (5, lambda: self._purses.move(self._key())),
             (2, self._look),
         ]
 
@@ -98,6 +103,7 @@ class Trader(threading.Thread):
             (12, self._fund),
             (2, lambda: self._outside.withdraw(self._key())),
             (2, lambda: self._outside.send_in(self._key())),
+            (4, lambda: self._purses.move(self._key())),
             (3, self._look),
         ]
 
