@@ -45,11 +45,13 @@ DEFAULTS: Mapping[Measure, Default] = {
     Measure.PAYOUT_AGE: Default(3_600, _WARNING, 6 * 3_600, clears_after_s=0),
     Measure.RECONCILE_DIFFERENCES: Default(1, _CRITICAL, clears_after_s=0),
     Measure.RECONCILE_AGE: Default(900, _WARNING, 3_600, clears_after_s=0),
+    Measure.FAULTY_STATEMENTS: Default(1, _CRITICAL, clears_after_s=0),
     Measure.FAILED_SIGN_INS: Default(20, _WARNING, 200, clears_at=10),
     Measure.PROFIT: Default(100_000, _WARNING, 1_000_000, clears_after_s=0),
     Measure.PROFIT_OF_DEPOSITS: Default(500, _INFO, clears_after_s=0),
     Measure.SELF_TRADES: Default(100, _INFO, clears_at=50),
     Measure.PAIR_TRADES: Default(80, _WARNING, clears_at=60, holds_s=300),
+    Measure.FAMILY_TRADES: Default(50, _WARNING, clears_at=30, holds_s=300),
     Measure.CANCEL_RATIO: Default(98, _INFO, clears_at=95, holds_s=300),
 }
 

@@ -11,6 +11,7 @@ from console.alerts.vocabulary import Measure
 from ledger.models import Deposit, DepositStatus
 from markets.models import Market
 from persistence.models import DeadLetter, PersistenceFault, ReconcileRun
+from trading.statements.models import FaultyStatement
 
 Place = tuple[str, str]  # what it is called, and its address
 
@@ -45,6 +46,12 @@ def _fund(alert: Alert) -> list[Place]:
 
 def _list(title: str, model: type, query: str = "") -> Callable[[Alert], list[Place]]:
     return lambda _: [(title, list_url(model, query))]
+
+
+def _family(alert: Alert) -> list[Place]:
+    return [
+        (f"Accounts of {user}", reverse("admin:family", args=[user])) for user in alert.user_ids
+    ] + _exposure(alert)
 
 
 def _exposure(alert: Alert) -> list[Place]:
@@ -90,6 +97,7 @@ _OWN: Mapping[Measure, Callable[[Alert], list[Place]]] = {
     ],
     Measure.PAYOUT_AGE: _withdrawals,
     Measure.RECONCILE_DIFFERENCES: _list("Reconciliation", ReconcileRun),
+    Measure.FAULTY_STATEMENTS: _list("Faulty statements", FaultyStatement),
     Measure.RECONCILE_AGE: lambda _: [("Is it right?", reverse("admin:money"))],
     Measure.FAILED_SIGN_INS: lambda _: [
         ("Failed sign-ins", list_url("accounts.SignInFailure", ""))
@@ -98,5 +106,6 @@ _OWN: Mapping[Measure, Callable[[Alert], list[Place]]] = {
     Measure.PROFIT_OF_DEPOSITS: _exposure,
     Measure.SELF_TRADES: _rows("Orders", "trading.Order"),
     Measure.PAIR_TRADES: _rows("Fills", "trading.Fill"),
+    Measure.FAMILY_TRADES: _family,
     Measure.CANCEL_RATIO: _rows("Orders", "trading.Order"),
 }

@@ -119,11 +119,13 @@ class Measure(StrEnum):
     PAYOUT_AGE = "payout_age"
     RECONCILE_DIFFERENCES = "reconcile_differences"
     RECONCILE_AGE = "reconcile_age"
+    FAULTY_STATEMENTS = "faulty_statements"
     FAILED_SIGN_INS = "failed_sign_ins"
     PROFIT = "profit"
     PROFIT_OF_DEPOSITS = "profit_of_deposits"
     SELF_TRADES = "self_trades"
     PAIR_TRADES = "pair_trades"
+    FAMILY_TRADES = "family_trades"
     CANCEL_RATIO = "cancel_ratio"
 
     @property
@@ -231,6 +233,12 @@ ABOUT: Mapping[Measure, About] = {
         "market was made",
         "Whether a run is on at this moment.",
     ),
+    Measure.FAULTY_STATEMENTS: About(
+        "Statements that don't add up", Unit.COUNT, Scope.EXCHANGE, 60,
+        "statements of traders, found within a day, whose movements weren't what their balances "
+        "differ by, 1,000 at most",
+        "Statements that nobody asked for.",
+    ),
     Measure.FAILED_SIGN_INS: About(
         "Failed sign-ins", Unit.COUNT, Scope.EXCHANGE, 10,
         "wrong passwords at the console's door in the last 10 minutes, 10,000 at most",
@@ -257,8 +265,14 @@ ABOUT: Mapping[Measure, About] = {
         "Trades between two", Unit.PERCENT, Scope.PAIR_IN_MARKET, 60,
         "what two traders traded with each other within an hour, of all that the busier of them "
         "traded; of pairs with 20 trades or more, among the market's newest 20,000 trades",
-        "Whether the two are one person; in a market with two traders any pair looks so. "
-        "Families of accounts do not exist.",
+        "Whether the two are one person; in a market with two traders any pair looks so.",
+    ),
+    Measure.FAMILY_TRADES: About(
+        "Trades inside a family", Unit.PERCENT, Scope.TRADER_IN_MARKET, 60,
+        "what the accounts of a family traded with each other within an hour, of all that they "
+        "traded, by its main account; of families with 20 such trades or more, among the market's "
+        "newest 20,000 trades",
+        "Why: self-trade prevention is each account's own. " + _CONDUCT,
     ),
     Measure.CANCEL_RATIO: About(
         "Large orders cancelled", Unit.PERCENT, Scope.TRADER_IN_MARKET, 60,

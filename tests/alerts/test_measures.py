@@ -22,6 +22,7 @@ from tests.admin.running_market import beat_engine, now_ms, run_market
 from tests.alerts.watching import NOW, at, read, value
 from tests.trading.client import set_ticker
 from trading.models import Fill, Order, TraderDay
+from trading.statements.models import FaultyStatement
 
 pytestmark = pytest.mark.django_db
 
@@ -208,6 +209,35 @@ def test_two_who_trade_with_each_other(market: Market) -> None:
     }
     Fill.objects.update(executed_at=NOW - HOUR)
     assert read(Measure.PAIR_TRADES) == {}
+
+
+def test_a_family_that_trades_with_itself(market: Market) -> None:
+    """Whichever of its accounts takes; others' trades with it count against it."""
+    ann, bob = make_user(), make_user()
+    hedge, scalp = (make_user(f"{ann.pk}/{name}", parent=ann) for name in ("hedge", "scalp"))
+    orders = {user: make_order(user, market) for user in (ann, hedge, scalp, bob)}
+    pairs = [(ann, hedge), (hedge, scalp), (scalp, ann)]
+    for number in range(19):
+        taker, maker = pairs[number % 3]
+        make_trade(orders[taker], orders[maker], size_lots=10)
+    assert read(Measure.FAMILY_TRADES) == {}  # of 19 a share says nothing
+    make_trade(orders[ann], orders[scalp], size_lots=10)
+    make_trade(orders[bob], orders[hedge], size_lots=100)
+    found = read(Measure.FAMILY_TRADES)
+    # 200 lots on either side inside, 100 with bob
+    assert {key: one.value for key, one in found.items()} == {f"BTC-PERP/{ann.pk}": 800_000}
+    Fill.objects.update(executed_at=NOW - HOUR)
+    assert read(Measure.FAMILY_TRADES) == {}
+
+
+def test_statements_that_do_not_add_up() -> None:
+    user = make_user()
+    for age in (timedelta(hours=25), timedelta(hours=23), timedelta(0)):
+        row = FaultyStatement.objects.create(user=user, start=NOW - HOUR, difference={"held": 1})
+        FaultyStatement.objects.filter(pk=row.pk).update(found_at=NOW - age)
+    found = read(Measure.FAULTY_STATEMENTS)[""]
+    assert found.value == 2
+    assert found.words == f"the newest is {row.pk}"
 
 
 def gained(user: User, market: Market, units: int, days_ago: int = 0) -> None:

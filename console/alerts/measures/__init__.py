@@ -29,10 +29,12 @@ READERS: Mapping[Measure, Callable[[Look], Readings]] = {
     Measure.PAYOUT_AGE: doors.payout_age,
     Measure.RECONCILE_DIFFERENCES: doors.reconcile_differences,
     Measure.RECONCILE_AGE: doors.reconcile_age,
+    Measure.FAULTY_STATEMENTS: doors.faulty_statements,
     Measure.FAILED_SIGN_INS: doors.failed_sign_ins,
     Measure.PROFIT: profits.profit,
     Measure.PROFIT_OF_DEPOSITS: profits.profit_of_deposits,
     Measure.SELF_TRADES: conduct.self_trades,
     Measure.PAIR_TRADES: conduct.pair_trades,
+    Measure.FAMILY_TRADES: conduct.family_trades,
     Measure.CANCEL_RATIO: conduct.cancel_ratio,
 }

@@ -44,13 +44,15 @@ _CANCELLED = """
 SELECT user_id, cancelled, ended FROM large
  ORDER BY cancelled::numeric / ended DESC, user_id LIMIT %(readings)s
 """
-_PAIRS = """
+_TRADES = """
 WITH newest AS MATERIALIZED (
     SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * %(per_lot)s AS units
       FROM trading_fill
      WHERE market_id = %(market)s AND executed_at > %(since)s AND execution = %(trade)s
        AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = %(market)s
                         ORDER BY trade_id DESC LIMIT 1) - %(rows)s)
+"""
+_PAIRS = """
 , pair AS (
     SELECT least(taker.user_id, maker.user_id) AS one,
            greatest(taker.user_id, maker.user_id) AS other,
@@ -62,6 +64,21 @@ WITH newest AS MATERIALIZED (
 SELECT one, other, trades, pair.units, greatest(ones.units, others.units) AS busier
   FROM pair JOIN whole ones ON ones.user_id = one JOIN whole others ON others.user_id = other
  ORDER BY pair.units / greatest(ones.units, others.units) DESC, one, other LIMIT %(readings)s
+"""
+# Both sides count: a family that trades with itself alone has all of them inside.
+_FAMILIES = """
+, side AS (
+    SELECT newest.*, COALESCE(account.parent_id, account.id) AS family
+      FROM newest JOIN accounts_user account ON account.id = newest.user_id)
+, inside AS (
+    SELECT family, count(*) AS trades, sum(taker.units) AS units
+      FROM side taker JOIN side maker USING (trade_id, family)
+     WHERE taker.role = %(taker)s AND maker.role = %(maker)s
+     GROUP BY family HAVING count(*) >= %(at_least)s)
+, whole AS (SELECT family, sum(units) AS units FROM side GROUP BY family)
+SELECT family, trades, inside.units, 2 * inside.units / whole.units AS share
+  FROM inside JOIN whole USING (family)
+ ORDER BY share DESC, family LIMIT %(readings)s
 """
 
 
@@ -86,10 +103,20 @@ def cancel_ratio(look: Look) -> Readings:
 def pair_trades(look: Look) -> Readings:
     found = {}
     for market in Market.objects.all():
-        for one, other, trades, units, busier in _fetched(_PAIRS, market, look):
+        for one, other, trades, units, busier in _fetched(_TRADES + _PAIRS, market, look):
             words = f"{trades:,} trades for {money(int(units))}"
             share = int(units) * PPM // int(busier)
             found[f"{market.pk}/{one}+{other}"] = Reading(share, words, market.pk)
+    return found
+
+
+def family_trades(look: Look) -> Readings:
+    """By main account."""
+    found = {}
+    for market in Market.objects.all():
+        for family, trades, units, share in _fetched(_TRADES + _FAMILIES, market, look):
+            words = f"{trades:,} trades for {money(int(units))}"
+            found[f"{market.pk}/{family}"] = Reading(int(share * PPM), words, market.pk)
     return found
 
 

@@ -9,9 +9,12 @@ from ledger.models import Deposit, DepositStatus, Withdrawal
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
 from persistence.reconciliation import newest_run
+from trading.statements.models import FaultyStatement
 
 SIGN_INS_WITHIN = timedelta(minutes=10)
 SIGN_INS_MAX = 10_000
+STATEMENTS_WITHIN = timedelta(days=1)
+STATEMENTS_MAX = 1_000
 
 
 def deposit_wait(look: Look) -> Readings:
@@ -55,6 +58,13 @@ def reconcile_age(look: Look) -> Readings:
         return {"": Reading(_ms_since(run.finished_at, look))}
     first = min((one.market.created_at for one in look.market_statuses), default=None)
     return {"": Reading(_ms_since(first, look), "there was none")} if first else {}
+
+
+def faulty_statements(look: Look) -> Readings:
+    since = look.now - STATEMENTS_WITHIN
+    newest = FaultyStatement.objects.values_list("pk", "found_at")[:STATEMENTS_MAX]
+    found = [pk for pk, found_at in newest if found_at > since]
+    return {"": Reading(len(found), f"the newest is {found[0]}" if found else "")}
 
 
 def failed_sign_ins(look: Look) -> Readings:
