@@ -79,6 +79,14 @@ def _newest_before(rows: QuerySet[PriceCandle], end_ms: int) -> int | None:
     return older.values_list("start_ms", flat=True).first()
 
 
+# Without a look at positions, which the statement below reads all of.
+_STANDINGS_MISSING = """
+SELECT EXISTS (
+    SELECT FROM markets_marketstatus AS status
+     WHERE status.state <> 'DELISTED' AND NOT EXISTS (
+           SELECT FROM trading_marketstanding AS taken
+            WHERE taken.market_id = status.market_id AND taken.taken_ms = %s))
+"""
 _TAKE_STANDINGS = """
 INSERT INTO trading_marketstanding
        (market_id, taken_ms, open_interest_lots, long_accounts, short_accounts, insurance_units)
@@ -102,7 +110,9 @@ def take_standings() -> None:
     """Of all markets, at the last whole five minutes; one that is there stays."""
     at_ms = time.time_ns() // 1_000_000 // STANDINGS_MS * STANDINGS_MS
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_STANDINGS, (at_ms,))
+        cursor.execute(_STANDINGS_MISSING, (at_ms,))
+        if cursor.fetchone() == (True,):
+            cursor.execute(_TAKE_STANDINGS, (at_ms,))
 
 
 _FORGET = """

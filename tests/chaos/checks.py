@@ -18,6 +18,7 @@ from matching.messages.streams import Depth, depth_key, output_stream, snapshots
 from tests.chaos.custody import unquiet
 from tests.chaos.exchange import Exchange
 from tests.chaos.load import MARKETS, Request
+from tests.chaos.transfers import sub_account_units, transfer_rows
 from tests.ledger.naive_candles import candle_differences
 
 QUIET_WITHIN_S = 180.0
@@ -74,17 +75,6 @@ def _one(database: psycopg.Connection, query: str, *values: Any) -> Any:
     return row[0] if row else None
 
 
-# Of an account as traders know it; a sub-account's row has its main account's id in its name.
-_NAME = (
-    "COALESCE((SELECT main.username || '/' || split_part({0}.username, '/', 2) "
-    "FROM accounts_user main WHERE main.id = {0}.parent_id), {0}.username)"
-)
-_POSTED = (
-    "(SELECT sum(p.amount_units)::bigint FROM ledger_posting p JOIN ledger_account a "
-    "ON a.id = p.account_id WHERE p.entry_id = t.entry_id AND a.user_id = t.{0}_user_id)"
-)
-
-
 class Books:
     """Rows of Postgres at one instant, and everything the traders were told."""
 
@@ -116,21 +106,8 @@ class Books:
                 "WHERE p.entry_id = d.entry_id) AS credited_units "
                 "FROM custody_chaindeposit c LEFT JOIN ledger_deposit d ON d.id = c.deposit_id"
             ).fetchall()
-            # Ends by name: a sub-account's is its main account's, "/" and its own.
-            self.transfers = cursor.execute(
-                f"SELECT t.*, {_NAME.format('source')} AS from_name, "
-                f"{_NAME.format('target')} AS to_name, {_POSTED.format('from')} AS left, "
-                f"{_POSTED.format('to')} AS came FROM ledger_transfer t "
-                "JOIN accounts_user source ON source.id = t.from_user_id "
-                "JOIN accounts_user target ON target.id = t.to_user_id"
-            ).fetchall()
-            self.sub_account_units: dict[str, int] = {
-                row["name"]: row["available_units"]
-                for row in cursor.execute(
-                    f"SELECT {_NAME.format('u')} AS name, w.available_units FROM ledger_wallet w "
-                    "JOIN accounts_user u ON u.id = w.user_id WHERE u.parent_id IS NOT NULL"
-                )
-            }
+            self.transfers = transfer_rows(cursor)
+            self.sub_account_units = sub_account_units(cursor)
             self.cases = [
                 r["words"] for r in cursor.execute("SELECT words FROM custody_custodycase")
             ]

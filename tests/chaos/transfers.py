@@ -7,7 +7,7 @@ Each check answers the offending records, in words; an empty list is a pass.
 
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.chaos.load import Caller, Request
 
@@ -16,6 +16,36 @@ if TYPE_CHECKING:  # which reads the rows
 
 UNIT = 1_000_000
 MAIN, SUB_ACCOUNT = "main", "hedge"
+
+# Of an account as traders know it; a sub-account's row has its main account's id in its name.
+_NAME = (
+    "COALESCE((SELECT main.username || '/' || split_part({0}.username, '/', 2) "
+    "FROM accounts_user main WHERE main.id = {0}.parent_id), {0}.username)"
+)
+_POSTED = (
+    "(SELECT sum(p.amount_units)::bigint FROM ledger_posting p JOIN ledger_account a "
+    "ON a.id = p.account_id WHERE p.entry_id = t.entry_id AND a.user_id = t.{0}_user_id)"
+)
+
+
+def transfer_rows(cursor: Any) -> list[dict[str, Any]]:
+    """With both ends by name, and what either got by the entry's postings."""
+    query = (
+        f"SELECT t.*, {_NAME.format('source')} AS from_name, {_NAME.format('target')} AS to_name, "
+        f"{_POSTED.format('from')} AS left, {_POSTED.format('to')} AS came FROM ledger_transfer t "
+        "JOIN accounts_user source ON source.id = t.from_user_id "
+        "JOIN accounts_user target ON target.id = t.to_user_id"
+    )
+    found: list[dict[str, Any]] = cursor.execute(query).fetchall()
+    return found
+
+
+def sub_account_units(cursor: Any) -> dict[str, int]:
+    query = (
+        f"SELECT {_NAME.format('u')} AS name, w.available_units FROM ledger_wallet w "
+        "JOIN accounts_user u ON u.id = w.user_id WHERE u.parent_id IS NOT NULL"
+    )
+    return {row["name"]: row["available_units"] for row in cursor.execute(query)}
 
 
 class Purses:
