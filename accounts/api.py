@@ -13,7 +13,7 @@ from accounts.access.authentication import session_id_of, user_id_of
 from accounts.access.unlocking import unlock
 from accounts.factors import passkeys
 from accounts.factors.api import OPTIONS_EXAMPLE, OptionsAnswer, Passkey
-from accounts.factors.challenges import Asked, user_asked
+from accounts.factors.challenges import OpenChallenge, user_asked
 from accounts.factors.fresh import demand_fresh_factor, factor_shown_at
 from accounts.factors.proofs import Proof
 from accounts.law.countries import require_served
@@ -136,7 +136,7 @@ def _answer(tokens: sessions.Tokens, status: int = 200) -> Response:
     return Response(answer, status=status)
 
 
-def _asking(asked: Asked) -> Response:
+def _asking(asked: OpenChallenge) -> Response:
     """No error of a service: 401 here, where everywhere else a session that isn't fresh is 403."""
     answer = FactorAsked(
         message="The password is right. Show your second factor with POST /auth/signin/factor.",
@@ -198,7 +198,7 @@ class SigninView(PublicView):
         body = parse_body(request, Credentials)
         signed_in = services.sign_in(body.username, body.password, _origin(request))
         SigninThrottle().start_over(request)
-        return _asking(signed_in) if isinstance(signed_in, Asked) else _answer(signed_in)
+        return _asking(signed_in) if isinstance(signed_in, OpenChallenge) else _answer(signed_in)
 
 
 class SigninFactorView(PublicView):

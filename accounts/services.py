@@ -17,7 +17,7 @@ from accounts.access.refusals import refusals
 from accounts.access.sessions import Origin, Tokens, end_sessions_of, open_session
 from accounts.access.unlocking import note_failure
 from accounts.access.usernames import check_username, find_user, username_taken
-from accounts.factors.challenges import Asked, ask_for_factor, challenge_void, user_asked
+from accounts.factors.challenges import OpenChallenge, ask_for_factor, challenge_void, user_asked
 from accounts.factors.proofs import Proof, show_factor
 from accounts.factors.selectors import has_factor
 from accounts.law.terms import accept_terms, require_known
@@ -66,7 +66,7 @@ def sign_up(
         raise username_taken() from error
 
 
-def sign_in(username: str, password: str, origin: Origin) -> Tokens | Asked:
+def sign_in(username: str, password: str, origin: Origin) -> Tokens | OpenChallenge:
     """Asks for a second factor where the user has one. Raises DomainError, after the same work for
     a wrong password and for an unknown name."""
     user = find_user(username)

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from announcements import services
-from announcements.models import Announcement, Level
+from announcements.models import Announcement, AnnouncementLevel
 from common.admin.actions import ask_then_run
 from common.admin.base import BaseAdmin, Cell, badge, link, shown, time_column
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # generic to the type checker alone
 else:
     _ModelForm = forms.ModelForm
 
-_TONES = {Level.WARNING: "warn", Level.MAINTENANCE: "bad"}
+_TONES = {AnnouncementLevel.WARNING: "warn", AnnouncementLevel.MAINTENANCE: "bad"}
 
 
 class AnnouncementForm(_ModelForm):
@@ -60,7 +60,9 @@ class AnnouncementAdmin(BaseAdmin):
         ("Maintenance", {"fields": ("work_from", "work_until", "stops_markets")}),
     )
 
-    tone = shown("level", lambda one: badge(one.level, _TONES.get(Level(one.level), "plain")))
+    tone = shown(
+        "level", lambda one: badge(one.level, _TONES.get(AnnouncementLevel(one.level), "plain"))
+    )
     state = shown("state", _state)
     start = time_column("shown_from", "shown from")
     end = time_column("shown_until", "shown until")

@@ -12,7 +12,7 @@ TEXT_MAX = 500
 WORK_MAX = timedelta(days=7)
 
 
-class Level(StrEnum):
+class AnnouncementLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     MAINTENANCE = "maintenance"
@@ -24,7 +24,9 @@ class Announcement(models.Model):
     ``begun_at``: when markets were paused for it."""
 
     text = models.CharField(max_length=TEXT_MAX)
-    level = models.CharField(max_length=11, choices=[(one.value, one.value) for one in Level])
+    level = models.CharField(
+        max_length=11, choices=[(one.value, one.value) for one in AnnouncementLevel]
+    )
     shown_from = models.DateTimeField()
     shown_until = models.DateTimeField(null=True, blank=True)
     work_from = models.DateTimeField(null=True, blank=True)
@@ -51,13 +53,13 @@ class Announcement(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    level=Level.MAINTENANCE,
+                    level=AnnouncementLevel.MAINTENANCE,
                     work_from__isnull=False,
                     work_until__isnull=False,
                     work_until__gt=F("work_from"),
                 )
                 | (
-                    ~Q(level=Level.MAINTENANCE)
+                    ~Q(level=AnnouncementLevel.MAINTENANCE)
                     & Q(work_from=None, work_until=None, stops_markets=False)
                 ),
                 name="announcement_of_maintenance_says_when",

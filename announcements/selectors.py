@@ -4,10 +4,10 @@ from datetime import datetime
 
 from django.db.models import Case, Q, Value, When
 
-from announcements.models import Announcement, Level
+from announcements.models import Announcement, AnnouncementLevel
 
 SHOWN_MAX = 20
-_GRAVEST_FIRST = (Level.MAINTENANCE, Level.WARNING, Level.INFO)
+_GRAVEST_FIRST = (AnnouncementLevel.MAINTENANCE, AnnouncementLevel.WARNING, AnnouncementLevel.INFO)
 _GRAVITY = Case(*(When(level=level, then=Value(n)) for n, level in enumerate(_GRAVEST_FIRST)))
 
 

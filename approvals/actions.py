@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from approvals.models import Proposal
 
 
-class Outcome(NamedTuple):
+class ApprovalOutcome(NamedTuple):
     """What came of an approved proposal: in words, and the command it became, if it became one."""
 
     words: str
@@ -33,7 +33,7 @@ class Action:
     kind: str
     title: str
     permission: str
-    carry_out: Callable[[Proposal, AbstractUser], Outcome]
+    carry_out: Callable[[Proposal, AbstractUser], ApprovalOutcome]
     usual: bool = True
     by_amount: bool = False
     is_fixed: bool = False

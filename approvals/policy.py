@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 
-from approvals.actions import Action, Outcome, action_of, kinds, register
+from approvals.actions import Action, ApprovalOutcome, action_of, kinds, register
 from approvals.models import ApprovalRule, Proposal
 from approvals.services import Change, outdated, propose
 from common import decimals
@@ -70,7 +70,7 @@ def rule_words(needed: bool, from_units: int | None) -> str:
     return f"needed from {amount} USD on"
 
 
-def _change_policy(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+def _change_policy(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG001  as all of them
     said: dict[str, Any] = proposal.payload
     action = action_of(said["kind"])
     if list(rule_of(action)) != said["before"]:
@@ -80,7 +80,7 @@ def _change_policy(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: AR
         kind=action.kind,
         defaults={"needs_second": needed, "from_units": from_units, "proposal": proposal},
     )
-    return Outcome(f"{action.title}: {rule_words(needed, from_units)}")
+    return ApprovalOutcome(f"{action.title}: {rule_words(needed, from_units)}")
 
 
 register(

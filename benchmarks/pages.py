@@ -19,8 +19,8 @@ from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
 from console.factors.door import mark_shown
-from console.incident.sources.lines import Kind
-from console.risk.first import Key
+from console.incident.sources.lines import TimelineKind
+from console.risk.first import PositionOrder
 from console.today.ranges import RANGES
 from console.why.views import KINDS
 from ledger.models import Account
@@ -86,7 +86,7 @@ def _all_pages(visitor: Visitor) -> Iterator[Page]:
 
 def _risk() -> Iterator[Page]:
     """The board by each of its keys, and the exposures of those who have most and least."""
-    for key in Key:
+    for key in PositionOrder:
         for query in ("", f"&market={BUSY_MARKET}", "&part=body"):
             yield Page(RISK_BOARD, f"/admin/risk/?sort={key}{query}")
     for user_id in (WHALE, SMALL_TRADER, IDLE_TRADER):
@@ -109,7 +109,7 @@ def sums() -> Iterator[Page]:
         yield Page("admin today", f"/admin/?range={name}")
     newest = Fill.objects.filter(market=BUSY_MARKET).latest("pk")
     asked = f"/admin/incident/?market={BUSY_MARKET}"
-    kinds = "".join(f"&kind={kind}" for kind in Kind)
+    kinds = "".join(f"&kind={kind}" for kind in TimelineKind)
     yield Page("admin timeline", f"{asked}&from={newest.seq - 100}&to={newest.seq}{kinds}")
     yield Page("admin timeline", f"{asked}&at={newest.executed_at:%Y-%m-%dT%H:%M:%S}&minutes=10")
 

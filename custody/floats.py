@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db.models import Sum
 
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import invalid
@@ -116,7 +116,7 @@ def move_float(
     )
 
 
-def _move(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+def _move(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG001  as all of them
     said = proposal.payload
     rows = FloatMovement.objects.filter(network=said["network"], reference=said["reference"])
     if rows.exists():
@@ -124,7 +124,7 @@ def _move(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as 
     FloatMovement.objects.create(
         **said, reason=proposal.reason, moved_by_id=proposal.author_id, proposal=proposal
     )
-    return Outcome(proposal.title)
+    return ApprovalOutcome(proposal.title)
 
 
 register(Action(KIND, "Move the float at custody", "custody.decide_float", _move, by_amount=True))

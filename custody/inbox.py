@@ -18,7 +18,7 @@ from custody.deposits import follow_deposit
 from custody.interface import News, NewsKind, NewsState
 from custody.models import CaseKind, CustodyNews, PollCursor
 from custody.networks import Network, networks
-from ledger.withdrawals.handing import Impossible, Outcome, Report, report
+from ledger.withdrawals.handing import Impossible, Report, SendOutcome, report
 from trading.orders.isolation import is_everyones
 
 WAITING_MAX = 10_000  # of one custody: more is refused, and polled later
@@ -102,10 +102,10 @@ def follow(network: Network, news: News) -> None:
 
 
 _OUTCOMES = {
-    NewsState.TAKEN: Outcome.TAKEN,
-    NewsState.SENT: Outcome.SENT,
-    NewsState.CONFIRMED: Outcome.CONFIRMED,
-    NewsState.FAILED: Outcome.FAILED,
+    NewsState.TAKEN: SendOutcome.TAKEN,
+    NewsState.SENT: SendOutcome.SENT,
+    NewsState.CONFIRMED: SendOutcome.CONFIRMED,
+    NewsState.FAILED: SendOutcome.FAILED,
 }
 
 

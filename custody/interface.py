@@ -57,7 +57,7 @@ class News(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 
 
 @dataclass(frozen=True)
-class Balance:
+class CustodyBalance:
     """What custody holds once all of its news up to ``seq`` are true."""
 
     units: int
@@ -85,7 +85,7 @@ class Custody(Protocol):
     def news(self, after: int, limit: int) -> list[News]:
         """Those with the lowest numbers above ``after``, in their order."""
 
-    def balance(self) -> Balance | None:
+    def balance(self) -> CustodyBalance | None:
         """None where custody can't say."""
 
     def new_addresses(self, count: int) -> list[str]:

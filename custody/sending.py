@@ -10,7 +10,7 @@ from custody.inbox import follow
 from custody.interface import CustodyAway, Unsendable
 from custody.networks import networks
 from ledger.models import Payout, Withdrawal
-from ledger.withdrawals.handing import Outcome, Report, begin, report
+from ledger.withdrawals.handing import Report, SendOutcome, begin, report
 
 _LOCK = 0x7061796F  # "payo": the advisory lock of a run
 
@@ -44,7 +44,7 @@ def send(payout: Payout) -> None:
 def _failed(row: Withdrawal, why: str) -> Report:
     return Report(
         send_id=str(row.send_id),
-        outcome=Outcome.FAILED,
+        outcome=SendOutcome.FAILED,
         amount_units=row.amount_units,
         address=row.address,
         words=why,

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.families.services import who_gain
 from accounts.models import User
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.admin.acts import Act, Verb, tell
@@ -39,7 +39,7 @@ class Due(NamedTuple):
     amount_units: int
 
 
-class Cause(NamedTuple):
+class AdjustmentCause(NamedTuple):
     """``reverses_id``: the adjustment that this is the counter-entry of."""
 
     category: AdjustmentCategory
@@ -48,7 +48,7 @@ class Cause(NamedTuple):
     reverses_id: int | None = None
 
 
-def propose_adjustments(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> Proposal:
+def propose_adjustments(dues: Sequence[Due], cause: AdjustmentCause, by: AbstractUser) -> Proposal:
     """Of each trader one. Raises DomainError for a reference that was used for one of them, for
     more than a wallet has or may hold, and what `propose` refuses."""
     if not 1 <= len(dues) <= WALLETS_MAX:
@@ -83,7 +83,9 @@ def propose_reversal(adjustment: Adjustment, reason: str, by: AbstractUser) -> P
     if Adjustment.objects.filter(reverses=adjustment).exists():
         raise _reversed(adjustment)
     reference = f"reverses {adjustment.pk}"
-    cause = Cause(AdjustmentCategory.REVERSAL, reference, reason, reverses_id=adjustment.pk)
+    cause = AdjustmentCause(
+        AdjustmentCategory.REVERSAL, reference, reason, reverses_id=adjustment.pk
+    )
     return _propose([Due(adjustment.user, -adjustment.amount_units)], cause, by)
 
 
@@ -93,7 +95,7 @@ def _adjusted(dues: Sequence[Due], reference: str) -> str | None:
     return rows.values_list("user__username", flat=True).first()
 
 
-def _propose(dues: Sequence[Due], cause: Cause, by: AbstractUser) -> Proposal:
+def _propose(dues: Sequence[Due], cause: AdjustmentCause, by: AbstractUser) -> Proposal:
     ids = [due.user.pk for due in dues]
     wallets = all_wallets(Wallet.objects.filter(user__in=ids), ids)
     changes = []
@@ -130,7 +132,7 @@ def _title(dues: Sequence[Due]) -> str:
     return f"Wallets of {len(dues):,} traders: {', '.join(parts)} in all"
 
 
-def _carry_out(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _carry_out(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     """Wallets, journal and adjustments in one transaction, on what the wallets have by now."""
     said = proposal.payload
     amounts: dict[int, int] = dict(sorted(said["dues"]))
@@ -149,7 +151,7 @@ def _carry_out(proposal: Proposal, by: AbstractUser) -> Outcome:
         words = f"{_title([due])}, which has {_money(wallets[due.user.pk].available_units)} now"
         reason = proposal.reason
         tell(Act(verb=Verb.WALLET_ADJUSTED, operator=by, obj=due.user, words=words, reason=reason))
-    return Outcome(f"{made[0]}: {proposal.title}" if len(made) == 1 else proposal.title)
+    return ApprovalOutcome(f"{made[0]}: {proposal.title}" if len(made) == 1 else proposal.title)
 
 
 def _record(proposal: Proposal, dues: Sequence[Due]) -> list[Adjustment]:

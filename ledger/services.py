@@ -15,7 +15,7 @@ from accounts.access.obstacles import register_obstacles
 from accounts.families.services import require_main
 from accounts.models import User
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode
@@ -121,13 +121,13 @@ def approve_or_propose(deposit_id: int, by: AbstractUser) -> DepositResult | Pro
     )
 
 
-def _approve(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _approve(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     """The second of two operators is who decided."""
     deposit_id = proposal.payload["deposit"]
     if _lock_for(by.pk, deposit_id).status != DepositStatus.REQUESTED:
         raise outdated()
     approve_deposit(deposit_id, by.pk)
-    return Outcome(f"deposit {deposit_id} approved")
+    return ApprovalOutcome(f"deposit {deposit_id} approved")
 
 
 @transaction.atomic

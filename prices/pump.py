@@ -29,9 +29,9 @@ from matching.messages.commands import UpdateIndexPrice
 from matching.messages.vocabulary import MarketState
 from prices.index import Index, SourcePrice, combine
 from prices.models import PriceSource, PriceSourceKind
-from prices.reports import MarketReport, source_report, write_reports
+from prices.reports import PriceReport, source_report, write_reports
 from prices.sources.pollers import INTERVAL_S, Pollers
-from prices.sources.quote import News, PriceUnavailable, wall_clock_ms
+from prices.sources.quote import PriceUnavailable, SourceNews, wall_clock_ms
 from prices.sources.synthetic import SyntheticWalks
 from prices.sources.venues import Endpoint
 from trading.commands import publisher
@@ -101,7 +101,7 @@ class Round:
 
     market: Market
     ticks: int | None
-    report: MarketReport
+    report: PriceReport
 
 
 class PricePump:
@@ -210,12 +210,12 @@ class PricePump:
         waiting = any(not one.answers for one in news.values())
         ticks = None if index.price is None and waiting else self._ticks(market, index)
         reports = tuple(source_report(pk, one, index.states.get(pk)) for pk, one in news.items())
-        report = MarketReport(reported_ms=now_ms, index_price=index.price, sources=reports)
+        report = PriceReport(reported_ms=now_ms, index_price=index.price, sources=reports)
         return Round(market, ticks, report)
 
-    def _news(self, source: PriceSource, market: Market) -> News:
+    def _news(self, source: PriceSource, market: Market) -> SourceNews:
         if source.kind == PriceSourceKind.SYNTHETIC:
-            return News().worked(self._walks.step(market, source.home_price))
+            return SourceNews().worked(self._walks.step(market, source.home_price))
         return self._pollers.news(source.pk, _endpoint(source))
 
     def _ticks(self, market: Market, index: Index) -> int:
@@ -249,7 +249,9 @@ def _endpoints(markets: list[Market]) -> dict[int, Endpoint]:
     }
 
 
-def _index(sources: list[PriceSource], news: Mapping[int, News], quorum: int, now_ms: int) -> Index:
+def _index(
+    sources: list[PriceSource], news: Mapping[int, SourceNews], quorum: int, now_ms: int
+) -> Index:
     prices = [
         SourcePrice(source.pk, quote.price, source.weight, now_ms - quote.observed_at_ms)
         for source in sources

@@ -13,7 +13,7 @@ from msgspec import Struct
 from common import decimals
 from prices.index import SourceState
 from prices.models import PriceSource
-from prices.sources.quote import News, Quote
+from prices.sources.quote import Quote, SourceNews
 
 REPORT_LATE_MS = 5_000
 REPORT_KEPT_S = 86_400
@@ -35,7 +35,7 @@ class SourceReport(Struct, frozen=True, kw_only=True):
     error_at_ms: int = 0
 
 
-class MarketReport(Struct, frozen=True, kw_only=True):
+class PriceReport(Struct, frozen=True, kw_only=True):
     """One round of one market. `index_price` is None if it has none."""
 
     reported_ms: int
@@ -47,10 +47,10 @@ class MarketReport(Struct, frozen=True, kw_only=True):
         return sum(source.state is SourceState.HEALTHY for source in self.sources)
 
 
-_decoder = msgspec.json.Decoder(MarketReport)
+_decoder = msgspec.json.Decoder(PriceReport)
 
 
-def source_report(source_id: int, news: News, judged: SourceState | None) -> SourceReport:
+def source_report(source_id: int, news: SourceNews, judged: SourceState | None) -> SourceReport:
     """`judged` by the index; None if there was no price to judge."""
     state = judged or SourceState.WAITING
     if news.failing and state in {SourceState.STALE, SourceState.WAITING}:
@@ -67,7 +67,7 @@ def source_report(source_id: int, news: News, judged: SourceState | None) -> Sou
     )
 
 
-def write_reports(client: redis.Redis, reports: Iterable[tuple[str, MarketReport]]) -> None:
+def write_reports(client: redis.Redis, reports: Iterable[tuple[str, PriceReport]]) -> None:
     """In one round trip. Raises RedisError."""
     pipe = client.pipeline(transaction=False)
     for market_id, report in reports:
@@ -75,7 +75,7 @@ def write_reports(client: redis.Redis, reports: Iterable[tuple[str, MarketReport
     pipe.execute()
 
 
-def read_reports(client: redis.Redis, market_ids: Sequence[str]) -> dict[str, MarketReport]:
+def read_reports(client: redis.Redis, market_ids: Sequence[str]) -> dict[str, PriceReport]:
     """Those there are; one that can't be read is none. In one round trip. Raises RedisError."""
     pipe = client.pipeline(transaction=False)
     for market_id in market_ids:
@@ -94,7 +94,7 @@ def price_text(price: Decimal) -> str:
     return f"{Decimal(decimals.text(price)):,f}"
 
 
-def is_late(report: MarketReport, now_ms: int) -> bool:
+def is_late(report: PriceReport, now_ms: int) -> bool:
     """Whether the price process has fallen silent since."""
     return now_ms - report.reported_ms > REPORT_LATE_MS
 
@@ -127,7 +127,7 @@ class LiveSource:
         return "plain" if self.state is SourceState.DISABLED else "warn"
 
 
-def live_source(source: PriceSource, market: MarketReport | None, now_ms: int) -> LiveSource:
+def live_source(source: PriceSource, market: PriceReport | None, now_ms: int) -> LiveSource:
     """`market` is the newest report of the source's market, if there is one."""
     if not source.enabled:
         return LiveSource(source, SourceState.DISABLED)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common.errors import DomainError, ErrorCode
@@ -137,7 +137,7 @@ def _values(source: PriceSource) -> dict[str, Any]:
     return {name: getattr(source, name) for name in _FIELDS}
 
 
-def _change(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+def _change(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG001  as all of them
     said = proposal.payload
     source = PriceSource.objects.select_for_update().get(pk=said["source"])
     if _values(source) != said["before"]:
@@ -145,7 +145,7 @@ def _change(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  a
     for name, value in said["after"].items():
         setattr(source, name, value)
     _save_or_refuse(source)
-    return Outcome(f"{source}: {proposal.differences}")
+    return ApprovalOutcome(f"{source}: {proposal.differences}")
 
 
 register(

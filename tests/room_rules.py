@@ -2,6 +2,7 @@
 `tests.architecture_rules`.
 """
 
+import ast
 from collections.abc import Iterator
 
 from tests.architecture_rules import Module, imported_names, within, words
@@ -79,3 +80,23 @@ def check_services_know_no_http(module: Module) -> Iterator[str]:
     for node, name in imported_names(module):
         if any(within(name, http) for http in _HTTP_MODULES):
             yield module.at(node, f"a service that knows HTTP: {name}")
+
+
+# One thing in two forms: what the engine has of it, and its row.
+TWO_FORMS = frozenset(words("Account Order FundingPayment LeverageTier"))
+_OF_DJANGO = frozenset(words("Meta Command"))
+
+
+def check_class_names(modules: list[Module]) -> Iterator[str]:
+    """One name, one meaning: who reads it anywhere knows which class is meant. What is a module's
+    own begins with "_"."""
+    seen: dict[str, Module] = {}
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if node.name in TWO_FORMS | _OF_DJANGO:
+                continue
+            first = seen.setdefault(node.name, module)
+            if first is not module:
+                yield module.at(node, f"another {node.name} is in {first.path}")

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.architecture_rules import OURS, Module, load
-from tests.room_rules import check_circles, check_folders, check_services_know_no_http
+from tests.room_rules import (
+    check_circles,
+    check_class_names,
+    check_folders,
+    check_services_know_no_http,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = [module for package in OURS for module in load(ROOT, package)]
@@ -21,6 +26,11 @@ def test_folders() -> None:
 
 def test_services_know_no_http() -> None:
     assert [f for module in MODULES for f in check_services_know_no_http(module)] == []
+
+
+def test_class_names() -> None:
+    # The simulator is a client like any other: it has its own words.
+    assert list(check_class_names([m for m in MODULES if not m.within("simulator")])) == []
 
 
 def circles(*modules: tuple[str, str]) -> list[str]:
@@ -44,6 +54,21 @@ def test_planted_crowd_is_found() -> None:
     crowd = [Module(f"trading/orders/m{number}.py", "") for number in range(13)]
     assert list(check_folders(crowd)) != []
     assert list(check_folders(crowd[1:])) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("class Hold:\n    pass", True),
+        ("def f():\n    class Hold:\n        pass", True),
+        ("class _Hold:\n    pass", False),
+        ("class Order:\n    pass", False),
+        ("from ledger.holds import Hold", False),
+    ],
+)
+def test_planted_name_of_two_classes_is_found(source: str, found: bool) -> None:
+    first = Module("ledger/holds.py", "class Hold:\n    pass\nclass Order:\n    pass")
+    assert bool(list(check_class_names([first, Module("trading/x.py", source)]))) is found
 
 
 @pytest.mark.parametrize(

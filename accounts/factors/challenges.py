@@ -21,7 +21,7 @@ _SALT = "accounts.factors.sign-in"
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenChallenge:
     """``kinds``: what can be shown, as `selectors.kinds_of` has them."""
 
     challenge: str
@@ -29,10 +29,10 @@ class Asked:
     good_until: datetime
 
 
-def ask_for_factor(user: User) -> Asked:
+def ask_for_factor(user: User) -> OpenChallenge:
     """Of somebody whose password was right."""
     token = signing.dumps({"user": user.pk, "epoch": epoch_of(user)}, salt=_SALT)
-    return Asked(token, kinds_of(user.pk), datetime.now(UTC) + GOOD_FOR)
+    return OpenChallenge(token, kinds_of(user.pk), datetime.now(UTC) + GOOD_FOR)
 
 
 def user_asked(token: str) -> User:

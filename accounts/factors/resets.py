@@ -18,7 +18,7 @@ from accounts.models import EndReason, Factor, FactorReset, PasskeyChallenge, Re
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import tell as tell_owner
 from accounts.staff.sessions import end_staff_sessions
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, propose
 from common.admin.acts import Act, Verb, tell
@@ -59,14 +59,14 @@ def _check(user: User, by: AbstractUser) -> None:
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
 
 
-def _reset_approved(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _reset_approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     user = User.objects.select_for_update(no_key=True).get(pk=proposal.payload["user"])
     _check(user, by)
     reset = _reset(user, proposal.reason, proposal=proposal, decided_by_id=by.pk)
     until = f"{reset.withdrawals_locked_until:%Y-%m-%d %H:%M:%S} UTC"
     words = f"second factor reset; withdrawals locked until {until}"
     tell(Act(verb=Verb.FACTOR_RESET, operator=by, obj=user, words=words, reason=proposal.reason))
-    return Outcome(f"{user}: {words}")
+    return ApprovalOutcome(f"{user}: {words}")
 
 
 @transaction.atomic

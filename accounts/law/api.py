@@ -145,7 +145,9 @@ class IdentityView(PublicView):
         )
         body = parse_body(request, IdentityBody)
         event = identity.take_event(
-            identity.Verified(body.event_id, body.user_id, body.level, _read_time(body.occurred_ms))
+            identity.IdentityVerified(
+                body.event_id, body.user_id, body.level, _read_time(body.occurred_ms)
+            )
         )
         return Response(IdentityAnswer(event.outcome))
 

@@ -22,7 +22,7 @@ _EVENT_ID = re.compile(r"[!-~]{1,100}")
 
 
 @dataclass(frozen=True)
-class Verified:
+class IdentityVerified:
     event_id: str
     user_id: int
     level: int
@@ -38,7 +38,7 @@ def check_signature(timestamp: str, signature: str, body: bytes) -> None:
 
 
 @transaction.atomic
-def take_event(said: Verified) -> IdentityEvent:
+def take_event(said: IdentityVerified) -> IdentityEvent:
     """Once; the same event again answers what came of the first. Raises DomainError."""
     _check(said)
     user = User.objects.select_for_update(no_key=True).filter(pk=said.user_id).first()
@@ -64,7 +64,7 @@ def take_event(said: Verified) -> IdentityEvent:
     )
 
 
-def _check(said: Verified) -> None:
+def _check(said: IdentityVerified) -> None:
     if said.level not in LEVELS:
         raise invalid("level", f"level must be a whole number from 0 to {max(LEVELS)}.")
     if not _EVENT_ID.fullmatch(said.event_id):

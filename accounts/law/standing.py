@@ -16,7 +16,7 @@ KNOWN_MAX = 200_000
 log = structlog.get_logger(__name__)
 
 
-class Standing:
+class TermsStanding:
     """``_version``: in force, 0 for none. ``_accepted``: users who accepted it, or a newer one."""
 
     def __init__(self) -> None:
@@ -71,4 +71,4 @@ class Standing:
             return found
 
 
-standing = Standing()
+standing = TermsStanding()

@@ -111,7 +111,7 @@ class FailedSignInsAnswer(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
-class Table(msgspec.Struct, frozen=True):
+class KeptTable(msgspec.Struct, frozen=True):
     """Rows as they are kept, without what is secret or another's."""
 
     table: str
@@ -119,7 +119,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class DataAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    tables: list[Table]
+    tables: list[KeptTable]
     next_cursor: str | None
 
 
@@ -374,5 +374,5 @@ class DataView(APIView):
         return Response(data_answer(part))
 
 
-def data_answer(part: export.Part) -> DataAnswer:
-    return DataAnswer([Table(one.table, one.rows) for one in part.stretches], part.next_cursor)
+def data_answer(part: export.PersonPart) -> DataAnswer:
+    return DataAnswer([KeptTable(one.table, one.rows) for one in part.stretches], part.next_cursor)

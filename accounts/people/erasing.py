@@ -33,7 +33,7 @@ from accounts.people.closing import lock_closure
 from accounts.people.kept import mails_of
 from accounts.staff.sessions import end_staff_sessions
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, propose
 from common.errors import DomainError, ErrorCode
@@ -69,10 +69,10 @@ def propose_or_erase(closure_id: int, reason: str, by: User) -> Closure | Propos
     )
 
 
-def _erase_approved(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _erase_approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     closure = lock_closure(proposal.payload["closure"])
     _erase(closure, User.objects.get(pk=by.pk), proposal.reason)
-    return Outcome(f"user {closure.user_id} erased")
+    return ApprovalOutcome(f"user {closure.user_id} erased")
 
 
 def _erase(closure: Closure, by: User, reason: str) -> Closure:

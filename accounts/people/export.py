@@ -20,7 +20,7 @@ _CURSOR = re.compile(r"([0-9]{1,4})-([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TableStretch:
     """Rows of a table, oldest first, as column → value."""
 
     table: str
@@ -28,16 +28,16 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Part:
-    stretches: list[Stretch]
+class PersonPart:
+    stretches: list[TableStretch]
     next_cursor: str | None
 
 
-def export_part(user_id: int, cursor: str | None, rows_max: int = PART_ROWS) -> Part:
+def export_part(user_id: int, cursor: str | None, rows_max: int = PART_ROWS) -> PersonPart:
     """Raises DomainError for a cursor that no part had."""
     tables = rows_of(user_id)
     place, after = _read_cursor(cursor, len(tables))
-    stretches: list[Stretch] = []
+    stretches: list[TableStretch] = []
     told = 0
     for number in range(place, len(tables)):
         rows, columns = tables[number], columns_of(tables[number].model)
@@ -49,13 +49,13 @@ def export_part(user_id: int, cursor: str | None, rows_max: int = PART_ROWS) -> 
         found = list(rows.order_by("pk").values_list("pk", *columns)[: most + 1])
         if found[:most]:
             named = [dict(zip(columns, row[1:], strict=True)) for row in found[:most]]
-            stretches.append(Stretch(rows.model._meta.label, named))
+            stretches.append(TableStretch(rows.model._meta.label, named))
         told += len(found[:most])
         if len(found) > most and keyed:
             last = found[most - 1][0] if most else after or 0
-            return Part(stretches, f"{number}-{last}")
+            return PersonPart(stretches, f"{number}-{last}")
         after = None
-    return Part(stretches, None)
+    return PersonPart(stretches, None)
 
 
 def _read_cursor(cursor: str | None, tables: int) -> tuple[int, int | None]:

@@ -31,7 +31,7 @@ from accounts.access.usernames import check_username, find_user, username_taken
 from accounts.models import Departure, Invitation, Person, User
 from accounts.passwords import check_new_password
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode, invalid
@@ -131,7 +131,7 @@ def _propose(wanted: Wanted, groups: list[Group], by: AbstractUser) -> Proposal:
     )
 
 
-def _invite_approved(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all
+def _invite_approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG001  as all
     said: dict[str, Any] = dict(proposal.payload)
     held = said.pop("held")
     wanted = Wanted(reason=proposal.reason, **said)
@@ -141,7 +141,9 @@ def _invite_approved(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: 
         raise outdated()
     _create(wanted, groups, author, proposal=proposal)
     hours = OPEN_FOR // timedelta(hours=1)
-    return Outcome(f"{wanted.username} invited: {author} has {hours} hours to make the link")
+    return ApprovalOutcome(
+        f"{wanted.username} invited: {author} has {hours} hours to make the link"
+    )
 
 
 def _create(

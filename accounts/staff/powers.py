@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractUser, Group, Permission
 
 from accounts.models import User
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common.admin.acts import Act, Verb, tell
@@ -45,7 +45,7 @@ def propose_powers(user: User, after: Powers, reason: str, by: AbstractUser) -> 
     )
 
 
-def _change_powers(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _change_powers(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     said = proposal.payload
     user = User.objects.select_for_update(of=("self",)).get(pk=said["user"])
     if powers_of(user) != said["before"]:
@@ -58,7 +58,7 @@ def _change_powers(proposal: Proposal, by: AbstractUser) -> Outcome:
     words = proposal.differences.replace("; ", "\n")
     act = Act(verb=Verb.CHANGED, operator=by, obj=user, words=words, reason=proposal.reason)
     tell(act)
-    return Outcome(f"{user.get_username()}: {proposal.differences}")
+    return ApprovalOutcome(f"{user.get_username()}: {proposal.differences}")
 
 
 def take_powers(user: User) -> None:

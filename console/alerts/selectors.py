@@ -64,7 +64,7 @@ def alert_of(snooze: AlertSnooze) -> Alert | None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AlertQuery:
     """What of the history; ``before``: the opening and the key of the last that was shown."""
 
     since: datetime
@@ -74,7 +74,7 @@ class Asked:
     before: tuple[datetime, int] | None = None
 
 
-def history(asked: Asked) -> list[Alert]:
+def history(asked: AlertQuery) -> list[Alert]:
     """Opened since, newest first; `HISTORY_MAX` and one more, which tells that there are more."""
     rows = Alert.objects.filter(opened_at__gte=asked.since)
     for field in ("severity", "measure", "market_id"):

@@ -18,7 +18,7 @@ from console.alerts import selectors, services
 from console.alerts.forms import HistoryForm, NoteForm, SnoozeForm
 from console.alerts.models import Alert, AlertSnooze
 from console.alerts.places import Place, places_of
-from console.alerts.selectors import HISTORY_MAX, Asked
+from console.alerts.selectors import HISTORY_MAX, AlertQuery
 from console.alerts.telling import names_of, subject_of
 from console.alerts.vocabulary import Measure, Severity
 from console.today.ranges import RANGES, range_named
@@ -29,7 +29,7 @@ LATE = timedelta(seconds=60)  # beyond a measure's period
 
 
 @dataclass(frozen=True)
-class Line:
+class AlertLine:
     """An alert as a row."""
 
     alert: Alert
@@ -56,7 +56,7 @@ class Line:
 @dataclass(frozen=True)
 class Snoozed:
     snooze: AlertSnooze
-    line: Line | None
+    line: AlertLine | None
 
 
 def list_view(site: Any, request: HttpRequest) -> HttpResponse:
@@ -72,7 +72,7 @@ def list_view(site: Any, request: HttpRequest) -> HttpResponse:
     said = {name: form.cleaned_data.get(name, "") for name in form.fields if form.is_valid()}
     since = timezone.now() - timedelta(milliseconds=chosen.length_ms)
     found = selectors.history(
-        Asked(since=since, before=_before(request.GET.get("before", "")), **said)
+        AlertQuery(since=since, before=_before(request.GET.get("before", "")), **said)
     )
     shown = found[:HISTORY_MAX]
     context = {
@@ -197,12 +197,12 @@ def _unwatched() -> list[str]:
     return said + [f"{Measure(one).about.title}: {look.failed}" for one, look in failed]
 
 
-def _lines(alerts: list[Alert]) -> list[Line]:
+def _lines(alerts: list[Alert]) -> list[AlertLine]:
     names = names_of(alerts)
-    return [Line(alert, subject_of(alert, names), places_of(alert)) for alert in alerts]
+    return [AlertLine(alert, subject_of(alert, names), places_of(alert)) for alert in alerts]
 
 
-def _facts(line: Line) -> list[tuple[str, str]]:
+def _facts(line: AlertLine) -> list[tuple[str, str]]:
     alert = line.alert
     edge = "at or below" if alert.about.is_low_bad else "at or above"
     facts = [

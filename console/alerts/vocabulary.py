@@ -83,7 +83,7 @@ _SCALES: Mapping[Unit, int] = {
 }
 
 
-class Scope(StrEnum):
+class MeasureScope(StrEnum):
     """What a measure's subjects are: "", "BTC-PERP", "17", "BTC-PERP/17", "BTC-PERP/3+9"."""
 
     EXCHANGE = "the exchange"
@@ -94,11 +94,11 @@ class Scope(StrEnum):
 
     @property
     def has_markets(self) -> bool:
-        return self not in (Scope.EXCHANGE, Scope.TRADER)
+        return self not in (MeasureScope.EXCHANGE, MeasureScope.TRADER)
 
     @property
     def has_traders(self) -> bool:
-        return self not in (Scope.EXCHANGE, Scope.MARKET)
+        return self not in (MeasureScope.EXCHANGE, MeasureScope.MARKET)
 
 
 class Measure(StrEnum):
@@ -140,7 +140,7 @@ class About:
 
     title: str
     unit: Unit
-    scope: Scope
+    scope: MeasureScope
     every_s: int
     what: str
     blind: str
@@ -151,131 +151,131 @@ _ENGINE = "Without Redis nothing is known, and nothing changes."
 _CONDUCT = "Traders are accounts: whoever has two is two."
 ABOUT: Mapping[Measure, About] = {
     Measure.ENGINE_SILENCE: About(
-        "Engine silent", Unit.SECONDS, Scope.MARKET, 10,
+        "Engine silent", Unit.SECONDS, MeasureScope.MARKET, 10,
         "since the newest heartbeat of an engine that is not halted; an hour if there is none",
         _ENGINE,
     ),
     Measure.ENGINE_LAG: About(
-        "Engine lag", Unit.SECONDS, Scope.MARKET, 10,
+        "Engine lag", Unit.SECONDS, MeasureScope.MARKET, 10,
         "age of the oldest command that waits for the engine", _ENGINE,
     ),
     Measure.PERSISTENCE_LAG: About(
-        "Persistence lag", Unit.SECONDS, Scope.MARKET, 10,
+        "Persistence lag", Unit.SECONDS, MeasureScope.MARKET, 10,
         "age of the oldest entry that is not persisted", _ENGINE,
     ),
     Measure.PERSISTENCE_STOPPED: About(
-        "Persistence stopped", Unit.COUNT, Scope.MARKET, 10,
+        "Persistence stopped", Unit.COUNT, MeasureScope.MARKET, 10,
         "1 while a fault of persistence is unresolved, else 0", "Why: the fault's page says it.",
     ),
     Measure.UNANSWERED: About(
-        "Orders unanswered", Unit.SECONDS, Scope.MARKET, 10,
+        "Orders unanswered", Unit.SECONDS, MeasureScope.MARKET, 10,
         "age of the oldest order or command that no engine has answered for 5 s",
         "Whether its trader still waits.",
     ),
     Measure.INDEX_AGE: About(
-        "Index price old", Unit.SECONDS, Scope.MARKET, 10,
+        "Index price old", Unit.SECONDS, MeasureScope.MARKET, 10,
         "since the last index price the engine took, in a market that is open",
         "An index that is fresh and wrong. While persistence is behind, it is older than it is.",
     ),
     Measure.MARK_OFF_INDEX: About(
-        "Mark far from index", Unit.PERCENT, Scope.MARKET, 10,
+        "Mark far from index", Unit.PERCENT, MeasureScope.MARKET, 10,
         "distance of the mark price from the index price, of the index",
         "Which of the two is wrong; excursions between two looks.",
     ),
     Measure.MARKET_HALTED: About(
-        "Market halted by the engine", Unit.COUNT, Scope.MARKET, 10,
+        "Market halted by the engine", Unit.COUNT, MeasureScope.MARKET, 10,
         "1 while the circuit breaker or an exhausted insurance fund halts the market, else 0",
         "Halts that operators asked for are theirs to know.",
     ),
     Measure.DEAD_LETTERS: About(
-        "Dead letters", Unit.COUNT, Scope.MARKET, 60,
+        "Dead letters", Unit.COUNT, MeasureScope.MARKET, 60,
         "entries of the last hour that no engine could read", "What their sender meant.",
     ),
     Measure.INSURANCE_FUND: About(
-        "Insurance fund low", Unit.MONEY, Scope.MARKET, 60,
+        "Insurance fund low", Unit.MONEY, MeasureScope.MARKET, 60,
         "what the fund of an open market holds", "What it will be asked for: see the risk board.",
         is_low_bad=True,
     ),
     Measure.INSURANCE_COVER: About(
-        "Insurance cover low", Unit.PERCENT, Scope.MARKET, 60,
+        "Insurance cover low", Unit.PERCENT, MeasureScope.MARKET, 60,
         "the fund, of the open interest at the mark; none where nothing is open",
         "How near positions are to liquidation: see risk board and stress ladder. " + _ENGINE,
         is_low_bad=True,
     ),
     Measure.DEPOSIT_WAIT: About(
-        "Deposits waiting", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "Deposits waiting", Unit.SECONDS, MeasureScope.EXCHANGE, 60,
         "age of the oldest deposit that waits for an operator",
         "Deposits by custody: they wait for confirmations, not for operators.",
     ),
     Measure.WITHDRAWAL_WAIT: About(
-        "Withdrawals waiting", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "Withdrawals waiting", Unit.SECONDS, MeasureScope.EXCHANGE, 60,
         "age of the oldest withdrawal that waits for operators, or for a stop to end",
         "Whether its trader still wants it.",
     ),
     Measure.SENDING_STOPPED: About(
-        "Sending stopped", Unit.COUNT, Scope.EXCHANGE, 10,
+        "Sending stopped", Unit.COUNT, MeasureScope.EXCHANGE, 10,
         "causes for which no withdrawal goes by itself: a difference, a case of custody, an "
         "operator",
         "What custody doesn't say.",
     ),
     Measure.PAYOUT_AGE: About(
-        "Withdrawal at custody", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "Withdrawal at custody", Unit.SECONDS, MeasureScope.EXCHANGE, 60,
         "how long the oldest withdrawal that is approved has been where it is on its way",
         "Whether it is on its way.",
     ),
     Measure.RECONCILE_DIFFERENCES: About(
-        "Reconciliation differs", Unit.COUNT, Scope.EXCHANGE, 10,
+        "Reconciliation differs", Unit.COUNT, MeasureScope.EXCHANGE, 10,
         "differences of the newest reconciliation of everything", "What came since that run.",
     ),
     Measure.RECONCILE_AGE: About(
-        "Reconciliation old", Unit.SECONDS, Scope.EXCHANGE, 60,
+        "Reconciliation old", Unit.SECONDS, MeasureScope.EXCHANGE, 60,
         "since the newest reconciliation of everything ended; if there was none, since the first "
         "market was made",
         "Whether a run is on at this moment.",
     ),
     Measure.FAULTY_STATEMENTS: About(
-        "Statements that don't add up", Unit.COUNT, Scope.EXCHANGE, 60,
+        "Statements that don't add up", Unit.COUNT, MeasureScope.EXCHANGE, 60,
         "statements of traders, found within a day, whose movements weren't what their balances "
         "differ by, 1,000 at most",
         "Statements that nobody asked for.",
     ),
     Measure.FAILED_SIGN_INS: About(
-        "Failed sign-ins", Unit.COUNT, Scope.EXCHANGE, 10,
+        "Failed sign-ins", Unit.COUNT, MeasureScope.EXCHANGE, 10,
         "wrong passwords at the console's door in the last 10 minutes, 10,000 at most",
         "Those refused unseen, and those of traders at the API: both are limited, not kept.",
     ),
     Measure.PROFIT: About(
-        "Unusual profit", Unit.MONEY, Scope.TRADER, 300,
+        "Unusual profit", Unit.MONEY, MeasureScope.TRADER, 300,
         "realised profit less fees of today and yesterday, by UTC, of the 50 who gained most",
         "Unrealised profit, funding, and what belongs to the same person elsewhere. " + _CONDUCT,
     ),
     Measure.PROFIT_OF_DEPOSITS: About(
-        "Unusual profit for its deposits", Unit.PERCENT, Scope.TRADER, 300,
+        "Unusual profit for its deposits", Unit.PERCENT, MeasureScope.TRADER, 300,
         "the same profit, of all approved deposits, counted as 100 USD at least; of the 200 who "
         "gained most",
         "What was withdrawn or adjusted since. " + _CONDUCT,
     ),
     Measure.SELF_TRADES: About(
-        "Self-trades prevented", Unit.COUNT, Scope.TRADER_IN_MARKET, 60,
+        "Self-trades prevented", Unit.COUNT, MeasureScope.TRADER_IN_MARKET, 60,
         "orders of a trader that went within an hour because they met the trader's own, among the "
         "market's newest 20,000 orders",
         "Intent: who quotes both sides meets themselves. " + _CONDUCT,
     ),
     Measure.PAIR_TRADES: About(
-        "Trades between two", Unit.PERCENT, Scope.PAIR_IN_MARKET, 60,
+        "Trades between two", Unit.PERCENT, MeasureScope.PAIR_IN_MARKET, 60,
         "what two traders traded with each other within an hour, of all that the busier of them "
         "traded; of pairs with 20 trades or more, among the market's newest 20,000 trades",
         "Whether the two are one person; in a market with two traders any pair looks so.",
     ),
     Measure.FAMILY_TRADES: About(
-        "Trades inside a family", Unit.PERCENT, Scope.TRADER_IN_MARKET, 60,
+        "Trades inside a family", Unit.PERCENT, MeasureScope.TRADER_IN_MARKET, 60,
         "what the accounts of a family traded with each other within an hour, of all that they "
         "traded, by its main account; of families with 20 such trades or more, among the market's "
         "newest 20,000 trades",
         "Why: self-trade prevention is each account's own. " + _CONDUCT,
     ),
     Measure.CANCEL_RATIO: About(
-        "Large orders cancelled", Unit.PERCENT, Scope.TRADER_IN_MARKET, 60,
+        "Large orders cancelled", Unit.PERCENT, MeasureScope.TRADER_IN_MARKET, 60,
         "of a trader's large limit orders (at least the market's impact notional) that were placed "
         "and ended within an hour, those the trader cancelled without a fill; of traders with 20 "
         "or more, among the market's newest 20,000 orders",

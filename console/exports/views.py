@@ -38,7 +38,7 @@ _KINDS = [
 ]
 
 
-class ExportForm(forms.Form):
+class MonthExportForm(forms.Form):
     month = forms.ChoiceField(label="Month, by UTC")
     kind = forms.ChoiceField(label="What", choices=_KINDS)
     reason = forms.CharField(label="Reason", max_length=REASON_MAX)
@@ -61,7 +61,7 @@ def exports_view(site: Any, request: HttpRequest) -> HttpResponseBase:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     is_asking = request.method == "POST" and "cancel" not in request.POST
-    form = ExportForm(request.POST if is_asking else None, offered_months(timezone.now()))
+    form = MonthExportForm(request.POST if is_asking else None, offered_months(timezone.now()))
     if request.method == "POST":
         if not is_asking:
             return _cancel(request)
@@ -99,7 +99,7 @@ def file_view(_site: Any, request: HttpRequest, run_id: int) -> HttpResponseBase
     return response
 
 
-def _start(request: HttpRequest, form: ExportForm) -> bool:
+def _start(request: HttpRequest, form: MonthExportForm) -> bool:
     said = form.cleaned_data
     month = form.months[said["month"]].first_day
     try:

@@ -61,7 +61,7 @@ class ShareForm(_Reasoned):
 
 
 @dataclass(frozen=True)
-class Rule:
+class RulePage:
     """``none`` is what counts before anybody set it."""
 
     page: str
@@ -77,7 +77,7 @@ class Rule:
     save: Callable[[Any, str, Any], Model]
 
 
-TRANSFERS = Rule(
+TRANSFERS = RulePage(
     page="transfer-rule",
     title="Transfers to others",
     about="Transfers between accounts of one trader are always free. To other traders, by username,"
@@ -91,7 +91,7 @@ TRANSFERS = Rule(
     none="forbidden",
     save=lambda value, reason, by: allow_to_others(value == "yes", reason, by),
 )
-SHARE = Rule(
+SHARE = RulePage(
     page="referral-rule",
     title="Share of referrals",
     about="Of what a referred trader's accounts pay in fees on a day, this share goes to who"
@@ -107,7 +107,7 @@ SHARE = Rule(
 )
 
 
-def rule_view(request: HttpRequest, site: Any, rule: Rule) -> HttpResponse:
+def rule_view(request: HttpRequest, site: Any, rule: RulePage) -> HttpResponse:
     if not request.user.has_perm(rule.see):
         raise PermissionDenied
     if request.method not in ("GET", "HEAD", "POST"):
@@ -133,7 +133,7 @@ def rule_view(request: HttpRequest, site: Any, rule: Rule) -> HttpResponse:
     return TemplateResponse(request, "console/families/rule.html", context)
 
 
-def _set(request: HttpRequest, rule: Rule, form: _Reasoned, newest: Any) -> bool:
+def _set(request: HttpRequest, rule: RulePage, form: _Reasoned, newest: Any) -> bool:
     said = form.cleaned_data
     before = rule.words(newest) if newest is not None else rule.none
     try:

@@ -23,7 +23,7 @@ LIVE_SHOWN_MAX = 100
 
 
 @dataclass(frozen=True)
-class Left:
+class StillLive:
     """Of all accounts of the family.
 
     orders    the newest that live, each with the cancel it waits for
@@ -58,7 +58,7 @@ class Left:
             yield f"every process to have heard of it, by {when(self.heard_at)} UTC"
 
 
-def left_of(user: User, freeze: Freeze | None) -> Left:
+def left_of(user: User, freeze: Freeze | None) -> StillLive:
     """``freeze``: the open one."""
     user.refresh_from_db(fields=["is_active"])
     accounts = family_ids(user.pk)
@@ -74,7 +74,7 @@ def left_of(user: User, freeze: Freeze | None) -> Left:
         for position in positions_of_user(account_id).select_related("market")
     ]
     heard = timedelta(seconds=HEARD_EVERYWHERE_S)
-    return Left(
+    return StillLive(
         user=user,
         live=live.count(),
         orders=[

@@ -24,14 +24,14 @@ from trading.models import LIVE_STATUSES, Order, Position
 
 
 @dataclass(frozen=True)
-class Asked:
+class NewFreeze:
     reason: str
     until: datetime | None
     reduces: bool
 
 
 @transaction.atomic
-def freeze(request: HttpRequest, user_id: int, asked: Asked) -> Freeze:
+def freeze(request: HttpRequest, user_id: int, asked: NewFreeze) -> Freeze:
     """Raises DomainError; nothing is done then."""
     by = operator_of(request)
     made = accounts.freeze_user(user_id, asked.reason, asked.until, by, reduces=asked.reduces)

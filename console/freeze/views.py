@@ -78,5 +78,5 @@ def _do(request: HttpRequest, user: User, frozen: Freeze | None, said: dict[str,
     if frozen is not None:
         services.lift(request, frozen.pk, said["reason"])
         return
-    asked = services.Asked(said["reason"], said["until"], said["reduces"])
+    asked = services.NewFreeze(said["reason"], said["until"], said["reduces"])
     services.freeze(request, user.pk, asked)

@@ -22,7 +22,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.http.calls import knowing
-from console.health.report import EngineStatus, ExchangeStatus, Level, MarketReport, exchange_status
+from console.health.report import (
+    EngineStatus,
+    ExchangeStatus,
+    HealthLevel,
+    MarketReport,
+    exchange_status,
+)
 
 FRESH_FOR_S = 1.0
 
@@ -64,7 +70,7 @@ class HealthView(APIView):
     @knowing()
     def get(self, request: Request) -> Response:
         status = latest.status()
-        code = HTTPStatus.SERVICE_UNAVAILABLE if status.level is Level.BAD else HTTPStatus.OK
+        code = HTTPStatus.SERVICE_UNAVAILABLE if status.level is HealthLevel.BAD else HTTPStatus.OK
         body = _body(status) if _may_see_parts(request) else {"status": status.level.word}
         return Response(body, status=code, headers={"Cache-Control": "no-store"})
 

@@ -9,7 +9,7 @@ from markets.conversions import ticks_to_decimal
 from markets.rules import published_ticker
 from matching.messages.limits import highest_price_ticks
 from prices.index import SourceState
-from prices.reports import LiveSource, MarketReport, is_late, live_source, price_text, read_reports
+from prices.reports import LiveSource, PriceReport, is_late, live_source, price_text, read_reports
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def read_prices(
     return found
 
 
-def _too_high(client: redis.Redis, rows: MarketRows, report: MarketReport) -> str:
+def _too_high(client: redis.Redis, rows: MarketRows, report: PriceReport) -> str:
     """By the rule of the engine (`matching.core.market.prices`), which says no more than stale."""
     ticker = published_ticker(client, rows.market_id)
     open_lots = ticker.open_interest_lots if ticker else 0

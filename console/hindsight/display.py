@@ -13,7 +13,7 @@ from common.admin.base import Cell, link, words
 from common.admin.changes import NOTHING
 from console.hindsight.changes import Changes
 from console.hindsight.models import HindsightRun
-from console.hindsight.outcome import Outcome, Standing, TradeOnly, TraderOutcome
+from console.hindsight.outcome import HindsightOutcome, TradeOnly, TraderOutcome, WorldStanding
 from console.hindsight.services import outcome_of, reference_of
 from ledger.adjustments import KIND, adjusted_user_ids
 from ledger.models import AccountKind
@@ -56,11 +56,11 @@ def typed_prices(run: HindsightRun) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPage:
     """A page of what a run found. ``traders_beside``: those that one has to ask for;
     ``traders_more``, ``trades_more``: how many more there are."""
 
-    outcome: Outcome
+    outcome: HindsightOutcome
     valued: str
     standings: list[tuple[str, Cell, Cell]]
     traders: list[Cells]
@@ -72,7 +72,7 @@ class Found:
     proposals: list[Cell]
 
 
-def found_of(run: HindsightRun) -> Found:
+def found_of(run: HindsightRun) -> FoundPage:
     """Raises msgspec.ValidationError where another version kept it."""
     outcome, market = outcome_of(run), run.market
     traders = outcome.traders[:TRADERS_SHOWN_MAX]
@@ -80,7 +80,7 @@ def found_of(run: HindsightRun) -> Found:
     for row in outcome.trades:
         accounts |= {row.trade.taker_id, row.trade.maker_id}
     writer = _Writer(market, UserLinks(accounts), adjusted_user_ids(reference_of(run)))
-    return Found(
+    return FoundPage(
         outcome=outcome,
         valued=price(outcome.valued_ticks, market),
         standings=list(writer.standings(outcome.did, outcome.should)),
@@ -115,7 +115,9 @@ class _Writer:
     users: UserLinks
     paid: set[int]
 
-    def standings(self, did: Standing, should: Standing) -> Iterator[tuple[str, Cell, Cell]]:
+    def standings(
+        self, did: WorldStanding, should: WorldStanding
+    ) -> Iterator[tuple[str, Cell, Cell]]:
         for name, show in (
             ("State", lambda s: s.state),
             ("Index", lambda s: price(s.index_ticks, self.market)),

@@ -44,7 +44,7 @@ class TradeOnly(msgspec.Struct, frozen=True):
     trade: TradeSeen
 
 
-class Standing(msgspec.Struct, frozen=True):
+class WorldStanding(msgspec.Struct, frozen=True):
     state: str
     index_ticks: int
     mark_ticks: int
@@ -54,7 +54,7 @@ class Standing(msgspec.Struct, frozen=True):
     insurance_units: int
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class HindsightOutcome(msgspec.Struct, frozen=True):
     """``valued_ticks``: the price at which both worlds' positions are judged. ``trades``: the first
     of ``trades_total``. ``traders``: whose outcome or position differs, largest first.
     ``house_units``: kind of account → difference."""
@@ -65,8 +65,8 @@ class Outcome(msgspec.Struct, frozen=True):
     left_out: int
     replaced: int
     valued_ticks: int
-    did: Standing
-    should: Standing
+    did: WorldStanding
+    should: WorldStanding
     trades_total: int
     trades: list[TradeOnly]
     traders: list[TraderOutcome]
@@ -90,9 +90,9 @@ def values_of(state: State, price_ticks: int) -> dict[int, int]:
     }
 
 
-def standing_of(world: World) -> Standing:
+def standing_of(world: World) -> WorldStanding:
     state = world.state
-    return Standing(
+    return WorldStanding(
         state=str(state.market_state),
         index_ticks=state.index_price_ticks,
         mark_ticks=state.mark_price_ticks,
@@ -122,7 +122,7 @@ def check_zero_sum(traders: list[TraderOutcome], house: dict[str, int]) -> None:
         raise NotZeroSum(f"the differences add up to {total} units, not to zero")
 
 
-def digest_of(outcome: Outcome) -> str:
+def digest_of(outcome: HindsightOutcome) -> str:
     """SHA-256, hexadecimal: the same for the same stretch with the same changes."""
     return hashlib.sha256(msgspec.json.encode(outcome)).hexdigest()
 

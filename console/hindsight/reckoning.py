@@ -12,8 +12,8 @@ from console.hindsight.changes import Changes
 from console.hindsight.models import HindsightRun
 from console.hindsight.outcome import (
     TRADES_KEPT_MAX,
+    HindsightOutcome,
     NotZeroSum,
-    Outcome,
     TradeOnly,
     check_zero_sum,
     digest_of,
@@ -27,7 +27,7 @@ from console.jobs import lives
 from matching.core.market import snapshot
 from matching.messages.snapshot import decode_snapshot
 from matching.messages.streams import COMMAND_FIELD
-from matching.runtime.replay import KeptSnapshot, ReplayImpossible, snapshot_before, stored_input
+from matching.runtime.replay import ReplayImpossible, ReplayStart, snapshot_before, stored_input
 
 TOLD_EVERY_S = 1.0
 
@@ -43,7 +43,7 @@ def carry_out(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:
         lives.fail(HindsightRun, run_id, f"It can’t be reckoned: {error}.")
 
 
-def _reckoned(run: HindsightRun, look_up: Callable[[], None]) -> Outcome:
+def _reckoned(run: HindsightRun, look_up: Callable[[], None]) -> HindsightOutcome:
     client = redis_client()
     kept = snapshot_before(client, run.market_id, run.from_seq)
     changes = msgspec.convert(run.changes, Changes)
@@ -61,7 +61,7 @@ def _reckoned(run: HindsightRun, look_up: Callable[[], None]) -> Outcome:
     valued_ticks = pair.should.state.mark_price_ticks
     traders, house = traders_of(pair, before_units, valued_ticks), house_units(pair)
     check_zero_sum(traders, house)
-    return Outcome(
+    return HindsightOutcome(
         snapshot_seq=kept.seq,
         from_ms=tally.from_ms,
         to_ms=tally.to_ms,
@@ -77,7 +77,7 @@ def _reckoned(run: HindsightRun, look_up: Callable[[], None]) -> Outcome:
     )
 
 
-def _world(run: HindsightRun, kept: KeptSnapshot) -> World:
+def _world(run: HindsightRun, kept: ReplayStart) -> World:
     """Each from its own copy of the snapshot."""
     return World(run.market_id, snapshot.restore(decode_snapshot(kept.frame)))
 

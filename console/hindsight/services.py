@@ -10,10 +10,16 @@ from common.admin.acts import Verb
 from common.errors import DomainError, ErrorCode, invalid
 from console.hindsight.changes import Changes, Range, check_changes
 from console.hindsight.models import HindsightRun
-from console.hindsight.outcome import Outcome
+from console.hindsight.outcome import HindsightOutcome
 from console.jobs import services as jobs
 from console.jobs.models import JobState
-from ledger.adjustments import WALLETS_MAX, Cause, Due, adjusted_user_ids, propose_adjustments
+from ledger.adjustments import (
+    WALLETS_MAX,
+    AdjustmentCause,
+    Due,
+    adjusted_user_ids,
+    propose_adjustments,
+)
 from ledger.models import AdjustmentCategory
 from markets.models import Market
 
@@ -40,9 +46,9 @@ def start_run(
     return jobs.start(request, run, Verb.RECKONED, words)
 
 
-def outcome_of(run: HindsightRun) -> Outcome:
+def outcome_of(run: HindsightRun) -> HindsightOutcome:
     """Of one that is done. Raises msgspec.ValidationError where another version kept it."""
-    return msgspec.convert(run.outcome, Outcome)
+    return msgspec.convert(run.outcome, HindsightOutcome)
 
 
 def reference_of(run: HindsightRun) -> str:
@@ -73,5 +79,5 @@ def propose(run: HindsightRun, *, also_taken: bool, reason: str, by: AbstractUse
     dues = dues_of(run, also_taken=also_taken)
     if not dues:
         raise DomainError(ErrorCode.INVALID_TRANSITION, "Nothing is left to adjust.")
-    cause = Cause(AdjustmentCategory.COMPENSATION, reference_of(run), reason)
+    cause = AdjustmentCause(AdjustmentCategory.COMPENSATION, reference_of(run), reason)
     return propose_adjustments(dues, cause, by)

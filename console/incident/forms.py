@@ -7,7 +7,7 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
 from common.admin.widgets import dress
-from console.incident.sources.lines import KINDS, Kind, Place, place_of
+from console.incident.sources.lines import KINDS, LinePlace, TimelineKind, place_of
 from console.incident.stretch import SEQ_MAX, Stretch, stretch_of_seqs, stretch_of_time
 from markets.models import Market
 
@@ -26,7 +26,7 @@ class StretchForm(forms.Form):
     kind = forms.MultipleChoiceField(required=False)
     after = forms.CharField(required=False)
 
-    def __init__(self, data: Any, markets: list[Market], may: frozenset[Kind]) -> None:
+    def __init__(self, data: Any, markets: list[Market], may: frozenset[TimelineKind]) -> None:
         super().__init__(data, initial={"minutes": MINUTES})
         first = forms.IntegerField(label="From sequence", required=False, validators=_A_SEQ)
         self.fields["from"] = first
@@ -34,7 +34,7 @@ class StretchForm(forms.Form):
         self.may = may
         self.markets = {market.pk: market for market in markets}
         self.fields["market"].choices = [(pk, pk) for pk in self.markets]  # type: ignore[attr-defined]
-        shown = [(kind.value, KINDS[kind].title) for kind in Kind if kind in may]
+        shown = [(kind.value, KINDS[kind].title) for kind in TimelineKind if kind in may]
         self.fields["kind"].choices = shown  # type: ignore[attr-defined]
         dress(self.fields.values())
 
@@ -52,7 +52,7 @@ class StretchForm(forms.Form):
             raise forms.ValidationError(f"1 to {MINUTES_MAX:,} minutes.")
         return int(minutes)
 
-    def clean_after(self) -> Place | None:
+    def clean_after(self) -> LinePlace | None:
         text = self.cleaned_data["after"]
         try:
             return place_of(text) if text else None
@@ -80,7 +80,7 @@ class StretchForm(forms.Form):
             return stretch_of_time(market, said["at"], timedelta(minutes=said["minutes"]))
         return stretch_of_seqs(market, said["from"], said["to"] or said["from"])
 
-    def kinds(self) -> frozenset[Kind]:
+    def kinds(self) -> frozenset[TimelineKind]:
         """Those asked for; without a word all but the ones that would fill the list."""
-        asked = frozenset(Kind(name) for name in self.cleaned_data.get("kind") or ())
+        asked = frozenset(TimelineKind(name) for name in self.cleaned_data.get("kind") or ())
         return asked or frozenset(kind for kind in self.may if KINDS[kind].is_usual)

@@ -34,7 +34,7 @@ def carry_out(run_id: int, look_up: Callable[[], None] = lambda: None) -> None:
     run = ReplayRun.objects.get(pk=run_id)
     try:
         lives.say(run, steps_total=run.to_seq)
-        teller = Teller(run, look_up)
+        teller = ProgressKeeper(run, look_up)
         found = verify(redis_client(), run.market_id, run.from_seq, run.to_seq, teller.heard)
         _end(run, found)
     except lives.Stopped:
@@ -63,7 +63,7 @@ def _words(found: Verified) -> str:
     )
 
 
-class Teller:
+class ProgressKeeper:
     """Keeps how far a run has come, now and then."""
 
     def __init__(self, run: ReplayRun, look_up: Callable[[], None]) -> None:

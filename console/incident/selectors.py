@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from console.incident.models import ReplayRun, Verdict
 from console.incident.sources.events import KINDS_OF_EVENTS, event_lines
-from console.incident.sources.lines import Kind, Line, Page, Place
+from console.incident.sources.lines import LinePlace, LinesPage, TimelineKind, TimelineLine
 from console.incident.sources.rows import SOURCES
 from console.incident.stretch import Stretch
 from console.jobs.models import JobState
@@ -17,18 +17,20 @@ REPLAYS_SHOWN = 5
 class Timeline:
     """``go_on``: the place behind which there are more lines; None where these are all."""
 
-    lines: list[Line]
-    go_on: Place | None
+    lines: list[TimelineLine]
+    go_on: LinePlace | None
 
 
-def timeline(stretch: Stretch, kinds: frozenset[Kind], after: Place | None = None) -> Timeline:
+def timeline(
+    stretch: Stretch, kinds: frozenset[TimelineKind], after: LinePlace | None = None
+) -> Timeline:
     pages = [source.read(stretch, after, LINES_MAX) for source in SOURCES if source.kind in kinds]
     if of_events := kinds & KINDS_OF_EVENTS:
         pages.append(event_lines(stretch, of_events, after, LINES_MAX))
     return _merged(pages)
 
 
-def _merged(pages: list[Page]) -> Timeline:
+def _merged(pages: list[LinesPage]) -> Timeline:
     cut_at = min((page.cut_at for page in pages if page.cut_at is not None), default=None)
     lines = sorted(
         (line for page in pages for line in page.lines if cut_at is None or line.place <= cut_at),

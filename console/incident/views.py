@@ -21,7 +21,7 @@ from console.incident.bundles import export
 from console.incident.forms import StretchForm
 from console.incident.models import ReplayRun
 from console.incident.selectors import LINES_MAX, Timeline, newest_replays, timeline
-from console.incident.sources.lines import KINDS, Kind
+from console.incident.sources.lines import KINDS, TimelineKind
 from console.incident.stretch import SPAN_MAX, Stretch
 from console.jobs import lives
 from markets.models import Market
@@ -36,7 +36,7 @@ def incident_view(site: Any, request: HttpRequest) -> HttpResponseBase:
     """The whole page, or with ``?part=body`` what its script puts in place of the old."""
     if not all(map(request.user.has_perm, PERMISSIONS)):
         raise PermissionDenied
-    may = frozenset(kind for kind in Kind if request.user.has_perm(KINDS[kind].permission))
+    may = frozenset(kind for kind in TimelineKind if request.user.has_perm(KINDS[kind].permission))
     form = StretchForm(request.GET or None, list(Market.objects.all()), may)
     if request.method == "POST":
         return _act(request, form)
@@ -58,7 +58,9 @@ def incident_view(site: Any, request: HttpRequest) -> HttpResponseBase:
         chosen, stretch = form.kinds(), form.stretch()
         found = timeline(stretch, chosen, form.cleaned_data["after"])
         context |= _shown(request, stretch, found)
-    context["kinds"] = [(kind, KINDS[kind].title, kind in chosen) for kind in Kind if kind in may]
+    context["kinds"] = [
+        (kind, KINDS[kind].title, kind in chosen) for kind in TimelineKind if kind in may
+    ]
     return TemplateResponse(request, "console/incident/page.html", context)
 
 

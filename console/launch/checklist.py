@@ -14,7 +14,7 @@ from announcements.models import Announcement
 from announcements.selectors import shown_or_ahead
 from common import decimals
 from common.admin.record_urls import list_url, url_of
-from console.health.report import Check, Level, MarketReport, exchange_status
+from console.health.report import Check, HealthLevel, MarketReport, exchange_status
 from console.launch.defaults import advised_insurance_units
 from console.launch.models import MarketLaunch
 from markets.config import market_config
@@ -32,7 +32,7 @@ _WATCHED = ("input", "persistence", "dead letters", "resends", "funding")
 
 
 @dataclass(frozen=True)
-class Line:
+class ChecklistLine:
     """``is_needed``: a market can't open without it. ``todo``: what to do, where it isn't done."""
 
     what: str
@@ -51,7 +51,7 @@ class Line:
         return "ok" if self.is_done else "needed" if self.is_needed else "missing"
 
 
-def checklist(market: Market) -> list[Line]:
+def checklist(market: Market) -> list[ChecklistLine]:
     status = MarketStatus.objects.get(pk=market.pk)
     launch = MarketLaunch.objects.filter(pk=market.pk).first()
     report = next((m for m in exchange_status().markets if m.market_id == market.pk), None)
@@ -73,18 +73,18 @@ def checklist(market: Market) -> list[Line]:
     ]
 
 
-def _measured(what: str, check: Check | None, todo: str) -> Line:
+def _measured(what: str, check: Check | None, todo: str) -> ChecklistLine:
     found = check.text if check else "nothing measured: Redis or Postgres does not answer"
-    done = check is not None and check.level is Level.OK
-    return Line(what, done, found, is_needed=True, todo=todo, url=reverse("admin:status"))
+    done = check is not None and check.level is HealthLevel.OK
+    return ChecklistLine(what, done, found, is_needed=True, todo=todo, url=reverse("admin:status"))
 
 
-def _sources(market: Market, report: MarketReport | None) -> Line:
+def _sources(market: Market, report: MarketReport | None) -> ChecklistLine:
     sources = report.sources if report else []
     enabled = [one for one in sources if one.state is not SourceState.DISABLED]
     healthy = sum(one.state is SourceState.HEALTHY for one in enabled)
     found = f"{healthy} of {len(enabled)} answer, {market.price_quorum} needed"
-    return Line(
+    return ChecklistLine(
         "Price sources",
         healthy >= market.price_quorum,
         found,
@@ -94,27 +94,31 @@ def _sources(market: Market, report: MarketReport | None) -> Line:
     )
 
 
-def _near_reference(market: Market, status: MarketStatus, reference: Decimal | None) -> Line:
+def _near_reference(
+    market: Market, status: MarketStatus, reference: Decimal | None
+) -> ChecklistLine:
     """As near as a source must be to its fellows to count."""
     what, url = "Index beside the price it was made with", url_of(Market, market.pk)
     index = status.index_price_ticks
     if reference is None:
-        return Line(what, True, "no such price is kept")
+        return ChecklistLine(what, True, "no such price is kept")
     if not index:
-        return Line(what, False, "no index yet", todo="Wait for the price sources.", url=url)
+        return ChecklistLine(
+            what, False, "no index yet", todo="Wait for the price sources.", url=url
+        )
     now = index * market.tick_size
     off_ppm = int(abs(now - reference) * PPM / reference)
     said = f"{price(index, market)} beside {decimals.text(reference)}, {percent(off_ppm)} away"
     todo = "Look whether the sources are of this asset, and whether tick and sizes still fit."
-    return Line(what, off_ppm <= OUTLIER_PERCENT * PPM // 100, said, todo=todo, url=url)
+    return ChecklistLine(what, off_ppm <= OUTLIER_PERCENT * PPM // 100, said, todo=todo, url=url)
 
 
-def _insurance(market: Market, status: MarketStatus, reference: Decimal | None) -> Line:
+def _insurance(market: Market, status: MarketStatus, reference: Decimal | None) -> ChecklistLine:
     ticks = status.index_price_ticks
     if not ticks and reference:
         ticks = nearest_ticks(reference, market.tick_size)
     advised = advised_insurance_units(market, TierTable(market_config(market)), max(1, ticks))
-    return Line(
+    return ChecklistLine(
         "Insurance fund",
         status.insurance_units >= advised,
         f"{money(status.insurance_units)}, {money(advised)} advised",
@@ -123,20 +127,22 @@ def _insurance(market: Market, status: MarketStatus, reference: Decimal | None) 
     )
 
 
-def _fees(market: Market) -> Line:
+def _fees(market: Market) -> ChecklistLine:
     own = f"{percent(market.maker_fee_ppm)} maker, {percent(market.taker_fee_ppm)} taker"
     tiers = FeeTier.objects.count()
-    return Line("Fees", True, f"{own}; {tiers} fee tiers in their place", url=list_url(FeeTier, ""))
+    return ChecklistLine(
+        "Fees", True, f"{own}; {tiers} fee tiers in their place", url=list_url(FeeTier, "")
+    )
 
 
-def _watched(checks: dict[str, Check]) -> Line:
+def _watched(checks: dict[str, Check]) -> ChecklistLine:
     wrong = [
         f"{name}: {checks[name].text}"
         for name in _WATCHED
-        if name in checks and checks[name].level is not Level.OK
+        if name in checks and checks[name].level is not HealthLevel.OK
     ]
     found = "; ".join(wrong) or "the status page finds nothing wrong"
-    return Line(
+    return ChecklistLine(
         "Alarms",
         bool(checks) and not wrong,
         found if checks else "nothing measured",
@@ -145,11 +151,11 @@ def _watched(checks: dict[str, Check]) -> Line:
     )
 
 
-def _decided(market: Market) -> Line:
+def _decided(market: Market) -> ChecklistLine:
     waiting = services.waiting_rules(market)
     if waiting is None:
-        return Line("Approvals", True, "nothing about its rules waits")
-    return Line(
+        return ChecklistLine("Approvals", True, "nothing about its rules waits")
+    return ChecklistLine(
         "Approvals",
         False,
         f"{waiting} waits",
@@ -158,11 +164,11 @@ def _decided(market: Market) -> Line:
     )
 
 
-def _announced(market: Market) -> Line:
+def _announced(market: Market) -> ChecklistLine:
     """By name, in what is shown or will be."""
     names = any(market.pk in one.text for one in shown_or_ahead(timezone.now()))
     add = reverse("admin:announcements_announcement_add")
-    return Line(
+    return ChecklistLine(
         "Announcement",
         names,
         "it is named" if names else f"none names {market.pk}",

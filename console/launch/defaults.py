@@ -24,7 +24,7 @@ class Liquidity(StrEnum):
 
 
 @dataclass(frozen=True)
-class Terms:
+class ClassTerms:
     """Of a class of assets. ``depth`` is what the book usually takes without moving much, in the
     settlement currency; open interest and largest order are multiples of it."""
 
@@ -36,9 +36,9 @@ class Terms:
 
 
 TERMS = {
-    Liquidity.MAJOR: Terms(40_000, 50_000, 200, 500, 10_000),
-    Liquidity.LIQUID: Terms(70_000, 10_000, 200, 500, 10_000),
-    Liquidity.THIN: Terms(150_000, 2_000, 500, 1_000, 30_000),
+    Liquidity.MAJOR: ClassTerms(40_000, 50_000, 200, 500, 10_000),
+    Liquidity.LIQUID: ClassTerms(70_000, 10_000, 200, 500, 10_000),
+    Liquidity.THIN: ClassTerms(150_000, 2_000, 500, 1_000, 30_000),
 }
 DAILY_MOVE_MIN_PPM, DAILY_MOVE_MAX_PPM = 1_000, PPM
 STEP_MIN_EXPONENT = -10  # ten decimals are what a row keeps

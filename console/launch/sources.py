@@ -15,7 +15,7 @@ _TONES = {SourceState.HEALTHY: "ok"}
 
 
 @dataclass(frozen=True)
-class Answered:
+class SourceAnswer:
     name: str
     state: str
     tone: str
@@ -25,14 +25,14 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SourcesChecked:
     """``middle``: the index that these sources would make, if one of them is enough."""
 
-    answers: list[Answered]
+    answers: list[SourceAnswer]
     middle: Decimal | None
 
 
-def ask(sources: Sequence[PriceSource]) -> Asked:
+def ask(sources: Sequence[PriceSource]) -> SourcesChecked:
     """Of rows that are in order (`SourceForm`), saved or not."""
     said = ask_price_sources(sources, WITHIN_S)
     now_ms = wall_clock_ms()
@@ -42,7 +42,7 @@ def ask(sources: Sequence[PriceSource]) -> Asked:
         if isinstance(answer, Quote)
     ]
     index = combine(prices, 1)
-    return Asked(
+    return SourcesChecked(
         [
             _answered(source, answer, index.states.get(at), index.price, now_ms)
             for at, (source, answer) in enumerate(zip(sources, said, strict=True))
@@ -57,14 +57,14 @@ def _answered(
     state: SourceState | None,
     middle: Decimal | None,
     now_ms: int,
-) -> Answered:
+) -> SourceAnswer:
     if source.kind == PriceSourceKind.SYNTHETIC:
-        return Answered("made up", "ready", "ok", "around the price above", "", "")
+        return SourceAnswer("made up", "ready", "ok", "around the price above", "", "")
     if isinstance(answer, PriceUnavailable) or state is None:
-        return Answered(source.name, str(answer), "bad", "", "", "")
+        return SourceAnswer(source.name, str(answer), "bad", "", "", "")
     age_s = max(0, now_ms - answer.observed_at_ms) / 1_000
     off = f"{(answer.price - middle) * 100 / middle:+.3f} %" if middle else ""
-    return Answered(
+    return SourceAnswer(
         source.name,
         state,
         _TONES.get(state, "warn"),

@@ -74,7 +74,7 @@ SELECT kind, market_id, COALESCE(sum(units), 0)::numeric,
 
 
 @dataclass(frozen=True)
-class Balance:
+class AccountBalance:
     """Of a kind of account, all users together, or of one account of the exchange, with its id.
     ``units`` None: not known at that moment."""
 
@@ -90,7 +90,7 @@ class TrialBalance:
 
     at: datetime | None
     postings: int
-    balances: list[Balance]
+    balances: list[AccountBalance]
 
     @property
     def is_whole(self) -> bool:
@@ -122,7 +122,7 @@ def trial_balance(at: datetime | None) -> TrialBalance:
     reached = entries <= ENTRIES_MAX and postings <= POSTINGS_MAX
     found = {(kind, market): int(units) for kind, market, units, _, _ in rows}
     balances = [
-        Balance(kind, market, account, found.get((kind, market), 0) if known else None)
+        AccountBalance(kind, market, account, found.get((kind, market), 0) if known else None)
         for kind, market, account in _accounts()
         for known in [reached or kind in FLOW_KINDS]
     ]

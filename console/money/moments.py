@@ -9,7 +9,7 @@ EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 _TEXT_MAX = 32
 
 
-class Moment(NamedTuple):
+class BalanceMoment(NamedTuple):
     """``at`` None: now. ``message``: what of the question was not taken as it was, if anything."""
 
     at: datetime | None
@@ -21,25 +21,25 @@ class Moment(NamedTuple):
         return f"{self.at:%Y-%m-%dT%H:%M}" if self.at else ""
 
 
-def moment_of(text: str, now: datetime) -> Moment:
+def moment_of(text: str, now: datetime) -> BalanceMoment:
     """In UTC where it names no zone; falls back to now."""
     text = text.strip()
     if not text:
-        return Moment(None)
+        return BalanceMoment(None)
     try:
         said = datetime.fromisoformat(text) if len(text) <= _TEXT_MAX else None
         said = said.astimezone(UTC) if said and said.tzinfo else said and said.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         said = None
     if said is None:
-        return Moment(None, "This is no time, as 2030-01-31T18:00 is: here is now.")
+        return BalanceMoment(None, "This is no time, as 2030-01-31T18:00 is: here is now.")
     if said > now:
-        return Moment(None, f"{when(said)} is ahead: here is now.")
+        return BalanceMoment(None, f"{when(said)} is ahead: here is now.")
     if said < EARLIEST:
-        return Moment(None, f"{when(said)} is too long ago: here is now.")
+        return BalanceMoment(None, f"{when(said)} is too long ago: here is now.")
     at = said.replace(second=0, microsecond=0)
     message = f"Taken by the minute: {when(at)}." if at != said else ""
-    return Moment(at, message)
+    return BalanceMoment(at, message)
 
 
 def milliseconds(at: datetime) -> int:

@@ -21,7 +21,7 @@ from common.admin.changes import NOTHING
 from common.admin.record_urls import key_of
 from common.errors import DomainError
 from console.money import services
-from console.money.balances import FLOW_KINDS, Balance, TrialBalance, trial_balance
+from console.money.balances import FLOW_KINDS, AccountBalance, TrialBalance, trial_balance
 from console.money.moments import moment_of
 from console.money.newest import newest
 from console.money.revenue import Revenue, revenue_by_tier, revenue_of_tier
@@ -123,7 +123,7 @@ def _zero_badge(units: int) -> Cell:
     return badge("balanced", "ok") if units == 0 else badge("does not balance", "bad")
 
 
-def _balance_row(balance: Balance, trial: TrialBalance) -> Row:
+def _balance_row(balance: AccountBalance, trial: TrialBalance) -> Row:
     return [
         ("Account", balance.kind),
         ("Of", link(Market, balance.market_id) if balance.market_id else _owners(balance)),
@@ -132,18 +132,18 @@ def _balance_row(balance: Balance, trial: TrialBalance) -> Row:
     ]
 
 
-def _owners(balance: Balance) -> str:
+def _owners(balance: AccountBalance) -> str:
     return "all traders" if balance.account_id is None else "the exchange"
 
 
-def _rows_link(balance: Balance, units: int) -> Cell:
+def _rows_link(balance: AccountBalance, units: int) -> Cell:
     if balance.account_id is not None:
         return link(Account, balance.account_id, signed_money(units))
     of = Position if balance.kind == AccountKind.MARGIN else Wallet
     return list_link(of, "", signed_money(units))
 
 
-def _how(balance: Balance, trial: TrialBalance) -> str:
+def _how(balance: AccountBalance, trial: TrialBalance) -> str:
     if balance.kind in FLOW_KINDS:
         return _FLOWS
     if balance.units is None:

@@ -82,7 +82,7 @@ def end_sessions(request: HttpRequest, user: User, key: str | None = None) -> in
 
 
 @dataclass(frozen=True)
-class Left:
+class LeftBehind:
     """What became of what a retired operator had begun."""
 
     departure: Departure
@@ -99,14 +99,14 @@ class Left:
 
 
 @transaction.atomic
-def retire(request: HttpRequest, user: User, reason: str, successor: User | None) -> Left:
+def retire(request: HttpRequest, user: User, reason: str, successor: User | None) -> LeftBehind:
     """``successor`` takes over proposals that wait."""
     by = operator_of(request)
     _check_successor(user, successor)
     departure = accounts.retire_operator(user.pk, reason, by)
     handed, withdrawn = leave_behind(user, successor)
     gone = invitations.withdraw_all_of(user.pk)
-    left = Left(departure, len(handed), len(withdrawn), len(gone))
+    left = LeftBehind(departure, len(handed), len(withdrawn), len(gone))
     to = f" to {successor}" if successor and handed else ""
     words = f"{left.words}{to}"
     tell(Act(verb=Verb.RETIRED, request=request, obj=user, words=words, reason=departure.reason))

@@ -13,7 +13,7 @@ _USUAL = ("add", "change", "delete")
 
 
 @dataclass(frozen=True)
-class Job:
+class GroupJob:
     """``sees``: names of what its members may look at; ``may``: a sentence for each other thing."""
 
     name: str
@@ -22,15 +22,15 @@ class Job:
     may: list[str]
 
 
-def jobs(members: dict[int, int]) -> list[Job]:
+def jobs(members: dict[int, int]) -> list[GroupJob]:
     """By group; ``members``: how many, by id of the group."""
     groups = Group.objects.prefetch_related("permissions__content_type").order_by("name")
     return [_job(group, members.get(group.pk, 0)) for group in groups]
 
 
-def _job(group: Group, members: int) -> Job:
+def _job(group: Group, members: int) -> GroupJob:
     held = list(group.permissions.all())
-    return Job(group.name, members, seen(held), sentences(held))
+    return GroupJob(group.name, members, seen(held), sentences(held))
 
 
 def seen(held: Iterable[Permission]) -> list[str]:

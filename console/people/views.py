@@ -25,7 +25,7 @@ PERMISSION = "accounts.export_person"
 SEE = "accounts.see_person"
 
 
-class ExportForm(forms.Form):
+class PersonExportForm(forms.Form):
     reason = forms.CharField(label="Reason", max_length=REASON_MAX)
     cursor = forms.CharField(
         label="Continue after",
@@ -42,7 +42,7 @@ def export_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
     user = User.objects.filter(pk=user_id).first() if user_id < 2**63 else None
     if user is None:
         raise Http404
-    form = ExportForm(request.POST if request.method == "POST" else None)
+    form = PersonExportForm(request.POST if request.method == "POST" else None)
     dress(form.fields.values())
     if form.is_valid():
         try:

@@ -25,7 +25,7 @@ from markets.conversions import to_units
 VIEW, CHANGE = "approvals.view_proposal", "approvals.change_approvalrule"
 
 
-class RuleForm(forms.Form):
+class PolicyForm(forms.Form):
     kind = forms.ChoiceField(label="Action")
     needed = forms.ChoiceField(
         label="A second person is", choices=[("yes", "needed"), ("no", "not needed")]
@@ -59,7 +59,7 @@ def policy_view(site: Any, request: HttpRequest) -> HttpResponse:
     may_change = request.user.has_perm(CHANGE)
     if request.method == "POST" and not may_change:
         raise PermissionDenied
-    form = RuleForm(request.POST or None)
+    form = PolicyForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _propose(request, form):
         return HttpResponseRedirect(reverse("admin:policy"))
     decided = {rule.kind: rule.proposal_id for rule in ApprovalRule.objects.all()}
@@ -86,7 +86,7 @@ def _decision(proposal_id: int | None) -> str:
     return link("approvals.Proposal", proposal_id, f"proposal {proposal_id}") or NOTHING
 
 
-def _propose(request: HttpRequest, form: RuleForm) -> bool:
+def _propose(request: HttpRequest, form: PolicyForm) -> bool:
     said, operator = form.cleaned_data, operator_of(request)
     try:
         with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from console.risk.first import Found, Key, first_ids, first_of_each_market
+from console.risk.first import Found, PositionOrder, first_ids, first_of_each_market
 from console.risk.lines import MarketMark, PositionLine, lines_of
 from trading.models import Position
 
@@ -11,13 +11,15 @@ _LAST = (2, Fraction(0))
 _NEVER = (1, Fraction(0))
 
 
-def first_of_markets(key: Key, marks: dict[str, MarketMark]) -> Found:
+def first_of_markets(key: PositionOrder, marks: dict[str, MarketMark]) -> Found:
     """What `first_lines` chooses from."""
     asked = [(mark.rules, mark.mark_ticks) for mark in marks.values()]
     return first_of_each_market(key, asked, SHOWN_MAX)
 
 
-def first_lines(key: Key, marks: dict[str, MarketMark], found: Found) -> list[PositionLine]:
+def first_lines(
+    key: PositionOrder, marks: dict[str, MarketMark], found: Found
+) -> list[PositionLine]:
     """At most `SHOWN_MAX`; those of equal figures by id."""
     lines = open_lines(first_ids(found, SHOWN_MAX), marks)
     return ordered(key, lines)[:SHOWN_MAX]
@@ -29,23 +31,23 @@ def open_lines(ids: list[int], marks: dict[str, MarketMark]) -> list[PositionLin
     return lines_of(rows.select_related("user"), marks)
 
 
-def ordered(key: Key, lines: list[PositionLine]) -> list[PositionLine]:
+def ordered(key: PositionOrder, lines: list[PositionLine]) -> list[PositionLine]:
     """By the exact figures; whoever has none comes last."""
     return sorted(lines, key=lambda line: (_rank(key, line), line.position.pk))
 
 
-def _rank(key: Key, line: PositionLine) -> tuple[int, Fraction]:
+def _rank(key: PositionOrder, line: PositionLine) -> tuple[int, Fraction]:
     """Smaller comes first."""
     figures, margin = line.figures, line.position.margin_units
     if figures is None:
         return _LAST
-    if key is Key.DISTANCE:
+    if key is PositionOrder.DISTANCE:
         return _NEVER if line.distance is None else (0, line.distance)
-    if key is Key.LOSS:
+    if key is PositionOrder.LOSS:
         return 0, Fraction(figures.unrealized_pnl_units)
-    if key is Key.PROFIT:
+    if key is PositionOrder.PROFIT:
         return 0, Fraction(-figures.unrealized_pnl_units)
     value = abs(figures.value_units)
-    if key is Key.VALUE:
+    if key is PositionOrder.VALUE:
         return 0, Fraction(-value)
     return (0, Fraction(-value, margin)) if margin else (-1, Fraction(0))

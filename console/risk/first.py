@@ -21,7 +21,7 @@ from matching.messages.limits import PPM
 SPARE = 10
 
 
-class Key(StrEnum):
+class PositionOrder(StrEnum):
     """What positions can be ordered by.
 
     DISTANCE  from the mark to the liquidation price, as a part of the mark: the nearest first
@@ -40,10 +40,10 @@ class Key(StrEnum):
 
 _VALUE = "rule.scale * rule.mark * p.position_lots"
 _KEYS = {
-    Key.VALUE: f"-abs({_VALUE})",
-    Key.LOSS: f"{_VALUE} - p.entry_cost_units",
-    Key.PROFIT: f"p.entry_cost_units - {_VALUE}",
-    Key.LEVERAGE: f"CASE WHEN p.margin_units > 0 THEN -abs({_VALUE}) / p.margin_units"
+    PositionOrder.VALUE: f"-abs({_VALUE})",
+    PositionOrder.LOSS: f"{_VALUE} - p.entry_cost_units",
+    PositionOrder.PROFIT: f"p.entry_cost_units - {_VALUE}",
+    PositionOrder.LEVERAGE: f"CASE WHEN p.margin_units > 0 THEN -abs({_VALUE}) / p.margin_units"
     " WHEN rule.mark > 0 THEN '-infinity'::float8 END",
 }
 _FIRST = """
@@ -77,13 +77,13 @@ Ranked = tuple[bool, float, int]  # whether a position has no such figure; its k
 Found = dict[str, list[Ranked]]  # by market, the first first
 
 
-def first_of_each_market(key: Key, marks: list[Mark], count: int) -> Found:
+def first_of_each_market(key: PositionOrder, marks: list[Mark], count: int) -> Found:
     """The first ``count`` open positions of each market, and `SPARE` more. Positions that have no
     such figure come last."""
     if not marks:
         return {}
     lines = max(len(rules.tiers.tiers) for rules, _ in marks)
-    order = _distance(lines) if key is Key.DISTANCE else _KEYS[key]
+    order = _distance(lines) if key is PositionOrder.DISTANCE else _KEYS[key]
     sql = _FIRST.format(rules=_rules_sql(lines), key=order)
     found: Found = {}
     for market_id, position_id, rank in _fetched(sql, [*_columns(marks, lines), count + SPARE]):

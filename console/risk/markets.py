@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, Sum
 
 from console.risk.board import open_lines, ordered
-from console.risk.first import SPARE, Found, Key, largest_of_each_market
+from console.risk.first import SPARE, Found, PositionOrder, largest_of_each_market
 from console.risk.lines import MarketMark, PositionLine
 from matching.messages.holds import ceil_div
 from matching.messages.limits import PPM
@@ -95,7 +95,7 @@ def _nearest(marks: dict[str, MarketMark], found: Found) -> dict[str, list[Posit
         position_id for ranked in found.values() for *_, position_id in ranked[: NEAREST + SPARE]
     ]
     nearest: dict[str, list[PositionLine]] = {}
-    for line in ordered(Key.DISTANCE, open_lines(ids, marks)):
+    for line in ordered(PositionOrder.DISTANCE, open_lines(ids, marks)):
         if line.distance is not None:
             nearest.setdefault(line.position.market_id, []).append(line)
     return {market_id: lines[:NEAREST] for market_id, lines in nearest.items()}

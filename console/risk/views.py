@@ -14,7 +14,7 @@ from common.admin.base import Cell, badge
 from console.risk import board_tables, exposure_tables
 from console.risk.board import SHOWN_MAX, first_lines, first_of_markets
 from console.risk.exposure import exposure_of
-from console.risk.first import Key
+from console.risk.first import PositionOrder
 from console.risk.lines import MarketMark, market_marks
 from console.risk.markets import MarketRisk, market_risks
 from markets.display import money
@@ -23,11 +23,11 @@ PERMISSION = "trading.view_position"
 NEEDED_OF_TRADER = (PERMISSION, "trading.view_order", "ledger.view_wallet")
 REFRESH_S = 5
 _TITLES = {
-    Key.DISTANCE: "nearest to liquidation",
-    Key.VALUE: "largest",
-    Key.LOSS: "deepest in loss",
-    Key.PROFIT: "highest in profit",
-    Key.LEVERAGE: "of the highest leverage",
+    PositionOrder.DISTANCE: "nearest to liquidation",
+    PositionOrder.VALUE: "largest",
+    PositionOrder.LOSS: "deepest in loss",
+    PositionOrder.PROFIT: "highest in profit",
+    PositionOrder.LEVERAGE: "of the highest leverage",
 }
 
 
@@ -46,10 +46,10 @@ def board_view(site: Any, request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     marks = market_marks(timezone.now())
     key, market_id = _asked(request, marks)
-    by_distance = first_of_markets(Key.DISTANCE, marks)
+    by_distance = first_of_markets(PositionOrder.DISTANCE, marks)
     risks = market_risks(marks, by_distance)
     shown = {market_id: marks[market_id]} if market_id else marks
-    if key is Key.DISTANCE:
+    if key is PositionOrder.DISTANCE:
         found = {one: by_distance.get(one, []) for one in shown}
     else:
         found = first_of_markets(key, shown)
@@ -66,7 +66,7 @@ def board_view(site: Any, request: HttpRequest) -> HttpResponse:
             board_tables.positions_table(title, lines, may_see_exposure=may_see_exposure),
             board_tables.holders_table(risks),
         ],
-        "sorts": [Choice(one.value, _query(one, market_id), one is key) for one in Key],
+        "sorts": [Choice(one.value, _query(one, market_id), one is key) for one in PositionOrder],
         "markets": [
             Choice(one or "all", _query(key, one), one == market_id) for one in (None, *marks)
         ],
@@ -96,14 +96,14 @@ def trader_view(site: Any, request: HttpRequest, user_id: int) -> HttpResponse:
     return _answer(site, request, "trader", context)
 
 
-def _asked(request: HttpRequest, marks: dict[str, MarketMark]) -> tuple[Key, str | None]:
+def _asked(request: HttpRequest, marks: dict[str, MarketMark]) -> tuple[PositionOrder, str | None]:
     """By distance and of all markets, where the address says nothing that there is."""
     sort, market_id = request.GET.get("sort", ""), request.GET.get("market", "")
-    key = Key(sort) if sort in list(Key) else Key.DISTANCE
+    key = PositionOrder(sort) if sort in list(PositionOrder) else PositionOrder.DISTANCE
     return key, market_id if market_id in marks else None
 
 
-def _query(key: Key, market_id: str | None) -> str:
+def _query(key: PositionOrder, market_id: str | None) -> str:
     return "?" + urlencode({"sort": key.value} | ({"market": market_id} if market_id else {}))
 
 

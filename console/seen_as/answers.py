@@ -44,7 +44,7 @@ SECTIONS: Mapping[str, Section] = {
 
 
 @dataclass(frozen=True)
-class Answered:
+class SeenAnswer:
     """``items``: of a list its rows, else the answer alone; ``refused``: in words, instead."""
 
     section: Section
@@ -53,17 +53,17 @@ class Answered:
     refused: str = ""
 
 
-def answered(name: str, user_id: int, query: Mapping[str, str]) -> Answered:
+def answered(name: str, user_id: int, query: Mapping[str, str]) -> SeenAnswer:
     """Of a name in `SECTIONS`."""
     section = SECTIONS[name]
     try:
         response = section.view().get(_as_trader(user_id, query))
     except DomainError as error:
-        return Answered(section, [], refused=error.message)
+        return SeenAnswer(section, [], refused=error.message)
     said = msgspec.to_builtins(response.data)
     if not section.rows:
-        return Answered(section, [said])
-    return Answered(section, said[section.rows], said["nextCursor"])
+        return SeenAnswer(section, [said])
+    return SeenAnswer(section, said[section.rows], said["nextCursor"])
 
 
 def _as_trader(user_id: int, query: Mapping[str, str]) -> Request:

@@ -12,7 +12,7 @@ from common.admin.acts import Act, Verb, tell
 from common.admin.changes import NOTHING
 from common.errors import DomainError
 from common.reasons import REASON_MAX, reason_of
-from console.seen_as.answers import SECTIONS, Answered, answered
+from console.seen_as.answers import SECTIONS, SeenAnswer, answered
 
 PERMISSION = "accounts.see_as_trader"
 FIRST = ("equity", "positions")  # where the address names no section
@@ -91,7 +91,7 @@ def _section(name: str, user: User, reason: str, cursor: str) -> dict[str, Any]:
     }
 
 
-def _table(found: Answered) -> tuple[list[str], list[list[tuple[str, str]]]]:
+def _table(found: SeenAnswer) -> tuple[list[str], list[list[tuple[str, str]]]]:
     """Columns that say something of any row, and the rows."""
     keys = list(dict.fromkeys(key for item in found.items for key in item))
     told = [key for key in keys if any(item.get(key) is not None for item in found.items)]

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from announcements.models import Announcement, Level
+from announcements.models import Announcement, AnnouncementLevel
 from console.guards import each_alone
-from console.stop.services import Asked, change_states_as
+from console.stop.services import NewStop, change_states_as
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 
@@ -31,7 +31,7 @@ def begin_due() -> None:
 
 def _due(now: datetime) -> QuerySet[Announcement]:
     return Announcement.objects.filter(
-        level=Level.MAINTENANCE,
+        level=AnnouncementLevel.MAINTENANCE,
         stops_markets=True,
         begun_at__isnull=True,
         work_from__lte=now,
@@ -47,7 +47,9 @@ def _begin(announcement_id: int) -> None:
         return
     markets = list(Market.objects.filter(status__state__in=OPEN_STATES))
     if markets:
-        asked = Asked(MarketState.HALTED, f"maintenance: {found.text}", resume_at=found.work_until)
+        asked = NewStop(
+            MarketState.HALTED, f"maintenance: {found.text}", resume_at=found.work_until
+        )
         change_states_as(found.made_by, markets, asked)
     found.begun_at = now
     found.save(update_fields=["begun_at"])

@@ -38,7 +38,7 @@ LATE_FOR = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
-class Asked:
+class NewStop:
     """``state`` ACTIVE resumes: a market that was stopped here is what it was before."""
 
     state: MarketState
@@ -53,7 +53,7 @@ class Asked:
 
 @transaction.atomic
 def change_states(
-    request: HttpRequest, markets: Sequence[Market], asked: Asked
+    request: HttpRequest, markets: Sequence[Market], asked: NewStop
 ) -> list[MarketStop]:
     """All of them or none. Raises DomainError."""
     if not asked.reason.strip():
@@ -67,7 +67,7 @@ def change_states(
 
 @transaction.atomic
 def change_states_as(
-    by: User, markets: Sequence[Market], asked: Asked, request: HttpRequest | None = None
+    by: User, markets: Sequence[Market], asked: NewStop, request: HttpRequest | None = None
 ) -> list[MarketStop]:
     """What ``by`` asks for now, with its request, or had planned. Raises DomainError."""
     locked = _lock(*(market.pk for market in markets))
@@ -95,7 +95,7 @@ def _words(stop: MarketStop) -> str:
     return words + (resumes if stop.resume_at else "")
 
 
-def _change(by: User, market: Market, asked: Asked) -> MarketStop:
+def _change(by: User, market: Market, asked: NewStop) -> MarketStop:
     if MarketStatus.objects.get(pk=market.pk).state == MarketState.PRE_OPEN:
         message = f"{market.pk} has never been opened: there is nothing to stop or to resume."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)

@@ -88,7 +88,7 @@ def _stop(request: HttpRequest, form: StopForm, markets: list[Market]) -> bool:
         services.change_states(
             request,
             chosen,
-            services.Asked(
+            services.NewStop(
                 MarketState(said["state"]),
                 said["reason"],
                 cancels_orders=said["cancels_orders"],

@@ -10,7 +10,7 @@ from console.jobs import lives
 from console.stress.findings import Ladder, Step, digest_of, largest
 from console.stress.ladder import LadderRefused, away_steps, ladder_steps, path_steps
 from console.stress.models import StressKind, StressRun
-from console.stress.snapshots import Found, newest_snapshot
+from console.stress.snapshots import FoundSnapshot, newest_snapshot
 from markets.models import Market
 from matching.messages.snapshot import EngineSnapshot
 from matching.messages.vocabulary import MarketState
@@ -93,9 +93,9 @@ def _climb(asked: StressRun, look_up: LookUp) -> None:
     )
 
 
-def _snapshots(asked: StressRun) -> tuple[dict[str, Found], dict[str, str]]:
+def _snapshots(asked: StressRun) -> tuple[dict[str, FoundSnapshot], dict[str, str]]:
     """Of each market the newest that can be run, and why others can't be."""
-    taken: dict[str, Found] = {}
+    taken: dict[str, FoundSnapshot] = {}
     refused: dict[str, str] = {}
     for market_id in _market_ids(asked):
         try:
@@ -119,7 +119,7 @@ def _steps_of(asked: StressRun, is_away: bool) -> Steps:
     return path_steps if asked.kind == StressKind.PATH else ladder_steps
 
 
-def _ladder(found: Found, is_away: bool) -> Ladder:
+def _ladder(found: FoundSnapshot, is_away: bool) -> Ladder:
     return Ladder(
         seq=found.snapshot.seq,
         clock_ms=found.snapshot.clock_ms,

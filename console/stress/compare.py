@@ -25,7 +25,7 @@ OFFERED_MAX = 8
 
 
 @dataclass(frozen=True)
-class Difference:
+class LadderDifference:
     """Of one market. ``why_not``: where there is nothing to compare."""
 
     market_id: str
@@ -41,19 +41,19 @@ def comparable(run: StressRun) -> list[StressRun]:
     return list(others.defer("results").order_by("-pk")[:OFFERED_MAX])
 
 
-def differences(now: StressRun, then: StressRun) -> list[Difference]:
+def differences(now: StressRun, then: StressRun) -> list[LadderDifference]:
     """Of all markets of either. Raises msgspec.ValidationError as `ladders_of`."""
     return _differences(now, then, ladders_of(now), ladders_of(then))
 
 
-def rules_differences(run: StressRun) -> list[Difference]:
+def rules_differences(run: StressRun) -> list[LadderDifference]:
     """From today's rules to those of its proposal. Raises msgspec.ValidationError."""
     return _differences(run, run, ladders_of(run), baseline_of(run))
 
 
 def _differences(
     now: StressRun, then: StressRun, ladders: dict[str, Ladder], before: dict[str, Ladder]
-) -> list[Difference]:
+) -> list[LadderDifference]:
     names = Names([*ladders.values(), *before.values()])
     return [
         _difference(market_id, now, then, ladders.get(market_id), before.get(market_id), names)
@@ -68,22 +68,22 @@ def _difference(
     ladder: Ladder | None,
     before: Ladder | None,
     names: Names,
-) -> Difference:
+) -> LadderDifference:
     market = names.markets.get(market_id)
     if ladder is None or market is None:
-        return Difference(market_id, f"only in run {then.pk}", [])
+        return LadderDifference(market_id, f"only in run {then.pk}", [])
     if before is None:
-        return Difference(market_id, f"only in run {now.pk}", [])
+        return LadderDifference(market_id, f"only in run {now.pk}", [])
     if ladder.is_away != before.is_away:
         which = now if ladder.is_away else then
-        return Difference(market_id, f"its price is away in run {which.pk} only", [])
+        return LadderDifference(market_id, f"its price is away in run {which.pk} only", [])
     old = dict(zip(_keys(then), before.steps, strict=True))
     rows = [
         _row(market, title, old[key], step, names)
         for title, key, step in zip(titles_of(now), _keys(now), ladder.steps, strict=True)
         if key in old
     ]
-    return Difference(market_id, "" if rows else "no move is in both", rows)
+    return LadderDifference(market_id, "" if rows else "no move is in both", rows)
 
 
 def _keys(run: StressRun) -> list[Hashable]:

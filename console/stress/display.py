@@ -10,7 +10,7 @@ import msgspec
 from accounts.display import UserLinks
 from common.admin.base import Cell, badge, words
 from common.admin.changes import NOTHING
-from console.stress.findings import Deleveraged, Ladder, Liquidated, Standing, Step
+from console.stress.findings import Deleveraged, Ladder, LadderStanding, Liquidated, Step
 from console.stress.models import StressKind, StressRun
 from console.stress.services import move_words
 from markets.display import average_price, gain_or_loss, money, price, size
@@ -170,7 +170,7 @@ class _Writer:
         ]
         return self._row(step.after, state_words(step), hurt)
 
-    def _row(self, standing: Standing, state: Cell, hurt: list[str]) -> Cells:
+    def _row(self, standing: LadderStanding, state: Cell, hurt: list[str]) -> Cells:
         liquidated, fund_pays, deleveraged, short, debt = hurt
         return [
             ("Index", price(standing.index_ticks, self.market)),

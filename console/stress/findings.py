@@ -40,7 +40,7 @@ class Deleveraged(msgspec.Struct, kw_only=True):
     realized_pnl_units: int = 0
 
 
-class Standing(msgspec.Struct, kw_only=True, frozen=True):
+class LadderStanding(msgspec.Struct, kw_only=True, frozen=True):
     """Of a market at one moment; ``index_stale``: nobody is judged."""
 
     state: str
@@ -66,8 +66,8 @@ class Step(msgspec.Struct, kw_only=True):
 
     move_ppm: int
     judged_ticks: int
-    before: Standing
-    after: Standing
+    before: LadderStanding
+    after: LadderStanding
     halts: list[str]
     insurance_paid_units: int
     liquidation_fee_units: int
@@ -95,8 +95,8 @@ def digest_of(ladders: dict[str, Ladder]) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(ladders.items()))).hexdigest()
 
 
-def standing_of(state: State) -> Standing:
-    return Standing(
+def standing_of(state: State) -> LadderStanding:
+    return LadderStanding(
         state=str(state.market_state),
         index_ticks=state.index_price_ticks,
         mark_ticks=state.mark_price_ticks,
@@ -107,7 +107,7 @@ def standing_of(state: State) -> Standing:
 
 
 def step_of(
-    move_ppm: int, before: Standing, state: State, judged_ticks: int, events: Sequence[Event]
+    move_ppm: int, before: LadderStanding, state: State, judged_ticks: int, events: Sequence[Event]
 ) -> Step:
     liquidated, deleveraged = _accounts(state, events)
     return Step(

@@ -10,7 +10,7 @@ from common.admin.widgets import dress
 from common.reasons import REASON_MAX
 from console.stress.ladder import DEFAULT_MOVES_PPM
 from console.stress.models import StressKind, StressRun
-from console.stress.services import Asked
+from console.stress.services import NewStressRun
 from markets.display import plain_percent
 from markets.models import Market
 from matching.messages.limits import PPM
@@ -62,9 +62,9 @@ class StressForm(forms.Form):
             raise forms.ValidationError(message)
         return int(Decimal(text) * PPM / 100)
 
-    def asked(self) -> Asked:
+    def asked(self) -> NewStressRun:
         said = self.cleaned_data
-        return Asked(
+        return NewStressRun(
             kind=StressKind(said["kind"]),
             market=self.markets.get(said["market"]),
             moves_ppm=said["moves"],

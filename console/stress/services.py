@@ -22,7 +22,7 @@ HIGHEST_MOVE_PPM = 5 * PPM
 
 
 @dataclass(frozen=True)
-class Asked:
+class NewStressRun:
     """As `StressRun` has it."""
 
     kind: StressKind
@@ -31,7 +31,7 @@ class Asked:
     reason: str
 
 
-def start_run(request: HttpRequest, asked: Asked) -> StressRun:
+def start_run(request: HttpRequest, asked: NewStressRun) -> StressRun:
     """Raises DomainError: with `BUSY` while another is under way."""
     _check(asked)
     run = StressRun(
@@ -73,7 +73,7 @@ def move_words(move_ppm: int) -> str:
     return f"{'+' if move_ppm > 0 else ''}{percent(move_ppm)}"
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: NewStressRun) -> None:
     if not asked.moves_ppm or len(asked.moves_ppm) > MOVES_MAX:
         raise invalid("moves", f"Give between 1 and {MOVES_MAX} moves.")
     for move_ppm in asked.moves_ppm:

@@ -13,14 +13,14 @@ from persistence.recovery.kept_snapshots import frame_of
 FRAME_BYTES_MAX = 64_000_000
 
 
-class Found(msgspec.Struct, frozen=True):
+class FoundSnapshot(msgspec.Struct, frozen=True):
     """``note``: what one should know of it, if anything."""
 
     snapshot: EngineSnapshot
     note: str
 
 
-def newest_snapshot(market_id: str) -> Found:
+def newest_snapshot(market_id: str) -> FoundSnapshot:
     """A damaged one is passed over for the one before it, as an engine does that starts. Raises
     LadderRefused and redis.RedisError."""
     client = redis_client()
@@ -39,5 +39,5 @@ def newest_snapshot(market_id: str) -> Found:
             faults.append(f"its snapshot at sequence {seq} can't be read: {error}")
             continue
         check_snapshot(snapshot)
-        return Found(snapshot, "; ".join(faults))
+        return FoundSnapshot(snapshot, "; ".join(faults))
     raise LadderRefused("; ".join(faults) or "there is no snapshot of it yet")

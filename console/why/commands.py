@@ -9,7 +9,7 @@ from common.admin.base import Cell, link
 from console.why.causes import cause_of_row
 from console.why.chain import Explanation, Subject
 from console.why.refusals import REFUSALS
-from console.why.rules import Judged, Rule, Terms, rules_at, said_by, state_before
+from console.why.rules import AskedTerms, JudgedMoment, Rule, rules_at, said_by, state_before
 from console.why.stream import Moment, Streams
 from ledger.models import JournalEntry
 from markets.models import Market
@@ -88,14 +88,14 @@ def _moment_of_rows(market: Market, seq: int) -> Moment | None:
 
 def _judged(
     row: OutboxCommand, event: Any, moment: Moment, streams: Streams
-) -> tuple[Rule, Judged]:
+) -> tuple[Rule, JudgedMoment]:
     command = _command(row)
     order_id = getattr(event, "order_id", None)
     order = Order.objects.filter(pk=order_id).first() if order_id else None
-    terms = Terms.of(order) if order else None
+    terms = AskedTerms.of(order) if order else None
     if terms is not None and isinstance(command, AmendOrder):
         terms = terms.amended(command)
-    judged = Judged(
+    judged = JudgedMoment(
         market=row.market,
         rules=rules_at(row.market, moment.seq),
         order=order,
@@ -115,7 +115,7 @@ def _command(row: OutboxCommand) -> Command | None:
         return None
 
 
-def _rules(rule: Rule, judged: Judged) -> Sequence[tuple[str, Cell]]:
+def _rules(rule: Rule, judged: JudgedMoment) -> Sequence[tuple[str, Cell]]:
     found: list[tuple[str, Cell]] = [("rule", rule.name), ("code", judged.event.code)]
     if value := rule.value_of(judged):
         found.append(("asked for", value))

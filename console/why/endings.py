@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from common.admin.base import when
 from console.why.refusals import needed_words
-from console.why.rules import Judged, Rule, Terms
+from console.why.rules import AskedTerms, JudgedMoment, Rule
 from markets.display import money, percent, price
 from matching.messages.commands import MarketConfig
 from matching.messages.holds import order_reserve
@@ -17,11 +17,11 @@ from matching.messages.vocabulary import (
 )
 
 
-def _band(_judged: Judged, config: MarketConfig) -> str:
+def _band(_judged: JudgedMoment, config: MarketConfig) -> str:
     return f"no fill further than {percent(config.price_band_ppm)} from the mark price"
 
 
-def _unaffordable(judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _unaffordable(judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     """Of an order that fired and found no money; what one lacked in the book is not kept."""
     order = judged.order
     is_without_hold = order is not None and order.triggered_at and not order.hold_units
@@ -47,11 +47,11 @@ def _unaffordable(judged: Judged, config: MarketConfig, terms: Terms) -> str:
     return f"{needed}, at the mark price {mark}; {money(judged.free_units)} was free"
 
 
-def _prevention(judged: Judged, _config: MarketConfig) -> str:
+def _prevention(judged: JudgedMoment, _config: MarketConfig) -> str:
     return judged.order.self_trade_prevention if judged.order else ""
 
 
-def _expiry(judged: Judged, _config: MarketConfig) -> str:
+def _expiry(judged: JudgedMoment, _config: MarketConfig) -> str:
     return f"{when(judged.order.expires_at)} UTC" if judged.order else ""
 
 

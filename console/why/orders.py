@@ -10,7 +10,7 @@ from common.admin.base import Cell, link, list_link, when, words
 from console.why.chain import Explanation, Subject, free_units_at
 from console.why.endings import ENDINGS, STATUSES
 from console.why.refusals import REFUSALS
-from console.why.rules import Judged, Rule, Terms, rules_at, state_before
+from console.why.rules import AskedTerms, JudgedMoment, Rule, rules_at, state_before
 from console.why.stream import Moment, Streams, ms_of
 from ledger.models import JournalEntry
 from markets.display import average_price, money, price, size
@@ -74,13 +74,15 @@ def _was_its_placing(order: Order) -> bool:
     return order.status == OrderStatus.REJECTED or order.reason in _BY_PLACING
 
 
-def _judged(order: Order, streams: Streams, end: Moment | None, moments: list[Moment]) -> Judged:
+def _judged(
+    order: Order, streams: Streams, end: Moment | None, moments: list[Moment]
+) -> JudgedMoment:
     seq = end.seq if end else None
-    judged = Judged(
+    judged = JudgedMoment(
         market=order.market,
         rules=rules_at(order.market, seq),
         order=order,
-        terms=Terms.of(order),
+        terms=AskedTerms.of(order),
         mark_ticks=streams.mark_ticks(end) if end else 0,
         state=state_before(order.market, seq) if order.reason == RejectCode.MARKET_STATE else "",
     )
@@ -89,7 +91,9 @@ def _judged(order: Order, streams: Streams, end: Moment | None, moments: list[Mo
     return judged
 
 
-def _when_it_fired(order: Order, streams: Streams, judged: Judged, moments: list[Moment]) -> Judged:
+def _when_it_fired(
+    order: Order, streams: Streams, judged: JudgedMoment, moments: list[Moment]
+) -> JudgedMoment:
     """Its hold was asked for at the mark price it fired at, of what the wallet had then."""
     assert order.triggered_at is not None  # noqa: S101  asked by the caller
     fired_ms = ms_of(order.triggered_at)
@@ -102,7 +106,7 @@ def _when_it_fired(order: Order, streams: Streams, judged: Judged, moments: list
     return replace(judged, mark_ticks=0)
 
 
-def _headline(order: Order, rule: Rule | None, judged: Judged | None) -> Cell:
+def _headline(order: Order, rule: Rule | None, judged: JudgedMoment | None) -> Cell:
     if rule is None or judged is None:
         return f"{order.status}: {STATUSES[OrderStatus(order.status)]}"
     if order.status == OrderStatus.REJECTED:
@@ -112,7 +116,7 @@ def _headline(order: Order, rule: Rule | None, judged: Judged | None) -> Cell:
     return f"{order.status}: {whole}{rule.sentence(judged)}"
 
 
-def _rules(rule: Rule, judged: Judged) -> list[tuple[str, Cell]]:
+def _rules(rule: Rule, judged: JudgedMoment) -> list[tuple[str, Cell]]:
     value = rule.value_of(judged)
     found: list[tuple[str, Cell]] = [("rule", rule.name)]
     if judged.order is not None:

@@ -4,7 +4,7 @@ is not asked: it judges a whole market, and a page knows one order of it.
 
 from collections.abc import Mapping
 
-from console.why.rules import Judged, Rule, Terms
+from console.why.rules import AskedTerms, JudgedMoment, Rule
 from markets.display import money, percent, price, size
 from matching.messages.commands import MarketConfig
 from matching.messages.events import MarginAdjustmentRejected
@@ -24,12 +24,12 @@ from matching.messages.limits import (
 from matching.messages.vocabulary import OrderType, RejectCode, Side, TriggerKind
 
 
-def _sizes(judged: Judged, config: MarketConfig) -> str:
+def _sizes(judged: JudgedMoment, config: MarketConfig) -> str:
     least, most = config.min_size_lots, config.max_size_lots
     return f"{size(least, judged.market)} to {size(most, judged.market)}"
 
 
-def _size(judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _size(judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     market, asked = judged.market, size(terms.size_lots, judged.market)
     if not terms.is_of_whole_position:
         if terms.size_lots < config.min_size_lots:
@@ -42,24 +42,24 @@ def _size(judged: Judged, config: MarketConfig, terms: Terms) -> str:
     return ""
 
 
-def _notional(config: MarketConfig, terms: Terms) -> int:
+def _notional(config: MarketConfig, terms: AskedTerms) -> int:
     return config.units_per_tick_lot * terms.price_ticks * terms.size_lots
 
 
-def _most_leverage(_judged: Judged, config: MarketConfig) -> str:
+def _most_leverage(_judged: JudgedMoment, config: MarketConfig) -> str:
     return f"{config.tiers[0].max_leverage}×"
 
 
-def _leverage(_judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _leverage(_judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     most = config.tiers[0].max_leverage
     return f"{terms.leverage}× > {most}×" if terms.leverage > most else ""
 
 
-def _least_value(_judged: Judged, config: MarketConfig) -> str:
+def _least_value(_judged: JudgedMoment, config: MarketConfig) -> str:
     return money(config.min_notional_units)
 
 
-def _value(judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _value(judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     notional = _notional(config, terms)
     if not 0 < notional < config.min_notional_units:
         return ""
@@ -67,11 +67,11 @@ def _value(judged: Judged, config: MarketConfig, terms: Terms) -> str:
     return f"{at} = {money(notional)} < {money(config.min_notional_units)}"
 
 
-def _band(_judged: Judged, config: MarketConfig) -> str:
+def _band(_judged: JudgedMoment, config: MarketConfig) -> str:
     return f"{percent(config.price_band_ppm)} around the mark price"
 
 
-def _beyond_band(judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _beyond_band(judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     if not judged.mark_ticks or not terms.price_ticks:
         return ""
     lower, upper = band_edges(judged.mark_ticks, config.price_band_ppm)
@@ -86,12 +86,12 @@ def _beyond_band(judged: Judged, config: MarketConfig, terms: Terms) -> str:
     return f"{limit}, which is the mark price {band}"
 
 
-def _tiers(_judged: Judged, config: MarketConfig) -> str:
+def _tiers(_judged: JudgedMoment, config: MarketConfig) -> str:
     tiers = (f"{t.max_leverage}× from {money(t.floor_units)}" for t in config.tiers)
     return ", ".join(tiers)
 
 
-def _margin(judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _margin(judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     """The steps of the engine's check, as far as they need no position."""
     if terms.margin_units and not terms.named_per_lot_units:
         return f"{money(terms.margin_units)} is less than a millionth per lot"
@@ -114,7 +114,7 @@ def _margin(judged: Judged, config: MarketConfig, terms: Terms) -> str:
     return ""
 
 
-def _margin_or_removal(judged: Judged) -> str:
+def _margin_or_removal(judged: JudgedMoment) -> str:
     event = judged.event
     if not isinstance(event, MarginAdjustmentRejected):
         return ""
@@ -126,7 +126,7 @@ def _margin_or_removal(judged: Judged) -> str:
 class _MarginRule(Rule):
     """Of orders and of margin taken out."""
 
-    def numbers(self, judged: Judged) -> str:
+    def numbers(self, judged: JudgedMoment) -> str:
         return _margin_or_removal(judged) or super().numbers(judged)
 
 
@@ -135,7 +135,7 @@ def needed_words(margin_units: int, open_loss_units: int, fee: int) -> str:
     return f"needs {money(margin_units + open_loss_units + fee)} = {parts}"
 
 
-def _hold(_judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _hold(_judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     if terms.hold_units is None or terms.order_type is not OrderType.LIMIT:
         return ""
     k, lots, at = config.units_per_tick_lot, terms.size_lots, terms.price_ticks
@@ -146,19 +146,19 @@ def _hold(_judged: Judged, config: MarketConfig, terms: Terms) -> str:
     return f"{needed_words(margin, 0, fee)}; {money(terms.hold_units)} was held for it"
 
 
-def _most_interest(judged: Judged, config: MarketConfig) -> str:
+def _most_interest(judged: JudgedMoment, config: MarketConfig) -> str:
     lots = size(config.max_open_interest_lots, judged.market)
     return f"{lots}, and {money(MAX_OPEN_INTEREST_UNITS)} at the mark price"
 
 
-def _interest(judged: Judged, config: MarketConfig, terms: Terms) -> str:
+def _interest(judged: JudgedMoment, config: MarketConfig, terms: AskedTerms) -> str:
     most = config.max_open_interest_lots
     if terms.size_lots <= most:
         return ""
     return f"{size(terms.size_lots, judged.market)} > {size(most, judged.market)} by itself"
 
 
-def _reached(judged: Judged, _config: MarketConfig, _terms: Terms) -> str:
+def _reached(judged: JudgedMoment, _config: MarketConfig, _terms: AskedTerms) -> str:
     order = judged.order
     if order is None or not order.trigger_kind or not judged.mark_ticks:
         return ""
@@ -169,7 +169,7 @@ def _reached(judged: Judged, _config: MarketConfig, _terms: Terms) -> str:
     return f"its trigger price was {at}, the mark price {price(judged.mark_ticks, market)}"
 
 
-def _trigger(judged: Judged, _config: MarketConfig, _terms: Terms) -> str:
+def _trigger(judged: JudgedMoment, _config: MarketConfig, _terms: AskedTerms) -> str:
     order = judged.order
     if order is None or not order.trigger_kind:
         return ""

@@ -67,7 +67,7 @@ def _newest_before(market: Market, kind: str, seq: int) -> OutboxCommand | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class AskedTerms:
     """What an order asks. ``hold_units``: what it brings, None where that is not kept."""
 
     side: Side
@@ -82,7 +82,7 @@ class Terms:
     is_of_whole_position: bool
 
     @classmethod
-    def of(cls, order: Order) -> "Terms":
+    def of(cls, order: Order) -> "AskedTerms":
         return cls(
             side=Side(order.side),
             order_type=OrderType(order.order_type),
@@ -96,7 +96,7 @@ class Terms:
             is_of_whole_position=order.is_of_whole_position,
         )
 
-    def amended(self, command: AmendOrder) -> "Terms":
+    def amended(self, command: AmendOrder) -> "AskedTerms":
         return replace(
             self, price_ticks=command.price_ticks, size_lots=command.size_lots, hold_units=None
         )
@@ -107,7 +107,7 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class JudgedMoment:
     """What is known of the moment something was refused or ended. Zero and None: not kept.
 
     state        what is known of the market's state then, in words
@@ -118,7 +118,7 @@ class Judged:
     market: Market
     rules: Rules
     order: Order | None = None
-    terms: Terms | None = None
+    terms: AskedTerms | None = None
     command: Command | None = None
     event: Any = None
     mark_ticks: int = 0
@@ -138,22 +138,22 @@ class Rule:
 
     name: str
     plain: str
-    value: Callable[[Judged, MarketConfig], str] | None = None
-    breach: Callable[[Judged, MarketConfig, Terms], str] | None = None
+    value: Callable[[JudgedMoment, MarketConfig], str] | None = None
+    breach: Callable[[JudgedMoment, MarketConfig, AskedTerms], str] | None = None
 
-    def sentence(self, judged: Judged) -> str:
+    def sentence(self, judged: JudgedMoment) -> str:
         numbers = self.numbers(judged)
         return f"{self.plain}: {numbers}" if numbers else self.plain
 
-    def numbers(self, judged: Judged) -> str:
+    def numbers(self, judged: JudgedMoment) -> str:
         config, terms = judged.rules.config, judged.terms
         if self.breach is None or config is None or terms is None:
             return ""
         return self.breach(judged, config, terms)
 
-    def value_of(self, judged: Judged) -> str:
+    def value_of(self, judged: JudgedMoment) -> str:
         config = judged.rules.config
         return self.value(judged, config) if self.value and config else ""
 
-    def misses_numbers(self, judged: Judged) -> bool:
+    def misses_numbers(self, judged: JudgedMoment) -> bool:
         return self.breach is not None and not self.numbers(judged)

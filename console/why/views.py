@@ -40,7 +40,7 @@ MAX_KEY = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Kind:
+class ExplainedKind:
     """What can be asked about. ``joined``: relations that the explanation reads."""
 
     model: type[Model]
@@ -48,13 +48,13 @@ class Kind:
     joined: tuple[str, ...]
 
 
-KINDS: Mapping[str, Kind] = {
-    "order": Kind(Order, explain_order, ("user", "market")),
-    "fill": Kind(Fill, explain_fill, ("user", "market", "order__user")),
-    "liquidation": Kind(Liquidation, explain_liquidation, ("user", "market")),
-    "funding": Kind(FundingPayment, explain_payment, ("user", "settlement__market")),
-    "settlement": Kind(Settlement, explain_settlement, ("user", "market")),
-    "command": Kind(OutboxCommand, explain_command, ("created_by", "market")),
+KINDS: Mapping[str, ExplainedKind] = {
+    "order": ExplainedKind(Order, explain_order, ("user", "market")),
+    "fill": ExplainedKind(Fill, explain_fill, ("user", "market", "order__user")),
+    "liquidation": ExplainedKind(Liquidation, explain_liquidation, ("user", "market")),
+    "funding": ExplainedKind(FundingPayment, explain_payment, ("user", "settlement__market")),
+    "settlement": ExplainedKind(Settlement, explain_settlement, ("user", "market")),
+    "command": ExplainedKind(OutboxCommand, explain_command, ("created_by", "market")),
 }
 
 

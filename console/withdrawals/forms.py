@@ -11,7 +11,7 @@ from common.errors import DomainError
 from common.reasons import REASON_MAX
 from custody.interface import MANUAL
 from custody.networks import networks
-from ledger.withdrawals.handing import Outcome
+from ledger.withdrawals.handing import SendOutcome
 from markets.conversions import to_units
 
 
@@ -35,9 +35,9 @@ class OutcomeForm(_Form):
     outcome = forms.ChoiceField(
         label="What became of it",
         choices=[
-            (Outcome.SENT.value, "Sent: it is on its way"),
-            (Outcome.CONFIRMED.value, "Arrived"),
-            (Outcome.FAILED.value, "Failed: it will never arrive, the money goes back"),
+            (SendOutcome.SENT.value, "Sent: it is on its way"),
+            (SendOutcome.CONFIRMED.value, "Arrived"),
+            (SendOutcome.FAILED.value, "Failed: it will never arrive, the money goes back"),
         ],
     )
     reference = forms.CharField(label="Reference of the transfer", max_length=120, required=False)

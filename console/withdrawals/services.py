@@ -16,7 +16,7 @@ from custody.manual.sending import enter_outcome
 from custody.models import ChainDeposit, CustodyCase, FloatMovement
 from ledger.models import Withdrawal
 from ledger.withdrawals import deciding, limits, stops
-from ledger.withdrawals.handing import Outcome
+from ledger.withdrawals.handing import SendOutcome
 from markets.display import money
 
 
@@ -34,7 +34,7 @@ def decide(request: HttpRequest, row: Withdrawal, approves: bool, reason: str) -
 
 @transaction.atomic
 def enter(
-    request: HttpRequest, row: Withdrawal, outcome: Outcome, reference: str, reason: str
+    request: HttpRequest, row: Withdrawal, outcome: SendOutcome, reference: str, reason: str
 ) -> Withdrawal:
     before = row.state
     after = enter_outcome(row, outcome, reference, reason, operator_of(request))

@@ -22,7 +22,7 @@ from custody.interface import MANUAL
 from ledger.models import JournalEntry, StopCause, Withdrawal, WithdrawalState
 from ledger.models.withdrawal_states import HANDED, UNDECIDED
 from ledger.withdrawals import deciding
-from ledger.withdrawals.handing import Outcome
+from ledger.withdrawals.handing import SendOutcome
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
 from markets.display import gain_or_loss, money
@@ -155,7 +155,7 @@ def _act(request: HttpRequest, row: Withdrawal, form: Any, by_hand: bool) -> boo
     said = form.cleaned_data
     try:
         if by_hand:
-            outcome = Outcome(said["outcome"])
+            outcome = SendOutcome(said["outcome"])
             after = services.enter(request, row, outcome, said["reference"], said["reason"])
         else:
             approves = "approve" in request.POST

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import httpx
 import msgspec
 
-from custody.interface import SEQ_MAX, Balance, CustodyAway, News, Unsendable
+from custody.interface import SEQ_MAX, CustodyAway, CustodyBalance, News, Unsendable
 from matching.messages.limits import MAX_MONEY_UNITS
 
 TIMEOUT_S = 5.0
@@ -52,9 +52,9 @@ class DemoCustody:
         found = self._ask("GET", f"/news?after={after}&limit={limit}", _News).news
         return sorted(found, key=lambda one: one.seq)[:limit]
 
-    def balance(self) -> Balance | None:
+    def balance(self) -> CustodyBalance | None:
         found = self._ask("GET", "/balance", _Balance)
-        return Balance(found.balance_units, found.seq)
+        return CustodyBalance(found.balance_units, found.seq)
 
     def new_addresses(self, count: int) -> list[str]:
         found = self._ask("POST", "/addresses", _Addresses, {"count": count}).addresses

@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts.families.services import who_gain
 from accounts.models import User
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode, invalid
@@ -70,10 +70,10 @@ def _credit(user_id: int, amount_units: int, reference: str) -> ChainDeposit:
     return row
 
 
-def _approved(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+def _approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG001  as all of them
     said = proposal.payload
     row = _credit(said["user"], said["amount_units"], said["reference"])
-    return Outcome(f"deposit {row.reference} credited")
+    return ApprovalOutcome(f"deposit {row.reference} credited")
 
 
 register(

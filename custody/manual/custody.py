@@ -3,7 +3,7 @@
 import re
 import secrets
 
-from custody.interface import Balance, News
+from custody.interface import CustodyBalance, News
 
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .:/_-]{3,118}[A-Za-z0-9]")
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that looks like another
@@ -22,7 +22,7 @@ class ManualCustody:
     def news(self, after: int, limit: int) -> list[News]:  # noqa: ARG002  as all of them
         return []
 
-    def balance(self) -> Balance | None:
+    def balance(self) -> CustodyBalance | None:
         return None
 
     def new_addresses(self, count: int) -> list[str]:

@@ -6,13 +6,13 @@ from common.errors import DomainError, ErrorCode, invalid
 from custody.interface import ID_MAX, MANUAL
 from ledger.models import Withdrawal
 from ledger.models.withdrawal_states import HANDED
-from ledger.withdrawals.handing import Outcome, Report, report
+from ledger.withdrawals.handing import Report, SendOutcome, report
 
 PERMISSION = "ledger.decide_withdrawal"
 
 
 def enter_outcome(
-    row: Withdrawal, outcome: Outcome, reference: str, reason: str, by: AbstractUser
+    row: Withdrawal, outcome: SendOutcome, reference: str, reason: str, by: AbstractUser
 ) -> Withdrawal:
     """``reference`` of the transfer; it may be left out once it is known. Raises DomainError for
     one that custody by hand doesn't have, and one's own."""
@@ -25,7 +25,7 @@ def enter_outcome(
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
     if len(reference) > ID_MAX:
         raise invalid("reference", f"reference must be at most {ID_MAX} characters.")
-    if not reference and not row.reference and outcome is not Outcome.FAILED:
+    if not reference and not row.reference and outcome is not SendOutcome.FAILED:
         raise invalid("reference", "Enter the transfer's reference.")
     said = Report(
         send_id=str(row.send_id),

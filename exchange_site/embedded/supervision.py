@@ -31,7 +31,7 @@ SOCKET_PATH_MAX = 90  # the kernel takes 107; supervisord appends its pid while 
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class ProcessState:
     state: str  # RUNNING, STARTING, BACKOFF, EXITED, FATAL, STOPPED
     pid: int
     exit_status: int
@@ -91,10 +91,10 @@ class Supervision:
 
         wait_until(settled, within_s=ANSWERS_WITHIN_S, what="the parts to start")
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, ProcessState]:
         """By the part's name."""
         return {
-            info["name"]: State(
+            info["name"]: ProcessState(
                 state=info["statename"], pid=info["pid"], exit_status=info["exitstatus"]
             )
             for info in self.rpc.getAllProcessInfo()

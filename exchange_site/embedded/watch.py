@@ -1,6 +1,6 @@
 """What changes among the parts, in words; and the table of them."""
 
-from exchange_site.embedded.supervision import State, Supervision
+from exchange_site.embedded.supervision import ProcessState, Supervision
 
 DOWN = ("BACKOFF", "EXITED", "FATAL")
 
@@ -20,7 +20,7 @@ class Watch:
             self.known[name] = now
         return lines
 
-    def _change(self, name: str, before: State, now: State) -> list[str]:
+    def _change(self, name: str, before: ProcessState, now: ProcessState) -> list[str]:
         lines = []
         gone = before.pid not in (0, now.pid)
         if gone:

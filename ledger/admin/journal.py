@@ -25,7 +25,7 @@ from common.admin.base import (
 )
 from common.admin.changes import NOTHING
 from common.postgres.keysets import newest_keys
-from ledger.adjustments import Cause, Due, propose_adjustments
+from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.admin.adjustments import AdjustmentForm
 from ledger.models import (
     GLOBAL_ACCOUNT_KINDS,
@@ -89,7 +89,7 @@ class WalletAdmin(RecordAdmin):
             form_of=AdjustmentForm,
             service=lambda wallet, said: propose_adjustments(
                 [Due(wallet.user, said["amount_units"])],
-                Cause(said["category"], said["reference"], said["reason"]),
+                AdjustmentCause(said["category"], said["reference"], said["reason"]),
                 operator_of(request),
             ),
             done=lambda said: f"proposed an adjustment of {signed_money(said['amount_units'])}",

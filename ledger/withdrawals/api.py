@@ -20,7 +20,7 @@ from ledger.api import Amount
 from ledger.models import Withdrawal
 from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX
 from ledger.withdrawals import deciding, selectors
-from ledger.withdrawals.asking import Asked, ask_for_withdrawal
+from ledger.withdrawals.asking import NewWithdrawal, ask_for_withdrawal
 from ledger.withdrawals.factors import require_fresh_factor
 from markets.conversions import to_units, units_text
 
@@ -90,7 +90,7 @@ class WithdrawalsView(APIView):
         (POST /auth/confirm). The amount is locked at once, and leaves once custody
         has confirmed it; until it is approved you may cancel it."""
         body = parse_body(request, WithdrawalBody)
-        asked = Asked(
+        asked = NewWithdrawal(
             amount_units=to_units(body.amount, "amount"),
             network=_text(body.network, "network", NETWORK_MAX),
             address=_text(body.address, "address", ADDRESS_MAX),

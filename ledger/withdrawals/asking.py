@@ -18,7 +18,7 @@ from ledger.holds import NEXT_ENTRY_ID, OVERDRAWN, moved_to_held
 from ledger.models import EntryKind, Payout, Withdrawal, WithdrawalState, WithdrawalStep
 from ledger.models.withdrawal_states import By
 from ledger.services import lock_wallet
-from ledger.withdrawals.checks import Judged, judge
+from ledger.withdrawals.checks import Judgement, judge
 from ledger.withdrawals.steps import tell_trader
 from markets.conversions import units_text
 
@@ -41,7 +41,7 @@ RETURNING id
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class NewWithdrawal:
     amount_units: int
     network: str
     address: str
@@ -50,7 +50,7 @@ class Asked:
 
 
 @transaction.atomic
-def ask_for_withdrawal(user_id: int, asked: Asked) -> Withdrawal:
+def ask_for_withdrawal(user_id: int, asked: NewWithdrawal) -> Withdrawal:
     """The same key again answers the first and moves nothing.
 
     Raises DomainError: for the same key with something else, a suspended or frozen trader, and
@@ -75,7 +75,9 @@ def ask_for_withdrawal(user_id: int, asked: Asked) -> Withdrawal:
     return row
 
 
-def _insert(user_id: int, asked: Asked, judged: Judged, available_units: int) -> Withdrawal:
+def _insert(
+    user_id: int, asked: NewWithdrawal, judged: Judgement, available_units: int
+) -> Withdrawal:
     values: dict[str, Any] = {
         "user_id": user_id,
         "amount_units": asked.amount_units,
@@ -106,7 +108,7 @@ def _insert(user_id: int, asked: Asked, judged: Judged, available_units: int) ->
     return Withdrawal.objects.select_related("user").get(pk=withdrawal_id)
 
 
-def _require_same(known: Withdrawal, asked: Asked) -> None:
+def _require_same(known: Withdrawal, asked: NewWithdrawal) -> None:
     same = (known.amount_units, known.network, known.address)
     if same != (asked.amount_units, asked.network, asked.address):
         raise key_reused(f"a withdrawal of {units_text(known.amount_units)} to {known.address}")

@@ -25,7 +25,7 @@ USUAL_ADDRESSES = 3
 _GIVEN_BACK = (WithdrawalState.CANCELLED, WithdrawalState.REFUSED, WithdrawalState.FAILED)
 
 
-class Judged(NamedTuple):
+class Judgement(NamedTuple):
     """``needed``: how many operators it takes."""
 
     state: WithdrawalState
@@ -34,7 +34,7 @@ class Judged(NamedTuple):
     entry: WithdrawalAddress
 
 
-def judge(user_id: int, amount_units: int, network: str, address: str, now: datetime) -> Judged:
+def judge(user_id: int, amount_units: int, network: str, address: str, now: datetime) -> Judgement:
     """Raises DomainError for what is not taken."""
     _require_unlocked(user_id)
     entry = _entry_in_book(user_id, network, address, now)
@@ -45,10 +45,10 @@ def judge(user_id: int, amount_units: int, network: str, address: str, now: date
     flags = _flags(user_id, recent, address, now)
     needed = _needed(amount_units, limits, flags)
     if needed:
-        return Judged(WithdrawalState.WAITING, needed, flags, entry)
+        return Judgement(WithdrawalState.WAITING, needed, flags, entry)
     is_stopped = newest_stop_at() is not None
     state = WithdrawalState.HELD if is_stopped else WithdrawalState.APPROVED
-    return Judged(state, 0, flags, entry)
+    return Judgement(state, 0, flags, entry)
 
 
 def _require_unlocked(user_id: int) -> None:

@@ -16,7 +16,7 @@ from ledger.withdrawals.steps import lock_withdrawal, take_step
 from ledger.withdrawals.stops import newest_stop_at
 
 
-class Outcome(StrEnum):
+class SendOutcome(StrEnum):
     """TAKEN: custody has it, and hasn't sent it yet."""
 
     TAKEN = "taken"
@@ -30,7 +30,7 @@ class Report:
     """What custody says of a withdrawal. ``reference``: the network's name of the transfer."""
 
     send_id: str
-    outcome: Outcome
+    outcome: SendOutcome
     amount_units: int
     address: str
     reference: str = ""
@@ -96,17 +96,17 @@ def report(said: Report) -> Withdrawal:
 def _follow(row: Withdrawal, said: Report) -> None:
     row.reference = said.reference[:120] or row.reference
     row.confirmations = max(row.confirmations, said.confirmations)
-    target = WithdrawalState(said.outcome) if said.outcome is not Outcome.TAKEN else None
+    target = WithdrawalState(said.outcome) if said.outcome is not SendOutcome.TAKEN else None
     if target is None or target == row.state:
         row.save(update_fields=["reference", "confirmations"])
         return
     take_step(row, target, By.CUSTODY, words=said.words, operator_id=said.operator_id)
 
 
-def _is_old_news(state: WithdrawalState, outcome: Outcome) -> bool:
+def _is_old_news(state: WithdrawalState, outcome: SendOutcome) -> bool:
     """Whether an ended withdrawal has been through this."""
-    passed: dict[WithdrawalState, tuple[Outcome, ...]] = {
-        WithdrawalState.CONFIRMED: (Outcome.TAKEN, Outcome.SENT, Outcome.CONFIRMED),
-        WithdrawalState.FAILED: (Outcome.TAKEN, Outcome.SENT, Outcome.FAILED),
+    passed: dict[WithdrawalState, tuple[SendOutcome, ...]] = {
+        WithdrawalState.CONFIRMED: (SendOutcome.TAKEN, SendOutcome.SENT, SendOutcome.CONFIRMED),
+        WithdrawalState.FAILED: (SendOutcome.TAKEN, SendOutcome.SENT, SendOutcome.FAILED),
     }
     return outcome in passed.get(state, ())

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import DEFAULT_DB_ALIAS
 
 from accounts.verification.levels import LEVELS
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import invalid
@@ -81,7 +81,7 @@ def propose_limits(level: int, after: Limits, reason: str, by: AbstractUser) -> 
     )
 
 
-def _change(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  as all of them
+def _change(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG001  as all of them
     said = proposal.payload
     row = WithdrawalLimit.objects.select_for_update(no_key=True).get(pk=said["level"])
     if [row.day_units, row.automatic_units, row.one_units] != said["before"]:
@@ -89,7 +89,7 @@ def _change(proposal: Proposal, by: AbstractUser) -> Outcome:  # noqa: ARG001  a
     row.day_units, row.automatic_units, row.one_units = said["after"]
     row.proposal = proposal
     row.save()
-    return Outcome(proposal.title)
+    return ApprovalOutcome(proposal.title)
 
 
 register(

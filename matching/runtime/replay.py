@@ -124,7 +124,7 @@ def state_at(client: redis.Redis, market_id: str, seq: int) -> EngineSnapshot:
     return snapshot.take(applier.engine.state, applier.input_id)
 
 
-class KeptSnapshot(NamedTuple):
+class ReplayStart(NamedTuple):
     """``state`` is that of the frame, and an engine's to change."""
 
     seq: int
@@ -138,7 +138,7 @@ def _applier_before(client: redis.Redis, market_id: str, seq: int) -> Applier:
     return Applier(kept.state, kept.input_id)
 
 
-def snapshot_before(client: redis.Redis, market_id: str, seq: int) -> KeptSnapshot:
+def snapshot_before(client: redis.Redis, market_id: str, seq: int) -> ReplayStart:
     """The newest usable snapshot of a sequence below ``seq``, its input still being stored.
     Raises ReplayImpossible and redis.RedisError."""
     frames: Any = client.hgetall(snapshots_key(market_id))
@@ -152,7 +152,7 @@ def snapshot_before(client: redis.Redis, market_id: str, seq: int) -> KeptSnapsh
             continue
         if trimmed and id_order(frozen.input_id) < id_order(trimmed.decode()):
             break
-        return KeptSnapshot(kept_seq, frozen.input_id, state, frame)
+        return ReplayStart(kept_seq, frozen.input_id, state, frame)
     oldest = min((int(field) for field in frames), default=None)
     hint = "there is no snapshot" if oldest is None else f"the oldest snapshot kept is at {oldest}"
     raise ReplayImpossible(f"no replay can reach sequence {seq}: {hint}")

@@ -9,7 +9,7 @@ from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES, Movement, Owner
 from matching.messages.events import Event, OutputEntry
 from persistence.projection.candles import TradeFigures, figures_of_trade
-from persistence.projection.lives import Lives, Moment
+from persistence.projection.lives import EntryMoment, Lives
 from persistence.projection.outcomes import PerpetualChanges
 from persistence.projection.prices import PriceFigures
 
@@ -136,7 +136,7 @@ class JournalRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class Moved:
+class PositionMove:
     """What the fills of one entry did to an account's position: signed lots, and the highest
     leverage of its orders by side."""
 
@@ -145,7 +145,7 @@ class Moved:
     leverage_short: int = 0
 
 
-NOT_MOVED = Moved()
+NOT_MOVED = PositionMove()
 
 
 @dataclass(slots=True)
@@ -226,7 +226,7 @@ class Batch:
     time_ms: int = 0
     time_text: str = ""
     traded: set[int] = field(default_factory=set)
-    moved: dict[int, Moved] = field(default_factory=dict)
+    moved: dict[int, PositionMove] = field(default_factory=dict)
 
     def begin_entry(self, entry: OutputEntry) -> None:
         self.seq = entry.seq
@@ -239,8 +239,8 @@ class Batch:
             self.applied_commands.setdefault(entry.command_id, entry.seq)
 
     @property
-    def moment(self) -> Moment:
-        return Moment(self.seq, self.time_text)
+    def moment(self) -> EntryMoment:
+        return EntryMoment(self.seq, self.time_text)
 
     def end_entry(self) -> None:
         if self.traded:

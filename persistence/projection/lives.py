@@ -58,7 +58,7 @@ class Life:
         self.loss_share_units += fund.loss_share_units
 
 
-class Moment(NamedTuple):
+class EntryMoment(NamedTuple):
     """An entry's sequence and time."""
 
     seq: int
@@ -85,7 +85,13 @@ class Lives:
     touched: dict[int, Life] = field(default_factory=dict)  # by identity, in order of change
 
     def fill(
-        self, moment: Moment, leg: TradeLeg, side: str, lots: int, value: int, ending: LifeEnding
+        self,
+        moment: EntryMoment,
+        leg: TradeLeg,
+        side: str,
+        lots: int,
+        value: int,
+        ending: LifeEnding,
     ) -> None:
         """A leg of this side and so many lots, each worth ``value`` units at its price."""
         life = self.open.get(leg.account_id)
@@ -107,7 +113,7 @@ class Lives:
             self._open(moment, leg, side, opening, value, leg.fee_units - closing_fee)
 
     def _open(
-        self, moment: Moment, leg: TradeLeg, side: str, lots: int, value: int, fee_units: int
+        self, moment: EntryMoment, leg: TradeLeg, side: str, lots: int, value: int, fee_units: int
     ) -> None:
         life = self.open.get(leg.account_id)
         if life is None:

@@ -16,7 +16,7 @@ from persistence.projection.batch import (
     NOT_MOVED,
     Batch,
     FillRow,
-    Moved,
+    PositionMove,
     ProjectedOrder,
     ProjectedPosition,
 )
@@ -118,7 +118,7 @@ def project_trade(batch: Batch, _entry: OutputEntry, event: Trade) -> None:
 def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: Role, side: Side) -> None:
     moved = batch.moved.get(leg.account_id)
     if moved is None:
-        moved = batch.moved[leg.account_id] = Moved()
+        moved = batch.moved[leg.account_id] = PositionMove()
     moved.lots += trade.size_lots if side is Side.LONG else -trade.size_lots
     if leg.order_id:
         _project_order_leg(batch, trade, leg, side, moved)
@@ -146,7 +146,9 @@ def _project_leg(batch: Batch, trade: Trade, leg: TradeLeg, role: Role, side: Si
     batch.traded.add(leg.account_id)
 
 
-def _project_order_leg(batch: Batch, trade: Trade, leg: TradeLeg, side: Side, moved: Moved) -> None:
+def _project_order_leg(
+    batch: Batch, trade: Trade, leg: TradeLeg, side: Side, moved: PositionMove
+) -> None:
     row = open_order(batch, leg.order_id, leg.account_id)
     if row.side != side:
         raise batch.poison(f"order {row.id} is {row.side} and can't trade {side}")
@@ -185,7 +187,7 @@ def project_position_changed(batch: Batch, _entry: OutputEntry, event: PositionC
     batch.traded.discard(event.account_id)
 
 
-def _take_leverage(row: ProjectedPosition, moved: Moved, lots: int) -> None:
+def _take_leverage(row: ProjectedPosition, moved: PositionMove, lots: int) -> None:
     """Of the orders whose side the position is on now, if there is more of it than before."""
     before = lots - moved.lots
     if not lots or before * lots <= 0:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from prices.sources.quote import News, PriceUnavailable, Quote, wall_clock_ms
+from prices.sources.quote import PriceUnavailable, Quote, SourceNews, wall_clock_ms
 from prices.sources.venues import Endpoint, Venue
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ class Pollers:
 
     def __init__(self, interval_s: float = INTERVAL_S) -> None:
         self._interval_s = interval_s
-        self._news: dict[Followed, News] = {}
+        self._news: dict[Followed, SourceNews] = {}
         self._tasks: dict[Followed, asyncio.Task[None]] = {}
         self._venues: dict[tuple[str, str], Venue] = {}
         self._wanted: dict[int, Endpoint] = {}
@@ -44,8 +44,8 @@ class Pollers:
         self._wanted = dict(wanted)
         asyncio.run_coroutine_threadsafe(self._follow(set(wanted.items())), self._loop)
 
-    def news(self, source_id: int, endpoint: Endpoint) -> News:
-        return self._news.get((source_id, endpoint), News())
+    def news(self, source_id: int, endpoint: Endpoint) -> SourceNews:
+        return self._news.get((source_id, endpoint), SourceNews())
 
     def close(self) -> None:
         self._wanted = {}
@@ -59,7 +59,7 @@ class Pollers:
             self._tasks.pop(gone).cancel()
             self._news.pop(gone, None)
         for new in wanted - self._tasks.keys():
-            self._news[new] = News()
+            self._news[new] = SourceNews()
             self._tasks[new] = self._loop.create_task(self._poll(new))
         used = {(endpoint.venue, endpoint.api_url) for _, endpoint in wanted}
         unused = [self._venues.pop(key) for key in self._venues.keys() - used]
@@ -89,7 +89,7 @@ class Pollers:
             venue = self._venues[key] = Venue(*key)
         return await venue.quote(endpoint.symbol)
 
-    def _learn(self, followed: Followed, news: News) -> None:
+    def _learn(self, followed: Followed, news: SourceNews) -> None:
         before = self._news[followed]
         self._news[followed] = news
         source_id, endpoint = followed

@@ -23,7 +23,7 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class News:
+class SourceNews:
     """What is known of a source since it is followed.
 
     quote    the newest price, however old; None if there is none or the venue took it back
@@ -40,10 +40,10 @@ class News:
     error_at_ms: int = 0
     failing: bool = False
 
-    def worked(self, quote: Quote) -> "News":
+    def worked(self, quote: Quote) -> "SourceNews":
         return replace(self, quote=quote, answers=self.answers + 1, failing=False)
 
-    def failed(self, error: PriceUnavailable, at_ms: int) -> "News":
+    def failed(self, error: PriceUnavailable, at_ms: int) -> "SourceNews":
         return replace(
             self,
             quote=None if isinstance(error, PriceRefused) else self.quote,

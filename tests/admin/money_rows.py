@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts.models import User
-from ledger.adjustments import Cause, Due, propose_adjustments
+from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.models import (
     Account,
     AccountKind,
@@ -54,7 +54,7 @@ def make_adjustment(user: User, by: User, reference: str) -> Adjustment:
     amounts = {account(AccountKind.AVAILABLE, user): 2_000_000}
     amounts[account(AccountKind.ADJUSTMENTS)] = -2_000_000
     proposal = propose_adjustments(
-        [Due(user, 2_000_000)], Cause(AdjustmentCategory.REFUND, reference, "a fee"), by
+        [Due(user, 2_000_000)], AdjustmentCause(AdjustmentCategory.REFUND, reference, "a fee"), by
     )
     return Adjustment.objects.create(
         user=user,

@@ -7,7 +7,7 @@ import redis
 
 from markets.models import Market
 from prices.index import SourceState
-from prices.reports import MarketReport, SourceReport, write_reports
+from prices.reports import PriceReport, SourceReport, write_reports
 
 INDEX_PRICE = Decimal("2509.95")
 
@@ -32,5 +32,5 @@ def make_price_report(
         )
         for source in market.price_sources.all()
     )
-    report = MarketReport(reported_ms=now_ms, index_price=index_price, sources=sources)
+    report = PriceReport(reported_ms=now_ms, index_price=index_price, sources=sources)
     write_reports(client, [(market.pk, report)])

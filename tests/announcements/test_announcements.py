@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from announcements.models import Announcement, Level
+from announcements.models import Announcement, AnnouncementLevel
 from announcements.selectors import SHOWN_MAX
 from common.admin.record_urls import list_url, url_of
 from tests.admin.conftest import client_of, operator
@@ -31,7 +31,9 @@ def house(db: None, redis_db: redis.Redis) -> User:
     return make_user("house", is_staff=True)
 
 
-def announce(by: User, text: str, level: Level = Level.INFO, **fields: Any) -> Announcement:
+def announce(
+    by: User, text: str, level: AnnouncementLevel = AnnouncementLevel.INFO, **fields: Any
+) -> Announcement:
     terms = {"shown_from": timezone.now() - HOUR, **fields}
     return Announcement.objects.create(made_by=by, text=text, level=level, **terms)
 
@@ -39,7 +41,7 @@ def announce(by: User, text: str, level: Level = Level.INFO, **fields: Any) -> A
 def maintenance(by: User, text: str, **fields: Any) -> Announcement:
     now = timezone.now()
     work = {"work_from": now + HOUR, "work_until": now + 2 * HOUR}
-    return announce(by, text, Level.MAINTENANCE, **work, **fields)
+    return announce(by, text, AnnouncementLevel.MAINTENANCE, **work, **fields)
 
 
 def said() -> list[str]:
@@ -53,7 +55,7 @@ def test_everyone_reads_what_is_said_now_the_gravest_first(house: User) -> None:
     announce(house, "old", shown_until=now - timedelta(seconds=1))
     announce(house, "to come", shown_from=now + HOUR)
     announce(house, "a new market")
-    announce(house, "funding is late", Level.WARNING, shown_until=now + HOUR)
+    announce(house, "funding is late", AnnouncementLevel.WARNING, shown_until=now + HOUR)
     work = maintenance(house, "an upgrade")
     assert said() == ["an upgrade", "funding is late", "a new market"]
     (first, *_, last) = Api().get("/announcements").body["announcements"]
@@ -92,19 +94,23 @@ def test_the_feeds_say_it_and_what_changes(feeds: Feeds) -> None:
 @pytest.mark.parametrize(
     ("constraint", "level", "fields"),
     [
-        ("announcement_ends_after_it_begins", Level.INFO, {"shown_until": -2}),
-        ("announcement_of_maintenance_says_when", Level.MAINTENANCE, {}),
-        ("announcement_of_maintenance_says_when", Level.MAINTENANCE, {"work_from": 1}),
+        ("announcement_ends_after_it_begins", AnnouncementLevel.INFO, {"shown_until": -2}),
+        ("announcement_of_maintenance_says_when", AnnouncementLevel.MAINTENANCE, {}),
+        ("announcement_of_maintenance_says_when", AnnouncementLevel.MAINTENANCE, {"work_from": 1}),
         (
             "announcement_of_maintenance_says_when",
-            Level.MAINTENANCE,
+            AnnouncementLevel.MAINTENANCE,
             {"work_from": 2, "work_until": 1},
         ),
-        ("announcement_of_maintenance_says_when", Level.INFO, {"work_from": 1, "work_until": 2}),
+        (
+            "announcement_of_maintenance_says_when",
+            AnnouncementLevel.INFO,
+            {"work_from": 1, "work_until": 2},
+        ),
     ],
 )
 def test_times_that_cannot_be(
-    house: User, constraint: str, level: Level, fields: dict[str, int]
+    house: User, constraint: str, level: AnnouncementLevel, fields: dict[str, int]
 ) -> None:
     times = {name: timezone.now() + hours * HOUR for name, hours in fields.items()}
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():

@@ -17,7 +17,7 @@ from common.admin.acts import Act, Verb, tell
 from common.admin.record_urls import list_url
 from common.errors import DomainError
 from console.audit.models import AuditRow
-from ledger.adjustments import Cause, Due, propose_adjustments, propose_reversal
+from ledger.adjustments import AdjustmentCause, Due, propose_adjustments, propose_reversal
 from ledger.models import Adjustment, AdjustmentCategory, Posting, Wallet
 from ledger.services import deposit
 from tests.admin.factories import make_user
@@ -33,7 +33,7 @@ def available(user: User) -> int:
 def propose(
     user: User, by: User, amount_units: int = 12_500_000, reference: str = "T-1"
 ) -> Proposal:
-    cause = Cause(REFUND, reference, "a fee taken twice")
+    cause = AdjustmentCause(REFUND, reference, "a fee taken twice")
     return propose_adjustments([Due(user, amount_units)], cause, by)
 
 
@@ -231,7 +231,7 @@ def test_many_wallets_cost_few_statements(alice: User, tess: User, theo: User) -
 
     def statements_for(count: int, reference: str) -> int:
         users = [make_user(f"{reference}-{number}") for number in range(count)]
-        cause = Cause(REFUND, reference, "an outage")
+        cause = AdjustmentCause(REFUND, reference, "an outage")
         proposal = propose_adjustments([Due(user, 1_000_000) for user in users], cause, tess)
         with CaptureQueriesContext(connection) as asked:
             services.approve(proposal.pk, theo)
@@ -253,7 +253,9 @@ def statements_of_an_act(user: User, by: User) -> int:
 def test_a_trader_is_named_once(alice: User, tess: User) -> None:
     with pytest.raises(DomainError, match="one amount for each trader"):
         propose_adjustments(
-            [Due(alice, 1_000_000), Due(alice, 2_000_000)], Cause(REFUND, "twice", "x"), tess
+            [Due(alice, 1_000_000), Due(alice, 2_000_000)],
+            AdjustmentCause(REFUND, "twice", "x"),
+            tess,
         )
     assert not Proposal.objects.exists()
 

@@ -18,7 +18,7 @@ from console.hindsight import reckoning, services
 from console.hindsight.changes import Changes, OtherPrice, Range, Ranges
 from console.hindsight.models import HindsightRun
 from console.hindsight.outcome import (
-    Outcome,
+    HindsightOutcome,
     TraderOutcome,
     check_zero_sum,
     house_units,
@@ -237,7 +237,7 @@ def test_from_the_page_to_the_wallet(incident: Incident, client_of: ClientOf, al
     assert reckoned(run).why == ""
     assert traces(exchange) == before
     outcome = services.outcome_of(run)
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, HindsightOutcome)
     rows = {row.account_id: row for row in outcome.traders}
     alice = rows[exchange.alice.pk]
     assert (alice.did_lots, alice.should_lots) == (0, -400)

@@ -18,7 +18,7 @@ from console.incident.bundles import export
 from console.incident.kept import KeptOutput, moment_of
 from console.incident.selectors import timeline
 from console.incident.sources import events, wording
-from console.incident.sources.lines import KINDS, Kind, Line
+from console.incident.sources.lines import KINDS, TimelineKind, TimelineLine
 from console.incident.stretch import Stretch, stretch_of_seqs, stretch_of_time
 from ledger.models import AccountKind, EntryKind, JournalEntry
 from markets.models import Market
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db
 URL = "/admin/incident/"
 NOW_MS = int(NOW.timestamp() * 1_000)
 AT = f"{NOW - timedelta(minutes=1):%Y-%m-%dT%H:%M:%S}"
-EVERYTHING = frozenset(Kind)
+EVERYTHING = frozenset(TimelineKind)
 HALTED = MarketStateChanged(
     state=MarketState.HALTED, previous_state=MarketState.ACTIVE, reason=StateReason.OPERATOR
 )
@@ -167,21 +167,21 @@ def test_every_kind_of_trace_is_there_in_order(
     lines = timeline(stretch, EVERYTHING).lines
     kinds = {line.kind for line in lines}
     assert kinds >= {
-        Kind.ORDER,
-        Kind.EVENT,
-        Kind.STATE,
-        Kind.PRICE,
-        Kind.FILL,
-        Kind.LIQUIDATION,
-        Kind.FUNDING,
-        Kind.MONEY,
-        Kind.DEAD_LETTER,
+        TimelineKind.ORDER,
+        TimelineKind.EVENT,
+        TimelineKind.STATE,
+        TimelineKind.PRICE,
+        TimelineKind.FILL,
+        TimelineKind.LIQUIDATION,
+        TimelineKind.FUNDING,
+        TimelineKind.MONEY,
+        TimelineKind.DEAD_LETTER,
     }
     places = [line.place for line in lines]
     assert places == sorted(set(places))
     in_market = JournalEntry.objects.filter(market=traded).count()
-    assert sum(line.kind is Kind.MONEY for line in lines) == in_market
-    assert sum(line.kind is Kind.FILL for line in lines) == Fill.objects.count()
+    assert sum(line.kind is TimelineKind.MONEY for line in lines) == in_market
+    assert sum(line.kind is TimelineKind.FILL for line in lines) == Fill.objects.count()
     told = " ".join(str(line.words) for line in lines)
     assert "order accepted: order 5, account 3, side LONG, price 2,500.00 USD, size 0.5 BTC" in told
     assert "market state changed: state HALTED, previous state ACTIVE, reason OPERATOR" in told
@@ -227,7 +227,7 @@ def test_a_stretch_of_sequences(traded: Market, redis_db: redis.Redis) -> None:
     lines = timeline(stretch_of_seqs(traded, 7, 7), EVERYTHING).lines
     seqs = {line.seq for line in lines if line.place.seq}
     assert seqs == {7}
-    assert Kind.FILL in {line.kind for line in lines}
+    assert TimelineKind.FILL in {line.kind for line in lines}
     assert "order 2" in "".join(str(line.words) for line in lines)
 
 
@@ -266,7 +266,7 @@ def test_a_full_page_says_so_and_leads_on_without_loss(
     assert "<h2>BTC-PERP" in unescape(client.get(URL + found[1]).content.decode())
 
 
-def walked(stretch: Stretch) -> list[Line]:
+def walked(stretch: Stretch) -> list[TimelineLine]:
     found, after = [], None
     while True:
         page = timeline(stretch, EVERYTHING, after)
@@ -315,7 +315,7 @@ def test_of_an_entry_to_every_trader_some_postings_are_shown(
 
 
 def test_every_kind_has_its_words() -> None:
-    assert set(KINDS) == set(Kind)
+    assert set(KINDS) == set(TimelineKind)
     assert datetime(2030, 1, 1, tzinfo=UTC) == moment_of(1_893_456_000_000)
 
 

@@ -292,13 +292,13 @@ def test_lost_workers_and_cancelling(
     third = ReplayRun.objects.latest("pk")
     assert ReplayRun.objects.filter(state="failed").count() == 2
     monkeypatch.setattr(replays, "TOLD_EVERY_S", 0)
-    heard = replays.Teller.heard
+    heard = replays.ProgressKeeper.heard
 
-    def cancel_then_hear(teller: replays.Teller, seq: int) -> None:
+    def cancel_then_hear(teller: replays.ProgressKeeper, seq: int) -> None:
         client.post(QUERY, {"act": "cancel", "run": str(third.pk)})
         heard(teller, seq)
 
-    monkeypatch.setattr(replays.Teller, "heard", cancel_then_hear)
+    monkeypatch.setattr(replays.ProgressKeeper, "heard", cancel_then_hear)
     replayed(third.pk)
     third.refresh_from_db()
     assert third.state == "cancelled"

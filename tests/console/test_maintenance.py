@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from announcements.models import Announcement, Level
+from announcements.models import Announcement, AnnouncementLevel
 from console.audit.models import AuditRow
 from console.stop.models import MarketStop
 from console.tasks import look_after_stops
@@ -30,7 +30,12 @@ def markets(db: None) -> list[Market]:
 
 def plan(begins: timedelta, ends: timedelta, **more: Any) -> Announcement:
     now = timezone.now()
-    terms = {"text": "an upgrade", "level": Level.MAINTENANCE, "stops_markets": True, **more}
+    terms = {
+        "text": "an upgrade",
+        "level": AnnouncementLevel.MAINTENANCE,
+        "stops_markets": True,
+        **more,
+    }
     times = {"shown_from": now - HOUR, "work_from": now + begins, "work_until": now + ends}
     return Announcement.objects.create(made_by=make_user(is_staff=True), **(times | terms))
 

@@ -23,7 +23,7 @@ from console.money.explained import NAMES, explain_wallet
 from console.money.moments import moment_of
 from console.money.revenue import revenue_by_tier, revenue_of_tier
 from ledger import services
-from ledger.adjustments import Cause, Due, propose_adjustments
+from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.models import AccountKind, AdjustmentCategory, JournalEntry, Posting, Wallet
 from ledger.selectors import LEDGER_KINDS
 from matching.messages.events import InsuranceFunded
@@ -65,7 +65,7 @@ def adjust(world: World, amount_units: int) -> None:
     people = [make_user(name, is_staff=True, is_superuser=True) for name in ("one", "two")]
     category = AdjustmentCategory.RECOVERY
     proposal = propose_adjustments(
-        [Due(world.alice, amount_units)], Cause(category, "T-1", "paid twice"), people[0]
+        [Due(world.alice, amount_units)], AdjustmentCause(category, "T-1", "paid twice"), people[0]
     )
     approvals.approve(proposal.pk, people[1])
 

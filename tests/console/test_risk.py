@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from console.risk.board import SHOWN_MAX, first_lines, first_of_markets
-from console.risk.first import Key
+from console.risk.first import PositionOrder
 from console.risk.lines import market_marks
 from console.risk.markets import HOLDERS_SHOWN, NEAREST, MarketRisk, market_risks
 from markets.display import money
@@ -102,12 +102,14 @@ def test_rows_lead_to_the_trader_and_the_position(client_of: ClientOf, world: Ma
 
 # --- order ----------------------------------------------------------------------------------------
 
-RANKS: dict[Key, Callable[[Position], Any]] = {
-    Key.DISTANCE: lambda row: inf if naive.distance_of(row) is None else naive.distance_of(row),
-    Key.VALUE: lambda row: -abs(naive.value_of(row)),
-    Key.LOSS: naive.profit_of,
-    Key.PROFIT: lambda row: -naive.profit_of(row),
-    Key.LEVERAGE: lambda row: -naive.leverage_of(row) if row.margin_units else -inf,
+RANKS: dict[PositionOrder, Callable[[Position], Any]] = {
+    PositionOrder.DISTANCE: lambda row: (
+        inf if naive.distance_of(row) is None else naive.distance_of(row)
+    ),
+    PositionOrder.VALUE: lambda row: -abs(naive.value_of(row)),
+    PositionOrder.LOSS: naive.profit_of,
+    PositionOrder.PROFIT: lambda row: -naive.profit_of(row),
+    PositionOrder.LEVERAGE: lambda row: -naive.leverage_of(row) if row.margin_units else -inf,
 }
 
 
@@ -115,7 +117,7 @@ RANKS: dict[Key, Callable[[Position], Any]] = {
 def test_the_first_of_all_come_first(seed: int) -> None:
     made = naive.make_positions(120, seed)
     marks = market_marks(timezone.now())
-    for key in Key:
+    for key in PositionOrder:
         ranked = sorted((RANKS[key](row), row.pk, row.market_id) for row in made)
         for market_id in (None, *naive.MARKETS):
             wanted = [pk for _, pk, other in ranked if market_id in (None, other)][:SHOWN_MAX]
@@ -129,7 +131,9 @@ def test_lines_say_what_a_position_is(client_of: ClientOf) -> None:
     rows = tables(client_of("viewer"))["Positions"]
     assert len(rows) == len(made)
     marks = market_marks(timezone.now())
-    lines = first_lines(Key.DISTANCE, marks, first_of_markets(Key.DISTANCE, marks))
+    lines = first_lines(
+        PositionOrder.DISTANCE, marks, first_of_markets(PositionOrder.DISTANCE, marks)
+    )
     for line, cells in zip(lines, rows, strict=True):
         row = made[line.position.pk]
         assert cells["position"] == row.market_id
@@ -186,7 +190,7 @@ def test_a_choice_is_kept_while_the_page_refreshes(client_of: ClientOf, world: M
 
 def risks() -> dict[str, MarketRisk]:
     marks = market_marks(timezone.now())
-    found = market_risks(marks, first_of_markets(Key.DISTANCE, marks))
+    found = market_risks(marks, first_of_markets(PositionOrder.DISTANCE, marks))
     return {risk.mark.market.pk: risk for risk in found}
 
 
@@ -206,7 +210,7 @@ def test_the_fund_beside_what_the_ten_nearest_would_take(seed: int) -> None:
     for market_id, risk in risks().items():
         own = [row for row in made if row.market_id == market_id]
         near = [row for row in own if naive.distance_of(row) is not None]
-        ten = sorted(near, key=lambda row: (RANKS[Key.DISTANCE](row), row.pk))[:NEAREST]
+        ten = sorted(near, key=lambda row: (RANKS[PositionOrder.DISTANCE](row), row.pk))[:NEAREST]
         assert [line.position.pk for line in risk.cover.nearest] == [row.pk for row in ten]
         assert risk.cover.needed_units == sum(naive_need(row) for row in ten) > 0
         fund = 10**15 if market_id == "ETH-PERP" else 0
@@ -282,7 +286,7 @@ def test_marks_that_are_stale_or_missing_are_said_to_be(client_of: ClientOf) -> 
     assert tables(client)["Positions"][0]["mark"] == "2,510.00 USD stale"
     assert "stale" in tables(client, f"{BOARD}{row.user_id}/")["Positions"][0]["mark, and its age"]
     naive.set_mark(market.pk, 0)
-    for sort in Key:
+    for sort in PositionOrder:
         (shown,) = tables(client, f"{BOARD}?sort={sort}&market={market.pk}")["Positions"]
         of_mark = [shown[name] for name in ("mark", "value", "unrealised PnL", "leverage")]
         assert {*of_mark, shown["distance"]} == {"no mark"}
@@ -297,7 +301,7 @@ def test_a_position_without_a_mark_comes_after_all_others() -> None:
     made = naive.make_positions(30)
     naive.set_mark("ETH-PERP", 0)
     marks = market_marks(timezone.now())
-    for key in Key:
+    for key in PositionOrder:
         lines = first_lines(key, marks, first_of_markets(key, marks))
         assert len(lines) == len(made)
         has_mark = [line.position.market_id != "ETH-PERP" for line in lines]

@@ -8,7 +8,7 @@ from console.why.endings import ENDINGS
 from console.why.fills import explain_fill
 from console.why.positions import explain_liquidation, explain_payment, explain_settlement
 from console.why.refusals import REFUSALS
-from console.why.rules import Judged, Terms, rules_at
+from console.why.rules import AskedTerms, JudgedMoment, rules_at
 from console.why.stream import Streams
 from markets.models import Market
 from matching.messages.events import MarginAdjustmentRejected
@@ -19,15 +19,15 @@ from trading.models import Fill, FundingPayment, Liquidation, OutboxCommand, Set
 pytestmark = pytest.mark.django_db
 
 
-def judged(market: Market, **fields: Any) -> Judged:
+def judged(market: Market, **fields: Any) -> JudgedMoment:
     """An order to buy 0.5 BTC at 2,500.00 with 125 USD; at a mark of 2,510.00."""
     event = fields.pop("event", None)
     order = make_order(make_user(), market, **fields)
-    return Judged(
+    return JudgedMoment(
         market=market,
         rules=rules_at(market, None),
         order=order,
-        terms=Terms.of(order),
+        terms=AskedTerms.of(order),
         event=event,
         mark_ticks=25_100,
     )
@@ -90,7 +90,7 @@ def test_no_number_is_made_up(market: Market, code: RejectCode) -> None:
     """Of an order that breaks nothing, of one nothing is known of, and without an order."""
     rule = REFUSALS[code]
     sound = judged(market, leverage=20, taker_fee_ppm=500)
-    nothing = Judged(market=market, rules=rules_at(market, None))
+    nothing = JudgedMoment(market=market, rules=rules_at(market, None))
     for said in (sound, nothing):
         assert rule.sentence(said) == rule.plain
         assert rule.misses_numbers(said) is (rule.breach is not None)

@@ -15,7 +15,7 @@ from django.test import Client
 
 from accounts.models import User
 from approvals.models import Proposal
-from ledger.adjustments import Cause, Due, propose_adjustments
+from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.models import Adjustment, AdjustmentCategory
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
@@ -240,7 +240,7 @@ def _proposed(trader: Trader) -> Proposal:
     """By another operator."""
     first = User.objects.create(username="tour-first", is_staff=True, is_superuser=True)
     user = User.objects.get(pk=trader.user_id)
-    cause = Cause(AdjustmentCategory.REFUND, "tour 1", "a fee taken twice")
+    cause = AdjustmentCause(AdjustmentCategory.REFUND, "tour 1", "a fee taken twice")
     return propose_adjustments([Due(user, 2_000_000)], cause, first)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from matching.core.market.state import Account, State, Turn
 from matching.core.risk.deleveraging import Counterparties, adl_score
-from matching.core.risk.position_index import NODE_SIZE, Node, PositionIndex, Side
+from matching.core.risk.position_index import NODE_SIZE, Node, PositionIndex, PositionsOfSide
 from matching.core.risk.ranking import Ranking
 from matching.messages.tiers import TierTable
 from tests.matching.actors import RULES
@@ -71,7 +71,7 @@ class Market:
         assert set(found) == due
 
 
-def check_shape(side: Side) -> int:
+def check_shape(side: PositionsOfSide) -> int:
     """Keys in order, bounds that hold; how many positions."""
 
     def look(node: Node, low: tuple[int, int] | None) -> int:

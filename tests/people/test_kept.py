@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.checks import keys_to_users_say_whose
 from accounts.models import Person, Session, SignInFailure, User
 from accounts.people import kept
-from accounts.people.export import Part, export_part
+from accounts.people.export import PersonPart, export_part
 from console.audit.models import AuditRow
 from ledger.models import Posting
 from ledger.transfers.models import Transfer
@@ -77,7 +77,7 @@ def whale() -> User:
     return User.objects.get(pk=Order.objects.earliest("pk").user_id)
 
 
-def parts_of(user_id: int, rows_max: int) -> list[Part]:
+def parts_of(user_id: int, rows_max: int) -> list[PersonPart]:
     parts = [export_part(user_id, None, rows_max)]
     while (cursor := parts[-1].next_cursor) is not None:
         parts.append(export_part(user_id, cursor, rows_max))
@@ -85,7 +85,7 @@ def parts_of(user_id: int, rows_max: int) -> list[Part]:
     return parts
 
 
-def tables_of(parts: list[Part]) -> dict[str, list[dict[str, Any]]]:
+def tables_of(parts: list[PersonPart]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for part in parts:
         for stretch in part.stretches:

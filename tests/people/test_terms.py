@@ -10,7 +10,7 @@ import redis
 from django.test import Client
 from django.urls import reverse
 
-from accounts.law.standing import Standing, standing
+from accounts.law.standing import TermsStanding, standing
 from accounts.law.terms import publish_terms
 from accounts.models import TermsAcceptance, TermsVersion, User
 from common.errors import DomainError
@@ -150,7 +150,7 @@ def test_orders_of_who_accepted_ask_postgres_nothing(
     trader = make_trader()
     terms = publish()
     TermsAcceptance.objects.create(user=trader.user, terms=terms)
-    known = Standing()
+    known = TermsStanding()
     with django_assert_num_queries(3):  # which is in force, for whom, and whether
         assert known.refused([trader.user.pk]) == frozenset()
     with django_assert_num_queries(0):

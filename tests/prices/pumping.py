@@ -17,7 +17,7 @@ from prices.demo_markets import START_PRICES, DemoMarket
 from prices.index import SourceState
 from prices.models import PriceSource, PriceSourceKind
 from prices.pump import PricePump
-from prices.reports import MarketReport, SourceReport, read_reports
+from prices.reports import PriceReport, SourceReport, read_reports
 from prices.sources.synthetic import SyntheticWalks
 from tests.patience import PATIENCE_S
 from tests.prices.venue import PlayedVenue
@@ -89,7 +89,7 @@ class Pump:
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
-    def report(self, market_id: str = MARKET) -> MarketReport | None:
+    def report(self, market_id: str = MARKET) -> PriceReport | None:
         return read_reports(self.client, [market_id]).get(market_id)
 
     def source(self, source: PriceSource) -> SourceReport | None:

@@ -22,7 +22,7 @@ from custody.sending import send_due_payouts
 from ledger.models import Withdrawal, WithdrawalAddress, WithdrawalLimit
 from ledger.services import deposit
 from ledger.withdrawals import deciding
-from ledger.withdrawals.handing import Outcome
+from ledger.withdrawals.handing import SendOutcome
 from ledger.withdrawals.limits import Limits, limits_of, propose_limits
 from tests.builders.keys import KeyApi, make_ed25519_key, make_key
 from tests.trading.client import Api, Trader, forget_caches, make_trader
@@ -164,7 +164,7 @@ def test_nobody_decides_their_own(operator: Operator) -> None:
             act(own.pk, "mine", ann)
         assert refused.value.code == "OWN_REQUEST"
     with pytest.raises(DomainError):
-        enter_outcome(own, Outcome.CONFIRMED, "r", "mine", ann)
+        enter_outcome(own, SendOutcome.CONFIRMED, "r", "mine", ann)
 
 
 def _asked_by(user: User) -> Withdrawal:
@@ -238,13 +238,13 @@ def test_by_hand_from_approval_to_its_end(trader: Trader, operator: Operator) ->
     row.refresh_from_db()
     assert row.state == "sending"
     with pytest.raises(DomainError, match="reference"):
-        enter_outcome(row, Outcome.SENT, "", "sent", ann)
-    assert enter_outcome(row, Outcome.SENT, "SEPA 1", "sent", ann).state == "sent"
-    assert enter_outcome(row, Outcome.CONFIRMED, "", "statement 4", ann).state == "confirmed"
+        enter_outcome(row, SendOutcome.SENT, "", "sent", ann)
+    assert enter_outcome(row, SendOutcome.SENT, "SEPA 1", "sent", ann).state == "sent"
+    assert enter_outcome(row, SendOutcome.CONFIRMED, "", "statement 4", ann).state == "confirmed"
     assert wallet_of(trader.user) == (ALL - 100 * UNIT, 0)
     row.refresh_from_db()
     with pytest.raises(DomainError):
-        enter_outcome(row, Outcome.FAILED, "", "on second thoughts", ann)
+        enter_outcome(row, SendOutcome.FAILED, "", "on second thoughts", ann)
     assert row.steps.latest("pk").operator == ann
 
 

@@ -30,7 +30,7 @@ from ledger.models import (
 )
 from ledger.services import lock_wallet
 from ledger.withdrawals import deciding, handing
-from ledger.withdrawals.handing import Outcome, Report
+from ledger.withdrawals.handing import Report, SendOutcome
 from markets.models import Market
 from persistence.reconciliation.differences import run_check
 from persistence.reconciliation.money_checks import JOURNAL_TOTAL, WALLETS, WITHDRAWALS
@@ -148,7 +148,7 @@ def _send(trader: Trader, _: Market, rng: random.Random) -> bool:
     row = rows.order_by("?").select_related("payout").first()
     if row is None or handing.begin(row.payout) is None:
         return False
-    for outcome in rng.choices((Outcome.SENT, Outcome.CONFIRMED, Outcome.FAILED), k=2):
+    for outcome in rng.choices((SendOutcome.SENT, SendOutcome.CONFIRMED, SendOutcome.FAILED), k=2):
         said = Report(
             send_id=str(row.send_id),
             outcome=outcome,

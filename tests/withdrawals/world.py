@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from ledger.models import Wallet, Withdrawal, WithdrawalAddress
-from ledger.withdrawals.asking import Asked, ask_for_withdrawal
+from ledger.withdrawals.asking import NewWithdrawal, ask_for_withdrawal
 from tests.trading.client import Answer, Trader
 
 UNIT = 1_000_000
@@ -29,7 +29,7 @@ def new_key() -> str:
     return f"w{next(_keys)}"
 
 
-def asked(amount: int = 100, **fields: Any) -> Asked:
+def asked(amount: int = 100, **fields: Any) -> NewWithdrawal:
     """In whole USD."""
     values: dict[str, Any] = {
         "amount_units": amount * UNIT,
@@ -38,7 +38,7 @@ def asked(amount: int = 100, **fields: Any) -> Asked:
         "idempotency_key": new_key(),
         "asked_from": None,
     }
-    return Asked(**values | fields)
+    return NewWithdrawal(**values | fields)
 
 
 def ask(user: User, amount: int = 100, **fields: Any) -> Withdrawal:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.models import User
 from approvals import policy
-from approvals.actions import Action, Outcome, register
+from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose, waiting_proposal
 from common import decimals
@@ -46,12 +46,12 @@ def settle_or_propose(market: Market, price: object, reason: str, by: User) -> i
     )
 
 
-def _settle(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _settle(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     market = Market.objects.select_related("status").get(pk=proposal.payload["market"])
     price = proposal.payload["price"]
     check_settlement(market, price, proposal.author)
     command_id = settle_market(market, price, User.objects.get(pk=by.pk))
-    return Outcome(f"asked to settle {market.pk} at {price}", command_id)
+    return ApprovalOutcome(f"asked to settle {market.pk} at {price}", command_id)
 
 
 def lets_risk_more(before: Sequence[LeverageTier], after: Sequence[LeverageTier]) -> bool:
@@ -186,12 +186,12 @@ def _edit(market: Market, proposal: Proposal) -> list[LeverageTier]:
     ]
 
 
-def _configure(proposal: Proposal, by: AbstractUser) -> Outcome:
+def _configure(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     market = Market.objects.select_for_update().get(pk=proposal.payload["market"])
     tiers = _edit(market, proposal)
     why = Why(proposal.reason, proposal, proposal.payload.get("restores"))
     command_id = configure_market(market, User.objects.get(pk=by.pk), tiers, why)
-    return Outcome(f"version {market.config_version} of {market.pk} asked for", command_id)
+    return ApprovalOutcome(f"version {market.config_version} of {market.pk} asked for", command_id)
 
 
 register(Action(SETTLE, "Settle a market for good", "markets.settle_market", _settle))

@@ -33,7 +33,7 @@ SELECT p.id, p.entry_id, p.account_id, p.amount_units, COALESCE(p.kind, e.kind),
 """  # noqa: S608  words of ours
 
 
-class Line(NamedTuple):
+class AccountLine(NamedTuple):
     """A posting on one of the account's columns, and what that has after it."""
 
     posting_id: int
@@ -70,7 +70,7 @@ class MarketSums:
     insurance_units: int = 0
     funding_units: int = 0
 
-    def add(self, line: Line) -> None:
+    def add(self, line: AccountLine) -> None:
         name = _SUMMED.get(line.kind)  # type: ignore[call-overload]  # words are text
         if name is not None:
             setattr(self, name, getattr(self, name) + line.amount_units)
@@ -109,7 +109,7 @@ class Statement:
         self.opening = self._balances_at(self.start)
         self.counted = dict(self.opening)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[AccountLine]:
         columns = {pk: kind for kind, pk in accounts_of(self.user_id).items()}
         after = bounds_of(self.start).after
         last = MAX_ID if self.end is None else bounds_of(self.end).last
@@ -123,10 +123,12 @@ class Statement:
     def _is_within(self, at: datetime) -> bool:
         return self.start <= at and (self.end is None or at < self.end)
 
-    def _count(self, column: AccountKind, row: tuple[Any, ...]) -> Line:
+    def _count(self, column: AccountKind, row: tuple[Any, ...]) -> AccountLine:
         posting_id, entry_id, _, amount_units, *said = row
         self.counted[column] += amount_units
-        line = Line._make((posting_id, entry_id, column, amount_units, *said, self.counted[column]))
+        line = AccountLine._make(
+            (posting_id, entry_id, column, amount_units, *said, self.counted[column])
+        )
         self.line_count += 1
         if line.market_id is not None:
             self.markets.setdefault(line.market_id, MarketSums()).add(line)

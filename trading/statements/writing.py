@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from markets.conversions import units_text
-from trading.statements.reading import Balances, Line, Statement
+from trading.statements.reading import AccountLine, Balances, Statement
 
 PIECE_LINES = 500
 
@@ -26,12 +26,12 @@ class Writer(Protocol):
     content_type: str
 
     def head(self, statement: Statement) -> str: ...
-    def lines(self, lines: list[Line]) -> str: ...
+    def lines(self, lines: list[AccountLine]) -> str: ...
     def tail(self, statement: Statement) -> str: ...
     def cut_short(self) -> str: ...
 
 
-def pieces(lines: Iterator[Line]) -> Iterator[list[Line]]:
+def pieces(lines: Iterator[AccountLine]) -> Iterator[list[AccountLine]]:
     while piece := list(islice(lines, PIECE_LINES)):
         yield piece
 
@@ -57,7 +57,7 @@ class CsvWriter:
             ),
         )
 
-    def lines(self, lines: list[Line]) -> str:
+    def lines(self, lines: list[AccountLine]) -> str:
         return self._rows(
             *(
                 (
@@ -123,7 +123,7 @@ class JsonWriter:
         }
         return f'{_json(said)[:-1]},"movements":['
 
-    def lines(self, lines: list[Line]) -> str:
+    def lines(self, lines: list[AccountLine]) -> str:
         written = ",".join(_json(_line(line)) for line in lines)
         before, self._is_first = ("" if self._is_first else ","), False
         return f"{before}{written}"
@@ -150,7 +150,7 @@ class JsonWriter:
         return f"],{_json(said)[1:]}"
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: AccountLine) -> dict[str, Any]:
     return {
         "id": line.posting_id,
         "entryId": line.entry_id,

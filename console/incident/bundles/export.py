@@ -20,7 +20,7 @@ from console.incident.bundles.file import (
     OUTPUT,
     SNAPSHOT,
     BundleTooLarge,
-    Writer,
+    BundleWriter,
     line_of,
     sha256_of_file,
 )
@@ -32,8 +32,8 @@ from matching.messages.commands import COMMAND_VERSION
 from matching.messages.events import EVENT_VERSION
 from matching.messages.streams import COMMAND_FIELD, id_order, trimmed_key
 from matching.runtime.replay import (
-    KeptSnapshot,
     ReplayImpossible,
+    ReplayStart,
     snapshot_before,
     stored_input,
     stored_output,
@@ -73,7 +73,7 @@ def export(stretch: Stretch) -> Exported:
     market_id = stretch.market.pk
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115  the caller closes it
     try:
-        with Writer(file) as writer:
+        with BundleWriter(file) as writer:
             _write(writer, stretch.market, from_seq, to_seq)
     except (ReplayImpossible, BundleTooLarge) as error:
         file.close()
@@ -85,7 +85,7 @@ def export(stretch: Stretch) -> Exported:
     return Exported(file, name, sha256_of_file(file), from_seq, to_seq)
 
 
-def _write(writer: Writer, market: Market, from_seq: int, to_seq: int) -> None:
+def _write(writer: BundleWriter, market: Market, from_seq: int, to_seq: int) -> None:
     client = redis_client()
     kept = snapshot_before(client, market.pk, from_seq)
     writer.add(SNAPSHOT, [kept.frame])
@@ -122,9 +122,7 @@ def _write(writer: Writer, market: Market, from_seq: int, to_seq: int) -> None:
     )
 
 
-def _inputs(
-    client: redis.Redis, market_id: str, kept: KeptSnapshot, to_seq: int
-) -> Iterator[bytes]:
+def _inputs(client: redis.Redis, market_id: str, kept: ReplayStart, to_seq: int) -> Iterator[bytes]:
     """Each command is one sequence."""
     left = to_seq - kept.seq
     for input_id, fields in stored_input(client, market_id, kept.input_id):

@@ -50,7 +50,7 @@ class Bundle:
     market: dict[str, Any]
 
 
-class Writer:
+class BundleWriter:
     """Writes parts one after the other, each as it is read; `finish` writes the manifest."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -10,24 +10,24 @@ from common.admin.changes import NOTHING
 from common.redis_client import request_redis_client
 from console.incident.kept import KeptEntry, KeptOutput
 from console.incident.sources.fields import fields_words, name_words
-from console.incident.sources.lines import Kind, Line, Page, Place
+from console.incident.sources.lines import LinePlace, LinesPage, TimelineKind, TimelineLine
 from console.incident.stretch import Stretch
 from markets.models import Market
 from matching.messages.events import Event, MarketStateChanged, MarkPriceChanged
 from trading.models import Order
 
 RANK = 2
-KINDS_OF_EVENTS = frozenset({Kind.EVENT, Kind.STATE, Kind.PRICE})
+KINDS_OF_EVENTS = frozenset({TimelineKind.EVENT, TimelineKind.STATE, TimelineKind.PRICE})
 # Of which few may be of the kinds asked for.
 ENTRIES_READ_MAX = 5_000
 _LAST_KEY = 10**9
 
 
 def event_lines(
-    stretch: Stretch, kinds: frozenset[Kind], after: Place | None, lines_max: int
-) -> Page:
+    stretch: Stretch, kinds: frozenset[TimelineKind], after: LinePlace | None, lines_max: int
+) -> LinesPage:
     """An empty page where Redis doesn't answer, which the stretch's notes say."""
-    lines: list[Line] = []
+    lines: list[TimelineLine] = []
     try:
         for read, kept in enumerate(_entries(stretch, after), 1):
             lines += [
@@ -36,15 +36,15 @@ def event_lines(
                 if line.kind in kinds and (after is None or line.place > after)
             ]
             if len(lines) > lines_max:
-                return Page(lines[:lines_max], lines[lines_max - 1].place)
+                return LinesPage(lines[:lines_max], lines[lines_max - 1].place)
             if read == ENTRIES_READ_MAX:
-                return Page(lines, Place(kept.at, kept.seq, RANK, _LAST_KEY))
+                return LinesPage(lines, LinePlace(kept.at, kept.seq, RANK, _LAST_KEY))
     except redis.RedisError:
-        return Page([], None)
-    return Page(lines, None)
+        return LinesPage([], None)
+    return LinesPage(lines, None)
 
 
-def _entries(stretch: Stretch, after: Place | None) -> Iterator[KeptEntry]:
+def _entries(stretch: Stretch, after: LinePlace | None) -> Iterator[KeptEntry]:
     output = KeptOutput(request_redis_client(), stretch.market.pk)
     start = max(stretch.start, after.at) if after is not None else stretch.start
     from_seq = output.seq_since(start)
@@ -58,23 +58,23 @@ def _entries(stretch: Stretch, after: Place | None) -> Iterator[KeptEntry]:
         yield kept
 
 
-def _lines_of(kept: KeptEntry, market: Market) -> Iterator[Line]:
-    def line(key: int, kind: Kind, words: str, record: Cell = NOTHING) -> Line:
-        return Line(Place(kept.at, kept.seq, RANK, key), kind, words, record, kept.seq)
+def _lines_of(kept: KeptEntry, market: Market) -> Iterator[TimelineLine]:
+    def line(key: int, kind: TimelineKind, words: str, record: Cell = NOTHING) -> TimelineLine:
+        return TimelineLine(LinePlace(kept.at, kept.seq, RANK, key), kind, words, record, kept.seq)
 
     if kept.entry is None:
-        yield line(0, Kind.EVENT, f"what was published can’t be decoded: {kept.why}")
+        yield line(0, TimelineKind.EVENT, f"what was published can’t be decoded: {kept.why}")
     elif not kept.entry.events:
-        yield line(0, Kind.EVENT, f"nothing changed (input {kept.entry.input_id})")
+        yield line(0, TimelineKind.EVENT, f"nothing changed (input {kept.entry.input_id})")
     else:
         for key, event in enumerate(kept.entry.events):
             yield line(key, _kind_of(event), _words(event, market), _record(event))
 
 
-def _kind_of(event: Event) -> Kind:
+def _kind_of(event: Event) -> TimelineKind:
     if isinstance(event, MarketStateChanged):
-        return Kind.STATE
-    return Kind.PRICE if isinstance(event, MarkPriceChanged) else Kind.EVENT
+        return TimelineKind.STATE
+    return TimelineKind.PRICE if isinstance(event, MarkPriceChanged) else TimelineKind.EVENT
 
 
 def _words(event: Event, market: Market) -> str:

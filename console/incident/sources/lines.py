@@ -12,7 +12,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS_LENGTH_MAX = 18
 
 
-class Kind(StrEnum):
+class TimelineKind(StrEnum):
     COMMAND = "command"
     ORDER = "order"
     EVENT = "event"
@@ -37,25 +37,25 @@ class KindShown(NamedTuple):
     is_usual: bool = True
 
 
-KINDS: dict[Kind, KindShown] = {
-    Kind.COMMAND: KindShown("Commands", "trading.view_outboxcommand"),
-    Kind.ORDER: KindShown("Orders placed", "trading.view_order"),
-    Kind.EVENT: KindShown("Events", "trading.view_outboxcommand"),
-    Kind.STATE: KindShown("Market states", "trading.view_outboxcommand", "warn"),
+KINDS: dict[TimelineKind, KindShown] = {
+    TimelineKind.COMMAND: KindShown("Commands", "trading.view_outboxcommand"),
+    TimelineKind.ORDER: KindShown("Orders placed", "trading.view_order"),
+    TimelineKind.EVENT: KindShown("Events", "trading.view_outboxcommand"),
+    TimelineKind.STATE: KindShown("Market states", "trading.view_outboxcommand", "warn"),
     # One a second and more: they would fill the list.
-    Kind.PRICE: KindShown("Mark prices", "trading.view_outboxcommand", is_usual=False),
-    Kind.FILL: KindShown("Fills", "trading.view_fill"),
-    Kind.LIQUIDATION: KindShown("Liquidations", "trading.view_liquidation", "bad"),
-    Kind.FUNDING: KindShown("Funding", "trading.view_fundingsettlement"),
-    Kind.MONEY: KindShown("Postings", "ledger.view_journalentry"),
-    Kind.OPERATOR: KindShown("Operators’ acts", "console.view_auditrow", "warn"),
-    Kind.DEAD_LETTER: KindShown("Dead letters", "persistence.view_deadletter", "bad"),
-    Kind.FAULT: KindShown("Persistence faults", "persistence.view_persistencefault", "bad"),
-    Kind.RECONCILE: KindShown("Reconciliations", "persistence.view_reconcilerun"),
+    TimelineKind.PRICE: KindShown("Mark prices", "trading.view_outboxcommand", is_usual=False),
+    TimelineKind.FILL: KindShown("Fills", "trading.view_fill"),
+    TimelineKind.LIQUIDATION: KindShown("Liquidations", "trading.view_liquidation", "bad"),
+    TimelineKind.FUNDING: KindShown("Funding", "trading.view_fundingsettlement"),
+    TimelineKind.MONEY: KindShown("Postings", "ledger.view_journalentry"),
+    TimelineKind.OPERATOR: KindShown("Operators’ acts", "console.view_auditrow", "warn"),
+    TimelineKind.DEAD_LETTER: KindShown("Dead letters", "persistence.view_deadletter", "bad"),
+    TimelineKind.FAULT: KindShown("Persistence faults", "persistence.view_persistencefault", "bad"),
+    TimelineKind.RECONCILE: KindShown("Reconciliations", "persistence.view_reconcilerun"),
 }
 
 
-class Place(NamedTuple):
+class LinePlace(NamedTuple):
     """Where a line stands: ``seq`` 0 for none, ``rank`` that of its source, ``key`` of its row."""
 
     at: datetime
@@ -68,26 +68,26 @@ class Place(NamedTuple):
         return f"{us}-{self.seq}-{self.rank}-{self.key}"
 
 
-def place_of(text: str) -> Place:
+def place_of(text: str) -> LinePlace:
     """Raises ValueError for what `Place.text` never said."""
     parts = text.split("-")
-    if len(parts) != len(Place._fields) or not all(
+    if len(parts) != len(LinePlace._fields) or not all(
         part.isascii() and part.isdigit() and len(part) <= _PARTS_LENGTH_MAX for part in parts
     ):
         raise ValueError("no place of a line")
     us, seq, rank, key = map(int, parts)
     try:
-        return Place(_EPOCH + timedelta(microseconds=us), seq, rank, key)
+        return LinePlace(_EPOCH + timedelta(microseconds=us), seq, rank, key)
     except OverflowError as error:
         raise ValueError("no place of a line") from error
 
 
 @dataclass(frozen=True)
-class Line:
+class TimelineLine:
     """``seq`` is what is shown, also of a line whose place in the list has none."""
 
-    place: Place
-    kind: Kind
+    place: LinePlace
+    kind: TimelineKind
     words: Cell
     record: Cell = NOTHING
     seq: int | None = None
@@ -107,9 +107,9 @@ class Line:
         return KINDS[self.kind].tone
 
 
-class Page(NamedTuple):
+class LinesPage(NamedTuple):
     """Of one source: its lines in order, and the place up to which there are no others; None where
     there is nothing more to come."""
 
-    lines: list[Line]
-    cut_at: Place | None
+    lines: list[TimelineLine]
+    cut_at: LinePlace | None

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from common.postgres.windows import Window, window_of_keys
 from console.audit.models import AuditRow
 from console.incident.sources import wording
-from console.incident.sources.lines import Kind, Line, Page, Place
+from console.incident.sources.lines import LinePlace, LinesPage, TimelineKind, TimelineLine
 from console.incident.stretch import Stretch
 from ledger.models import JournalEntry
 from markets.models import Market
@@ -28,16 +28,16 @@ class RowSource:
     """``seq``: the field of the sequence that a row's place has, empty for none. ``is_noted``: the
     row's time is when it was noted, so that of sequences only these tell whether it belongs."""
 
-    kind: Kind
+    kind: TimelineKind
     rank: int
     model: type[Model]
     time: str
     rows: Callable[[Stretch], QuerySet[Any]]
-    words: Callable[[Sequence[Any], Market], Sequence[wording.Said]]
+    words: Callable[[Sequence[Any], Market], Sequence[wording.LineWords]]
     seq: str = ""
     is_noted: bool = False
 
-    def read(self, stretch: Stretch, after: Place | None, lines_max: int) -> Page:
+    def read(self, stretch: Stretch, after: LinePlace | None, lines_max: int) -> LinesPage:
         place_seq = Coalesce(F(self.seq), 0) if self.seq else Value(0)
         rows = (
             self.rows(stretch)
@@ -49,10 +49,10 @@ class RowSource:
         found = list(rows.order_by(self.time, "place_seq", "pk")[: lines_max + 1])
         said = self.words(found[:lines_max], stretch.market)
         lines = [
-            Line(self._place(row), self.kind, one.words, one.record, one.seq)
+            TimelineLine(self._place(row), self.kind, one.words, one.record, one.seq)
             for row, one in zip(found, said, strict=False)
         ]
-        return Page(lines, lines[-1].place if len(found) > lines_max else None)
+        return LinesPage(lines, lines[-1].place if len(found) > lines_max else None)
 
     def _within(self, stretch: Stretch) -> Q:
         if not self.seq:
@@ -63,7 +63,7 @@ class RowSource:
         is_cut = stretch.was_cut and not self.is_noted
         return of_seqs & Window(None, stretch.end if is_cut else None).within(self.time)
 
-    def _behind(self, after: Place) -> Q:
+    def _behind(self, after: LinePlace) -> Q:
         if self.rank == after.rank:
             behind_key = Q(pk__gt=after.key)
         else:
@@ -71,9 +71,9 @@ class RowSource:
         at_seq = Q(place_seq__gt=after.seq) | (Q(place_seq=after.seq) & behind_key)
         return Q(**{f"{self.time}__gt": after.at}) | (Q(**{self.time: after.at}) & at_seq)
 
-    def _place(self, row: Any) -> Place:
+    def _place(self, row: Any) -> LinePlace:
         at: datetime = getattr(row, self.time)
-        return Place(at, row.place_seq, self.rank, row.pk)
+        return LinePlace(at, row.place_seq, self.rank, row.pk)
 
 
 def _wide(window: Window) -> Window:
@@ -133,11 +133,11 @@ def _of_market(model: type[Model]) -> Callable[[Stretch], QuerySet[Any]]:
 
 
 SOURCES = (
-    RowSource(Kind.COMMAND, 0, OutboxCommand, "created_at", _commands, wording.commands),
-    RowSource(Kind.ORDER, 1, Order, "created_at", _orders, wording.orders),
-    RowSource(Kind.FILL, 3, Fill, "executed_at", _fills, wording.fills, "seq"),
+    RowSource(TimelineKind.COMMAND, 0, OutboxCommand, "created_at", _commands, wording.commands),
+    RowSource(TimelineKind.ORDER, 1, Order, "created_at", _orders, wording.orders),
+    RowSource(TimelineKind.FILL, 3, Fill, "executed_at", _fills, wording.fills, "seq"),
     RowSource(
-        Kind.LIQUIDATION,
+        TimelineKind.LIQUIDATION,
         4,
         Liquidation,
         "liquidated_at",
@@ -146,13 +146,19 @@ SOURCES = (
         "seq",
     ),
     RowSource(
-        Kind.FUNDING, 5, FundingSettlement, "settled_at", _settlements, wording.settlements, "seq"
+        TimelineKind.FUNDING,
+        5,
+        FundingSettlement,
+        "settled_at",
+        _settlements,
+        wording.settlements,
+        "seq",
     ),
-    RowSource(Kind.MONEY, 6, JournalEntry, "created_at", _entries, wording.entries, "seq"),
-    RowSource(Kind.MONEY, 7, JournalEntry, "created_at", _holds, wording.entries),
-    RowSource(Kind.OPERATOR, 8, AuditRow, "acted_at", _acts, wording.acts),
+    RowSource(TimelineKind.MONEY, 6, JournalEntry, "created_at", _entries, wording.entries, "seq"),
+    RowSource(TimelineKind.MONEY, 7, JournalEntry, "created_at", _holds, wording.entries),
+    RowSource(TimelineKind.OPERATOR, 8, AuditRow, "acted_at", _acts, wording.acts),
     RowSource(
-        Kind.DEAD_LETTER,
+        TimelineKind.DEAD_LETTER,
         9,
         DeadLetter,
         "recorded_at",
@@ -162,7 +168,7 @@ SOURCES = (
         is_noted=True,
     ),
     RowSource(
-        Kind.FAULT,
+        TimelineKind.FAULT,
         10,
         PersistenceFault,
         "first_seen",
@@ -172,7 +178,7 @@ SOURCES = (
         is_noted=True,
     ),
     RowSource(
-        Kind.FAULT,
+        TimelineKind.FAULT,
         11,
         QuarantinedEntry,
         "quarantined_at",
@@ -181,5 +187,5 @@ SOURCES = (
         "seq",
         is_noted=True,
     ),
-    RowSource(Kind.RECONCILE, 12, ReconcileRun, "started_at", _runs, wording.runs),
+    RowSource(TimelineKind.RECONCILE, 12, ReconcileRun, "started_at", _runs, wording.runs),
 )

@@ -27,15 +27,15 @@ SELECT posting.id FROM unnest(%s::bigint[]) entry(id)
 _AND_MORE = SafeString('<div class="posting">and more, on the entry’s page</div>')
 
 
-class Said(NamedTuple):
+class LineWords(NamedTuple):
     words: Cell
     record: Cell
     seq: int | None = None
 
 
-def commands(rows: Sequence[OutboxCommand], market: Market) -> list[Said]:
+def commands(rows: Sequence[OutboxCommand], market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             words(
                 f"{name_words(row.command_type)}:" if _payload(row, market) else "",
                 _payload(row, market) or name_words(row.command_type),
@@ -54,9 +54,9 @@ def _payload(row: OutboxCommand, market: Market) -> str:
     return fields_words(row.payload, market) if isinstance(row.payload, dict) else ""
 
 
-def orders(rows: Sequence[Order], market: Market) -> list[Said]:
+def orders(rows: Sequence[Order], market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             words(
                 f"{row.side} {_order_size(row, market)} at {_order_price(row, market)},",
                 f"{row.order_type} {row.time_in_force}",
@@ -79,9 +79,9 @@ def _order_price(row: Order, market: Market) -> str:
     return price(row.shown_price_ticks, market) if row.shown_price_ticks else "the market price"
 
 
-def fills(rows: Sequence[Fill], market: Market) -> list[Said]:
+def fills(rows: Sequence[Fill], market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             words(
                 "" if row.execution == ExecutionType.TRADE else f"{row.execution}:",
                 f"trade {row.trade_id}, {row.role.lower()} {row.side}",
@@ -98,9 +98,9 @@ def fills(rows: Sequence[Fill], market: Market) -> list[Said]:
     ]
 
 
-def liquidations(rows: Sequence[Liquidation], market: Market) -> list[Said]:
+def liquidations(rows: Sequence[Liquidation], market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             words(
                 user_link(row.user),
                 f"{Side.LONG if row.position_lots > 0 else Side.SHORT}",
@@ -120,9 +120,9 @@ def liquidations(rows: Sequence[Liquidation], market: Market) -> list[Said]:
     ]
 
 
-def settlements(rows: Sequence[FundingSettlement], market: Market) -> list[Said]:
+def settlements(rows: Sequence[FundingSettlement], market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             f"{funding_rate(row.rate_ppb)} at a mark of {price(row.mark_price_ticks, market)}:"
             f" {money(row.paid_units)} paid",
             link(FundingSettlement, row.pk, f"funding {row.pk}"),
@@ -132,13 +132,13 @@ def settlements(rows: Sequence[FundingSettlement], market: Market) -> list[Said]
     ]
 
 
-def entries(rows: Sequence[JournalEntry], _market: Market) -> list[Said]:
+def entries(rows: Sequence[JournalEntry], _market: Market) -> list[LineWords]:
     """With their postings; of an entry to every trader some, and that there are more."""
     postings: dict[int, list[Posting]] = {row.pk: [] for row in rows}
     for posting in _postings(list(postings)):
         postings[posting.entry_id].append(posting)
     return [
-        Said(
+        LineWords(
             format_html("{}{}", row.kind.replace("_", " "), _postings_words(postings[row.pk])),
             link(JournalEntry, row.pk, f"entry {row.pk}"),
             row.seq,
@@ -168,9 +168,9 @@ def _postings_words(postings: Sequence[Posting]) -> Cell:
     return format_html("{}{}", lines, _AND_MORE if is_cut else "")
 
 
-def acts(rows: Sequence[AuditRow], _market: Market) -> list[Said]:
+def acts(rows: Sequence[AuditRow], _market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             words(
                 f"{row.operator_name or 'somebody'}: {row.verb.replace('_', ' ')}",
                 row.object_words,
@@ -184,9 +184,9 @@ def acts(rows: Sequence[AuditRow], _market: Market) -> list[Said]:
     ]
 
 
-def letters(rows: Sequence[DeadLetter], _market: Market) -> list[Said]:
+def letters(rows: Sequence[DeadLetter], _market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             f"input {row.input_id} was no command: {row.reason}",
             link(DeadLetter, row.pk, f"dead letter {row.pk}"),
             row.seq,
@@ -195,9 +195,9 @@ def letters(rows: Sequence[DeadLetter], _market: Market) -> list[Said]:
     ]
 
 
-def faults(rows: Sequence[PersistenceFault], _market: Market) -> list[Said]:
+def faults(rows: Sequence[PersistenceFault], _market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             f"persistence stopped before it, {row.kind}: {row.reason}; "
             + (f"{row.resolution} {when(row.resolved_at)}" if row.resolved_at else "still open"),
             link(PersistenceFault, row.pk, f"fault {row.pk}"),
@@ -207,9 +207,9 @@ def faults(rows: Sequence[PersistenceFault], _market: Market) -> list[Said]:
     ]
 
 
-def quarantined(rows: Sequence[QuarantinedEntry], _market: Market) -> list[Said]:
+def quarantined(rows: Sequence[QuarantinedEntry], _market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             f"passed over, its rows were not written: {row.reason}",
             link(QuarantinedEntry, row.pk, f"quarantined {row.pk}"),
             row.seq,
@@ -218,9 +218,9 @@ def quarantined(rows: Sequence[QuarantinedEntry], _market: Market) -> list[Said]
     ]
 
 
-def runs(rows: Sequence[ReconcileRun], _market: Market) -> list[Said]:
+def runs(rows: Sequence[ReconcileRun], _market: Market) -> list[LineWords]:
     return [
-        Said(
+        LineWords(
             f"reconciled {row.market_id or 'everything'}:"
             f" {f'{row.difference_count:,} differences' if row.difference_count else 'clean'}",
             link(ReconcileRun, row.pk, f"run {row.pk}"),

@@ -12,7 +12,7 @@ from custody.demo.chain.state import (
     GONE,
     PAYOUT,
     POOL,
-    State,
+    ChainState,
     height_of,
     tell,
 )
@@ -21,7 +21,7 @@ BAD = "dm1bad"  # the beginning of addresses to which nothing arrives
 
 
 class Blocks:
-    def __init__(self, state: State, temper: Temper, seed: int) -> None:
+    def __init__(self, state: ChainState, temper: Temper, seed: int) -> None:
         self._state, self._temper = state, temper
         self._rng = random.Random(seed)  # noqa: S311  a game
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from custody.demo.chain import Temper
 from custody.demo.chain.blocks import Blocks
 from custody.demo.chain.server import ChainServer
-from custody.demo.chain.state import State
+from custody.demo.chain.state import ChainState
 from custody.demo.chain.telling import Teller
 
 
@@ -32,7 +32,7 @@ class Chain:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self.state = State(options.path, options.float_units)
+        self.state = ChainState(options.path, options.float_units)
         self.blocks = Blocks(self.state, options.temper, options.seed)
         self.server = ChainServer(
             options.port, options.token, self.state, self.blocks,

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from custody.demo.chain.blocks import Blocks
-from custody.demo.chain.state import Refused, State, height_of
+from custody.demo.chain.state import ChainState, Refused, height_of
 
 BODY_BYTES_MAX = 100_000
 CLIENT_WITHIN_S = 10.0
@@ -35,7 +35,7 @@ class ChainServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, port: int, token: str, state: State, blocks: Blocks, *, loses: float, seed: int
+        self, port: int, token: str, state: ChainState, blocks: Blocks, *, loses: float, seed: int
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.token, self.state, self.blocks, self.loses = token, state, blocks, loses

@@ -47,7 +47,7 @@ class Refused(Exception):
         self.status, self.message = status, message
 
 
-class State:
+class ChainState:
     """One connection, one transaction at a time."""
 
     def __init__(self, path: Path, float_units: int) -> None:

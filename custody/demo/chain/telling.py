@@ -13,7 +13,7 @@ import httpx
 import structlog
 
 from custody.demo.chain import Temper
-from custody.demo.chain.state import State
+from custody.demo.chain.state import ChainState
 
 TRIES_MAX = 4
 TIMEOUT_S = 3.0
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 class Teller(threading.Thread):
-    def __init__(self, state: State, url: str, secret: str, temper: Temper, seed: int) -> None:
+    def __init__(self, state: ChainState, url: str, secret: str, temper: Temper, seed: int) -> None:
         super().__init__(name="teller", daemon=True)
         self._state, self._url, self._secret, self._temper = state, url, secret, temper
         self._rng = random.Random(seed)  # noqa: S311  a game

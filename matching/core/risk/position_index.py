@@ -97,7 +97,7 @@ class Node:
                 )
 
 
-class Side:
+class PositionsOfSide:
     """The long or the short positions."""
 
     def __init__(self, is_long: bool) -> None:
@@ -214,12 +214,12 @@ class PositionIndex:
     """Both sides, and where each account is in them."""
 
     def __init__(self) -> None:
-        self.longs = Side(is_long=True)
-        self.shorts = Side(is_long=False)
+        self.longs = PositionsOfSide(is_long=True)
+        self.shorts = PositionsOfSide(is_long=False)
         self._entries: dict[int, tuple[bool, int]] = {}  # account → (is long, price)
         self._seen: dict[int, Account] = {}  # changed, told of, and not taken in yet
 
-    def side(self, is_long: bool) -> Side:
+    def side(self, is_long: bool) -> PositionsOfSide:
         return self.longs if is_long else self.shorts
 
     def update(self, state: State) -> None:
