@@ -25,7 +25,7 @@ from common.http.calls import knowing
 from console.health.report import (
     EngineStatus,
     ExchangeStatus,
-    HealthLevel,
+    Grade,
     MarketReport,
     exchange_status,
 )
@@ -70,7 +70,7 @@ class HealthView(APIView):
     @knowing()
     def get(self, request: Request) -> Response:
         status = latest.status()
-        code = HTTPStatus.SERVICE_UNAVAILABLE if status.level is HealthLevel.BAD else HTTPStatus.OK
+        code = HTTPStatus.SERVICE_UNAVAILABLE if status.level is Grade.BAD else HTTPStatus.OK
         body = _body(status) if _may_see_parts(request) else {"status": status.level.word}
         return Response(body, status=code, headers={"Cache-Control": "no-store"})
 

@@ -42,7 +42,7 @@ _HALTED = {
 }
 
 
-class HealthLevel(IntEnum):
+class Grade(IntEnum):
     """How bad a finding is. Ordered, so that the worst of many is their max."""
 
     OK = 0
@@ -80,7 +80,7 @@ class Check:
     """One finding: how bad, and what an operator should read."""
 
     name: str
-    level: HealthLevel
+    level: Grade
     text: str
 
 
@@ -94,7 +94,7 @@ class EngineStatus:
     seq: int
     build: str
     halted: str
-    level: HealthLevel
+    level: Grade
 
     @property
     def alive(self) -> bool:
@@ -117,12 +117,12 @@ class MarketReport:
     sources: list[LiveSource] = field(default_factory=list)
 
     @property
-    def level(self) -> HealthLevel:
-        return max((check.level for check in self.checks), default=HealthLevel.OK)
+    def level(self) -> Grade:
+        return max((check.level for check in self.checks), default=Grade.OK)
 
     @property
     def problems(self) -> list[Check]:
-        return [check for check in self.checks if check.level is not HealthLevel.OK]
+        return [check for check in self.checks if check.level is not Grade.OK]
 
     @property
     def insurance(self) -> str:
@@ -150,14 +150,14 @@ class ExchangeStatus:
         return datetime.fromtimestamp(self.taken_ms / 1_000, UTC)
 
     @property
-    def level(self) -> HealthLevel:
+    def level(self) -> Grade:
         levels = [*(s.level for s in self.services), *(m.level for m in self.markets)]
-        return max(levels, default=HealthLevel.OK)
+        return max(levels, default=Grade.OK)
 
     @property
     def problems(self) -> list[tuple[str, Check]]:
         """(what it concerns, finding), worst first."""
-        found = [("", s) for s in self.services if s.level is not HealthLevel.OK]
+        found = [("", s) for s in self.services if s.level is not Grade.OK]
         found += [(m.market_id, check) for m in self.markets for check in m.problems]
         return sorted(found, key=lambda item: -item[1].level)
 
@@ -182,8 +182,8 @@ def _postgres() -> tuple[list[MarketRows], list[Check]]:
     except DatabaseError as error:
         log.warning("status_postgres_unreachable", error=str(error))
         connection.close_if_unusable_or_obsolete()
-        return [], [Check("Postgres", HealthLevel.BAD, "does not answer")]
-    answered = Check("Postgres", HealthLevel.OK, f"answered in {_elapsed_ms(started)} ms")
+        return [], [Check("Postgres", Grade.BAD, "does not answer")]
+    answered = Check("Postgres", Grade.OK, f"answered in {_elapsed_ms(started)} ms")
     return rows, [answered, *([_check_reconciliation(run)] if run else [])]
 
 
@@ -194,14 +194,14 @@ def _check_reconciliation(run: ReconcileRun) -> Check:
     if run.difference_count:
         kinds = ", ".join(sorted({difference[0] for difference in run.differences}))
         text = f"{run.difference_count:,} differences {ago} ({kinds}): see the newest run"
-        return Check("Reconciliation", HealthLevel.BAD, text)
+        return Check("Reconciliation", Grade.BAD, text)
     if is_overdue(run, timezone.now()):
-        return Check("Reconciliation", HealthLevel.WARN, f"clean {ago}, and has not run since")
+        return Check("Reconciliation", Grade.WARN, f"clean {ago}, and has not run since")
     missing = [m["market"] for m in run.compared if m["notCompared"]]
     if missing:
         text = f"clean {ago}, but not compared with the engine of {', '.join(missing)}"
-        return Check("Reconciliation", HealthLevel.WARN, text)
-    return Check("Reconciliation", HealthLevel.OK, f"clean {ago}")
+        return Check("Reconciliation", Grade.WARN, text)
+    return Check("Reconciliation", Grade.OK, f"clean {ago}")
 
 
 def _redis(
@@ -218,25 +218,25 @@ def _redis(
         prices = read_prices(client, rows, service.now_ms)
     except RedisError as error:
         log.warning("status_redis_unreachable", error=str(error))
-        bad = Check("Redis", HealthLevel.BAD, "does not answer")
-        return {}, {}, [bad, Check("Workers", HealthLevel.BAD, "unknown while Redis is down")]
+        bad = Check("Redis", Grade.BAD, "does not answer")
+        return {}, {}, [bad, Check("Workers", Grade.BAD, "unknown while Redis is down")]
     text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
-    return streams, prices, [Check("Redis", HealthLevel.OK, text), _workers(service.worker_ages_ms)]
+    return streams, prices, [Check("Redis", Grade.OK, text), _workers(service.worker_ages_ms)]
 
 
 def _workers(ages_ms: dict[str, int]) -> Check:
     alive = {name: age for name, age in ages_ms.items() if age < WORKER_BEAT_BAD_MS}
     if not alive:
-        return Check("Workers", HealthLevel.BAD, "none alive: nothing is persisted")
+        return Check("Workers", Grade.BAD, "none alive: nothing is persisted")
     names = ", ".join(f"{name} ({seconds(age)} ago)" for name, age in sorted(alive.items()))
-    return Check("Workers", HealthLevel.OK, f"{len(alive)} alive: {names}")
+    return Check("Workers", Grade.OK, f"{len(alive)} alive: {names}")
 
 
 def _market_report(
     rows: MarketRows, streams: MarketStreams | None, prices: MarketPrices | None, now_ms: int
 ) -> MarketReport:
     if streams is None or prices is None:
-        unknown = Check("engine", HealthLevel.BAD, "unknown while Redis is down")
+        unknown = Check("engine", Grade.BAD, "unknown while Redis is down")
         return MarketReport(rows.market_id, rows, None, [], [unknown])
     engines = [_engine(beat, now_ms) for beat in streams.beats if not _forgotten(beat, now_ms)]
     if MarketState(rows.state).has_ended:
@@ -262,29 +262,27 @@ def _forgotten(beat: EngineBeat, now_ms: int) -> bool:
 
 def _engine(beat: EngineBeat, now_ms: int) -> EngineStatus:
     age_ms = max(0, now_ms - beat.beat_ms)
-    level = (
-        HealthLevel.BAD if beat.halted else _by_age(age_ms, ENGINE_BEAT_WARN_MS, ENGINE_BEAT_BAD_MS)
-    )
+    level = Grade.BAD if beat.halted else _by_age(age_ms, ENGINE_BEAT_WARN_MS, ENGINE_BEAT_BAD_MS)
     return EngineStatus(beat.engine, beat.pid, age_ms, beat.seq, beat.build, beat.halted, level)
 
 
-def _by_age(age_ms: int, warn_ms: int, bad_ms: int) -> HealthLevel:
+def _by_age(age_ms: int, warn_ms: int, bad_ms: int) -> Grade:
     if age_ms >= bad_ms:
-        return HealthLevel.BAD
-    return HealthLevel.WARN if age_ms >= warn_ms else HealthLevel.OK
+        return Grade.BAD
+    return Grade.WARN if age_ms >= warn_ms else Grade.OK
 
 
 def _check_engines(engines: list[EngineStatus]) -> Check:
     """One healthy engine keeps the market going; another that fell silent is a warning."""
     if not engines:
-        return Check("engine", HealthLevel.BAD, "no engine has been seen")
+        return Check("engine", Grade.BAD, "no engine has been seen")
     best = min(engines, key=lambda engine: (engine.level, engine.age_ms))
     worst = max(engines, key=lambda engine: engine.level)
-    if best.level is HealthLevel.BAD:
-        return Check("engine", HealthLevel.BAD, _engine_words(best))
-    if worst.level is not HealthLevel.OK:
-        return Check("engine", HealthLevel.WARN, f"{worst.name} {_engine_words(worst)}")
-    return Check("engine", HealthLevel.OK, f"last beat {seconds(best.age_ms)} ago")
+    if best.level is Grade.BAD:
+        return Check("engine", Grade.BAD, _engine_words(best))
+    if worst.level is not Grade.OK:
+        return Check("engine", Grade.WARN, f"{worst.name} {_engine_words(worst)}")
+    return Check("engine", Grade.OK, f"last beat {seconds(best.age_ms)} ago")
 
 
 def _engine_words(engine: EngineStatus) -> str:
@@ -296,8 +294,8 @@ def _engine_words(engine: EngineStatus) -> str:
 def _check_state(rows: MarketRows) -> Check:
     """Cancels still work while a market is halted, so GET /health doesn't turn traffic away."""
     if rows.state != MarketState.HALTED:
-        return Check("state", HealthLevel.OK, rows.state)
-    return Check("state", HealthLevel.WARN, f"HALTED {_HALTED[StateReason(rows.state_reason)]}")
+        return Check("state", Grade.OK, rows.state)
+    return Check("state", Grade.WARN, f"HALTED {_HALTED[StateReason(rows.state_reason)]}")
 
 
 def _check_input_lag(streams: MarketStreams) -> Check:
@@ -310,11 +308,11 @@ def _check_input_lag(streams: MarketStreams) -> Check:
 
 def _check_persistence_lag(rows: MarketRows, streams: MarketStreams) -> Check:
     if rows.stopped:
-        return Check("persistence", HealthLevel.BAD, rows.stopped)
+        return Check("persistence", Grade.BAD, rows.stopped)
     lag = streams.output_seq - rows.cursor_seq
     if lag < 0:
         text = f"the cursor is {-lag} ahead of the output stream: the stream was lost or trimmed"
-        return Check("persistence", HealthLevel.BAD, text)
+        return Check("persistence", Grade.BAD, text)
     level = _by_age(streams.output_lag_ms, PERSISTENCE_LAG_WARN_MS, PERSISTENCE_LAG_BAD_MS)
     text = f"{entries(lag)} not persisted"
     if lag:
@@ -323,7 +321,7 @@ def _check_persistence_lag(rows: MarketRows, streams: MarketStreams) -> Check:
 
 
 def _check_dead_letters(rows: MarketRows) -> Check:
-    level = HealthLevel.WARN if rows.dead_letters_last_day else HealthLevel.OK
+    level = Grade.WARN if rows.dead_letters_last_day else Grade.OK
     text = f"{rows.dead_letters} in all, {rows.dead_letters_last_day} within a day"
     return Check("dead letters", level, text)
 
@@ -332,8 +330,8 @@ def _check_resends(rows: MarketRows) -> Check:
     """Orders and commands promised to their sender that the engine hasn't answered for seconds."""
     waiting = rows.stale_pending_orders + rows.stale_commands
     if not waiting:
-        return Check("resends", HealthLevel.OK, "nothing waits to be sent again")
-    level = HealthLevel.BAD if rows.oldest_waiting_ms >= RESEND_BAD_MS else HealthLevel.WARN
+        return Check("resends", Grade.OK, "nothing waits to be sent again")
+    level = Grade.BAD if rows.oldest_waiting_ms >= RESEND_BAD_MS else Grade.WARN
     orders = f"{capped(rows.stale_pending_orders)} orders"
     commands = f"{capped(rows.stale_commands)} commands"
     text = f"{orders} and {commands} unanswered, the oldest for {seconds(rows.oldest_waiting_ms)}"
@@ -344,39 +342,37 @@ def _check_config(rows: MarketRows) -> Check:
     requested, applied = rows.config_version, rows.applied_config_version
     if applied < requested:
         text = f"version {requested} asked for, version {applied} applied"
-        return Check("rules", HealthLevel.WARN, text)
-    return Check("rules", HealthLevel.OK, f"version {applied} applied")
+        return Check("rules", Grade.WARN, text)
+    return Check("rules", Grade.OK, f"version {applied} applied")
 
 
 def _check_index(rows: MarketRows, prices: MarketPrices, now_ms: int) -> Check:
     """On a stale index nothing is liquidated and no funding settled. Orders that rest and cancels
     are still taken, so GET /health doesn't turn traffic away for it."""
     if not rows.index_ms:
-        return Check(
-            "index price", HealthLevel.WARN, "none yet: no orders are accepted without one"
-        )
+        return Check("index price", Grade.WARN, "none yet: no orders are accepted without one")
     age = seconds(max(0, now_ms - rows.index_ms))
     if rows.index_stale:
         stale = f"stale ({prices.too_high})" if prices.too_high else "stale"
         text = f"{stale}, the last one {age} old: no liquidations, funding or triggers meanwhile"
-        return Check("index price", HealthLevel.WARN, text)
-    return Check("index price", HealthLevel.OK, f"{age} old")
+        return Check("index price", Grade.WARN, text)
+    return Check("index price", Grade.OK, f"{age} old")
 
 
 def _check_sources(rows: MarketRows, sources: list[LiveSource]) -> Check:
     well, text = sources_finding(rows.price_quorum, sources)
-    return Check("price sources", HealthLevel.OK if well else HealthLevel.WARN, text)
+    return Check("price sources", Grade.OK if well else Grade.WARN, text)
 
 
 def _check_funding(rows: MarketRows, now_ms: int) -> Check:
     """Late funding is a finding: the first price after its time should have settled it."""
     if not rows.next_funding_ms:
-        return Check("funding", HealthLevel.OK, "not begun")
+        return Check("funding", Grade.OK, "not begun")
     rate = f"last rate {funding_rate(rows.funding_rate_ppb)}"
     late_ms = now_ms - rows.next_funding_ms
     if late_ms >= FUNDING_LATE_MS:
-        return Check("funding", HealthLevel.WARN, f"overdue for {seconds(late_ms)}, {rate}")
-    return Check("funding", HealthLevel.OK, f"next in {seconds(max(0, -late_ms))}, {rate}")
+        return Check("funding", Grade.WARN, f"overdue for {seconds(late_ms)}, {rate}")
+    return Check("funding", Grade.OK, f"next in {seconds(max(0, -late_ms))}, {rate}")
 
 
 def seconds(duration_ms: int) -> str:

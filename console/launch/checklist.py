@@ -14,7 +14,7 @@ from announcements.models import Announcement
 from announcements.selectors import shown_or_ahead
 from common import decimals
 from common.admin.record_urls import list_url, url_of
-from console.health.report import Check, HealthLevel, MarketReport, exchange_status
+from console.health.report import Check, Grade, MarketReport, exchange_status
 from console.launch.defaults import advised_insurance_units
 from console.launch.models import MarketLaunch
 from markets.config import market_config
@@ -75,7 +75,7 @@ def checklist(market: Market) -> list[ChecklistLine]:
 
 def _measured(what: str, check: Check | None, todo: str) -> ChecklistLine:
     found = check.text if check else "nothing measured: Redis or Postgres does not answer"
-    done = check is not None and check.level is HealthLevel.OK
+    done = check is not None and check.level is Grade.OK
     return ChecklistLine(what, done, found, is_needed=True, todo=todo, url=reverse("admin:status"))
 
 
@@ -139,7 +139,7 @@ def _watched(checks: dict[str, Check]) -> ChecklistLine:
     wrong = [
         f"{name}: {checks[name].text}"
         for name in _WATCHED
-        if name in checks and checks[name].level is not HealthLevel.OK
+        if name in checks and checks[name].level is not Grade.OK
     ]
     found = "; ".join(wrong) or "the status page finds nothing wrong"
     return ChecklistLine(

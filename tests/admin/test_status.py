@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from common import redis_client as clients
 from console.health.answer import latest
-from console.health.report import ExchangeStatus, HealthLevel, exchange_status
+from console.health.report import ExchangeStatus, Grade, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market, MarketStatus
 from markets.rules import market_ticker
@@ -58,7 +58,7 @@ def running(market: Market, redis_db: redis.Redis) -> redis.Redis:
     return run_market(market, redis_db)
 
 
-def found(status: ExchangeStatus, name: str) -> tuple[HealthLevel, str]:
+def found(status: ExchangeStatus, name: str) -> tuple[Grade, str]:
     (report,) = status.markets
     (check,) = [check for check in report.checks if check.name == name]
     return check.level, check.text
@@ -67,10 +67,10 @@ def found(status: ExchangeStatus, name: str) -> tuple[HealthLevel, str]:
 def test_price_sources_that_are_not_well_are_named(
     running: redis.Redis, market: Market, client_of: Callable[[str], Client]
 ) -> None:
-    assert found(exchange_status(), "price sources") == (HealthLevel.OK, "1 of 1 healthy, 1 needed")
+    assert found(exchange_status(), "price sources") == (Grade.OK, "1 of 1 healthy, 1 needed")
     make_price_report(running, market, SourceState.OUTLIER)
     text = "0 of 1 healthy, 1 needed: synthetic is outlier"
-    assert found(exchange_status(), "price sources") == (HealthLevel.WARN, text)
+    assert found(exchange_status(), "price sources") == (Grade.WARN, text)
     page = client_of("viewer").get("/admin/status/").content.decode()
     for shown in ("outlier", "2,509.95", "1,234", "ExchangeNotAvailable: &lt;down&gt;"):
         assert shown in page, shown
@@ -79,7 +79,7 @@ def test_price_sources_that_are_not_well_are_named(
 def test_a_market_without_a_price_source_says_so(running: redis.Redis, market: Market) -> None:
     PriceSource.objects.update(enabled=False)
     level, text = found(exchange_status(), "price sources")
-    assert (level, text.split(":")[0]) == (HealthLevel.WARN, "no price source")
+    assert (level, text.split(":")[0]) == (Grade.WARN, "no price source")
     PriceSource.objects.all().delete()
     assert found(exchange_status(), "price sources") == (level, text)
 
@@ -93,7 +93,7 @@ def test_a_price_process_that_says_nothing_is_a_warning(
         running.set(report_key(MARKET), data)
     level, text = found(exchange_status(), "price sources")
     assert (level, text) == (
-        HealthLevel.WARN,
+        Grade.WARN,
         "the price process has not said anything for seconds",
     )
 
@@ -101,7 +101,7 @@ def test_a_price_process_that_says_nothing_is_a_warning(
 def test_all_is_well_when_it_is(running: redis.Redis) -> None:
     status = exchange_status()
     assert status.problems == []
-    assert status.level is HealthLevel.OK
+    assert status.level is Grade.OK
     (report,) = status.markets
     assert report.streams is not None
     assert (report.streams.input_length, report.streams.output_seq) == (7, 7)
@@ -111,13 +111,13 @@ def test_all_is_well_when_it_is(running: redis.Redis) -> None:
 def test_a_silent_engine_is_bad(running: redis.Redis) -> None:
     input_id = entry_id(running.xrevrange(input_stream(MARKET), count=1))
     beat_engine(running, beat_ms=now_ms() - 60_000, input_id=input_id)
-    assert found(exchange_status(), "engine")[0] is HealthLevel.BAD
+    assert found(exchange_status(), "engine")[0] is Grade.BAD
 
 
 def test_a_silent_standby_is_a_warning(running: redis.Redis) -> None:
     beat_engine(running, "two", beat_ms=now_ms() - 60_000, seq=3)
     level, text = found(exchange_status(), "engine")
-    assert level is HealthLevel.WARN
+    assert level is Grade.WARN
     assert text.startswith("two silent")
 
 
@@ -154,7 +154,7 @@ def test_an_older_engine_does_not_say_its_build_and_is_alive(
 
 def test_an_engine_taken_away_long_ago_is_not_missed(running: redis.Redis) -> None:
     beat_engine(running, "two", beat_ms=now_ms() - 7_200_000, seq=3)
-    assert found(exchange_status(), "engine")[0] is HealthLevel.OK
+    assert found(exchange_status(), "engine")[0] is Grade.OK
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_halted_market_says_who_halted_it(
 ) -> None:
     MarketStatus.objects.update(state=MarketState.HALTED, state_reason=reason)
     level, text = found(exchange_status(), "state")
-    assert (level, words in text) == (HealthLevel.WARN, True)
+    assert (level, words in text) == (Grade.WARN, True)
     latest.forget()
     assert Client(headers=monitor_headers()).get("/health").status_code == HTTPStatus.OK
 
@@ -178,13 +178,13 @@ def test_a_halted_market_says_who_halted_it(
 def test_a_halted_engine_says_why(running: redis.Redis) -> None:
     beat_engine(running, halted="net position is 3")
     level, text = found(exchange_status(), "engine")
-    assert (level, text) == (HealthLevel.BAD, "halted: net position is 3")
+    assert (level, text) == (Grade.BAD, "halted: net position is 3")
 
 
 @pytest.mark.parametrize("data", [b"{", b"\xff", b'{"engine": 1}'])
 def test_an_unreadable_heartbeat_is_no_heartbeat(running: redis.Redis, data: bytes) -> None:
     running.hset(heartbeat_key(MARKET), "one", data)
-    assert exchange_status().level is HealthLevel.BAD
+    assert exchange_status().level is Grade.BAD
 
 
 def test_input_the_engine_has_not_applied_is_counted(running: redis.Redis) -> None:
@@ -198,7 +198,7 @@ def test_old_input_is_bad(running: redis.Redis) -> None:
     running.xadd(input_stream(MARKET), {COMMAND_FIELD: b"x"}, id=f"{now_ms() - 60_000}-0")
     beat_engine(running, input_id=f"{now_ms() - 70_000}-0")
     level, text = found(exchange_status(), "input")
-    assert level is HealthLevel.BAD
+    assert level is Grade.BAD
     assert text.startswith("1 entry waiting")
 
 
@@ -208,14 +208,14 @@ def test_output_not_persisted_is_counted_and_timed(running: redis.Redis) -> None
     for seq in (5, 6, 7):
         output(running, seq, now_ms() - 60_000)
     level, text = found(exchange_status(), "persistence")
-    assert level is HealthLevel.BAD
+    assert level is Grade.BAD
     assert text.startswith("2 entries not persisted, the oldest for 60")
 
 
 def test_a_cursor_ahead_of_the_stream_is_bad(running: redis.Redis) -> None:
     MarketCursor.objects.update(seq=9)
     level, text = found(exchange_status(), "persistence")
-    assert level is HealthLevel.BAD
+    assert level is Grade.BAD
     assert "2 ahead" in text
 
 
@@ -223,12 +223,12 @@ def test_unanswered_orders_and_commands_are_a_backlog(running: redis.Redis) -> N
     market, user = Market.objects.get(), make_user()
     make_order(user, market, status=OrderStatus.PENDING, created_at=timezone.now())
     make_command(market)
-    assert found(exchange_status(), "resends")[0] is HealthLevel.OK
+    assert found(exchange_status(), "resends")[0] is Grade.OK
     hour_ago = timezone.now() - timedelta(hours=1)
     make_order(user, market, status=OrderStatus.PENDING, created_at=hour_ago)
     type(make_command(market)).objects.update(created_at=hour_ago)
     level, text = found(exchange_status(), "resends")
-    assert level is HealthLevel.BAD
+    assert level is Grade.BAD
     assert text.startswith("1 orders and 2 commands unanswered")
 
 
@@ -237,20 +237,20 @@ def test_rules_not_applied_and_dead_letters_are_warnings(running: redis.Redis) -
     MarketStatus.objects.update(applied_config_version=0)
     MarketCursor.objects.update(seq=7)
     status = exchange_status()
-    assert found(status, "rules")[0] is HealthLevel.WARN
-    assert found(status, "dead letters")[0] is HealthLevel.WARN
+    assert found(status, "rules")[0] is Grade.WARN
+    assert found(status, "dead letters")[0] is Grade.WARN
 
 
 def test_a_stale_index_is_a_warning(running: redis.Redis) -> None:
     MarketStatus.objects.update(index_stale=True, index_ms=now_ms() - 60_000)
     level, text = found(exchange_status(), "index price")
-    assert level is HealthLevel.WARN
+    assert level is Grade.WARN
     assert health()[0] == HTTPStatus.OK
     assert text.startswith("stale, the last one 60")
     MarketStatus.objects.update(index_stale=False)
-    assert found(exchange_status(), "index price")[0] is HealthLevel.OK
+    assert found(exchange_status(), "index price")[0] is Grade.OK
     MarketStatus.objects.update(index_ms=0)
-    assert found(exchange_status(), "index price")[0] is HealthLevel.WARN
+    assert found(exchange_status(), "index price")[0] is Grade.WARN
 
 
 def test_an_index_above_what_the_market_takes_is_told(
@@ -277,10 +277,10 @@ def test_an_index_above_what_the_market_takes_is_told(
 def test_overdue_funding_is_a_warning(running: redis.Redis) -> None:
     MarketStatus.objects.update(next_funding_ms=now_ms() + 600_000)
     level, text = found(exchange_status(), "funding")
-    assert (level, text.endswith("last rate +0.01 %")) == (HealthLevel.OK, True)
+    assert (level, text.endswith("last rate +0.01 %")) == (Grade.OK, True)
     MarketStatus.objects.update(next_funding_ms=now_ms() - 600_000)
     level, text = found(exchange_status(), "funding")
-    assert level is HealthLevel.WARN
+    assert level is Grade.WARN
     assert text.startswith("overdue for 10 min")
 
 
@@ -298,9 +298,9 @@ def test_no_worker_is_bad(running: redis.Redis) -> None:
     running.flushdb()
     services = {check.name: check.level for check in exchange_status().services}
     assert services == {
-        "Postgres": HealthLevel.OK,
-        "Redis": HealthLevel.OK,
-        "Workers": HealthLevel.BAD,
+        "Postgres": Grade.OK,
+        "Redis": Grade.OK,
+        "Workers": Grade.BAD,
     }
 
 

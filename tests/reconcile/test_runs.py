@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from console.health.answer import latest
-from console.health.report import HealthLevel, exchange_status
+from console.health.report import Grade, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from ledger.models import Wallet
 from matching.messages.streams import snapshots_key
@@ -167,9 +167,9 @@ def test_long_runs_take_their_share_of_a_core_and_no_more(transactional_db, redi
     ended(ago=3.9 * minute, took=minute)
     assert runs.run_if_due() is None
     ended(ago=9 * minute - timedelta(seconds=1), took=minute)
-    assert reconciliation_check()[0] is HealthLevel.OK
+    assert reconciliation_check()[0] is Grade.OK
     ended(ago=9 * minute, took=minute)
-    assert reconciliation_check()[0] is HealthLevel.WARN
+    assert reconciliation_check()[0] is Grade.WARN
     ended(ago=4.1 * minute, took=minute)
     assert runs.run_if_due() is not None
     ended(ago=-60 * minute, took=minute)
@@ -206,7 +206,7 @@ def test_the_status_after_a_clean_run(session):
     check = reconciliation_check()
     assert check is not None
     level, text = check
-    assert level is HealthLevel.OK
+    assert level is Grade.OK
     assert text.startswith("clean ")
 
 
@@ -232,12 +232,12 @@ def test_the_status_warns_of_what_was_not_compared_and_of_silence(transactional_
     make_run(compared=[{"market": "BTC-PERP", "seq": 7, "notCompared": "why"}])
     check = reconciliation_check()
     assert check is not None
-    assert check[0] is HealthLevel.WARN
+    assert check[0] is Grade.WARN
     assert "not compared with the engine of BTC-PERP" in check[1]
     make_run(finished_at=timezone.now() - timedelta(minutes=6))
     check = reconciliation_check()
     assert check is not None
-    assert check[0] is HealthLevel.WARN
+    assert check[0] is Grade.WARN
     assert "has not run since" in check[1]
 
 

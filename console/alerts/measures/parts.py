@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from console.alerts.measures.look import Look, NotMeasured, Reading, Readings
-from console.health.report import ENGINE_FORGOTTEN_MS, HealthLevel, MarketReport
+from console.health.report import ENGINE_FORGOTTEN_MS, Grade, MarketReport
 from console.health.streams import MarketStreams
 
 
@@ -65,7 +65,7 @@ def _unanswered(market: MarketReport) -> Reading:
 def _by_market(look: Look, read: Callable[[MarketReport], Reading]) -> Readings:
     """Without Postgres the status knows no markets, which says nothing of them."""
     services = look.status.services
-    if any(check.name == "Postgres" and check.level is not HealthLevel.OK for check in services):
+    if any(check.name == "Postgres" and check.level is not Grade.OK for check in services):
         raise NotMeasured("Postgres did not answer in time.")
     found = {}
     for market in look.status.markets:
