@@ -43,7 +43,8 @@ def test_one_address_is_enough(api: Feeds) -> None:
     assert ear.ask(op="subscribe", channels=[f"book:{MARKET}"])["op"] == "subscribed"
     assert ear.hear()["type"] == "snapshot"
     site = api.url.replace("ws://", "http://").removesuffix("/ws")
-    assert httpx.get(f"{site}/nowhere", timeout=PATIENCE_S).json()["code"] == "NOT_FOUND"
+    asked = httpx.post(f"{site}/order", json={}, timeout=PATIENCE_S)
+    assert asked.json()["code"] == "NOT_AUTHENTICATED"
     for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
         with pytest.raises(InvalidStatus) as refused:
             api.connect(additional_headers=headers)
@@ -93,14 +94,6 @@ def test_the_feeds_process_loads_no_admin() -> None:
         [sys.executable, "-c", says], cwd=settings.BASE_DIR, capture_output=True, check=True
     )
     assert told.stdout.strip() == b"[]"
-
-
-def test_who_says_nothing_goes(feeds: Feeds) -> None:
-    ear = feeds.connect()
-    with pytest.raises(ConnectionClosed) as closed:
-        drain(ear)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.reason.startswith("UNUSED")
 
 
 def test_an_address_may_have_so_many(feeds: Feeds) -> None:
