@@ -72,7 +72,7 @@ class Hub:
         self._announcements = ""
         self._subscribers = Subscribers()
         self._polled = Polled(redis, self._scales, self._subscribers, self._attempt)
-        self._candles = Candles(self._subscribers, _from_postgres)
+        self._candles = Candles(self._scales, self._subscribers, _from_postgres)
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
         self._client_order_ids = ClientOrderIds()
@@ -248,19 +248,20 @@ class Hub:
 
     async def _on_rows(self, market_id: str, rows: Sequence[tuple[bytes, Any]]) -> None:
         trades = channel_name(Topic.TRADES, market_id) in self._subscribers
-        liquidations = self._has_liquidations(market_id)
         entries: list[OutputEntry | None] = [None] * len(rows)
-        if trades or liquidations or self.accounts or self._decisions.are_wanted:
+        is_told = trades or self.accounts or self._has_liquidations(market_id)
+        if is_told or self._decisions.are_wanted:
             entries = [decoded(market_id, entry_id, fields) for entry_id, fields in rows]
         known = [entry for entry in entries if entry is not None]
         for decided in known if self._decisions.are_wanted else ():
             self._decisions.hear(decided)
         for shown in known if trades else ():
             self._attempt(market_id, partial(self._tell_trades, market_id, shown))
-        for row, entry in zip(rows, entries, strict=True) if liquidations else ():
-            step = partial(self._tell_liquidations, market_id, seq_of(row[0]), entry)
-            self._attempt(market_id, step)
-        labels = await self.accounts.labels_of(known)
+        labels = await self.accounts.labels_of(known) if self.accounts else {}
+        # In one step with the rows: who subscribes is told where the market stands.
+        if self._has_liquidations(market_id):
+            seqs = [seq_of(entry_id) for entry_id, _ in rows]
+            self._attempt(market_id, partial(self._tell_liquidations, market_id, seqs, entries))
         for row, entry in zip(rows, entries, strict=True):
             self._attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
 
@@ -271,12 +272,19 @@ class Hub:
     def _has_liquidations(self, market_id: str) -> bool:
         return any(name in self._subscribers for name in _liquidations_of(market_id))
 
-    def _tell_liquidations(self, market_id: str, seq: int, entry: OutputEntry | None) -> None:
-        if entry is None:
-            self._tell_of(market_id, public.liquidations_gap(market_id, seq - 1, seq + 1))
-            return
-        for message in public.liquidation_messages(entry, self._scales[market_id]):
-            self._tell_of(market_id, message)
+    def _tell_liquidations(
+        self, market_id: str, seqs: Sequence[int], entries: Sequence[OutputEntry | None]
+    ) -> None:
+        told_seq = self._positions[market_id].seq
+        for seq, entry in zip(seqs, entries, strict=True):
+            if seq != told_seq + 1:
+                self._tell_of(market_id, public.liquidations_gap(market_id, told_seq, seq))
+            if entry is None:
+                self._tell_of(market_id, public.liquidations_gap(market_id, seq - 1, seq + 1))
+            else:
+                for message in public.liquidation_messages(entry, self._scales[market_id]):
+                    self._tell_of(market_id, message)
+            told_seq = seq
 
     def _tell_of(self, market_id: str, message: dict[str, Any]) -> None:
         """Those who hear of the liquidations of this market, or of all."""
@@ -296,7 +304,7 @@ class Hub:
         seq, previous = seq_of(entry_id), position.seq
         position.seq, position.entry = seq, fields.get(ENTRY_FIELD, b"")
         if seq != previous + 1:
-            self._on_gap(market_id, previous, seq)
+            self.accounts.on_gap(market_id, previous, seq)
         if not self.accounts:
             return
         try:

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 import msgspec
@@ -87,7 +88,7 @@ class OrderEntry:
             request = self._queue.popleft()
             self._kind = request.kind
             self._on_their_way += 1
-            self._desk.take(request.call, lambda answer, of=request: self._answer(of, answer))
+            self._desk.take(request.call, partial(self._answer, request))
 
     def _answer(self, request: _Request, answer: WrittenAnswer) -> None:
         self._on_their_way -= 1

@@ -5,16 +5,16 @@ reading them only so often: each message is the whole candle, and each candle is
 it is closed, also where several closed meanwhile.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from msgspec import to_builtins
 
 from common.postgres.prepared import read_all
 from feeds import protocol
+from feeds.scale import Scale
 from feeds.streams.channels import Topic, known_channel
 from feeds.streams.subscribers import Subscribers
-from markets.rules import all_market_rules
 from trading.http.answers.markets import candle_answer
 from trading.models import CANDLE_INTERVALS_MS, Candle
 
@@ -60,7 +60,10 @@ _COLUMNS = (
 class Candles:
     """``read`` asks Postgres in a thread; None while it is away."""
 
-    def __init__(self, subscribers: Subscribers, read: Read[Any]) -> None:
+    def __init__(
+        self, scales: Mapping[str, Scale], subscribers: Subscribers, read: Read[Any]
+    ) -> None:
+        self._scales = scales
         self._subscribers = subscribers
         self._read = read
         self._told: dict[str, str] = {}  # channel → the newest candle's message
@@ -99,22 +102,17 @@ class Candles:
         markets, intervals = zip(*name_of, strict=True)
         since = [self._since_ms.get(name) for name in name_of.values()]
         rows = read_all(_CANDLES, (list(markets), list(intervals), since, MISSED_MAX))
-        rules = all_market_rules()
         newest = {row[:2]: row[2] for row in rows}
         return [
-            (
-                name_of[row[:2]],
-                row[2],
-                {
-                    "channel": name_of[row[:2]],
-                    "type": "candle",
-                    **to_builtins(
-                        candle_answer(
-                            Candle(**dict(zip(_COLUMNS, row, strict=False))), rules[row[0]]
-                        )
-                    ),
-                    "closed": row[2] + row[1] <= row[-1] or row[2] < newest[row[:2]],
-                },
-            )
+            (name, row[2], self._body(name, row, newest[row[:2]]))
             for row in rows
+            if (name := name_of[row[:2]])
         ]
+
+    def _body(self, name: str, row: tuple[Any, ...], newest_ms: int) -> dict[str, Any]:
+        *columns, moved_on_to_ms = row
+        market_id, interval_ms, start_ms = row[:3]
+        candle = Candle(**dict(zip(_COLUMNS, columns, strict=True)))
+        is_over = start_ms + interval_ms <= moved_on_to_ms or start_ms < newest_ms
+        told = to_builtins(candle_answer(candle, self._scales[market_id]))
+        return {"channel": name, "type": "candle", **told, "closed": is_over}

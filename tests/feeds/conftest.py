@@ -197,14 +197,6 @@ def feeds(transactional_db: None, redis_db: redis.Redis, running_feeds: Feeds) -
     running_feeds.clients.close()
 
 
-@pytest.fixture
-def own_feeds(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
-    """A process of the test's own, to do with as it likes."""
-    add_markets()
-    with serving(settings.REDIS_URL, redis_db, tmp_path / "feeds.log") as served:
-        yield served
-
-
 def add_markets() -> None:
     for demo in DEMO_MARKETS:
         demo.build().save()

@@ -6,15 +6,18 @@ as a new one would, and its clients are gone.
 
 from typing import Any
 
-from accounts.access.refusals import refusals
+from exchange_site import asgi, serve  # Django is set up by it
+
+# isort: split
+from accounts.access import refusals as refusing
 from accounts.families import known as families
 from accounts.keys.known import known_keys
-from exchange_site import asgi, serve
 from markets.rules import forget_markets
 from tests.feeds import ANEW
 from trading.http.limits import forget_limits
 
-families.REFRESH_S = 0.5
+# What takes seconds to be heard everywhere is heard sooner here.
+families.REFRESH_S = refusing.POSTGRES_REFRESH_S = 0.5
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -32,7 +35,7 @@ async def _begin_anew() -> None:
     feeds._starting = None
     known_keys.forget()
     families.known_families.forget()
-    refusals.forget()
+    refusing.refusals.forget()
     forget_markets()
     forget_limits()
     await feeds.hub()

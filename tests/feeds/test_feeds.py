@@ -1,6 +1,5 @@
 """⑥ over a real socket: what clients hear of hand-written engine output, and what they don't."""
 
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -272,15 +271,6 @@ def slow_consumers_logged(feeds: Feeds) -> int:
 def test_other_paths_are_refused(feeds: Feeds) -> None:
     with pytest.raises(InvalidStatus):
         feeds.connect(path="/nowhere")
-
-
-def test_sigterm_ends_the_process_with_clients_connected(own_feeds: Feeds) -> None:
-    ear = own_feeds.connect()
-    ear.ask(op="subscribe", channels=[BOOK])
-    own_feeds.process.send_signal(signal.SIGTERM)
-    with pytest.raises(ConnectionClosed):
-        ear.hear()
-    own_feeds.process.wait(PATIENCE_S)
 
 
 def test_what_one_market_lacks_is_not_missed_by_the_others(feeds: Feeds) -> None:

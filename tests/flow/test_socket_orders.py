@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.flow.exchange import Exchange, Trader, wait_for
@@ -37,6 +37,11 @@ class Socket:
             heard: dict[str, Any] = msgspec.json.decode(data)
             if heard.get("op") != "heartbeat":
                 return heard
+
+    def hear_until(self, op: str) -> dict[str, Any]:
+        while (heard := self.hear()).get("op") != op:
+            assert heard.get("op") != "error", heard
+        return heard
 
     def ask(self, op: str, id: int | str, **fields: Any) -> dict[str, Any]:
         self.say(op, id, **fields)
@@ -339,6 +344,29 @@ def test_a_socket_places_for_the_account_it_named(
     assert main.refused("cancel", 2, orderId=placed) == "ORDER_NOT_FOUND"
     trader.wait_until(main.ack("cancel", 3, clientOrderId="same")["orderId"], "cancelled")
     assert hedge.ack("cancel", 3, clientOrderId="same")["orderId"] == placed
+
+
+def test_one_address_is_enough(
+    exchange: Exchange, new_trader: NewTrader, open_socket: Connect
+) -> None:
+    """Orders, the book and the account over one socket at the API's port; strangers' pages not."""
+    trader = new_trader()
+    socket = open_socket(trader)
+    socket.say("subscribe", "s", channels=["book:BTC-PERP", "account"])
+    placed = socket.hear_until("subscribed")
+    assert placed["seq"]["BTC-PERP"] > 0
+    socket.say("place", "p", order=body_of("LONG", "0.1", "49910"))
+    order_id = socket.hear_until("ack")["answer"]["orderId"]
+    told: dict[str, Any] = {}
+    while not {"account", "book:BTC-PERP"} <= told.keys():
+        heard = socket.hear()
+        told |= {heard["channel"]: heard}
+    assert told["account"]["events"][0]["orderId"] == order_id
+    assert {heard["id"] for heard in told.values()} == {"s"}
+    for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"ws://127.0.0.1:{exchange.port}/ws", additional_headers=headers)
+        assert refused.value.response.status_code == 403
 
 
 def test_under_the_version_too(new_trader: NewTrader, open_socket: Connect) -> None:

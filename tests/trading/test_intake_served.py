@@ -16,6 +16,8 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
@@ -112,15 +114,36 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
                 " AND datname = current_database()"
             ).fetchone():
                 watcher.rollback()
-        served.process.send_signal(signal.SIGTERM)
-        blocker.rollback()
+        with connect(f"ws://127.0.0.1:{served.port}/ws") as client:
+            place_over(client, trader)
+            served.process.send_signal(signal.SIGTERM)
+            blocker.rollback()
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    client.recv(PATIENCE_S)
     placing.join()
     served.process.wait()
     ((status, body),) = answers
     assert status == 202
-    assert [order.pk for order in Order.objects.all()] == [body["orderId"]]
-    assert redis_db.xlen("orders:input:{BTC-PERP}") == 1
+    # Of the socket nobody heard an answer; it is placed as well, and once.
+    by_name = dict(Order.objects.values_list("client_order_id", "pk"))
+    assert by_name.keys() == {None, "over a socket"}
+    assert by_name[None] == body["orderId"]
+    assert redis_db.xlen("orders:input:{BTC-PERP}") == 2
     connection.close()
+
+
+def place_over(client: ClientConnection, trader: Trader) -> None:
+    """Until it has been taken, as messages are taken one after another."""
+    order = order_body(clientOrderId="over a socket")
+    for message, heard in (
+        ({"op": "auth", "token": trader.api.token}, "authenticated"),
+        ({"op": "place", "id": 1, "order": order}, None),
+        ({"op": "ping"}, "pong"),
+    ):
+        client.send(json.dumps(message))
+        while heard is not None and json.loads(client.recv(PATIENCE_S))["op"] != heard:
+            pass
 
 
 def chunked(served: Served, trader: Trader, call: str, *chunks: bytes, coding: str = "") -> Any:

@@ -50,7 +50,12 @@ class Desk:
 
     async def answer_of(self, call: Call) -> WrittenAnswer:
         future: asyncio.Future[WrittenAnswer] = asyncio.get_running_loop().create_future()
-        self.take(call, lambda answer: future.done() or future.set_result(answer))
+
+        def tell(answer: WrittenAnswer) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        self.take(call, tell)
         try:
             return await future
         finally:
