@@ -118,6 +118,7 @@ class Amend(_Request, frozen=True, tag="amend"):
 
     id: RequestId
     order: msgspec.Raw
+    wait: Wait | None = None
 
 
 OrderId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
@@ -129,6 +130,7 @@ class Cancel(_Request, frozen=True, tag="cancel"):
     id: RequestId
     order_id: OrderId | None = None
     client_order_id: str | None = None
+    wait: Wait | None = None
 
 
 class CancelAll(_Request, frozen=True, tag="cancelAll"):

@@ -48,11 +48,15 @@ class Kind(Enum):
 
 def call_of(request: OrderRequest, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]:
     """Raises FeedError for one that asks for too many things or for nothing."""
+    call, kind = _call_of(request, sender, who)
+    call.waits = not isinstance(request, CancelAll | Countdown) and request.wait is not None
+    return call, kind
+
+
+def _call_of(request: OrderRequest, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]:
     match request:
         case Place(order=order):
-            call = _call(sender, who, bytes(order))
-            call.waits = request.wait is not None
-            return call, Kind.PLACING
+            return _call(sender, who, bytes(order)), Kind.PLACING
         case Cancel():
             by_id = () if request.order_id is None else (request.order_id,)
             by_name = () if request.client_order_id is None else (request.client_order_id,)
@@ -79,13 +83,10 @@ def _batch(request: Batch, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]
     count = sum(not isinstance(one, UnsetType | None) for one in named)
     _require_one(request, count, "orders, amendments, orderIds or clientOrderIds")
     if isinstance(request.orders, Raw):
-        call = _call(sender, who, _listed(request.orders), is_batch=True)
-        call.waits = request.wait is not None
-        return call, Kind.PLACING
-    if request.wait is not None:
-        raise FeedError("INVALID_MESSAGE", "Only orders to place are waited for.", request.id)
+        return _call(sender, who, _listed(request.orders), is_batch=True), Kind.PLACING
     if isinstance(request.amendments, Raw):
-        return _changing(sender, who, changes.AmendBatch(_listed(request.amendments)))
+        change = changes.AmendBatch(_listed(request.amendments))
+        return _changing(sender, who, change, is_batch=True)
     by_id, by_name = request.order_ids or (), request.client_order_ids or ()
     return _cancelling(sender, who, tuple(by_id), tuple(by_name), is_batch=True)
 
@@ -107,8 +108,10 @@ def _cancelling(
     return call, Kind.CANCELLING
 
 
-def _changing(sender: Sender, who: SignedInAs, change: Change) -> tuple[Call, Kind]:
-    call = _call(sender, who, b"")
+def _changing(
+    sender: Sender, who: SignedInAs, change: Change, *, is_batch: bool = False
+) -> tuple[Call, Kind]:
+    call = _call(sender, who, b"", is_batch=is_batch)
     call.change = change
     return call, Kind.CHANGING
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -15,14 +15,15 @@ from common.errors import ErrorCode
 from common.limits.haste import REFUSED_AFTER_S
 from feeds.orders.calls import Kind, Sender, SignedInAs, call_of
 from feeds.protocol import FeedError, OrderRequest, RequestId
-from trading.http.answers.results import OrderResult
+from trading.http.answers.results import ChangeResult, OrderResult
 from trading.http.limits import CallKind
-from trading.intake.decisions import Decisions
+from trading.intake.decisions import Decision, Decisions
 from trading.intake.desk import Desk
 from trading.intake.group import Call, WrittenAnswer
-from trading.intake.waiting import results_of
+from trading.intake.waiting import changes_of, results_of
 
 UNANSWERED_MAX = 100  # of a socket
+_DECISIONS = {Kind.CANCELLING: Decision.CANCELLED, Kind.CHANGING: Decision.AMENDED}
 _UNHURRIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 
 log = structlog.get_logger(__name__)
@@ -116,11 +117,15 @@ class OrderEntry:
 
     async def _wait(self, request: _Request) -> None:
         call = request.call
-        results: dict[int, OrderResult] = {}
+        results: Mapping[int, OrderResult | ChangeResult] = {}
         try:
-            results = await results_of(self._decisions, call.awaited, call.results)
+            if request.kind is Kind.PLACING:
+                results = await results_of(self._decisions, call.awaited, call.results)
+            else:
+                decision = _DECISIONS[request.kind]
+                results = await changes_of(self._decisions, decision, call.changed)
         except Exception:
-            log.exception("waited_in_vain", orders=list(call.awaited))
+            log.exception("waited_in_vain", orders=[*call.awaited, *call.changed])
         self._forget(request)
         self._tell(_result_text(request, results))
 
@@ -150,10 +155,10 @@ def _answer_text(request: _Request, answer: WrittenAnswer) -> str:
     return f"{head}{body.decode()}}}"
 
 
-def _result_text(request: _Request, results: dict[int, OrderResult]) -> str:
+def _result_text(request: _Request, results: Mapping[int, OrderResult | ChangeResult]) -> str:
     """Of the order, or of each order of a batch that was taken. One whose engine has not answered
     in time has none."""
-    order_ids = sorted({*request.call.results, *request.call.awaited})
+    order_ids = sorted({*request.call.results, *request.call.awaited, *request.call.changed})
     told = [{"orderId": order_id, "result": results.get(order_id)} for order_id in order_ids]
     named = {"op": "result", "id": request.id}
     is_batch = request.call.request.is_batch

@@ -97,7 +97,9 @@ def test_clients_that_join_at_any_time_follow_the_book() -> None:
                 client.hear(message)
         if rng.random() < 0.05:
             clients.append(Client())
-            clients[-1].hear(feed.snapshot())
+            snapshot = feed.snapshot()
+            assert snapshot is not None
+            clients[-1].hear(snapshot)
         for client in clients:
             assert client.bids == {SCALE.price(t): SCALE.size(s) for t, s in bids.items()}
             assert client.asks == {SCALE.price(t): SCALE.size(s) for t, s in asks.items()}

@@ -152,9 +152,7 @@ def test_a_long_replay_beside_a_busy_market_has_every_entry_once(feeds: Feeds, a
     assert hear_seqs(ear, 3_500) == list(range(1, 3_501))
 
 
-def test_feeds_that_start_while_redis_is_away_and_end_by_a_signal(
-    alice: User, folder: Path
-) -> None:
+def test_feeds_that_start_without_redis_and_end_by_a_signal(alice: User, folder: Path) -> None:
     add_markets()
     server = redis_server.prepare(folder / "redis", port=free_port())
     client = redis.Redis.from_url(server.url())

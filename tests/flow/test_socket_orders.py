@@ -137,9 +137,31 @@ def test_a_result_follows_the_ack_when_the_engine_has_decided(
     (filled,) = taker.hear()["results"]
     assert (filled["orderId"], ids[1]) == (ids[0], None)
     assert (filled["result"]["status"], filled["result"]["averagePrice"]) == ("filled", "50010")
-    assert taker.refused("batch", 3, orderIds=[ids[0]], wait="result") == "INVALID_MESSAGE"
     inside = body_of("LONG", "0.1", "49900", wait="result")
     assert taker.refused("place", 4, order=inside) == "UNKNOWN_FIELD"
+
+
+def test_changes_are_waited_for_as_well(new_trader: NewTrader, open_socket: Connect) -> None:
+    socket = open_socket(new_trader())
+    order = body_of("LONG", "0.1", "49900", clientOrderId="it")
+    order_id = socket.ack("place", 1, order=order, wait="result")["orderId"]
+    assert socket.hear()["result"]["status"] == "open"
+    socket.ack("amend", 2, order={"orderId": order_id, "price": "49910"}, wait="result")
+    amended = socket.hear()
+    assert (amended["orderId"], amended["result"]["done"]) == (order_id, True)
+    assert (amended["result"]["status"], amended["result"]["reason"]) == ("open", None)
+    socket.ack("batch", 3, amendments=[{"orderId": order_id, "qty": "0.05"}], wait="result")
+    (amended,) = socket.hear()["results"]
+    assert amended["result"]["seq"] > 0
+    other = body_of("LONG", "0.1", "49800")
+    other_id = socket.ack("place", 4, order=other, wait="result")["orderId"]
+    assert socket.hear()["id"] == 4
+    socket.ack("cancel", 5, clientOrderId="it", wait="result")
+    cancelled = socket.hear()
+    assert cancelled["orderId"] == order_id
+    assert (cancelled["result"]["status"], cancelled["result"]["reason"]) == ("cancelled", "USER")
+    socket.ack("batch", 6, orderIds=[other_id, 10**9], wait="result")
+    assert [one["orderId"] for one in socket.hear()["results"]] == [other_id]
 
 
 def test_what_is_sent_takes_effect_in_its_order(

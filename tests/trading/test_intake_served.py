@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,8 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
         order = json.dumps(order_body()).encode()
         answers.append(ask(served.connect(), trader, "POST", "/order", order))
 
+    client = connect(f"ws://127.0.0.1:{served.port}/ws")
+    say(client, "authenticated", op="auth", token=trader.api.token)
     with _direct() as blocker:
         blocker.execute(
             "SELECT 1 FROM ledger_wallet WHERE user_id = %s FOR UPDATE", [trader.user.pk]
@@ -114,18 +117,18 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
                 " AND datname = current_database()"
             ).fetchone():
                 watcher.rollback()
-        with connect(f"ws://127.0.0.1:{served.port}/ws") as client:
-            place_over(client, trader)
-            served.process.send_signal(signal.SIGTERM)
-            blocker.rollback()
-            with pytest.raises(ConnectionClosed):
-                while True:
-                    client.recv(PATIENCE_S)
+        say(client, None, op="place", id=1, order=order_body(clientOrderId="over a socket"))
+        say(client, "pong", op="ping")  # messages are taken one after another
+        served.process.send_signal(signal.SIGTERM)
+        blocker.rollback()
     placing.join()
     served.process.wait()
+    with suppress(ConnectionClosed):
+        for _ in client:
+            pass
     ((status, body),) = answers
     assert status == 202
-    # Of the socket nobody heard an answer; it is placed as well, and once.
+    # Of the socket's perhaps nobody heard; it is placed as well, and once.
     by_name = dict(Order.objects.values_list("client_order_id", "pk"))
     assert by_name.keys() == {None, "over a socket"}
     assert by_name[None] == body["orderId"]
@@ -133,17 +136,10 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
     connection.close()
 
 
-def place_over(client: ClientConnection, trader: Trader) -> None:
-    """Until it has been taken, as messages are taken one after another."""
-    order = order_body(clientOrderId="over a socket")
-    for message, heard in (
-        ({"op": "auth", "token": trader.api.token}, "authenticated"),
-        ({"op": "place", "id": 1, "order": order}, None),
-        ({"op": "ping"}, "pong"),
-    ):
-        client.send(json.dumps(message))
-        while heard is not None and json.loads(client.recv(PATIENCE_S))["op"] != heard:
-            pass
+def say(client: ClientConnection, heard: str | None, **message: Any) -> None:
+    client.send(json.dumps(message))
+    while heard is not None and json.loads(client.recv(PATIENCE_S))["op"] != heard:
+        pass
 
 
 def chunked(served: Served, trader: Trader, call: str, *chunks: bytes, coding: str = "") -> Any:

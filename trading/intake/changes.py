@@ -4,7 +4,7 @@ The very services of the views, one after another: each takes a transaction of i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +22,7 @@ from trading.http.batches import Amendments
 from trading.http.items import amend_orders, amended, check_batch_size
 from trading.http.limits import CallKind
 from trading.intake.group import Call, limit, refusing, require_trading, say_standings, written
+from trading.models import Order
 from trading.orders.request import Amendment
 from trading.services import cancel_all_orders, set_countdown
 
@@ -39,6 +40,7 @@ def change_together(calls: Sequence[Call]) -> None:
         if call.answer is None and call.change is not None:
             with refusing([call]):
                 answer = call.change.make(call.user_id, is_blocked=call.is_blocked)
+                call.changed = call.change.changed
                 call.answer = written(HTTPStatus.ACCEPTED, answer)
     say_standings(calls)
 
@@ -48,6 +50,7 @@ class Amend:
     """``body``: JSON of `Amendment`."""
 
     body: bytes
+    changed: list[int] = field(default_factory=list)
     _change: Amendment = _NOTHING
 
     @property
@@ -58,7 +61,9 @@ class Amend:
         self._change = read_body(self.body, Amendment)
 
     def make(self, user_id: int, *, is_blocked: bool) -> Answer:
-        return amending_answer(amended(user_id, self._change, is_blocked=is_blocked))
+        order = amended(user_id, self._change, is_blocked=is_blocked)
+        self.changed = [order.pk]
+        return amending_answer(order)
 
 
 @dataclass(slots=True)
@@ -66,6 +71,7 @@ class AmendBatch:
     """``body``: JSON of `Amendments`."""
 
     body: bytes
+    changed: list[int] = field(default_factory=list)
     _changes: Sequence[Any] = ()
 
     @property
@@ -77,7 +83,9 @@ class AmendBatch:
         check_batch_size("orders", len(self._changes))
 
     def make(self, user_id: int, *, is_blocked: bool) -> Answer:
-        return batch_answer(amend_orders(user_id, self._changes, is_blocked=is_blocked))
+        results = amend_orders(user_id, self._changes, is_blocked=is_blocked)
+        self.changed = [result.pk for result in results if isinstance(result, Order)]
+        return batch_answer(results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ class CancelAll:
     market_id: str | None
     side: Side | None
     protective: bool
+    changed: list[int] = field(default_factory=list)
 
     @property
     def cost(self) -> tuple[CallKind, int]:
@@ -104,6 +113,7 @@ class Countdown:
     market_id: str
     countdown_ms: int
     protective: bool
+    changed: list[int] = field(default_factory=list)
 
     @property
     def cost(self) -> tuple[CallKind, int]:

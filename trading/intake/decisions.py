@@ -2,9 +2,10 @@
 
 Theory of operation. Whoever sends `"wait": "result"` is answered when the engine has decided: the
 one entry of its market's output in which the order was accepted, rejected or told to wait for its
-trigger. A process reads those streams once, for its feeds; the same reading is told here while
-anybody waits, so that waiting costs no thread, no query and no connection. Each waiter is a future
-of its own: what becomes of one concerns no other.
+trigger; of a cancel or an amendment, in which that was done or refused. A process reads those
+streams once, for its feeds; the same reading is told here while anybody waits, so that waiting
+costs no thread, no query and no connection. Each waiter is a future of its own: what becomes of one
+concerns no other.
 
 The entry may come before the id of the order is known here: it is published by the lane, and read
 by the loop. So a call that may wait says so beforehand (`expecting`), and from then on decisions
@@ -18,16 +19,48 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from enum import Enum, auto
 
 import structlog
 
-from matching.messages.events import OrderAccepted, OrderRejected, OrderWaiting, OutputEntry
+from matching.messages.events import (
+    AmendRejected,
+    CancelRejected,
+    Event,
+    OrderAccepted,
+    OrderAmended,
+    OrderCancelled,
+    OrderRejected,
+    OrderWaiting,
+    OutputEntry,
+)
 
 WITHIN_S = 2.0
 READY_WITHIN_S = 1.0
 KEPT_MAX = 10_000
 
 log = structlog.get_logger(__name__)
+
+
+class Decision(Enum):
+    """What was decided about an order."""
+
+    PLACED = auto()
+    CANCELLED = auto()
+    AMENDED = auto()
+
+
+Decided = tuple[Decision, int]  # of an order
+
+_DECIDED_BY: dict[type[Event], Decision] = {
+    OrderAccepted: Decision.PLACED,
+    OrderRejected: Decision.PLACED,
+    OrderWaiting: Decision.PLACED,
+    OrderCancelled: Decision.CANCELLED,
+    CancelRejected: Decision.CANCELLED,
+    OrderAmended: Decision.AMENDED,
+    AmendRejected: Decision.AMENDED,
+}
 
 
 class _Waiter:
@@ -50,8 +83,8 @@ class Decisions:
     def __init__(self, ready: Callable[[], Awaitable[object]] | None = None) -> None:
         self._ready = ready
         self._expected = 0  # calls that may wait and are not answered yet
-        self._kept: OrderedDict[int, OutputEntry] = OrderedDict()
-        self._waiters: dict[int, list[_Waiter]] = {}
+        self._kept: OrderedDict[Decided, OutputEntry] = OrderedDict()
+        self._waiters: dict[Decided, list[_Waiter]] = {}
 
     @property
     def are_wanted(self) -> bool:
@@ -60,14 +93,16 @@ class Decisions:
     def hear(self, entry: OutputEntry) -> None:
         """Each entry of each market, while `are_wanted`."""
         for event in entry.events:
-            if isinstance(event, OrderAccepted | OrderRejected | OrderWaiting):
-                self._decided(event.order_id, entry)
+            decision = _DECIDED_BY.get(type(event))
+            if decision is None or (isinstance(event, OrderCancelled) and event.remaining_lots):
+                continue  # one that was trimmed lives on
+            self._decided((decision, getattr(event, "order_id", 0)), entry)
 
-    def _decided(self, order_id: int, entry: OutputEntry) -> None:
-        for waiter in self._waiters.get(order_id, ()):
-            waiter.hear(order_id, entry)
+    def _decided(self, decided: Decided, entry: OutputEntry) -> None:
+        for waiter in self._waiters.get(decided, ()):
+            waiter.hear(decided[1], entry)
         if self._expected:
-            self._kept.setdefault(order_id, entry)
+            self._kept[decided] = entry
             if len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
 
@@ -100,27 +135,27 @@ class Decisions:
         except Exception as error:  # noqa: BLE001  as it says
             log.error("decisions_not_heard", error=repr(error))
 
-    async def of(self, order_ids: Collection[int]) -> dict[int, OutputEntry]:
-        """The entries that decided these orders, as far as they come in time."""
+    async def of(self, decision: Decision, order_ids: Collection[int]) -> dict[int, OutputEntry]:
+        """The entries that decided this of these orders, as far as they come in time."""
         if self._ready is None or not order_ids:
             return {}
         waiter = _Waiter(order_ids)
         for order_id in order_ids:
-            if order_id in self._kept:
-                waiter.hear(order_id, self._kept[order_id])
+            if (entry := self._kept.get((decision, order_id))) is not None:
+                waiter.hear(order_id, entry)
         if not waiter.missing:
             return waiter.found
-        asked = sorted(waiter.missing)
-        for order_id in asked:
-            self._waiters.setdefault(order_id, []).append(waiter)
+        asked = [(decision, order_id) for order_id in sorted(waiter.missing)]
+        for decided in asked:
+            self._waiters.setdefault(decided, []).append(waiter)
         try:
             async with asyncio.timeout(WITHIN_S):
                 await waiter.is_complete
         except TimeoutError:
             pass  # what was found is told
         finally:
-            for order_id in asked:
-                self._waiters[order_id].remove(waiter)
-                if not self._waiters[order_id]:
-                    del self._waiters[order_id]
+            for decided in asked:
+                self._waiters[decided].remove(waiter)
+                if not self._waiters[decided]:
+                    del self._waiters[decided]
         return waiter.found

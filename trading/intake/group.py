@@ -63,6 +63,9 @@ class Change(Protocol):
     def cost(self) -> tuple[CallKind, int]: ...
     def read(self) -> None: ...
     def make(self, user_id: int, *, is_blocked: bool) -> Answer: ...
+    @property
+    def changed(self) -> list[int]:
+        """Orders that were amended by it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +75,8 @@ class Call:
     A socket's has its ``user_id`` from the beginning, and where a key signed in, ``by_key``, which
     says what the key may by now or raises DomainError; how it waits is said beside its order, which
     ``is_bare``. ``awaited`` and ``results``: what its answer
-    is to wait for, where it asks to, and what is known without.
+    is to wait for, where it asks to, and what is known without; ``changed``: orders that are on
+    their way to be cancelled or amended.
     """
 
     request: Plain
@@ -94,6 +98,7 @@ class Call:
     waits: bool = False
     awaited: dict[int, MarketRules] = field(default_factory=dict)
     results: dict[int, OrderResult] = field(default_factory=dict)
+    changed: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.order_ids = list(self.request.order_ids)
@@ -331,6 +336,7 @@ def _await(call: Call, placed: Sequence[PlacedOrder | DomainError]) -> None:
 
 
 def _cancelling(call: Call, results: list[OrderState | Exception]) -> WrittenAnswer:
+    call.changed = [result.order_id for result in results if isinstance(result, OrderState)]
     if call.request.is_batch:
         return _batch(cancel_results(results))
     (result,) = results

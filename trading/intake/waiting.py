@@ -1,7 +1,7 @@
 """An answer completed with what engines decided (`trading.intake.decisions`)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,9 +10,14 @@ import structlog
 from django.db import connection
 
 from markets.rules import MarketRules, market_rules
-from trading.http.answers.results import OrderResult, result_of_entry
+from trading.http.answers.results import (
+    ChangeResult,
+    OrderResult,
+    change_of_entry,
+    result_of_entry,
+)
 from trading.http.answers.waits import Results, put_in
-from trading.intake.decisions import Decisions
+from trading.intake.decisions import Decision, Decisions
 from trading.intake.group import WrittenAnswer
 
 log = structlog.get_logger(__name__)
@@ -30,11 +35,19 @@ async def results_of(
     decisions: Decisions, awaited: Awaited, known: Results
 ) -> dict[int, OrderResult]:
     """Of the orders as far as they come in time, with those known."""
-    entries = await decisions.of(awaited.keys())
+    entries = await decisions.of(Decision.PLACED, awaited.keys())
     return dict(known) | {
         order_id: result_of_entry(entry, order_id, awaited[order_id])
         for order_id, entry in entries.items()
     }
+
+
+async def changes_of(
+    decisions: Decisions, decision: Decision, order_ids: Collection[int]
+) -> dict[int, ChangeResult]:
+    """Of orders that are cancelled or amended, as far as they come in time."""
+    entries = await decisions.of(decision, order_ids)
+    return {order_id: change_of_entry(entry, order_id) for order_id, entry in entries.items()}
 
 
 async def with_rules(market_of: Mapping[int, str]) -> dict[int, MarketRules]:

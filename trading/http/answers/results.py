@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from markets.conversions import average_price_text, lots_text, ticks_text, units_text
 from markets.rules import MarketRules, market_rules
 from matching.messages.events import (
+    AmendRejected,
+    CancelRejected,
+    Event,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderRested,
@@ -48,6 +52,17 @@ class OrderResult(Answer, frozen=True):
     seq: int | None
 
 
+class ChangeResult(Answer, frozen=True):
+    """What the engine made of a cancel or an amendment. `done` false: it refused, and `reason` says
+    why; of a cancel that was done `reason` is the order's. `status` is the order's after it, where
+    the entry tells."""
+
+    done: bool
+    status: str | None
+    reason: str | None
+    seq: int
+
+
 @dataclass(slots=True)
 class _Decided:
     """An order as the events of one entry leave it."""
@@ -87,28 +102,44 @@ def result_of_entry(entry: OutputEntry, order_id: int, rules: MarketRules) -> Or
     )
 
 
+def change_of_entry(entry: OutputEntry, order_id: int) -> ChangeResult:
+    """Of the entry in which the change was done or refused."""
+    own = [event for event in entry.events if getattr(event, "order_id", None) == order_id]
+    refused = [one for one in own if isinstance(one, CancelRejected | AmendRejected)]
+    if refused:
+        return ChangeResult(done=False, status=None, reason=refused[0].code, seq=entry.seq)
+    decided = _decided(entry, order_id)
+    return ChangeResult(done=True, status=decided.status, reason=decided.reason, seq=entry.seq)
+
+
 def _decided(entry: OutputEntry, order_id: int) -> _Decided:
     found = _Decided()
     for event in entry.events:
         if isinstance(event, Trade):
             _fill(found, event, order_id)
         elif getattr(event, "order_id", None) == order_id:
-            match event:
-                case OrderRejected():
-                    found.status, found.reason = OrderStatus.REJECTED, event.code
-                case OrderWaiting():
-                    found.status = OrderStatus.WAITING
-                case OrderAccepted():
-                    found.status, found.remaining_lots = OrderStatus.OPEN, event.size_lots
-                case OrderRested():
-                    found.remaining_lots = event.remaining_lots
-                case OrderCancelled():
-                    found.remaining_lots, found.reason = event.remaining_lots, event.reason
-                    if not event.remaining_lots:
-                        found.status = event.reason.final_status
-                case _:
-                    pass
+            _follow(found, event)
     return found
+
+
+def _follow(found: _Decided, event: Event) -> None:
+    match event:
+        case OrderRejected():
+            found.status, found.reason = OrderStatus.REJECTED, event.code
+        case OrderWaiting():
+            found.status = OrderStatus.WAITING
+        case OrderAccepted():
+            found.status, found.remaining_lots = OrderStatus.OPEN, event.size_lots
+        case OrderAmended():
+            found.status, found.remaining_lots = OrderStatus.OPEN, event.remaining_lots
+        case OrderRested():
+            found.remaining_lots = event.remaining_lots
+        case OrderCancelled():
+            found.remaining_lots, found.reason = event.remaining_lots, event.reason
+            if not event.remaining_lots:
+                found.status = event.reason.final_status
+        case _:
+            pass
 
 
 def _fill(found: _Decided, trade: Trade, order_id: int) -> None:
