@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from announcements.selectors import current_announcements
 from common import cancelling
-from feeds import protocol, public
+from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
 from feeds.connection import GOING_AWAY, Connection
 from feeds.identity import sign_out_refused
@@ -31,6 +31,7 @@ from feeds.output import (
 )
 from feeds.protocol import FeedError
 from feeds.scale import Scale
+from feeds.streams import public
 from feeds.streams.candles import Candles
 from feeds.streams.channels import (
     ALL_MARKETS,

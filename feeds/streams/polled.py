@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import msgspec
 from redis.asyncio import Redis
 
-from feeds import protocol, public
-from feeds.book import BookFeed
+from feeds import protocol
 from feeds.scale import Scale
+from feeds.streams import public
+from feeds.streams.book import BookFeed
 from feeds.streams.channels import ALL_MARKETS, SLOW, Terms, Topic, channel_name, known_channel
 from feeds.streams.subscribers import Listener, Subscribers, named
 from matching.messages.streams import Depth, Ticker, depth_key, ticker_key

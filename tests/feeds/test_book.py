@@ -4,8 +4,8 @@ import random
 from decimal import Decimal
 from typing import Any
 
-from feeds.book import OLDER_DEPTHS_TOLERATED, BookFeed
 from feeds.scale import Scale
+from feeds.streams.book import OLDER_DEPTHS_TOLERATED, BookFeed
 from matching.messages.streams import Depth
 
 SCALE = Scale("BTC-PERP", Decimal("0.1"), Decimal("0.001"), 100)

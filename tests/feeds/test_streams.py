@@ -64,10 +64,9 @@ def test_each_message_names_the_subscription_it_is_of(
     assert ear.ask(op="subscribe", id=7, channels=[f"trades:{MARKET}"])["id"] == 7
     feeds.write_entry(2, trade(2, leg(STRANGER + 1, 9), leg(STRANGER, 8)))
     assert ear.hear()["id"] == 7
-    for op, answer in (("ping", "pong"), ("unsubscribe", "unsubscribed")):
-        more = {"channels": [f"trades:{MARKET}"]} if op == "unsubscribe" else {}
-        heard_back = ear.ask(op=op, id="x", **more)
-        assert (heard_back["op"], heard_back["id"]) == (answer, "x")
+    assert ear.ask(op="ping", id="x")["id"] == "x"
+    left = ear.ask(op="unsubscribe", id="x", channels=[f"trades:{MARKET}"])
+    assert (left["op"], left["id"]) == ("unsubscribed", "x")
     refused = ear.ask(op="subscribe", id="y", channels=["fish:BTC-PERP"])
     assert (refused["code"], refused["id"]) == ("UNKNOWN_CHANNEL", "y")
 
