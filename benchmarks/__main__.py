@@ -16,6 +16,7 @@ STAGES = (
     "persist",
     "intake",
     "keys",
+    "sockets",
     "exchange",
     "abuse",
     "memory",

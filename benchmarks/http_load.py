@@ -153,6 +153,70 @@ class _Client:
         return status if status == "202" else f"{status} {body[:300]!r}"
 
 
+class _SocketClient(_Client):
+    """The same orders over a WebSocket, signed in; one is on its way at a time."""
+
+    def __init__(self, plan: Plan, requests: list[bytes], numbers: "itertools.count[int]") -> None:
+        (request,) = requests
+        token, _, message = request.removeprefix(_OVER_SOCKET).partition(b"\n")
+        super().__init__(plan, [message], numbers)
+        self.socket.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+            b"Sec-WebSocket-Version: 13\r\n\r\n"
+        )
+        while b"\r\n\r\n" not in self.received:
+            self.received += self.socket.recv(4_096)
+        self.received = self.received.partition(b"\r\n\r\n")[2]
+        self.socket.sendall(_framed(b'{"op":"auth","token":"%s"}' % token))
+        while (heard := self._message()) is None or b"authenticated" not in heard:
+            self.received += self.socket.recv(4_096)
+
+    def send(self) -> None:
+        (message, *parts), _ = next(self.templates)
+        for part in parts:
+            message += b"%s%012d%s" % (self.prefix, next(self.numbers), part)
+        data = _framed(message)
+        self.sent_at = time.perf_counter()
+        self.socket.sendall(data)
+
+    def receive(self) -> str | None:
+        data = self.socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the server closed a connection")
+        self.received += data
+        while (message := self._message()) is not None:
+            if b'"heartbeat"' not in message:
+                is_taken = message.startswith(b'{"op":"ack"') and b'"status":202' in message
+                return "202" if is_taken else repr(message[:300])
+        return None
+
+    def _message(self) -> bytes | None:
+        """The next one, once it is whole; of at most 65,535 bytes."""
+        data = self.received
+        if len(data) < 4:
+            return None
+        start, size = (2, data[1]) if data[1] < 126 else (4, int.from_bytes(data[2:4]))
+        if len(data) < start + size:
+            return None
+        self.received = data[start + size :]
+        return data[start : start + size]
+
+
+_OVER_SOCKET = b"over a socket "
+
+
+def placing_over_socket(token: str, order: bytes) -> bytes:
+    return _OVER_SOCKET + token.encode() + b'\n{"op":"place","id":1,"order":%s}' % order
+
+
+def _framed(payload: bytes) -> bytes:
+    """As a client's text frame: with a mask, which may be zeroes."""
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2)
+    return b"\x81" + length + bytes(4) + payload
+
+
 def measure(plan: Plan) -> Measured:
     """Run the plan in a process of its own. Raises RuntimeError unless every answer was 202."""
     done = subprocess.run(
@@ -174,7 +238,9 @@ def _run(plan: Plan) -> Measured:
     clients: dict[int, _Client] = {}
     poll = select.epoll()
     for number in range(plan.connections):
-        client = _Client(plan, plan.requests_of(number), numbers)
+        requests = plan.requests_of(number)
+        kind = _SocketClient if requests[0].startswith(_OVER_SOCKET) else _Client
+        client = kind(plan, requests[:1] if kind is _SocketClient else requests, numbers)
         clients[client.socket.fileno()] = client
         poll.register(client.socket, select.EPOLLIN)
         client.send()  # one that says nothing would make room for others

@@ -233,20 +233,27 @@ def _django() -> Iterator[int]:
 @contextmanager
 def served() -> Iterator[int]:
     """The API as `make run` serves it; its port."""
-    from exchange_site.embedded.parts import api_command
-    from exchange_site.embedded.ports import free_port
-
-    port = free_port()
-    with _serving(api_command(port), port, {}):
+    with served_by() as (port, _):
         yield port
 
 
 @contextmanager
-def _serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
+def served_by() -> Iterator[tuple[int, int]]:
+    """The same; with the process's id."""
+    from exchange_site.embedded.parts import api_command
+    from exchange_site.embedded.ports import free_port
+
+    port = free_port()
+    with _serving(api_command(port), port, {}) as pid:
+        yield port, pid
+
+
+@contextmanager
+def _serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | environment)
     try:
         _wait_for(f"http://127.0.0.1:{port}/markets")
-        yield
+        yield server.pid
     finally:
         server.terminate()
         server.wait()

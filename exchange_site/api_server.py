@@ -25,6 +25,7 @@ from exchange_site.edge.places import Places  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
+from trading.intake.desk import Desk  # noqa: E402
 
 FEED_CONNECTIONS_MAX = 100
 FEED_CONNECTIONS_PER_ADDRESS_MAX = 25
@@ -33,11 +34,14 @@ limit_waiting()
 # So long the loop and order intake wait for a thread that computes. With Python's own 5 ms an
 # order would wait for several.
 sys.setswitchinterval(0.0005)
+_desk = Desk()
 _feeds = Feeds(
-    connections_max=FEED_CONNECTIONS_MAX, per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX
+    connections_max=FEED_CONNECTIONS_MAX,
+    per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX,
+    desk=_desk,
 )
 _places = Places(django_application)
-_http = Bodies(Unhurried(Intake(_places)))
+_http = Bodies(Unhurried(Intake(_places, _desk, _feeds.decisions)))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -37,7 +37,7 @@ def main() -> None:
         loop="uvloop",
         lifespan="on",
         ws_max_size=MESSAGE_BYTES_MAX,
-        ws_per_message_deflate=False,  # it would keep 300 kB a client
+        ws_per_message_deflate=False,  # but for who asks: see `exchange_site.edge.protocols`
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         timeout_worker_healthcheck=30,  # a busy machine is no reason to kill one

@@ -22,6 +22,7 @@ from feeds.labels import ClientOrderIds, Labels, OwnOrder
 from feeds.output import OutputPosition, entries, newest_seq
 from feeds.protocol import FeedError
 from feeds.scale import Scale
+from feeds.streams.subscribers import named
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD, seq_of
@@ -118,16 +119,11 @@ class AccountFeed:
         text = gap_text(market_id, after_seq, next_seq, self.positions[market_id].name)
         self._offer(market_id, self._account_of, text)
 
-    def on_moved(self, market_id: str, before_seq: int) -> None:
-        """The market's position is another one than what followed from its entries."""
-        position = self.positions[market_id]
-        if not before_seq == position.seq <= position.start_seq:
-            self.on_gap(market_id, before_seq, position.seq + 1)
-
     def _offer(self, market_id: str, connections: Iterable[Connection], text: str) -> None:
         for connection in list(connections):
             if market_id not in self._behind[connection]:
-                connection.offer(text)
+                id_text = connection.account_id_text
+                connection.offer(named(text, id_text) if id_text else text)
 
     def is_listening(self, connection: Connection, account_id: int) -> bool:
         return self._account_of.get(connection) == account_id
@@ -201,7 +197,7 @@ class _Replay:
                 scale = self.feed.scales[self.market_id]
                 text = message_text(entry, self.account_id, scale, position.name, labels)
                 if text:
-                    await self.connection.put(text)
+                    await self._put(text)
             self.after_seq = seq
 
     async def _skip(self, position: OutputPosition) -> None:
@@ -212,7 +208,10 @@ class _Replay:
 
     async def _put_gap(self, next_seq: int, position: OutputPosition) -> None:
         text = gap_text(self.market_id, self.after_seq, next_seq, position.name)
-        await self.connection.put(text)
+        await self._put(text)
+
+    async def _put(self, text: str) -> None:
+        await self.connection.put(named(text, self.connection.account_id_text))
 
     def _on_fault(self, error: Exception) -> None:
         log.error("feeds_fault", what="replay", market=self.market_id, error=repr(error))

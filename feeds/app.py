@@ -1,4 +1,4 @@
-"""The feeds as a plain ASGI callable: WebSockets at /ws.
+"""Feeds and order entry as a plain ASGI callable: WebSockets at /ws.
 
 The hub starts with the server (`lifespan`) or with the first client, whichever a process wants.
 Who may connect is the API's rule: a Host that is ours, and no page of another site.
@@ -7,19 +7,29 @@ Who may connect is the API's rule: a Host that is ours, and no page of another s
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from accounts.keys.uses import uses
+from accounts.law.countries import is_scope_blocked
+from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
+from common.http.statuses import body_of, status_of
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.redis_client import async_redis_client
 from feeds.connection import Connection, Receive, Send
 from feeds.hub import Hub
+from feeds.orders.calls import Sender
+from feeds.orders.entry import OrderEntry
+from feeds.streams.wire import wire_of
+from trading.intake.decisions import Decisions
+from trading.intake.desk import Desk
 
 log = structlog.get_logger(__name__)
 
@@ -40,12 +50,15 @@ class Feeds:
         *,
         connections_max: int = CONNECTIONS_MAX,
         per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
+        desk: Desk | None = None,
     ) -> None:
+        self._desk = desk or Desk()
         self._connections_max = connections_max
         self._per_address_max = per_address_max
         self._per_address: Counter[str] = Counter()
         self._handshakes = LocalBudgets()
         self._starting: asyncio.Task[Hub] | None = None
+        self.decisions = Decisions(self.hub)
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -55,13 +68,14 @@ class Feeds:
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.stop()
+                await self._desk.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def hub(self) -> Hub:
         """Started by whoever asks first."""
         if self._starting is None:
-            self._starting = asyncio.create_task(_started_hub())
+            self._starting = asyncio.create_task(_started_hub(self.decisions))
         return await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
@@ -73,6 +87,11 @@ class Feeds:
         await receive()  # websocket.connect
         if refused := refusal(scope):
             await _refuse(send, *refused)
+            return
+        try:
+            wire = wire_of(scope.get("query_string", b""), scope.get("subprotocols", ()))
+        except DomainError as error:
+            await _refuse_handshake(send, error)
             return
         hub = await self.hub()
         address = address_of(scope)
@@ -87,7 +106,9 @@ class Feeds:
         if not granted:
             await _refuse(send, TRY_AGAIN_LATER, "too many connects from this address; wait")
             return
-        connection = Connection(receive, send, hub, address)
+        sender = Sender(address, origin, is_scope_blocked(scope))
+        order_entry = partial(OrderEntry, self._desk, self.decisions, sender)
+        connection = Connection(receive, send, hub, order_entry, address, wire)
         hub.connections.add(connection)
         self._per_address[origin] += 1
         try:
@@ -98,8 +119,8 @@ class Feeds:
                 del self._per_address[origin]
 
 
-async def _started_hub() -> Hub:
-    hub = Hub(async_redis_client())
+async def _started_hub(decisions: Decisions) -> Hub:
+    hub = Hub(async_redis_client(), decisions)
     await hub.start()
     log.info("feeds_started")
     return hub
@@ -107,6 +128,15 @@ async def _started_hub() -> Hub:
 
 async def _refuse(send: Send, code: int, reason: str) -> None:
     await send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+async def _refuse_handshake(send: Send, error: DomainError) -> None:
+    """With an answer of HTTP, which says what to change."""
+    head = [(b"content-type", b"application/json")]
+    status = int(status_of(error))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": head})
+    body = msgspec.json.encode(body_of(error))
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def refusal(scope: dict[str, Any]) -> tuple[int, str] | None:

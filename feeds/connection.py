@@ -13,15 +13,20 @@ from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.limits.haste import REFUSED_AFTER_S
 from feeds import protocol
 from feeds.identity import Claim, Identity, identify
+from feeds.orders.calls import SignedInAs
 from feeds.protocol import (
     ACCOUNT_CHANNEL,
     CHANNELS_MAX,
     Auth,
     FeedError,
+    OrderRequest,
     Ping,
     Subscribe,
     Unsubscribe,
 )
+from feeds.streams.channels import Terms, check_every_ms
+from feeds.streams.packing import packed
+from feeds.streams.wire import PLAIN, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -60,18 +65,35 @@ class Subscriptions(Protocol):
     """What a connection asks of the hub."""
 
     def check_channel(self, channel: str) -> None: ...
-    def subscribe(self, connection: "Connection", channel: str) -> None: ...
-    def unsubscribe(self, connection: "Connection", channel: str) -> None: ...
+    def subscribe(self, connection: "Connection", channel: str, terms: Terms) -> None: ...
+    def unsubscribe(self, connection: "Connection", channel: str, terms: Terms) -> None: ...
+    def seqs(self, channels: Iterable[str]) -> dict[str, int]: ...
     def check_market(self, market_id: str) -> None: ...
     def forget(self, connection: "Connection") -> None: ...
     @property
     def accounts(self) -> "Accounts": ...
 
 
+class Orders(Protocol):
+    """What a connection asks of order entry."""
+
+    def take(self, request: OrderRequest, who: SignedInAs | None) -> None: ...
+    def leave(self) -> None: ...
+
+
 class Connection:
+    """``order_entry`` makes its own, given where its answers go."""
+
     def __init__(
-        self, receive: Receive, send: Send, hub: Subscriptions, address: Address | None = None
+        self,
+        receive: Receive,
+        send: Send,
+        hub: Subscriptions,
+        order_entry: Callable[[Callable[[str], None]], Orders],
+        address: Address | None = None,
+        wire: Wire = PLAIN,
     ) -> None:
+        self._wire = wire
         self._address = address
         self._receive = receive
         self._send = send
@@ -80,7 +102,9 @@ class Connection:
         self.identity: Identity | None = None
         self._messages = LocalBudgets()
         self._closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self.channels: set[str] = set()
+        self.channels: dict[str, Terms] = {}
+        self.account_id_text = ""  # the id of the account's subscription, as JSON
+        self._orders = order_entry(self.offer)
 
     # --- to the client ----------------------------------------------------------------------------
 
@@ -102,7 +126,7 @@ class Connection:
 
     async def run(self) -> None:
         """From the handshake until either side has enough."""
-        await self._send({"type": "websocket.accept"})
+        await self._send(self._wire.accept())
         jobs = [
             asyncio.create_task(self._read()),
             asyncio.create_task(self._write()),
@@ -114,6 +138,7 @@ class Connection:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._hub.forget(self)
+            self._orders.leave()
             await cancelling.end(jobs)
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         for outcome in outcomes:
@@ -135,7 +160,10 @@ class Connection:
     async def _write(self) -> None:
         while True:
             text = await self._queue.get()
-            await self._send({"type": "websocket.send", "text": text})
+            if self._wire.packs:
+                await self._send({"type": "websocket.send", "bytes": packed(text)})
+            else:
+                await self._send({"type": "websocket.send", "text": text})
 
     async def _beat(self) -> None:
         while True:
@@ -159,13 +187,31 @@ class Connection:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
+            try:
+                data = message.get("text") or self._wire.read(message.get("bytes") or b"")
+                request = protocol.decode_request(data)
+                if isinstance(request, OrderRequest):  # its sender's budgets count it
+                    self._orders.take(request, self._signed_in_as)
+                    continue
+            except FeedError as error:
+                if not self._may(_MESSAGE):
+                    return
+                self.offer(protocol.encode(error.body()))
+                continue
             if not self._may(_MESSAGE):
                 return
-            data = message.get("text") or message.get("bytes") or b""
             try:
-                await self._handle(protocol.decode_request(data))
+                await self._handle(request)
             except FeedError as error:
+                error.id = error.id if error.id is not None else request.id
                 self.offer(protocol.encode(error.body()))
+
+    @property
+    def _signed_in_as(self) -> SignedInAs | None:
+        if self.identity is None:
+            return None
+        by_key = None if self.identity.scopes is None else self.identity.use_key
+        return SignedInAs(self.identity.account_id, by_key)
 
     def _may(self, ask: Ask) -> bool:
         """Whoever may not is disconnected."""
@@ -178,13 +224,14 @@ class Connection:
     async def _handle(self, request: protocol.Request) -> None:
         match request:
             case Ping():
-                self.offer(protocol.encode({"op": "pong", "timeMs": _now_ms()}))
+                self._answer({"op": "pong", "timeMs": _now_ms()}, request.id)
             case Auth():
                 await self._sign_in(request)
             case Subscribe():
                 await self._subscribe(request)
             case Unsubscribe():
                 self._unsubscribe(request.channels)
+                self._answer({"op": "unsubscribed", "channels": request.channels}, request.id)
 
     async def _sign_in(self, request: Auth) -> None:
         if not self._may(_SIGN_IN):
@@ -197,7 +244,10 @@ class Connection:
         if self.identity is not None and self.identity.account_id != identity.account_id:
             self._forget_identity()
         self.identity = identity
-        self.offer(protocol.encode({"op": "authenticated", "userId": identity.account_id}))
+        self._answer({"op": "authenticated", "userId": identity.account_id}, request.id)
+
+    def _answer(self, body: dict[str, Any], id: protocol.RequestId | None) -> None:
+        self.offer(protocol.encode(body if id is None else {"id": id, **body}))
 
     def sign_out(self, why: FeedError) -> None:
         """The account channel ends with the token or key that opened it."""
@@ -209,28 +259,36 @@ class Connection:
         self._unsubscribe_account()
 
     async def _subscribe(self, request: Subscribe) -> None:
-        """All of the channels or none."""
+        """All of the channels or none; those that it has by the terms of this request."""
         wanted = list(dict.fromkeys(request.channels))
-        if len(self.channels | set(wanted)) > CHANNELS_MAX:
+        if len(self.channels.keys() | set(wanted)) > CHANNELS_MAX:
             raise FeedError("TOO_MANY_CHANNELS", f"Subscribe to at most {CHANNELS_MAX} channels.")
         for channel in wanted:
             if channel != ACCOUNT_CHANNEL:
                 self._hub.check_channel(channel)
+        check_every_ms(request.every_ms, wanted)
         self._check_missed(request)
+        id_text = "" if request.id is None else protocol.encode_id(request.id)
+        terms = Terms(request.every_ms or 0, id_text)
+        answer: dict[str, Any] = {"op": "subscribed", "channels": wanted}
+        if request.every_ms:
+            answer["everyMs"] = request.every_ms
         if ACCOUNT_CHANNEL not in wanted:
-            self.offer(protocol.encode({"op": "subscribed", "channels": wanted}))
-            self._subscribe_public(wanted)
+            if seqs := self._hub.seqs(wanted):
+                answer["seq"] = seqs
+            self._answer(answer, request.id)
+            self._subscribe_public(wanted, terms)
             return
         if self.identity is None:
             message = 'Sign in with {"op": "auth", …} before subscribing to account.'
             raise FeedError("NOT_AUTHENTICATED", message)
-        self.channels.add(ACCOUNT_CHANNEL)
+        self.identity.require_reading()
+        self.channels[ACCOUNT_CHANNEL], self.account_id_text = terms, id_text
         accounts, account_id = self._hub.accounts, self.identity.account_id
         seqs, epochs = accounts.subscribe(self, account_id, request.last_seq)
         # seq: what follows live is later than this, market by market.
-        answer = {"op": "subscribed", "channels": wanted, "seq": seqs, "epoch": epochs}
-        self.offer(protocol.encode(answer))
-        self._subscribe_public([channel for channel in wanted if channel != ACCOUNT_CHANNEL])
+        self._answer({**answer, "seq": seqs, "epoch": epochs}, request.id)
+        self._subscribe_public([name for name in wanted if name != ACCOUNT_CHANNEL], terms)
         await accounts.replay(self, request.last_seq, request.epoch)
 
     def _check_missed(self, request: Subscribe) -> None:
@@ -244,10 +302,12 @@ class Connection:
             message = f"epoch names {lone[0][:64]!r}, lastSeq doesn't. Send both or lastSeq alone."
             raise FeedError("INVALID_MESSAGE", message)
 
-    def _subscribe_public(self, channels: list[str]) -> None:
+    def _subscribe_public(self, channels: list[str], terms: Terms) -> None:
         for channel in channels:
-            self.channels.add(channel)
-            self._hub.subscribe(self, channel)
+            if (before := self.channels.get(channel)) is not None:
+                self._hub.unsubscribe(self, channel, before)
+            self.channels[channel] = terms
+            self._hub.subscribe(self, channel, terms)
 
     def _unsubscribe(self, channels: list[str]) -> None:
         for channel in channels:
@@ -256,13 +316,11 @@ class Connection:
         for channel in channels:
             if channel == ACCOUNT_CHANNEL:
                 self._unsubscribe_account()
-            elif channel in self.channels:
-                self.channels.discard(channel)
-                self._hub.unsubscribe(self, channel)
-        self.offer(protocol.encode({"op": "unsubscribed", "channels": channels}))
+            elif (terms := self.channels.pop(channel, None)) is not None:
+                self._hub.unsubscribe(self, channel, terms)
 
     def _unsubscribe_account(self) -> None:
-        self.channels.discard(ACCOUNT_CHANNEL)
+        self.channels.pop(ACCOUNT_CHANNEL, None)
         self._hub.accounts.unsubscribe(self)
 
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections
@@ -18,9 +16,8 @@ from redis.exceptions import RedisError
 
 from announcements.selectors import current_announcements
 from common import cancelling
-from feeds import protocol, public
+from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
-from feeds.book import BookFeed
 from feeds.connection import GOING_AWAY, Connection
 from feeds.identity import sign_out_refused
 from feeds.labels import ClientOrderIds, Labels
@@ -32,46 +29,51 @@ from feeds.output import (
     read,
     tails,
 )
-from feeds.protocol import FeedError, Topic, channel_name
+from feeds.protocol import FeedError
 from feeds.scale import Scale
+from feeds.streams import public
+from feeds.streams.candles import Candles
+from feeds.streams.channels import (
+    ALL_MARKETS,
+    SLOW,
+    Terms,
+    Topic,
+    channel_name,
+    known_channel,
+    parse_channel,
+)
+from feeds.streams.polled import POLL_INTERVAL_MS, Polled
+from feeds.streams.subscribers import Subscribers, named
 from markets.models import Market
 from matching.messages.events import OutputEntry
-from matching.messages.streams import (
-    ENTRY_FIELD,
-    Depth,
-    Ticker,
-    depth_key,
-    seq_of,
-    ticker_key,
-)
+from matching.messages.streams import ENTRY_FIELD, seq_of
+from trading.intake.decisions import Decisions
 
 log = structlog.get_logger(__name__)
 
 Found = TypeVar("Found")
 
-POLL_INTERVAL_S = 0.1
+POLL_INTERVAL_S = POLL_INTERVAL_MS / 1_000
+CANDLES_INTERVAL_S = 0.5
 MARKETS_INTERVAL_S = 5.0
 ANNOUNCEMENTS_INTERVAL_S = 2.0
 CHECK_INTERVAL_S = 1.0
 IDENTITIES_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
 
-_depth_decoder = msgspec.json.Decoder(Depth)
-_ticker_decoder = msgspec.json.Decoder(Ticker)
-
 
 class Hub:
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, decisions: Decisions | None = None) -> None:
         self._redis = redis
+        self._decisions = decisions or Decisions()
         self._scales: dict[str, Scale] = {}
         self._positions: dict[str, OutputPosition] = {}
         self._checked_at = time.monotonic()
         self._are_markets_known = False
-        self._books: dict[str, BookFeed] = {}
-        self._tickers: dict[str, str] = {}
-        self._polled: dict[str, bytes] = {}
         self._announcements = ""
-        self._subscribers: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._subscribers = Subscribers()
+        self._polled = Polled(redis, self._scales, self._subscribers, self._attempt)
+        self._candles = Candles(self._scales, self._subscribers, _from_postgres)
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
         self._client_order_ids = ClientOrderIds()
@@ -88,7 +90,8 @@ class Hub:
                 self._repeat("announcements", self._announce, ANNOUNCEMENTS_INTERVAL_S)
             ),
             asyncio.create_task(self._repeat("streams", self._read_streams, 0)),
-            asyncio.create_task(self._repeat("books", self._poll, POLL_INTERVAL_S)),
+            asyncio.create_task(self._repeat("books", self._polled.poll, POLL_INTERVAL_S)),
+            asyncio.create_task(self._repeat("candles", self._candles.step, CANDLES_INTERVAL_S)),
             asyncio.create_task(
                 self._repeat("identities", self._sign_out_refused, IDENTITIES_INTERVAL_S)
             ),
@@ -134,17 +137,17 @@ class Hub:
         if current is None:
             return
         message = public.announcements_message(current)
-        text = protocol.encode(message)
-        if text != self._announcements:
-            self._announcements = self._broadcast(message)
+        if protocol.encode(message) != self._announcements:
+            self._announcements = self._subscribers.tell(message)
 
     # --- subscriptions ----------------------------------------------------------------------------
 
     def check_channel(self, channel: str) -> None:
         if channel == protocol.ANNOUNCEMENTS_CHANNEL:
             return
-        _, market_id = protocol.parse_channel(channel)
-        self.check_market(market_id)
+        market_id = parse_channel(channel).market_id
+        if market_id != ALL_MARKETS:
+            self.check_market(market_id)
 
     def check_market(self, market_id: str) -> None:
         if not self._are_markets_known:
@@ -152,28 +155,36 @@ class Hub:
         if market_id not in self._scales:
             raise FeedError("UNKNOWN_MARKET", f"There is no market {market_id[:64]!r}.")
 
-    def subscribe(self, connection: Connection, channel: str) -> None:
-        """The book, the ticker and the announcements as they are now come at once, if they are
-        known."""
-        self._subscribers[channel].add(connection)
+    def subscribe(self, connection: Connection, channel: str, terms: Terms) -> None:
+        """What is known of how it stands comes at once."""
+        self._subscribers.add(connection, channel, terms)
         if channel == protocol.ANNOUNCEMENTS_CHANNEL:
-            if self._announcements:
-                connection.offer(self._announcements)
-            return
-        topic, market_id = protocol.parse_channel(channel)
-        if topic is Topic.BOOK and (book := self._books.get(market_id)) and book.is_known:
-            connection.offer(protocol.encode(book.snapshot()))
-        elif topic is Topic.TICKER and market_id in self._tickers:
-            connection.offer(self._tickers[market_id])
+            known: str | None = self._announcements or None
+        else:
+            topic = known_channel(channel).topic
+            known = self._candles.newest(channel) if topic is Topic.CANDLES else None
+            if topic in SLOW:
+                self._polled.greet(connection, channel, terms)
+        if known is not None:
+            connection.offer(named(known, terms.id_text))
 
-    def unsubscribe(self, connection: Connection, channel: str) -> None:
-        self._subscribers[channel].discard(connection)
-        if not self._subscribers[channel]:
-            del self._subscribers[channel]
+    def unsubscribe(self, connection: Connection, channel: str, terms: Terms) -> None:
+        self._subscribers.remove(connection, channel, terms)
+
+    def seqs(self, channels: Iterable[str]) -> dict[str, int]:
+        """Where the markets of these stand whose messages have no number of their own."""
+        told = (known_channel(name) for name in channels if name not in protocol.OF_NO_MARKET)
+        markets = {one.market_id for one in told if one.topic is Topic.LIQUIDATIONS}
+        return {
+            market_id: position.seq
+            for market_id, position in self._positions.items()
+            if market_id in markets or ALL_MARKETS in markets
+        }
 
     def forget(self, connection: Connection) -> None:
-        for channel in connection.channels - {protocol.ACCOUNT_CHANNEL}:
-            self.unsubscribe(connection, channel)
+        for channel, terms in connection.channels.items():
+            if channel != protocol.ACCOUNT_CHANNEL:
+                self._subscribers.remove(connection, channel, terms)
         self.accounts.unsubscribe(connection)
         self.connections.discard(connection)
 
@@ -221,30 +232,70 @@ class Hub:
         if isinstance(found, Exception):
             raise found
         self._positions[market_id] = found
-        self.accounts.on_moved(market_id, 0)
+        self._on_moved(market_id, 0)
 
     def _move(self, market_id: str, position: OutputPosition) -> None:
         """The market doesn't go on from where it was, but from here."""
         before = self._positions[market_id].seq
         log.warning("feeds_market_set_back", market=market_id, before=before, seq=position.seq)
         self._positions[market_id] = position
-        self.accounts.on_moved(market_id, before)
+        self._on_moved(market_id, before)
+
+    def _on_moved(self, market_id: str, before_seq: int) -> None:
+        """The market's position is another one than what followed from its entries."""
+        position = self._positions[market_id]
+        if not before_seq == position.seq <= position.start_seq:
+            self._on_gap(market_id, before_seq, position.seq + 1)
 
     async def _on_rows(self, market_id: str, rows: Sequence[tuple[bytes, Any]]) -> None:
-        trades = self._subscribers.get(channel_name(Topic.TRADES, market_id))
+        trades = channel_name(Topic.TRADES, market_id) in self._subscribers
         entries: list[OutputEntry | None] = [None] * len(rows)
-        if trades or self.accounts:
+        is_told = trades or self.accounts or self._has_liquidations(market_id)
+        if is_told or self._decisions.are_wanted:
             entries = [decoded(market_id, entry_id, fields) for entry_id, fields in rows]
         known = [entry for entry in entries if entry is not None]
+        for decided in known if self._decisions.are_wanted else ():
+            self._decisions.hear(decided)
         for shown in known if trades else ():
             self._attempt(market_id, partial(self._tell_trades, market_id, shown))
-        labels = await self.accounts.labels_of(known)
+        labels = await self.accounts.labels_of(known) if self.accounts else {}
+        # In one step with the rows: who subscribes is told where the market stands.
+        if self._has_liquidations(market_id):
+            seqs = [seq_of(entry_id) for entry_id, _ in rows]
+            self._attempt(market_id, partial(self._tell_liquidations, market_id, seqs, entries))
         for row, entry in zip(rows, entries, strict=True):
             self._attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
 
     def _tell_trades(self, market_id: str, entry: OutputEntry) -> None:
         for trade in public.trade_messages(entry, self._scales[market_id]):
-            self._broadcast(trade)
+            self._subscribers.tell(trade)
+
+    def _has_liquidations(self, market_id: str) -> bool:
+        return any(name in self._subscribers for name in _liquidations_of(market_id))
+
+    def _tell_liquidations(
+        self, market_id: str, seqs: Sequence[int], entries: Sequence[OutputEntry | None]
+    ) -> None:
+        told_seq = self._positions[market_id].seq
+        for seq, entry in zip(seqs, entries, strict=True):
+            if seq != told_seq + 1:
+                self._tell_of(market_id, public.liquidations_gap(market_id, told_seq, seq))
+            if entry is None:
+                self._tell_of(market_id, public.liquidations_gap(market_id, seq - 1, seq + 1))
+            else:
+                for message in public.liquidation_messages(entry, self._scales[market_id]):
+                    self._tell_of(market_id, message)
+            told_seq = seq
+
+    def _tell_of(self, market_id: str, message: dict[str, Any]) -> None:
+        """Those who hear of the liquidations of this market, or of all."""
+        text = protocol.encode(message)
+        for name in _liquidations_of(market_id):
+            self._subscribers.tell_text(text, (name, 0))
+
+    def _on_gap(self, market_id: str, after_seq: int, next_seq: int) -> None:
+        self.accounts.on_gap(market_id, after_seq, next_seq)
+        self._tell_of(market_id, public.liquidations_gap(market_id, after_seq, next_seq))
 
     def _on_row(
         self, market_id: str, row: tuple[bytes, Any], entry: OutputEntry | None, labels: Labels
@@ -266,47 +317,12 @@ class Hub:
             self.accounts.on_gap(market_id, seq - 1, seq + 1)
             raise
 
-    # --- books and tickers ------------------------------------------------------------------------
 
-    async def _poll(self) -> None:
-        books = self._markets_of(Topic.BOOK)
-        tickers = self._markets_of(Topic.TICKER)
-        self._books = {m: feed for m, feed in self._books.items() if m in books}
-        self._tickers = {m: text for m, text in self._tickers.items() if m in tickers}
-        keys = [depth_key(m) for m in books] + [ticker_key(m) for m in tickers]
-        self._polled = {key: value for key, value in self._polled.items() if key in keys}
-        if not keys:
-            return
-        pipeline = self._redis.pipeline(transaction=False)
-        for key in keys:
-            pipeline.get(key)
-        values = await pipeline.execute(raise_on_error=False)
-        for key, value, market_id in zip(keys, values, [*books, *tickers], strict=True):
-            if not isinstance(value, bytes) or self._polled.get(key) == value:
-                continue  # nothing there, or a key that holds something else
-            self._polled[key] = value
-            show = self._on_depth if key == depth_key(market_id) else self._on_ticker
-            self._attempt(market_id, partial(show, market_id, value))
-
-    def _markets_of(self, topic: Topic) -> list[str]:
-        return [m for m in self._scales if channel_name(topic, m) in self._subscribers]
-
-    def _on_depth(self, market_id: str, value: bytes) -> None:
-        book = self._books.setdefault(market_id, BookFeed(self._scales[market_id]))
-        message = book.update(_depth_decoder.decode(value))
-        if message:
-            self._broadcast(message)
-
-    def _on_ticker(self, market_id: str, value: bytes) -> None:
-        ticker = _ticker_decoder.decode(value)
-        message = public.ticker_message(ticker, self._scales[market_id])
-        self._tickers[market_id] = self._broadcast(message)
-
-    def _broadcast(self, message: dict[str, Any]) -> str:
-        text = protocol.encode(message)
-        for connection in list(self._subscribers.get(message["channel"], ())):
-            connection.offer(text)
-        return text
+def _liquidations_of(market_id: str) -> tuple[str, str]:
+    return (
+        channel_name(Topic.LIQUIDATIONS, market_id),
+        channel_name(Topic.LIQUIDATIONS, ALL_MARKETS),
+    )
 
 
 async def _from_postgres(read: Callable[[], list[Found]]) -> list[Found] | None:

@@ -15,9 +15,10 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from accounts.access.authentication import authenticate_token
 from accounts.families.authentication import acting_for
 from accounts.keys.headers import KeyHeaders
-from accounts.keys.known import known_keys
+from accounts.keys.known import KnownKey, known_keys
 from accounts.keys.replays import replays
 from accounts.keys.signing import SignedRequest
+from accounts.keys.uses import uses
 from accounts.keys.verifying import check_still_counts, no_such_key, require_scope, verify
 from common.errors import DomainError
 from common.http.addresses import Address
@@ -38,17 +39,33 @@ class Identity:
     account: str = ""
     public_id: str = ""
     address: Address | None = None
+    scopes: frozenset[Scope] | None = None  # of a key
 
     def check(self) -> None:
         """Whether it still counts. Raises DomainError."""
         if self.token:
             acting_for(authenticate_token(self.token), self.account)
             return
+        self._key()
+
+    def _key(self) -> KnownKey:
         key = known_keys.get(self.public_id)
         if key is None:
             raise no_such_key()
         check_still_counts(key, self.address)
-        require_scope(key.scopes, Scope.READ)
+        return key
+
+    def use_key(self) -> frozenset[Scope]:
+        """Once more, for an order: what it may. Raises DomainError."""
+        key = self._key()
+        uses.count(key.pk, None if self.address is None else str(self.address))
+        return key.scopes
+
+    def require_reading(self) -> None:
+        """Raises FeedError."""
+        if self.scopes is not None:
+            with _in_feeds_words():
+                require_scope(self.scopes, Scope.READ)
 
 
 class SignedIn(Protocol):
@@ -117,11 +134,12 @@ def _identify(claim: Claim) -> Identity:
             return Identity(acting.pk, token=request.token, account=str(acting.pk))
         asked = SignedRequest(signed, AUTH_METHOD, AUTH_PATH, "", b"")
         user, spent = verify(asked, address)
-        require_scope(user.scopes, Scope.READ)
+        if Scope.TRADE not in user.scopes:
+            require_scope(user.scopes, Scope.READ)
         (refused,) = replays.refuse([spent])
         if refused is not None:
             raise refused
-        return Identity(user.pk, public_id=signed.public_id, address=address)
+        return Identity(user.pk, public_id=signed.public_id, address=address, scopes=user.scopes)
 
 
 def _digits(number: int | None) -> str:

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 
 from common import redis_client
 from common.postgres import waiting
-from trading.intake import app
+from trading.intake import desk
 
 PATIENCE_S = 300.0
 
@@ -23,7 +23,7 @@ def be_patient() -> None:
         "socket_timeout": PATIENCE_S,
         "socket_connect_timeout": PATIENCE_S,
     }
-    app.ANSWER_WITHIN_S = PATIENCE_S
+    desk.ANSWER_WITHIN_S = PATIENCE_S
     hypothesis_settings.register_profile(
         "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )

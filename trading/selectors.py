@@ -92,12 +92,28 @@ def order_of_user(user_id: int, order_id: int) -> Order:
     return order
 
 
+_IDS_NAMED = """
+SELECT asked.user_id, asked.client_order_id, trading_order.id
+  FROM unnest(%s::bigint[], %s::text[]) AS asked(user_id, client_order_id)
+  JOIN trading_order USING (user_id, client_order_id)
+"""
+
+
+def order_ids_named(asked: Sequence[tuple[int, str]]) -> list[int]:
+    """Of the orders of these traders under these client order ids; 0, which no order has, for none.
+    In one query."""
+    storable = [(user_id, text) for user_id, text in asked if "\0" not in text]
+    if not storable:
+        return [0] * len(asked)
+    user_ids, texts = zip(*storable, strict=True)
+    rows = read_all(_IDS_NAMED, (list(user_ids), list(texts)))
+    found = {(user_id, text): order_id for user_id, text, order_id in rows}
+    return [found.get(one, 0) for one in asked]
+
+
 def order_ids_under(user_id: int, client_order_ids: Sequence[str]) -> list[int]:
-    """Of the trader's orders under these client order ids; 0, which no order has, for none."""
-    storable = [text for text in client_order_ids if "\0" not in text]
-    known = Order.objects.filter(user_id=user_id, client_order_id__in=storable)
-    found = dict(known.values_list("client_order_id", "pk"))
-    return [found.get(client_order_id, 0) for client_order_id in client_order_ids]
+    """As `order_ids_named`, of one trader."""
+    return order_ids_named([(user_id, text) for text in client_order_ids])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,14 @@ import socket
 import struct
 from contextlib import suppress
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
 
 from common.http.addresses import origin_of
 from exchange_site.edge.connections import CONNECTIONS_PER_ADDRESS_MAX, Connections
@@ -20,6 +23,15 @@ PONG_BYTES_MAX = 65_536  # that a client which pings and never reads may let wai
 
 _LATE = b'{"message":"The request did not arrive in time.","code":"REQUEST_TIMEOUT"}'
 _LARGE = b'{"message":"The headers are too large.","code":"HEADERS_TOO_LARGE"}'
+
+# Each message by itself: a window that is kept from one to the next is 300 kB a client.
+_DEFLATE = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True,
+    client_no_context_takeover=True,
+    server_max_window_bits=12,
+    client_max_window_bits=12,
+    compress_settings={"memLevel": 5},
+)
 
 _connections: Connections | None = None
 
@@ -166,6 +178,14 @@ class WebSocket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         self._known.reads(self)
         super().resume_writing()
+
+    def handle_connect(self, event: Request) -> None:
+        """Compressed only for who asks for it in the address: browsers and libraries offer it
+        whether their users want it or not."""
+        _, _, query = event.path.partition("?")
+        if ("deflate", "true") in parse_qsl(query):
+            self.conn.available_extensions = [_DEFLATE]
+        super().handle_connect(event)
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS_MAX:

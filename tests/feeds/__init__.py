@@ -1,0 +1,1 @@
+ANEW = "/anew"  # asked of the shared server: it forgets all it knew

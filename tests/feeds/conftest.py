@@ -2,28 +2,36 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from accounts.models import User
+from common.redis_client import redis_client
 from exchange_site.embedded.parts import feeds_command
 from exchange_site.embedded.ports import free_port
+from feeds.orders.calls import SignedInAs
+from feeds.protocol import OrderRequest
 from matching.messages.codec import encode_entry
 from matching.messages.events import Event, OrderAccepted, OutputEntry, Trade, TradeLeg
 from matching.messages.streams import ENTRY_FIELD, Depth, depth_key, output_stream
 from matching.messages.vocabulary import ExecutionType, Side
 from prices.demo_markets import DEMO_MARKETS
+from tests.feeds import ANEW
 from tests.patience import PATIENCE_S
 from tests.trading.client import token_of
 
@@ -49,10 +57,10 @@ class Feeds:
         self.log = log
         self.clients = ExitStack()
 
-    def connect(self, **options: Any) -> "Ear":
+    def connect(self, path: str = "", **options: Any) -> "Ear":
         """Who leaves is told goodbye at once: what it has not heard is in nobody's way."""
         options = {"max_queue": None} | options
-        return Ear(self.clients.enter_context(connect(self.url, **options)))
+        return Ear(self.clients.enter_context(connect(self.url + path, **options)))
 
     def write_entry(self, seq: int, *events: Event) -> None:
         entry = OutputEntry(
@@ -92,6 +100,14 @@ class Ear:
     def sign_in(self, user: User) -> None:
         answer = self.ask(op="auth", token=token_of(user.pk))
         assert answer == {"op": "authenticated", "userId": user.pk}
+
+
+class NoOrders:
+    """Whoever sends none."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None: ...
+    def take(self, request: OrderRequest, who: SignedInAs | None) -> None: ...
+    def leave(self) -> None: ...
 
 
 def drain(ear: Ear) -> None:
@@ -152,12 +168,33 @@ def subscribed_until(feeds: Feeds, seq: int) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture
-def feeds(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
-    """Serves BTC-PERP and ETH-PERP."""
-    add_markets()
-    with serving(settings.REDIS_URL, redis_db, tmp_path / "feeds.log") as served:
+@pytest.fixture(scope="package")
+def running_feeds(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Feeds]:
+    """One process for this folder (`tests.feeds.server`)."""
+    log = tmp_path_factory.mktemp("feeds") / "feeds.log"
+    with (
+        django_db_blocker.unblock(),
+        serving(settings.REDIS_URL, redis_client(), log, _shared_command) as served,
+    ):
         yield served
+
+
+def _shared_command(port: int) -> list[str]:
+    return [sys.executable, "-m", "tests.feeds.server", "feeds", "--port", str(port)]
+
+
+@pytest.fixture
+def feeds(transactional_db: None, redis_db: redis.Redis, running_feeds: Feeds) -> Iterator[Feeds]:
+    """Serves BTC-PERP and ETH-PERP, and knows nothing yet."""
+    add_markets()
+    site = running_feeds.url.replace("ws://", "http://").removesuffix("/ws")
+    assert httpx.post(f"{site}{ANEW}", timeout=PATIENCE_S).status_code == HTTPStatus.NO_CONTENT
+    yield running_feeds
+    running_feeds.clients.close()
 
 
 def add_markets() -> None:

@@ -4,8 +4,8 @@ import random
 from decimal import Decimal
 from typing import Any
 
-from feeds.book import OLDER_DEPTHS_TOLERATED, BookFeed
 from feeds.scale import Scale
+from feeds.streams.book import OLDER_DEPTHS_TOLERATED, BookFeed
 from matching.messages.streams import Depth
 
 SCALE = Scale("BTC-PERP", Decimal("0.1"), Decimal("0.001"), 100)
@@ -97,7 +97,9 @@ def test_clients_that_join_at_any_time_follow_the_book() -> None:
                 client.hear(message)
         if rng.random() < 0.05:
             clients.append(Client())
-            clients[-1].hear(feed.snapshot())
+            snapshot = feed.snapshot()
+            assert snapshot is not None
+            clients[-1].hear(snapshot)
         for client in clients:
             assert client.bids == {SCALE.price(t): SCALE.size(s) for t, s in bids.items()}
             assert client.asks == {SCALE.price(t): SCALE.size(s) for t, s in asks.items()}

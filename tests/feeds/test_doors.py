@@ -2,56 +2,18 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-import redis
 from django.conf import settings
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
-from accounts.models import User
-from exchange_site.embedded.parts import api_command
 from feeds.app import CONNECTIONS_PER_ADDRESS_MAX, refusal
 from tests.feeds.conftest import (
     MARKET,
     Feeds,
-    accepted,
-    add_markets,
-    drain,
-    serving,
-    subscribed_account,
 )
 from tests.patience import PATIENCE_S
-
-
-@pytest.fixture
-def api(transactional_db: None, redis_db: redis.Redis, tmp_path: Path) -> Iterator[Feeds]:
-    add_markets()
-    with serving(settings.REDIS_URL, redis_db, tmp_path / "api.log", api_command) as served:
-        yield served
-
-
-def test_one_address_is_enough(api: Feeds) -> None:
-    """Book, account and HTTP at the API's port; on SIGTERM it ends, with clients connected."""
-    user = User.objects.create_user("alice", password="a long enough secret")
-    ear, _ = subscribed_account(api, user)
-    api.write_entry(1, accepted(1, user.pk))
-    assert ear.hear()["seq"] == 1
-    api.write_depth(5, [(500_000, 10)], [])
-    assert ear.ask(op="subscribe", channels=[f"book:{MARKET}"])["op"] == "subscribed"
-    assert ear.hear()["type"] == "snapshot"
-    site = api.url.replace("ws://", "http://").removesuffix("/ws")
-    assert httpx.get(f"{site}/nowhere", timeout=PATIENCE_S).json()["code"] == "NOT_FOUND"
-    for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
-        with pytest.raises(InvalidStatus) as refused:
-            api.connect(additional_headers=headers)
-        assert refused.value.response.status_code == 403
-    api.process.terminate()
-    with pytest.raises(ConnectionClosed):
-        drain(ear)
-    api.process.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +55,6 @@ def test_the_feeds_process_loads_no_admin() -> None:
         [sys.executable, "-c", says], cwd=settings.BASE_DIR, capture_output=True, check=True
     )
     assert told.stdout.strip() == b"[]"
-
-
-def test_who_says_nothing_goes(feeds: Feeds) -> None:
-    ear = feeds.connect()
-    with pytest.raises(ConnectionClosed) as closed:
-        drain(ear)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.reason.startswith("UNUSED")
 
 
 def test_an_address_may_have_so_many(feeds: Feeds) -> None:

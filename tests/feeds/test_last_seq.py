@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import redis
+from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
 from exchange_site.embedded import redis_server
@@ -19,10 +20,12 @@ from tests.feeds.conftest import (
     Feeds,
     accepted,
     add_markets,
+    drain,
     serving,
     subscribed_account,
     subscribed_until,
 )
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -149,7 +152,7 @@ def test_a_long_replay_beside_a_busy_market_has_every_entry_once(feeds: Feeds, a
     assert hear_seqs(ear, 3_500) == list(range(1, 3_501))
 
 
-def test_feeds_that_start_while_redis_is_away(alice: User, folder: Path) -> None:
+def test_feeds_that_start_without_redis_and_end_by_a_signal(alice: User, folder: Path) -> None:
     add_markets()
     server = redis_server.prepare(folder / "redis", port=free_port())
     client = redis.Redis.from_url(server.url())
@@ -174,6 +177,10 @@ def test_feeds_that_start_while_redis_is_away(alice: User, folder: Path) -> None
             child = Child(server, log=folder / "redis.log").wait_ready()
             write(feeds, alice, 8)
             assert hear_seqs(ear, 1) == [8]
+            feeds.process.terminate()  # with a client connected
+            with pytest.raises(ConnectionClosed):
+                drain(ear)
+            feeds.process.wait(PATIENCE_S)
     finally:
         client.close()
         if child is not None:

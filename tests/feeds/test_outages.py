@@ -13,6 +13,8 @@ from common.errors import DomainError, ErrorCode
 from feeds import connection as connection_module
 from feeds import identity
 from feeds.connection import Connection
+from feeds.streams.channels import Terms
+from tests.feeds.conftest import NoOrders
 
 DEADLINE_S = 60
 
@@ -41,8 +43,12 @@ class QuietHub:
 
     def check_channel(self, channel: str) -> None: ...
     def check_market(self, market_id: str) -> None: ...
-    def subscribe(self, connection: Connection, channel: str) -> None: ...
-    def unsubscribe(self, connection: Connection, channel: str) -> None: ...
+    def subscribe(self, connection: Connection, channel: str, terms: Terms) -> None: ...
+    def unsubscribe(self, connection: Connection, channel: str, terms: Terms) -> None: ...
+
+    def seqs(self, channels: Iterable[str]) -> dict[str, int]:
+        return {}
+
     def forget(self, connection: Connection) -> None: ...
 
 
@@ -90,7 +96,7 @@ class Talk:
 
 
 async def _with(talk: Talk, what: Callable[[Talk], Any]) -> None:
-    connection = Connection(talk.receive, talk.send, talk.hub)
+    connection = Connection(talk.receive, talk.send, talk.hub, NoOrders)
 
     async def look() -> None:
         while True:
@@ -150,3 +156,21 @@ def test_signing_in_while_postgres_is_away_says_so_and_keeps_the_one_signed_in(
         assert talk.hub.accounts.accounts == [7]
 
     asyncio.run(_with(Talk(monkeypatch), again))
+
+
+def test_who_says_nothing_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "UNUSED_MAX_S", 0.01)
+    talk = Talk(monkeypatch)
+    closed: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.close":
+            closed.append(message)
+
+    async def say_nothing() -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            await Connection(talk.receive, send, talk.hub, NoOrders).run()
+
+    asyncio.run(say_nothing())
+    ((code, reason),) = [(one["code"], one["reason"]) for one in closed]
+    assert (code, reason.startswith("UNUSED")) == (1008, True)

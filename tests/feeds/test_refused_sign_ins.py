@@ -9,6 +9,7 @@ from common.limits.haste import REFUSED_AFTER_S
 from feeds import connection
 from feeds.connection import Connection
 from feeds.protocol import FeedError
+from tests.feeds.conftest import NoOrders
 
 
 class _Hub:
@@ -45,7 +46,7 @@ def test_a_refusal_waits_before_it_is_said(monkeypatch: pytest.MonkeyPatch) -> N
                 happened.append("said")
                 heard.set()
 
-        client = Connection(receive, send, _Hub())  # type: ignore[arg-type]  # nothing else is asked
+        client = Connection(receive, send, _Hub(), NoOrders)  # type: ignore[arg-type]  # nothing else is asked
         running = asyncio.create_task(client.run())
         await heard.wait()
         client.close(1000, "enough")

@@ -22,7 +22,7 @@ from feeds.identity import AUTH_METHOD, AUTH_PATH
 from tests.builders.keys import LET_IN, WRONG_ORDER, Key, make_ed25519_key, make_key
 from tests.feeds.conftest import Ear, Feeds, serving
 from tests.patience import PATIENCE_S
-from tests.trading.client import Trader
+from tests.trading.client import Trader, order_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,6 +83,7 @@ def test_a_key_at_every_door_until_it_is_revoked(served: Feeds, trader: Trader) 
     delete_key(trader.user.pk, key.key_id)
     deadline = time.monotonic() + PATIENCE_S
     assert ear.hear()["code"] == "INVALID_KEY"
+    assert ear.ask(op="place", id=1, order=order_body())["code"] == "NOT_AUTHENTICATED"
     while ask(served, key, "POST", "/order", WRONG_ORDER).json()["code"] != "INVALID_KEY":
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -97,7 +98,20 @@ def test_feeds_take_what_is_signed_for_them_once(served: Feeds, trader: Trader) 
     stranger = Key(0, key.public_id, lambda message: key.sign(message + b"!"))
     ear = served.connect()
     assert sign_in(ear, stranger)["code"] == "INVALID_SIGNATURE"
-    assert sign_in(ear, blind)["code"] == "SCOPE_MISSING"
+    assert sign_in(ear, blind)["op"] == "authenticated"  # to trade; what is its own it may not hear
+    assert ear.ask(op="subscribe", channels=["account"])["code"] == "SCOPE_MISSING"
+    assert ear.ask(op="place", id=1, order=order_body())["op"] == "ack"
+    reader = served.connect()
+    assert sign_in(reader, make_key(trader, name="reader", permissions=["read"]))["op"]
+    for request in (
+        {"op": "place", "order": order_body()},
+        {"op": "cancel", "orderId": 1},
+        {"op": "cancelAll"},
+        {"op": "amend", "order": {"orderId": 1, "qty": "1"}},
+        {"op": "batch", "orders": [order_body()]},
+        {"op": "countdown", "marketId": "BTC-PERP", "countdownMs": 1_000},
+    ):
+        assert reader.ask(id="no", **request)["code"] == "SCOPE_MISSING", request
     late = time.time_ns() // 1_000_000 - 6_000
     assert sign_in(ear, key, timestamp=late)["code"] == "TIMESTAMP_OUTSIDE_WINDOW"
     now = time.time_ns() // 1_000_000

@@ -17,7 +17,7 @@ from markets.models import Market
 from tests.patience import PATIENCE_S
 from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands, token_of
 from tests.trading.intake_server import IntakeApi, IntakeServer
-from trading.intake import app, group
+from trading.intake import desk, group
 from trading.models import Order, OutboxCommand
 from trading.orders.cancel import cancel_together
 from trading.orders.place import place_together
@@ -74,16 +74,16 @@ class Crowd:
 
     def _send(self, method: str, token: str | None, data: bytes, path: str) -> None:
         api = IntakeApi(token, self.server)
-        before = len(self.server.intake._waiting)
+        before = len(self.server.intake.desk.waiting)
         self.answers.append(self.pool.submit(api.send, method, path, data))
-        while len(self.server.intake._waiting) == before and not self.answers[-1].done():
+        while len(self.server.intake.desk.waiting) == before and not self.answers[-1].done():
             pass  # until it waits in the lane
 
     def run_out_of_time(self) -> None:
         """As if all that wait had waited too long."""
-        waiting = self.server.intake._waiting
-        for call, (future, _) in list(waiting.items()):
-            waiting[call] = future, 0.0
+        waiting = self.server.intake.desk.waiting
+        for call, (tell, _) in list(waiting.items()):
+            waiting[call] = tell, 0.0
 
     def order(self, trader: Trader, **fields: Any) -> None:
         self.send(trader.api.token, json.dumps(order_body(**fields)).encode())
@@ -215,7 +215,7 @@ def test_a_full_queue_is_said_at_once(
 ) -> None:
     crowd.order(trader)
     assert gate.reached.wait(PATIENCE_S)
-    monkeypatch.setattr(app, "WAITING_MAX", 1)
+    monkeypatch.setattr(desk, "WAITING_MAX", 1)
     api = IntakeApi(trader.api.token, crowd.server)
     refused = api.post("/order", order_body())
     assert (refused.status, refused.code) == (503, "INTAKE_FULL")

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
@@ -100,6 +103,8 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
         order = json.dumps(order_body()).encode()
         answers.append(ask(served.connect(), trader, "POST", "/order", order))
 
+    client = connect(f"ws://127.0.0.1:{served.port}/ws")
+    say(client, "authenticated", op="auth", token=trader.api.token)
     with _direct() as blocker:
         blocker.execute(
             "SELECT 1 FROM ledger_wallet WHERE user_id = %s FOR UPDATE", [trader.user.pk]
@@ -112,15 +117,29 @@ def test_what_was_taken_is_answered_after_the_signal_to_stop(
                 " AND datname = current_database()"
             ).fetchone():
                 watcher.rollback()
+        say(client, None, op="place", id=1, order=order_body(clientOrderId="over a socket"))
+        say(client, "pong", op="ping")  # messages are taken one after another
         served.process.send_signal(signal.SIGTERM)
         blocker.rollback()
     placing.join()
     served.process.wait()
+    with suppress(ConnectionClosed):
+        for _ in client:
+            pass
     ((status, body),) = answers
     assert status == 202
-    assert [order.pk for order in Order.objects.all()] == [body["orderId"]]
-    assert redis_db.xlen("orders:input:{BTC-PERP}") == 1
+    # Of the socket's perhaps nobody heard; it is placed as well, and once.
+    by_name = dict(Order.objects.values_list("client_order_id", "pk"))
+    assert by_name.keys() == {None, "over a socket"}
+    assert by_name[None] == body["orderId"]
+    assert redis_db.xlen("orders:input:{BTC-PERP}") == 2
     connection.close()
+
+
+def say(client: ClientConnection, heard: str | None, **message: Any) -> None:
+    client.send(json.dumps(message))
+    while heard is not None and json.loads(client.recv(PATIENCE_S))["op"] != heard:
+        pass
 
 
 def chunked(served: Served, trader: Trader, call: str, *chunks: bytes, coding: str = "") -> Any:

@@ -21,8 +21,9 @@ from trading.http.answers.orders import (
     BatchAnswer,
     CountdownSent,
     batch_answer,
-    stays_words,
+    countdown_answer,
 )
+from trading.http.answers.waits import waiting_answer
 from trading.http.items import (
     BATCH_MAX,
     amend_orders,
@@ -32,7 +33,7 @@ from trading.http.items import (
 )
 from trading.http.limits import CallKind, spend_further
 from trading.http.positions import Body
-from trading.orders.request import Amendment, NewOrder
+from trading.orders.request import Amendment, NewOrder, Wait
 
 
 # Read one by one, so that a bad one fails alone.
@@ -45,7 +46,10 @@ _AMENDMENT = schema_components([Amendment])[1][Amendment.__name__]
 
 
 class NewOrders(Body, frozen=True):
+    """With `wait` they are answered once their engines have decided on all, or after 2 s."""
+
     orders: Annotated[list[Any], _up_to_a_batch(_NEW_ORDER)]
+    wait: Wait | None = None
 
 
 class Amendments(Body, frozen=True):
@@ -73,12 +77,16 @@ class OrdersBatchView(APIView):
         keys=Scope.TRADE,
     )
     def post(self, request: Request) -> Response:
-        """Each order fares on its own, as the results tell in the same order."""
+        """Each order fares on its own, as the results tell in the same order. With
+        `"wait": "result"` each has its `result`, where its engine has decided within 2 s; with
+        status 200 where all have."""
         body = parse_body(request, NewOrders)
         spend_further(request, self, len(body.orders))
         results = place_orders(
             user_id_of(request), body.orders, is_blocked=is_asker_blocked(request.META)
         )
+        if body.wait:
+            return waiting_answer(results, batch_answer(results), 202)
         return Response(batch_answer(results), status=202)
 
     @documented(
@@ -159,10 +167,5 @@ class CountdownView(APIView):
         command_id = services.set_countdown(
             user_id_of(request), body.market_id, body.countdown_ms, protective=body.protective
         )
-        answer = CountdownSent(
-            message="Countdown received." + stays_words(body.protective),
-            market_id=body.market_id,
-            command_id=command_id,
-            protective=body.protective,
-        )
+        answer = countdown_answer(body.market_id, command_id, protective=body.protective)
         return Response(answer, status=202)

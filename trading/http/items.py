@@ -85,10 +85,14 @@ def amend_orders(
 
 def _amended(user_id: int, body: Any, *, is_blocked: bool) -> Order | DomainError:
     try:
-        change = to_struct(body, Amendment)
-        return amend_order(user_id, _order_id(user_id, change), change, is_blocked=is_blocked)
+        return amended(user_id, to_struct(body, Amendment), is_blocked=is_blocked)
     except Exception as error:  # noqa: BLE001  it is this order's alone
         return told(error)
+
+
+def amended(user_id: int, change: Amendment, *, is_blocked: bool) -> Order:
+    """By either id. Raises DomainError."""
+    return amend_order(user_id, _order_id(user_id, change), change, is_blocked=is_blocked)
 
 
 def _order_id(user_id: int, change: Amendment) -> int:

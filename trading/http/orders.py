@@ -22,18 +22,19 @@ from trading.http.answers.orders import (
     OrdersCancelling,
     OrdersPage,
     amending_answer,
+    cancelling_all_answer,
     cancelling_answer,
     order_answer,
     placed_answer,
-    stays_words,
 )
+from trading.http.answers.waits import waiting_answer
 from trading.http.queries import (
     OF_MARKET,
     client_order_filter,
     market_filter,
 )
 from trading.orders.opening import opens
-from trading.orders.request import NewOrder, OrderChanges
+from trading.orders.request import OrderChanges, OrderToPlace
 
 OF_STATUS = query("status", f"Of {', '.join(OrderStatus)}, or several with commas.")
 BY_CLIENT_ORDER_ID = query("clientOrderId", "What the order was placed with.", required=True)
@@ -47,7 +48,7 @@ PROTECTIVE = query(
 class OrderPlacingView(APIView):
     @documented(
         "Place an order",
-        body=NewOrder,
+        body=OrderToPlace,
         body_example=examples.NEW_ORDER,
         status=202,
         answer=OrderPlaced,
@@ -67,12 +68,17 @@ class OrderPlacingView(APIView):
         the other way round, a TRAILING_STOP when the price has come back by `callback` from its
         best. `closePosition` closes all there is then. A resting or waiting order goes at
         `expiresAt`.
+
+        With `"wait": "result"` the answer comes once the engine has decided, with status 200 and
+        the `result`. Where it has not within 2 s the answer is the 202 as without.
         """
-        new = parse_body(request, NewOrder)
+        new = parse_body(request, OrderToPlace)
         if opens(new):
             require_served(request.META)
         placed = services.place_order(user_id_of(request), new)
         status, answer = placed_answer(placed)
+        if new.wait:
+            return waiting_answer([placed], answer, status)
         return Response(answer, status=status)
 
     @documented(
@@ -206,12 +212,7 @@ class OrdersCancellingView(APIView):
             _side_filter(request),
             protective=protective,
         )
-        answer = OrdersCancelling(
-            message="Cancels received." + stays_words(protective),
-            market_ids=markets,
-            protective=protective,
-        )
-        return Response(answer, status=202)
+        return Response(cancelling_all_answer(markets, protective=protective), status=202)
 
 
 class OrdersView(APIView):

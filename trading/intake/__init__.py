@@ -4,10 +4,15 @@ Theory of operation. Placing an order costs a statement, a commit and an append 
 sends it, and so does a cancel. Those of different traders can share all three, and under load that
 is most of the work. So one ASGI callable stands before Django (`app`). It takes these calls where
 they arrive in their plain form (`plain`) and hands everything else, also the same calls with odd
-headers, to Django, whose answers are the rule. What it takes waits in a queue; one thread per
-process, the lane (`lane`), takes all that wait as a group (`group`), runs the very services that
-the views run, and answers each with its own result. While a group is at Postgres the next one
-gathers: nobody waits for company, and the busier it gets the larger the groups.
+headers, to Django, whose answers are the rule. What it takes it hands in at the desk (`desk`), and
+so do sockets (`feeds.orders`). There it waits in a queue; one thread per process, the lane
+(`lane`), takes all that wait as a group (`group`), runs the very services that the views run, and
+answers each with its own result. While a group is at Postgres the next one gathers: nobody waits
+for company, and the busier it gets the larger the groups. What else sockets ask for (`changes`)
+takes a statement each, in a lane of its own.
+
+An answer may wait until the engine has decided (`decisions`, `waiting`), on the loop: no thread
+waits, and no query asks.
 
 A call that a key signed passes the door before: a thread of its own looks at signatures, and asks
 Redis for replays, while the lane's group is at Postgres.

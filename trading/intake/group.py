@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -25,7 +25,11 @@ from common.http.errors import error_headers, internal_error, to_api_error
 from common.http.statuses import body_of, status_of
 from common.limits.budgets import Standing
 from common.scopes import Scope
+from markets.rules import MarketRules, market_rules
+from trading.http.answers.answer import Answer
 from trading.http.answers.orders import batch_answer, cancelling_answer, placed_answer
+from trading.http.answers.results import OrderResult
+from trading.http.answers.waits import awaited, known_results
 from trading.http.batches import NewOrders
 from trading.http.items import batch_results, cancel_results, read_batch
 from trading.http.limits import CallKind, spend_of, spend_of_strangers, too_many
@@ -33,8 +37,8 @@ from trading.intake.plain import Plain
 from trading.orders.cancel import cancel_together
 from trading.orders.opening import from_blocked
 from trading.orders.place import PlacedOrder, Result, place_together
-from trading.orders.request import NewOrder
-from trading.selectors import OrderState
+from trading.orders.request import NewOrder, OrderToPlace
+from trading.selectors import OrderState, order_ids_named
 
 ORDERS_MAX = 500  # of a statement, and what comes with the last call
 
@@ -52,36 +56,73 @@ class WrittenAnswer:
     headers: dict[str, str]
 
 
+class Change(Protocol):
+    """What a call does that is neither placing nor cancelling by ids."""
+
+    @property
+    def cost(self) -> tuple[CallKind, int]: ...
+    def read(self) -> None: ...
+    def make(self, user_id: int, *, is_blocked: bool) -> Answer: ...
+    @property
+    def changed(self) -> list[int]:
+        """Orders that were amended by it."""
+
+
 @dataclass(slots=True, eq=False)
 class Call:
-    """A request, read whole. ``given_up``: nobody waits for it any more."""
+    """A request, read whole. ``given_up``: nobody waits for it any more.
+
+    A socket's has its ``user_id`` from the beginning, and where a key signed in, ``by_key``, which
+    says what the key may by now or raises DomainError; how it waits is said beside its order, which
+    ``is_bare``. ``awaited`` and ``results``: what its answer
+    is to wait for, where it asks to, and what is known without; ``changed``: orders that are on
+    their way to be cancelled or amended.
+    """
 
     request: Plain
     body: bytes
     origin: str  # the address that counts where nobody signed it
     address: Address | None = None
     is_blocked: bool = False  # the country it comes from
+    user_id: int = 0
+    by_key: Callable[[], frozenset[Scope]] | None = None
+    is_bare: bool = False
+    change: Change | None = None
     given_up: bool = False
     answer: WrittenAnswer | None = None
-    user_id: int = 0
     spent: Spent | None = None  # of a key
     scopes: frozenset[Scope] | None = None  # of a key
     standing: Standing | None = None
     orders: list[NewOrder | DomainError] = field(default_factory=list)
+    order_ids: list[int] = field(default_factory=list)
+    waits: bool = False
+    awaited: dict[int, MarketRules] = field(default_factory=dict)
+    results: dict[int, OrderResult] = field(default_factory=dict)
+    changed: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.order_ids = list(self.request.order_ids)
 
     @property
     def news(self) -> list[tuple[int, NewOrder]]:
         return [(self.user_id, new) for new in self.orders if isinstance(new, NewOrder)]
 
     @property
+    def is_cancel(self) -> bool:
+        return bool(self.request.order_ids or self.request.client_order_ids)
+
+    @property
     def cancels(self) -> list[tuple[int, int]]:
-        return [(self.user_id, order_id) for order_id in self.request.order_ids]
+        return [(self.user_id, order_id) for order_id in self.order_ids]
 
     @property
     def cost(self) -> tuple[int, CallKind, int]:
         """Of whose budget, which, and how much of it. What can't be read costs one."""
-        if self.request.order_ids:
-            return self.user_id, CallKind.CANCELS, len(self.request.order_ids)
+        if self.change is not None:
+            return self.user_id, *self.change.cost
+        if self.is_cancel:
+            named = self.request.order_ids or self.request.client_order_ids
+            return self.user_id, CallKind.CANCELS, len(named)
         return self.user_id, CallKind.ORDERS, max(1, len(self.orders))
 
 
@@ -96,18 +137,35 @@ def identify_together(calls: Sequence[Call]) -> None:
 
 def answer_together(calls: Sequence[Call]) -> None:
     """Those that came through the door are identified by now."""
+    try:
+        _answer_together(calls)
+    finally:
+        say_standings(calls)
+
+
+def _answer_together(calls: Sequence[Call]) -> None:
     identify_together([call for call in calls if not call.user_id and call.answer is None])
     for call in calls:
         if call.answer is None:
             with refusing([call]):
                 _read(call)
+    limit(calls)
+    read = [call for call in calls if call.answer is None]
+    placing = [call for call in read if not call.is_cancel]
+    _do(placing, lambda call: call.news, place_together, _placed)
+    cancelling = [call for call in read if call.is_cancel]
+    _name([call for call in cancelling if call.request.client_order_ids])
+    cancelling = [call for call in cancelling if call.answer is None]
+    _do(cancelling, lambda call: call.cancels, cancel_together, _cancelling)
+
+
+def limit(calls: Sequence[Call]) -> None:
+    """Each as its sender's budget has it, or the address's."""
     _limit([call for call in calls if call.user_id])
     _limit_strangers([call for call in calls if _is_a_strangers(call)])
-    read = [call for call in calls if call.answer is None]
-    placing = [call for call in read if not call.request.order_ids]
-    _do(placing, lambda call: call.news, place_together, _placed)
-    cancelling = [call for call in read if call.request.order_ids]
-    _do(cancelling, lambda call: call.cancels, cancel_together, _cancelling)
+
+
+def say_standings(calls: Iterable[Call]) -> None:
     for call in calls:
         if call.answer is not None and call.standing is not None:
             call.answer.headers.update(call.standing.headers())
@@ -160,18 +218,39 @@ def _refuse_replayed(calls: Sequence[Call]) -> None:
 
 def _read(call: Call) -> None:
     """What it asks."""
-    if call.scopes is not None:
-        require_scope(call.scopes, Scope.TRADE)
-    if call.request.order_ids:
+    require_trading(call)
+    if call.is_cancel:
         return
     if call.request.is_batch:
-        call.orders = read_batch(read_body(call.body, NewOrders).orders)
-    else:
+        body = read_body(call.body, NewOrders)
+        call.orders = read_batch(body.orders)
+        call.waits |= body.wait is not None
+    elif call.is_bare:
         call.orders = [read_body(call.body, NewOrder)]
+    else:
+        new = read_body(call.body, OrderToPlace)
+        call.orders, call.waits = [new], new.wait is not None
     if call.is_blocked:
         call.orders = from_blocked(call.orders)
         if not call.request.is_batch and isinstance(call.orders[0], DomainError):
             raise call.orders[0]
+
+
+def require_trading(call: Call) -> None:
+    """Of a key. Raises DomainError."""
+    if call.by_key is not None:
+        call.scopes = call.by_key()
+    if call.scopes is not None:
+        require_scope(call.scopes, Scope.TRADE)
+
+
+def _name(calls: Sequence[Call]) -> None:
+    """The orders that calls name by the ids of their senders: in one query. 0 for none."""
+    with refusing(calls):
+        asked = [(call.user_id, own) for call in calls for own in call.request.client_order_ids]
+        found = iter(order_ids_named(asked))
+        for call in calls:
+            call.order_ids = list(islice(found, len(call.request.client_order_ids)))
 
 
 def _limit(calls: Sequence[Call]) -> None:
@@ -205,7 +284,7 @@ def _stand(call: Call, standing: Standing | None, what: str) -> None:
     call.standing = standing
     if standing is not None and not standing.granted:
         error = too_many(what, standing)
-        call.answer = refusal(call.request, error, {"Retry-After": str(standing.retry_s)})
+        call.answer = refusal(call, error, {"Retry-After": str(standing.retry_s)})
 
 
 def _do(
@@ -229,7 +308,7 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
     orders = 0
     for call in calls:
         part.append(call)
-        orders += len(call.orders) + len(call.request.order_ids)
+        orders += len(call.orders) + len(call.order_ids)
         if orders >= ORDERS_MAX:
             yield part
             part, orders = [], 0
@@ -239,27 +318,38 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
 
 def _placed(call: Call, results: list[Result]) -> WrittenAnswer:
     if call.request.is_batch:
-        return _batch(batch_results(call.orders, results))
+        told = batch_results(call.orders, results)
+        _await(call, told)
+        return _batch(told)
     (result,) = results
     if not isinstance(result, PlacedOrder):
         raise result
-    return _json(*placed_answer(result))
+    _await(call, [result])
+    return written(*placed_answer(result))
+
+
+def _await(call: Call, placed: Sequence[PlacedOrder | DomainError]) -> None:
+    if call.waits:
+        call.results = known_results(placed)
+        markets = awaited(placed, call.results)
+        call.awaited = {order_id: market_rules(market) for order_id, market in markets.items()}
 
 
 def _cancelling(call: Call, results: list[OrderState | Exception]) -> WrittenAnswer:
+    call.changed = [result.order_id for result in results if isinstance(result, OrderState)]
     if call.request.is_batch:
         return _batch(cancel_results(results))
     (result,) = results
     if isinstance(result, Exception):
         raise result
-    return _json(HTTPStatus.ACCEPTED, cancelling_answer(result))
+    return written(HTTPStatus.ACCEPTED, cancelling_answer(result))
 
 
 def _batch(results: Iterable[PlacedOrder | OrderState | DomainError]) -> WrittenAnswer:
-    return _json(HTTPStatus.ACCEPTED, batch_answer(results))
+    return written(HTTPStatus.ACCEPTED, batch_answer(results))
 
 
-def _json(status: int, body: Any) -> WrittenAnswer:
+def written(status: int, body: Any) -> WrittenAnswer:
     return WrittenAnswer(int(status), msgspec.json.encode(body, enc_hook=str), {})
 
 
@@ -278,12 +368,14 @@ def _told(call: Call, fault: Exception) -> WrittenAnswer:
     if error is None:
         log.error("intake_failed", path=call.request.path, exc_info=fault)
         error = internal_error()
-    return refusal(call.request, error, error_headers(fault, error))
+    return refusal(call, error, error_headers(fault, error))
 
 
-def refusal(request: Plain, error: DomainError, headers: dict[str, str]) -> WrittenAnswer:
+def refusal(call: Call, error: DomainError, headers: dict[str, str]) -> WrittenAnswer:
     """Logged in Django's words, for whoever reads the logs."""
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING
     phrase = status_of(error).phrase
-    _request_log.log(level, "%s: %s", phrase, request.path, extra={"status_code": status_of(error)})
+    _request_log.log(
+        level, "%s: %s", phrase, call.request.path, extra={"status_code": status_of(error)}
+    )
     return WrittenAnswer(status_of(error), msgspec.json.encode(body_of(error)), headers)

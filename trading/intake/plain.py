@@ -18,6 +18,7 @@ from accounts.keys.signing import SignedRequest
 from matching.messages.limits import MAX_ID
 from trading.http.items import BATCH_MAX
 
+ORDER_PATH = "/order"
 BATCH_PATH = "/orders/batch"
 HOSTS_MAX = 2_000
 
@@ -44,6 +45,7 @@ _ORDER_IDS = re.compile(rb"orderIds=([0-9]{1,19}(?:(?:,|%2C)[0-9]{1,19})*)")
 @dataclass(frozen=True, slots=True)
 class Plain:
     """A request without its body: of orders to cancel, or, with none, of orders to place.
+    ``client_order_ids``: of orders to cancel, by the ids of their sender, of a socket only.
     ``signed``: where a key speaks for it, what its holder signed, but for the body. ``account``:
     whose sender names it, of the same family."""
 
@@ -53,6 +55,7 @@ class Plain:
     order_ids: tuple[int, ...]
     signed: SignedRequest | None = None
     account: str = ""
+    client_order_ids: tuple[str, ...] = ()
 
 
 class OurHosts:
@@ -102,7 +105,7 @@ def _signed(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> Sig
 
 def _known(method: str, path: str, query: bytes) -> tuple[bool, tuple[int, ...]] | None:
     """Whether it is a batch, and the ids it names."""
-    if method == "POST" and not query and path in ("/order", BATCH_PATH):
+    if method == "POST" and not query and path in (ORDER_PATH, BATCH_PATH):
         return path == BATCH_PATH, ()
     words: Sequence[str | bytes] = ()
     if method == "DELETE":

@@ -41,6 +41,7 @@ class PlacedOrder:
     """``repeated``: the client order id was known, and this is the first order under it."""
 
     order_id: int
+    market_id: str
     status: OrderStatus
     repeated: bool = False
 
@@ -209,7 +210,7 @@ class _Group:
         match outcome:
             case Inserted(order_id):
                 self.commands.append((order.rules.id, replace(order.command, order_id=order_id)))
-                asked.result = PlacedOrder(order_id, OrderStatus.PENDING)
+                asked.result = PlacedOrder(order_id, order.rules.id, OrderStatus.PENDING)
             case NotEnough(available_units):
                 refusal = insufficient_balance(order.draft.needed, available_units)
                 self.refused.append(_Refused(asked, refusal))
@@ -257,6 +258,7 @@ def _firsts(named: Sequence[_Asked]) -> list[Order | None]:
 def _repeated(first: Order, new: NewOrder) -> Result:
     try:
         conflict = conflict_with(first, new)
-        return conflict or PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
+        status = OrderStatus(first.status)
+        return conflict or PlacedOrder(first.pk, first.market_id, status, repeated=True)
     except Exception as error:  # noqa: BLE001  it is this order's alone
         return error

@@ -2,6 +2,7 @@
 right. JSON spells the names in camelCase.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -55,6 +56,18 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     trigger: NewTrigger | None = None
     client_order_id: str | None = None
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
+
+
+class Wait(StrEnum):
+    """How far an order's answer waits for it; without it only until the order is on its way."""
+
+    RESULT = "result"
+
+
+class OrderToPlace(NewOrder, frozen=True, kw_only=True):
+    """An order by itself. With `wait` it is answered once its engine has decided, or after 2 s."""
+
+    wait: Wait | None = None
 
 
 class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

@@ -31,7 +31,8 @@ def close_position(user_id: int, market_id: str, closing: Closing) -> PlacedOrde
     answers the order that closed under it."""
     rules = market_rules(market_id)
     if (first := _first_under(user_id, rules, closing.client_order_id)) is not None:
-        return PlacedOrder(first.pk, OrderStatus(first.status), repeated=True)
+        status = OrderStatus(first.status)
+        return PlacedOrder(first.pk, first.market_id, status, repeated=True)
     position = selectors.open_position(user_id, market_id)
     if position is None:
         message = f"There is no position in {market_id} to close."

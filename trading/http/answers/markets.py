@@ -1,6 +1,8 @@
 """① What the API answers about markets to anyone."""
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
 
 from markets.conversions import (
     at_ms,
@@ -218,7 +220,16 @@ def trade_answer(fill: Fill, rules: MarketRules) -> TradeAnswer:
     )
 
 
-def candle_answer(candle: Candle, rules: MarketRules) -> CandleAnswer:
+class Steps(Protocol):
+    """Of a market's prices and sizes."""
+
+    @property
+    def tick_size(self) -> Decimal: ...
+    @property
+    def lot_size(self) -> Decimal: ...
+
+
+def candle_answer(candle: Candle, rules: Steps) -> CandleAnswer:
     return CandleAnswer(
         open_time=at_ms(candle.start_ms),
         open=ticks_text(candle.open_ticks, rules.tick_size),

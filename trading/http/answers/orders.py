@@ -15,6 +15,7 @@ from markets.conversions import average_price_text, lots_text, ticks_text, units
 from markets.rules import MarketRules
 from matching.messages.vocabulary import TimeInForce
 from trading.http.answers.answer import Answer
+from trading.http.answers.results import OrderResult
 from trading.models import Order
 from trading.orders.place import PlacedOrder
 from trading.selectors import OrderState
@@ -25,16 +26,18 @@ log = structlog.get_logger(__name__)
 
 
 class OrderPlaced(Answer, frozen=True):
-    """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares."""
+    """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares.
+    `result` is there where a new order was waited for and its engine decided in time."""
 
     message: str
     order_id: int
     status: str
+    result: OrderResult | UnsetType = UNSET
 
 
 class BatchItem(Answer, frozen=True):
     """How one order of a batch fared: its id and status, or the code and field of what is wrong.
-    `required` and `available` come with INSUFFICIENT_BALANCE."""
+    `required` and `available` come with INSUFFICIENT_BALANCE, `result` as in `OrderPlaced`."""
 
     ok: bool
     message: str
@@ -44,6 +47,7 @@ class BatchItem(Answer, frozen=True):
     field: str | None = None
     required: Required | UnsetType = UNSET
     available: str | UnsetType = UNSET
+    result: OrderResult | UnsetType = UNSET
 
 
 class BatchAnswer(Answer, frozen=True):
@@ -154,6 +158,23 @@ def _placed_message(placed: PlacedOrder) -> str:
 
 def amending_answer(order: Order) -> OrderPlaced:
     return OrderPlaced(message="Amendment received.", order_id=order.pk, status=order.status)
+
+
+def cancelling_all_answer(market_ids: list[str], *, protective: bool) -> OrdersCancelling:
+    return OrdersCancelling(
+        message="Cancels received." + stays_words(protective),
+        market_ids=market_ids,
+        protective=protective,
+    )
+
+
+def countdown_answer(market_id: str, command_id: int, *, protective: bool) -> CountdownSent:
+    return CountdownSent(
+        message="Countdown received." + stays_words(protective),
+        market_id=market_id,
+        command_id=command_id,
+        protective=protective,
+    )
 
 
 def cancelling_answer(order: OrderState) -> OrderPlaced:

@@ -8,10 +8,8 @@ from websockets.exceptions import ConnectionClosed
 
 from feeds.app import HANDSHAKES, TRY_AGAIN_LATER, Feeds
 from feeds.connection import MESSAGES
-from tests.feeds.conftest import MARKET, Ear, drain, feeds
+from tests.feeds.conftest import MARKET, Ear, drain
 from tests.feeds.conftest import Feeds as Served
-
-__all__ = ["feeds"]
 
 
 def test_who_sends_messages_in_a_rush_is_disconnected(feeds: Served) -> None:

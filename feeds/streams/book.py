@@ -7,12 +7,12 @@ removed too, and comes back when there is room.
 
 from typing import Any
 
-from feeds.protocol import Topic, channel_name
 from feeds.scale import Scale
+from feeds.streams.channels import Topic, channel_name
 from matching.messages.streams import Depth
 
 # With two engines on a market one may publish an older depth than the other; going back for this
-# many polls is no jitter but a restored market, and everyone gets a new snapshot.
+# many updates is no jitter but a restored market, and everyone gets a new snapshot.
 OLDER_DEPTHS_TOLERATED = 50
 
 Levels = dict[int, int]
@@ -21,28 +21,26 @@ Levels = dict[int, int]
 class BookFeed:
     """One market's book as its subscribers know it."""
 
-    def __init__(self, scale: Scale) -> None:
+    def __init__(self, scale: Scale, older_tolerated: int = OLDER_DEPTHS_TOLERATED) -> None:
         self._scale = scale
+        self._older_tolerated = older_tolerated
         self._seq: int | None = None
         self._time_ms = 0
         self._bids: Levels = {}
         self._asks: Levels = {}
         self._older = 0
 
-    @property
-    def is_known(self) -> bool:
-        return self._seq is not None
-
-    def snapshot(self) -> dict[str, Any]:
-        """The whole book, from which deltas go on."""
-        seq = self._seq or 0
-        return self._message("snapshot", seq, seq, 0, self._bids, self._asks)
+    def snapshot(self) -> dict[str, Any] | None:
+        """The whole book, from which deltas go on; None before there is one."""
+        if self._seq is None:
+            return None
+        return self._message("snapshot", self._seq, self._seq, 0, self._bids, self._asks)
 
     def update(self, depth: Depth) -> dict[str, Any] | None:
         """What to send to those who have the book: a delta, a snapshot, or nothing."""
         if self._seq is not None and depth.seq <= self._seq:
             self._older = self._older + 1 if depth.seq < self._seq else 0
-            if self._older <= OLDER_DEPTHS_TOLERATED:
+            if self._older <= self._older_tolerated:
                 return None
             self._take(depth)
             return self.snapshot()
