@@ -75,8 +75,8 @@ def _open_orders(user_id: int) -> dict[str, OpenOrders]:
     ).order_by()
     tick_lots = F("price_ticks") * (F("size_lots") - F("filled_lots") - F("cancelled_lots"))
     sums: dict[str, dict[str, int]] = {}
-    for market_id, side, total in live.values_list("market_id", "side").annotate(Sum(tick_lots)):
-        sums.setdefault(market_id, {})[side] = int(total)
+    for row in live.values("market_id", "side").annotate(total=Sum(tick_lots)):
+        sums.setdefault(row["market_id"], {})[row["side"]] = int(row["total"])
     found = {}
     for market_id, by_side in sums.items():
         scale = market_of(symbol_of(market_id)).units_per_tick_lot
