@@ -24,6 +24,8 @@ from exchange_site.edge.haste import Unhurried  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
+from gateway.edge import VenueWords  # noqa: E402
+from gateway.orders.app import VenueOrders  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
 from trading.intake.desk import Desk  # noqa: E402
 
@@ -41,7 +43,8 @@ _feeds = Feeds(
     desk=_desk,
 )
 _places = Places(django_application)
-_http = Bodies(Unhurried(Intake(_places, _desk, _feeds.decisions)))
+_intake = Intake(_places, _desk, _feeds.decisions)
+_http = VenueWords(Bodies(Unhurried(VenueOrders(_intake, _desk, _feeds.decisions))))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -18,7 +18,7 @@ from gateway.words.symbols import market_of
 from markets.conversions import at_ms, lots_text, ratio_text, ticks_text, units_text
 from markets.rules import MarketRules
 from trading import selectors
-from trading.models import CANDLE_INTERVALS_MS
+from trading.models import CANDLE_INTERVALS_MS, Candle
 from trading.price_history import PriceKind, PricesWithin, price_candles
 
 CANDLES_DEFAULT, CANDLES_MAX = 500, 1_500
@@ -143,23 +143,28 @@ def _klines(params: Params, rules: MarketRules) -> list[list[Any]]:
         found = list(rows.order_by("start_ms")[:parts])
     else:
         found = list(rows.order_by("-start_ms")[:parts])[::-1]
-    bars = _joined(
-        (
-            Bar(
-                row.start_ms,
-                row.open_ticks,
-                row.high_ticks,
-                row.low_ticks,
-                row.close_ticks,
-                int(row.volume_lots),
-                int(row.quote_units),
-                row.trade_count,
-            )
-            for row in found
-        ),
-        interval,
-    )
+    bars = _joined(map(_bar_of_row, found), interval)
     return [_kline(bar, interval, rules) for bar in _within(bars, asked)]
+
+
+def bars_of(market_id: str, interval: Interval, count: int) -> Sequence[Bar]:
+    """The newest, the oldest of them first."""
+    rows = selectors.candles_of_market(market_id, interval.kept)
+    found = list(rows.order_by("-start_ms")[: count * interval.parts])[::-1]
+    return _joined(map(_bar_of_row, found), interval)[-count:]
+
+
+def _bar_of_row(row: Candle) -> Bar:
+    return Bar(
+        row.start_ms,
+        row.open_ticks,
+        row.high_ticks,
+        row.low_ticks,
+        row.close_ticks,
+        int(row.volume_lots),
+        int(row.quote_units),
+        row.trade_count,
+    )
 
 
 def _window(asked: Stretch) -> Window:

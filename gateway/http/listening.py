@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.http.calls import Asked
-from gateway.streams import listen_keys
+from gateway.asking import listen_keys
 from gateway.words import errors
 from gateway.words.errors import GatewayRefusal
 

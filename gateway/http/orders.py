@@ -1,18 +1,19 @@
 """Orders read, amended and cancelled together. Those placed and cancelled one by one, and batches
-placed, are order intake's (`gateway.orders.intake`).
+placed, are order intake's (`gateway.orders.app`).
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q
+from msgspec.structs import replace
 
 from common.errors import DomainError
 from gateway.asking.params import Params
 from gateway.http.calls import Asked
 from gateway.http.settled import wait_until_settled
 from gateway.http.windows import window_asked
-from gateway.orders.asked import refusal_of
+from gateway.orders.asked import new_order, refusal_of
 from gateway.orders.finding import (
     CONDITIONAL,
     PLAIN,
@@ -22,17 +23,20 @@ from gateway.orders.finding import (
     one_of,
     some_of,
 )
+from gateway.orders.leverage import leverage_of
 from gateway.orders.shown import algo_body, of_row, order_body
 from gateway.words import errors
 from gateway.words.errors import GatewayRefusal, VenueError, missing
 from gateway.words.symbols import market_of
+from gateway.words.telling import of_fault
 from gateway.words.vocabulary import SIDES
 from markets.rules import MarketRules, market_rules
 from matching.messages.vocabulary import OrderStatus, OrderType, Side
 from trading import services
-from trading.http.items import told
 from trading.models import LIVE_STATUSES, Order
 from trading.orders.cancel import cancel_together
+from trading.orders.opening import opens
+from trading.orders.preview import preview_order
 from trading.orders.request import NewOrder, OrderChanges
 
 BATCH_PLACED_MAX, BATCH_CANCELLED_MAX = 5, 10
@@ -46,6 +50,19 @@ Item = dict[str, Any]
 
 def _body(order: Order) -> Item:
     return order_body(of_row(order), market_rules(order.market_id))
+
+
+def test_order(asked: Asked) -> Item:
+    """Judged as it would be if it were placed now, but for the money, and placed nowhere."""
+    new = new_order(asked.params)
+    rules = market_rules(new.market_id)
+    if opens(new):
+        new = replace(new, leverage=leverage_of(asked.user_id, rules))
+    try:
+        preview_order(asked.user_id, new)
+    except DomainError as error:
+        raise GatewayRefusal(refusal_of(error, new, rules)) from error
+    return {}
 
 
 # --- read -----------------------------------------------------------------------------------------
@@ -187,10 +204,8 @@ def _item(act: Any) -> Item:
     """Of a batch: each fares on its own."""
     try:
         found: Item = act()
-    except GatewayRefusal as refusal:
-        return refusal.error.body()
     except Exception as fault:  # noqa: BLE001  it is this one's alone
-        return errors.of_refusal(told(fault)).body()
+        return of_fault(fault, is_cancel=False, path="/fapi/v1/batchOrders").body()
     return found
 
 

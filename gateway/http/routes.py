@@ -1,4 +1,4 @@
-"""Every call by method and path, but those of order intake (`gateway.orders.intake`)."""
+"""Every call by method and path, but those of order intake (`gateway.orders.app`)."""
 
 from common.scopes import Scope
 from gateway.http import (
@@ -40,6 +40,7 @@ _MARKET: Routes = {
 }
 _ORDERS: Routes = {
     ("GET", "/fapi/v1/order"): reading(orders.query_order),
+    ("POST", "/fapi/v1/order/test"): trading(orders.test_order),
     ("PUT", "/fapi/v1/order"): trading(orders.modify_order),
     ("PUT", "/fapi/v1/batchOrders"): trading(orders.modify_orders),
     ("DELETE", "/fapi/v1/batchOrders"): cancelling(orders.cancel_orders),

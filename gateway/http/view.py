@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
@@ -14,9 +13,8 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.keys.replays import replays
 from accounts.keys.verifying import KeyUser, require_scope
 from accounts.law.countries import is_asker_blocked
-from common.errors import DomainError, ErrorCode
+from common.errors import DomainError
 from common.http.addresses import asker_of, origin_of
-from common.http.errors import to_api_error
 from gateway.asking import limits
 from gateway.asking.params import Params
 from gateway.asking.signing import Signed, known_by_key, verify_signed
@@ -24,10 +22,9 @@ from gateway.http.calls import Asked, Route
 from gateway.http.routes import ROUTES
 from gateway.http.settled import wait_until_settled
 from gateway.words import errors
-from gateway.words.errors import GatewayRefusal, VenueError
+from gateway.words.errors import GatewayRefusal
+from gateway.words.telling import of_fault
 from trading.http.limits import CallKind, spend_of, spend_of_strangers, too_many
-
-log = structlog.get_logger(__name__)
 
 
 @method_decorator(csrf_exempt, name="dispatch")
@@ -46,22 +43,9 @@ class GatewayView(View):
             if asked.user_id and method == "GET":
                 wait_until_settled(asked.user_id)
             return _answer(route.answer(asked), 200, headers)
-        except GatewayRefusal as refusal:
-            error = refusal.error
         except Exception as fault:  # noqa: BLE001  told in the venue's words; ours are logged
-            error = told(fault, is_cancel=route.is_cancel, path=path)
+            error = of_fault(fault, is_cancel=route.is_cancel, path=path)
         return _answer(error.body(), error.status, headers)
-
-
-def told(fault: Exception, *, is_cancel: bool, path: str) -> VenueError:
-    """What its sender hears of what went wrong; logged if the fault is ours."""
-    error = to_api_error(fault)
-    if error is None:
-        log.error("gateway_call_failed", path=path, exc_info=fault)
-        return errors.UNKNOWN_ERROR
-    if is_cancel and error.code in (ErrorCode.ORDER_NOT_FOUND, ErrorCode.ORDER_NOT_OPEN):
-        return errors.UNKNOWN_ORDER
-    return errors.of_refusal(error)
 
 
 def _asked(request: HttpRequest, route: Route, headers: dict[str, str]) -> Asked:

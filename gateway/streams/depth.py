@@ -39,7 +39,9 @@ class Chain:
         previous = self.seq if depth.seq > self.seq else depth.seq
         self._take(depth)
         self.due_ms = now_ms + self.every_ms
-        return depth_event(symbol, depth, previous, levels(bids, rules), levels(asks, rules), now_ms)
+        return depth_event(
+            symbol, depth, previous, levels(bids, rules), levels(asks, rules), now_ms
+        )
 
 
 class Top:
@@ -59,7 +61,9 @@ class Top:
         previous, self._seq, self._told = self._seq or depth.seq, depth.seq, shown
         self.due_ms = now_ms + self.every_ms
         bids, asks = shown
-        return depth_event(symbol, depth, previous, levels(bids, rules), levels(asks, rules), now_ms)
+        return depth_event(
+            symbol, depth, previous, levels(bids, rules), levels(asks, rules), now_ms
+        )
 
 
 def depth_event(

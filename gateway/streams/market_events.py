@@ -148,7 +148,14 @@ def ticker_event(day: dict[str, Any], now_ms: int) -> Any:
 
 
 def kline_event(
-    bar: Bar, name: str, interval: Interval, symbol: str, rules: MarketRules, now_ms: int
+    bar: Bar,
+    name: str,
+    interval: Interval,
+    symbol: str,
+    rules: MarketRules,
+    now_ms: int,
+    *,
+    is_over: bool,
 ) -> dict[str, Any]:
     end_ms = interval.next_of(bar.start_ms)
     prices = {
@@ -174,7 +181,7 @@ def kline_event(
             **prices,
             "v": lots_text(bar.volume_lots, rules.lot_size),
             "n": bar.trade_count,
-            "x": now_ms >= end_ms,
+            "x": is_over,
             "q": units_text(bar.quote_units),
             "V": "0",
             "Q": "0",
@@ -193,5 +200,3 @@ def continuous_kline_event(kline: dict[str, Any]) -> dict[str, Any]:
         "ct": "PERPETUAL",
         "k": bar,
     }
-
-

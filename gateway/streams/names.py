@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
-from gateway.streams.listen_keys import is_one
+from gateway.asking.listen_keys import is_one
 
 BASE = "/fstream"
 STREAMS_MAX = 1_024  # of a connection

@@ -68,6 +68,17 @@ class Change(Protocol):
         """Orders that were amended by it."""
 
 
+class Tongue(Protocol):
+    """How a call of another protocol than ours is understood and answered. Whatever its methods
+    raise is told by `refused`."""
+
+    def identify(self, call: "Call") -> None: ...
+    def read(self, call: "Call") -> None: ...
+    def placed(self, call: "Call", results: "list[Result]") -> WrittenAnswer: ...
+    def cancelling(self, call: "Call", results: list[OrderState | Exception]) -> WrittenAnswer: ...
+    def refused(self, call: "Call", fault: Exception) -> WrittenAnswer: ...
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """A request, read whole. ``given_up``: nobody waits for it any more.
@@ -88,6 +99,7 @@ class Call:
     by_key: Callable[[], frozenset[Scope]] | None = None
     is_bare: bool = False
     change: Change | None = None
+    tongue: Tongue | None = None
     given_up: bool = False
     answer: WrittenAnswer | None = None
     spent: Spent | None = None  # of a key
@@ -193,6 +205,9 @@ def _meet_keys(calls: Sequence[Call]) -> None:
 
 def _identify(call: Call) -> None:
     """The steps of a view, in their order: first who sent it."""
+    if call.tongue is not None:
+        call.tongue.identify(call)
+        return
     request, signed = call.request, call.request.signed
     if signed is None:
         user = caller_of(request.authorization, request.account)
@@ -219,6 +234,9 @@ def _refuse_replayed(calls: Sequence[Call]) -> None:
 def _read(call: Call) -> None:
     """What it asks."""
     require_trading(call)
+    if call.tongue is not None:
+        call.tongue.read(call)
+        return
     if call.is_cancel:
         return
     if call.request.is_batch:
@@ -317,6 +335,8 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
 
 
 def _placed(call: Call, results: list[Result]) -> WrittenAnswer:
+    if call.tongue is not None:
+        return call.tongue.placed(call, results)
     if call.request.is_batch:
         told = batch_results(call.orders, results)
         _await(call, told)
@@ -337,6 +357,8 @@ def _await(call: Call, placed: Sequence[PlacedOrder | DomainError]) -> None:
 
 def _cancelling(call: Call, results: list[OrderState | Exception]) -> WrittenAnswer:
     call.changed = [result.order_id for result in results if isinstance(result, OrderState)]
+    if call.tongue is not None:
+        return call.tongue.cancelling(call, results)
     if call.request.is_batch:
         return _batch(cancel_results(results))
     (result,) = results
@@ -364,6 +386,8 @@ def _refusal(call: Call, fault: Exception) -> WrittenAnswer:
 
 
 def _told(call: Call, fault: Exception) -> WrittenAnswer:
+    if call.tongue is not None:
+        return call.tongue.refused(call, fault)
     error = to_api_error(fault)
     if error is None:
         log.error("intake_failed", path=call.request.path, exc_info=fault)
@@ -373,6 +397,10 @@ def _told(call: Call, fault: Exception) -> WrittenAnswer:
 
 def refusal(call: Call, error: DomainError, headers: dict[str, str]) -> WrittenAnswer:
     """Logged in Django's words, for whoever reads the logs."""
+    if call.tongue is not None:
+        answer = call.tongue.refused(call, error)
+        answer.headers.update(headers)
+        return answer
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING
     phrase = status_of(error).phrase
     _request_log.log(
