@@ -137,9 +137,15 @@ class Hub:
 
     async def subscribe(self, client: Client, named: Mapping[str, Topic], combined: bool) -> None:
         """Once this returns the client can fetch a book and join its stream."""
+        self.listen(client, named, combined)
+        await self.begin(named.values())
+
+    async def begin(self, topics: Iterable[Topic]) -> None:
+        await self.books.begin(list(topics))
+
+    def listen(self, client: Client, named: Mapping[str, Topic], combined: bool) -> None:
         for name, topic in named.items():
             (self._combined if combined else self._listening)[topic][client] = name
-        await self.books.begin(topic for topic in named.values())
 
     def unsubscribe(self, client: Client, topics: Iterable[Topic]) -> None:
         for topic in topics:
