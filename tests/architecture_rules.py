@@ -15,6 +15,7 @@ from pathlib import Path
 HOUSE = (
     "exchange_site",
     "console",
+    "gateway",
     "persistence",
     "feeds",
     "prices",
@@ -145,6 +146,8 @@ IMPORT_RULES = (
     # The outside world: a program that knows nothing of us.
     ImportRule("custody.demo.chain", (), frozenset({"httpx", "structlog"})),
     ImportRule("feeds", ("trading", "announcements", *_MONEY)),
+    # Another protocol for what traders do: as much as our own HTTP API and feeds have at hand.
+    ImportRule("gateway", ("feeds", "trading", *_MONEY)),
     ImportRule("persistence", ("trading", *_MONEY)),
     # Comparing rows with an engine takes an engine: replayed, nothing published.
     ImportRule(
