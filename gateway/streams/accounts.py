@@ -84,7 +84,7 @@ class Accounts:
         self, client: Listening, listen_key: str, is_combined: bool, events: frozenset[str]
     ) -> bool:
         """False for a key that there isn't, or whose API key counts no more."""
-        data = await self._hub.redis.get(listen_keys.key_name(listen_key))
+        data: Any = await self._hub.redis.get(listen_keys.key_name(listen_key))
         listener = listen_keys.decode(data)
         if listener is None:
             return False

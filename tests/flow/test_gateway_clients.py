@@ -114,7 +114,7 @@ def test_the_venues_sdk(account: Account, new_trader: NewTrader) -> None:
         base_path=account.url,
         timeout=int(PATIENCE_S * 1_000),
     )
-    api = DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api
+    api: Any = DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api
     info = api.exchange_information().data()
     assert info.symbols is not None
     assert info.symbols[0].symbol == SYMBOL

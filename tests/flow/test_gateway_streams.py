@@ -163,7 +163,8 @@ def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> Non
                 newOrderRespType="RESULT",
             ).json()
             assert (order["status"], order["executedQty"]) == ("FILLED", "0.5")
-            heard, balances = [], []
+            heard: list[Any] = []
+            balances: list[Any] = []
             while not balances or len(heard) < 6:
                 message = await hear()
                 assert message["stream"] == key
