@@ -1,5 +1,6 @@
-"""Clients of a big venue trade here: the paths, fields, signatures, codes and streams that clients of
-Binance's USDⓈ-M futures send and read.
+"""Clients of a big venue trade here.
+
+The paths, fields, signatures, codes and streams are those of Binance's USDⓈ-M futures.
 
 Theory of operation. There is no rule in here. What arrives is translated into what our own API
 would have been asked, the same services do it, and what they answer, refuse or publish is

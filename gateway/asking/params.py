@@ -2,8 +2,8 @@
 
 Clients put them into either, whatever the method, and some send JSON un-encoded inside a form. So
 both are read as they came, once; where a name is in both the query's counts, as on the venue. Names
-are told apart without regard to case, since clients spell some in more than one way. Parameters that
-a call doesn't know are left alone: clients send more than they need.
+are told apart without regard to case, since clients spell some in more than one way. What a call
+doesn't know is left alone: clients send more than they need.
 """
 
 import re

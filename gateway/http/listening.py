@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gateway.http.calls import Asked
 from gateway.asking import listen_keys
+from gateway.http.calls import Asked
 from gateway.words import errors
 from gateway.words.errors import GatewayRefusal
 

@@ -67,7 +67,7 @@ class VenueOrders:
         venue = _venue_call(scope, act, body)
         address = address_of(scope)
         call = Call(
-            _request(scope, act, venue),
+            _request(act, venue),
             body,
             origin_of(address),
             address,
@@ -119,7 +119,7 @@ def _venue_call(scope: Scope, act: Act, body: bytes) -> VenueCall:
     return VenueCall(act, Signed(key, query, body, params), unread, str(scope["path"]))
 
 
-def _request(scope: Scope, act: Act, venue: VenueCall) -> Plain:
+def _request(act: Act, venue: VenueCall) -> Plain:
     """As intake knows requests: which way it goes, whose key it is to look for."""
     order_ids: tuple[int, ...] = ()
     names: tuple[str, ...] = ()

@@ -122,20 +122,25 @@ class ShownOrder(Struct, kw_only=True):
                 self.status = OrderStatus.WAITING
             case OrderTriggered():
                 self.size_lots, self.is_sized = event.size_lots, True
-            case OrderRejected():
-                self.status, self.reason = OrderStatus.REJECTED, event.code
             case OrderAmended():
                 self.price_ticks, self.size_lots = event.price_ticks, event.size_lots
-            case OrderCancelled():
-                self.reason = event.reason
-                if not event.of_whole_position:
-                    unfilled_lots = event.remaining_lots + self.filled_lots
-                    self.cancelled_lots = self.size_lots - unfilled_lots
-                if not event.remaining_lots:
-                    self.status = event.reason.final_status
+            case OrderRejected() | OrderCancelled():
+                self._end(event)
             case _:
                 pass
         return True
+
+    def _end(self, event: OrderRejected | OrderCancelled) -> None:
+        """Or a part of it, where lots remain."""
+        if isinstance(event, OrderRejected):
+            self.status, self.reason = OrderStatus.REJECTED, event.code
+            return
+        self.reason = event.reason
+        if not event.of_whole_position:
+            kept_lots = event.remaining_lots + self.filled_lots
+            self.cancelled_lots = self.size_lots - kept_lots
+        if not event.remaining_lots:
+            self.status = event.reason.final_status
 
     def _fill(self, trade: Trade, units_per_tick_lot: int) -> bool:
         """What its row had already counted is not counted again."""

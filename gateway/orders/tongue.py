@@ -96,7 +96,7 @@ class VenueCall:
                 [(call.user_id, new.client_order_id or "") for new in taken if new.trigger]
             )
 
-    def placed(self, call: Call, results: list[Result]) -> WrittenAnswer:
+    def placed(self, call: Call, results: list[Result]) -> WrittenAnswer:  # noqa: ARG002  as asked
         now_ms = time.time_ns() // 1_000_000
         found = iter(results)
         self.shown = [
@@ -105,13 +105,17 @@ class VenueCall:
         ]
         return self.written()
 
-    def cancelling(self, call: Call, results: list[OrderState | Exception]) -> WrittenAnswer:
+    def cancelling(
+        self,
+        call: Call,  # noqa: ARG002  as asked
+        results: list[OrderState | Exception],
+    ) -> WrittenAnswer:
         (result,) = results
         if isinstance(result, Exception):
             raise result
         return self.written()
 
-    def refused(self, call: Call, fault: Exception) -> WrittenAnswer:
+    def refused(self, call: Call, fault: Exception) -> WrittenAnswer:  # noqa: ARG002  as asked
         error = of_fault(fault, is_cancel=self.act.is_cancel, path=self.path)
         self.shown = [error]
         return _json(error.status, error.body())

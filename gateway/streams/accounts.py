@@ -68,8 +68,8 @@ class Accounts:
 
     def start(self) -> None:
         hub = self._hub
+        hub.output.add(self)
         hub.add(
-            self,
             asyncio.create_task(hub.repeat("worth", self._tell_worth, WORTH_EVERY_S)),
             asyncio.create_task(hub.repeat("listen keys", self._watch, WATCH_EVERY_S)),
         )
@@ -92,7 +92,7 @@ class Accounts:
         if not await self._hub.ask(lambda: _counts(listener, address)):
             return False
         self._ears[listener.user_id][client] = Ear(listen_key, listener, is_combined, events)
-        await self._hub.ready()
+        await self._hub.output.ready()
         return True
 
     def forget(self, client: Listening) -> None:
@@ -109,7 +109,7 @@ class Accounts:
         users = set(self._ears)
         try:
             told = await self._telling.events_of(market_id, entries, users)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, they must hear that they missed it
             log.error("gateway_account_untold", market=market_id, error=repr(error))
             self._disconnect(users, "events could not be read")
             return

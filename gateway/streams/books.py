@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -58,12 +59,9 @@ class Books:
         now_ms = time.time_ns() // 1_000_000
         for topic in sorted(wanted):
             if topic.kind is not Kind.BOOK_TICKER and topic.market_id in self._depths:
-                self._hub.attempt(topic.market_id, lambda topic=topic: self._tell(topic, now_ms))  # type: ignore[misc]
+                self._hub.attempt(topic.market_id, partial(self._tell, topic, now_ms))
         for market_id in sorted(markets & self._depths.keys()):
-            self._hub.attempt(
-                market_id,
-                lambda market_id=market_id: self._tell_best(market_id, now_ms),  # type: ignore[misc]
-            )
+            self._hub.attempt(market_id, partial(self._tell_best, market_id, now_ms))
 
     async def _poll(self, markets: Iterable[str]) -> None:
         asked = sorted(markets)

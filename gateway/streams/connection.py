@@ -199,7 +199,7 @@ class Connection:
             self._accounts.forget(self)
 
     def _set_property(self, control: Control) -> None:
-        if len(control.params) != 2 or control.params[0] != "combined":  # noqa: PLR2004
+        if len(control.params) != 2 or control.params[0] != "combined":
             raise BadControl("the one property is combined")
         wanted = bool(control.params[1])
         if wanted is not self._is_combined:

@@ -2,8 +2,8 @@
 
 An engine's event names an order and what changed. What else clients want to hear of it, its kind,
 its client's id, what it filled so far, is kept here: read from its row when it is met, and moved on
-by each event. An order whose beginning is heard begins with nothing; the row of another may be ahead
-of what is being told, and is not counted twice (`gateway.orders.shown`).
+by each event. An order whose beginning is heard begins with nothing; the row of another may be
+ahead of what is being told, and is not counted twice (`gateway.orders.shown`).
 """
 
 from __future__ import annotations

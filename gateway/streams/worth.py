@@ -133,7 +133,7 @@ class Worth:
 
     def _is_read(self, seen: _Seen) -> bool:
         """Whether all that the ledger has was heard here, too."""
-        positions = self._hub.positions
+        positions = self._hub.output.positions
         return all(
             market_id in positions and positions[market_id].seq >= seq
             for market_id, seq in seen.cursors.items()

@@ -133,7 +133,7 @@ WRONG: list[tuple[int, dict[str, Any]]] = [
     (-1102, {"timeInForce": "GTD"}),
     (-5040, {"timeInForce": "GTD", "goodTillDate": 1}),
     (-1102, {"type": "STOP_MARKET", "price": None}),
-    (-2019, {"quantity": "90"}),
+    (-2019, {"quantity": "5"}),
 ]
 
 
