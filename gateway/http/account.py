@@ -12,7 +12,7 @@ from django.db.models import F, Sum
 
 from gateway.asking.limits import rate_limits
 from gateway.http.calls import Asked
-from gateway.http.market import markets_asked, now_ms
+from gateway.http.data.market import markets_asked, now_ms
 from gateway.orders.leverage import default_of
 from gateway.words.symbols import asset, listed_markets, market_of, symbol_of
 from markets.conversions import average_price_text, lots_text, ticks_text, to_ms, units_text

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from common.postgres import keysets
 from gateway.http.calls import Asked
-from gateway.http.windows import window_asked
+from gateway.http.data.windows import window_asked
 from gateway.words.symbols import asset, market_of, symbol_of
 from gateway.words.vocabulary import SIDE_WORDS
 from ledger.models import EntryKind, LineKind, Posting

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from common.errors import DomainError
 from gateway.asking.params import Params
 from gateway.http.calls import Asked
+from gateway.http.data.windows import window_asked
 from gateway.http.settled import wait_until_settled
-from gateway.http.windows import window_asked
 from gateway.orders.asked import new_order, refusal_of
 from gateway.orders.finding import (
     CONDITIONAL,

@@ -1,18 +1,9 @@
 """Every call by method and path, but those of order intake (`gateway.orders.app`)."""
 
 from common.scopes import Scope
-from gateway.http import (
-    account,
-    candles,
-    history,
-    listening,
-    market,
-    orders,
-    prices,
-    setup,
-    stubs,
-)
+from gateway.http import account, history, listening, orders, setup, stubs
 from gateway.http.calls import Route, Routes, cancelling, public, reading, trading
+from gateway.http.data import candles, market, prices
 
 _MARKET: Routes = {
     ("GET", "/fapi/v1/ping"): public(market.ping),

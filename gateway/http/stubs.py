@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.http.calls import Asked
-from gateway.http.market import now_ms
+from gateway.http.data.market import now_ms
 
 
 def nothing(_: Asked) -> list[Any]:

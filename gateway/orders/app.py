@@ -25,8 +25,9 @@ from matching.messages.limits import MAX_ID
 from trading.http.limits import CallKind
 from trading.intake.decisions import Decision, Decisions
 from trading.intake.desk import Desk
-from trading.intake.group import Call, WrittenAnswer
+from trading.intake.group import Call
 from trading.intake.plain import OurHosts, Plain
+from trading.intake.tongue import WrittenAnswer
 
 TAKEN: Mapping[tuple[str, str], Act] = {
     ("POST", "/fapi/v1/order"): Act.PLACE,

@@ -6,7 +6,7 @@ engines may move them on before it is written (`gateway.orders.app`).
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -27,7 +27,8 @@ from gateway.words.symbols import market_of
 from gateway.words.telling import of_fault
 from markets.rules import MarketRules, market_rules
 from matching.messages.events import CancelRejected, OutputEntry
-from trading.intake.group import Call, WrittenAnswer
+from trading.intake.group import Call
+from trading.intake.tongue import WrittenAnswer
 from trading.orders.opening import from_blocked, opens
 from trading.orders.place import PlacedOrder, Result
 from trading.orders.request import NewOrder
@@ -96,7 +97,7 @@ class VenueCall:
                 [(call.user_id, new.client_order_id or "") for new in taken if new.trigger]
             )
 
-    def placed(self, call: Call, results: list[Result]) -> WrittenAnswer:  # noqa: ARG002  as asked
+    def placed(self, call: Call, results: Sequence[Result]) -> WrittenAnswer:  # noqa: ARG002  as asked
         now_ms = time.time_ns() // 1_000_000
         found = iter(results)
         self.shown = [
@@ -108,7 +109,7 @@ class VenueCall:
     def cancelling(
         self,
         call: Call,  # noqa: ARG002  as asked
-        results: list[OrderState | Exception],
+        results: Sequence[OrderState | Exception],
     ) -> WrittenAnswer:
         (result,) = results
         if isinstance(result, Exception):

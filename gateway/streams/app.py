@@ -11,10 +11,10 @@ from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.redis_client import async_redis_client
 from feeds.app import door_refusal
 from gateway.streams import names
-from gateway.streams.accounts import Accounts
 from gateway.streams.connection import Connection, Receive, Send
 from gateway.streams.hub import Hub
 from gateway.streams.names import BASE
+from gateway.streams.own.accounts import Accounts
 
 log = structlog.get_logger(__name__)
 

@@ -1,21 +1,17 @@
 """Streams that follow what the engine's shell publishes: books, best prices, the mark price."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from gateway.streams import market_events
 from gateway.streams.depth import Chain, Top
 from gateway.streams.names import Kind, Topic
+from gateway.streams.parts import Hub
 from matching.messages.streams import Depth, depth_key
-
-if TYPE_CHECKING:
-    from gateway.streams.hub import Hub
 
 _OF_BOOKS = (Kind.DEPTH, Kind.PARTIAL_DEPTH, Kind.BOOK_TICKER)
 _decoder = msgspec.json.Decoder(Depth)

@@ -1,24 +1,20 @@
 """One WebSocket client: what it listens to, and what waits to be sent to it."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from common import cancelling
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
-from gateway.http.candles import INTERVALS
+from gateway.http.data.candles import INTERVALS
 from gateway.streams import names
+from gateway.streams.hub import Hub
 from gateway.streams.names import STREAMS_MAX, Topic
+from gateway.streams.own.accounts import Accounts
 from gateway.streams.protocol import BadControl, Control, error_text, read_control, result_text
-
-if TYPE_CHECKING:
-    from gateway.streams.accounts import Accounts
-    from gateway.streams.hub import Hub
 
 log = structlog.get_logger(__name__)
 

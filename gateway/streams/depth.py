@@ -8,7 +8,7 @@ changed since.
 
 from typing import Any
 
-from gateway.http.market import levels
+from gateway.http.data.market import levels
 from markets.rules import MarketRules
 from matching.messages.streams import Depth
 

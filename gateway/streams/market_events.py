@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gateway.http.candles import Bar, Interval
-from gateway.http.market import levels
+from gateway.http.data.candles import Bar, Interval
+from gateway.http.data.market import levels
 from gateway.words.vocabulary import SIDE_WORDS
 from markets.conversions import lots_text, ticks_text, units_text
 from markets.rules import MarketRules

@@ -4,23 +4,19 @@ Read as our own feeds read it (`feeds.output`), while anybody listens; whoever l
 at the ends.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from feeds.account_feed import decoded
 from feeds.output import OutputPosition, Row, begin_again, fallen_back, read, tails
 from gateway.streams import market_events
 from gateway.streams.names import Kind, Topic
+from gateway.streams.parts import Hub
 from markets.rules import MarketRules
 from matching.messages.events import OutputEntry, PositionLiquidated, Trade
 from matching.messages.streams import ENTRY_FIELD, seq_of
-
-if TYPE_CHECKING:
-    from gateway.streams.hub import Hub
 
 PAUSE_S = 0.1
 CHECK_EVERY_S = 1.0

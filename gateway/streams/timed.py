@@ -3,23 +3,19 @@
 What they show is asked for as the calls ask for it, in one thread, for all who listen.
 """
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.asking.params import Params
 from gateway.http.calls import Asked
-from gateway.http.candles import INTERVALS, Bar, bars_of
-from gateway.http.market import ticker_24h
+from gateway.http.data.candles import INTERVALS, Bar, bars_of
+from gateway.http.data.market import ticker_24h
 from gateway.streams import market_events
 from gateway.streams.names import Kind, Topic
+from gateway.streams.parts import Hub
 from markets.rules import live_tickers
 from trading import selectors
 from trading.http.answers.prices import funding_estimate
-
-if TYPE_CHECKING:
-    from gateway.streams.hub import Hub
 
 _OF_DAYS = (Kind.MINI_TICKER, Kind.TICKER)
 _OF_CANDLES = (Kind.KLINE, Kind.CONTINUOUS_KLINE)

@@ -88,6 +88,8 @@ def test_what_happens_to_an_account(account: Account, new_trader: NewTrader) -> 
             orders = await client.watch_orders(SYMBOL)
         last = [one for one in seen if one["id"] == order["id"]][-1]
         assert (last["filled"], last["average"]) == (0.2, 50_000)
+        while not positions:  # how they stood when the stream was opened
+            positions = await client.watch_positions([SYMBOL])
         assert (positions[-1]["side"], positions[-1]["contracts"]) == ("long", 0.2)
         (fill,) = await client.watch_my_trades(SYMBOL)
         assert (fill["order"], fill["amount"], fill["fee"]["currency"]) == (

@@ -34,6 +34,7 @@ from trading.http.batches import NewOrders
 from trading.http.items import batch_results, cancel_results, read_batch
 from trading.http.limits import CallKind, spend_of, spend_of_strangers, too_many
 from trading.intake.plain import Plain
+from trading.intake.tongue import Tongue, WrittenAnswer
 from trading.orders.cancel import cancel_together
 from trading.orders.opening import from_blocked
 from trading.orders.place import PlacedOrder, Result, place_together
@@ -49,13 +50,6 @@ log = structlog.get_logger(__name__)
 _request_log = logging.getLogger("django.request")
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenAnswer:
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-
 class Change(Protocol):
     """What a call does that is neither placing nor cancelling by ids."""
 
@@ -66,17 +60,6 @@ class Change(Protocol):
     @property
     def changed(self) -> list[int]:
         """Orders that were amended by it."""
-
-
-class Tongue(Protocol):
-    """How a call of another protocol than ours is understood and answered. Whatever its methods
-    raise is told by `refused`."""
-
-    def identify(self, call: "Call") -> None: ...
-    def read(self, call: "Call") -> None: ...
-    def placed(self, call: "Call", results: "list[Result]") -> WrittenAnswer: ...
-    def cancelling(self, call: "Call", results: list[OrderState | Exception]) -> WrittenAnswer: ...
-    def refused(self, call: "Call", fault: Exception) -> WrittenAnswer: ...
 
 
 @dataclass(slots=True, eq=False)

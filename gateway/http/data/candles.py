@@ -12,7 +12,7 @@ from typing import Any
 from common.postgres.windows import Window
 from gateway.asking.params import Params
 from gateway.http.calls import Asked
-from gateway.http.windows import MAX_END_MS
+from gateway.http.data.windows import MAX_END_MS, window_asked
 from gateway.words.errors import malformed
 from gateway.words.symbols import market_of
 from markets.conversions import at_ms, lots_text, ratio_text, ticks_text, units_text
@@ -92,6 +92,8 @@ class Stretch:
 
 
 def _stretch(params: Params, interval: Interval) -> Stretch:
+    """Raises GatewayRefusal."""
+    window_asked(params)
     start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
     until_ms = MAX_END_MS if end_ms is None else min(end_ms, MAX_END_MS)
     if start_ms is not None:  # the first that opens within

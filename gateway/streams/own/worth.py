@@ -5,15 +5,14 @@ that money moved on is looked at until the ledger is past what was heard, and to
 from elsewhere, deposits, transfers, a leverage that was set, is found by looking, once a second.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from feeds.account import accounts_of
-from gateway.streams.account_events import (
+from gateway.streams.hub import Hub
+from gateway.streams.own.account_events import (
     HeldPosition,
     account_event,
     leverage_event,
@@ -33,9 +32,6 @@ from matching.messages.events import (
 from matching.messages.limits import PPM
 from trading.models import Position, TraderLeverage
 from trading.positions.figures import position_figures
-
-if TYPE_CHECKING:
-    from gateway.streams.hub import Hub
 
 TOLD_ANYWAY_AFTER_S = 5.0
 CALLED_FROM_PPM = 800_000  # of the margin ratio; liquidation is at a million

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from common.decimals import text
 from gateway.asking.limits import rate_limits
 from gateway.http.calls import Asked
-from gateway.http.windows import window_asked
+from gateway.http.data.windows import window_asked
 from gateway.words.errors import GatewayRefusal, VenueError
 from gateway.words.symbols import asset, listed_markets, market_of
 from gateway.words.vocabulary import (

@@ -3,8 +3,8 @@
 from typing import Any
 
 from gateway.http.calls import Asked
-from gateway.http.market import markets_asked, now_ms, one_or_all
-from gateway.http.windows import window_asked
+from gateway.http.data.market import markets_asked, now_ms, one_or_all
+from gateway.http.data.windows import window_asked
 from gateway.words.symbols import listed_markets, market_of, symbol_of
 from markets.conversions import (
     lots_text,

@@ -6,19 +6,18 @@ by each event. An order whose beginning is heard begins with nothing; the row of
 ahead of what is being told, and is not counted twice (`gateway.orders.shown`).
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 
 from feeds.account import orders_of
 from gateway.models import StopAsOrder
 from gateway.orders.shown import ShownOrder, of_row
-from gateway.streams.account_events import OwnFill, algo_event, forced_event, order_event
+from gateway.streams.hub import Hub
+from gateway.streams.own.account_events import OwnFill, algo_event, forced_event, order_event
 from markets.rules import MarketRules
 from matching.messages.events import (
     Event,
@@ -33,9 +32,6 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import ExecutionType, OrderStatus, Role, Side
 from trading.models import Order
-
-if TYPE_CHECKING:
-    from gateway.streams.hub import Hub
 
 KEPT_MAX = 50_000
 TRIES, TRY_AGAIN_S = 5, 0.5

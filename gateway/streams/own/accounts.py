@@ -7,14 +7,12 @@ output does not go on from where it was or an order can't be read, is disconnect
 again and ask how they stand.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -25,14 +23,12 @@ from common.http.addresses import Address
 from common.scopes import Scope
 from gateway.asking import listen_keys
 from gateway.asking.listen_keys import Listener
-from gateway.streams.account_events import expired_event
+from gateway.streams.hub import Hub
+from gateway.streams.own.account_events import expired_event
+from gateway.streams.own.telling import Telling
+from gateway.streams.own.worth import Worth
 from gateway.streams.protocol import encode
-from gateway.streams.telling import Telling
-from gateway.streams.worth import Worth
 from matching.messages.events import OutputEntry
-
-if TYPE_CHECKING:
-    from gateway.streams.hub import Hub
 
 WORTH_EVERY_S = 0.05
 WATCH_EVERY_S = 1.0
