@@ -16,6 +16,7 @@ STAGES = (
     "persist",
     "intake",
     "keys",
+    "gateway",
     "sockets",
     "exchange",
     "abuse",

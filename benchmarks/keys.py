@@ -27,7 +27,7 @@ def run(short: bool) -> list[Row]:
     progress(STAGE, "starting servers and an exchange")
     start_servers()
     tokens = make_exchange()
-    secrets = {"hmac": _make_hmac_keys(), "ed25519": _make_ed25519_keys()}
+    secrets = {"hmac": make_hmac_keys(), "ed25519": _make_ed25519_keys()}
     templates = {"tokens": [posting("/order", token, order_body()) for token in tokens]} | {
         kind: [posting_signed("/order", public_id, order_body()) for public_id in of_kind]
         for kind, of_kind in secrets.items()
@@ -62,7 +62,7 @@ def _rows(connections: int, found: dict[str, list[Measured]]) -> list[Row]:
     return rows
 
 
-def _make_hmac_keys() -> dict[str, str]:
+def make_hmac_keys() -> dict[str, str]:
     """Public id → secret, one of each trader."""
     import secrets
 

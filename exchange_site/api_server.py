@@ -24,11 +24,17 @@ from exchange_site.edge.haste import Unhurried  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
+from gateway.edge import VenueWords  # noqa: E402
+from gateway.orders.app import VenueOrders  # noqa: E402
+from gateway.streams.app import Streams, is_of_streams  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
 from trading.intake.desk import Desk  # noqa: E402
 
 FEED_CONNECTIONS_MAX = 100
 FEED_CONNECTIONS_PER_ADDRESS_MAX = 25
+# Clients of the gateway open one for each kind of stream.
+STREAM_CONNECTIONS_MAX = 200
+STREAM_CONNECTIONS_PER_ADDRESS_MAX = 50
 
 limit_waiting()
 # So long the loop and order intake wait for a thread that computes. With Python's own 5 ms an
@@ -40,12 +46,19 @@ _feeds = Feeds(
     per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX,
     desk=_desk,
 )
+_streams = Streams(
+    connections_max=STREAM_CONNECTIONS_MAX, per_address_max=STREAM_CONNECTIONS_PER_ADDRESS_MAX
+)
 _places = Places(django_application)
-_http = Bodies(Unhurried(Intake(_places, _desk, _feeds.decisions)))
+_intake = Intake(_places, _desk, _feeds.decisions)
+_http = VenueWords(Bodies(Unhurried(VenueOrders(_intake, _desk, _feeds.decisions))))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     scope = without_version(scope)
+    if scope["type"] == "websocket" and is_of_streams(scope["path"]):
+        await _streams.websocket(scope, receive, send)
+        return
     if scope["type"] == "websocket":
         await _feeds.websocket(scope, receive, send)
         return
@@ -61,6 +74,7 @@ def _stopping_feeds(receive: Any) -> Any:
     async def read() -> Any:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
+            await _streams.stop()
             await _feeds.stop()
         return message
 

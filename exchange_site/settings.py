@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "exchange_site",
     "console",
+    "gateway",
     "persistence",
     "prices",
     "custody",
@@ -223,6 +224,10 @@ REST_FRAMEWORK = {
 }
 # Traders' budgets of orders, cancels and reads; benchmarks lift them. Guesses always count.
 LIMITS = env.bool("LIMITS", default=True)
+# What clients of the gateway call the asset that margin and profit are in, and markets whose symbol
+# there is another than base and asset, as in "BTC-PERP=XBTUSDT".
+SETTLEMENT_ASSET = env.str("SETTLEMENT_ASSET", default="USDT")
+GATEWAY_SYMBOLS = env.dict("GATEWAY_SYMBOLS", default={})
 # Per address. The demo's simulator signs up all its traders from one.
 SIGN_UP_LIMITED = not DEMO
 SIMPLE_JWT = {

@@ -143,6 +143,11 @@ def refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
     """Why this handshake isn't taken: close code and reason."""
     if scope["path"] != PATH:
         return NOT_HERE, f"use {PATH}"
+    return door_refusal(scope)
+
+
+def door_refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
+    """The same, wherever it leads."""
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
     hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
     origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]

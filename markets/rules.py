@@ -46,6 +46,7 @@ class MarketRules:
     maker_fee_ppm: int
     taker_fee_ppm: int
     liquidation_fee_ppm: int
+    max_open_orders: int
     max_open_interest_lots: int
     funding_interval_ms: int
     funding_interest_ppm: int

@@ -38,16 +38,23 @@ def verify(request: SignedRequest, address: Address | None) -> tuple[KeyUser, Sp
     """Whose it is, and what it is remembered by. Raises DomainError."""
     headers = request.headers
     headers.check()
-    key = known_keys.get(headers.public_id)
-    verifier = key.verifier if key is not None else None
     message = request.message()
-    is_right = (verifier or _nobody(headers.public_id)).verifies(message, headers.signature)
+    user = verify_message(headers.public_id, message, headers.signature, address)
+    return user, Spent(digest_of(message), int(headers.timestamp), headers.good_until_ms)
+
+
+def verify_message(
+    public_id: str, message: bytes, signature_hex: str, address: Address | None
+) -> KeyUser:
+    """Whose key signed it; ``public_id`` has the form of one. Raises DomainError."""
+    key = known_keys.get(public_id)
+    verifier = key.verifier if key is not None else None
+    is_right = (verifier or _nobody(public_id)).verifies(message, signature_hex)
     if key is None or verifier is None or not is_right:
         raise no_such_key()
     check_still_counts(key, address)
     uses.count(key.pk, None if address is None else str(address))
-    spent = Spent(digest_of(message), int(headers.timestamp), headers.good_until_ms)
-    return KeyUser(key.user_id, key.pk, key.scopes), spent
+    return KeyUser(key.user_id, key.pk, key.scopes)
 
 
 def check_still_counts(key: KnownKey, address: Address | None) -> None:

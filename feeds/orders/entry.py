@@ -19,7 +19,8 @@ from trading.http.answers.results import ChangeResult, OrderResult
 from trading.http.limits import CallKind
 from trading.intake.decisions import Decision, Decisions
 from trading.intake.desk import Desk
-from trading.intake.group import Call, WrittenAnswer
+from trading.intake.group import Call
+from trading.intake.tongue import WrittenAnswer
 from trading.intake.waiting import changes_of, results_of
 
 UNANSWERED_MAX = 100  # of a socket

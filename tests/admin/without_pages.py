@@ -15,7 +15,8 @@ WITHOUT_A_PAGE = {
         """,
     "of a moment, or a place in a list": """
         accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
-        accounts.PasswordReset trading.LiquidationsTold trading.MarginCall custody.CustodyNews
+        accounts.PasswordReset gateway.StopAsOrder trading.LiquidationsTold
+        trading.MarginCall custody.CustodyNews
         custody.PollCursor
         """,
 }

@@ -14,9 +14,10 @@ from trading.http.items import BATCH_MAX
 from trading.intake import group
 from trading.intake import lane as lane_module
 from trading.intake import plain as plain_module
-from trading.intake.group import ORDERS_MAX, Call, WrittenAnswer, _parts
+from trading.intake.group import ORDERS_MAX, Call, _parts
 from trading.intake.lane import CALLS_MAX, Lane
 from trading.intake.plain import BATCH_PATH, OurHosts, Plain, plain
+from trading.intake.tongue import WrittenAnswer
 
 JSON = (b"content-type", b"application/json")
 HOST = (b"host", b"localhost:8000")

@@ -13,8 +13,9 @@ from common.http.no_store import NO_STORE
 from trading.http.answers.waits import HEADER, read_header
 from trading.intake.decisions import Decisions
 from trading.intake.desk import Desk
-from trading.intake.group import Call, WrittenAnswer
+from trading.intake.group import Call
 from trading.intake.plain import BATCH_PATH, ORDER_PATH, OurHosts, Plain, plain
+from trading.intake.tongue import WrittenAnswer
 from trading.intake.waiting import may_wait, waited_for, with_rules
 
 Scope = MutableMapping[str, Any]

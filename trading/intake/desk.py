@@ -15,8 +15,9 @@ import structlog
 from accounts.keys.uses import uses
 from common.errors import DomainError, ErrorCode
 from trading.intake.changes import change_together
-from trading.intake.group import Call, WrittenAnswer, identify_together, refusal
+from trading.intake.group import Call, identify_together, refusal
 from trading.intake.lane import Lane
+from trading.intake.tongue import WrittenAnswer
 
 ANSWER_WITHIN_S = 5.0
 WATCH_EVERY_S = 0.25

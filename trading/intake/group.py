@@ -34,6 +34,7 @@ from trading.http.batches import NewOrders
 from trading.http.items import batch_results, cancel_results, read_batch
 from trading.http.limits import CallKind, spend_of, spend_of_strangers, too_many
 from trading.intake.plain import Plain
+from trading.intake.tongue import Tongue, WrittenAnswer
 from trading.orders.cancel import cancel_together
 from trading.orders.opening import from_blocked
 from trading.orders.place import PlacedOrder, Result, place_together
@@ -47,13 +48,6 @@ Found = TypeVar("Found")
 
 log = structlog.get_logger(__name__)
 _request_log = logging.getLogger("django.request")
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenAnswer:
-    status: int
-    body: bytes
-    headers: dict[str, str]
 
 
 class Change(Protocol):
@@ -88,6 +82,7 @@ class Call:
     by_key: Callable[[], frozenset[Scope]] | None = None
     is_bare: bool = False
     change: Change | None = None
+    tongue: Tongue | None = None
     given_up: bool = False
     answer: WrittenAnswer | None = None
     spent: Spent | None = None  # of a key
@@ -193,6 +188,9 @@ def _meet_keys(calls: Sequence[Call]) -> None:
 
 def _identify(call: Call) -> None:
     """The steps of a view, in their order: first who sent it."""
+    if call.tongue is not None:
+        call.tongue.identify(call)
+        return
     request, signed = call.request, call.request.signed
     if signed is None:
         user = caller_of(request.authorization, request.account)
@@ -219,6 +217,9 @@ def _refuse_replayed(calls: Sequence[Call]) -> None:
 def _read(call: Call) -> None:
     """What it asks."""
     require_trading(call)
+    if call.tongue is not None:
+        call.tongue.read(call)
+        return
     if call.is_cancel:
         return
     if call.request.is_batch:
@@ -317,6 +318,8 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
 
 
 def _placed(call: Call, results: list[Result]) -> WrittenAnswer:
+    if call.tongue is not None:
+        return call.tongue.placed(call, results)
     if call.request.is_batch:
         told = batch_results(call.orders, results)
         _await(call, told)
@@ -337,6 +340,8 @@ def _await(call: Call, placed: Sequence[PlacedOrder | DomainError]) -> None:
 
 def _cancelling(call: Call, results: list[OrderState | Exception]) -> WrittenAnswer:
     call.changed = [result.order_id for result in results if isinstance(result, OrderState)]
+    if call.tongue is not None:
+        return call.tongue.cancelling(call, results)
     if call.request.is_batch:
         return _batch(cancel_results(results))
     (result,) = results
@@ -364,6 +369,8 @@ def _refusal(call: Call, fault: Exception) -> WrittenAnswer:
 
 
 def _told(call: Call, fault: Exception) -> WrittenAnswer:
+    if call.tongue is not None:
+        return call.tongue.refused(call, fault)
     error = to_api_error(fault)
     if error is None:
         log.error("intake_failed", path=call.request.path, exc_info=fault)
@@ -373,6 +380,10 @@ def _told(call: Call, fault: Exception) -> WrittenAnswer:
 
 def refusal(call: Call, error: DomainError, headers: dict[str, str]) -> WrittenAnswer:
     """Logged in Django's words, for whoever reads the logs."""
+    if call.tongue is not None:
+        answer = call.tongue.refused(call, error)
+        answer.headers.update(headers)
+        return answer
     level = logging.ERROR if status_of(error) >= 500 else logging.WARNING
     phrase = status_of(error).phrase
     _request_log.log(

@@ -18,7 +18,7 @@ from trading.http.answers.results import (
 )
 from trading.http.answers.waits import Results, put_in
 from trading.intake.decisions import Decision, Decisions
-from trading.intake.group import WrittenAnswer
+from trading.intake.tongue import WrittenAnswer
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""Market data: rules, books, trades, candles, prices."""

@@ -1,0 +1,155 @@
+"""Mark and index prices, funding, and what was open over time."""
+
+from typing import Any
+
+from gateway.http.calls import Asked
+from gateway.http.data.market import markets_asked, now_ms, one_or_all
+from gateway.http.data.windows import window_asked
+from gateway.words.symbols import listed_markets, market_of, symbol_of
+from markets.conversions import (
+    lots_text,
+    ppb_text,
+    ratio_text,
+    ticks_text,
+    to_ms,
+    units_text,
+)
+from markets.rules import MarketRules, live_tickers
+from trading import selectors
+from trading.http.answers.prices import funding_estimate
+from trading.models import FundingSettlement, MarketStanding, PriceCandle
+from trading.price_history import STANDINGS_MS
+
+FUNDING_DEFAULT, FUNDING_MAX = 100, 1_000
+STANDINGS_DEFAULT, STANDINGS_MAX = 30, 500
+_HOUR_MS = 3_600_000
+_PERIODS_MS = {
+    "5m": STANDINGS_MS,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": _HOUR_MS,
+    "2h": 2 * _HOUR_MS,
+    "4h": 4 * _HOUR_MS,
+    "6h": 6 * _HOUR_MS,
+    "12h": 12 * _HOUR_MS,
+    "1d": 24 * _HOUR_MS,
+}
+
+
+def premium_index(asked: Asked) -> Any:
+    """The rate is what the interval would be settled at if it ended now, as clients of the venue
+    take it."""
+    markets = markets_asked(asked)
+    ids = [rules.id for rules in markets.values()]
+    tickers, statuses = live_tickers(ids), selectors.market_statuses(ids)
+    found = []
+    for symbol, rules in markets.items():
+        ticker, status = tickers[rules.id], statuses[rules.id]
+        index = ticks_text(ticker.index_price_ticks, rules.tick_size)
+        found.append(
+            {
+                "symbol": symbol,
+                "markPrice": ticks_text(ticker.mark_price_ticks, rules.tick_size),
+                "indexPrice": index,
+                "estimatedSettlePrice": index,
+                "lastFundingRate": funding_estimate(status, rules).rate,
+                "interestRate": units_text(rules.funding_interest_ppm),
+                "nextFundingTime": status.next_funding_ms,
+                "time": ticker.time_ms or now_ms(),
+            }
+        )
+    return one_or_all(asked, found)
+
+
+def funding_rates(asked: Asked) -> list[dict[str, Any]]:
+    """Past ones, the oldest first; of all markets where none is named."""
+    params = asked.params
+    limit = params.limit(FUNDING_DEFAULT, FUNDING_MAX)
+    window = window_asked(params)
+    found: list[FundingSettlement] = []
+    for rules in markets_asked(asked).values():
+        rows = selectors.funding_of_market(rules.id, window)
+        if params.given("startTime"):
+            found += rows.order_by("seq")[:limit]
+        else:
+            found += list(rows.order_by("-seq")[:limit])[::-1]
+    found.sort(key=lambda row: row.settled_at)
+    chosen = found[:limit] if params.given("startTime") else found[-limit:]
+    return [
+        {
+            "symbol": symbol_of(row.market_id),
+            "fundingRate": ppb_text(row.rate_ppb),
+            "fundingTime": to_ms(row.funding_time),
+            "markPrice": ticks_text(row.mark_price_ticks, rules.tick_size),
+        }
+        for row, rules in ((row, market_of(symbol_of(row.market_id))) for row in chosen)
+    ]
+
+
+def funding_info(_: Asked) -> list[dict[str, Any]]:
+    return [
+        {
+            "symbol": symbol,
+            "adjustedFundingRateCap": units_text(rules.funding_cap_ppm),
+            "adjustedFundingRateFloor": units_text(-rules.funding_cap_ppm),
+            "fundingIntervalHours": max(1, rules.funding_interval_ms // _HOUR_MS),
+            "disclaimer": False,
+        }
+        for symbol, rules in listed_markets().items()
+    ]
+
+
+# --- what was open --------------------------------------------------------------------------------
+
+
+def open_interest_history(asked: Asked) -> list[dict[str, Any]]:
+    """Its value is at the mark price of that minute."""
+    rules, symbol, rows = _standings(asked)
+    marks = dict(
+        PriceCandle.objects.filter(
+            market_id=rules.id,
+            interval_ms=60_000,
+            start_ms__in=[row.taken_ms for row in rows],
+        ).values_list("start_ms", "mark_open_ticks")
+    )
+    return [
+        {
+            "symbol": symbol,
+            "sumOpenInterest": lots_text(row.open_interest_lots, rules.lot_size),
+            "sumOpenInterestValue": units_text(
+                rules.units_per_tick_lot * row.open_interest_lots * marks.get(row.taken_ms, 0)
+            ),
+            "timestamp": row.taken_ms,
+        }
+        for row in rows
+    ]
+
+
+def account_ratio(asked: Asked) -> list[dict[str, Any]]:
+    """How many accounts are long and short, as parts of one."""
+    _, symbol, rows = _standings(asked)
+    return [
+        {
+            "symbol": symbol,
+            "longShortRatio": ratio_text(row.long_accounts, row.short_accounts) or "0",
+            "longAccount": ratio_text(row.long_accounts, both) or "0",
+            "shortAccount": ratio_text(row.short_accounts, both) or "0",
+            "timestamp": row.taken_ms,
+        }
+        for row, both in ((row, row.long_accounts + row.short_accounts) for row in rows)
+    ]
+
+
+def _standings(asked: Asked) -> tuple[MarketRules, str, list[MarketStanding]]:
+    params = asked.params
+    symbol = params.required("symbol").upper()
+    rules = market_of(symbol)
+    period_ms = _PERIODS_MS[params.word("period", [one.upper() for one in _PERIODS_MS]).lower()]
+    limit = params.limit(STANDINGS_DEFAULT, STANDINGS_MAX)
+    rows = selectors.standings_of_market(rules.id, window_asked(params))
+    of_period = [
+        row
+        for row in rows.order_by("-taken_ms")[: limit * period_ms // STANDINGS_MS]
+        if row.taken_ms % period_ms == 0
+    ]
+    return rules, symbol, of_period[:limit][::-1]

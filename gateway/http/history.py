@@ -1,0 +1,164 @@
+"""What a trader did, and what it brought: fills, money that moved, positions closed by force."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q
+
+from common.postgres import keysets
+from gateway.http.calls import Asked
+from gateway.http.data.windows import window_asked
+from gateway.words.symbols import asset, market_of, symbol_of
+from gateway.words.vocabulary import SIDE_WORDS
+from ledger.models import EntryKind, LineKind, Posting
+from ledger.selectors import LedgerFilter, newest_postings_of_user
+from markets.conversions import lots_text, ticks_text, to_ms, units_text
+from markets.rules import all_market_rules
+from matching.messages.vocabulary import ExecutionType, Role, Side
+from trading import selectors
+from trading.models import Fill
+
+FILLS_DEFAULT, FILLS_MAX = 500, 1_000
+INCOME_DEFAULT, INCOME_MAX = 100, 1_000
+
+
+def user_trades(asked: Asked) -> list[dict[str, Any]]:
+    """From an id or a time on, or the latest; the oldest of them first."""
+    params = asked.params
+    market_id = market_of(params.required("symbol")).id
+    limit = params.limit(FILLS_DEFAULT, FILLS_MAX)
+    order_id = params.whole("orderId", 0) or None
+    window = window_asked(params)
+    rows = selectors.fills_of_user(asked.user_id, market_id, order_id, window)
+    if params.given("fromId"):
+        rows = rows.filter(trade_id__gte=params.whole("fromId", 0))
+    if params.given("fromId") or params.given("startTime"):
+        found = list(rows.order_by("pk")[:limit])
+    else:
+        own = selectors.fills_of_user(asked.user_id)
+        oldest = keysets.key_after(own, keysets.LOOK_BACK_ROWS)
+        recent = rows if oldest is None or order_id else rows.filter(pk__gte=oldest)
+        found = list(recent.order_by("-pk")[:limit])[::-1]
+    return [_trade(row) for row in found]
+
+
+def _trade(fill: Fill) -> dict[str, Any]:
+    rules = all_market_rules()[fill.market_id]
+    quote_units = rules.units_per_tick_lot * fill.price_ticks * fill.size_lots
+    return {
+        "buyer": fill.side == Side.LONG,
+        "commission": units_text(fill.fee_units),
+        "commissionAsset": asset(),
+        "id": fill.trade_id,
+        "maker": fill.role == Role.MAKER,
+        "orderId": fill.order_id or 0,
+        "price": ticks_text(fill.price_ticks, rules.tick_size),
+        "qty": lots_text(fill.size_lots, rules.lot_size),
+        "quoteQty": units_text(quote_units),
+        "realizedPnl": units_text(fill.realized_pnl_units),
+        "side": SIDE_WORDS[fill.side],
+        "positionSide": "BOTH",
+        "symbol": symbol_of(fill.market_id),
+        "time": to_ms(fill.executed_at),
+    }
+
+
+# --- income ---------------------------------------------------------------------------------------
+
+_INCOME_OF: Mapping[str, str] = {
+    LineKind.REALIZED_PNL: "REALIZED_PNL",
+    LineKind.FEE: "COMMISSION",
+    LineKind.LIQUIDATION_FEE: "INSURANCE_CLEAR",
+    LineKind.INSURANCE_COVER: "INSURANCE_CLEAR",
+    LineKind.LOSS_SHARE: "INSURANCE_CLEAR",
+    EntryKind.FUNDING: "FUNDING_FEE",
+    EntryKind.DEPOSIT: "TRANSFER",
+    EntryKind.TRANSFER: "TRANSFER",
+    EntryKind.WITHDRAWAL: "TRANSFER",
+    EntryKind.ADJUSTMENT: "TRANSFER",
+    EntryKind.REFERRAL: "REFERRAL_KICKBACK",
+}
+
+
+def income(asked: Asked) -> list[dict[str, Any]]:
+    """What was gained and lost, and what came and went; not what moved from one account of the
+    trader's to another."""
+    params = asked.params
+    limit = params.limit(INCOME_DEFAULT, INCOME_MAX)
+    words = tuple(dict.fromkeys(_INCOME_OF.values()))
+    chosen = params.text("incomeType").upper()
+    kinds = [kind for kind, word in _INCOME_OF.items() if chosen in ("", word)]
+    if chosen and chosen not in words:
+        return []
+    market_id = market_of(params.text("symbol")).id if params.given("symbol") else None
+    wanted = LedgerFilter(kinds=kinds, market_id=market_id, window=window_asked(params))
+    page = newest_postings_of_user(asked.user_id, wanted, limit, None)
+    return [_income(posting) for posting in reversed(page.postings)]
+
+
+def _income(posting: Posting) -> dict[str, Any]:
+    entry = posting.entry
+    trade = "" if entry.trade_id is None else str(entry.trade_id)
+    kind = posting.kind or entry.kind
+    return {
+        "symbol": symbol_of(entry.market_id) if entry.market_id else "",
+        "incomeType": _INCOME_OF[kind],
+        "income": units_text(posting.amount_units),
+        "asset": asset(),
+        "info": trade or _INCOME_OF[kind],
+        "time": to_ms(entry.created_at),
+        "tranId": posting.pk,
+        "tradeId": trade,
+    }
+
+
+# --- forced ---------------------------------------------------------------------------------------
+
+_FORCED = {"LIQUIDATION": ExecutionType.LIQUIDATION, "ADL": ExecutionType.ADL}
+
+
+def force_orders(asked: Asked) -> list[dict[str, Any]]:
+    """Fills that closed a position by force, each as an order that was filled at once."""
+    params = asked.params
+    limit = params.limit(50, 100)
+    market_id = market_of(params.text("symbol")).id if params.given("symbol") else None
+    kinds = list(_FORCED.values())
+    if params.given("autoCloseType"):
+        kinds = [_FORCED[params.word("autoCloseType", list(_FORCED))]]
+    rows = selectors.fills_of_user(asked.user_id, market_id, None, window_asked(params))
+    forced = rows.filter(Q(execution__in=kinds) & Q(order__isnull=True))
+    own = selectors.fills_of_user(asked.user_id)
+    oldest = keysets.key_after(own, keysets.LOOK_BACK_ROWS)
+    recent = forced if oldest is None else forced.filter(pk__gte=oldest)
+    return [_forced(row) for row in list(recent.order_by("-pk")[:limit])]
+
+
+def _forced(fill: Fill) -> dict[str, Any]:
+    rules = all_market_rules()[fill.market_id]
+    price = ticks_text(fill.price_ticks, rules.tick_size)
+    size = lots_text(fill.size_lots, rules.lot_size)
+    units = rules.units_per_tick_lot * fill.price_ticks * fill.size_lots
+    is_adl = fill.execution == ExecutionType.ADL
+    named = f"adl_autoclose-{fill.pk}" if is_adl else f"autoclose-{fill.pk}"
+    return {
+        "orderId": fill.pk,
+        "symbol": symbol_of(fill.market_id),
+        "status": "FILLED",
+        "clientOrderId": named,
+        "price": price,
+        "avgPrice": price,
+        "origQty": size,
+        "executedQty": size,
+        "cumQuote": units_text(units),
+        "timeInForce": "IOC",
+        "type": "LIMIT",
+        "reduceOnly": True,
+        "closePosition": False,
+        "side": SIDE_WORDS[fill.side],
+        "positionSide": "BOTH",
+        "stopPrice": "0",
+        "workingType": "CONTRACT_PRICE",
+        "origType": "LIMIT",
+        "time": to_ms(fill.executed_at),
+        "updateTime": to_ms(fill.executed_at),
+    }

@@ -1,0 +1,91 @@
+"""Every call by method and path, but those of order intake (`gateway.orders.app`)."""
+
+from common.scopes import Scope
+from gateway.http import account, history, listening, orders, setup, stubs
+from gateway.http.calls import Route, Routes, cancelling, public, reading, trading
+from gateway.http.data import candles, market, prices
+
+_MARKET: Routes = {
+    ("GET", "/fapi/v1/ping"): public(market.ping),
+    ("GET", "/fapi/v1/time"): public(market.server_time),
+    ("GET", "/fapi/v1/exchangeInfo"): public(market.exchange_info),
+    ("GET", "/fapi/v1/depth"): public(market.depth),
+    ("GET", "/fapi/v1/trades"): public(market.trades),
+    ("GET", "/fapi/v1/historicalTrades"): Route(market.trades, Scope.READ, by_key=True),
+    ("GET", "/fapi/v1/aggTrades"): public(market.aggregate_trades),
+    ("GET", "/fapi/v1/klines"): public(candles.klines),
+    ("GET", "/fapi/v1/continuousKlines"): public(candles.continuous_klines),
+    ("GET", "/fapi/v1/markPriceKlines"): public(candles.mark_klines),
+    ("GET", "/fapi/v1/indexPriceKlines"): public(candles.index_klines),
+    ("GET", "/fapi/v1/premiumIndexKlines"): public(candles.premium_klines),
+    ("GET", "/fapi/v1/premiumIndex"): public(prices.premium_index),
+    ("GET", "/fapi/v1/fundingRate"): public(prices.funding_rates),
+    ("GET", "/fapi/v1/fundingInfo"): public(prices.funding_info),
+    ("GET", "/fapi/v1/ticker/24hr"): public(market.ticker_24h),
+    ("GET", "/fapi/v1/ticker/price"): public(market.last_price),
+    ("GET", "/fapi/v2/ticker/price"): public(market.last_price),
+    ("GET", "/fapi/v1/ticker/bookTicker"): public(market.best_prices),
+    ("GET", "/fapi/v1/openInterest"): public(market.open_interest),
+    ("GET", "/futures/data/openInterestHist"): public(prices.open_interest_history),
+    ("GET", "/futures/data/globalLongShortAccountRatio"): public(prices.account_ratio),
+}
+_ORDERS: Routes = {
+    ("GET", "/fapi/v1/order"): reading(orders.query_order),
+    ("POST", "/fapi/v1/order/test"): trading(orders.test_order),
+    ("PUT", "/fapi/v1/order"): trading(orders.modify_order),
+    ("PUT", "/fapi/v1/batchOrders"): trading(orders.modify_orders),
+    ("DELETE", "/fapi/v1/batchOrders"): cancelling(orders.cancel_orders),
+    ("DELETE", "/fapi/v1/allOpenOrders"): cancelling(orders.cancel_open_orders),
+    ("POST", "/fapi/v1/countdownCancelAll"): cancelling(orders.countdown),
+    ("GET", "/fapi/v1/openOrder"): reading(orders.open_order),
+    ("GET", "/fapi/v1/openOrders"): reading(orders.open_orders),
+    ("GET", "/fapi/v1/allOrders"): reading(orders.all_orders),
+    ("GET", "/fapi/v1/algoOrder"): reading(orders.query_algo),
+    ("GET", "/fapi/v1/openAlgoOrders"): reading(orders.open_algos),
+    ("GET", "/fapi/v1/allAlgoOrders"): reading(orders.all_algos),
+    ("DELETE", "/fapi/v1/algoOpenOrders"): cancelling(orders.cancel_algos),
+}
+_ACCOUNT: Routes = {
+    ("GET", "/fapi/v1/account"): reading(account.account),
+    ("GET", "/fapi/v2/account"): reading(account.account),
+    ("GET", "/fapi/v3/account"): reading(account.account_used),
+    ("GET", "/fapi/v1/balance"): reading(account.balance),
+    ("GET", "/fapi/v2/balance"): reading(account.balance),
+    ("GET", "/fapi/v3/balance"): reading(account.balance),
+    ("GET", "/fapi/v1/positionRisk"): reading(account.position_risk_all),
+    ("GET", "/fapi/v2/positionRisk"): reading(account.position_risk_all),
+    ("GET", "/fapi/v3/positionRisk"): reading(account.position_risk),
+    ("GET", "/fapi/v1/leverageBracket"): reading(account.leverage_brackets),
+    ("POST", "/fapi/v1/leverage"): trading(setup.set_leverage),
+    ("POST", "/fapi/v1/marginType"): trading(setup.set_margin_type),
+    ("GET", "/fapi/v1/positionSide/dual"): reading(setup.position_mode),
+    ("POST", "/fapi/v1/positionSide/dual"): trading(setup.set_position_mode),
+    ("GET", "/fapi/v1/multiAssetsMargin"): reading(setup.assets_mode),
+    ("POST", "/fapi/v1/multiAssetsMargin"): trading(setup.set_assets_mode),
+    ("GET", "/fapi/v1/symbolConfig"): reading(account.symbol_config),
+    ("GET", "/fapi/v1/accountConfig"): reading(account.account_config),
+    ("GET", "/fapi/v1/commissionRate"): reading(account.commission_rate),
+    ("POST", "/fapi/v1/positionMargin"): trading(setup.change_margin),
+    ("GET", "/fapi/v1/positionMargin/history"): reading(stubs.nothing),
+    ("GET", "/fapi/v1/userTrades"): reading(history.user_trades),
+    ("GET", "/fapi/v1/income"): reading(history.income),
+    ("GET", "/fapi/v1/forceOrders"): reading(history.force_orders),
+    ("GET", "/fapi/v1/adlQuantile"): reading(stubs.nothing),
+    ("GET", "/fapi/v1/rateLimit/order"): reading(account.rate_limit_of_orders),
+    ("GET", "/fapi/v1/apiTradingStatus"): reading(stubs.trading_status),
+    ("POST", "/fapi/v1/listenKey"): Route(listening.open_listen_key, Scope.READ, by_key=True),
+    ("PUT", "/fapi/v1/listenKey"): Route(listening.keep_listen_key, Scope.READ, by_key=True),
+    ("DELETE", "/fapi/v1/listenKey"): Route(listening.close_listen_key, Scope.READ, by_key=True),
+}
+# Of the venue's other houses, what clients ask before they come here.
+_ELSEWHERE: Routes = {
+    ("GET", "/api/v3/ping"): public(market.ping),
+    ("GET", "/api/v3/time"): public(market.server_time),
+    ("GET", "/api/v3/exchangeInfo"): public(stubs.no_symbols),
+    ("GET", "/dapi/v1/exchangeInfo"): public(stubs.no_symbols),
+    ("GET", "/sapi/v1/capital/config/getall"): reading(stubs.nothing),
+    ("GET", "/sapi/v1/margin/allPairs"): reading(stubs.nothing),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): reading(stubs.nothing),
+    ("GET", "/sapi/v1/system/status"): public(stubs.system_status),
+}
+ROUTES: Routes = {**_MARKET, **_ORDERS, **_ACCOUNT, **_ELSEWHERE}

@@ -1,0 +1,23 @@
+"""Calls whose answer is always the same here: what the exchange has none of, clients still ask."""
+
+from typing import Any
+
+from gateway.http.calls import Asked
+from gateway.http.data.market import now_ms
+
+
+def nothing(_: Asked) -> list[Any]:
+    return []
+
+
+def no_symbols(_: Asked) -> dict[str, Any]:
+    return {"symbols": []}
+
+
+def system_status(_: Asked) -> dict[str, Any]:
+    return {"status": 0, "msg": "normal"}
+
+
+def trading_status(_: Asked) -> dict[str, Any]:
+    """No rules that would keep an account from trading are counted."""
+    return {"indicators": {}, "updateTime": now_ms()}

@@ -1,0 +1,79 @@
+"""Which orders a call means. Plain ones and conditional ones are asked for by calls of their own: a
+conditional order is plain once it has fired, or where it was sent as one (`StopAsOrder`).
+"""
+
+from collections.abc import Collection, Sequence
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from common.errors import DomainError, ErrorCode
+from common.postgres import keysets
+from gateway.asking.params import Params
+from gateway.models import StopAsOrder
+from gateway.words.errors import missing
+from gateway.words.symbols import market_of
+from trading.models import LIVE_STATUSES, Order
+
+_SENT_AS_PLAIN = Exists(
+    StopAsOrder.objects.filter(
+        user_id=OuterRef("user_id"), client_order_id=OuterRef("client_order_id")
+    )
+)
+PLAIN = Q(trigger_kind__isnull=True) | Q(triggered_at__isnull=False) | Q(_SENT_AS_PLAIN)
+CONDITIONAL = Q(trigger_kind__isnull=False)
+LIVE = Q(status__in=LIVE_STATUSES)
+
+
+def remember_plain(sent: Collection[tuple[int, str]]) -> None:
+    """Conditional orders by user and client order id, before they are placed."""
+    rows = [StopAsOrder(user_id=user_id, client_order_id=named) for user_id, named in sent]
+    StopAsOrder.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def named(params: Params, by_id: str, by_client_id: str) -> tuple[int, str]:
+    """The id that the parameters give: ours, or 0 and the client's. Raises GatewayRefusal."""
+    order_id = params.whole(by_id, 0)
+    if order_id or params.given(by_id):
+        return order_id, ""
+    if not params.given(by_client_id):
+        raise missing(by_id)
+    return 0, params.text(by_client_id)
+
+
+def one_of(user_id: int, kind: Q, order_id: int, client_order_id: str) -> Order:
+    """Raises DomainError; somebody else's is none."""
+    (found,) = some_of([(user_id, order_id, client_order_id)], kind)
+    if found is None:
+        raise DomainError(ErrorCode.ORDER_NOT_FOUND, "There is no such order.")
+    return found
+
+
+def some_of(asked: Sequence[tuple[int, int, str]], kind: Q) -> list[Order | None]:
+    """Of each user, by our id or by the client's; in one query for each way to name them."""
+    ids = {order_id for _, order_id, _ in asked if order_id}
+    names = {name for _, order_id, name in asked if not order_id}
+    users = {user_id for user_id, _, _ in asked}
+    found: dict[tuple[int, int | str], Order] = {}
+    if ids:
+        for order in Order.objects.filter(kind, pk__in=ids):
+            found[order.user_id, order.pk] = order
+    if names:
+        by_name = Order.objects.filter(kind, user_id__in=users, client_order_id__in=names)
+        for order in by_name:
+            found[order.user_id, order.client_order_id or ""] = order
+    return [found.get((user_id, order_id or name)) for user_id, order_id, name in asked]
+
+
+def live_of(user_id: int, kind: Q, params: Params) -> list[Order]:
+    """Those that are open or wait, the oldest first."""
+    orders = Order.objects.filter(LIVE, kind, user_id=user_id)
+    if params.given("symbol"):
+        orders = orders.filter(market_id=market_of(params.text("symbol")).id)
+    return list(orders.order_by("pk"))
+
+
+def looked_along(orders: QuerySet[Order], user_id: int) -> QuerySet[Order]:
+    """Of what no index finds, only among the newest of the user are looked for."""
+    own = Order.objects.filter(user_id=user_id)
+    oldest = keysets.key_after(own, keysets.LOOK_BACK_ROWS)
+    return orders if oldest is None else orders.filter(pk__gte=oldest)

@@ -1,0 +1,1 @@
+"""WebSockets as the venue's clients open them."""

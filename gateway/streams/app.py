@@ -1,0 +1,102 @@
+"""WebSockets under /fstream, as a plain ASGI callable. Its hub starts with the first client."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import structlog
+
+from common.http.addresses import address_of, origin_of
+from common.limits.budgets import Ask, LocalBudgets, Rate
+from common.redis_client import async_redis_client
+from feeds.app import door_refusal
+from gateway.streams import names
+from gateway.streams.connection import Connection, Receive, Send
+from gateway.streams.hub import Hub
+from gateway.streams.names import BASE
+from gateway.streams.own.accounts import Accounts
+
+log = structlog.get_logger(__name__)
+
+HANDSHAKES = Rate(10, 1, burst=300)  # of an address
+NOT_HERE, TRY_AGAIN_LATER = 4404, 1013
+GOING_AWAY = 1001
+
+
+def is_of_streams(path: str) -> bool:
+    return path == BASE or path.startswith(f"{BASE}/")
+
+
+class Streams:
+    """One per process and event loop."""
+
+    def __init__(self, *, connections_max: int, per_address_max: int) -> None:
+        self._connections_max = connections_max
+        self._per_address_max = per_address_max
+        self._per_address: Counter[str] = Counter()
+        self._handshakes = LocalBudgets()
+        self._connections: set[Connection] = set()
+        self._starting: asyncio.Task[tuple[Hub, Accounts]] | None = None
+
+    async def stop(self) -> None:
+        for connection in list(self._connections):
+            connection.close(GOING_AWAY, "the server stops; connect again")
+        if self._starting is not None:
+            hub, _ = await self._starting
+            await hub.stop()
+
+    async def websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        query = scope.get("query_string", b"").decode("latin-1")
+        asked = names.address_of(scope["path"], query)
+        address = address_of(scope)
+        origin = origin_of(address)
+        if refused := door_refusal(scope):
+            await _refuse(send, *refused)
+            return
+        if asked is None:
+            await _refuse(send, NOT_HERE, f"use {BASE}/ws or {BASE}/stream")
+            return
+        if why := self._too_many(origin):
+            await _refuse(send, TRY_AGAIN_LATER, why)
+            return
+        hub, accounts = await self._hub()
+        connection = Connection(receive, send, hub, accounts, address, asked)
+        self._connections.add(connection)
+        self._per_address[origin] += 1
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+            self._per_address[origin] -= 1
+            if not self._per_address[origin]:
+                del self._per_address[origin]
+
+    def _too_many(self, origin: str) -> str:
+        if len(self._connections) >= self._connections_max:
+            return "too many connections; try again later"
+        if self._per_address[origin] >= self._per_address_max:
+            return "too many connections from this address"
+        _, granted = self._handshakes.spend(Ask(origin, HANDSHAKES))
+        return "" if granted else "too many connects from this address; wait"
+
+    async def _hub(self) -> tuple[Hub, Accounts]:
+        """Started by whoever asks first."""
+        if self._starting is None or (
+            self._starting.done() and self._starting.exception() is not None
+        ):
+            self._starting = asyncio.create_task(_started())
+        return await asyncio.shield(self._starting)
+
+
+async def _started() -> tuple[Hub, Accounts]:
+    hub = Hub(async_redis_client())
+    await hub.start()
+    accounts = Accounts(hub)
+    accounts.start()
+    log.info("gateway_streams_started")
+    return hub, accounts
+
+
+async def _refuse(send: Send, code: int, reason: str) -> None:
+    await send({"type": "websocket.close", "code": code, "reason": reason})

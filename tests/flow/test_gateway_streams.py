@@ -1,0 +1,242 @@
+"""The venue's streams, through ccxt.pro and bare: nothing lost, nothing twice."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import ccxt.pro
+import pytest
+import websockets
+
+from tests.flow.exchange import Trader, wait_for
+from tests.flow.venue import SYMBOL, Account, ccxt_options, configure, make_account
+from tests.patience import PATIENCE_S
+
+NewTrader = Callable[..., Trader]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def account(new_trader: NewTrader) -> Account:
+    return make_account(new_trader("100000"))
+
+
+def watch(account: Account, script: Callable[[Any], Awaitable[None]]) -> None:
+    """With a client of ccxt.pro, closed whatever happens."""
+
+    async def run() -> None:
+        client = ccxt.pro.binanceusdm(ccxt_options(account))
+        configure(client, account.trader.exchange)
+        try:
+            async with asyncio.timeout(4 * PATIENCE_S):
+                await client.load_markets()
+                await script(client)
+        finally:
+            await client.close()
+
+    asyncio.run(run())
+
+
+def test_market_data(account: Account, new_trader: NewTrader) -> None:
+    maker = new_trader("100000")
+    maker.wait_until(maker.place("SHORT", "0.5", "50010"), "open")
+    maker.wait_until(maker.place("LONG", "0.5", "49990"), "open")
+
+    async def script(client: Any) -> None:
+        book = await client.watch_order_book(SYMBOL)
+        while not book["asks"]:
+            book = await client.watch_order_book(SYMBOL)
+        watched = asyncio.gather(
+            client.watch_trades(SYMBOL),
+            client.watch_ohlcv(SYMBOL),
+            client.watch_bids_asks([SYMBOL]),
+            client.watch_ticker(SYMBOL),
+            client.watch_tickers([SYMBOL]),
+            client.watch_mark_price(SYMBOL),
+        )
+        await asyncio.sleep(1)  # until all are subscribed
+        order = await client.create_order(SYMBOL, "market", "buy", 0.1)
+        assert order["status"] == "closed"
+        trades, candles, best, ticker, tickers, mark = await watched
+        assert (trades[-1]["price"], trades[-1]["amount"]) == (50_010, 0.1)
+        assert candles[-1][4] == 50_010
+        assert best[SYMBOL]["bid"] == 49_990
+        assert ticker["symbol"] in tickers
+        assert mark["markPrice"] == 50_000
+        while book["asks"][0] != [50_010, 0.4]:
+            book = await client.watch_order_book(SYMBOL)
+
+    watch(account, script)
+
+
+def test_what_happens_to_an_account(account: Account, new_trader: NewTrader) -> None:
+    maker = new_trader("100000")
+    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+
+    async def script(client: Any) -> None:
+        first = asyncio.gather(client.watch_orders(SYMBOL), client.watch_positions([SYMBOL]))
+        await asyncio.sleep(2)  # until the stream is open
+        order = await client.create_order(SYMBOL, "limit", "buy", 0.2, 50_000)
+        seen: list[Any] = []
+        orders, positions = await first
+        while True:
+            seen += orders
+            if any(one["id"] == order["id"] and one["status"] == "closed" for one in orders):
+                break
+            orders = await client.watch_orders(SYMBOL)
+        last = [one for one in seen if one["id"] == order["id"]][-1]
+        assert (last["filled"], last["average"]) == (0.2, 50_000)
+        while not positions:  # how they stood when the stream was opened
+            positions = await client.watch_positions([SYMBOL])
+        assert (positions[-1]["side"], positions[-1]["contracts"]) == ("long", 0.2)
+        (fill,) = await client.watch_my_trades(SYMBOL)
+        assert (fill["order"], fill["amount"], fill["fee"]["currency"]) == (
+            order["id"],
+            0.2,
+            "USDT",
+        )
+
+    watch(account, script)
+
+
+# --- bare -----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def connected(account: Account, path: str) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+    async with websockets.connect(account.streams_url + path) as socket:
+
+        async def hear() -> Any:
+            async with asyncio.timeout(PATIENCE_S):
+                return json.loads(await socket.recv())
+
+        hear.send = lambda body: socket.send(json.dumps(body))  # type: ignore[attr-defined]
+        yield hear
+
+
+@pytest.mark.parametrize("speed", ["", "@100ms", "@500ms"])
+def test_a_book_that_follows_the_chain_is_the_book(
+    account: Account, new_trader: NewTrader, speed: str
+) -> None:
+    maker = new_trader("100000")
+
+    async def script() -> None:
+        async with connected(account, f"/ws/btcusdt@depth{speed}") as hear:
+            snapshot = account.send("GET", "/fapi/v1/depth?symbol=BTCUSDT").json()
+            book = {side: dict(snapshot[side]) for side in ("bids", "asks")}
+            last = None
+            ids = [await asyncio.to_thread(maker.place, "SHORT", "0.1", "50010")]
+            ids.append(await asyncio.to_thread(maker.place, "LONG", "0.1", "49990"))
+            while len(book["bids"]) + len(book["asks"]) < 2:
+                event = await hear()
+                if event["u"] < snapshot["lastUpdateId"]:
+                    continue
+                assert event["U"] == event["pu"] <= (last or snapshot["lastUpdateId"])
+                assert last in (None, event["pu"])
+                last = event["u"]
+                for side, changes in (("bids", event["b"]), ("asks", event["a"])):
+                    for price, size in changes:
+                        if size == "0":
+                            book[side].pop(price, None)
+                        else:
+                            book[side][price] = size
+            assert book == {"bids": {"49990": "0.1"}, "asks": {"50010": "0.1"}}
+
+    asyncio.run(script())
+
+
+def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> None:
+    maker = new_trader("100000")
+    for at in range(5):
+        maker.wait_until(maker.place("SHORT", "0.1", str(50_000 + at)), "open")
+    key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]
+
+    async def script() -> None:
+        async with connected(account, f"/private/stream?streams={key}") as hear:
+            order = account.signed(
+                "POST",
+                "/fapi/v1/order",
+                symbol="BTCUSDT",
+                side="BUY",
+                type="MARKET",
+                quantity="0.5",
+                newOrderRespType="RESULT",
+            ).json()
+            assert (order["status"], order["executedQty"]) == ("FILLED", "0.5")
+            heard: list[Any] = []
+            balances: list[Any] = []
+            while not balances or len(heard) < 6:
+                message = await hear()
+                assert message["stream"] == key
+                event = message["data"]
+                if event["e"] == "ORDER_TRADE_UPDATE":
+                    heard.append(event["o"])
+                else:
+                    balances.append(event)
+            assert [one["x"] for one in heard] == ["NEW"] + ["TRADE"] * 5
+            assert [one["z"] for one in heard[1:]] == ["0.1", "0.2", "0.3", "0.4", "0.5"]
+            assert len({one["t"] for one in heard[1:]}) == 5
+            assert (heard[-1]["X"], heard[-1]["ap"]) == ("FILLED", order["avgPrice"])
+            (held,) = balances[-1]["a"]["P"]
+            assert (held["s"], held["pa"]) == ("BTCUSDT", "0.5")
+            # A deposit is found, too.
+            deposit = {"amount": "5"}
+            account.trader.send("POST", "/user/onramp", json=deposit)
+            account.send("DELETE", "/fapi/v1/listenKey")
+            while (event := (await hear())["data"])["e"] != "listenKeyExpired":
+                pass
+            assert event["listenKey"] == key
+            with pytest.raises(websockets.ConnectionClosed):
+                await hear()
+
+    asyncio.run(script())
+
+
+def test_controls(account: Account) -> None:
+    async def script() -> None:
+        async with connected(account, "/public/ws/0") as hear:
+            say = hear.send  # type: ignore[attr-defined]
+            await say(
+                {"method": "SUBSCRIBE", "params": ["btcusdt@depth", "!bookTicker"], "id": "a"}
+            )
+            assert await hear() == {"result": None, "id": "a"}
+            await say({"method": "LIST_SUBSCRIPTIONS", "id": 2})
+            while "id" not in (answer := await hear()):
+                pass
+            assert answer == {"result": ["btcusdt@depth", "!bookTicker"], "id": 2}
+            await say(
+                {"method": "UNSUBSCRIBE", "params": ["btcusdt@depth", "!bookTicker"], "id": 3}
+            )
+            while "id" not in (answer := await hear()):
+                pass
+            assert answer == {"result": None, "id": 3}
+            for wrong in (
+                {"method": "SUBSCRIBE", "params": ["nope@depth"], "id": 4},
+                {"method": "SUBSCRIBE", "params": [], "id": 4},
+                {"method": "SUBSCRIBE", "params": [7], "id": 4},
+                {"method": "SUBSCRIBE", "params": "btcusdt@depth", "id": 4},
+                {"method": "DANCE", "id": 4},
+                {"method": "SUBSCRIBE", "params": ["a" * 64], "id": 4},
+            ):
+                await say(wrong)
+                answer = await hear()
+                assert (answer["id"], answer["error"]["code"]) == (4, 2), answer
+            await say([1, 2])
+            assert "error" in await hear()
+
+    asyncio.run(script())
+
+
+def test_whose_stream_it_is(account: Account) -> None:
+    async def refused(path: str) -> bool:
+        try:
+            async with connected(account, path):
+                return False
+        except websockets.InvalidStatus:
+            return True
+
+    assert asyncio.run(refused(f"/private/ws?listenKey={'0' * 64}"))
+    assert asyncio.run(refused("/elsewhere"))
+    wait_for(lambda: account.send("PUT", "/fapi/v1/listenKey").json()["code"] == -1125, "no key")
