@@ -24,7 +24,7 @@ from feeds.protocol import (
     Subscribe,
     Unsubscribe,
 )
-from feeds.streams.channels import Terms, check_every_ms
+from feeds.streams.channels import ListenTerms, check_every_ms
 from feeds.streams.packing import packed
 from feeds.streams.wire import PLAIN, Wire
 
@@ -65,8 +65,8 @@ class Subscriptions(Protocol):
     """What a connection asks of the hub."""
 
     def check_channel(self, channel: str) -> None: ...
-    def subscribe(self, connection: "Connection", channel: str, terms: Terms) -> None: ...
-    def unsubscribe(self, connection: "Connection", channel: str, terms: Terms) -> None: ...
+    def subscribe(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
+    def unsubscribe(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
     def seqs(self, channels: Iterable[str]) -> dict[str, int]: ...
     def check_market(self, market_id: str) -> None: ...
     def forget(self, connection: "Connection") -> None: ...
@@ -102,7 +102,7 @@ class Connection:
         self.identity: Identity | None = None
         self._messages = LocalBudgets()
         self._closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self.channels: dict[str, Terms] = {}
+        self.channels: dict[str, ListenTerms] = {}
         self.account_id_text = ""  # the id of the account's subscription, as JSON
         self._orders = order_entry(self.offer)
 
@@ -269,7 +269,7 @@ class Connection:
         check_every_ms(request.every_ms, wanted)
         self._check_missed(request)
         id_text = "" if request.id is None else protocol.encode_id(request.id)
-        terms = Terms(request.every_ms or 0, id_text)
+        terms = ListenTerms(request.every_ms or 0, id_text)
         answer: dict[str, Any] = {"op": "subscribed", "channels": wanted}
         if request.every_ms:
             answer["everyMs"] = request.every_ms
@@ -302,7 +302,7 @@ class Connection:
             message = f"epoch names {lone[0][:64]!r}, lastSeq doesn't. Send both or lastSeq alone."
             raise FeedError("INVALID_MESSAGE", message)
 
-    def _subscribe_public(self, channels: list[str], terms: Terms) -> None:
+    def _subscribe_public(self, channels: list[str], terms: ListenTerms) -> None:
         for channel in channels:
             if (before := self.channels.get(channel)) is not None:
                 self._hub.unsubscribe(self, channel, before)

@@ -36,7 +36,7 @@ from feeds.streams.candles import Candles
 from feeds.streams.channels import (
     ALL_MARKETS,
     SLOW,
-    Terms,
+    ListenTerms,
     Topic,
     channel_name,
     known_channel,
@@ -155,7 +155,7 @@ class Hub:
         if market_id not in self._scales:
             raise FeedError("UNKNOWN_MARKET", f"There is no market {market_id[:64]!r}.")
 
-    def subscribe(self, connection: Connection, channel: str, terms: Terms) -> None:
+    def subscribe(self, connection: Connection, channel: str, terms: ListenTerms) -> None:
         """What is known of how it stands comes at once."""
         self._subscribers.add(connection, channel, terms)
         if channel == protocol.ANNOUNCEMENTS_CHANNEL:
@@ -168,7 +168,7 @@ class Hub:
         if known is not None:
             connection.offer(named(known, terms.id_text))
 
-    def unsubscribe(self, connection: Connection, channel: str, terms: Terms) -> None:
+    def unsubscribe(self, connection: Connection, channel: str, terms: ListenTerms) -> None:
         self._subscribers.remove(connection, channel, terms)
 
     def seqs(self, channels: Iterable[str]) -> dict[str, int]:

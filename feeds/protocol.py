@@ -105,7 +105,7 @@ class Ping(_Request, frozen=True, tag="ping"):
     id: RequestId | None = None
 
 
-class Place(_Request, frozen=True, tag="place"):
+class PlaceRequest(_Request, frozen=True, tag="place"):
     """``order`` as in the body of POST /order."""
 
     id: RequestId
@@ -113,7 +113,7 @@ class Place(_Request, frozen=True, tag="place"):
     wait: Wait | None = None
 
 
-class Amend(_Request, frozen=True, tag="amend"):
+class AmendRequest(_Request, frozen=True, tag="amend"):
     """``order`` as one of PATCH /orders/batch."""
 
     id: RequestId
@@ -124,7 +124,7 @@ class Amend(_Request, frozen=True, tag="amend"):
 OrderId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 
 
-class Cancel(_Request, frozen=True, tag="cancel"):
+class CancelRequest(_Request, frozen=True, tag="cancel"):
     """By one of both."""
 
     id: RequestId
@@ -133,7 +133,7 @@ class Cancel(_Request, frozen=True, tag="cancel"):
     wait: Wait | None = None
 
 
-class CancelAll(_Request, frozen=True, tag="cancelAll"):
+class CancelAllRequest(_Request, frozen=True, tag="cancelAll"):
     """Of a market or of all, of a side or of both, as DELETE /orders."""
 
     id: RequestId
@@ -142,7 +142,7 @@ class CancelAll(_Request, frozen=True, tag="cancelAll"):
     protective: bool = False
 
 
-class Batch(_Request, frozen=True, tag="batch"):
+class BatchRequest(_Request, frozen=True, tag="batch"):
     """Up to 100 of one of these: orders to place, amendments, or orders to cancel by either id."""
 
     id: RequestId
@@ -153,7 +153,7 @@ class Batch(_Request, frozen=True, tag="batch"):
     wait: Wait | None = None
 
 
-class Countdown(_Request, frozen=True, tag="countdown"):
+class CountdownRequest(_Request, frozen=True, tag="countdown"):
     """As POST /orders/countdown."""
 
     id: RequestId
@@ -162,7 +162,9 @@ class Countdown(_Request, frozen=True, tag="countdown"):
     protective: bool = False
 
 
-OrderRequest = Place | Amend | Cancel | CancelAll | Batch | Countdown
+OrderRequest = (
+    PlaceRequest | AmendRequest | CancelRequest | CancelAllRequest | BatchRequest | CountdownRequest
+)
 Request = Subscribe | Unsubscribe | Auth | Ping | OrderRequest
 _decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 
@@ -217,7 +219,7 @@ def _known(data: bytes | str) -> str:
 def _has_each_once(request: Request, data: bytes | str) -> bool:
     """Where that is plain to see of an order: outside of it there is a colon a key and no more. Its
     own keys are counted when it is read."""
-    if not isinstance(request, Place):
+    if not isinstance(request, PlaceRequest):
         return False
     text = data if isinstance(data, bytes) else data.encode()
     keys = 3 if request.wait is None else 4

@@ -9,17 +9,17 @@ from msgspec import Raw, UnsetType
 from common.http.addresses import Address
 from common.scopes import Scope
 from feeds.protocol import (
-    Amend,
-    Batch,
-    Cancel,
-    CancelAll,
-    Countdown,
+    AmendRequest,
+    BatchRequest,
+    CancelAllRequest,
+    CancelRequest,
+    CountdownRequest,
     FeedError,
     OrderRequest,
-    Place,
+    PlaceRequest,
 )
 from trading.intake import changes
-from trading.intake.group import Call, Change
+from trading.intake.group import Call, ChangeCall
 from trading.intake.plain import Plain
 
 
@@ -38,7 +38,7 @@ class SignedInAs:
     by_key: Callable[[], frozenset[Scope]] | None
 
 
-class Kind(Enum):
+class AskKind(Enum):
     """Calls of one kind keep their order on their way."""
 
     PLACING = auto()
@@ -46,34 +46,38 @@ class Kind(Enum):
     CHANGING = auto()
 
 
-def call_of(request: OrderRequest, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]:
+def call_of(request: OrderRequest, sender: Sender, who: SignedInAs) -> tuple[Call, AskKind]:
     """Raises FeedError for one that asks for too many things or for nothing."""
     call, kind = _call_of(request, sender, who)
-    call.waits = not isinstance(request, CancelAll | Countdown) and request.wait is not None
+    call.waits = (
+        not isinstance(request, CancelAllRequest | CountdownRequest) and request.wait is not None
+    )
     return call, kind
 
 
-def _call_of(request: OrderRequest, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]:
+def _call_of(request: OrderRequest, sender: Sender, who: SignedInAs) -> tuple[Call, AskKind]:
     match request:
-        case Place(order=order):
-            return _call(sender, who, bytes(order)), Kind.PLACING
-        case Cancel():
+        case PlaceRequest(order=order):
+            return _call(sender, who, bytes(order)), AskKind.PLACING
+        case CancelRequest():
             by_id = () if request.order_id is None else (request.order_id,)
             by_name = () if request.client_order_id is None else (request.client_order_id,)
             _require_one(request, len(by_id) + len(by_name), "orderId or clientOrderId")
             return _cancelling(sender, who, by_id, by_name, is_batch=False)
-        case Batch():
+        case BatchRequest():
             return _batch(request, sender, who)
-        case Amend():
-            change: Change = changes.Amend(bytes(request.order))
-        case CancelAll():
-            change = changes.CancelAll(request.market_id, request.side, request.protective)
-        case Countdown():
-            change = changes.Countdown(request.market_id, request.countdown_ms, request.protective)
+        case AmendRequest():
+            change: ChangeCall = changes.AmendCall(bytes(request.order))
+        case CancelAllRequest():
+            change = changes.CancelAllCall(request.market_id, request.side, request.protective)
+        case CountdownRequest():
+            change = changes.CountdownCall(
+                request.market_id, request.countdown_ms, request.protective
+            )
     return _changing(sender, who, change)
 
 
-def _batch(request: Batch, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]:
+def _batch(request: BatchRequest, sender: Sender, who: SignedInAs) -> tuple[Call, AskKind]:
     named = [
         request.orders,
         request.amendments,
@@ -83,7 +87,7 @@ def _batch(request: Batch, sender: Sender, who: SignedInAs) -> tuple[Call, Kind]
     count = sum(not isinstance(one, UnsetType | None) for one in named)
     _require_one(request, count, "orders, amendments, orderIds or clientOrderIds")
     if isinstance(request.orders, Raw):
-        return _call(sender, who, _listed(request.orders), is_batch=True), Kind.PLACING
+        return _call(sender, who, _listed(request.orders), is_batch=True), AskKind.PLACING
     if isinstance(request.amendments, Raw):
         change = changes.AmendBatch(_listed(request.amendments))
         return _changing(sender, who, change, is_batch=True)
@@ -103,17 +107,17 @@ def _cancelling(
     client_order_ids: tuple[str, ...],
     *,
     is_batch: bool,
-) -> tuple[Call, Kind]:
+) -> tuple[Call, AskKind]:
     call = _call(sender, who, b"", is_batch=is_batch, ids=order_ids, names=client_order_ids)
-    return call, Kind.CANCELLING
+    return call, AskKind.CANCELLING
 
 
 def _changing(
-    sender: Sender, who: SignedInAs, change: Change, *, is_batch: bool = False
-) -> tuple[Call, Kind]:
+    sender: Sender, who: SignedInAs, change: ChangeCall, *, is_batch: bool = False
+) -> tuple[Call, AskKind]:
     call = _call(sender, who, b"", is_batch=is_batch)
     call.change = change
-    return call, Kind.CHANGING
+    return call, AskKind.CHANGING
 
 
 def _call(
@@ -138,6 +142,6 @@ def _call(
     )
 
 
-def _require_one(request: Cancel | Batch, count: int, names: str) -> None:
+def _require_one(request: CancelRequest | BatchRequest, count: int, names: str) -> None:
     if count != 1:
         raise FeedError("INVALID_MESSAGE", f"Give one of {names}.", request.id)

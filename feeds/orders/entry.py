@@ -13,7 +13,7 @@ import structlog
 
 from common.errors import ErrorCode
 from common.limits.haste import REFUSED_AFTER_S
-from feeds.orders.calls import Kind, Sender, SignedInAs, call_of
+from feeds.orders.calls import AskKind, Sender, SignedInAs, call_of
 from feeds.protocol import FeedError, OrderRequest, RequestId
 from trading.http.answers.results import ChangeResult, OrderResult
 from trading.http.limits import CallKind
@@ -24,7 +24,7 @@ from trading.intake.tongue import WrittenAnswer
 from trading.intake.waiting import changes_of, results_of
 
 UNANSWERED_MAX = 100  # of a socket
-_DECISIONS = {Kind.CANCELLING: Decision.CANCELLED, Kind.CHANGING: Decision.AMENDED}
+_DECISIONS = {AskKind.CANCELLING: Decision.CANCELLED, AskKind.CHANGING: Decision.AMENDED}
 _UNHURRIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 class _Request:
     id: RequestId
     call: Call
-    kind: Kind
+    kind: AskKind
 
 
 class OrderEntry:
@@ -50,7 +50,7 @@ class OrderEntry:
         self._ids: set[RequestId] = set()  # a string and a number are never equal
         self._queue: deque[_Request] = deque()
         self._on_their_way = 0
-        self._kind: Kind | None = None  # of those
+        self._kind: AskKind | None = None  # of those
         self._waiting: set[asyncio.Task[None]] = set()
         self._empty_until: dict[CallKind, float] = {}  # of budgets
 
@@ -120,7 +120,7 @@ class OrderEntry:
         call = request.call
         results: Mapping[int, OrderResult | ChangeResult] = {}
         try:
-            if request.kind is Kind.PLACING:
+            if request.kind is AskKind.PLACING:
                 results = await results_of(self._decisions, call.awaited, call.results)
             else:
                 decision = _DECISIONS[request.kind]

@@ -35,7 +35,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ListenTerms:
     """Of a subscription. ``every_ms`` 0: as fast as it comes. ``id_text``: the id it was given, as
     JSON; empty for none."""
 

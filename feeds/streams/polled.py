@@ -17,7 +17,14 @@ from feeds import protocol
 from feeds.scale import Scale
 from feeds.streams import public
 from feeds.streams.book import BookFeed
-from feeds.streams.channels import ALL_MARKETS, SLOW, Terms, Topic, channel_name, known_channel
+from feeds.streams.channels import (
+    ALL_MARKETS,
+    SLOW,
+    ListenTerms,
+    Topic,
+    channel_name,
+    known_channel,
+)
 from feeds.streams.subscribers import Listener, Subscribers, named
 from matching.messages.streams import Depth, Ticker, depth_key, ticker_key
 
@@ -120,7 +127,7 @@ class Polled:
         self._values: dict[str, bytes] = {}
         self._shown: dict[str, Any] = {}
 
-    def greet(self, listener: Listener, channel: str, terms: Terms) -> None:
+    def greet(self, listener: Listener, channel: str, terms: ListenTerms) -> None:
         """How it stands, at once, if anybody listened before."""
         wanted = known_channel(channel)
         is_of_all = wanted.market_id == ALL_MARKETS

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from feeds import protocol
-from feeds.streams.channels import Terms
+from feeds.streams.channels import ListenTerms
 
 Stream = tuple[str, int]  # a channel, and how often at most; 0 for as it comes
 
@@ -29,10 +29,10 @@ class Subscribers:
     def streams(self) -> Iterator[Stream]:
         return iter(self._ids)
 
-    def add(self, listener: Listener, channel: str, terms: Terms) -> None:
+    def add(self, listener: Listener, channel: str, terms: ListenTerms) -> None:
         self._ids.setdefault((channel, terms.every_ms), {})[listener] = terms.id_text
 
-    def remove(self, listener: Listener, channel: str, terms: Terms) -> None:
+    def remove(self, listener: Listener, channel: str, terms: ListenTerms) -> None:
         stream = channel, terms.every_ms
         listeners = self._ids.get(stream, {})
         listeners.pop(listener, None)

@@ -13,7 +13,7 @@ from common.errors import DomainError, ErrorCode
 from feeds import connection as connection_module
 from feeds import identity
 from feeds.connection import Connection
-from feeds.streams.channels import Terms
+from feeds.streams.channels import ListenTerms
 from tests.feeds.conftest import NoOrders
 
 DEADLINE_S = 60
@@ -43,8 +43,8 @@ class QuietHub:
 
     def check_channel(self, channel: str) -> None: ...
     def check_market(self, market_id: str) -> None: ...
-    def subscribe(self, connection: Connection, channel: str, terms: Terms) -> None: ...
-    def unsubscribe(self, connection: Connection, channel: str, terms: Terms) -> None: ...
+    def subscribe(self, connection: Connection, channel: str, terms: ListenTerms) -> None: ...
+    def unsubscribe(self, connection: Connection, channel: str, terms: ListenTerms) -> None: ...
 
     def seqs(self, channels: Iterable[str]) -> dict[str, int]:
         return {}

@@ -46,7 +46,7 @@ def change_together(calls: Sequence[Call]) -> None:
 
 
 @dataclass(slots=True)
-class Amend:
+class AmendCall:
     """``body``: JSON of `Amendment`."""
 
     body: bytes
@@ -89,7 +89,7 @@ class AmendBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelAll:
+class CancelAllCall:
     market_id: str | None
     side: Side | None
     protective: bool
@@ -109,7 +109,7 @@ class CancelAll:
 
 
 @dataclass(frozen=True, slots=True)
-class Countdown:
+class CountdownCall:
     market_id: str
     countdown_ms: int
     protective: bool

@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 _request_log = logging.getLogger("django.request")
 
 
-class Change(Protocol):
+class ChangeCall(Protocol):
     """What a call does that is neither placing nor cancelling by ids."""
 
     @property
@@ -81,7 +81,7 @@ class Call:
     user_id: int = 0
     by_key: Callable[[], frozenset[Scope]] | None = None
     is_bare: bool = False
-    change: Change | None = None
+    change: ChangeCall | None = None
     tongue: Tongue | None = None
     given_up: bool = False
     answer: WrittenAnswer | None = None

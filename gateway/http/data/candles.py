@@ -82,7 +82,7 @@ def interval_of(params: Params) -> Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class CandleStretch:
     """Opening times asked for, in ms, ``end_ms`` not among them; and how many at most, from the
     start where that is named, else up to the end."""
 
@@ -91,7 +91,7 @@ class Stretch:
     count: int
 
 
-def _stretch(params: Params, interval: Interval) -> Stretch:
+def _stretch(params: Params, interval: Interval) -> CandleStretch:
     """Raises GatewayRefusal."""
     window_asked(params)
     start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
@@ -99,7 +99,7 @@ def _stretch(params: Params, interval: Interval) -> Stretch:
     if start_ms is not None:  # the first that opens within
         begun_ms = interval.start_of(start_ms)
         start_ms = begun_ms if begun_ms >= start_ms else interval.next_of(begun_ms)
-    return Stretch(start_ms, until_ms + 1, params.limit(CANDLES_DEFAULT, CANDLES_MAX))
+    return CandleStretch(start_ms, until_ms + 1, params.limit(CANDLES_DEFAULT, CANDLES_MAX))
 
 
 # --- of trades ------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def _bar_of_row(row: Candle) -> Bar:
     )
 
 
-def _window(asked: Stretch) -> Window:
+def _window(asked: CandleStretch) -> Window:
     return Window(None if asked.start_ms is None else at_ms(asked.start_ms), at_ms(asked.end_ms))
 
 
@@ -185,7 +185,7 @@ def _joined(parts: Iterable[Bar], interval: Interval) -> list[Bar]:
     return bars
 
 
-def _within(bars: Sequence[Bar], asked: Stretch) -> Sequence[Bar]:
+def _within(bars: Sequence[Bar], asked: CandleStretch) -> Sequence[Bar]:
     return bars[: asked.count] if asked.start_ms is not None else bars[-asked.count :]
 
 
