@@ -16,6 +16,7 @@ from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
     CancelRejected,
+    ConditionalAmended,
     CountdownSet,
     Event,
     FundingSettled,
@@ -35,7 +36,14 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
+from matching.messages.vocabulary import (
+    ExecutionType,
+    OrderStatus,
+    OrderType,
+    RejectCode,
+    Role,
+    Side,
+)
 from trading.positions.figures import liquidated_margin_ratio_ppm
 
 
@@ -215,13 +223,6 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"reason": event.reason}
             shown |= {"cancelledQty": scale.size(event.cancelled_lots) if is_sized else None}
             shown |= {"remainingQty": scale.size(event.remaining_lots) if is_sized else None}
-        case OrderWaiting():
-            shown |= _order(event.order_id, OrderStatus.WAITING)
-        case OrderTriggered():
-            shown |= _order(event.order_id, OrderStatus.WAITING)
-            shown |= {"referencePrice": scale.price(event.reference_ticks)}
-            shown |= {"qty": scale.size(event.size_lots)}
-            shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
         case OrderAmended():
             shown |= _order(event.order_id, OrderStatus.OPEN)
             shown |= {"price": scale.price(event.price_ticks), "qty": scale.size(event.size_lots)}
@@ -231,8 +232,24 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"orderId": event.order_id, "reason": event.code}
         case PositionChanged():
             shown |= _position(event, scale)
+        case OrderWaiting() | OrderTriggered() | ConditionalAmended():
+            shown |= _conditional(event, scale)
         case _:
             return _own_money(event, scale)
+    return shown
+
+
+def _conditional(
+    event: OrderWaiting | OrderTriggered | ConditionalAmended, scale: Scale
+) -> dict[str, Any]:
+    shown: dict[str, Any] = _order(event.order_id, OrderStatus.WAITING)
+    match event:
+        case OrderTriggered():
+            shown |= {"referencePrice": scale.price(event.reference_ticks)}
+            shown |= {"qty": scale.size(event.size_lots)}
+            shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
+        case ConditionalAmended():
+            shown |= _amended_condition(event, scale)
     return shown
 
 
@@ -272,6 +289,19 @@ def _margin_ratio(event: PositionLiquidated) -> str | None:
 
 def _order(order_id: int, status: OrderStatus) -> dict[str, Any]:
     return {"orderId": order_id, "status": status}
+
+
+def _amended_condition(event: ConditionalAmended, scale: Scale) -> dict[str, Any]:
+    is_limit = event.order_type is OrderType.LIMIT
+    at, callback_ppm = event.trigger_price_ticks, event.callback_ppm
+    return {
+        "price": scale.price(event.price_ticks) if is_limit else None,
+        "qty": None if event.of_whole_position else scale.size(event.size_lots),
+        "trigger": {
+            "price": scale.price(at) if at else None,
+            "callback": units_text(callback_ppm) if callback_ppm else None,
+        },
+    }
 
 
 def _position(event: PositionChanged, scale: Scale) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from accounts.models import User
 from common.admin.base import Cell, link, list_link, when, words
 from console.why.endings import ENDINGS, EXECUTIONS, STATE_REASONS
 from console.why.refusals import REFUSALS
-from markets.display import funding_rate, money, price, signed_money, size
+from markets.display import funding_rate, money, percent, price, signed_money, size
 from markets.models import Market, MarketStatus
 from matching.messages import events as e
 from matching.messages.vocabulary import RejectCode, Side
@@ -100,6 +100,16 @@ def _amended(context: Context, event: e.OrderAmended) -> Cell:
     now = f"{context.lots(event.size_lots)} at {context.price(event.price_ticks)}"
     place = "kept its place" if event.kept_priority else "went to the back of its price"
     return format_html("{} is {} from now on and {}{}", _order(event), now, place, _released(event))
+
+
+def _conditional_amended(context: Context, event: e.ConditionalAmended) -> Cell:
+    if event.callback_ppm:
+        now = f"a callback of {percent(event.callback_ppm)}"
+        if event.trigger_price_ticks:
+            now += f" from {context.price(event.trigger_price_ticks)}"
+    else:
+        now = context.price(event.trigger_price_ticks)
+    return format_html("{} waits for {} from now on", _order(event), now)
 
 
 def _amend_rejected(_context: Context, event: e.AmendRejected) -> Cell:
@@ -205,6 +215,7 @@ HAPPENED: Mapping[type, tuple[type[Model], Say]] = {
     e.OrderWaiting: (Order, _waiting),
     e.OrderTriggered: (Order, _triggered),
     e.OrderAmended: (Order, _amended),
+    e.ConditionalAmended: (Order, _conditional_amended),
     e.AmendRejected: (Order, _amend_rejected),
     e.OrderCancelled: (Order, _cancelled),
     e.CancelRejected: (Order, _cancel_rejected),

@@ -29,6 +29,7 @@ from matching.core.orders.conditional import (
     run_timers,
 )
 from matching.core.orders.place import on_cancel_all_orders, on_cancel_order, on_place_order
+from matching.core.orders.waiting import on_amend_conditional
 from matching.core.risk.liquidation import run_liquidations
 from matching.core.risk.margin import on_adjust_margin, on_fund_insurance
 from matching.core.risk.position_index import CHANGES_KEPT, PositionIndex
@@ -37,6 +38,7 @@ from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
     AdvanceClock,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -60,7 +62,8 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import MarketState, RejectCode
 
-OrderCommand = CancelOrder | CancelAllOrders | AmendOrder | ActivateOrder | SetCountdown
+Amendment = AmendOrder | AmendConditional
+OrderCommand = CancelOrder | CancelAllOrders | Amendment | ActivateOrder | SetCountdown
 MarketCommand = AdjustMargin | FundInsurance | SettleMarket | ConfigureMarket | SetMarketState
 OnceCommand = OrderCommand | MarketCommand
 
@@ -182,6 +185,8 @@ def _apply_to_orders(state: State, command: OrderCommand, turn: Turn) -> None:
             on_cancel_all_orders(state, command, turn)
         case AmendOrder():
             on_amend_order(state, command, turn)
+        case AmendConditional():
+            on_amend_conditional(state, command, turn)
         case ActivateOrder():
             on_activate_order(state, command, turn)
         case SetCountdown():
@@ -211,6 +216,10 @@ def _too_old(command: OnceCommand) -> Event:
         case AmendOrder(order_id=order_id, account_id=account_id, hold_units=hold):
             return AmendRejected(
                 order_id=order_id, account_id=account_id, code=code, released_units=hold
+            )
+        case AmendConditional(order_id=order_id, account_id=account_id):
+            return AmendRejected(
+                order_id=order_id, account_id=account_id, code=code, released_units=0
             )
         case ActivateOrder(order_id=order_id, account_id=account_id, hold_units=hold):
             return ActivationRejected(

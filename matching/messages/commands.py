@@ -195,6 +195,22 @@ class AmendOrder(_Command, frozen=True, tag="AmendOrder"):
     hold_units: MoneyUnits
 
 
+class AmendConditional(_Command, frozen=True, tag="AmendConditional"):
+    """Change a conditional order that waits for its price. Zero: as it is.
+
+    price_ticks, size_lots    its limit, and its whole size
+    trigger_price_ticks       of its trigger; callback_ppm: of a trailing stop
+    """
+
+    command_id: Id
+    order_id: Id
+    account_id: Id
+    price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)] = 0
+    size_lots: Annotated[int, Meta(ge=0, le=MAX_SIZE_LOTS)] = 0
+    trigger_price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)] = 0
+    callback_ppm: Annotated[int, Meta(ge=0, lt=PPM)] = 0
+
+
 class AdjustMargin(_Command, frozen=True, tag="AdjustMargin"):
     """Add margin to a position (> 0, already held) or take some out (< 0).
 
@@ -269,6 +285,7 @@ Command = (
     | PlaceOrder
     | ActivateOrder
     | AmendOrder
+    | AmendConditional
     | CancelOrder
     | CancelAllOrders
     | SetCountdown

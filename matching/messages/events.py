@@ -14,10 +14,12 @@ Money moves only as these events say, per account named:
 
 from msgspec import Struct
 
+from matching.messages.funding import FundingChange, FundingPayment
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
     MarketState,
+    OrderType,
     RejectCode,
     Side,
     StateReason,
@@ -28,20 +30,6 @@ EVENT_VERSION = 1
 
 class _Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     pass
-
-
-class FundingChange(Struct, frozen=True, kw_only=True):
-    """The funding interval was split by other rules.
-
-    since_ms          when; samples of the premium count from here
-    accrued_ppb       what the time before is charged at the next settlement, at ``next_funding_ms``
-    rate_ppb          the last rate, as one of the new interval
-    """
-
-    since_ms: int
-    accrued_ppb: int
-    rate_ppb: int
-    next_funding_ms: int
 
 
 class MarketConfigured(_Event, frozen=True, tag="MarketConfigured"):
@@ -154,6 +142,23 @@ class OrderAmended(_Event, frozen=True, tag="OrderAmended"):
     kept_priority: bool
     brought_units: int
     released_units: int
+
+
+class ConditionalAmended(_Event, frozen=True, tag="ConditionalAmended"):
+    """The waiting order has this limit, size and condition from now on, and a new ``arrival``.
+
+    price_ticks of a market order and size_lots of a close-position order say nothing.
+    """
+
+    order_id: int
+    account_id: int
+    price_ticks: int
+    size_lots: int
+    trigger_price_ticks: int
+    callback_ppm: int
+    arrival: int
+    order_type: OrderType
+    of_whole_position: bool
 
 
 class AmendRejected(_Event, frozen=True, tag="AmendRejected"):
@@ -271,17 +276,6 @@ class PositionLiquidated(_Event, frozen=True, tag="PositionLiquidated"):
     returned_units: int
 
 
-class FundingPayment(Struct, frozen=True, array_like=True):
-    """What one position paid (< 0) or got (> 0). Where its margin doesn't cover it, the rest comes
-    out of its unrealised profit: margin and entry cost both rise by ``from_profit_units`` first."""
-
-    account_id: int
-    amount_units: int
-    from_profit_units: int
-    entry_cost_units: int
-    margin_units: int
-
-
 class FundingSettled(_Event, frozen=True, tag="FundingSettled"):
     """Longs pay shorts if the rate is above zero. The amounts sum to zero exactly.
 
@@ -361,6 +355,7 @@ Event = (
     | OrderWaiting
     | OrderTriggered
     | OrderAmended
+    | ConditionalAmended
     | AmendRejected
     | CancelRejected
     | ActivationRejected

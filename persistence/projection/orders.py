@@ -4,6 +4,7 @@ from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
     CancelRejected,
+    ConditionalAmended,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -69,6 +70,22 @@ def project_order_amended(batch: Batch, _entry: OutputEntry, event: OrderAmended
     require_remaining(batch, row, event.remaining_lots)
     release(batch, row, event.released_units)
     batch.post(event)
+
+
+def project_conditional_amended(
+    batch: Batch, _entry: OutputEntry, event: ConditionalAmended
+) -> None:
+    """A margin named for the whole order stays the same per lot."""
+    row = batch.order_of(event.order_id, event.account_id)
+    if row.status != WAITING or row.triggered_ms is not None:
+        raise batch.poison(f"order {row.id} is {row.status} and has no condition to amend")
+    row.is_amended = True
+    row.price_ticks = event.price_ticks
+    row.margin_units = row.margin_units // row.size_lots * event.size_lots
+    row.size_lots = event.size_lots
+    row.trigger_price_ticks = event.trigger_price_ticks
+    row.trigger_callback_ppm = event.callback_ppm
+    row.arrival = event.arrival
 
 
 def project_amend_rejected(batch: Batch, entry: OutputEntry, event: AmendRejected) -> None:

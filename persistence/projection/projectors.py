@@ -13,6 +13,7 @@ from matching.messages.events import (
     AmendRejected,
     CancelRejected,
     CommandRejected,
+    ConditionalAmended,
     CountdownSet,
     Event,
     FundingSettled,
@@ -49,6 +50,7 @@ from persistence.projection.orders import (
     project_activation_rejected,
     project_amend_rejected,
     project_cancel_rejected,
+    project_conditional_amended,
     project_order_accepted,
     project_order_amended,
     project_order_cancelled,
@@ -82,6 +84,7 @@ PROJECTORS: dict[type, Projector] = {
     OrderWaiting: project_order_waiting,
     OrderTriggered: project_order_triggered,
     OrderAmended: project_order_amended,
+    ConditionalAmended: project_conditional_amended,
     AmendRejected: project_amend_rejected,
     ActivationRejected: project_activation_rejected,
     MarginAdjusted: project_margin_adjusted,
@@ -123,6 +126,7 @@ def order_ids_of(entries: Iterable[OutputEntry]) -> set[int]:
                     | OrderWaiting()
                     | OrderTriggered()
                     | OrderAmended()
+                    | ConditionalAmended()
                     | ActivationRejected()
                 ):
                     order_ids.add(event.order_id)

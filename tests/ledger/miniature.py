@@ -184,6 +184,7 @@ class Miniature:
             (4, self.cancel),
             (2, self.cancel_all),
             (7, self.amend),
+            (2, self.amend_conditional),
             (4, self.adjust_margin),
             (1, self.fund_insurance),
             (2, self.set_countdown),
@@ -320,6 +321,21 @@ class Miniature:
                     price_ticks=price,
                     size_lots=size,
                     hold_units=hold_units,
+                )
+            )
+
+    def amend_conditional(self) -> None:
+        waiting = list(self.engine.state.triggers.orders.values())
+        if waiting:
+            command = self.random.choice(waiting).command
+            self.send(
+                c.AmendConditional(
+                    command_id=NOT_YET,
+                    order_id=command.order_id,
+                    account_id=command.account_id,
+                    size_lots=self.random.choice([0, 1, command.size_lots + 1]),
+                    trigger_price_ticks=self._near_mark(0.01),
+                    callback_ppm=self.random.choice([0, 5_000]),
                 )
             )
 

@@ -23,6 +23,7 @@ from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
     AdvanceClock,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -318,6 +319,17 @@ class Trader:
             price_ticks=at,
             size_lots=lots,
             hold_units=brings,
+        )
+        return Placed(order.order_id, self.exchange.send(command))
+
+    def moves(self, order: Placed, **changes: int) -> Placed:
+        """Of an order that waits: ``trigger``, ``callback_ppm``, ``at`` or ``lots``."""
+        names = {"trigger": "trigger_price_ticks", "at": "price_ticks", "lots": "size_lots"}
+        command = AmendConditional(
+            command_id=self.exchange.next_command_id(),
+            order_id=order.order_id,
+            account_id=self.account_id,
+            **{names.get(name, name): value for name, value in changes.items()},
         )
         return Placed(order.order_id, self.exchange.send(command))
 

@@ -19,6 +19,7 @@ from matching.messages.commands import (
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
+    ConditionalAmended,
     Event,
     FundingSettled,
     InsuranceFunded,
@@ -175,7 +176,7 @@ class Audit:
                 self._release(event.order_id, event.released_units)
             case OrderCancelled():
                 self._cancel(event)
-            case OrderAmended():
+            case OrderAmended() | ConditionalAmended():
                 self._amend(event)
 
     def _cancel(self, event: OrderCancelled) -> None:
@@ -187,9 +188,13 @@ class Audit:
         assert order.left == event.remaining_lots
         self._release(event.order_id, event.released_units)
 
-    def _amend(self, event: OrderAmended) -> None:
+    def _amend(self, event: OrderAmended | ConditionalAmended) -> None:
         order = self.orders[event.order_id]
         assert event.account_id == order.account_id
+        if isinstance(event, ConditionalAmended):
+            assert order.hold == order.filled == 0
+            order.size = order.left = event.size_lots
+            return
         self._hold(event.order_id, self._use(event.brought_units))
         order.size, order.left, order.cancelled = event.size_lots, event.remaining_lots, 0
         order.limit = event.price_ticks

@@ -28,12 +28,14 @@ import msgspec
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AmendConditional,
     AmendOrder,
     Command,
     ConfigureMarket,
     PlaceOrder,
 )
 from matching.messages.events import (
+    ConditionalAmended,
     Event,
     FundingSettled,
     InsuranceFunded,
@@ -62,6 +64,8 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
+    TriggerBy,
+    TriggerKind,
 )
 from tests.matching.naive_forced import NaiveForced
 from tests.matching.naive_ranking import naive_ranking
@@ -120,7 +124,7 @@ class NaiveReplay(NaiveForced):
         match event:
             case OrderAccepted() | OrderRejected():
                 self._take_order(event)
-            case OrderAmended():
+            case OrderAmended() | ConditionalAmended():
                 self._take_amendment(event)
             case OrderTriggered():
                 self._take_trigger(event)
@@ -266,7 +270,10 @@ class NaiveReplay(NaiveForced):
 
     # ----------------------------------------------------------------------------- amendments
 
-    def _take_amendment(self, event: OrderAmended) -> None:
+    def _take_amendment(self, event: OrderAmended | ConditionalAmended) -> None:
+        if isinstance(event, ConditionalAmended):
+            self._take_amended_condition(event)
+            return
         command = self.command
         assert isinstance(command, AmendOrder)
         (order,) = [o for o in self.book if o.order_id == command.order_id]
@@ -280,6 +287,49 @@ class NaiveReplay(NaiveForced):
             self.shrink(order, gone)
             return
         self._expect(lambda: self._replace(order, command, event.remaining_lots))
+
+    def _take_amended_condition(self, event: ConditionalAmended) -> None:
+        """What was asked is changed and nothing else, and it doesn't fire at the mark as it is."""
+        self.at += 1
+        asked, before = self.command, self.waiting[event.order_id]
+        assert isinstance(asked, AmendConditional)
+        assert before.trigger is not None
+        trigger = before.trigger
+        after = msgspec.structs.replace(
+            before,
+            price_ticks=asked.price_ticks or before.price_ticks,
+            size_lots=asked.size_lots or before.size_lots,
+            margin_units=before.margin_units
+            // before.size_lots
+            * (asked.size_lots or before.size_lots),
+            trigger=msgspec.structs.replace(
+                trigger,
+                price_ticks=asked.trigger_price_ticks or trigger.price_ticks,
+                callback_ppm=asked.callback_ppm or trigger.callback_ppm,
+            ),
+        )
+        assert after.trigger is not None
+        told = (event.price_ticks, event.size_lots, event.trigger_price_ticks, event.callback_ppm)
+        if told != (
+            after.price_ticks,
+            after.size_lots,
+            after.trigger.price_ticks,
+            after.trigger.callback_ppm,
+        ):
+            raise Differs(f"{event} is not {asked} of {before}")
+        if after.trigger != trigger and self._fires(after):
+            raise Differs(f"{event} fires at {self.mark}")
+        self.waiting[event.order_id] = after
+
+    def _fires(self, terms: PlaceOrder) -> bool:
+        """By the mark, for what can be told without a history of prices."""
+        trigger = terms.trigger
+        assert trigger is not None
+        if trigger.by is not TriggerBy.MARK or trigger.kind is TriggerKind.TRAILING_STOP:
+            return False
+        buys_up = (trigger.kind is TriggerKind.STOP) == (terms.side is Side.LONG)
+        away = trigger.price_ticks - self.mark
+        return away <= 0 if buys_up else away >= 0
 
     def _replace(self, order: Resting, command: AmendOrder, left: int) -> None:
         """The order leaves, and arrives as a new one with what it and the amendment hold."""

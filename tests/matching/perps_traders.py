@@ -11,6 +11,7 @@ from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
     AdvanceClock,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -222,6 +223,29 @@ def amend_order(world: World, rng: random.Random) -> AmendOrder | None:
     )
 
 
+def amend_conditional(world: World, rng: random.Random) -> AmendConditional | None:
+    """One that waits or has fired, seldom another; what the command leaves at 0 stays."""
+    waiting = [w for a in world.engine.state.accounts.values() for w in a.waiting.values()]
+    live = list(world.engine.state.book.orders.values())
+    if not waiting and not live:
+        return None
+    if waiting and rng.random() < 0.95:
+        command = rng.choice(waiting).command
+        order_id, account_id, size = command.order_id, command.account_id, command.size_lots
+    else:
+        order_id = rng.choice(live).order_id if live else world.last_order_id + 1
+        account_id, size = rng.randint(1, ACCOUNTS), 1
+    return AmendConditional(
+        command_id=world.command_id(),
+        order_id=order_id,
+        account_id=account_id if rng.random() < 0.95 else rng.randint(1, ACCOUNTS),
+        price_ticks=near(world, rng, 4_000) if rng.random() < 0.2 else 0,
+        size_lots=max(1, size * rng.choice((1, 2, 3)) // 2) if rng.random() < 0.2 else 0,
+        trigger_price_ticks=near(world, rng, 10_000) if rng.random() < 0.6 else 0,
+        callback_ppm=rng.choice((0, 100, 1_000, 10_000, 50_000)) if rng.random() < 0.4 else 0,
+    )
+
+
 def activate_order(world: World, rng: random.Random) -> ActivateOrder | None:
     """What the ledger answers to an order that fired; seldom for one that did not."""
     waiting = [
@@ -338,6 +362,7 @@ MAKERS: Sequence[tuple[Maker, float]] = (
     (cancel_order, 8),
     (cancel_all_orders, 1),
     (amend_order, 6),
+    (amend_conditional, 4),
     (activate_order, 5),
     (set_countdown, 1),
     (advance_clock, 1),

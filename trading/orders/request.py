@@ -57,11 +57,20 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
 
+class TriggerChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Of the condition of an order that waits. What is not given stays."""
+
+    price: OptionalNumber = None
+    callback: OptionalNumber = None
+
+
 class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is not given stays. `qty` is of the whole order, with what is filled."""
+    """What is not given stays. `qty` is of the whole order, with what is filled. `trigger` is of an
+    order that waits for its price; its `price` is then the limit it will have."""
 
     price: OptionalNumber = None
     qty: OptionalNumber = None
+    trigger: TriggerChanges | None = None
 
 
 class Amendment(OrderChanges, frozen=True, kw_only=True):

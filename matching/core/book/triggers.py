@@ -134,8 +134,15 @@ def _follow(order: WaitingOrder, reference_ticks: int) -> bool:
             return False
         if not order.peak_ticks or reference_ticks < order.peak_ticks:
             order.peak_ticks = reference_ticks
-        return reference_ticks * PPM >= order.peak_ticks * (PPM + callback_ppm)
+        return is_back(True, callback_ppm, order.peak_ticks, reference_ticks)
     if not order.peak_ticks and activation and reference_ticks < activation:
         return False
     order.peak_ticks = max(order.peak_ticks, reference_ticks)
-    return reference_ticks * PPM <= order.peak_ticks * (PPM - callback_ppm)
+    return is_back(False, callback_ppm, order.peak_ticks, reference_ticks)
+
+
+def is_back(is_long: bool, callback_ppm: int, peak_ticks: int, reference_ticks: int) -> bool:
+    """Whether the reference price has come back from a trailing stop's best by its callback."""
+    if is_long:
+        return reference_ticks * PPM >= peak_ticks * (PPM + callback_ppm)
+    return reference_ticks * PPM <= peak_ticks * (PPM - callback_ppm)
