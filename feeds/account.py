@@ -12,11 +12,15 @@ from feeds.protocol import ACCOUNT_CHANNEL
 from feeds.scale import Scale
 from ledger.insurance import insurance_share
 from markets.conversions import average_price_text, ppb_text, units_text
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
     CancelRejected,
-    ConditionalAmended,
     CountdownSet,
     Event,
     FundingSettled,
@@ -45,6 +49,8 @@ from matching.messages.vocabulary import (
     Side,
 )
 from trading.positions.figures import liquidated_margin_ratio_ppm
+
+Conditional = OrderWaiting | OrderTriggered | ConditionalAmended | OrderAttached | CoverChanged
 
 
 def accounts_of(entry: OutputEntry) -> set[int]:
@@ -232,24 +238,35 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"orderId": event.order_id, "reason": event.code}
         case PositionChanged():
             shown |= _position(event, scale)
-        case OrderWaiting() | OrderTriggered() | ConditionalAmended():
+        case (
+            OrderWaiting()
+            | OrderTriggered()
+            | ConditionalAmended()
+            | OrderAttached()
+            | CoverChanged()
+        ):
             shown |= _conditional(event, scale)
         case _:
             return _own_money(event, scale)
     return shown
 
 
-def _conditional(
-    event: OrderWaiting | OrderTriggered | ConditionalAmended, scale: Scale
-) -> dict[str, Any]:
+def _conditional(event: Conditional, scale: Scale) -> dict[str, Any]:
     shown: dict[str, Any] = _order(event.order_id, OrderStatus.WAITING)
     match event:
+        case OrderAttached():
+            shown |= {"status": OrderStatus.ASLEEP, "parentId": event.parent_id}
+        case CoverChanged():
+            shown |= {} if event.covered_lots else {"status": OrderStatus.ASLEEP}
+            shown |= {"qty": scale.size(event.covered_lots)}
         case OrderTriggered():
             shown |= {"referencePrice": scale.price(event.reference_ticks)}
             shown |= {"qty": scale.size(event.size_lots)}
             shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
         case ConditionalAmended():
             shown |= _amended_condition(event, scale)
+            if not event.arrival:
+                shown |= {"status": OrderStatus.ASLEEP}
     return shown
 
 

@@ -251,6 +251,9 @@ REFUSALS: Mapping[RejectCode, Rule] = {
         "condition",
         "the trailing stop followed the price already, so its activation price could not change",
     ),
+    RejectCode.PARENT_ENDED: Rule(
+        "attached orders", "the entry it was to be attached to had ended"
+    ),
     RejectCode.INVALID_EXPIRY: Rule("expiry", "its time to expire was past when it came"),
     RejectCode.NOTHING_TO_AMEND: Rule(
         "amendment", "the order had this price and size already, so nothing would change"

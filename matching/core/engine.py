@@ -20,6 +20,7 @@ from matching.core.market.prices import is_pricing, mark_stale, take_index_price
 from matching.core.market.rules import on_configure_market, on_set_market_state
 from matching.core.market.state import State, Turn
 from matching.core.orders.amend import on_amend_order
+from matching.core.orders.attached import follow_positions
 from matching.core.orders.conditional import (
     cancel_orders_of_ended_positions,
     fire_triggers,
@@ -144,6 +145,8 @@ class Engine:
         fire_triggers(state, turn)
         if turn.repositioned:
             cancel_orders_of_ended_positions(state, turn)
+            if state.triggers.attached:
+                follow_positions(state, turn)
             for account in turn.repositioned.values():
                 turn.events.append(
                     PositionChanged(

@@ -7,7 +7,7 @@ where the newest simply wins).
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from matching.messages.limits import (
     MAX_ID,
@@ -142,6 +142,9 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     close_position   size is what the position is when it executes; goes when the position does
     expires_ms       when a resting or waiting order expires (GTD); 0: never
     trigger          makes the order wait; it holds nothing meanwhile
+    parent_id        the entry that this conditional, reduce-only order is attached to: it sleeps
+                     until the entry's first fill and covers what is filled of it. It is sent before
+                     its entry, which so never fills without it
     """
 
     order_id: Id
@@ -161,6 +164,7 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     close_position: bool = False
     expires_ms: Annotated[int, Meta(ge=0, le=MAX_ID)] = 0
     trigger: Trigger | None = None
+    parent_id: Id | UnsetType = UNSET
 
 
 class CancelOrder(_Command, frozen=True, tag="CancelOrder"):

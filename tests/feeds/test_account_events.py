@@ -8,9 +8,9 @@ import pytest
 from feeds.account import account_message, accounts_of, orders_of
 from feeds.labels import Labels
 from feeds.scale import Scale
+from matching.messages.conditional_events import ConditionalAmended
 from matching.messages.events import (
     CancelRejected,
-    ConditionalAmended,
     CountdownSet,
     Event,
     FundingSettled,

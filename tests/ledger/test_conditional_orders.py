@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.models import AccountKind, EntryKind
-from matching.messages import events
+from matching.messages import conditional_events, events
 from matching.messages.codec import decode_command
 from matching.messages.commands import ActivateOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
@@ -112,7 +112,7 @@ def test_a_triggered_order_gets_its_hold_with_the_event(world):
 
 def test_an_amended_condition_is_the_order_s_and_the_rebuilt_engine_s(world):
     stop = place_stop(world, world.alice, 4, 1000, margin_units=8_000)
-    told = events.ConditionalAmended(
+    told = conditional_events.ConditionalAmended(
         order_id=stop,
         account_id=world.alice.pk,
         price_ticks=990,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ledger.models import AccountKind, EntryKind, LineKind
 from ledger.posting_rules import POSTING_RULES, deposit_movement
-from matching.messages import events, funding
+from matching.messages import conditional_events, events, funding
 from matching.messages.events import Event
 from matching.messages.vocabulary import (
     CancelReason,
@@ -65,7 +65,7 @@ MOVING_NOTHING = [
     events.CancelRejected(order_id=1, account_id=1, code=RejectCode.UNKNOWN_ORDER),
     events.CommandRejected(code=RejectCode.MALFORMED),
     position(1, 1, 1, 1),
-    events.ConditionalAmended(
+    conditional_events.ConditionalAmended(
         order_id=1,
         account_id=1,
         price_ticks=1,

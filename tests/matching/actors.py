@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from matching.core.engine import Engine
 from matching.core.market import snapshot
@@ -269,6 +270,7 @@ class Trader:
         close_position: bool = False,
         expires_ms: int = 0,
         trigger: Trigger | None = None,
+        attached_to: int = 0,
     ) -> Placed:
         """A limit order at ``at``, or a market order no worse than ``worst`` ticks."""
         is_market = at is None
@@ -293,6 +295,7 @@ class Trader:
             close_position=close_position,
             expires_ms=expires_ms,
             trigger=trigger,
+            parent_id=attached_to or UNSET,
         )
         return Placed(command.order_id, self.exchange.send(command))
 

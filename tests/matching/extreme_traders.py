@@ -274,6 +274,10 @@ class Extreme:
                 hold_units=rng.choice((0, MAX_MONEY_UNITS, self.money())),
                 **who,
             )
+        waiting = list(self.market.engine.state.triggers.orders.values())
+        if waiting:
+            one = rng.choice(waiting).command
+            who |= {"order_id": one.order_id, "account_id": one.account_id}
         return AmendConditional(
             size_lots=rng.choice((0, self.lots(price), MAX_SIZE_LOTS)),
             price_ticks=rng.choice((0, price)),

@@ -34,8 +34,8 @@ from matching.messages.commands import (
     ConfigureMarket,
     PlaceOrder,
 )
+from matching.messages.conditional_events import ConditionalAmended, CoverChanged, OrderAttached
 from matching.messages.events import (
-    ConditionalAmended,
     Event,
     FundingSettled,
     InsuranceFunded,
@@ -67,6 +67,7 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
+from tests.matching.naive_attached import NaiveAttached
 from tests.matching.naive_forced import NaiveForced
 from tests.matching.naive_ranking import naive_ranking
 from tests.matching.naive_rules import Holding, Resting
@@ -88,6 +89,8 @@ class NaiveReplay(NaiveForced):
     published: list[Event] = field(default_factory=list)
     at: int = 0
     command: Command | None = None
+    sides: dict[int, bool] = field(default_factory=dict)
+    attached: NaiveAttached = field(default_factory=NaiveAttached)
     forced: set[int] = field(default_factory=set)  # accounts whose order was followed in this entry
 
     def follow(self, command: Command | None, events: Iterable[Event]) -> None:
@@ -95,6 +98,9 @@ class NaiveReplay(NaiveForced):
         self.published, self.at, self.command = list(events), 0, command
         self.forced, self.moved = set(), []
         self._expect_an_answer(command)
+        if isinstance(command, PlaceOrder):
+            self.sides.setdefault(command.order_id, command.side is Side.LONG)
+        self.attached.follow(self.sides, self.published)
         while self.at < len(self.published):
             self._take(self.published[self.at])
         told = {e.account_id for e in self.published if isinstance(e, PositionChanged)}
@@ -108,7 +114,7 @@ class NaiveReplay(NaiveForced):
         answers = [
             event
             for event in self.published
-            if isinstance(event, (OrderAccepted, OrderRejected, OrderWaiting))
+            if isinstance(event, (OrderAccepted, OrderRejected, OrderWaiting, OrderAttached))
             and event.order_id == command.order_id
         ]
         is_new = command.order_id not in self.seen_orders
@@ -154,7 +160,9 @@ class NaiveReplay(NaiveForced):
             case MarketConfigured():
                 assert isinstance(command, ConfigureMarket)
                 self.config = command.config
-            case OrderWaiting():
+            case CoverChanged():
+                self._resize(event)
+            case OrderWaiting() | OrderAttached():
                 assert isinstance(command, PlaceOrder)
                 self.waiting[command.order_id] = command
             case InsuranceFunded():
@@ -203,11 +211,30 @@ class NaiveReplay(NaiveForced):
         self.events = []
         act()
         for expected in self.events:
+            self._pass_what_is_attached()
             found = self.published[self.at] if self.at < len(self.published) else None
             if comparable(expected) != (found and comparable(found)):
                 raise Differs(f"expected {expected}, published {found}")
             self.fills += isinstance(expected, Trade)
             self.at += 1
+
+    def _pass_what_is_attached(self) -> None:
+        """Told between the fills of an entry: proved by `NaiveAttached`."""
+        while self.at < len(self.published):
+            event = self.published[self.at]
+            if isinstance(event, OrderCancelled) and event.order_id in self.waiting:
+                del self.waiting[event.order_id]
+            elif isinstance(event, CoverChanged):
+                self._resize(event)
+            else:
+                return
+            self.at += 1
+
+    def _resize(self, event: CoverChanged) -> None:
+        """Asleep it keeps its size."""
+        terms = self.waiting[event.order_id]
+        size_lots = event.covered_lots or terms.size_lots
+        self.waiting[event.order_id] = msgspec.structs.replace(terms, size_lots=size_lots)
 
     def _take_order(self, event: OrderAccepted | OrderRejected) -> None:
         """A plain order, one that got its hold, or one that fired and holds nothing."""

@@ -7,6 +7,8 @@ None where it has nothing to say. Most orders carry the hold the API would ask f
 import random
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
@@ -117,6 +119,38 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
         trigger=trigger,
     )
     return order if trigger or order.reduce_only else with_hold(order, hold(world, rng, order))
+
+
+def place_bracket(world: World, rng: random.Random) -> PlaceOrder:
+    """An entry behind its take-profit and stop-loss; seldom what can't be attached, and at times
+    what comes after its entry."""
+    protections = [place_order(world, rng) for _ in range(rng.choice((1, 2, 2)))]
+    entry = place_order(world, rng)
+    entry = msgspec.structs.replace(entry, reduce_only=False, close_position=False)
+    if entry.trigger is None:
+        entry = with_hold(entry, hold(world, rng, entry))
+    side = Side.SHORT if entry.side is Side.LONG else Side.LONG
+    parent_id = entry.order_id if rng.random() < 0.97 else rng.randint(1, entry.order_id)
+    orders: list[Input] = [
+        msgspec.structs.replace(
+            order,
+            account_id=entry.account_id if rng.random() < 0.98 else order.account_id,
+            side=side if rng.random() < 0.98 else entry.side,
+            size_lots=entry.size_lots,
+            margin_units=0,
+            hold_units=0,
+            reduce_only=rng.random() < 0.98,
+            close_position=rng.random() < 0.02,
+            trigger=random_trigger(world, rng),
+            parent_id=parent_id,
+        )
+        for order in protections
+    ]
+    orders.insert(rng.choice((0, len(orders), len(orders), len(orders))), entry)
+    world.due += orders[1:]
+    first = orders[0]
+    assert isinstance(first, PlaceOrder)
+    return first
 
 
 def with_hold(order: PlaceOrder, units: int) -> PlaceOrder:
@@ -358,6 +392,7 @@ def crash(world: World, rng: random.Random) -> UpdateIndexPrice:
 
 MAKERS: Sequence[tuple[Maker, float]] = (
     (place_order, 50),
+    (place_bracket, 5),
     (flatten, 4),
     (cancel_order, 8),
     (cancel_all_orders, 1),

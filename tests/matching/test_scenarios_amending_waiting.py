@@ -6,7 +6,8 @@ The mark is 1,000; a long of Alice's, its stop at 980.
 
 import pytest
 
-from matching.messages.events import AmendRejected, ConditionalAmended, OrderTriggered, Trade
+from matching.messages.conditional_events import ConditionalAmended
+from matching.messages.events import AmendRejected, OrderTriggered, Trade
 from matching.messages.vocabulary import MarketState, OrderType, TriggerBy
 from tests.matching.actors import (
     Exchange,

@@ -25,12 +25,14 @@ from trading import selectors
 from trading.commands.order_command import command_of_order
 from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import Order
-from trading.orders.draft import check_notional, draft_order
+from trading.orders.draft import check_notional, draft_attached, draft_order
 from trading.orders.hold import NOTHING_NEEDED, Needed, hold_money
 from trading.orders.opening import check_may_open
 from trading.orders.request import OrderChanges
 from trading.orders.terms import OrderTerms, size_in_bounds, trigger_changed
 from trading.selectors import TraderStanding
+
+UNFIRED = (OrderStatus.ASLEEP, OrderStatus.WAITING)
 
 
 @transaction.atomic
@@ -47,7 +49,7 @@ def amend_order(
     if not (order.reduce_only or order.close_position):
         check_may_open(user_id, is_blocked=is_blocked)
     rules = market_rules(order.market_id)
-    if order.status == OrderStatus.WAITING:
+    if order.status in UNFIRED:
         promise_command(rules.id, _conditional(rules, order, changes), user_id)
     else:
         _amend_resting(rules, order, changes)
@@ -56,7 +58,7 @@ def amend_order(
 
 def _check_amendable(order: Order, changes: OrderChanges) -> None:
     code = ErrorCode.NOT_AMENDABLE
-    if order.status not in (OrderStatus.OPEN, OrderStatus.WAITING):
+    if order.status not in (OrderStatus.OPEN, *UNFIRED):
         message = (
             f"Order {order.pk} is {order.status}: only an open or waiting order can be amended."
         )
@@ -112,13 +114,15 @@ def _read(rules: MarketRules, order: Order, changes: OrderChanges) -> tuple[int,
 def _conditional(rules: MarketRules, order: Order, changes: OrderChanges) -> AmendConditional:
     """What is asked of an order that waits, as it differs from what is."""
     before = _terms_waiting(order)
-    terms = _terms_changed(rules, before, changes)
+    terms = _terms_changed(rules, before, changes, is_attached=order.parent_id is not None)
     if terms == before:
         message = "Nothing would change: give another price, qty or trigger."
         raise DomainError(ErrorCode.NOTHING_TO_AMEND, message)
-    draft = draft_order(
-        rules, market_ticker(rules.id), _standing(order, rules), terms, is_new=False
-    )
+    ticker, standing = market_ticker(rules.id), _standing(order, rules)
+    if order.status == OrderStatus.ASLEEP:
+        draft = draft_attached(rules, ticker, standing, terms)
+    else:
+        draft = draft_order(rules, ticker, standing, terms, is_new=False)
     asked, was = draft.columns(), _columns_waiting(order)
     differing = {name: asked[name] if asked[name] != was[name] else 0 for name in was}
     return AmendConditional(
@@ -141,13 +145,18 @@ def _columns_waiting(order: Order) -> dict[str, int]:
     }
 
 
-def _terms_changed(rules: MarketRules, terms: OrderTerms, changes: OrderChanges) -> OrderTerms:
+def _terms_changed(
+    rules: MarketRules, terms: OrderTerms, changes: OrderChanges, *, is_attached: bool
+) -> OrderTerms:
     if changes.price is not None:
         if terms.order_type is OrderType.MARKET:
             message = "A market order has no price: change trigger.price."
             raise invalid("price", message, ErrorCode.INVALID_PRICE)
         terms = structs.replace(terms, limit_ticks=to_ticks(changes.price, rules.tick_size))
     if changes.qty is not None:
+        if is_attached:
+            message = "An attached order is as large as what is filled of its entry: leave qty out."
+            raise invalid("qty", message, ErrorCode.INVALID_SIZE)
         if terms.close_position:
             message = "A close_position order closes all there is then: leave qty out."
             raise invalid("qty", message, ErrorCode.INVALID_SIZE)

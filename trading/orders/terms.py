@@ -87,6 +87,7 @@ class OrderTerms(Struct, frozen=True):
             "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
             "client_order_id": self.client_order_id,
             "self_trade_prevention": self.self_trade_prevention,
+            "parent_id": None,
         }
 
 

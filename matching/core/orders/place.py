@@ -42,12 +42,12 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
     if order_id in state.recent_orders or order_id in state.book.orders:
         return
     account = state.accounts.get(command.account_id)
-    if account is not None and order_id in account.waiting:
+    if account is not None and (order_id in account.waiting or order_id in account.asleep):
         return
     too_old = state.recent_orders.is_too_old(order_id)
     state.recent_orders.add(order_id)
     if too_old:
-        reject(command, RejectCode.TOO_OLD, turn)
+        reject(state, command, RejectCode.TOO_OLD, turn)
     elif command.trigger is None:
         place(state, command, turn)
     else:
@@ -59,7 +59,7 @@ def place(state: State, command: PlaceOrder, turn: Turn) -> None:
     config = state.config
     code = refusal(state, command, turn.now_ms)
     if code is not None or config is None:
-        reject(command, code or RejectCode.MARKET_NOT_CONFIGURED, turn)
+        reject(state, command, code or RejectCode.MARKET_NOT_CONFIGURED, turn)
         return
     order = _accept(state, command, turn)
     account = state.account(command.account_id, turn)
@@ -190,7 +190,7 @@ def on_cancel_order(state: State, command: CancelOrder, turn: Turn) -> None:
         if order is not None:
             state.cancel(order, account, command.reason, turn)
             return
-        waiting = account.waiting.get(command.order_id)
+        waiting = account.waiting.get(command.order_id) or account.asleep.get(command.order_id)
         if waiting is not None:
             state.cancel_waiting(waiting, account, command.reason, turn)
             return

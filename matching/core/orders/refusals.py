@@ -29,7 +29,8 @@ from matching.messages.vocabulary import (
 )
 
 
-def reject(command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
+def reject(state: State, command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
+    """What is attached to it has no entry any more."""
     turn.events.append(
         OrderRejected(
             order_id=command.order_id,
@@ -38,6 +39,8 @@ def reject(command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
             released_units=command.hold_units,
         )
     )
+    if state.triggers.attached:
+        state.end_entry(command.order_id, turn)
 
 
 def refused_while_waiting(state: State, command: PlaceOrder, trigger: Trigger) -> RejectCode | None:
@@ -64,7 +67,7 @@ def would_fire_now(state: State, trigger: Trigger, is_long: bool) -> bool:
 
 
 def orders_of(account: Account) -> int:
-    return len(account.open_orders) + len(account.waiting)
+    return len(account.open_orders) + len(account.waiting) + len(account.asleep)
 
 
 def refusal(state: State, command: PlaceOrder, now_ms: int) -> RejectCode | None:

@@ -12,9 +12,11 @@ only while it waits for that.
 """
 
 import msgspec
+from msgspec import UnsetType
 
 from matching.core.book.triggers import WaitingOrder, is_back
 from matching.core.market.state import ORDER_EXPIRY, State, Turn
+from matching.core.orders.attached import attach, refused_to_attach
 from matching.core.orders.refusals import (
     orders_of,
     refused_by_limits,
@@ -23,7 +25,8 @@ from matching.core.orders.refusals import (
     would_fire_now,
 )
 from matching.messages.commands import AmendConditional, PlaceOrder, Trigger
-from matching.messages.events import AmendRejected, ConditionalAmended, OrderWaiting
+from matching.messages.conditional_events import ConditionalAmended
+from matching.messages.events import AmendRejected, OrderWaiting
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import RejectCode, Side, TriggerBy, TriggerKind
 
@@ -32,13 +35,16 @@ def wait(state: State, command: PlaceOrder, trigger: Trigger, turn: Turn) -> Non
     """Accept or refuse a conditional order."""
     code = _refusal(state, command, trigger, turn.now_ms)
     if code is not None:
-        reject(command, code, turn)
+        reject(state, command, code, turn)
         return
     account = state.account(command.account_id, turn)
-    state.last_arrival += 1
-    state.add_waiting(WaitingOrder(command, trigger, state.last_arrival), account)
     if command.expires_ms:
         state.set_timer(command.expires_ms, ORDER_EXPIRY, command.order_id)
+    if not isinstance(command.parent_id, UnsetType):
+        attach(state, WaitingOrder(command, trigger, 0, is_asleep=True), account, turn)
+        return
+    state.last_arrival += 1
+    state.add_waiting(WaitingOrder(command, trigger, state.last_arrival), account)
     turn.events.append(
         OrderWaiting(
             order_id=command.order_id,
@@ -57,8 +63,12 @@ def _refusal(state: State, command: PlaceOrder, trigger: Trigger, now_ms: int) -
     if code is not None:
         return code
     is_trailing = trigger.kind is TriggerKind.TRAILING_STOP
-    if not is_trailing and would_fire_now(state, trigger, command.side is Side.LONG):
-        return RejectCode.TRIGGER_ALREADY_TRUE
+    if not isinstance(command.parent_id, UnsetType):
+        code = refused_to_attach(state, command, command.parent_id)
+    elif not is_trailing and would_fire_now(state, trigger, command.side is Side.LONG):
+        code = RejectCode.TRIGGER_ALREADY_TRUE
+    if code is not None:
+        return code
     if command.expires_ms and command.expires_ms <= now_ms:
         return RejectCode.INVALID_EXPIRY
     account = state.accounts.get(command.account_id)
@@ -106,7 +116,7 @@ def _amend(
     callback_ppm = command.callback_ppm or trigger.callback_ppm
     size_lots = command.size_lots or before.size_lots
     price_ticks = command.price_ticks or before.price_ticks
-    if before.close_position and size_lots != before.size_lots:
+    if (before.close_position or waiting.parent_id) and size_lots != before.size_lots:
         return RejectCode.INVALID_SIZE
     amended = msgspec.structs.replace(trigger, price_ticks=trigger_price, callback_ppm=callback_ppm)
     order = msgspec.structs.replace(
@@ -125,8 +135,10 @@ def _amend(
         return code
     account = state.account(order.account_id, turn)
     state.drop_waiting(waiting, account)
-    state.last_arrival += 1
-    after = WaitingOrder(order, amended, state.last_arrival, waiting.peak_ticks)
+    arrival = 0
+    if not waiting.is_asleep:
+        arrival = state.last_arrival = state.last_arrival + 1
+    after = WaitingOrder(order, amended, arrival, waiting.peak_ticks, is_asleep=waiting.is_asleep)
     state.add_waiting(after, account)
     turn.events.append(
         ConditionalAmended(
@@ -150,7 +162,7 @@ def _amended_refusal(
     if state.config is None:
         return RejectCode.MARKET_NOT_CONFIGURED
     code = refused_while_waiting(state, order, trigger)
-    if code is None and trigger != waiting.trigger:
+    if code is None and trigger != waiting.trigger and not waiting.is_asleep:
         code = _refused_by_condition(state, waiting, trigger)
     return code or refused_by_limits(state.config, order)
 

@@ -25,11 +25,14 @@ log = structlog.get_logger(__name__)
 
 
 class OrderPlaced(Answer, frozen=True):
-    """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares."""
+    """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares.
+    `takeProfitId` and `stopLossId` are there where one was attached."""
 
     message: str
     order_id: int
     status: str
+    take_profit_id: int | UnsetType = UNSET
+    stop_loss_id: int | UnsetType = UNSET
 
 
 class BatchItem(Answer, frozen=True):
@@ -44,6 +47,8 @@ class BatchItem(Answer, frozen=True):
     field: str | None = None
     required: Required | UnsetType = UNSET
     available: str | UnsetType = UNSET
+    take_profit_id: int | UnsetType = UNSET
+    stop_loss_id: int | UnsetType = UNSET
 
 
 class BatchAnswer(Answer, frozen=True):
@@ -92,7 +97,10 @@ class OrdersCancelling(Answer, frozen=True):
 
 
 class OrderAnswer(Answer, frozen=True):
-    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
+    """`parentId` is the entry that a take-profit or stop-loss is attached to, null for others;
+    `qty` is then what it covers of that, and while it is `asleep` what it covered last or would.
+
+    `type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
     null while it waits for its trigger, and for a conditional one that only reduces.
     `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
     whole position.
@@ -125,6 +133,7 @@ class OrderAnswer(Answer, frozen=True):
     close_position: bool
     expires_at: datetime | None
     trigger: TriggerAnswer | None
+    parent_id: int | None
     maker_fee: str
     taker_fee: str
     self_trade_prevention: str
@@ -143,9 +152,16 @@ def placed_answer(placed: PlacedOrder) -> tuple[int, OrderPlaced]:
     """With its status: 200 for an order that was placed before."""
     status = HTTPStatus.OK if placed.repeated else HTTPStatus.ACCEPTED
     answer = OrderPlaced(
-        message=_placed_message(placed), order_id=placed.order_id, status=placed.status
+        message=_placed_message(placed),
+        order_id=placed.order_id,
+        status=placed.status,
+        **_attached_ids(placed),
     )
     return status, answer
+
+
+def _attached_ids(placed: PlacedOrder) -> dict[str, int]:
+    return {f"{field}_id": order_id for field, order_id in placed.attached.items()}
 
 
 def _placed_message(placed: PlacedOrder) -> str:
@@ -168,7 +184,10 @@ def batch_item(result: ItemResult) -> BatchItem:
         answer = amending_answer(result)
         return BatchItem(True, answer.message, order_id=answer.order_id, status=answer.status)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
-    return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
+    attached = _attached_ids(result) if isinstance(result, PlacedOrder) else {}
+    return BatchItem(
+        ok=True, message=message, order_id=result.order_id, status=result.status, **attached
+    )
 
 
 def batch_answer(results: Iterable[ItemResult]) -> BatchAnswer:
@@ -212,6 +231,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         close_position=order.close_position,
         expires_at=order.expires_at,
         trigger=_trigger_answer(order, rules),
+        parent_id=order.parent_id,
         maker_fee=units_text(order.maker_fee_ppm),
         taker_fee=units_text(order.taker_fee_ppm),
         self_trade_prevention=order.self_trade_prevention,
