@@ -8,7 +8,7 @@ import pytest
 from feeds.account import account_message, accounts_of, orders_of
 from feeds.labels import Labels
 from feeds.scale import Scale
-from matching.messages.conditional_events import ConditionalAmended
+from matching.messages.conditional_events import ConditionalAmended, CoverChanged, OrderAttached
 from matching.messages.events import (
     CancelRejected,
     CountdownSet,
@@ -184,6 +184,18 @@ def test_a_triggered_market_order_that_only_reduces_shows_no_price(
             },
         ),
         (
+            OrderAttached(order_id=5, account_id=7, parent_id=6, released_units=0),
+            {"event": "OrderAttached", "orderId": 5, "status": "asleep", "parentId": 6},
+        ),
+        (
+            CoverChanged(order_id=5, account_id=7, covered_lots=20, arrival=3),
+            {"event": "CoverChanged", "orderId": 5, "status": "waiting", "qty": "0.02"},
+        ),
+        (
+            CoverChanged(order_id=5, account_id=7, covered_lots=0, arrival=0),
+            {"event": "CoverChanged", "orderId": 5, "status": "asleep", "qty": "0"},
+        ),
+        (
             amended_condition(OrderType.MARKET, 0, 20_000, of_whole_position=True),
             {
                 "event": "ConditionalAmended",
@@ -287,6 +299,8 @@ ORDER_EVENTS: list[Event] = [
     OrderRejected(order_id=5, account_id=7, code=RejectCode.NO_POSITION, released_units=0),
     OrderWaiting(order_id=5, account_id=7, arrival=1, released_units=0),
     amended_condition(OrderType.LIMIT, 250_000, 0),
+    OrderAttached(order_id=5, account_id=7, parent_id=6, released_units=0),
+    CoverChanged(order_id=5, account_id=7, covered_lots=20, arrival=3),
     CancelRejected(order_id=5, account_id=7, code=RejectCode.UNKNOWN_ORDER),
     Trade(
         trade_id=1,

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from ledger.models import AccountKind, EntryKind
-from matching.messages import conditional_events, events
+from matching.messages import events
 from matching.messages.codec import decode_command
 from matching.messages.commands import ActivateOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
-    OrderType,
     RejectCode,
     Side,
     TriggerBy,
@@ -108,33 +107,6 @@ def test_a_triggered_order_gets_its_hold_with_the_event(world):
     ]
     (row,) = engine_snapshot_of_rows(MarketCursor.objects.get()).waiting
     assert (row.is_triggered, row.command.hold_units) == (True, 0)
-
-
-def test_an_amended_condition_is_the_order_s_and_the_rebuilt_engine_s(world):
-    stop = place_stop(world, world.alice, 4, 1000, margin_units=8_000)
-    told = conditional_events.ConditionalAmended(
-        order_id=stop,
-        account_id=world.alice.pk,
-        price_ticks=990,
-        size_lots=6,
-        trigger_price_ticks=985,
-        callback_ppm=0,
-        arrival=9,
-        order_type=OrderType.LIMIT,
-        of_whole_position=False,
-    )
-    world.say(told)
-    persist(world)
-    order = Order.objects.get(pk=stop)
-    assert (order.status, order.price_ticks, order.size_lots) == ("waiting", 990, 6)
-    assert (order.trigger_price_ticks, order.margin_units, order.arrival) == (985, 12_000, 9)
-    (row,) = engine_snapshot_of_rows(MarketCursor.objects.get()).waiting
-    assert row.command.trigger is not None
-    assert (row.arrival, row.command.size_lots, row.command.trigger.price_ticks) == (9, 6, 985)
-    # Of an order that has fired there is no condition to change.
-    world.say(triggered(stop, world.alice, 6, needs_hold=True), told)
-    with pytest.raises(PoisonEntry, match="no condition to amend"):
-        persist(world)
 
 
 def test_a_market_order_holds_for_the_limit_it_fired_with(world):

@@ -38,6 +38,7 @@ def releasing_events(released: int):
     return [
         events.OrderAccepted(side=Side.LONG, price_ticks=1, size_lots=1, **who),
         events.OrderRejected(code=RejectCode.MIN_NOTIONAL, **who),
+        conditional_events.OrderAttached(parent_id=4, **who),
         events.OrderRested(side=Side.LONG, price_ticks=1, remaining_lots=1, arrival=1, **who),
         events.OrderCancelled(reason=CancelReason.USER, cancelled_lots=1, remaining_lots=0, **who),
         events.OrderWaiting(arrival=1, **who),
@@ -65,6 +66,7 @@ MOVING_NOTHING = [
     events.CancelRejected(order_id=1, account_id=1, code=RejectCode.UNKNOWN_ORDER),
     events.CommandRejected(code=RejectCode.MALFORMED),
     position(1, 1, 1, 1),
+    conditional_events.CoverChanged(order_id=1, account_id=1, covered_lots=1, arrival=1),
     conditional_events.ConditionalAmended(
         order_id=1,
         account_id=1,

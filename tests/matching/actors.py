@@ -59,9 +59,9 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from tests.matching.audit import Audit
-from tests.matching.conditions import stop_at, take_profit_at, trailing_stop_at
+from tests.matching.conditions import one_tier, stop_at, take_profit_at, trailing_stop_at
 
-__all__ = ["stop_at", "take_profit_at", "trailing_stop_at"]
+__all__ = ["one_tier", "stop_at", "take_profit_at", "trailing_stop_at"]
 
 FUNDS = 1_000_000_000  # what every trader starts with
 PLENTY_PER_LOT = 3_000_000  # a hold that never runs short at prices around 1,000
@@ -89,12 +89,6 @@ RULES = MarketConfig(
 )
 
 Kind = TypeVar("Kind")
-
-
-def one_tier(max_leverage: int, maintenance_ppm: int = 1) -> tuple[LeverageTier, ...]:
-    return (
-        LeverageTier(floor_units=0, max_leverage=max_leverage, maintenance_ppm=maintenance_ppm),
-    )
 
 
 def only(kind: type[Kind], events: tuple[Event, ...]) -> Kind:

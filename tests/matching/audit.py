@@ -196,8 +196,10 @@ class Audit:
         order = self.orders[event.order_id]
         assert event.account_id == order.account_id
         if not isinstance(event, OrderAmended):
-            is_cover = isinstance(event, CoverChanged)
-            size = event.covered_lots or order.size if is_cover else event.size_lots
+            if isinstance(event, CoverChanged):
+                size = event.covered_lots or order.size
+            else:
+                size = event.size_lots
             assert order.hold == order.filled == 0
             order.size = order.left = size
             return

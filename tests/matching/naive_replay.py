@@ -64,12 +64,15 @@ from matching.messages.vocabulary import (
     SelfTradePrevention,
     Side,
     TimeInForce,
-    TriggerBy,
-    TriggerKind,
+)
+from tests.matching.naive_amended import (
+    amended_condition,
+    check_slippage_limit,
+    compare_rank,
+    expect_an_answer,
 )
 from tests.matching.naive_attached import NaiveAttached
 from tests.matching.naive_forced import NaiveForced
-from tests.matching.naive_ranking import naive_ranking
 from tests.matching.naive_rules import Holding, Resting
 from tests.matching.predicted import Differs, comparable
 
@@ -97,7 +100,7 @@ class NaiveReplay(NaiveForced):
         """What the engine published for a command; None for one that could not be decoded."""
         self.published, self.at, self.command = list(events), 0, command
         self.forced, self.moved = set(), []
-        self._expect_an_answer(command)
+        expect_an_answer(command, self.published, self.seen_orders)
         if isinstance(command, PlaceOrder):
             self.sides.setdefault(command.order_id, command.side is Side.LONG)
         self.attached.follow(self.sides, self.published)
@@ -106,23 +109,6 @@ class NaiveReplay(NaiveForced):
         told = {e.account_id for e in self.published if isinstance(e, PositionChanged)}
         if missing := set(self.moved) - told:
             raise Differs(f"positions of {missing} changed, which nobody was told")
-
-    def _expect_an_answer(self, command: Command | None) -> None:
-        """An order is answered when it comes first, and never again but as one forgotten since."""
-        if not isinstance(command, PlaceOrder):
-            return
-        answers = [
-            event
-            for event in self.published
-            if isinstance(event, (OrderAccepted, OrderRejected, OrderWaiting, OrderAttached))
-            and event.order_id == command.order_id
-        ]
-        is_new = command.order_id not in self.seen_orders
-        self.seen_orders.add(command.order_id)
-        if not is_new and [getattr(e, "code", None) for e in answers] == [RejectCode.TOO_OLD]:
-            return
-        if is_new is not bool(answers):
-            raise Differs(f"order {command.order_id}, new: {is_new}, was answered {answers}")
 
     # ---------------------------------------------------------------- one event after the other
 
@@ -265,20 +251,11 @@ class NaiveReplay(NaiveForced):
         terms = self.waiting[event.order_id]
         price = event.price_ticks or terms.price_ticks
         if terms.trigger is not None and terms.trigger.max_slippage_ppm:
-            self._check_slippage_limit(terms, price)
+            assert self.config is not None
+            check_slippage_limit(terms, price, self.mark, self.config.price_band_ppm)
         self.waiting[event.order_id] = msgspec.structs.replace(
             terms, size_lots=event.size_lots, price_ticks=price
         )
-
-    def _check_slippage_limit(self, terms: PlaceOrder, price: int) -> None:
-        """The furthest tick from the mark that is allowed."""
-        assert self.config is not None
-        assert terms.trigger is not None
-        allowed = min(terms.trigger.max_slippage_ppm, self.config.price_band_ppm)
-        room = Fraction(self.mark * allowed, 1_000_000)
-        away = price - self.mark if terms.side is Side.LONG else self.mark - price
-        if not 0 <= away <= room or (away + 1 <= room and price > 1):
-            raise Differs(f"{terms} fired at {self.mark} with a limit of {price}")
 
     def _take_cancel(self, event: OrderCancelled) -> None:
         """Of an order that was in nobody's way: asked for, expired, or its account's time is up."""
@@ -299,7 +276,10 @@ class NaiveReplay(NaiveForced):
 
     def _take_amendment(self, event: OrderAmended | ConditionalAmended) -> None:
         if isinstance(event, ConditionalAmended):
-            self._take_amended_condition(event)
+            self.at += 1
+            asked, before = self.command, self.waiting[event.order_id]
+            assert isinstance(asked, AmendConditional)
+            self.waiting[event.order_id] = amended_condition(before, asked, event, self.mark)
             return
         command = self.command
         assert isinstance(command, AmendOrder)
@@ -314,49 +294,6 @@ class NaiveReplay(NaiveForced):
             self.shrink(order, gone)
             return
         self._expect(lambda: self._replace(order, command, event.remaining_lots))
-
-    def _take_amended_condition(self, event: ConditionalAmended) -> None:
-        """What was asked is changed and nothing else, and it doesn't fire at the mark as it is."""
-        self.at += 1
-        asked, before = self.command, self.waiting[event.order_id]
-        assert isinstance(asked, AmendConditional)
-        assert before.trigger is not None
-        trigger = before.trigger
-        after = msgspec.structs.replace(
-            before,
-            price_ticks=asked.price_ticks or before.price_ticks,
-            size_lots=asked.size_lots or before.size_lots,
-            margin_units=before.margin_units
-            // before.size_lots
-            * (asked.size_lots or before.size_lots),
-            trigger=msgspec.structs.replace(
-                trigger,
-                price_ticks=asked.trigger_price_ticks or trigger.price_ticks,
-                callback_ppm=asked.callback_ppm or trigger.callback_ppm,
-            ),
-        )
-        assert after.trigger is not None
-        told = (event.price_ticks, event.size_lots, event.trigger_price_ticks, event.callback_ppm)
-        if told != (
-            after.price_ticks,
-            after.size_lots,
-            after.trigger.price_ticks,
-            after.trigger.callback_ppm,
-        ):
-            raise Differs(f"{event} is not {asked} of {before}")
-        if after.trigger != trigger and self._fires(after):
-            raise Differs(f"{event} fires at {self.mark}")
-        self.waiting[event.order_id] = after
-
-    def _fires(self, terms: PlaceOrder) -> bool:
-        """By the mark, for what can be told without a history of prices."""
-        trigger = terms.trigger
-        assert trigger is not None
-        if trigger.by is not TriggerBy.MARK or trigger.kind is TriggerKind.TRAILING_STOP:
-            return False
-        buys_up = (trigger.kind is TriggerKind.STOP) == (terms.side is Side.LONG)
-        away = trigger.price_ticks - self.mark
-        return away <= 0 if buys_up else away >= 0
 
     def _replace(self, order: Resting, command: AmendOrder, left: int) -> None:
         """The order leaves, and arrives as a new one with what it and the amendment hold."""
@@ -418,7 +355,8 @@ class NaiveReplay(NaiveForced):
     def _take_forced_trade(self, event: Trade) -> None:
         liquidation = self._liquidation_ahead()
         if event.execution is ExecutionType.ADL:
-            self._compare_rank(event)
+            assert self.config is not None
+            compare_rank(event, self.holdings, self.config.units_per_tick_lot, self.mark)
             self.at += 1
             self.trades = event.trade_id
             self.fills += 1
@@ -428,19 +366,6 @@ class NaiveReplay(NaiveForced):
         if liquidation is None or liquidation.account_id in self.forced:
             raise Differs(f"nothing leads to {event}")
         self._follow_forced(liquidation)
-
-    def _compare_rank(self, event: Trade) -> None:
-        """Nobody else is asked before the first in the ranking."""
-        assert self.config is not None
-        everybody = [(a, h.lots, h.cost, h.margin) for a, h in self.holdings.items()]
-        first = naive_ranking(
-            self.config.units_per_tick_lot,
-            self.mark,
-            self.holding(event.maker.account_id).lots > 0,
-            everybody,
-        )[0]
-        if event.maker.account_id != first:
-            raise Differs(f"{event} passes over account {first}")
 
     def _follow_forced(self, liquidation: PositionLiquidated) -> None:
         self.forced.add(liquidation.account_id)

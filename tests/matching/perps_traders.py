@@ -17,18 +17,13 @@ from matching.messages.commands import (
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
-    ConfigureMarket,
-    FundInsurance,
     PlaceOrder,
     SetCountdown,
-    SetMarketState,
     Trigger,
-    UpdateIndexPrice,
 )
 from matching.messages.holds import band_edges, reserve_per_lot, worst_price_ticks
 from matching.messages.vocabulary import (
     CancelReason,
-    MarketState,
     OrderType,
     SelfTradePrevention,
     Side,
@@ -36,13 +31,20 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
-from tests.matching.perps_driver import CURRENCY, Input, Undecodable, World, random_config
+from tests.matching.perps_driver import CURRENCY, Input, Undecodable, World
+from tests.matching.perps_operators import (
+    ACCOUNTS,
+    around,
+    configure,
+    crash,
+    disturb,
+    fund_insurance,
+    index_price,
+    reopen,
+)
 
-ACCOUNTS = 12
 LEVERAGES = (1, 2, 5, 10, 20, 50, 100, 125, 1_000)
 FEES_PPM = ((-100, 0), (-100, 200), (-500, 500), (0, 0), (0, 500), (200, 200), (200, 500))
-GAPS_PERCENT = (-90, -50, -20, -10, 10, 20, 50, 100, 900)
-LOWEST_INDEX, HIGHEST_INDEX = 50, 5_000_000
 
 Maker = Callable[[World, random.Random], Input | None]
 
@@ -66,11 +68,6 @@ def next_command(world: World, rng: random.Random) -> Input:
         command = make(world, rng)
         if command is not None:
             return command
-
-
-def around(rng: random.Random, width_ppm: int) -> int:
-    """Mostly near zero, at most three times the width away."""
-    return sum(rng.randint(-width_ppm, width_ppm) for _ in range(3))
 
 
 def near(world: World, rng: random.Random, width_ppm: int) -> int:
@@ -335,59 +332,6 @@ def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
         amount_units=amount,
         leverage=(0, 1, 3, 10, 50)[command_id % 5],
     )
-
-
-def fund_insurance(world: World, rng: random.Random) -> FundInsurance | None:
-    if not world.is_insured:
-        return None
-    return FundInsurance(
-        command_id=world.command_id(), amount_units=rng.choice((1, rng.randint(1, 10**7)))
-    )
-
-
-def disturb(world: World, rng: random.Random) -> SetMarketState:
-    """Seldom anything good; `reopen` follows it more often."""
-    return SetMarketState(command_id=world.command_id(), state=rng.choice(tuple(MarketState)))
-
-
-def reopen(world: World, rng: random.Random) -> SetMarketState | None:
-    if world.engine.state.market_state is MarketState.ACTIVE and rng.random() < 0.9:
-        return None
-    return SetMarketState(command_id=world.command_id(), state=MarketState.ACTIVE)
-
-
-def configure(world: World, rng: random.Random) -> ConfigureMarket:
-    current = world.config
-    version = current.config_version + rng.choice((0, 1, 1, 1))
-    k = current.units_per_tick_lot * rng.choice((1, 1, 1, 1, 2))
-    config = random_config(rng, max(1, version), k)
-    return ConfigureMarket(command_id=world.command_id(), config=config)
-
-
-def index_price(world: World, rng: random.Random) -> UpdateIndexPrice:
-    draw = rng.random()
-    if draw < 0.02:
-        return UpdateIndexPrice(index_price_ticks=0)  # too few sources agree
-    gap = rng.choice(GAPS_PERCENT) * 10_000
-    move_index(world, around(rng, 3_000) if draw < 0.96 else gap)
-    return UpdateIndexPrice(index_price_ticks=world.index_ticks)
-
-
-def move_index(world: World, change_ppm: int) -> None:
-    """By so much; from the ends of the range back to the middle."""
-    index = world.index_ticks * (10**6 + change_ppm) // 10**6
-    world.index_ticks = index if LOWEST_INDEX < index < HIGHEST_INDEX else 500_000
-
-
-def crash(world: World, rng: random.Random) -> UpdateIndexPrice:
-    """Everybody leaves the book, then the price gaps."""
-    world.due += [
-        CancelAllOrders(command_id=world.command_id(), account_id=account_id)
-        for account_id in range(1, ACCOUNTS + 1)
-        if rng.random() < 0.9
-    ]
-    move_index(world, rng.choice(GAPS_PERCENT) * 10_000)
-    return UpdateIndexPrice(index_price_ticks=world.index_ticks)
 
 
 MAKERS: Sequence[tuple[Maker, float]] = (

@@ -155,13 +155,10 @@ def placed_answer(placed: PlacedOrder) -> tuple[int, OrderPlaced]:
         message=_placed_message(placed),
         order_id=placed.order_id,
         status=placed.status,
-        **_attached_ids(placed),
+        take_profit_id=placed.attached.get("take_profit", UNSET),
+        stop_loss_id=placed.attached.get("stop_loss", UNSET),
     )
     return status, answer
-
-
-def _attached_ids(placed: PlacedOrder) -> dict[str, int]:
-    return {f"{field}_id": order_id for field, order_id in placed.attached.items()}
 
 
 def _placed_message(placed: PlacedOrder) -> str:
@@ -184,9 +181,14 @@ def batch_item(result: ItemResult) -> BatchItem:
         answer = amending_answer(result)
         return BatchItem(True, answer.message, order_id=answer.order_id, status=answer.status)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
-    attached = _attached_ids(result) if isinstance(result, PlacedOrder) else {}
+    attached = result.attached if isinstance(result, PlacedOrder) else {}
     return BatchItem(
-        ok=True, message=message, order_id=result.order_id, status=result.status, **attached
+        ok=True,
+        message=message,
+        order_id=result.order_id,
+        status=result.status,
+        take_profit_id=attached.get("take_profit", UNSET),
+        stop_loss_id=attached.get("stop_loss", UNSET),
     )
 
 

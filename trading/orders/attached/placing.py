@@ -34,4 +34,4 @@ def attached_to(entry: Order) -> dict[str, int]:
     """Ids, by the field they came in."""
     by_kind = {kind: field for field, kind in KINDS.items()}
     rows = Order.objects.filter(parent=entry).order_by("pk")
-    return {by_kind[TriggerKind(row.trigger_kind)]: row.pk for row in rows}
+    return {by_kind[TriggerKind(str(row.trigger_kind))]: row.pk for row in rows}
