@@ -6,6 +6,7 @@ from matching.messages.conditional_events import CoverChanged
 from tests.matching.actors import (
     Exchange,
     Placed,
+    Trader,
     every,
     opens,
     stop_at,
