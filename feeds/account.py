@@ -12,6 +12,11 @@ from feeds.protocol import ACCOUNT_CHANNEL
 from feeds.scale import Scale
 from ledger.insurance import insurance_share
 from markets.conversions import average_price_text, ppb_text, units_text
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
@@ -35,8 +40,17 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import ExecutionType, OrderStatus, RejectCode, Role, Side
+from matching.messages.vocabulary import (
+    ExecutionType,
+    OrderStatus,
+    OrderType,
+    RejectCode,
+    Role,
+    Side,
+)
 from trading.positions.figures import liquidated_margin_ratio_ppm
+
+Conditional = OrderWaiting | OrderTriggered | ConditionalAmended | OrderAttached | CoverChanged
 
 
 def accounts_of(entry: OutputEntry) -> set[int]:
@@ -215,13 +229,6 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"reason": event.reason}
             shown |= {"cancelledQty": scale.size(event.cancelled_lots) if is_sized else None}
             shown |= {"remainingQty": scale.size(event.remaining_lots) if is_sized else None}
-        case OrderWaiting():
-            shown |= _order(event.order_id, OrderStatus.WAITING)
-        case OrderTriggered():
-            shown |= _order(event.order_id, OrderStatus.WAITING)
-            shown |= {"referencePrice": scale.price(event.reference_ticks)}
-            shown |= {"qty": scale.size(event.size_lots)}
-            shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
         case OrderAmended():
             shown |= _order(event.order_id, OrderStatus.OPEN)
             shown |= {"price": scale.price(event.price_ticks), "qty": scale.size(event.size_lots)}
@@ -231,8 +238,35 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"orderId": event.order_id, "reason": event.code}
         case PositionChanged():
             shown |= _position(event, scale)
+        case (
+            OrderWaiting()
+            | OrderTriggered()
+            | ConditionalAmended()
+            | OrderAttached()
+            | CoverChanged()
+        ):
+            shown |= _conditional(event, scale)
         case _:
             return _own_money(event, scale)
+    return shown
+
+
+def _conditional(event: Conditional, scale: Scale) -> dict[str, Any]:
+    shown: dict[str, Any] = _order(event.order_id, OrderStatus.WAITING)
+    match event:
+        case OrderAttached():
+            shown |= {"status": OrderStatus.ASLEEP, "parentId": event.parent_id}
+        case CoverChanged():
+            shown |= {} if event.covered_lots else {"status": OrderStatus.ASLEEP}
+            shown |= {"qty": scale.size(event.covered_lots)}
+        case OrderTriggered():
+            shown |= {"referencePrice": scale.price(event.reference_ticks)}
+            shown |= {"qty": scale.size(event.size_lots)}
+            shown |= {"price": scale.price(event.price_ticks)} if event.price_ticks else {}
+        case ConditionalAmended():
+            shown |= _amended_condition(event, scale)
+            if not event.arrival:
+                shown |= {"status": OrderStatus.ASLEEP}
     return shown
 
 
@@ -272,6 +306,19 @@ def _margin_ratio(event: PositionLiquidated) -> str | None:
 
 def _order(order_id: int, status: OrderStatus) -> dict[str, Any]:
     return {"orderId": order_id, "status": status}
+
+
+def _amended_condition(event: ConditionalAmended, scale: Scale) -> dict[str, Any]:
+    is_limit = event.order_type is OrderType.LIMIT
+    at, callback_ppm = event.trigger_price_ticks, event.callback_ppm
+    return {
+        "price": scale.price(event.price_ticks) if is_limit else None,
+        "qty": None if event.of_whole_position else scale.size(event.size_lots),
+        "trigger": {
+            "price": scale.price(at) if at else None,
+            "callback": units_text(callback_ppm) if callback_ppm else None,
+        },
+    }
 
 
 def _position(event: PositionChanged, scale: Scale) -> dict[str, Any]:

@@ -38,7 +38,8 @@ SELECT user_id, id, client_order_id FROM trading_order WHERE id = ANY(%s::bigint
 _OF_LIVE_ORDERS = f"""
 SELECT user_id, id, client_order_id FROM trading_order
  WHERE user_id = %s
-   AND status IN ('{OrderStatus.PENDING}', '{OrderStatus.WAITING}', '{OrderStatus.OPEN}')
+   AND status IN ('{OrderStatus.PENDING}', '{OrderStatus.ASLEEP}', '{OrderStatus.WAITING}',
+                  '{OrderStatus.OPEN}')
  ORDER BY id DESC LIMIT {LIVE_ORDERS_MAX}
 """  # noqa: S608  of constants
 

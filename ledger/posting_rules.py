@@ -14,6 +14,11 @@ from typing import Any, NamedTuple
 
 from ledger.insurance import insurance_share
 from ledger.models import AccountKind, EntryKind, LineKind
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
@@ -139,6 +144,7 @@ Releasing = (
     | OrderCancelled
     | OrderWaiting
     | OrderAmended
+    | OrderAttached
     | AmendRejected
     | ActivationRejected
 )
@@ -267,6 +273,7 @@ POSTING_RULES: dict[type, PostingRule] = {
     OrderRested: _hold_release,
     OrderCancelled: _hold_release,
     OrderWaiting: _hold_release,
+    OrderAttached: _hold_release,
     OrderAmended: _hold_release,
     AmendRejected: _hold_release,
     ActivationRejected: _hold_release,
@@ -278,6 +285,8 @@ POSTING_RULES: dict[type, PostingRule] = {
     InsuranceFunded: _insurance,
     CancelRejected: _moves_nothing,
     CommandRejected: _moves_nothing,
+    ConditionalAmended: _moves_nothing,
+    CoverChanged: _moves_nothing,
     MarketConfigured: _moves_nothing,
     MarketStateChanged: _moves_nothing,
     MarkPriceChanged: _moves_nothing,

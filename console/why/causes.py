@@ -11,7 +11,7 @@ from accounts.models import User
 from common.admin.base import Cell, link, when, words
 from console.why.rules import said_by
 from console.why.stream import Moment, Streams
-from markets.display import money, price, size
+from markets.display import money, percent, price, size
 from markets.models import Market
 from matching.messages import commands as c
 from matching.messages.events import MarkPriceChanged, OutputEntry
@@ -110,6 +110,17 @@ def _amend(market: Market, payload: Mapping[str, Any]) -> str:
     return f"{_order(payload)} to {asked}, {money(payload['hold_units'])} more held"
 
 
+def _amend_conditional(market: Market, payload: Mapping[str, Any]) -> str:
+    """Only what changes is not zero."""
+    said = {"price_ticks": "limit {}", "trigger_price_ticks": "trigger {}"}
+    parts = [text.format(price(payload[n], market)) for n, text in said.items() if payload.get(n)]
+    if size_lots := payload.get("size_lots"):
+        parts.append(size(size_lots, market))
+    if callback_ppm := payload.get("callback_ppm"):
+        parts.append(f"callback {percent(callback_ppm)}")
+    return f"{_order(payload)}, which waits, to {', '.join(parts)}"
+
+
 def _activate(_market: Market, payload: Mapping[str, Any]) -> str:
     held = payload["hold_units"]
     brought = (
@@ -151,6 +162,7 @@ COMMANDS: Mapping[str, Callable[..., str]] = {
         "FundInsurance": lambda _m, p: money(p["amount_units"]),
         "ActivateOrder": _activate,
         "AmendOrder": _amend,
+        "AmendConditional": _amend_conditional,
         "CancelOrder": lambda _m, p: f"{_order(p)}, reason {p.get('reason', 'USER')}",
         "CancelAllOrders": _cancel_all,
         "SetCountdown": lambda _m, p: f"{p['countdown_ms'] / 1_000:g} s",

@@ -95,6 +95,12 @@ ENDINGS: Mapping[CancelReason, Rule] = {
     CancelReason.POSITION_CLOSED: Rule(
         "protective orders", "the position it would have reduced ended or changed sides"
     ),
+    CancelReason.PARENT_ENDED: Rule(
+        "attached orders", "the entry it was attached to ended and left nothing to protect"
+    ),
+    CancelReason.OTHER_FIRED: Rule(
+        "attached orders", "the condition of another order of the same entry came true"
+    ),
 }
 
 STATE_REASONS: Mapping[StateReason, str] = {
@@ -113,6 +119,7 @@ EXECUTIONS: Mapping[ExecutionType, str] = {
 
 STATUSES: Mapping[OrderStatus, str] = {
     OrderStatus.PENDING: "it is on its way to the engine, which has not answered yet",
+    OrderStatus.ASLEEP: "it is attached to an entry of which nothing is filled",
     OrderStatus.WAITING: "it waits for its condition",
     OrderStatus.OPEN: "it is in the book, and what is left of it can fill",
     OrderStatus.FILLED: "all of it filled",

@@ -244,6 +244,16 @@ REFUSALS: Mapping[RejectCode, Rule] = {
     RejectCode.TRIGGER_ALREADY_TRUE: Rule(
         "condition", "its condition was true already when it came", None, _reached
     ),
+    RejectCode.ALREADY_TRIGGERED: Rule(
+        "condition", "its condition had come true already, so there was none to change"
+    ),
+    RejectCode.ALREADY_ACTIVE: Rule(
+        "condition",
+        "the trailing stop followed the price already, so its activation price could not change",
+    ),
+    RejectCode.PARENT_ENDED: Rule(
+        "attached orders", "the entry it was to be attached to had ended"
+    ),
     RejectCode.INVALID_EXPIRY: Rule("expiry", "its time to expire was past when it came"),
     RejectCode.NOTHING_TO_AMEND: Rule(
         "amendment", "the order had this price and size already, so nothing would change"

@@ -20,6 +20,7 @@ from matching.core.market.prices import is_pricing, mark_stale, take_index_price
 from matching.core.market.rules import on_configure_market, on_set_market_state
 from matching.core.market.state import State, Turn
 from matching.core.orders.amend import on_amend_order
+from matching.core.orders.attached import follow_positions
 from matching.core.orders.conditional import (
     cancel_orders_of_ended_positions,
     fire_triggers,
@@ -29,6 +30,7 @@ from matching.core.orders.conditional import (
     run_timers,
 )
 from matching.core.orders.place import on_cancel_all_orders, on_cancel_order, on_place_order
+from matching.core.orders.waiting import on_amend_conditional
 from matching.core.risk.liquidation import run_liquidations
 from matching.core.risk.margin import on_adjust_margin, on_fund_insurance
 from matching.core.risk.position_index import CHANGES_KEPT, PositionIndex
@@ -37,6 +39,7 @@ from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
     AdvanceClock,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -60,7 +63,8 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import MarketState, RejectCode
 
-OrderCommand = CancelOrder | CancelAllOrders | AmendOrder | ActivateOrder | SetCountdown
+Amendment = AmendOrder | AmendConditional
+OrderCommand = CancelOrder | CancelAllOrders | Amendment | ActivateOrder | SetCountdown
 MarketCommand = AdjustMargin | FundInsurance | SettleMarket | ConfigureMarket | SetMarketState
 OnceCommand = OrderCommand | MarketCommand
 
@@ -141,6 +145,8 @@ class Engine:
         fire_triggers(state, turn)
         if turn.repositioned:
             cancel_orders_of_ended_positions(state, turn)
+            if state.triggers.attached:
+                follow_positions(state, turn)
             for account in turn.repositioned.values():
                 turn.events.append(
                     PositionChanged(
@@ -182,6 +188,8 @@ def _apply_to_orders(state: State, command: OrderCommand, turn: Turn) -> None:
             on_cancel_all_orders(state, command, turn)
         case AmendOrder():
             on_amend_order(state, command, turn)
+        case AmendConditional():
+            on_amend_conditional(state, command, turn)
         case ActivateOrder():
             on_activate_order(state, command, turn)
         case SetCountdown():
@@ -211,6 +219,10 @@ def _too_old(command: OnceCommand) -> Event:
         case AmendOrder(order_id=order_id, account_id=account_id, hold_units=hold):
             return AmendRejected(
                 order_id=order_id, account_id=account_id, code=code, released_units=hold
+            )
+        case AmendConditional(order_id=order_id, account_id=account_id):
+            return AmendRejected(
+                order_id=order_id, account_id=account_id, code=code, released_units=0
             )
         case ActivateOrder(order_id=order_id, account_id=account_id, hold_units=hold):
             return ActivationRejected(

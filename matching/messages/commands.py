@@ -7,7 +7,7 @@ where the newest simply wins).
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from matching.messages.limits import (
     MAX_ID,
@@ -142,6 +142,9 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     close_position   size is what the position is when it executes; goes when the position does
     expires_ms       when a resting or waiting order expires (GTD); 0: never
     trigger          makes the order wait; it holds nothing meanwhile
+    parent_id        the entry that this conditional, reduce-only order is attached to: it sleeps
+                     until the entry's first fill and covers what is filled of it. It is sent before
+                     its entry, which so never fills without it
     """
 
     order_id: Id
@@ -161,6 +164,7 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     close_position: bool = False
     expires_ms: Annotated[int, Meta(ge=0, le=MAX_ID)] = 0
     trigger: Trigger | None = None
+    parent_id: Id | UnsetType = UNSET
 
 
 class CancelOrder(_Command, frozen=True, tag="CancelOrder"):
@@ -193,6 +197,22 @@ class AmendOrder(_Command, frozen=True, tag="AmendOrder"):
     price_ticks: PriceTicks
     size_lots: SizeLots
     hold_units: MoneyUnits
+
+
+class AmendConditional(_Command, frozen=True, tag="AmendConditional"):
+    """Change a conditional order that waits for its price. Zero: as it is.
+
+    price_ticks, size_lots    its limit, and its whole size
+    trigger_price_ticks       of its trigger; callback_ppm: of a trailing stop
+    """
+
+    command_id: Id
+    order_id: Id
+    account_id: Id
+    price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)] = 0
+    size_lots: Annotated[int, Meta(ge=0, le=MAX_SIZE_LOTS)] = 0
+    trigger_price_ticks: Annotated[int, Meta(ge=0, le=MAX_PRICE_TICKS)] = 0
+    callback_ppm: Annotated[int, Meta(ge=0, lt=PPM)] = 0
 
 
 class AdjustMargin(_Command, frozen=True, tag="AdjustMargin"):
@@ -269,6 +289,7 @@ Command = (
     | PlaceOrder
     | ActivateOrder
     | AmendOrder
+    | AmendConditional
     | CancelOrder
     | CancelAllOrders
     | SetCountdown

@@ -14,6 +14,13 @@ Money moves only as these events say, per account named:
 
 from msgspec import Struct
 
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
+from matching.messages.event_base import EventBase
+from matching.messages.funding import FundingChange, FundingPayment
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
@@ -26,38 +33,20 @@ from matching.messages.vocabulary import (
 EVENT_VERSION = 1
 
 
-class _Event(Struct, frozen=True, kw_only=True, tag_field="type"):
-    pass
-
-
-class FundingChange(Struct, frozen=True, kw_only=True):
-    """The funding interval was split by other rules.
-
-    since_ms          when; samples of the premium count from here
-    accrued_ppb       what the time before is charged at the next settlement, at ``next_funding_ms``
-    rate_ppb          the last rate, as one of the new interval
-    """
-
-    since_ms: int
-    accrued_ppb: int
-    rate_ppb: int
-    next_funding_ms: int
-
-
-class MarketConfigured(_Event, frozen=True, tag="MarketConfigured"):
+class MarketConfigured(EventBase, frozen=True, tag="MarketConfigured"):
     """funding_change: where interval, interest or cap of funding changed within an interval."""
 
     config_version: int
     funding_change: FundingChange | None = None
 
 
-class MarketStateChanged(_Event, frozen=True, tag="MarketStateChanged"):
+class MarketStateChanged(EventBase, frozen=True, tag="MarketStateChanged"):
     state: MarketState
     previous_state: MarketState
     reason: StateReason
 
 
-class MarkPriceChanged(_Event, frozen=True, tag="MarkPriceChanged"):
+class MarkPriceChanged(EventBase, frozen=True, tag="MarkPriceChanged"):
     """index_stale: prices are too old or too few; nothing is liquidated or settled meanwhile.
 
     premium_ppb: this moment's sample of the premium; sum and count are of all samples of the
@@ -74,7 +63,7 @@ class MarkPriceChanged(_Event, frozen=True, tag="MarkPriceChanged"):
     next_funding_ms: int
 
 
-class OrderAccepted(_Event, frozen=True, tag="OrderAccepted"):
+class OrderAccepted(EventBase, frozen=True, tag="OrderAccepted"):
     """The order passed every check; it is now open. Fills and its end, if any, follow.
 
     released_units is what the hold carried beyond a whole number of units per lot.
@@ -88,7 +77,7 @@ class OrderAccepted(_Event, frozen=True, tag="OrderAccepted"):
     released_units: int
 
 
-class OrderRejected(_Event, frozen=True, tag="OrderRejected"):
+class OrderRejected(EventBase, frozen=True, tag="OrderRejected"):
     """The order was refused and never open. Its whole hold goes back."""
 
     order_id: int
@@ -97,7 +86,7 @@ class OrderRejected(_Event, frozen=True, tag="OrderRejected"):
     released_units: int
 
 
-class OrderRested(_Event, frozen=True, tag="OrderRested"):
+class OrderRested(EventBase, frozen=True, tag="OrderRested"):
     """What remains of the order is in the book, behind all others at its price.
 
     arrival: rises with every order of the market; at one price the smaller fills first.
@@ -113,7 +102,7 @@ class OrderRested(_Event, frozen=True, tag="OrderRested"):
     released_units: int
 
 
-class OrderWaiting(_Event, frozen=True, tag="OrderWaiting"):
+class OrderWaiting(EventBase, frozen=True, tag="OrderWaiting"):
     """A conditional order was accepted and waits; its hold, if it came with one, goes back.
 
     arrival: of several that fire together the smaller goes first.
@@ -125,7 +114,7 @@ class OrderWaiting(_Event, frozen=True, tag="OrderWaiting"):
     released_units: int
 
 
-class OrderTriggered(_Event, frozen=True, tag="OrderTriggered"):
+class OrderTriggered(EventBase, frozen=True, tag="OrderTriggered"):
     """The condition came true. An order that holds nothing executes in this entry; another needs
     its hold first: ``needs_hold``.
 
@@ -142,7 +131,7 @@ class OrderTriggered(_Event, frozen=True, tag="OrderTriggered"):
     price_ticks: int = 0
 
 
-class OrderAmended(_Event, frozen=True, tag="OrderAmended"):
+class OrderAmended(EventBase, frozen=True, tag="OrderAmended"):
     """The order has this price and size from now on. Its hold grew by ``brought_units``, of which,
     and of what it had, ``released_units`` went back to the wallet."""
 
@@ -156,7 +145,7 @@ class OrderAmended(_Event, frozen=True, tag="OrderAmended"):
     released_units: int
 
 
-class AmendRejected(_Event, frozen=True, tag="AmendRejected"):
+class AmendRejected(EventBase, frozen=True, tag="AmendRejected"):
     """Nothing changed; the further hold goes back."""
 
     order_id: int
@@ -165,7 +154,7 @@ class AmendRejected(_Event, frozen=True, tag="AmendRejected"):
     released_units: int
 
 
-class OrderCancelled(_Event, frozen=True, tag="OrderCancelled"):
+class OrderCancelled(EventBase, frozen=True, tag="OrderCancelled"):
     """Lots left without a fill. With ``remaining_lots`` > 0 the order lives on, smaller.
 
     of_whole_position: it was a close-position order that waited. How much that would have been
@@ -181,13 +170,13 @@ class OrderCancelled(_Event, frozen=True, tag="OrderCancelled"):
     of_whole_position: bool = False
 
 
-class CancelRejected(_Event, frozen=True, tag="CancelRejected"):
+class CancelRejected(EventBase, frozen=True, tag="CancelRejected"):
     order_id: int
     account_id: int
     code: RejectCode
 
 
-class ActivationRejected(_Event, frozen=True, tag="ActivationRejected"):
+class ActivationRejected(EventBase, frozen=True, tag="ActivationRejected"):
     """The order no longer waits for its hold, which goes back."""
 
     order_id: int
@@ -215,7 +204,7 @@ class TradeLeg(Struct, frozen=True, kw_only=True):
     insurance_delta_units: int = 0
 
 
-class Trade(_Event, frozen=True, tag="Trade"):
+class Trade(EventBase, frozen=True, tag="Trade"):
     """A taker met a maker at the maker's price. ``trade_id`` is gapless per market.
 
     In a deleveraging (ADL) taker is the bankrupt account and maker the one chosen; the money is
@@ -231,7 +220,7 @@ class Trade(_Event, frozen=True, tag="Trade"):
     maker: TradeLeg
 
 
-class PositionChanged(_Event, frozen=True, tag="PositionChanged"):
+class PositionChanged(EventBase, frozen=True, tag="PositionChanged"):
     """The position of one account after all fills of the entry."""
 
     account_id: int
@@ -240,7 +229,7 @@ class PositionChanged(_Event, frozen=True, tag="PositionChanged"):
     margin_units: int
 
 
-class PositionLiquidated(_Event, frozen=True, tag="PositionLiquidated"):
+class PositionLiquidated(EventBase, frozen=True, tag="PositionLiquidated"):
     """One attempt to bring a position back above maintenance, with all it was judged by.
 
     position_lots, entry_cost_units, margin_units   before the attempt
@@ -271,18 +260,7 @@ class PositionLiquidated(_Event, frozen=True, tag="PositionLiquidated"):
     returned_units: int
 
 
-class FundingPayment(Struct, frozen=True, array_like=True):
-    """What one position paid (< 0) or got (> 0). Where its margin doesn't cover it, the rest comes
-    out of its unrealised profit: margin and entry cost both rise by ``from_profit_units`` first."""
-
-    account_id: int
-    amount_units: int
-    from_profit_units: int
-    entry_cost_units: int
-    margin_units: int
-
-
-class FundingSettled(_Event, frozen=True, tag="FundingSettled"):
+class FundingSettled(EventBase, frozen=True, tag="FundingSettled"):
     """Longs pay shorts if the rate is above zero. The amounts sum to zero exactly.
 
     Margin of each account +(amount + from_profit), clearing −from_profit.
@@ -302,7 +280,7 @@ class FundingSettled(_Event, frozen=True, tag="FundingSettled"):
     interval_rate_ppb: int | None = None
 
 
-class MarginAdjusted(_Event, frozen=True, tag="MarginAdjusted"):
+class MarginAdjusted(EventBase, frozen=True, tag="MarginAdjusted"):
     """amount_units > 0: held → margin, < 0: margin → available."""
 
     account_id: int
@@ -310,7 +288,7 @@ class MarginAdjusted(_Event, frozen=True, tag="MarginAdjusted"):
     margin_units: int
 
 
-class MarginAdjustmentRejected(_Event, frozen=True, tag="MarginAdjustmentRejected"):
+class MarginAdjustmentRejected(EventBase, frozen=True, tag="MarginAdjustmentRejected"):
     """Nothing changed; what was held for it goes back.
 
     removable_units: how much could have been taken out, at the mark as it was then.
@@ -322,12 +300,12 @@ class MarginAdjustmentRejected(_Event, frozen=True, tag="MarginAdjustmentRejecte
     removable_units: int = 0
 
 
-class InsuranceFunded(_Event, frozen=True, tag="InsuranceFunded"):
+class InsuranceFunded(EventBase, frozen=True, tag="InsuranceFunded"):
     amount_units: int
     insurance_units: int
 
 
-class CountdownSet(_Event, frozen=True, tag="CountdownSet"):
+class CountdownSet(EventBase, frozen=True, tag="CountdownSet"):
     """Orders of the account go at ``due_ms``; 0: never. ``protective``: waiting orders that only
     reduce go, too."""
 
@@ -336,7 +314,7 @@ class CountdownSet(_Event, frozen=True, tag="CountdownSet"):
     protective: bool = False
 
 
-class PositionSettled(_Event, frozen=True, tag="PositionSettled"):
+class PositionSettled(EventBase, frozen=True, tag="PositionSettled"):
     """Closed at the settlement price; ``leg`` as in a trade, without an order."""
 
     price_ticks: int
@@ -344,7 +322,7 @@ class PositionSettled(_Event, frozen=True, tag="PositionSettled"):
     leg: TradeLeg
 
 
-class CommandRejected(_Event, frozen=True, tag="CommandRejected"):
+class CommandRejected(EventBase, frozen=True, tag="CommandRejected"):
     """A command that is no order and no cancel was refused, or an entry could not be decoded."""
 
     code: RejectCode
@@ -359,8 +337,11 @@ Event = (
     | OrderRested
     | OrderCancelled
     | OrderWaiting
+    | OrderAttached
+    | CoverChanged
     | OrderTriggered
     | OrderAmended
+    | ConditionalAmended
     | AmendRejected
     | CancelRejected
     | ActivationRejected

@@ -54,7 +54,8 @@ class OrderRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class WaitingRow(msgspec.Struct, array_like=True, frozen=True):
-    """A conditional order that waits for its price, or fired and waits for its hold."""
+    """A conditional order that waits for its price, or fired and waits for its hold; one that is
+    attached and sleeps has no arrival: 0."""
 
     command: PlaceOrder
     arrival: int
@@ -78,7 +79,7 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     positions   by account id
     orders      best bid to worst, then best ask to worst; at one price oldest first
-    waiting     conditional orders, by arrival
+    waiting     conditional orders, by arrival and id
     stuck       accounts the last liquidation pass left below maintenance, sorted
     basis       (ms, 2·(mid − index)) of the last 30 seconds
     """

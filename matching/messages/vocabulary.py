@@ -115,6 +115,7 @@ class OrderStatus(StrEnum):
     """Where an order is in its life. A partly filled order is OPEN; its filled size tells."""
 
     PENDING = "pending"  # accepted by the API, not yet seen by the engine
+    ASLEEP = "asleep"  # attached to an entry of which nothing is filled yet
     WAITING = "waiting"  # a conditional order whose condition has not come true
     OPEN = "open"
     FILLED = "filled"
@@ -143,6 +144,9 @@ class RejectCode(StrEnum):
     MARKET_FULL = "MARKET_FULL"
     INVALID_TRIGGER = "INVALID_TRIGGER"
     TRIGGER_ALREADY_TRUE = "TRIGGER_ALREADY_TRUE"
+    ALREADY_TRIGGERED = "ALREADY_TRIGGERED"
+    ALREADY_ACTIVE = "ALREADY_ACTIVE"
+    PARENT_ENDED = "PARENT_ENDED"
     INVALID_EXPIRY = "INVALID_EXPIRY"
     NOTHING_TO_AMEND = "NOTHING_TO_AMEND"
     NO_POSITION = "NO_POSITION"
@@ -174,6 +178,8 @@ class CancelReason(StrEnum):
     COUNTDOWN = "COUNTDOWN"
     SETTLEMENT = "SETTLEMENT"
     POSITION_CLOSED = "POSITION_CLOSED"
+    PARENT_ENDED = "PARENT_ENDED"
+    OTHER_FIRED = "OTHER_FIRED"
 
     @property
     def final_status(self) -> OrderStatus:

@@ -66,6 +66,8 @@ class ProjectedOrder:
         "size_lots",
         "status",
         "touched_ms",
+        "trigger_callback_ppm",
+        "trigger_price_ticks",
         "triggered_ms",
         "user_id",
     )
@@ -88,6 +90,8 @@ class ProjectedOrder:
         hold_units: int,
         triggered_ms: int | None,
         leverage: int,
+        trigger_price_ticks: int,
+        trigger_callback_ppm: int,
     ) -> None:
         self.id = id
         self.user_id = user_id
@@ -105,6 +109,8 @@ class ProjectedOrder:
         self.hold_units = hold_units
         self.triggered_ms = triggered_ms
         self.leverage = leverage
+        self.trigger_price_ticks = trigger_price_ticks
+        self.trigger_callback_ppm = trigger_callback_ppm
         self.touched_ms = 0
         self.is_amended = False
 

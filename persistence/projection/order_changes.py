@@ -4,6 +4,7 @@ from matching.messages.vocabulary import OrderStatus
 from persistence.projection.batch import Batch, ProjectedOrder
 
 PENDING = OrderStatus.PENDING.value
+ASLEEP = OrderStatus.ASLEEP.value
 WAITING = OrderStatus.WAITING.value
 OPEN = OrderStatus.OPEN.value
 

@@ -1,5 +1,10 @@
 """⑤ Events of an order onto its row: accepted, rested, cancelled, fired, amended, refused."""
 
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
@@ -16,6 +21,7 @@ from matching.messages.events import (
 from matching.messages.vocabulary import OrderStatus
 from persistence.projection.batch import Batch, ProjectedOrder
 from persistence.projection.order_changes import (
+    ASLEEP,
     OPEN,
     PENDING,
     WAITING,
@@ -38,6 +44,26 @@ def project_order_waiting(batch: Batch, _entry: OutputEntry, event: OrderWaiting
     row.arrival = event.arrival
     release(batch, row, event.released_units)
     batch.post(event)
+
+
+def project_order_attached(batch: Batch, _entry: OutputEntry, event: OrderAttached) -> None:
+    row = batch.order_of(event.order_id, event.account_id)
+    if row.status != PENDING:
+        raise batch.poison(f"order {row.id} is {row.status} and can't be attached")
+    row.status = ASLEEP
+    release(batch, row, event.released_units)
+    batch.post(event)
+
+
+def project_cover_changed(batch: Batch, _entry: OutputEntry, event: CoverChanged) -> None:
+    """Awake its size is what it covers; asleep it keeps the last."""
+    row = batch.order_of(event.order_id, event.account_id)
+    if row.status not in (ASLEEP, WAITING):
+        raise batch.poison(f"order {row.id} is {row.status} and covers nothing")
+    row.is_amended = True
+    row.status = WAITING if event.covered_lots else ASLEEP
+    row.arrival = event.arrival
+    row.size_lots = event.covered_lots or row.size_lots
 
 
 def project_order_triggered(batch: Batch, _entry: OutputEntry, event: OrderTriggered) -> None:
@@ -69,6 +95,22 @@ def project_order_amended(batch: Batch, _entry: OutputEntry, event: OrderAmended
     require_remaining(batch, row, event.remaining_lots)
     release(batch, row, event.released_units)
     batch.post(event)
+
+
+def project_conditional_amended(
+    batch: Batch, _entry: OutputEntry, event: ConditionalAmended
+) -> None:
+    """A margin named for the whole order stays the same per lot."""
+    row = batch.order_of(event.order_id, event.account_id)
+    if row.status not in (ASLEEP, WAITING) or row.triggered_ms is not None:
+        raise batch.poison(f"order {row.id} is {row.status} and has no condition to amend")
+    row.is_amended = True
+    row.price_ticks = event.price_ticks
+    row.margin_units = row.margin_units // row.size_lots * event.size_lots
+    row.size_lots = event.size_lots
+    row.trigger_price_ticks = event.trigger_price_ticks
+    row.trigger_callback_ppm = event.callback_ppm
+    row.arrival = event.arrival
 
 
 def project_amend_rejected(batch: Batch, entry: OutputEntry, event: AmendRejected) -> None:
@@ -123,7 +165,7 @@ def project_order_cancelled(batch: Batch, _entry: OutputEntry, event: OrderCance
     """A waiting order holds nothing, but its hold may be on its way: what the engine has not seen
     it gives back when it comes, as ActivationRejected."""
     row = batch.order_of(event.order_id, event.account_id)
-    waited = row.status == WAITING
+    waited = row.status in (ASLEEP, WAITING)
     if not waited:
         row = open_order(batch, event.order_id, event.account_id)
     row.cancelled_lots += event.cancelled_lots

@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 from ledger.posting_rules import POSTING_RULES
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
@@ -49,8 +54,11 @@ from persistence.projection.orders import (
     project_activation_rejected,
     project_amend_rejected,
     project_cancel_rejected,
+    project_conditional_amended,
+    project_cover_changed,
     project_order_accepted,
     project_order_amended,
+    project_order_attached,
     project_order_cancelled,
     project_order_rejected,
     project_order_rested,
@@ -82,6 +90,9 @@ PROJECTORS: dict[type, Projector] = {
     OrderWaiting: project_order_waiting,
     OrderTriggered: project_order_triggered,
     OrderAmended: project_order_amended,
+    OrderAttached: project_order_attached,
+    CoverChanged: project_cover_changed,
+    ConditionalAmended: project_conditional_amended,
     AmendRejected: project_amend_rejected,
     ActivationRejected: project_activation_rejected,
     MarginAdjusted: project_margin_adjusted,
@@ -123,6 +134,9 @@ def order_ids_of(entries: Iterable[OutputEntry]) -> set[int]:
                     | OrderWaiting()
                     | OrderTriggered()
                     | OrderAmended()
+                    | OrderAttached()
+                    | CoverChanged()
+                    | ConditionalAmended()
                     | ActivationRejected()
                 ):
                     order_ids.add(event.order_id)

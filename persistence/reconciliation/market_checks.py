@@ -16,6 +16,9 @@ ORDER_STATUS = SqlCheck(
        AND NOT CASE status
            WHEN 'pending' THEN filled_lots = 0 AND cancelled_lots = 0 AND held_units = hold_units
                                AND arrival = 0 AND reason = ''
+           WHEN 'asleep' THEN filled_lots = 0 AND cancelled_lots = 0 AND held_units = 0
+                              AND arrival = 0 AND reason = '' AND parent_id IS NOT NULL
+                              AND trigger_kind IS NOT NULL AND triggered_at IS NULL
            WHEN 'waiting' THEN filled_lots = 0 AND cancelled_lots = 0 AND held_units = hold_units
                                AND (triggered_at IS NOT NULL OR held_units = 0)
                                AND arrival > 0 AND reason = '' AND trigger_kind IS NOT NULL

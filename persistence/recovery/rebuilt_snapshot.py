@@ -129,7 +129,8 @@ def _order_rows(market_id: str) -> list[OrderRow]:
 
 def _waiting_rows(market_id: str) -> list[WaitingRow]:
     """As they were placed, without a hold: one that is on its way comes with its own command."""
-    rows = Order.objects.filter(market_id=market_id, status=OrderStatus.WAITING)
+    waiting = (OrderStatus.ASLEEP, OrderStatus.WAITING)
+    rows = Order.objects.filter(market_id=market_id, status__in=waiting)
     return [
         WaitingRow(
             command=msgspec.structs.replace(command_of_order(row), hold_units=0),
@@ -137,7 +138,7 @@ def _waiting_rows(market_id: str) -> list[WaitingRow]:
             peak_ticks=0,
             is_triggered=row.triggered_at is not None,
         )
-        for row in rows.order_by("arrival")
+        for row in rows.order_by("arrival", "pk")
     ]
 
 

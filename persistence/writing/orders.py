@@ -12,13 +12,15 @@ UPDATE_AMENDED_ORDERS = """
            arrival = v.arrival,
            updated_at = timestamptz 'epoch' + v.touched_ms * interval '1 millisecond',
            price_ticks = v.price, size_lots = v.size, margin_units = v.margin,
-           hold_units = v.hold,
+           hold_units = v.hold, trigger_price_ticks = v.trigger_price,
+           trigger_callback_ppm = v.callback,
            triggered_at = timestamptz 'epoch' + v.triggered_ms * interval '1 millisecond'
       FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
                   %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
-                  %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+                  %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                  %s::int[])
            AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms, price,
-                size, margin, hold, triggered_ms)
+                size, margin, hold, triggered_ms, trigger_price, callback)
      WHERE o.id = v.id
 """
 
@@ -46,6 +48,8 @@ def update_amended_orders(statements: Statements, rows: list[ProjectedOrder]) ->
         numbers(row.margin_units for row in rows),
         numbers(row.hold_units for row in rows),
         numbers_or_nulls(row.triggered_ms for row in rows),
+        numbers(row.trigger_price_ticks for row in rows),
+        numbers(row.trigger_callback_ppm for row in rows),
     )
     statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
 
@@ -53,7 +57,8 @@ def update_amended_orders(statements: Statements, rows: list[ProjectedOrder]) ->
 LOAD_ORDERS = """
     SELECT id, user_id, side, size_lots, held_units, filled_lots, cancelled_lots,
            filled_cost_units, status, reason, arrival, price_ticks, margin_units, hold_units,
-           (extract(epoch FROM triggered_at) * 1000)::bigint, leverage
+           (extract(epoch FROM triggered_at) * 1000)::bigint, leverage,
+           trigger_price_ticks, trigger_callback_ppm
       FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
 """
 UPDATE_ORDERS = """

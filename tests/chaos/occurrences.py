@@ -43,6 +43,7 @@ _BY_NAME = {
     "FundingSettled": "funding settlements",
     "OrderTriggered": "orders fired",
     "OrderAmended": "amendments",
+    "ConditionalAmended": "conditions amended",
     "AmendRejected": "amendments refused",
     "MarginAdjusted": "margin changes",
     "MarginAdjustmentRejected": "margin changes refused",

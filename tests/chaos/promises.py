@@ -15,6 +15,7 @@ from tests.chaos.streams import Recorder
 # What an engine says to a command that takes effect. CancelAllOrders may find nothing to cancel.
 OUTCOMES = {
     "AmendOrder": ("OrderAmended", "AmendRejected"),
+    "AmendConditional": ("ConditionalAmended", "AmendRejected"),
     "AdjustMargin": ("MarginAdjusted", "MarginAdjustmentRejected"),
     "SetCountdown": ("CountdownSet", "CommandRejected"),
     "CancelOrder": ("OrderCancelled", "CancelRejected"),
@@ -24,7 +25,7 @@ OUTCOMES = {
     "SettleMarket": ("MarketStateChanged", "CommandRejected"),
     "ConfigureMarket": ("MarketConfigured", "CommandRejected"),
 }
-ABOUT_AN_ORDER = ("AmendOrder", "CancelOrder", "ActivateOrder")
+ABOUT_AN_ORDER = ("AmendOrder", "AmendConditional", "CancelOrder", "ActivateOrder")
 PROMISED_FOR = {"amend": "AmendOrder", "margin": "AdjustMargin", "countdown": "SetCountdown"}
 
 

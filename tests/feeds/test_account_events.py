@@ -8,11 +8,11 @@ import pytest
 from feeds.account import account_message, accounts_of, orders_of
 from feeds.labels import Labels
 from feeds.scale import Scale
+from matching.messages.conditional_events import ConditionalAmended, CoverChanged, OrderAttached
 from matching.messages.events import (
     CancelRejected,
     CountdownSet,
     Event,
-    FundingPayment,
     FundingSettled,
     MarginAdjusted,
     MarginAdjustmentRejected,
@@ -27,7 +27,8 @@ from matching.messages.events import (
     Trade,
     TradeLeg,
 )
-from matching.messages.vocabulary import CancelReason, ExecutionType, RejectCode, Side
+from matching.messages.funding import FundingPayment
+from matching.messages.vocabulary import CancelReason, ExecutionType, OrderType, RejectCode, Side
 
 SCALE = Scale(
     market_id="BTC-PERP",
@@ -35,6 +36,22 @@ SCALE = Scale(
     lot_size=Decimal("0.001"),
     units_per_tick_lot=100,
 )
+
+
+def amended_condition(
+    order_type: OrderType, at: int, callback_ppm: int, *, of_whole_position: bool = False
+) -> ConditionalAmended:
+    return ConditionalAmended(
+        order_id=5,
+        account_id=7,
+        price_ticks=249_000,
+        size_lots=20,
+        trigger_price_ticks=at,
+        callback_ppm=callback_ppm,
+        arrival=3,
+        order_type=order_type,
+        of_whole_position=of_whole_position,
+    )
 
 
 def heard(event: Event, account_id: int, labels: Labels | None = None) -> list[dict[str, Any]]:
@@ -156,6 +173,40 @@ def test_a_triggered_market_order_that_only_reduces_shows_no_price(
             {"event": "OrderWaiting", "orderId": 5, "status": "waiting"},
         ),
         (
+            amended_condition(OrderType.LIMIT, 250_000, 0),
+            {
+                "event": "ConditionalAmended",
+                "orderId": 5,
+                "status": "waiting",
+                "price": "24900",
+                "qty": "0.02",
+                "trigger": {"price": "25000", "callback": None},
+            },
+        ),
+        (
+            OrderAttached(order_id=5, account_id=7, parent_id=6, released_units=0),
+            {"event": "OrderAttached", "orderId": 5, "status": "asleep", "parentId": 6},
+        ),
+        (
+            CoverChanged(order_id=5, account_id=7, covered_lots=20, arrival=3),
+            {"event": "CoverChanged", "orderId": 5, "status": "waiting", "qty": "0.02"},
+        ),
+        (
+            CoverChanged(order_id=5, account_id=7, covered_lots=0, arrival=0),
+            {"event": "CoverChanged", "orderId": 5, "status": "asleep", "qty": "0"},
+        ),
+        (
+            amended_condition(OrderType.MARKET, 0, 20_000, of_whole_position=True),
+            {
+                "event": "ConditionalAmended",
+                "orderId": 5,
+                "status": "waiting",
+                "price": None,
+                "qty": None,
+                "trigger": {"price": None, "callback": "0.02"},
+            },
+        ),
+        (
             OrderTriggered(
                 order_id=5, account_id=7, reference_ticks=250_000, size_lots=20, needs_hold=True
             ),
@@ -247,6 +298,9 @@ ORDER_EVENTS: list[Event] = [
     ),
     OrderRejected(order_id=5, account_id=7, code=RejectCode.NO_POSITION, released_units=0),
     OrderWaiting(order_id=5, account_id=7, arrival=1, released_units=0),
+    amended_condition(OrderType.LIMIT, 250_000, 0),
+    OrderAttached(order_id=5, account_id=7, parent_id=6, released_units=0),
+    CoverChanged(order_id=5, account_id=7, covered_lots=20, arrival=3),
     CancelRejected(order_id=5, account_id=7, code=RejectCode.UNKNOWN_ORDER),
     Trade(
         trade_id=1,

@@ -184,6 +184,7 @@ class Miniature:
             (4, self.cancel),
             (2, self.cancel_all),
             (7, self.amend),
+            (2, self.amend_conditional),
             (4, self.adjust_margin),
             (1, self.fund_insurance),
             (2, self.set_countdown),
@@ -207,16 +208,33 @@ class Miniature:
             hold_units = self._hold_of(order)
             if self.random.random() < 0.05:
                 hold_units = hold_units * self.random.randint(1, 100) // 100
+        attached = self._attached_to(order) if self.random.random() < 0.1 else []
         with transaction.atomic():
             order.hold_units = order.held_units = hold_units
-            order.save()
+            Order.objects.bulk_create([*attached, order])  # ids in this order
+            for one in attached:
+                one.parent = order
+                one.save()
             if not self.hold(order.user, hold_units, EntryKind.ORDER_HOLD, order.pk):
                 transaction.set_rollback(True)
                 return
+        for one in attached:
+            self.say(command_of_order(one))
         command = command_of_order(order)
         self.say(command)
         if self.random.random() < 0.05:
             self.say(command)
+
+    def _attached_to(self, entry: Order) -> list[Order]:
+        """A take-profit and a stop-loss, or one that trails."""
+        found = [self._random_order(), self._random_order()]
+        for order in found:
+            order.trigger_callback_ppm = order.trigger_price_ticks = 0
+            self._make_conditional(order)
+            order.user, order.size_lots = entry.user, entry.size_lots
+            order.side = Side.SHORT if entry.side == Side.LONG else Side.LONG
+            order.reduce_only, order.close_position, order.margin_units = True, False, 0
+        return [] if entry.reduce_only else found
 
     def _random_order(self) -> Order:
         pick = self.random.choice
@@ -320,6 +338,21 @@ class Miniature:
                     price_ticks=price,
                     size_lots=size,
                     hold_units=hold_units,
+                )
+            )
+
+    def amend_conditional(self) -> None:
+        waiting = list(self.engine.state.triggers.orders.values())
+        if waiting:
+            command = self.random.choice(waiting).command
+            self.send(
+                c.AmendConditional(
+                    command_id=NOT_YET,
+                    order_id=command.order_id,
+                    account_id=command.account_id,
+                    size_lots=self.random.choice([0, 1, command.size_lots + 1]),
+                    trigger_price_ticks=self._near_mark(0.01),
+                    callback_ppm=self.random.choice([0, 5_000]),
                 )
             )
 

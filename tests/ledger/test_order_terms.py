@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from markets.conversions import from_ms
@@ -65,7 +66,7 @@ COMMAND_FIELDS |= {
 # What an order in the book doesn't have any more: it is a limit order whose condition was met.
 NOT_OF_RESTING = {
     "order_type", "close_position", "trigger_kind", "trigger_by", "trigger_price_ticks",
-    "trigger_callback_ppm", "max_slippage_ppm",
+    "trigger_callback_ppm", "max_slippage_ppm", "parent_id",
 }  # fmt: skip
 OF_THE_BOOK = {"level", "newer", "older"}
 
@@ -73,10 +74,11 @@ OF_THE_BOOK = {"level", "newer", "older"}
 def told_by_command(command: PlaceOrder) -> Terms:
     trigger = command.trigger
     told = {name: getattr(command, name) for name in command.__struct_fields__}
-    for name in ("v", "order_id", "account_id", "expires_ms", "trigger"):
+    for name in ("v", "order_id", "account_id", "expires_ms", "trigger", "parent_id"):
         del told[name]
     return told | {
         "expires_at": from_ms(command.expires_ms),
+        "parent_id": None if command.parent_id is UNSET else command.parent_id,
         "trigger_kind": trigger.kind if trigger else None,
         "trigger_by": trigger.by if trigger else None,
         "trigger_price_ticks": trigger.price_ticks if trigger else 0,
@@ -175,6 +177,7 @@ PLAIN: Terms = {
     "trigger_price_ticks": 0,
     "trigger_callback_ppm": 0,
     "self_trade_prevention": SelfTradePrevention.EXPIRE_MAKER,
+    "parent_id": None,
 }
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 # Exactly what they need: the engine gives back what is more.
@@ -229,6 +232,16 @@ WAITING: list[Terms] = [
         "trigger_kind": TriggerKind.TRAILING_STOP,
         "trigger_by": TriggerBy.MARK,
         "trigger_callback_ppm": 10_000,
+    },
+    # Attached to an entry that is still on its way: it sleeps.
+    PLAIN
+    | {
+        "side": Side.SHORT,
+        "reduce_only": True,
+        "trigger_kind": TriggerKind.STOP,
+        "trigger_by": TriggerBy.MARK,
+        "trigger_price_ticks": START_TICKS + 50,
+        "parent_id": 10**9,
     },
 ]
 

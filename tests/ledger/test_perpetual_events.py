@@ -9,7 +9,7 @@ import pytest
 
 from ledger.models import AccountKind, EntryKind, Posting
 from markets.models import MarketStatus
-from matching.messages import events
+from matching.messages import events, funding
 from matching.messages.events import TradeLeg
 from matching.messages.vocabulary import (
     ExecutionType,
@@ -105,8 +105,8 @@ def test_funding_moves_margin_and_keeps_its_history(world):
             funding_time_ms=FIRST_TIME_MS + 3,
             next_funding_ms=FIRST_TIME_MS + 9,
             payments=(
-                events.FundingPayment(world.alice.pk, 450_000, 0, -5_000_000, 950_000),
-                events.FundingPayment(world.bob.pk, -450_000, 50_000, 5_050_000, 0),
+                funding.FundingPayment(world.alice.pk, 450_000, 0, -5_000_000, 950_000),
+                funding.FundingPayment(world.bob.pk, -450_000, 50_000, 5_050_000, 0),
             ),
         )
     )
@@ -332,7 +332,7 @@ def test_a_split_funding_interval_is_kept_until_it_is_settled(world, in_one_batc
         interval = status.funding_since_ms, status.funding_is_split, status.funding_accrued_ppb
         return interval, status.funding_rate_ppb, status.next_funding_ms
 
-    change = events.FundingChange(since_ms=70, accrued_ppb=-5, rate_ppb=6, next_funding_ms=77)
+    change = funding.FundingChange(since_ms=70, accrued_ppb=-5, rate_ppb=6, next_funding_ms=77)
     world.say(mark_price(500, 500))
     world.say(events.MarketConfigured(config_version=4, funding_change=change))
     if not in_one_batch:

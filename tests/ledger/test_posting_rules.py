@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from ledger.models import AccountKind, EntryKind, LineKind
 from ledger.posting_rules import POSTING_RULES, deposit_movement
-from matching.messages import events
+from matching.messages import conditional_events, events, funding
 from matching.messages.events import Event
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
     MarketState,
+    OrderType,
     RejectCode,
     Side,
     StateReason,
@@ -37,6 +38,7 @@ def releasing_events(released: int):
     return [
         events.OrderAccepted(side=Side.LONG, price_ticks=1, size_lots=1, **who),
         events.OrderRejected(code=RejectCode.MIN_NOTIONAL, **who),
+        conditional_events.OrderAttached(parent_id=4, **who),
         events.OrderRested(side=Side.LONG, price_ticks=1, remaining_lots=1, arrival=1, **who),
         events.OrderCancelled(reason=CancelReason.USER, cancelled_lots=1, remaining_lots=0, **who),
         events.OrderWaiting(arrival=1, **who),
@@ -64,6 +66,18 @@ MOVING_NOTHING = [
     events.CancelRejected(order_id=1, account_id=1, code=RejectCode.UNKNOWN_ORDER),
     events.CommandRejected(code=RejectCode.MALFORMED),
     position(1, 1, 1, 1),
+    conditional_events.CoverChanged(order_id=1, account_id=1, covered_lots=1, arrival=1),
+    conditional_events.ConditionalAmended(
+        order_id=1,
+        account_id=1,
+        price_ticks=1,
+        size_lots=1,
+        trigger_price_ticks=1,
+        callback_ppm=0,
+        arrival=1,
+        order_type=OrderType.LIMIT,
+        of_whole_position=False,
+    ),
     events.OrderTriggered(
         order_id=1, account_id=1, reference_ticks=1, size_lots=1, needs_hold=True
     ),
@@ -252,9 +266,9 @@ def test_settlement_gives_margin_and_profit_back():
 def test_funding_is_one_entry_over_all_accounts():
     # 9 owes 60 with a margin of 40: 20 come out of its unrealised profit.
     payments = (
-        events.FundingPayment(8, 50, 0, -500, 150),
-        events.FundingPayment(9, -60, 20, 620, 0),
-        events.FundingPayment(10, 10, 0, -100, 30),
+        funding.FundingPayment(8, 50, 0, -500, 150),
+        funding.FundingPayment(9, -60, 20, 620, 0),
+        funding.FundingPayment(10, 10, 0, -100, 30),
     )
     event = events.FundingSettled(
         rate_ppb=1,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from matching.core.engine import Engine
 from matching.core.market import snapshot
@@ -23,6 +24,7 @@ from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
     AdvanceClock,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -57,9 +59,9 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from tests.matching.audit import Audit
-from tests.matching.conditions import stop_at, take_profit_at, trailing_stop_at
+from tests.matching.conditions import one_tier, stop_at, take_profit_at, trailing_stop_at
 
-__all__ = ["stop_at", "take_profit_at", "trailing_stop_at"]
+__all__ = ["one_tier", "stop_at", "take_profit_at", "trailing_stop_at"]
 
 FUNDS = 1_000_000_000  # what every trader starts with
 PLENTY_PER_LOT = 3_000_000  # a hold that never runs short at prices around 1,000
@@ -87,12 +89,6 @@ RULES = MarketConfig(
 )
 
 Kind = TypeVar("Kind")
-
-
-def one_tier(max_leverage: int, maintenance_ppm: int = 1) -> tuple[LeverageTier, ...]:
-    return (
-        LeverageTier(floor_units=0, max_leverage=max_leverage, maintenance_ppm=maintenance_ppm),
-    )
 
 
 def only(kind: type[Kind], events: tuple[Event, ...]) -> Kind:
@@ -268,6 +264,7 @@ class Trader:
         close_position: bool = False,
         expires_ms: int = 0,
         trigger: Trigger | None = None,
+        attached_to: int = 0,
     ) -> Placed:
         """A limit order at ``at``, or a market order no worse than ``worst`` ticks."""
         is_market = at is None
@@ -292,6 +289,7 @@ class Trader:
             close_position=close_position,
             expires_ms=expires_ms,
             trigger=trigger,
+            parent_id=attached_to or UNSET,
         )
         return Placed(command.order_id, self.exchange.send(command))
 
@@ -318,6 +316,17 @@ class Trader:
             price_ticks=at,
             size_lots=lots,
             hold_units=brings,
+        )
+        return Placed(order.order_id, self.exchange.send(command))
+
+    def moves(self, order: Placed, **changes: int) -> Placed:
+        """Of an order that waits: ``trigger``, ``callback_ppm``, ``at`` or ``lots``."""
+        names = {"trigger": "trigger_price_ticks", "at": "price_ticks", "lots": "size_lots"}
+        command = AmendConditional(
+            command_id=self.exchange.next_command_id(),
+            order_id=order.order_id,
+            account_id=self.account_id,
+            **{names.get(name, name): value for name, value in changes.items()},
         )
         return Placed(order.order_id, self.exchange.send(command))
 

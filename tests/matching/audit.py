@@ -16,6 +16,11 @@ from matching.messages.commands import (
     PlaceOrder,
     UpdateIndexPrice,
 )
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     ActivationRejected,
     AmendRejected,
@@ -160,7 +165,7 @@ class Audit:
             case OrderRested():
                 assert event.remaining_lots == self.orders[event.order_id].left
                 self._release(event.order_id, event.released_units)
-            case OrderWaiting():
+            case OrderWaiting() | OrderAttached():
                 self._release(event.order_id, event.released_units)
             case OrderTriggered():
                 assert self.orders[event.order_id].hold == 0
@@ -175,7 +180,7 @@ class Audit:
                 self._release(event.order_id, event.released_units)
             case OrderCancelled():
                 self._cancel(event)
-            case OrderAmended():
+            case OrderAmended() | ConditionalAmended() | CoverChanged():
                 self._amend(event)
 
     def _cancel(self, event: OrderCancelled) -> None:
@@ -187,9 +192,17 @@ class Audit:
         assert order.left == event.remaining_lots
         self._release(event.order_id, event.released_units)
 
-    def _amend(self, event: OrderAmended) -> None:
+    def _amend(self, event: OrderAmended | ConditionalAmended | CoverChanged) -> None:
         order = self.orders[event.order_id]
         assert event.account_id == order.account_id
+        if not isinstance(event, OrderAmended):
+            if isinstance(event, CoverChanged):
+                size = event.covered_lots or order.size
+            else:
+                size = event.size_lots
+            assert order.hold == order.filled == 0
+            order.size = order.left = size
+            return
         self._hold(event.order_id, self._use(event.brought_units))
         order.size, order.left, order.cancelled = event.size_lots, event.remaining_lots, 0
         order.limit = event.price_ticks

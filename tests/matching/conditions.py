@@ -1,6 +1,6 @@
-"""Conditions of conditional orders, as the scenarios name them."""
+"""Conditions of conditional orders, and tiers of a market, as the scenarios name them."""
 
-from matching.messages.commands import Trigger
+from matching.messages.commands import LeverageTier, Trigger
 from matching.messages.vocabulary import TriggerBy, TriggerKind
 
 
@@ -19,4 +19,10 @@ def trailing_stop_at(price: int = 0, *, callback_ppm: int) -> Trigger:
         by=TriggerBy.MARK,
         price_ticks=price,
         callback_ppm=callback_ppm,
+    )
+
+
+def one_tier(max_leverage: int, maintenance_ppm: int = 1) -> tuple[LeverageTier, ...]:
+    return (
+        LeverageTier(floor_units=0, max_leverage=max_leverage, maintenance_ppm=maintenance_ppm),
     )

@@ -13,6 +13,7 @@ from matching.messages.codec import decode_command, decode_entry, encode_command
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AmendConditional,
     AmendOrder,
     CancelOrder,
     Command,
@@ -263,6 +264,28 @@ class Extreme:
     def money(self) -> int:
         return self.power(MAX_MONEY_UNITS)
 
+    def amendment(self, new_id: int, order_id: int, account_id: int) -> Command:
+        rng, price = self.rng, self.price()
+        who = {"command_id": new_id, "order_id": order_id, "account_id": account_id}
+        if rng.random() < 0.5:
+            return AmendOrder(
+                price_ticks=price,
+                size_lots=self.lots(price),
+                hold_units=rng.choice((0, MAX_MONEY_UNITS, self.money())),
+                **who,
+            )
+        waiting = list(self.market.engine.state.triggers.orders.values())
+        if waiting:
+            one = rng.choice(waiting).command
+            who |= {"order_id": one.order_id, "account_id": one.account_id}
+        return AmendConditional(
+            size_lots=rng.choice((0, self.lots(price), MAX_SIZE_LOTS)),
+            price_ticks=rng.choice((0, price)),
+            trigger_price_ticks=rng.choice((0, self.price())),
+            callback_ppm=rng.choice((0, 1, PPM - 1)),
+            **who,
+        )
+
     def command(self) -> Command:
         rng, new_id = self.rng, self.market.id()
         order_id, account_id = rng.choice(self.orders[-20:] or [(1, 1)])
@@ -274,16 +297,8 @@ class Extreme:
                 return AdjustMargin(command_id=new_id, account_id=account_id, amount_units=amount)
             case 4:
                 return FundInsurance(command_id=new_id, amount_units=self.money())
-            case 5:
-                price = self.price()
-                return AmendOrder(
-                    command_id=new_id,
-                    order_id=order_id,
-                    account_id=account_id,
-                    price_ticks=price,
-                    size_lots=self.lots(price),
-                    hold_units=rng.choice((0, MAX_MONEY_UNITS, self.money())),
-                )
+            case 5 | 11:
+                return self.amendment(new_id, order_id, account_id)
             case 6:
                 return CancelOrder(command_id=new_id, order_id=order_id, account_id=account_id)
             case 7:

@@ -28,11 +28,13 @@ import msgspec
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AmendConditional,
     AmendOrder,
     Command,
     ConfigureMarket,
     PlaceOrder,
 )
+from matching.messages.conditional_events import ConditionalAmended, CoverChanged, OrderAttached
 from matching.messages.events import (
     Event,
     FundingSettled,
@@ -63,8 +65,14 @@ from matching.messages.vocabulary import (
     Side,
     TimeInForce,
 )
+from tests.matching.naive_amended import (
+    amended_condition,
+    check_slippage_limit,
+    compare_rank,
+    expect_an_answer,
+)
+from tests.matching.naive_attached import NaiveAttached
 from tests.matching.naive_forced import NaiveForced
-from tests.matching.naive_ranking import naive_ranking
 from tests.matching.naive_rules import Holding, Resting
 from tests.matching.predicted import Differs, comparable
 
@@ -84,35 +92,23 @@ class NaiveReplay(NaiveForced):
     published: list[Event] = field(default_factory=list)
     at: int = 0
     command: Command | None = None
+    sides: dict[int, bool] = field(default_factory=dict)
+    attached: NaiveAttached = field(default_factory=NaiveAttached)
     forced: set[int] = field(default_factory=set)  # accounts whose order was followed in this entry
 
     def follow(self, command: Command | None, events: Iterable[Event]) -> None:
         """What the engine published for a command; None for one that could not be decoded."""
         self.published, self.at, self.command = list(events), 0, command
         self.forced, self.moved = set(), []
-        self._expect_an_answer(command)
+        expect_an_answer(command, self.published, self.seen_orders)
+        if isinstance(command, PlaceOrder):
+            self.sides.setdefault(command.order_id, command.side is Side.LONG)
+        self.attached.follow(self.sides, self.published)
         while self.at < len(self.published):
             self._take(self.published[self.at])
         told = {e.account_id for e in self.published if isinstance(e, PositionChanged)}
         if missing := set(self.moved) - told:
             raise Differs(f"positions of {missing} changed, which nobody was told")
-
-    def _expect_an_answer(self, command: Command | None) -> None:
-        """An order is answered when it comes first, and never again but as one forgotten since."""
-        if not isinstance(command, PlaceOrder):
-            return
-        answers = [
-            event
-            for event in self.published
-            if isinstance(event, (OrderAccepted, OrderRejected, OrderWaiting))
-            and event.order_id == command.order_id
-        ]
-        is_new = command.order_id not in self.seen_orders
-        self.seen_orders.add(command.order_id)
-        if not is_new and [getattr(e, "code", None) for e in answers] == [RejectCode.TOO_OLD]:
-            return
-        if is_new is not bool(answers):
-            raise Differs(f"order {command.order_id}, new: {is_new}, was answered {answers}")
 
     # ---------------------------------------------------------------- one event after the other
 
@@ -120,7 +116,7 @@ class NaiveReplay(NaiveForced):
         match event:
             case OrderAccepted() | OrderRejected():
                 self._take_order(event)
-            case OrderAmended():
+            case OrderAmended() | ConditionalAmended():
                 self._take_amendment(event)
             case OrderTriggered():
                 self._take_trigger(event)
@@ -150,7 +146,9 @@ class NaiveReplay(NaiveForced):
             case MarketConfigured():
                 assert isinstance(command, ConfigureMarket)
                 self.config = command.config
-            case OrderWaiting():
+            case CoverChanged():
+                self._resize(event)
+            case OrderWaiting() | OrderAttached():
                 assert isinstance(command, PlaceOrder)
                 self.waiting[command.order_id] = command
             case InsuranceFunded():
@@ -199,11 +197,30 @@ class NaiveReplay(NaiveForced):
         self.events = []
         act()
         for expected in self.events:
+            self._pass_what_is_attached()
             found = self.published[self.at] if self.at < len(self.published) else None
             if comparable(expected) != (found and comparable(found)):
                 raise Differs(f"expected {expected}, published {found}")
             self.fills += isinstance(expected, Trade)
             self.at += 1
+
+    def _pass_what_is_attached(self) -> None:
+        """Told between the fills of an entry: proved by `NaiveAttached`."""
+        while self.at < len(self.published):
+            event = self.published[self.at]
+            if isinstance(event, OrderCancelled) and event.order_id in self.waiting:
+                del self.waiting[event.order_id]
+            elif isinstance(event, CoverChanged):
+                self._resize(event)
+            else:
+                return
+            self.at += 1
+
+    def _resize(self, event: CoverChanged) -> None:
+        """Asleep it keeps its size."""
+        terms = self.waiting[event.order_id]
+        size_lots = event.covered_lots or terms.size_lots
+        self.waiting[event.order_id] = msgspec.structs.replace(terms, size_lots=size_lots)
 
     def _take_order(self, event: OrderAccepted | OrderRejected) -> None:
         """A plain order, one that got its hold, or one that fired and holds nothing."""
@@ -234,20 +251,11 @@ class NaiveReplay(NaiveForced):
         terms = self.waiting[event.order_id]
         price = event.price_ticks or terms.price_ticks
         if terms.trigger is not None and terms.trigger.max_slippage_ppm:
-            self._check_slippage_limit(terms, price)
+            assert self.config is not None
+            check_slippage_limit(terms, price, self.mark, self.config.price_band_ppm)
         self.waiting[event.order_id] = msgspec.structs.replace(
             terms, size_lots=event.size_lots, price_ticks=price
         )
-
-    def _check_slippage_limit(self, terms: PlaceOrder, price: int) -> None:
-        """The furthest tick from the mark that is allowed."""
-        assert self.config is not None
-        assert terms.trigger is not None
-        allowed = min(terms.trigger.max_slippage_ppm, self.config.price_band_ppm)
-        room = Fraction(self.mark * allowed, 1_000_000)
-        away = price - self.mark if terms.side is Side.LONG else self.mark - price
-        if not 0 <= away <= room or (away + 1 <= room and price > 1):
-            raise Differs(f"{terms} fired at {self.mark} with a limit of {price}")
 
     def _take_cancel(self, event: OrderCancelled) -> None:
         """Of an order that was in nobody's way: asked for, expired, or its account's time is up."""
@@ -266,7 +274,13 @@ class NaiveReplay(NaiveForced):
 
     # ----------------------------------------------------------------------------- amendments
 
-    def _take_amendment(self, event: OrderAmended) -> None:
+    def _take_amendment(self, event: OrderAmended | ConditionalAmended) -> None:
+        if isinstance(event, ConditionalAmended):
+            self.at += 1
+            asked, before = self.command, self.waiting[event.order_id]
+            assert isinstance(asked, AmendConditional)
+            self.waiting[event.order_id] = amended_condition(before, asked, event, self.mark)
+            return
         command = self.command
         assert isinstance(command, AmendOrder)
         (order,) = [o for o in self.book if o.order_id == command.order_id]
@@ -341,7 +355,8 @@ class NaiveReplay(NaiveForced):
     def _take_forced_trade(self, event: Trade) -> None:
         liquidation = self._liquidation_ahead()
         if event.execution is ExecutionType.ADL:
-            self._compare_rank(event)
+            assert self.config is not None
+            compare_rank(event, self.holdings, self.config.units_per_tick_lot, self.mark)
             self.at += 1
             self.trades = event.trade_id
             self.fills += 1
@@ -351,19 +366,6 @@ class NaiveReplay(NaiveForced):
         if liquidation is None or liquidation.account_id in self.forced:
             raise Differs(f"nothing leads to {event}")
         self._follow_forced(liquidation)
-
-    def _compare_rank(self, event: Trade) -> None:
-        """Nobody else is asked before the first in the ranking."""
-        assert self.config is not None
-        everybody = [(a, h.lots, h.cost, h.margin) for a, h in self.holdings.items()]
-        first = naive_ranking(
-            self.config.units_per_tick_lot,
-            self.mark,
-            self.holding(event.maker.account_id).lots > 0,
-            everybody,
-        )[0]
-        if event.maker.account_id != first:
-            raise Differs(f"{event} passes over account {first}")
 
     def _follow_forced(self, liquidation: PositionLiquidated) -> None:
         self.forced.add(liquidation.account_id)

@@ -7,25 +7,23 @@ None where it has nothing to say. Most orders carry the hold the API would ask f
 import random
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
     AdvanceClock,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
-    ConfigureMarket,
-    FundInsurance,
     PlaceOrder,
     SetCountdown,
-    SetMarketState,
     Trigger,
-    UpdateIndexPrice,
 )
 from matching.messages.holds import band_edges, reserve_per_lot, worst_price_ticks
 from matching.messages.vocabulary import (
     CancelReason,
-    MarketState,
     OrderType,
     SelfTradePrevention,
     Side,
@@ -33,13 +31,20 @@ from matching.messages.vocabulary import (
     TriggerBy,
     TriggerKind,
 )
-from tests.matching.perps_driver import CURRENCY, Input, Undecodable, World, random_config
+from tests.matching.perps_driver import CURRENCY, Input, Undecodable, World
+from tests.matching.perps_operators import (
+    ACCOUNTS,
+    around,
+    configure,
+    crash,
+    disturb,
+    fund_insurance,
+    index_price,
+    reopen,
+)
 
-ACCOUNTS = 12
 LEVERAGES = (1, 2, 5, 10, 20, 50, 100, 125, 1_000)
 FEES_PPM = ((-100, 0), (-100, 200), (-500, 500), (0, 0), (0, 500), (200, 200), (200, 500))
-GAPS_PERCENT = (-90, -50, -20, -10, 10, 20, 50, 100, 900)
-LOWEST_INDEX, HIGHEST_INDEX = 50, 5_000_000
 
 Maker = Callable[[World, random.Random], Input | None]
 
@@ -63,11 +68,6 @@ def next_command(world: World, rng: random.Random) -> Input:
         command = make(world, rng)
         if command is not None:
             return command
-
-
-def around(rng: random.Random, width_ppm: int) -> int:
-    """Mostly near zero, at most three times the width away."""
-    return sum(rng.randint(-width_ppm, width_ppm) for _ in range(3))
 
 
 def near(world: World, rng: random.Random, width_ppm: int) -> int:
@@ -116,6 +116,38 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
         trigger=trigger,
     )
     return order if trigger or order.reduce_only else with_hold(order, hold(world, rng, order))
+
+
+def place_bracket(world: World, rng: random.Random) -> PlaceOrder:
+    """An entry behind its take-profit and stop-loss; seldom what can't be attached, and at times
+    what comes after its entry."""
+    protections = [place_order(world, rng) for _ in range(rng.choice((1, 2, 2)))]
+    entry = place_order(world, rng)
+    entry = msgspec.structs.replace(entry, reduce_only=False, close_position=False)
+    if entry.trigger is None:
+        entry = with_hold(entry, hold(world, rng, entry))
+    side = Side.SHORT if entry.side is Side.LONG else Side.LONG
+    parent_id = entry.order_id if rng.random() < 0.97 else rng.randint(1, entry.order_id)
+    orders: list[Input] = [
+        msgspec.structs.replace(
+            order,
+            account_id=entry.account_id if rng.random() < 0.98 else order.account_id,
+            side=side if rng.random() < 0.98 else entry.side,
+            size_lots=entry.size_lots,
+            margin_units=0,
+            hold_units=0,
+            reduce_only=rng.random() < 0.98,
+            close_position=rng.random() < 0.02,
+            trigger=random_trigger(world, rng),
+            parent_id=parent_id,
+        )
+        for order in protections
+    ]
+    orders.insert(rng.choice((0, len(orders), len(orders), len(orders))), entry)
+    world.due += orders[1:]
+    first = orders[0]
+    assert isinstance(first, PlaceOrder)
+    return first
 
 
 def with_hold(order: PlaceOrder, units: int) -> PlaceOrder:
@@ -222,6 +254,29 @@ def amend_order(world: World, rng: random.Random) -> AmendOrder | None:
     )
 
 
+def amend_conditional(world: World, rng: random.Random) -> AmendConditional | None:
+    """One that waits or has fired, seldom another; what the command leaves at 0 stays."""
+    waiting = [w for a in world.engine.state.accounts.values() for w in a.waiting.values()]
+    live = list(world.engine.state.book.orders.values())
+    if not waiting and not live:
+        return None
+    if waiting and rng.random() < 0.95:
+        command = rng.choice(waiting).command
+        order_id, account_id, size = command.order_id, command.account_id, command.size_lots
+    else:
+        order_id = rng.choice(live).order_id if live else world.last_order_id + 1
+        account_id, size = rng.randint(1, ACCOUNTS), 1
+    return AmendConditional(
+        command_id=world.command_id(),
+        order_id=order_id,
+        account_id=account_id if rng.random() < 0.95 else rng.randint(1, ACCOUNTS),
+        price_ticks=near(world, rng, 4_000) if rng.random() < 0.2 else 0,
+        size_lots=max(1, size * rng.choice((1, 2, 3)) // 2) if rng.random() < 0.2 else 0,
+        trigger_price_ticks=near(world, rng, 10_000) if rng.random() < 0.6 else 0,
+        callback_ppm=rng.choice((0, 100, 1_000, 10_000, 50_000)) if rng.random() < 0.4 else 0,
+    )
+
+
 def activate_order(world: World, rng: random.Random) -> ActivateOrder | None:
     """What the ledger answers to an order that fired; seldom for one that did not."""
     waiting = [
@@ -279,65 +334,14 @@ def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
     )
 
 
-def fund_insurance(world: World, rng: random.Random) -> FundInsurance | None:
-    if not world.is_insured:
-        return None
-    return FundInsurance(
-        command_id=world.command_id(), amount_units=rng.choice((1, rng.randint(1, 10**7)))
-    )
-
-
-def disturb(world: World, rng: random.Random) -> SetMarketState:
-    """Seldom anything good; `reopen` follows it more often."""
-    return SetMarketState(command_id=world.command_id(), state=rng.choice(tuple(MarketState)))
-
-
-def reopen(world: World, rng: random.Random) -> SetMarketState | None:
-    if world.engine.state.market_state is MarketState.ACTIVE and rng.random() < 0.9:
-        return None
-    return SetMarketState(command_id=world.command_id(), state=MarketState.ACTIVE)
-
-
-def configure(world: World, rng: random.Random) -> ConfigureMarket:
-    current = world.config
-    version = current.config_version + rng.choice((0, 1, 1, 1))
-    k = current.units_per_tick_lot * rng.choice((1, 1, 1, 1, 2))
-    config = random_config(rng, max(1, version), k)
-    return ConfigureMarket(command_id=world.command_id(), config=config)
-
-
-def index_price(world: World, rng: random.Random) -> UpdateIndexPrice:
-    draw = rng.random()
-    if draw < 0.02:
-        return UpdateIndexPrice(index_price_ticks=0)  # too few sources agree
-    gap = rng.choice(GAPS_PERCENT) * 10_000
-    move_index(world, around(rng, 3_000) if draw < 0.96 else gap)
-    return UpdateIndexPrice(index_price_ticks=world.index_ticks)
-
-
-def move_index(world: World, change_ppm: int) -> None:
-    """By so much; from the ends of the range back to the middle."""
-    index = world.index_ticks * (10**6 + change_ppm) // 10**6
-    world.index_ticks = index if LOWEST_INDEX < index < HIGHEST_INDEX else 500_000
-
-
-def crash(world: World, rng: random.Random) -> UpdateIndexPrice:
-    """Everybody leaves the book, then the price gaps."""
-    world.due += [
-        CancelAllOrders(command_id=world.command_id(), account_id=account_id)
-        for account_id in range(1, ACCOUNTS + 1)
-        if rng.random() < 0.9
-    ]
-    move_index(world, rng.choice(GAPS_PERCENT) * 10_000)
-    return UpdateIndexPrice(index_price_ticks=world.index_ticks)
-
-
 MAKERS: Sequence[tuple[Maker, float]] = (
     (place_order, 50),
+    (place_bracket, 5),
     (flatten, 4),
     (cancel_order, 8),
     (cancel_all_orders, 1),
     (amend_order, 6),
+    (amend_conditional, 4),
     (activate_order, 5),
     (set_countdown, 1),
     (advance_clock, 1),

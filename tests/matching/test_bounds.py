@@ -214,6 +214,7 @@ def test_no_number_leaves_64_bits_whatever_is_sent() -> None:
         seen += Extreme(seed).run(120)
     reached = {
         "Trade", "FundingSettled", "PositionLiquidated", "MarginAdjusted", "OrderAmended",
+        "ConditionalAmended",
         "OrderRejected MAX_OPEN_INTEREST", "OrderRejected MARKET_FULL",
         "OrderRejected INVALID_SIZE", "CommandRejected MARKET_FULL",
     }  # fmt: skip

@@ -42,8 +42,12 @@ class Market:
         margin = self.margin_per_lot * lots
         return self.alice.sells(lots, at=at, margin=margin, **self.terms, **more)
 
-    def fires(self, *, restart_at: str = "") -> Placed:
-        order = self.places(trigger=take_profit_at(1_005))
+    def fires(self, *, restart_at: str = "", is_amended: bool = False) -> Placed:
+        if is_amended:
+            order = self.places(LOTS + 1, PRICE + 3, trigger=take_profit_at(1_030))
+            self.alice.moves(order, trigger=1_005, at=PRICE, lots=LOTS)
+        else:
+            order = self.places(trigger=take_profit_at(1_005))
         if restart_at == "waiting":
             self.exchange.restarts()
         self.exchange.mark(1_005)
@@ -89,6 +93,14 @@ def fires(market: Market) -> Placed:
     return market.fires()
 
 
+def is_amended_while_it_waits(market: Market) -> Placed:
+    return market.fires(is_amended=True)
+
+
+def is_amended_while_it_waits_and_restarts(market: Market) -> Placed:
+    return market.fires(is_amended=True, restart_at="waiting")
+
+
 def fires_after_a_restart(market: Market) -> Placed:
     return market.fires(restart_at="waiting")
 
@@ -112,6 +124,8 @@ PATHS = [
     is_amended_twice_around_a_restart,
     restarts,
     fires,
+    is_amended_while_it_waits,
+    is_amended_while_it_waits_and_restarts,
     fires_after_a_restart,
     gets_its_hold_after_a_restart,
     fires_restarts_and_is_amended,

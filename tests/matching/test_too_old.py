@@ -60,6 +60,7 @@ def resting(order_id: int) -> Placed:
     [
         (lambda alice: alice.amends(resting(3), at=991, lots=2, brings=7), AmendRejected, 7),
         (lambda alice: alice.amends(resting(3), at=990, lots=1), AmendRejected, 0),
+        (lambda alice: alice.moves(resting(4), trigger=1_021), AmendRejected, 0),
         (lambda alice: alice.activates(resting(4), 9), ActivationRejected, 9),
         (lambda alice: alice.adds_margin(5), MarginAdjustmentRejected, 5),
         (lambda alice: alice.adds_margin(-5), MarginAdjustmentRejected, 0),

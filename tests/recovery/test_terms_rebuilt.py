@@ -18,7 +18,7 @@ from matching.messages.vocabulary import (
 from persistence.recovery.starting_points import make_starting_point
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange
 from trading.models import Order
-from trading.orders.request import NewOrder, NewTrigger, OrderChanges
+from trading.orders.request import NewOrder, NewTrigger, OrderChanges, TriggerChanges
 from trading.services import amend_order, configure_market, place_order, set_countdown
 
 LATER = datetime(2100, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -124,6 +124,14 @@ def test_orders_that_wait(exchange: Exchange) -> None:
         type=TriggerKind.TRAILING_STOP, by=TriggerBy.MARK, price="27000", callback="0.02"
     )
     trailed = places(exchange, trigger=trailing, price="20000", reduce_only=True)
+    exchange.settle()
+    for order_id, change in (
+        (closing, TriggerChanges(price="22950")),
+        (reducing[0], TriggerChanges(price="22940")),
+        (trailed, TriggerChanges(price="27500", callback="0.03")),
+    ):
+        amend_order(exchange.alice.pk, order_id, OrderChanges(trigger=change))
+    amend_order(exchange.alice.pk, named, OrderChanges(qty="0.02", price="25600"))
     set_countdown(exchange.alice.pk, MARKET, 3_600_000, protective=True)
     market = Market.objects.get(pk=MARKET)
     market.funding_interval_ms = 3_600_000
@@ -132,6 +140,11 @@ def test_orders_that_wait(exchange: Exchange) -> None:
     starts_over(exchange)
     waiting = [*reducing, closing, *entries, named, trailed]
     assert Order.objects.filter(pk__in=waiting, status="waiting").count() == len(waiting)
+    assert Order.objects.get(pk=named).margin_units == 2 * 99_000_000
+    assert [
+        (order.trigger_price_ticks, order.trigger_callback_ppm)
+        for order in Order.objects.filter(pk__in=[closing, reducing[0], trailed]).order_by("pk")
+    ] == [(229_400, 0), (229_500, 0), (275_000, 30_000)]
     # They go with their position, which the new engine knows them to protect.
     exchange.place(exchange.bob, Side.LONG, 30)
     exchange.place(exchange.alice, Side.SHORT, 30)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ledger.models import JournalEntry, Wallet
-from matching.messages.commands import AmendOrder
+from matching.messages.commands import AmendConditional, AmendOrder
 from tests.trading.client import Answer, Trader, make_trader
 from trading.commands.outbox import command_of_row
 from trading.models import Order, OutboxCommand
@@ -99,17 +99,162 @@ def test_what_is_refused_and_why(
     assert Wallet.objects.get(user=trader.user).held_units == 2_506_250_000
 
 
-@pytest.mark.parametrize("status", ["pending", "waiting", "filled", "cancelled"])
-def test_only_an_open_order_can_be_amended(trader: Trader, order: Order, status: str) -> None:
-    Order.objects.update(
-        status=status,
-        held_units=0,
-        trigger_kind="STOP" if status == "waiting" else None,
-        trigger_by="MARK" if status == "waiting" else None,
-    )
+@pytest.mark.parametrize("status", ["pending", "filled", "cancelled"])
+def test_only_an_open_or_waiting_order_can_be_amended(
+    trader: Trader, order: Order, status: str
+) -> None:
+    Order.objects.update(status=status, held_units=0)
     answer = amend(trader, order, price="25010")
     assert (answer.status, answer.code) == (409, "NOT_AMENDABLE")
     assert status in answer.body["message"]
+
+
+CONDITIONAL = "AmendConditional"
+STOP = {"type": "STOP", "price": "26000"}
+TRAILING = {"type": "TRAILING_STOP", "price": "25500", "callback": "0.02"}
+AT_MARKET: dict[str, Any] = {"orderType": "market", "price": None}
+CLOSING = AT_MARKET | {"margin": None, "qty": None, "closePosition": True}
+
+
+def waits(trader: Trader, **fields: Any) -> Order:
+    assert trader.place(**fields).status == 202
+    Order.objects.update(status="waiting")
+    order = Order.objects.first()
+    assert order is not None
+    return order
+
+
+PROMISED: list[tuple[dict[str, Any], dict[str, Any], dict[str, int]]] = [
+    (
+        {"trigger": STOP, "price": "26100"},
+        {"trigger": {"price": "26010"}},
+        {"trigger_price_ticks": 260_100},
+    ),
+    (
+        {"trigger": STOP, "price": "26100"},
+        {"trigger": {"price": 25900}, "price": "26000", "qty": "0.4"},
+        {"trigger_price_ticks": 259_000, "price_ticks": 260_000, "size_lots": 400},
+    ),
+    ({"trigger": STOP, "price": "26100"}, {"price": "26200"}, {"price_ticks": 262_000}),
+    # The limit of a market order follows: 25,500 × 1.01.
+    (
+        {"trigger": STOP, **AT_MARKET},
+        {"trigger": {"price": "25500"}},
+        {"trigger_price_ticks": 255_000, "price_ticks": 257_550},
+    ),
+    (
+        CLOSING | {"trigger": STOP},
+        {"trigger": {"price": "26010"}},
+        {"trigger_price_ticks": 260_100},
+    ),
+    (
+        {"trigger": TRAILING, "price": "26100"},
+        {"trigger": {"callback": "0.01"}},
+        {"callback_ppm": 10_000},
+    ),
+    (
+        {"trigger": TRAILING, "price": "26100"},
+        {"trigger": {"price": "25400", "callback": "0.01"}},
+        {"trigger_price_ticks": 254_000, "callback_ppm": 10_000},
+    ),
+]
+
+
+def test_of_one_that_waits_what_changes_is_promised(trader: Trader) -> None:
+    for fields, changes, sent in PROMISED:
+        order = waits(trader, **fields)
+        answer = amend(trader, order, **changes)
+        assert (answer.status, answer.body["status"]) == (202, "waiting"), answer
+        row = OutboxCommand.objects.get(command_type=CONDITIONAL, payload__order_id=order.pk)
+        assert command_of_row(row) == AmendConditional(
+            command_id=row.pk, order_id=order.pk, account_id=trader.user.pk, **sent
+        )
+    assert Wallet.objects.get(user=trader.user).held_units == 0
+
+
+NOT_OF_ONE_THAT_WAITS: list[tuple[dict[str, Any], dict[str, Any], str, str, str]] = [
+    ({"trigger": STOP}, {}, "NOTHING_TO_AMEND", "", "price, qty or trigger"),
+    ({"trigger": STOP}, {"trigger": {}}, "NOTHING_TO_AMEND", "", "price, qty or trigger"),
+    (
+        {"trigger": STOP},
+        {"trigger": {"price": "26000"}},
+        "NOTHING_TO_AMEND",
+        "",
+        "price, qty or trigger",
+    ),
+    (
+        {"trigger": STOP},
+        {"trigger": {"price": "25000"}},
+        "TRIGGER_ALREADY_TRUE",
+        "trigger.price",
+        "above 25000",
+    ),
+    (
+        {"trigger": STOP},
+        {"trigger": {"price": "25500.05"}},
+        "INVALID_PRICE",
+        "trigger.price",
+        "0.1",
+    ),
+    ({"trigger": STOP}, {"trigger": {"price": []}}, "INVALID_NUMBER", "trigger.price", "number"),
+    ({"trigger": STOP}, {"trigger": {"price": 0}}, "INVALID_PRICE", "trigger.price", "above zero"),
+    (
+        {"trigger": STOP},
+        {"trigger": {"callback": "0.1"}},
+        "INVALID_TRIGGER",
+        "trigger.callback",
+        "leave it out",
+    ),
+    (
+        {"trigger": TRAILING},
+        {"trigger": {"callback": "1"}},
+        "INVALID_TRIGGER",
+        "trigger.callback",
+        "at most",
+    ),
+    ({"trigger": STOP}, {"trigger": {"by": "LAST"}}, "UNKNOWN_FIELD", "trigger.by", "callback"),
+    ({"trigger": STOP}, {"trigger": "26000"}, "INVALID_FIELD", "trigger", "object"),
+    # Its limit would be outside the band when it fires: 26,000 × 1.1.
+    ({"trigger": STOP}, {"price": "28600.1"}, "PRICE_OUTSIDE_BAND", "price", "at most 28600"),
+    ({"trigger": STOP}, {"qty": "0"}, "INVALID_SIZE", "qty", "above zero"),
+    ({"trigger": STOP} | AT_MARKET, {"price": "26000"}, "INVALID_PRICE", "price", "trigger.price"),
+    ({"trigger": STOP} | CLOSING, {"qty": "1"}, "INVALID_SIZE", "qty", "leave qty out"),
+]
+
+
+def test_what_is_refused_of_one_that_waits(trader: Trader) -> None:
+    for fields, changes, code, field, words in NOT_OF_ONE_THAT_WAITS:
+        answer = amend(trader, waits(trader, **fields), **changes)
+        told = (answer.status, answer.code, answer.body.get("field", ""))
+        assert told == (400, code, field), answer
+        assert words in answer.body["message"]
+    assert not OutboxCommand.objects.filter(command_type=CONDITIONAL).exists()
+
+
+def test_what_has_fired_has_no_condition(trader: Trader, order: Order) -> None:
+    answer = amend(trader, order, trigger={"price": "26000"})
+    assert (answer.status, answer.code, answer.body["field"]) == (409, "NOT_AMENDABLE", "trigger")
+    assert "has no trigger" in answer.body["message"]
+    Order.objects.update(trigger_kind="STOP", trigger_by="MARK", triggered_at=order.created_at)
+    assert "has fired" in amend(trader, order, trigger={"price": "26000"}).body["message"]
+    Order.objects.update(status="waiting", held_units=0)
+    answer = amend(trader, order, price="26000")
+    assert (answer.status, answer.code) == (409, "NOT_AMENDABLE")
+    assert "waits for its hold" in answer.body["message"]
+
+
+def test_a_condition_is_changed_by_client_order_id_and_in_batches(trader: Trader) -> None:
+    waits(trader, trigger=STOP, clientOrderId="mine")
+    by_id = trader.api.send(
+        "PATCH", "/order?clientOrderId=mine", json.dumps({"trigger": {"price": "26010"}}).encode()
+    )
+    assert by_id.status == 202
+    body = {"orders": [{"clientOrderId": "mine", "trigger": {"price": 26020}}]}
+    answer = trader.api.send("PATCH", "/orders/batch", json.dumps(body).encode())
+    assert answer.body["results"][0]["ok"] is True, answer
+    rows = OutboxCommand.objects.filter(command_type=CONDITIONAL)
+    sent = [command_of_row(row) for row in rows.order_by("pk")]
+    assert [getattr(one, "trigger_price_ticks", 0) for one in sent] == [260_100, 260_200]
 
 
 def test_an_order_of_another_is_not_amended(trader: Trader, order: Order) -> None:

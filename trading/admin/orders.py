@@ -259,6 +259,9 @@ def _life(order: Order) -> Table:
     ]
     if order.status == OrderStatus.PENDING:
         rows.append((NOTHING, "waits for the engine"))
+    if order.status == OrderStatus.ASLEEP:
+        entry = link(Order, order.parent_id, f"order {order.parent_id}")
+        rows.append((NOTHING, words("sleeps until its entry fills:", entry)))
     if order.status == OrderStatus.WAITING and order.triggered_at is None:
         rows.append((NOTHING, words("executes", _trigger(order))))
     if order.triggered_at:

@@ -24,6 +24,7 @@ LIVE = LIVE_STATUSES
 
 _STATUS_TONES = {
     OrderStatus.PENDING: "warn",
+    OrderStatus.ASLEEP: "warn",
     OrderStatus.WAITING: "warn",
     OrderStatus.OPEN: "ok",
     OrderStatus.REJECTED: "bad",

@@ -5,6 +5,8 @@ it is placed and whenever it is sent again, so that both are the same command.
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from markets.conversions import to_ms
 from matching.messages.commands import PlaceOrder, Trigger
 from matching.messages.vocabulary import (
@@ -38,6 +40,7 @@ TERM_COLUMNS = (
     "trigger_price_ticks",
     "trigger_callback_ppm",
     "self_trade_prevention",
+    "parent_id",
 )
 
 
@@ -66,6 +69,7 @@ def command_of_columns(order_id: int, user_id: int, columns: Mapping[str, Any]) 
         close_position=columns["close_position"],
         expires_ms=to_ms(columns["expires_at"]),
         trigger=_trigger_of(columns),
+        parent_id=columns["parent_id"] or UNSET,
         self_trade_prevention=SelfTradePrevention(columns["self_trade_prevention"]),
     )
 

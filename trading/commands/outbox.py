@@ -11,6 +11,7 @@ from common.postgres.prepared import fetch_all
 from matching.messages.commands import (
     ActivateOrder,
     AdjustMargin,
+    AmendConditional,
     AmendOrder,
     CancelAllOrders,
     CancelOrder,
@@ -32,6 +33,7 @@ PromisedCommand = (
     | FundInsurance
     | ActivateOrder
     | AmendOrder
+    | AmendConditional
     | CancelOrder
     | CancelAllOrders
     | SetCountdown

@@ -145,6 +145,7 @@ ORDER = {
     "closePosition": False,
     "expiresAt": None,
     "trigger": None,
+    "parentId": None,
     "makerFee": "0.0002",
     "takerFee": "0.0005",
     "selfTradePrevention": "EXPIRE_MAKER",

@@ -63,6 +63,10 @@ class OrderPlacingView(APIView):
         order has no price and fills at worst at the edge of the price band. A `clientOrderId` that
         was used before answers 200 with the first order under it, and places nothing.
 
+        `takeProfit` and `stopLoss` are placed with it or not at all, and sleep until its first
+        fill: then each is a reduce-only conditional order of what is filled of it, and the one that
+        fires cancels the other.
+
         With a `trigger` the order waits, holding nothing, until the mark or last price fires it: a
         STOP buys when the price rises to the trigger and sells when it falls to it, a TAKE_PROFIT
         the other way round, a TRAILING_STOP when the price has come back by `callback` from its
@@ -147,7 +151,8 @@ class OrderView(APIView):
         keys=Scope.TRADE,
     )
     def patch(self, request: Request, order_id: int) -> Response:
-        """Asks the engine for another price, size or both.
+        """Asks the engine for another price or size; of an order that waits also for another
+        `trigger`, in one step.
 
         Fewer lots at the same price keep the order's place in the queue.
         """

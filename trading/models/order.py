@@ -18,7 +18,12 @@ from matching.messages.vocabulary import (
 )
 
 # The engine may still do something with them.
-LIVE_STATUSES = (OrderStatus.PENDING, OrderStatus.WAITING, OrderStatus.OPEN)
+LIVE_STATUSES = (
+    OrderStatus.PENDING,
+    OrderStatus.ASLEEP,
+    OrderStatus.WAITING,
+    OrderStatus.OPEN,
+)
 
 
 class Order(models.Model):
@@ -36,6 +41,8 @@ class Order(models.Model):
     terms_asked        as the trader sent them, where a client order id may bring them again
     close_position     its size is what the position is when it executes
     expires_at         when it is cancelled if it rests or waits then (GTD)
+    parent             the entry that a take-profit or stop-loss is attached to; its size is then
+                       what it covers of that, once it is awake
     trigger_…          the condition of a conditional order, which holds nothing before
                        ``triggered_at``; see `matching.messages.commands.Trigger`
 
@@ -79,6 +86,15 @@ class Order(models.Model):
     trigger_by = models.CharField(max_length=4, choices=choices(TriggerBy), null=True, blank=True)
     trigger_price_ticks = models.BigIntegerField(default=0, db_default=0)
     trigger_callback_ppm = models.IntegerField(default=0, db_default=0)
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="attached",
+        db_index=False,
+        db_constraint=False,
+    )
     triggered_at = models.DateTimeField(null=True, blank=True)
     self_trade_prevention = models.CharField(max_length=16, choices=choices(SelfTradePrevention))
     terms_asked = models.JSONField(null=True, blank=True)
@@ -144,12 +160,20 @@ class Order(models.Model):
                 name="order_waits_for_its_trigger",
             ),
             models.CheckConstraint(
+                condition=Q(parent__isnull=True)
+                | Q(trigger_kind__isnull=False, reduce_only=True, close_position=False),
+                name="order_attached_only_reduces",
+            ),
+            models.CheckConstraint(
                 condition=Q(maker_fee_ppm__lte=F("taker_fee_ppm")) & Q(taker_fee_ppm__gte=0),
                 name="order_maker_fee_at_most_taker_fee",
             ),
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="order_of_user"),
+            models.Index(
+                fields=["parent"], condition=Q(parent__isnull=False), name="order_of_parent"
+            ),
             models.Index(fields=["user", "-created_at", "-id"], name="order_of_user_by_time"),
             models.Index(fields=["market", "-id"], name="order_of_market"),
             models.Index(

@@ -145,19 +145,32 @@ def _check_state(rules: MarketRules, state: MarketState, terms: OrderTerms) -> N
 # --- conditional orders ---------------------------------------------------------------------------
 
 
+def draft_attached(
+    rules: MarketRules, ticker: Ticker, standing: TraderStanding, terms: OrderTerms
+) -> OrderDraft:
+    """A conditional order that sleeps: its condition may hold before it wakes. Raises
+    DomainError."""
+    if terms.trigger is None:
+        raise TypeError("an attached order has a trigger")
+    return _draft_conditional(rules, ticker, standing, terms, terms.trigger, is_asleep=True)
+
+
 def _draft_conditional(
     rules: MarketRules,
     ticker: Ticker,
     standing: TraderStanding,
     terms: OrderTerms,
     trigger: Trigger,
+    *,
+    is_asleep: bool = False,
 ) -> OrderDraft:
     """It holds nothing while it waits; what can be judged by its trigger price is."""
     if ticker.state.is_dormant:
         message = f"{rules.id} is {ticker.state} and takes no orders now."
         raise DomainError(ErrorCode.MARKET_NOT_OPEN, message)
     _check_marked(rules, ticker)
-    _check_not_true_already(rules, ticker, terms, trigger)
+    if not is_asleep:
+        _check_not_true_already(rules, ticker, terms, trigger)
     expected_ticks = _expected_ticks(ticker, terms, trigger)
     price_ticks = _conditional_price(rules, expected_ticks, terms)
     _check_notional(rules, price_ticks, terms)

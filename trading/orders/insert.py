@@ -31,12 +31,14 @@ from matching.messages.vocabulary import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """``columns``: as `trading.orders.draft.OrderDraft.columns` gives them."""
+    """``columns``: as `trading.orders.draft.OrderDraft.columns` gives them. ``order_id``: drawn
+    before, where others of the statement name it."""
 
     user_id: int
     market_id: str
     columns: dict[str, Any]
     terms_asked: dict[str, Any] | None
+    order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ COLUMN_TYPES = {
     "trigger_price_ticks": "bigint",
     "trigger_callback_ppm": "int",
     "self_trade_prevention": "text",
+    "parent_id": "bigint",
     "terms_asked": "jsonb",
     "hold_units": "bigint",
 }
@@ -96,14 +99,14 @@ _TYPED_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in COLUMN_TYPES.items
 _INSERT_WITH_HOLDS = f"""
 WITH asked AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s::json) AS o (
-        position int, user_id bigint, market_id text, {_TYPED_COLUMNS}
+        position int, order_id bigint, user_id bigint, market_id text, {_TYPED_COLUMNS}
     )
 ), wallet AS MATERIALIZED (
     {wallets_locked("IN (SELECT user_id FROM asked)")}
 ), needed AS (
     SELECT user_id, sum(hold_units) AS total_units FROM asked GROUP BY user_id
 ), fitting AS MATERIALIZED (
-    SELECT nextval('trading_order_id_seq') AS id, sorted.*
+    SELECT coalesce(sorted.order_id, nextval('trading_order_id_seq')) AS id, sorted.*
       FROM (SELECT asked.* FROM asked JOIN wallet USING (user_id) JOIN needed USING (user_id)
              WHERE wallet.available_units >= needed.total_units OR needed.total_units = 0
              ORDER BY asked.position) AS sorted
@@ -159,6 +162,7 @@ def insert_orders(orders: Sequence[NewRow]) -> list[Outcome]:
 def _row(position: int, order: NewRow) -> dict[str, Any]:
     return {
         "position": position,
+        "order_id": order.order_id,
         "user_id": order.user_id,
         "market_id": order.market_id,
         **order.columns,

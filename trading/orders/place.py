@@ -8,8 +8,9 @@ made before its money is held.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
@@ -25,9 +26,20 @@ from trading.commands.order_command import command_of_columns
 from trading.commands.outbox import NOT_YET
 from trading.commands.publisher import publish_committed
 from trading.models import Order
+from trading.orders.attached.placing import attached_to, insert_with_attached
+from trading.orders.attached.terms import asked as asked_to_attach
+from trading.orders.attached.terms import drafts_attached
 from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.hold import account_not_found, insufficient_balance
-from trading.orders.insert import Inserted, NewRow, NotEnough, NoWallet, Outcome, insert_orders
+from trading.orders.insert import (
+    ClientOrderIdTaken,
+    Inserted,
+    NewRow,
+    NotEnough,
+    NoWallet,
+    Outcome,
+    insert_orders,
+)
 from trading.orders.isolation import is_everyones, together_or_alone
 from trading.orders.opening import opens, without_terms
 from trading.orders.repeats import conflict_with, terms_asked
@@ -38,12 +50,14 @@ from trading.selectors import TraderStanding, trader_standings
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """``repeated``: the client order id was known, and this is the first order under it."""
+    """``repeated``: the client order id was known, and this is the first order under it.
+    ``attached``: ids of what came with it, by field."""
 
     order_id: int
     market_id: str
     status: OrderStatus
     repeated: bool = False
+    attached: Mapping[str, int] = field(default_factory=dict)
 
 
 Result = PlacedOrder | Exception
@@ -63,12 +77,16 @@ def place_order(user_id: int, new: NewOrder) -> PlacedOrder:
 def place_together(orders: Sequence[tuple[int, NewOrder]]) -> list[Result]:
     """What `place_order` would answer or raise for each of them, users and markets mixed.
 
-    Those of a user are placed in their order, as many as the wallet pays for.
+    Those of a user are placed in their order, as many as the wallet pays for; those with something
+    attached after the others.
     """
     group = _Group([_Asked(user_id, new) for user_id, new in orders])
     try:
         group.draft()
-        group.insert(group.drafted)
+        group.insert([order for order in group.drafted if not order.attached])
+        for order in group.drafted:
+            if order.attached:
+                group.insert_with_attached(order)
         group.answer_refused()
     except Exception as error:  # noqa: BLE001  it is everyone's who has no result yet
         group.fail(error)
@@ -88,7 +106,8 @@ class _Asked:
 
 @dataclass(slots=True, eq=False)
 class _Drafted:
-    """Ready to be inserted. ``command`` lacks its order's id."""
+    """Ready to be inserted. ``command`` lacks its order's id; ``attached`` are orders that must be
+    inserted with it."""
 
     asked: _Asked
     rules: MarketRules
@@ -96,6 +115,11 @@ class _Drafted:
     columns: dict[str, Any]
     terms_asked: dict[str, Any] | None
     command: PlaceOrder
+    attached: list[OrderDraft]
+
+    @property
+    def row(self) -> NewRow:
+        return NewRow(self.asked.user_id, self.rules.id, self.columns, self.terms_asked)
 
 
 @dataclass(slots=True, eq=False)
@@ -141,7 +165,9 @@ class _Group:
     def _draft_one(self, asked: _Asked, rules: MarketRules, standing: TraderStanding) -> None:
         try:
             terms = read_terms(rules, asked.new, standing.leverage)
-            draft = draft_order(rules, market_ticker(rules.id), standing, terms)
+            ticker = market_ticker(rules.id)
+            draft = draft_order(rules, ticker, standing, terms)
+            attached = drafts_attached(rules, ticker, standing, asked.new, terms)
             columns = draft.columns()
             # Remembered where they may be asked for again.
             remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
@@ -152,7 +178,9 @@ class _Group:
         except Exception as error:  # noqa: BLE001  it is this order's alone
             asked.result = error
         else:
-            self.drafted.append(_Drafted(asked, rules, draft, columns, remembered, command))
+            self.drafted.append(
+                _Drafted(asked, rules, draft, columns, remembered, command, attached)
+            )
 
     def insert(self, orders: list[_Drafted]) -> None:
         """In one statement. One by one those of a user whose sum doesn't fit, and all of them if
@@ -160,9 +188,7 @@ class _Group:
         if not orders:
             return
         try:
-            outcomes = insert_orders(
-                [NewRow(o.asked.user_id, o.rules.id, o.columns, o.terms_asked) for o in orders]
-            )
+            outcomes = insert_orders([order.row for order in orders])
         except Exception as error:
             if is_everyones(error):
                 raise
@@ -180,6 +206,35 @@ class _Group:
             else:
                 self._settle(order, outcome)
         self._insert_one_by_one(short, available)
+
+    def insert_with_attached(self, order: _Drafted) -> None:
+        """It and what is attached to it, or nothing. Their commands go before its own."""
+        user_id, market_id = order.asked.user_id, order.rules.id
+        columns = [draft.columns() for draft in order.attached]
+        try:
+            *of_attached, of_entry = insert_with_attached(
+                order.row, [NewRow(user_id, market_id, one, None) for one in columns]
+            )
+        except Exception as error:
+            if is_everyones(error):
+                raise
+            order.asked.result = error
+            return
+        ids: dict[str, int] = {}
+        names = [name for name, _ in asked_to_attach(order.asked.new)]
+        for field_name, outcome in zip(names, of_attached, strict=True):
+            if isinstance(outcome, Inserted):
+                ids[field_name] = outcome.order_id
+            elif isinstance(outcome, ClientOrderIdTaken) and isinstance(of_entry, Inserted):
+                order.asked.result = _name_taken(f"{field_name}.client_order_id")
+                return
+        if isinstance(of_entry, Inserted):
+            for one, order_id in zip(columns, ids.values(), strict=True):
+                one["parent_id"] = of_entry.order_id
+                self.commands.append((market_id, command_of_columns(order_id, user_id, one)))
+        self._settle(order, of_entry)
+        if isinstance(order.asked.result, PlacedOrder):
+            order.asked.result = replaced(order.asked.result, attached=ids)
 
     def _insert_one_by_one(self, orders: list[_Drafted], available: dict[int, int]) -> None:
         """``available``: what wallets had, where that is known. What is more than is left of it
@@ -241,6 +296,12 @@ class _Group:
                 asked.result = error
 
 
+def _name_taken(field_name: str) -> DomainError:
+    message = f"{field_name} names another order of yours. Use another."
+    code = ErrorCode.CLIENT_ORDER_ID_REUSED
+    return DomainError(code, message, field_name).naming(field_name)
+
+
 def _standings(known: Sequence[tuple[_Asked, MarketRules]]) -> list[TraderStanding]:
     found = trader_standings([(asked.user_id, rules) for asked, rules in known])
     return [found[asked.user_id, rules.id] for asked, rules in known]
@@ -258,7 +319,10 @@ def _firsts(named: Sequence[_Asked]) -> list[Order | None]:
 def _repeated(first: Order, new: NewOrder) -> Result:
     try:
         conflict = conflict_with(first, new)
+        if conflict is not None:
+            return conflict
+        attached = attached_to(first) if new.take_profit or new.stop_loss else {}
         status = OrderStatus(first.status)
-        return conflict or PlacedOrder(first.pk, first.market_id, status, repeated=True)
+        return PlacedOrder(first.pk, first.market_id, status, repeated=True, attached=attached)
     except Exception as error:  # noqa: BLE001  it is this order's alone
         return error

@@ -23,6 +23,7 @@ from matching.messages.streams import Ticker
 from matching.messages.vocabulary import OrderType, Side, TimeInForce
 from trading import selectors
 from trading.models import Position
+from trading.orders.attached.terms import drafts_attached
 from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.request import NewOrder
 from trading.orders.terms import OrderTerms, read_terms
@@ -84,6 +85,7 @@ def preview_order(user_id: int, new: NewOrder) -> OrderPreview:
     terms = read_terms(rules, new, standing.leverage)
     draft = draft_order(rules, ticker, standing, terms)
     available_units = _available_units(user_id)
+    drafts_attached(rules, ticker, standing, new, terms)  # refused as placing them would be
     most_lots = _most_lots(rules, ticker, standing, terms, available_units)
     position = _position(user_id, rules.id)
     fills = Fills()

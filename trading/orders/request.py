@@ -35,10 +35,21 @@ class NewTrigger(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkno
     callback: OptionalNumber = None
 
 
+class NewAttached(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A take-profit or stop-loss of an entry. `price` fires it; it is then a limit order at
+    `limitPrice`, or a market order where that is left out."""
+
+    price: Number
+    by: TriggerBy = TriggerBy.MARK
+    limit_price: OptionalNumber = None
+    client_order_id: str | None = None
+
+
 class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
     the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
-    fill, 0.005 for 0.5 %; the market's if it is left out."""
+    fill, 0.005 for 0.5 %; the market's if it is left out. `takeProfit` and `stopLoss` sleep until
+    its first fill and cover what is filled of it."""
 
     market_id: str
     side: Side
@@ -54,6 +65,8 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     close_position: bool = False
     expires_at: OptionalTime = None
     trigger: NewTrigger | None = None
+    take_profit: NewAttached | None = None
+    stop_loss: NewAttached | None = None
     client_order_id: str | None = None
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
@@ -70,11 +83,20 @@ class OrderToPlace(NewOrder, frozen=True, kw_only=True):
     wait: Wait | None = None
 
 
+class TriggerChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Of the condition of an order that waits. What is not given stays."""
+
+    price: OptionalNumber = None
+    callback: OptionalNumber = None
+
+
 class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is not given stays. `qty` is of the whole order, with what is filled."""
+    """What is not given stays. `qty` is of the whole order, with what is filled. `trigger` is of an
+    order that waits for its price; its `price` is then the limit it will have."""
 
     price: OptionalNumber = None
     qty: OptionalNumber = None
+    trigger: TriggerChanges | None = None
 
 
 class Amendment(OrderChanges, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from common.errors import DomainError, ErrorCode, invalid
 from markets.conversions import (
@@ -27,7 +28,7 @@ from matching.messages.vocabulary import (
     TimeInForce,
     TriggerKind,
 )
-from trading.orders.request import NewOrder, NewTrigger
+from trading.orders.request import NewOrder, NewTrigger, TriggerChanges
 
 CLIENT_ORDER_ID_LENGTH_MAX = 64
 # Of a close-position order until it executes: it is then given the position's size.
@@ -86,6 +87,7 @@ class OrderTerms(Struct, frozen=True):
             "trigger_callback_ppm": trigger.callback_ppm if trigger else 0,
             "client_order_id": self.client_order_id,
             "self_trade_prevention": self.self_trade_prevention,
+            "parent_id": None,
         }
 
 
@@ -239,36 +241,39 @@ def expiry_is_past() -> DomainError:
 
 def _read_trigger(rules: MarketRules, new: NewTrigger, max_slippage_ppm: int) -> Trigger:
     is_trailing = new.type is TriggerKind.TRAILING_STOP
-    code = ErrorCode.INVALID_TRIGGER
     if is_trailing and new.callback is None:
         raise invalid(
             "trigger.callback", "Give a trailing stop its callback.", ErrorCode.MISSING_FIELD
         )
     if not is_trailing and new.price is None:
         raise invalid("trigger.price", "Give the trigger its price.", ErrorCode.MISSING_FIELD)
-    if not is_trailing and new.callback is not None:
+    plain = Trigger(
+        kind=new.type, by=new.by, price_ticks=0, callback_ppm=0, max_slippage_ppm=max_slippage_ppm
+    )
+    return trigger_changed(rules, plain, new)
+
+
+def trigger_changed(
+    rules: MarketRules, trigger: Trigger, asked: NewTrigger | TriggerChanges
+) -> Trigger:
+    """With the price and callback asked for, where they are. Raises DomainError."""
+    code = ErrorCode.INVALID_TRIGGER
+    if asked.callback is not None and trigger.kind is not TriggerKind.TRAILING_STOP:
         message = "Only a trailing stop has a callback: leave it out."
         raise invalid("trigger.callback", message, code)
-    price_ticks = 0
-    if new.price is not None:
-        price_ticks = to_ticks(new.price, rules.tick_size, "trigger.price")
-    callback_ppm = 0
-    if new.callback is not None:
+    price_ticks, callback_ppm = trigger.price_ticks, trigger.callback_ppm
+    if asked.price is not None:
+        price_ticks = to_ticks(asked.price, rules.tick_size, "trigger.price")
+    if asked.callback is not None:
         callback_ppm = to_steps(
-            new.callback,
+            asked.callback,
             _RATE_STEP,
             "trigger.callback",
             maximum=PPM - 1,
             code=code,
             step_name="smallest rate",
         )
-    return Trigger(
-        kind=new.type,
-        by=new.by,
-        price_ticks=price_ticks,
-        callback_ppm=callback_ppm,
-        max_slippage_ppm=max_slippage_ppm,
-    )
+    return replace(trigger, price_ticks=price_ticks, callback_ppm=callback_ppm)
 
 
 def _read_client_order_id(text: str | None) -> str | None:

@@ -6,6 +6,7 @@ of orders it fires. Trailing stops each follow a best price of their own: they a
 one when their reference has changed. What fires is taken in order of arrival.
 """
 
+from msgspec import UnsetType
 from sortedcontainers import SortedList
 
 from matching.messages.commands import PlaceOrder, Trigger
@@ -18,9 +19,19 @@ class WaitingOrder:
 
     peak_ticks      of a trailing stop: the best price since its activation, 0 before it
     is_triggered    its condition came true and it waits for its hold
+    parent_id       of the entry it is attached to, 0 of an order of its own
+    is_asleep       nothing of its entry is covered yet, and its condition is not looked at
     """
 
-    __slots__ = ("arrival", "command", "is_triggered", "peak_ticks", "trigger")
+    __slots__ = (
+        "arrival",
+        "command",
+        "is_asleep",
+        "is_triggered",
+        "parent_id",
+        "peak_ticks",
+        "trigger",
+    )
 
     def __init__(
         self,
@@ -29,12 +40,16 @@ class WaitingOrder:
         arrival: int,
         peak_ticks: int = 0,
         is_triggered: bool = False,
+        is_asleep: bool = False,
     ) -> None:
         self.command = command
         self.trigger = trigger
         self.arrival = arrival
         self.peak_ticks = peak_ticks
         self.is_triggered = is_triggered
+        parent_id = command.parent_id
+        self.parent_id = 0 if isinstance(parent_id, UnsetType) else parent_id
+        self.is_asleep = is_asleep
 
     @property
     def order_id(self) -> int:
@@ -59,11 +74,14 @@ def is_true(trigger: Trigger, is_long: bool, reference_ticks: int) -> bool:
 
 class TriggerBook:
     """All conditional orders of a market: ``orders`` wait for their price, ``fired`` had it and
-    wait for their hold."""
+    wait for their hold, ``asleep`` wait for a fill of their entry. ``attached``: those that sleep
+    or wait, by their entry's id."""
 
     def __init__(self) -> None:
         self.orders: dict[int, WaitingOrder] = {}
         self.fired: dict[int, WaitingOrder] = {}
+        self.asleep: dict[int, WaitingOrder] = {}
+        self.attached: dict[int, dict[int, WaitingOrder]] = {}
         # By reference: (trigger price, arrival, order id) of fixed triggers.
         self._rising = {by: SortedList() for by in TriggerBy}
         self._falling = {by: SortedList() for by in TriggerBy}
@@ -72,11 +90,21 @@ class TriggerBook:
         self._followed = dict.fromkeys(TriggerBy, 0)
 
     def find(self, order_id: int) -> WaitingOrder | None:
-        return self.orders.get(order_id) or self.fired.get(order_id)
+        return self.orders.get(order_id) or self.fired.get(order_id) or self.asleep.get(order_id)
+
+    def attached_to(self, parent_id: int) -> list[WaitingOrder]:
+        """By their ids."""
+        found = self.attached.get(parent_id)
+        return [found[order_id] for order_id in sorted(found)] if found else []
 
     def add(self, order: WaitingOrder) -> None:
         if order.is_triggered:
             self.fired[order.order_id] = order
+            return
+        if order.parent_id:
+            self.attached.setdefault(order.parent_id, {})[order.order_id] = order
+        if order.is_asleep:
+            self.asleep[order.order_id] = order
             return
         self.orders[order.order_id] = order
         trigger = order.trigger
@@ -94,6 +122,14 @@ class TriggerBook:
     def remove(self, order: WaitingOrder) -> None:
         if order.is_triggered:
             del self.fired[order.order_id]
+            return
+        if order.parent_id:
+            attached = self.attached[order.parent_id]
+            del attached[order.order_id]
+            if not attached:
+                del self.attached[order.parent_id]
+        if order.is_asleep:
+            del self.asleep[order.order_id]
             return
         del self.orders[order.order_id]
         trigger = order.trigger
@@ -134,8 +170,15 @@ def _follow(order: WaitingOrder, reference_ticks: int) -> bool:
             return False
         if not order.peak_ticks or reference_ticks < order.peak_ticks:
             order.peak_ticks = reference_ticks
-        return reference_ticks * PPM >= order.peak_ticks * (PPM + callback_ppm)
+        return is_back(True, callback_ppm, order.peak_ticks, reference_ticks)
     if not order.peak_ticks and activation and reference_ticks < activation:
         return False
     order.peak_ticks = max(order.peak_ticks, reference_ticks)
-    return reference_ticks * PPM <= order.peak_ticks * (PPM - callback_ppm)
+    return is_back(False, callback_ppm, order.peak_ticks, reference_ticks)
+
+
+def is_back(is_long: bool, callback_ppm: int, peak_ticks: int, reference_ticks: int) -> bool:
+    """Whether the reference price has come back from a trailing stop's best by its callback."""
+    if is_long:
+        return reference_ticks * PPM >= peak_ticks * (PPM + callback_ppm)
+    return reference_ticks * PPM <= peak_ticks * (PPM - callback_ppm)

@@ -32,9 +32,11 @@ follows.
 from matching.core.market.prices import PPB, is_pricing, next_multiple
 from matching.core.market.state import Account, State, Turn
 from matching.messages.commands import MarketConfig
-from matching.messages.events import FundingChange, FundingPayment, FundingSettled
+from matching.messages.events import FundingSettled
 from matching.messages.funding import (
     PPB_PER_PPM,
+    FundingChange,
+    FundingPayment,
     funding_rate_ppb,
     part_ppb,
     sum_of_parts_ppb,

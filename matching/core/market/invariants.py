@@ -111,8 +111,18 @@ def check_invariants(state: State) -> None:
         ("orders", len(state.book.orders), sum(len(a.open_orders) for a in accounts)),
         (
             "conditional orders",
-            len(state.triggers.orders) + len(state.triggers.fired),
-            sum(len(a.waiting) for a in accounts),
+            len(state.triggers.orders) + len(state.triggers.fired) + len(state.triggers.asleep),
+            sum(len(a.waiting) + len(a.asleep) for a in accounts),
+        ),
+        (
+            "attached orders",
+            sum(len(attached) for attached in state.triggers.attached.values()),
+            sum(
+                1
+                for a in accounts
+                for w in (*a.waiting.values(), *a.asleep.values())
+                if w.parent_id and not w.is_triggered
+            ),
         ),
     )
     for name, kept, counted in totals:

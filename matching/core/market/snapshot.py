@@ -74,7 +74,7 @@ def take(state: State, input_id: str) -> EngineSnapshot:
     waiting = [
         WaitingRow(w.command, w.arrival, w.peak_ticks, w.is_triggered)
         for account in state.accounts.values()
-        for w in account.waiting.values()
+        for w in (*account.waiting.values(), *account.asleep.values())
     ]
     return EngineSnapshot(
         input_id=input_id,
@@ -82,7 +82,7 @@ def take(state: State, input_id: str) -> EngineSnapshot:
         recent_commands=IdWindow(state.recent_commands.floor, state.recent_commands.in_order()),
         positions=positions,
         orders=orders,
-        waiting=sorted(waiting, key=lambda row: row.arrival),
+        waiting=sorted(waiting, key=lambda row: (row.arrival, row.command.order_id)),
         stuck=sorted(state.stuck),
         basis=list(state.basis),
         **{name: getattr(state, name) for name in _PLAIN},
@@ -187,7 +187,12 @@ def _restore_orders(state: State, snapshot: EngineSnapshot) -> None:
         if command.trigger is None:
             raise SnapshotUnusable(f"order {command.order_id} waits for nothing")
         waiting = WaitingOrder(
-            command, command.trigger, row.arrival, row.peak_ticks, row.is_triggered
+            command,
+            command.trigger,
+            row.arrival,
+            row.peak_ticks,
+            row.is_triggered,
+            is_asleep=not row.arrival,
         )
         state.add_waiting(waiting, _account(state, command.account_id))
         if command.expires_ms:

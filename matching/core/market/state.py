@@ -39,12 +39,14 @@ class Account:
     """One trader's share of the market. Exists only while it has a position, orders or a countdown.
 
     waiting             conditional orders, oldest first; those that fired and await their hold too
+    asleep              attached orders of whose entry nothing is covered
     countdown_due_ms    when its orders go; 0: never
     countdown_protective    waiting orders that only reduce go then, too
     """
 
     __slots__ = (
         "account_id",
+        "asleep",
         "countdown_due_ms",
         "countdown_protective",
         "entry_cost_units",
@@ -63,11 +65,13 @@ class Account:
         self.open_orders: dict[int, Order] = {}  # by id, oldest first
         self.reduce_only_lots = 0  # Σ remaining over its resting reduce-only orders
         self.waiting: dict[int, WaitingOrder] = {}
+        self.asleep: dict[int, WaitingOrder] = {}
         self.countdown_due_ms = 0
         self.countdown_protective = False
 
     def is_idle(self) -> bool:
-        return not (self.position_lots or self.open_orders or self.waiting or self.countdown_due_ms)
+        orders = self.open_orders or self.waiting or self.asleep
+        return not (self.position_lots or orders or self.countdown_due_ms)
 
 
 class Turn:
@@ -219,6 +223,15 @@ class State:
                 released_units=released,
             )
         )
+        if not order.remaining_lots and self.triggers.attached:
+            self.end_entry(order.order_id, turn)
+
+    def end_entry(self, order_id: int, turn: Turn) -> None:
+        """The entry fills no further: what is attached to it and covers nothing goes."""
+        for attached in self.triggers.attached_to(order_id):
+            if attached.is_asleep:
+                account = self.account(attached.command.account_id, turn)
+                self.cancel_waiting(attached, account, CancelReason.PARENT_ENDED, turn)
 
     def apply_leg(self, order: Order, account: Account, leg: Leg, turn: Turn) -> None:
         """Do what was planned: lots, position and money of one side of a fill."""
@@ -259,12 +272,14 @@ class State:
         self.unindexed[account.account_id] = account
 
     def add_waiting(self, waiting: WaitingOrder, account: Account) -> None:
-        account.waiting[waiting.order_id] = waiting
+        of_account = account.asleep if waiting.is_asleep else account.waiting
+        of_account[waiting.order_id] = waiting
         self.triggers.add(waiting)
 
     def drop_waiting(self, waiting: WaitingOrder, account: Account) -> None:
         """It was cancelled, or fired and goes on as an order."""
-        del account.waiting[waiting.order_id]
+        of_account = account.asleep if waiting.is_asleep else account.waiting
+        del of_account[waiting.order_id]
         self.triggers.remove(waiting)
 
     def cancel_waiting(
@@ -282,6 +297,8 @@ class State:
                 of_whole_position=waiting.command.close_position,
             )
         )
+        if self.triggers.attached:
+            self.end_entry(waiting.order_id, turn)
 
     def cancel_all(
         self,
@@ -293,8 +310,10 @@ class State:
         is_long: bool | None = None,
     ) -> int:
         """Resting and waiting orders, of both sides or one; how many. Without ``protective``
-        waiting orders that only reduce stay: without them a position would stand unprotected."""
+        waiting orders that only reduce stay: without them a position would stand unprotected. What
+        is attached to an entry that goes and covers nothing goes with it."""
         turn.touched[account.account_id] = account
+        before = len(turn.events)
         resting = [o for o in account.open_orders.values() if is_long in (None, o.is_long)]
         waiting = [
             w
@@ -305,7 +324,10 @@ class State:
             self.cancel(order, account, reason, turn)
         for conditional in waiting:
             self.cancel_waiting(conditional, account, reason, turn)
-        return len(resting) + len(waiting)
+        for _, attached in sorted(account.asleep.items()):
+            if protective and is_long in (None, attached.is_long):
+                self.cancel_waiting(attached, account, reason, turn)
+        return len(turn.events) - before
 
     def set_timer(self, due_ms: int, what: int, an_id: int) -> None:
         heapq.heappush(self.timers, (due_ms, what, an_id))

@@ -9,8 +9,8 @@ not pass, nothing changes and what was brought goes back.
 from matching.core.book.book import Order
 from matching.core.market.position import reducible_lots
 from matching.core.market.state import Account, State, Turn
-from matching.core.orders.place import (
-    execute,
+from matching.core.orders.place import execute
+from matching.core.orders.refusals import (
     refused_by_exposure,
     refused_by_margin,
     refused_by_price,

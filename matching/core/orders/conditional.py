@@ -19,6 +19,7 @@ from matching.core.book.triggers import WaitingOrder
 from matching.core.market.position import reducible_lots
 from matching.core.market.prices import is_pricing
 from matching.core.market.state import COUNTDOWN, ORDER_EXPIRY, State, Turn
+from matching.core.orders.attached import cancel_others
 from matching.core.orders.place import place
 from matching.messages.commands import ActivateOrder, SetCountdown
 from matching.messages.events import (
@@ -53,8 +54,9 @@ def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
     by_mark = waiting.trigger.by is TriggerBy.MARK
     reference = state.mark_price_ticks if by_mark else state.last_price_ticks
     size_lots = command.size_lots
-    if command.close_position:
-        size_lots = reducible_lots(account.position_lots, waiting.is_long)
+    if command.close_position or waiting.parent_id:
+        closable = reducible_lots(account.position_lots, waiting.is_long)
+        size_lots = min(size_lots, closable) if waiting.parent_id else closable
         if not size_lots:
             state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
             return
@@ -77,6 +79,8 @@ def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
             price_ticks=limit_ticks,
         )
     )
+    if waiting.parent_id:
+        cancel_others(state, waiting.parent_id, account, turn)
     if not needs_hold:
         place(state, msgspec.structs.replace(command, hold_units=0, trigger=None), turn)
 
@@ -126,6 +130,8 @@ def cancel_orders_of_ended_positions(state: State, turn: Turn) -> None:
     for ended, is_long in ((turn.ended_long, False), (turn.ended_short, True)):
         for account in ended.values():
             for waiting in list(account.waiting.values()):
+                if waiting.parent_id:
+                    continue  # see `follow_positions`
                 if waiting.command.reduce_only and waiting.is_long is is_long:
                     state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
 

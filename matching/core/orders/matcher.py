@@ -12,6 +12,7 @@ Fill-or-kill asks first whether it would be filled whole (`dry_run`).
 from matching.core.book.book import Level, Order
 from matching.core.market.position import Leg, plan_leg, reducible_lots
 from matching.core.market.state import Account, State, Turn
+from matching.core.orders.attached import cover_fill
 from matching.messages.commands import MarketConfig
 from matching.messages.events import Trade, TradeLeg
 from matching.messages.holds import band_edges
@@ -145,6 +146,9 @@ def _fill(
     )
     trim_reduce_only(state, taker.account, turn)
     trim_reduce_only(state, maker_account, turn)
+    if state.triggers.attached:
+        cover_fill(state, order, taker.account, maker_leg.size_lots, turn)
+        cover_fill(state, maker, maker_account, maker_leg.size_lots, turn)
     return None
 
 

@@ -5,48 +5,35 @@ or accepted; every check that can refuse comes before the first change. An accep
 clamped to what it may do (reduce-only), meets the book, and what is left of it rests or is
 cancelled, as its time in force says. Nothing it held is kept once its lots are filled or gone.
 
-A conditional order passes the checks that don't depend on the price it will meet, and waits
-(`conditional`); when it goes on it is placed like any other.
+A conditional order waits first (`waiting`); when it goes on (`conditional`) it is placed like any
+other.
 """
 
 from matching.core.book.book import Order
-from matching.core.book.triggers import WaitingOrder, is_true
 from matching.core.market.position import reducible_lots
 from matching.core.market.state import ORDER_EXPIRY, Account, State, Turn
 from matching.core.orders.dry_run import fills_whole
 from matching.core.orders.matcher import Taker, crosses, match, trim_reduce_only
+from matching.core.orders.refusals import refusal, reject
+from matching.core.orders.waiting import wait
 from matching.messages.commands import (
     CancelAllOrders,
     CancelOrder,
     MarketConfig,
     PlaceOrder,
-    Trigger,
 )
 from matching.messages.events import (
     CancelRejected,
     OrderAccepted,
-    OrderRejected,
     OrderRested,
-    OrderWaiting,
 )
-from matching.messages.holds import (
-    band_edges,
-    ceil_div,
-    fee_units,
-    margin_per_lot,
-    open_loss_per_lot,
-    reserve_per_lot,
-)
-from matching.messages.limits import MAX_NOTIONAL_UNITS, MAX_OPEN_INTEREST_UNITS
+from matching.messages.holds import reserve_per_lot
 from matching.messages.vocabulary import (
     CancelReason,
-    MarketState,
     OrderType,
     RejectCode,
     Side,
     TimeInForce,
-    TriggerBy,
-    TriggerKind,
 )
 
 
@@ -55,27 +42,16 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
     if order_id in state.recent_orders or order_id in state.book.orders:
         return
     account = state.accounts.get(command.account_id)
-    if account is not None and order_id in account.waiting:
+    if account is not None and (order_id in account.waiting or order_id in account.asleep):
         return
     too_old = state.recent_orders.is_too_old(order_id)
     state.recent_orders.add(order_id)
     if too_old:
-        reject(command, RejectCode.TOO_OLD, turn)
+        reject(state, command, RejectCode.TOO_OLD, turn)
     elif command.trigger is None:
         place(state, command, turn)
     else:
-        _wait(state, command, command.trigger, turn)
-
-
-def reject(command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
-    turn.events.append(
-        OrderRejected(
-            order_id=command.order_id,
-            account_id=command.account_id,
-            code=code,
-            released_units=command.hold_units,
-        )
-    )
+        wait(state, command, command.trigger, turn)
 
 
 def place(state: State, command: PlaceOrder, turn: Turn) -> None:
@@ -83,7 +59,7 @@ def place(state: State, command: PlaceOrder, turn: Turn) -> None:
     config = state.config
     code = refusal(state, command, turn.now_ms)
     if code is not None or config is None:
-        reject(command, code or RejectCode.MARKET_NOT_CONFIGURED, turn)
+        reject(state, command, code or RejectCode.MARKET_NOT_CONFIGURED, turn)
         return
     order = _accept(state, command, turn)
     account = state.account(command.account_id, turn)
@@ -206,170 +182,6 @@ def _rest(state: State, config: MarketConfig, order: Order, account: Account, tu
     trim_reduce_only(state, account, turn)
 
 
-def _wait(state: State, command: PlaceOrder, trigger: Trigger, turn: Turn) -> None:
-    """Accept or refuse a conditional order."""
-    code = _waiting_refusal(state, command, trigger, turn.now_ms)
-    if code is not None:
-        reject(command, code, turn)
-        return
-    account = state.account(command.account_id, turn)
-    state.last_arrival += 1
-    state.add_waiting(WaitingOrder(command, trigger, state.last_arrival), account)
-    if command.expires_ms:
-        state.set_timer(command.expires_ms, ORDER_EXPIRY, command.order_id)
-    turn.events.append(
-        OrderWaiting(
-            order_id=command.order_id,
-            account_id=command.account_id,
-            arrival=state.last_arrival,
-            released_units=command.hold_units,
-        )
-    )
-
-
-def _waiting_refusal(
-    state: State, command: PlaceOrder, trigger: Trigger, now_ms: int
-) -> RejectCode | None:
-    config = state.config
-    if config is None:
-        return RejectCode.MARKET_NOT_CONFIGURED
-    if state.market_state.is_dormant:
-        return RejectCode.MARKET_STATE
-    mark = state.mark_price_ticks
-    if not mark:
-        return RejectCode.NO_MARK_PRICE
-    is_trailing = trigger.kind is TriggerKind.TRAILING_STOP
-    if is_trailing is not bool(trigger.callback_ppm) or not (is_trailing or trigger.price_ticks):
-        return RejectCode.INVALID_TRIGGER
-    if command.close_position and not command.reduce_only:
-        return RejectCode.INVALID_TRIGGER
-    reference = mark if trigger.by is TriggerBy.MARK else state.last_price_ticks or mark
-    if not is_trailing and is_true(trigger, command.side is Side.LONG, reference):
-        return RejectCode.TRIGGER_ALREADY_TRUE
-    if command.expires_ms and command.expires_ms <= now_ms:
-        return RejectCode.INVALID_EXPIRY
-    account = state.accounts.get(command.account_id)
-    if account and orders_of(account) >= config.max_open_orders:
-        return RejectCode.MAX_OPEN_ORDERS
-    return _refused_by_limits(config, command)
-
-
-def orders_of(account: Account) -> int:
-    return len(account.open_orders) + len(account.waiting)
-
-
-def refusal(state: State, command: PlaceOrder, now_ms: int) -> RejectCode | None:
-    """Why the order can't be accepted as things stand, or None."""
-    config = state.config
-    if config is None:
-        return RejectCode.MARKET_NOT_CONFIGURED
-    if not state_allows(state, command):
-        return RejectCode.MARKET_STATE
-    if not state.mark_price_ticks:
-        return RejectCode.NO_MARK_PRICE
-    if command.expires_ms and command.expires_ms <= now_ms:
-        return RejectCode.INVALID_EXPIRY
-    account = state.accounts.get(command.account_id)
-    if account and orders_of(account) >= config.max_open_orders:
-        return RejectCode.MAX_OPEN_ORDERS
-    if not state.has_room_for(command.hold_units):
-        return RejectCode.MARKET_FULL
-    return (
-        _refused_by_limits(config, command)
-        or refused_by_price(state, config, command)
-        or refused_by_exposure(state, config, command)
-        or (None if command.reduce_only else refused_by_margin(state, command))
-    )
-
-
-def state_allows(state: State, command: PlaceOrder) -> bool:
-    """A stale index makes an active market post-only."""
-    market_state = state.market_state
-    if market_state is MarketState.ACTIVE and not state.index_stale:
-        return True
-    if market_state in (MarketState.ACTIVE, MarketState.POST_ONLY):
-        return command.time_in_force is TimeInForce.GTX
-    return market_state is MarketState.REDUCE_ONLY and command.reduce_only and not state.index_stale
-
-
-def _refused_by_limits(config: MarketConfig, command: PlaceOrder) -> RejectCode | None:
-    if not command.close_position and not (
-        config.min_size_lots <= command.size_lots <= config.max_size_lots
-    ):
-        return RejectCode.INVALID_SIZE
-    if command.order_type is OrderType.MARKET and command.time_in_force is TimeInForce.GTX:
-        return RejectCode.INVALID_TIME_IN_FORCE  # a market order never rests
-    if command.taker_fee_ppm < max(0, command.maker_fee_ppm):
-        return RejectCode.INVALID_CONFIG
-    if not command.reduce_only and command.leverage > config.tiers[0].max_leverage:
-        return RejectCode.INVALID_LEVERAGE
-    notional = config.units_per_tick_lot * command.price_ticks * command.size_lots
-    if notional > MAX_NOTIONAL_UNITS:
-        return RejectCode.INVALID_SIZE
-    if notional < config.min_notional_units and not command.reduce_only:
-        return RejectCode.MIN_NOTIONAL
-    return None
-
-
-def refused_by_price(state: State, config: MarketConfig, command: PlaceOrder) -> RejectCode | None:
-    """Limits that could only fill outside the band. A market order is kept inside by matching."""
-    if command.order_type is OrderType.MARKET:
-        return None
-    lower, upper = band_edges(state.mark_price_ticks, config.price_band_ppm)
-    is_long = command.side is Side.LONG
-    if command.price_ticks > upper if is_long else command.price_ticks < lower:
-        return RejectCode.PRICE_OUTSIDE_BAND
-    return None
-
-
-def refused_by_exposure(
-    state: State, config: MarketConfig, command: PlaceOrder
-) -> RejectCode | None:
-    """Open interest grows at most by what arriving orders open, so checking those is enough. It is
-    bounded in lots by the market's rules and in value by `MAX_OPEN_INTEREST_UNITS`."""
-    account = state.accounts.get(command.account_id)
-    position_lots = account.position_lots if account else 0
-    closable = reducible_lots(position_lots, command.side is Side.LONG)
-    if command.reduce_only:
-        return None if closable else RejectCode.REDUCE_ONLY_NO_POSITION
-    opening = command.size_lots - closable
-    if opening <= 0:
-        return None
-    open_lots = state.open_interest_lots + opening
-    value = config.units_per_tick_lot * state.mark_price_ticks * open_lots
-    if open_lots > config.max_open_interest_lots or value > MAX_OPEN_INTEREST_UNITS:
-        return RejectCode.MAX_OPEN_INTEREST
-    return None
-
-
-def refused_by_margin(state: State, command: PlaceOrder) -> RejectCode | None:
-    """The margin part must cover what the tier of the resulting position asks and, of a limit
-    order, its open loss; the hold must cover margin part and fee. Of a market order the price is
-    not known yet: its margin is measured at the mark, its hold at each fill."""
-    tiers = state.tiers
-    k = tiers.k
-    is_limit = command.order_type is OrderType.LIMIT
-    price = command.price_ticks if is_limit else state.mark_price_ticks
-    named = command.margin_units // command.size_lots
-    if command.margin_units and not named:
-        return RejectCode.INSUFFICIENT_MARGIN
-    margin = margin_per_lot(k, price, named, command.leverage)
-    account = state.accounts.get(command.account_id)
-    sign = 1 if command.side is Side.LONG else -1
-    after_lots = abs((account.position_lots if account else 0) + sign * command.size_lots)
-    tier = tiers.tier_of(k * price * after_lots)
-    if margin < ceil_div(k * price, tier.max_leverage):
-        return RejectCode.INSUFFICIENT_MARGIN if named else RejectCode.MAX_POSITION
-    if not is_limit:
-        return None
-    if margin < open_loss_per_lot(k, command.side, price, state.mark_price_ticks):
-        return RejectCode.INSUFFICIENT_MARGIN
-    reserve = command.hold_units // command.size_lots
-    if reserve < margin + fee_units(k, price, 1, command.taker_fee_ppm):
-        return RejectCode.INSUFFICIENT_HOLD
-    return None
-
-
 def on_cancel_order(state: State, command: CancelOrder, turn: Turn) -> None:
     account = state.accounts.get(command.account_id)
     if account is not None:
@@ -378,7 +190,7 @@ def on_cancel_order(state: State, command: CancelOrder, turn: Turn) -> None:
         if order is not None:
             state.cancel(order, account, command.reason, turn)
             return
-        waiting = account.waiting.get(command.order_id)
+        waiting = account.waiting.get(command.order_id) or account.asleep.get(command.order_id)
         if waiting is not None:
             state.cancel_waiting(waiting, account, command.reason, turn)
             return

@@ -27,12 +27,15 @@ log = structlog.get_logger(__name__)
 
 class OrderPlaced(Answer, frozen=True):
     """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares.
-    `result` is there where a new order was waited for and its engine decided in time."""
+    `result` is there where a new order was waited for and its engine decided in time;
+    `takeProfitId` and `stopLossId` are there where one was attached."""
 
     message: str
     order_id: int
     status: str
     result: OrderResult | UnsetType = UNSET
+    take_profit_id: int | UnsetType = UNSET
+    stop_loss_id: int | UnsetType = UNSET
 
 
 class BatchItem(Answer, frozen=True):
@@ -48,6 +51,8 @@ class BatchItem(Answer, frozen=True):
     required: Required | UnsetType = UNSET
     available: str | UnsetType = UNSET
     result: OrderResult | UnsetType = UNSET
+    take_profit_id: int | UnsetType = UNSET
+    stop_loss_id: int | UnsetType = UNSET
 
 
 class BatchAnswer(Answer, frozen=True):
@@ -96,7 +101,10 @@ class OrdersCancelling(Answer, frozen=True):
 
 
 class OrderAnswer(Answer, frozen=True):
-    """`type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
+    """`parentId` is the entry that a take-profit or stop-loss is attached to, null for others;
+    `qty` is then what it covers of that, and while it is `asleep` what it covered last or would.
+
+    `type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
     null while it waits for its trigger, and for a conditional one that only reduces.
     `qty` and `remainingQty` of a closePosition order are null until it is triggered: it is of the
     whole position.
@@ -129,6 +137,7 @@ class OrderAnswer(Answer, frozen=True):
     close_position: bool
     expires_at: datetime | None
     trigger: TriggerAnswer | None
+    parent_id: int | None
     maker_fee: str
     taker_fee: str
     self_trade_prevention: str
@@ -147,7 +156,11 @@ def placed_answer(placed: PlacedOrder) -> tuple[int, OrderPlaced]:
     """With its status: 200 for an order that was placed before."""
     status = HTTPStatus.OK if placed.repeated else HTTPStatus.ACCEPTED
     answer = OrderPlaced(
-        message=_placed_message(placed), order_id=placed.order_id, status=placed.status
+        message=_placed_message(placed),
+        order_id=placed.order_id,
+        status=placed.status,
+        take_profit_id=placed.attached.get("take_profit", UNSET),
+        stop_loss_id=placed.attached.get("stop_loss", UNSET),
     )
     return status, answer
 
@@ -189,7 +202,15 @@ def batch_item(result: ItemResult) -> BatchItem:
         answer = amending_answer(result)
         return BatchItem(True, answer.message, order_id=answer.order_id, status=answer.status)
     message = CANCEL_RECEIVED if isinstance(result, OrderState) else _placed_message(result)
-    return BatchItem(ok=True, message=message, order_id=result.order_id, status=result.status)
+    attached = result.attached if isinstance(result, PlacedOrder) else {}
+    return BatchItem(
+        ok=True,
+        message=message,
+        order_id=result.order_id,
+        status=result.status,
+        take_profit_id=attached.get("take_profit", UNSET),
+        stop_loss_id=attached.get("stop_loss", UNSET),
+    )
 
 
 def batch_answer(results: Iterable[ItemResult]) -> BatchAnswer:
@@ -233,6 +254,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         close_position=order.close_position,
         expires_at=order.expires_at,
         trigger=_trigger_answer(order, rules),
+        parent_id=order.parent_id,
         maker_fee=units_text(order.maker_fee_ppm),
         taker_fee=units_text(order.taker_fee_ppm),
         self_trade_prevention=order.self_trade_prevention,

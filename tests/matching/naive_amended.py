@@ -1,0 +1,97 @@
+"""What the naive replay asks of single events: answers, changed conditions, limits, rankings."""
+
+from fractions import Fraction
+
+import msgspec
+
+from matching.messages.commands import AmendConditional, Command, PlaceOrder
+from matching.messages.conditional_events import ConditionalAmended, OrderAttached
+from matching.messages.events import (
+    Event,
+    OrderAccepted,
+    OrderRejected,
+    OrderWaiting,
+    Trade,
+)
+from matching.messages.vocabulary import RejectCode, Side, TriggerBy, TriggerKind
+from tests.matching.naive_ranking import naive_ranking
+from tests.matching.naive_rules import Holding
+from tests.matching.predicted import Differs
+
+
+def expect_an_answer(command: Command | None, published: list[Event], seen: set[int]) -> None:
+    """An order is answered when it comes first, and never again but as one forgotten since."""
+    if not isinstance(command, PlaceOrder):
+        return
+    answers = [
+        event
+        for event in published
+        if isinstance(event, (OrderAccepted, OrderRejected, OrderWaiting, OrderAttached))
+        and event.order_id == command.order_id
+    ]
+    is_new = command.order_id not in seen
+    seen.add(command.order_id)
+    if not is_new and [getattr(e, "code", None) for e in answers] == [RejectCode.TOO_OLD]:
+        return
+    if is_new is not bool(answers):
+        raise Differs(f"order {command.order_id}, new: {is_new}, was answered {answers}")
+
+
+def amended_condition(
+    before: PlaceOrder, asked: AmendConditional, event: ConditionalAmended, mark: int
+) -> PlaceOrder:
+    """What was asked is changed and nothing else, and it doesn't fire at the mark as it is; asleep
+    (without an arrival) it may."""
+    trigger = before.trigger
+    assert trigger is not None
+    size_lots = asked.size_lots or before.size_lots
+    changed = msgspec.structs.replace(
+        trigger,
+        price_ticks=asked.trigger_price_ticks or trigger.price_ticks,
+        callback_ppm=asked.callback_ppm or trigger.callback_ppm,
+    )
+    after = msgspec.structs.replace(
+        before,
+        price_ticks=asked.price_ticks or before.price_ticks,
+        size_lots=size_lots,
+        margin_units=before.margin_units // before.size_lots * size_lots,
+        trigger=changed,
+    )
+    told = (event.price_ticks, event.size_lots, event.trigger_price_ticks, event.callback_ppm)
+    if told != (after.price_ticks, size_lots, changed.price_ticks, changed.callback_ppm):
+        raise Differs(f"{event} is not {asked} of {before}")
+    if event.arrival and changed != trigger and _fires(after, mark):
+        raise Differs(f"{event} fires at {mark}")
+    return after
+
+
+def _fires(terms: PlaceOrder, mark: int) -> bool:
+    """By the mark, for what can be told without a history of prices."""
+    trigger = terms.trigger
+    assert trigger is not None
+    if trigger.by is not TriggerBy.MARK or trigger.kind is TriggerKind.TRAILING_STOP:
+        return False
+    buys_up = (trigger.kind is TriggerKind.STOP) == (terms.side is Side.LONG)
+    away = trigger.price_ticks - mark
+    return away <= 0 if buys_up else away >= 0
+
+
+def check_slippage_limit(terms: PlaceOrder, price: int, mark: int, band_ppm: int) -> None:
+    """The furthest tick from the mark that is allowed."""
+    assert terms.trigger is not None
+    allowed = min(terms.trigger.max_slippage_ppm, band_ppm)
+    room = Fraction(mark * allowed, 1_000_000)
+    away = price - mark if terms.side is Side.LONG else mark - price
+    if not 0 <= away <= room or (away + 1 <= room and price > 1):
+        raise Differs(f"{terms} fired at {mark} with a limit of {price}")
+
+
+def compare_rank(
+    event: Trade, holdings: dict[int, Holding], units_per_tick_lot: int, mark: int
+) -> None:
+    """Nobody else is asked before the first in the ranking."""
+    everybody = [(a, h.lots, h.cost, h.margin) for a, h in holdings.items()]
+    lots = holdings.get(event.maker.account_id, Holding()).lots
+    first = naive_ranking(units_per_tick_lot, mark, lots > 0, everybody)[0]
+    if event.maker.account_id != first:
+        raise Differs(f"{event} passes over account {first}")
