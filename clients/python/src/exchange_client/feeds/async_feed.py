@@ -45,6 +45,10 @@ class AsyncFeed:
     def account(self) -> AccountView:
         return self._script.account
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed.is_set()
+
     def resync(self) -> None:
         """Begin the account anew, with a snapshot, before the next event."""
         self._script.needs_snapshot = True
@@ -65,11 +69,11 @@ class AsyncFeed:
         return self
 
     async def next(self, timeout_s: float) -> FeedEvent | None:
-        """None if there is none in time. Raises StopAsyncIteration once it is closed."""
+        """None if there is none in time, and once it is closed."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await anext(self)
-        except TimeoutError:
+        except (TimeoutError, StopAsyncIteration):
             return None
 
     async def __anext__(self) -> FeedEvent:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, Self
 
 from websockets.exceptions import WebSocketException
@@ -35,6 +36,7 @@ class Feed:
         self._steps = script.run()
         self._pending: Step | None = None  # yielded, and not through
         self._socket: ClientConnection | None = None
+        self._leaving = ExitStack()
         self._heard_at = 0.0
         self._until = float("inf")
         self._closed = threading.Event()
@@ -46,6 +48,10 @@ class Feed:
     @property
     def account(self) -> AccountView:
         return self._script.account
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed.is_set()
 
     def resync(self) -> None:
         """Begin the account anew, with a snapshot, before the next event."""
@@ -67,11 +73,11 @@ class Feed:
         return self
 
     def next(self, timeout_s: float) -> FeedEvent | None:
-        """None if there is none in time. Raises StopIteration once it is closed."""
+        """None if there is none in time, and once it is closed."""
         self._until = time.monotonic() + timeout_s
         try:
             return next(self)
-        except _NotInTime:
+        except (_NotInTime, StopIteration):
             return None
         finally:
             self._until = float("inf")
@@ -110,7 +116,7 @@ class Feed:
     def _speak(self, step: Step) -> Any:
         if isinstance(step, Connect):
             self._leave()
-            self._socket = connect(step.url, open_timeout=SILENCE_S)
+            self._socket = self._leaving.enter_context(connect(step.url, open_timeout=SILENCE_S))
             self._heard_at = time.monotonic()
             return None
         if self._socket is None:
@@ -135,9 +141,8 @@ class Feed:
         return text
 
     def _leave(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
         self._socket = None
+        self._leaving.close()
 
     def _pause(self, seconds: float) -> None:
         """Shorter if it is closed meanwhile."""
