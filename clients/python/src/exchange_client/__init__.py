@@ -27,6 +27,7 @@ from exchange_client.errors import (
     UnexpectedAnswer,
 )
 from exchange_client.feeds.async_feed import AsyncFeed
+from exchange_client.feeds.order_socket import OrderSocket
 from exchange_client.feeds.sync_feed import Feed
 from exchange_client.http.async_client import AsyncClient
 from exchange_client.http.sync_client import Client
@@ -61,6 +62,7 @@ __all__ = [
     "NotSignedIn",
     "OrderChange",
     "OrderNotOpen",
+    "OrderSocket",
     "OutcomeUnknown",
     "Password",
     "RateLimited",

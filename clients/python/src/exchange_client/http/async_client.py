@@ -77,6 +77,18 @@ class AsyncClient:
         """The newest of the session, to keep for a later start."""
         return self._script.tokens
 
+    @property
+    def feed_url(self) -> str:
+        return self._script.feed_url
+
+    async def feed_auth(self) -> dict[str, Any]:
+        """What signs in to a socket, good for some seconds."""
+        return await self._run(self._script.feed_auth())
+
+    async def renew(self, stale: str) -> None:
+        """Another token than this one."""
+        await self._take(Renew(stale))
+
     async def send(self, call: Call[T]) -> T:
         """Raises ExchangeError."""
         return await self._run(self._script.answer(call))
