@@ -193,6 +193,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = EXCHANGE_DATA / "static"
 WHITENOISE_USE_FINDERS = True
+# Daily files, which workers write and the API serves: on several machines a folder they share.
+DOWNLOADS_DIR = Path(env.str("DOWNLOADS_DIR", default=str(EXCHANGE_DATA / "downloads")))
 
 # Largest body the API reads; more is answered 413 without reading it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

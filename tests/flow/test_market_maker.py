@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,6 +61,9 @@ class Watched:
             self.fills += [one for one in event.events if isinstance(one, Fill)]
         self.cuts_noticed += isinstance(event, Disconnected)
 
+    def has_noticed(self, count: int) -> bool:
+        return min(self.cuts_noticed, len(self.fills)) >= count
+
     @property
     def quotes(self) -> list[str | None]:
         orders = self.maker.feed.account.open_orders(MARKET)
@@ -89,8 +93,7 @@ async def trade_and_cut(watched: Watched, proxy: CuttingProxy, taker: Trader) ->
         await until(proxy.cut, "something to cut")
         await hit
         noticed = number + 1
-        await until(lambda n=noticed: watched.cuts_noticed >= n, "the cut")
-        await until(lambda n=noticed: len(watched.fills) >= n, "the fill")
+        await until(partial(watched.has_noticed, noticed), "the cut and the fill")
 
 
 async def all_of(client: AsyncClient, call: Any, name: str) -> list[Any]:
