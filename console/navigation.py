@@ -105,6 +105,7 @@ JOBS: dict[str, tuple[Item, ...]] = {
         Item("Funding payments", "trading.FundingPayment", "payments"),
         Item("Export a month", "exports", "download", permission="console.export_month"),
         Item("Reconciliation", "persistence.ReconcileRun", "balance"),
+        Item("Daily files", "persistence.DailyFile", "folder_zip"),
         Item("Faulty statements", "trading.FaultyStatement", "warning"),
     ),
     "Incidents": (

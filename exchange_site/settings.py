@@ -199,6 +199,8 @@ WHITENOISE_USE_FINDERS = True
 # The trading page, where it was built: its files are named by their content, and kept for good.
 STATICFILES_DIRS = [("terminal", page_folder())] if page_folder().is_dir() else []
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/terminal/assets/"
+# Daily files, which workers write and the API serves: on several machines a folder they share.
+DOWNLOADS_DIR = Path(env.str("DOWNLOADS_DIR", default=str(EXCHANGE_DATA / "downloads")))
 
 # Largest body the API reads; more is answered 413 without reading it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("trading.urls")),
     path("", include("gateway.urls")),
     path("", include("terminal.urls")),
+    path("", include("persistence.urls")),
     path("schema", SchemaView.as_view(), name="schema"),
     path("docs", DocsView.as_view(url_name="schema"), name="docs"),
 ]

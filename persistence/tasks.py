@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
 from persistence import reading
+from persistence.downloads.services import make_due_files
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
 from persistence.projection.batch import PersistenceStopped
@@ -47,6 +48,12 @@ def archive_and_trim() -> None:
             raise
         except Exception:
             log.exception("archive_and_trim_failed", market=market_id)
+
+
+@shared_task
+def make_daily_files() -> None:
+    """What is due and not there. The next run does what a fault left undone."""
+    log.info("daily_files_made", count=make_due_files())
 
 
 @shared_task

@@ -70,7 +70,9 @@ SERVICES = words(
     " accounts.notices trading.notices"
     " accounts.access.tokens accounts.access.refusals common.errors common.idempotency persistence"
 )
-_NOT_SERVICES = ("persistence.admin",)
+_NOT_SERVICES = words(
+    "persistence.admin persistence.downloads.api persistence.snapshots.api persistence.urls"
+)
 
 
 def check_services_know_no_http(module: Module) -> Iterator[str]:

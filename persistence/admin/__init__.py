@@ -1,5 +1,5 @@
 """The operator's view of persistence."""
 
-from persistence.admin import faults, progress, reconciliation
+from persistence.admin import downloads, faults, progress, reconciliation
 
-__all__ = ["faults", "progress", "reconciliation"]
+__all__ = ["downloads", "faults", "progress", "reconciliation"]

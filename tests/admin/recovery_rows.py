@@ -1,11 +1,13 @@
 """Rows that recovery leaves behind, for the admin's pages."""
 
 import itertools
+from datetime import timedelta
 
 from django.utils import timezone
 
 from accounts.models import User
 from markets.models import Market
+from persistence.downloads.models import DailyFile, FileKind
 from persistence.models import (
     EngineSnapshotArchive,
     FaultKind,
@@ -48,6 +50,9 @@ def make_recovery_rows(market: Market, operator: User) -> None:
         frame=b"EXSNAP",
         sha256="0" * 64,
         archived_at=now,
+    )
+    DailyFile.objects.create(
+        market=market, kind=FileKind.TRADES, day=now.date() - timedelta(days=seq), fault="disk <b>"
     )
     ReconcileRun.objects.create(
         started_at=now,

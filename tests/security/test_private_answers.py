@@ -60,7 +60,8 @@ def test_answers_of_order_intake(trader: Trader) -> None:
 
 PRIVATE = (
     "/user/orders", "/user/positions", "/user/positions/history", "/user/fills", "/user/funding",
-    "/user/equity", "/user/ledger", "/user/leverage/BTC-PERP", "/auth/sessions", "/order/1",
+    "/user/equity", "/user/snapshot", "/user/ledger", "/user/leverage/BTC-PERP",
+    "/auth/sessions", "/order/1",
     "/auth/sign-ins", "/auth/sign-ins/failed", "/user/profile", "/user/data", "/user/terms",
     "/health", "/nothing/here", "/user/orders?limit=x",
 )  # fmt: skip

@@ -49,6 +49,7 @@ NEEDS_TOKEN = [
     ("GET", "/user/positions"),
     ("GET", "/user/fills"),
     ("GET", "/user/equity"),
+    ("GET", "/user/snapshot"),
     ("GET", "/user/ledger"),
 ]
 

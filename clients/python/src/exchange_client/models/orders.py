@@ -1,0 +1,233 @@
+"""Orders: as they are placed, and what became of them."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+import msgspec
+
+from exchange_client.codec import Answer, Asked
+from exchange_client.models.words import (
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
+
+
+def new_id() -> str:
+    """A client order id or idempotency key that nobody had before."""
+    return uuid.uuid4().hex
+
+
+class NewTrigger(Asked, frozen=True):
+    """`callback` is a trailing stop's, as a share: Decimal("0.01") for 1 %."""
+
+    type: TriggerKind
+    by: TriggerBy = "MARK"
+    price: Decimal | None = None
+    callback: Decimal | None = None
+
+
+class NewOrder(Asked, frozen=True):
+    """An order to place, once: whoever sends the same one again is answered with the first. Made
+    with `limit`, `market` or `stop`, or by its fields; `leverage` or `margin`, not both."""
+
+    market_id: str
+    side: Side
+    order_type: OrderType
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    leverage: int | None = None
+    margin: Decimal | None = None
+    max_slippage: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    close_position: bool = False
+    expires_at: datetime | None = None
+    trigger: NewTrigger | None = None
+    self_trade_prevention: SelfTradePrevention = "EXPIRE_MAKER"
+    client_order_id: str = msgspec.field(default_factory=new_id)
+
+    @classmethod
+    def limit(cls, market_id: str, side: Side, qty: Decimal, price: Decimal, **terms: Any) -> Self:
+        """Other terms are fields of this struct, by their names here."""
+        return cls(
+            market_id=market_id, side=side, order_type="limit", qty=qty, price=price, **terms
+        )
+
+    @classmethod
+    def market(cls, market_id: str, side: Side, qty: Decimal, **terms: Any) -> Self:
+        return cls(market_id=market_id, side=side, order_type="market", qty=qty, **terms)
+
+    @classmethod
+    def stop(
+        cls, market_id: str, side: Side, price: Decimal, *, by: TriggerBy = "MARK", **terms: Any
+    ) -> Self:
+        """At the market once the price is there; of the whole position unless a qty is named."""
+        terms = terms if terms.get("qty") is not None else {"close_position": True} | terms
+        trigger = NewTrigger(type="STOP", by=by, price=price)
+        return cls(market_id=market_id, side=side, order_type="market", trigger=trigger, **terms)
+
+
+class OrderChange(Asked, frozen=True):
+    """Names its order by one of both ids; `qty` is of the whole order, with what is filled."""
+
+    order_id: int | None = None
+    client_order_id: str | None = None
+    price: Decimal | None = None
+    qty: Decimal | None = None
+
+
+class Trigger(Answer, frozen=True):
+    type: str
+    by: str
+    price: Decimal | None
+    callback: Decimal | None
+    triggered_at: datetime | None
+
+
+class Order(Answer, frozen=True):
+    """`type` is the side. `qty` and `remaining_qty` are None while it is of a whole position."""
+
+    id: int
+    user_id: int
+    market_id: str
+    client_order_id: str | None
+    type: str
+    order_type: str
+    time_in_force: str
+    qty: Decimal | None
+    filled_qty: Decimal
+    remaining_qty: Decimal | None
+    price: Decimal | None
+    max_slippage: Decimal | None
+    average_price: Decimal | None
+    margin: Decimal | None
+    leverage: int | None
+    held: Decimal
+    reduce_only: bool
+    post_only: bool
+    close_position: bool
+    expires_at: datetime | None
+    trigger: Trigger | None
+    maker_fee: Decimal
+    taker_fee: Decimal
+    self_trade_prevention: str
+    status: str
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Orders(Answer, frozen=True):
+    orders: list[Order]
+    next_cursor: str | None
+
+
+class ResultFill(Answer, frozen=True):
+    trade_id: int
+    role: str
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    realized_pnl: Decimal
+
+
+class OrderResult(Answer, frozen=True):
+    """What the order met as it arrived at the engine; `seq` is the account channel's."""
+
+    status: str
+    reason: str | None
+    filled_qty: Decimal
+    remaining_qty: Decimal | None
+    average_price: Decimal | None
+    fee: Decimal
+    fills: list[ResultFill]
+    seq: int | None
+
+
+class Placed(Answer, frozen=True):
+    """`result` only where it was waited for and came in time."""
+
+    message: str
+    order_id: int
+    status: str
+    result: OrderResult | None = None
+
+
+class Required(Answer, frozen=True):
+    margin: Decimal
+    open_loss: Decimal
+    fee: Decimal
+    total: Decimal
+    already_held: Decimal | None = None
+
+
+class BatchItem(Answer, frozen=True):
+    """`ok` with an `order_id`, or a `code` that says why not."""
+
+    ok: bool
+    message: str
+    order_id: int | None = None
+    status: str | None = None
+    code: str | None = None
+    field: str | None = None
+    required: Required | None = None
+    available: Decimal | None = None
+    result: OrderResult | None = None
+
+
+class Batch(Answer, frozen=True):
+    """In the order asked."""
+
+    results: list[BatchItem]
+
+
+class ExpectedFills(Answer, frozen=True):
+    qty: Decimal
+    average_price: Decimal | None
+    slippage: Decimal | None
+    fee: Decimal
+    realized_pnl: Decimal
+
+
+class PositionAfter(Answer, frozen=True):
+    type: str | None
+    qty: Decimal
+    average_price: Decimal | None
+    margin: Decimal
+    leverage: Decimal | None
+    liquidation_price: Decimal | None
+
+
+class Preview(Answer, frozen=True):
+    """What an order would do against the book as it is."""
+
+    outcome: str
+    worst_price: Decimal
+    required: Required
+    available: Decimal
+    affordable: bool
+    maker_fee: Decimal
+    taker_fee: Decimal
+    expected: ExpectedFills
+    position: PositionAfter | None
+    max_qty: Decimal | None
+
+
+class Cancelling(Answer, frozen=True):
+    message: str
+    market_ids: list[str]
+    protective: bool
+
+
+class CountdownSent(Answer, frozen=True):
+    message: str
+    market_id: str
+    command_id: int
+    protective: bool
