@@ -24,7 +24,7 @@ FLOOR = 1.0
 
 
 def run(short: bool) -> list[Row]:
-    rounds, seconds = (7, 1.0) if short else (9, 4.0)
+    rounds, seconds = (9, 1.0) if short else (15, 2.5)
     progress(STAGE, "starting servers and an exchange")
     start_servers()
     tokens = make_exchange()

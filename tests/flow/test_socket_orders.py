@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import PASSWORD, Exchange, Trader, wait_for
 from tests.flow.test_waiting import body_of
 from tests.patience import PATIENCE_S
 from trading.http.limits import PER_S, CallKind, rate_of
@@ -252,12 +252,14 @@ def test_nobody_places_who_has_not_said_who_it_is(
     assert socket.refused("place", 1, order=body_of("LONG", "0.1", "49900")) == "NOT_AUTHENTICATED"
     trader = new_trader()
     signed = open_socket(trader)
+    again = {"username": trader.username, "password": PASSWORD}
     (session,) = trader.get("/auth/sessions")["sessions"]
     ended = trader.send("DELETE", f"/auth/sessions/{session['sessionId']}")
     assert ended.status_code == 200, ended.text
     heard = signed.hear()
     assert (heard["op"], heard["code"]) == ("error", "SESSION_ENDED")
     assert signed.refused("place", 1, order=body_of("LONG", "0.1", "49900")) == "NOT_AUTHENTICATED"
+    trader.token = trader.exchange.http.post("/auth/signin", json=again).json()["token"]
 
 
 def test_an_id_is_used_again_only_once_it_is_answered(
