@@ -3,7 +3,7 @@
  * as pu, so a message that was lost is noticed at the next one.
  */
 
-import { compareDecimals, isZero } from "./decimal";
+import { compareDecimals, isZero } from "./decimal.ts";
 
 export type Level = readonly [price: string, qty: string];
 

@@ -4,10 +4,10 @@
  * up for is told as a gap.
  */
 
-import { AccountCursor, type AccountEvents, type AccountGap } from "./account";
-import { Book, type BookMessage } from "./book";
-import { Connection, type FeedStatus, type SocketMaker } from "./connection";
-import type { Credentials } from "./credentials";
+import { AccountCursor, type AccountEvents, type AccountGap } from "./account.ts";
+import { Book, type BookMessage } from "./book.ts";
+import { Connection, type FeedStatus, type SocketMaker } from "./connection.ts";
+import type { Credentials } from "./credentials.ts";
 
 export interface TradeMessage {
   channel: string;

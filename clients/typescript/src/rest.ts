@@ -3,9 +3,9 @@
  * schema's own, so what it has is here and nothing else.
  */
 
-import type { Credentials, Outgoing } from "./credentials";
-import { NoAnswer, refusalOf } from "./errors";
-import type { paths } from "./schema";
+import type { Credentials, Outgoing } from "./credentials.ts";
+import { NoAnswer, refusalOf } from "./errors.ts";
+import type { paths } from "./schema.ts";
 
 export type Method = "get" | "post" | "patch" | "delete";
 
@@ -83,7 +83,7 @@ export class Rest {
   }
 
   /** Only of a token that is over or unknown: a wrong password is a 401, too. */
-  async #renewed(response: Response, request: Outgoing, sent: Headers): Promise<boolean> {
+  async #renewed(response: Response, request: Outgoing, sent: HeaderFields): Promise<boolean> {
     const { code } = await refusalOf(response.clone());
     const isOver = code === "TOKEN_EXPIRED" || code === "TOKEN_INVALID" || code === "SESSION_ENDED";
     if (!isOver || !this.credentials) return false;
@@ -92,12 +92,12 @@ export class Rest {
     return isNewer || this.credentials.renew();
   }
 
-  async #headers(request: Outgoing): Promise<Headers> {
+  async #headers(request: Outgoing): Promise<HeaderFields> {
     const own = (await this.credentials?.headers(request)) ?? {};
     return request.body === "" ? own : { ...own, "Content-Type": "application/json" };
   }
 
-  async #send(request: Outgoing, headers: Headers, signal?: AbortSignal): Promise<Response> {
+  async #send(request: Outgoing, headers: HeaderFields, signal?: AbortSignal): Promise<Response> {
     const init: RequestInit = { method: request.method, headers };
     if (request.body !== "") init.body = request.body;
     if (signal) init.signal = signal;
@@ -111,7 +111,7 @@ export class Rest {
   }
 }
 
-type Headers = Record<string, string>;
+type HeaderFields = Record<string, string>;
 
 interface Loose {
   query?: object;

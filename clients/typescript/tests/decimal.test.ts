@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compareDecimals, isZero } from "../src/index";
+import { compareDecimals, isZero } from "../src/index.ts";
 
 test.each([
   ["9", "10", -1],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Feeds, type AccountEvents, type AccountGap, type Book, type Credentials } from "../src/index";
-import { FeedServer, until, type Said } from "./server";
+import { Feeds, type AccountEvents, type AccountGap, type Book, type Credentials } from "../src/index.ts";
+import { FeedServer, until, type Said } from "./server.ts";
 
 const BOOK = "book:BTC-PERP";
 

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ApiError, KeyCredentials, NoAnswer, Rest, SessionCredentials } from "../src/index";
+import { ApiError, KeyCredentials, NoAnswer, Rest, SessionCredentials } from "../src/index.ts";
 
 interface Asked {
   method: string;
