@@ -16,10 +16,12 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
+.PHONY: help run page client-types test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
+	@echo "make page      build the trading page, where there is Node.js or a registry; make run does it, too"
+	@echo "make client-types   the types of clients/typescript, made of the schema"
 	@echo "make test      lint, types, migrations, all tests, and what of the engine they miss"
 	@echo "make lint      ruff alone"
 	@echo "make types     mypy alone"
@@ -35,8 +37,17 @@ help:
 	@echo "make clean     remove what was installed and made; data stay"
 
 # On the compiled core where `make compiled` has made it, else as pure Python.
-run: $(INSTALLED)
+run: $(INSTALLED) page
 	@exec $(BIN)/python manage.py runexchange
+
+# Once per change of its sources. Says in one line why it can't.
+page: $(INSTALLED)
+	@$(BIN)/python -m terminal.building
+
+client-types: $(INSTALLED_DEV)
+	@mkdir -p build
+	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py spectacular --format openapi-json --file build/schema.json
+	cd clients/typescript && npm run types
 
 # What uses one core runs beside what else does.
 test: $(INSTALLED_DEV)

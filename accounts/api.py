@@ -136,7 +136,7 @@ def _answer(tokens: sessions.Tokens, status: int = 200) -> Response:
     return Response(answer, status=status)
 
 
-def _asking(asked: OpenChallenge) -> Response:
+def asking(asked: OpenChallenge) -> Response:
     """No error of a service: 401 here, where everywhere else a session that isn't fresh is 403."""
     answer = FactorAsked(
         message="The password is right. Show your second factor with POST /auth/signin/factor.",
@@ -149,7 +149,7 @@ def _asking(asked: OpenChallenge) -> Response:
     return Response(answer, status=HTTPStatus.UNAUTHORIZED, headers=headers)
 
 
-def _origin(request: Request) -> sessions.Origin:
+def origin(request: Request) -> sessions.Origin:
     return sessions.Origin(address_of(request), request.META.get("HTTP_USER_AGENT", ""))
 
 
@@ -173,7 +173,7 @@ class SignupView(PublicView):
         tokens = services.sign_up(
             body.username,
             body.password,
-            _origin(request),
+            origin(request),
             terms_version=body.terms_version,
             referral_code=body.referral_code,
         )
@@ -196,9 +196,9 @@ class SigninView(PublicView):
         """A token lasts 15 minutes; `refresh` buys the next pair, once. Whoever has a second factor
         is answered 401 SECOND_FACTOR_REQUIRED with a `challenge` for POST /auth/signin/factor."""
         body = parse_body(request, Credentials)
-        signed_in = services.sign_in(body.username, body.password, _origin(request))
+        signed_in = services.sign_in(body.username, body.password, origin(request))
         SigninThrottle().start_over(request)
-        return _asking(signed_in) if isinstance(signed_in, OpenChallenge) else _answer(signed_in)
+        return asking(signed_in) if isinstance(signed_in, OpenChallenge) else _answer(signed_in)
 
 
 class SigninFactorView(PublicView):
@@ -215,7 +215,7 @@ class SigninFactorView(PublicView):
         """The session may do at once what asks for a second factor."""
         body = parse_body(request, SigninFactorBody)
         proof = Proof(body.code, body.recovery_code, body.passkey)
-        return _answer(services.sign_in_with_factor(body.challenge, proof, _origin(request)))
+        return _answer(services.sign_in_with_factor(body.challenge, proof, origin(request)))
 
 
 class SigninPasskeyView(PublicView):
@@ -305,7 +305,7 @@ class PasswordView(APIView):
         demand_fresh_factor(user_id, session_id)
         shown_at = factor_shown_at(user_id, session_id)
         tokens = services.change_password(
-            user_id, body.password, body.new_password, _origin(request), shown_at
+            user_id, body.password, body.new_password, origin(request), shown_at
         )
         PasswordThrottle().start_over(request)
         return _answer(tokens)

@@ -142,14 +142,16 @@ class RenewalThrottle(_Throttle):
     """Per session: whoever stole a token of one wears out no other of its owner's."""
 
     def _standing(self, request: Request) -> Standing | None:
-        body: Any = request.data
-        refresh = body.get("refresh") if isinstance(body, dict) else None
         try:
-            claims = read_refresh(refresh if isinstance(refresh, str) else "")
+            claims = read_refresh(self.refresh_in(request))
         except DomainError:  # no session's; the address's budget counts it
             return None
         (standing,) = spend([Ask(f"renewal:{claims.session_id}", RENEWALS)])
         return standing
+
+    def refresh_in(self, request: Request) -> str:
+        """The token that was sent; "" for none."""
+        return _said(request, "refresh")
 
 
 class _GuessThrottle(_Throttle):

@@ -14,6 +14,7 @@ from redis.retry import Retry
 
 from common.logs import logging_config
 from exchange_site.schedule import BEAT_SCHEDULE
+from terminal.bundle import folder as page_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "exchange_site",
     "console",
+    "terminal",
     "persistence",
     "prices",
     "custody",
@@ -193,6 +195,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = EXCHANGE_DATA / "static"
 WHITENOISE_USE_FINDERS = True
+# The trading page, where it was built: its files are named by their content, and kept for good.
+STATICFILES_DIRS = [("terminal", page_folder())] if page_folder().is_dir() else []
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/terminal/assets/"
 
 # Largest body the API reads; more is answered 413 without reading it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("custody.urls")),
     path("", include("trading.http.urls")),
     path("", include("trading.urls")),
+    path("", include("terminal.urls")),
     path("schema", SchemaView.as_view(), name="schema"),
     path("docs", DocsView.as_view(url_name="schema"), name="docs"),
 ]

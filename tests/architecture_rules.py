@@ -15,6 +15,7 @@ from pathlib import Path
 HOUSE = (
     "exchange_site",
     "console",
+    "terminal",
     "persistence",
     "feeds",
     "prices",
@@ -123,6 +124,7 @@ IMPORT_RULES = (
     ImportRule("matching", (), banned=_DJANGO),
     ImportRule("common", ()),
     ImportRule("announcements", ("common",)),
+    ImportRule("terminal", ("accounts", "common")),
     ImportRule("mails", ("common",)),
     ImportRule("approvals", ("matching.messages", "common")),
     ImportRule("accounts", ("approvals", "mails", "matching.messages", "common")),

@@ -30,6 +30,7 @@ from common.errors import DomainError, ErrorCode
 OPEN_SESSIONS_MAX = 50  # of one user; the one that was used longest ago goes
 CLIENT_LENGTH_MAX = 200
 FRESH_FOR = timedelta(minutes=10)
+REFRESH_KEPT_FOR = timedelta(hours=1)  # by a page
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,22 @@ def renew_session(refresh: str) -> Tokens:
             log.warning("refresh_token_reused", user=user.pk, session=claims.session_id)
         raise refresh_invalid()
     return Tokens(token=access_token(user.pk, claims.session_id), refresh=renewed, user=user)
+
+
+def continue_session(refresh: str) -> Tokens:
+    """As `renew_session`, for a page: it asks as often as it is loaded, in tabs that know nothing of
+    each other, and an answer may be lost to a reload. So for an hour the refresh token stays what
+    it is; then it is traded in. Raises DomainError."""
+    claims = read_refresh(refresh)
+    own = open_sessions(claims.user_id).filter(pk=claims.session_id, refresh_hash=claims.token_hash)
+    kept = own.filter(renewed_at__gt=datetime.now(UTC) - REFRESH_KEPT_FOR)
+    session = kept.select_related("user").first()
+    if session is None:
+        return renew_session(refresh)
+    if not session.user.is_active:
+        raise account_suspended()
+    token = access_token(session.user_id, session.pk)
+    return Tokens(token=token, refresh=refresh, user=session.user)
 
 
 def sign_out(refresh: str) -> None:

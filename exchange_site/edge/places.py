@@ -33,6 +33,8 @@ _HASHING = frozenset(
         "/auth/signin",
         "/auth/password",
         "/auth/password/reset/confirm",
+        "/page/signin",
+        "/page/signup",
         "/user/close",
         "/user/factors/passkeys",
         "/user/factors/totp",
@@ -54,7 +56,7 @@ def _hashes_passwords(method: str, path: str) -> bool:
 
 
 def _is_document(_: str, path: str) -> bool:
-    return path in ("/schema", "/docs")
+    return path in ("/", "/schema", "/docs") or path.startswith("/trade/")
 
 
 def _is_file(_: str, path: str) -> bool:

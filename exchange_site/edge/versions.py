@@ -7,7 +7,7 @@ server tells beside this one (`raw_path`). What is not the API has no version.
 from typing import Any
 
 PREFIX = "/v1"
-_NOT_OF_THE_API = ("/admin", "/static/", "/health")
+_NOT_OF_THE_API = ("/admin", "/static/", "/health", "/trade/")
 
 
 def without_version(scope: Any) -> Any:

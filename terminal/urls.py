@@ -1,0 +1,14 @@
+from django.urls import path
+
+from terminal import api
+from terminal.views import shell
+
+urlpatterns = [
+    path("", shell),
+    path("trade/<str:market_id>", shell),
+    path("page/signup", api.PageSignupView.as_view()),
+    path("page/signin", api.PageSigninView.as_view()),
+    path("page/signin/factor", api.PageSigninFactorView.as_view()),
+    path("page/token", api.PageTokenView.as_view()),
+    path("page/signout", api.PageSignoutView.as_view()),
+]

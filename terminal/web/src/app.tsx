@@ -1,0 +1,101 @@
+/** The page: chart, book, ticket, and what the trader has; on a phone one of them at a time. */
+
+import { signal } from "@preact/signals";
+import type { FunctionComponent } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Tabs } from "./lib/fields.tsx";
+import { belowHeight } from "./lib/prefs.ts";
+import { Below } from "./parts/below/below.tsx";
+import { Book } from "./parts/book.tsx";
+import { Depth } from "./parts/depth.tsx";
+import { Dialogs } from "./parts/dialogs/dialogs.tsx";
+import { Header } from "./parts/header.tsx";
+import { Banner, Toasts } from "./parts/notices.tsx";
+import { Ticket } from "./parts/ticket.tsx";
+import { Trades } from "./parts/trades.tsx";
+import { PHONE_PAGES, phonePage } from "./state/dialogs.ts";
+
+const bookTab = signal<"book" | "trades" | "depth">("book");
+const BOOK_TABS = [
+  ["book", "Order book"],
+  ["trades", "Trades"],
+  ["depth", "Depth"],
+] as const;
+const WORDS = { chart: "Chart", book: "Book", trade: "Trade", positions: "Positions" } as const;
+
+export function App() {
+  return (
+    <div class="terminal" data-page={phonePage.value}>
+      <a class="skip" href="#ticket">
+        To the order ticket
+      </a>
+      <Header />
+      <Banner />
+      <main class="panes">
+        <section class="pane pane-chart" aria-label="Chart">
+          <LazyChart />
+        </section>
+        <section class="pane pane-book" aria-label="Order book and trades">
+          <Tabs label="Book, trades or depth" tabs={BOOK_TABS} chosen={bookTab.value} choose={(tab) => (bookTab.value = tab)} kind="line" />
+          {bookTab.value === "book" && <Book />}
+          {bookTab.value === "trades" && <Trades />}
+          {bookTab.value === "depth" && <Depth />}
+        </section>
+        <section class="pane pane-wide-trades" aria-label="Latest trades">
+          <h2 class="pane-title">Trades</h2>
+          <Trades />
+        </section>
+        <section class="pane pane-ticket" id="ticket" aria-label="Order ticket">
+          <Ticket />
+        </section>
+        <section class="pane pane-below" aria-label="Your positions and orders" style={{ height: `${belowHeight.value}px` }}>
+          <Handle />
+          <Below />
+        </section>
+      </main>
+      <nav class="phone-pages" aria-label="Parts of the page">
+        {PHONE_PAGES.map((page) => (
+          <button key={page} type="button" aria-current={page === phonePage.value ? "page" : undefined} onClick={() => (phonePage.value = page)}>
+            {WORDS[page]}
+          </button>
+        ))}
+      </nav>
+      <Dialogs />
+      <Toasts />
+    </div>
+  );
+}
+
+/** The drawing library comes after the first paint. */
+function LazyChart() {
+  const [Chart, setChart] = useState<FunctionComponent | null>(null);
+  useEffect(() => {
+    void import("./parts/chart/chart.tsx").then((module) => setChart(() => module.default));
+  }, []);
+  return Chart ? <Chart /> : <div class="loading">Loading the chart…</div>;
+}
+
+const [LOWEST_PX, STEP_PX] = [120, 24];
+
+/** Between chart and tables: dragged, or moved with the arrow keys. */
+function Handle() {
+  const set = (px: number) => (belowHeight.value = Math.round(Math.min(Math.max(px, LOWEST_PX), innerHeight * 0.7)));
+  return (
+    <div
+      class="handle"
+      role="separator"
+      aria-orientation="horizontal"
+      aria-label="Height of the tables"
+      aria-valuenow={belowHeight.value}
+      tabIndex={0}
+      onKeyDown={(event) => {
+        const up = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
+        if (up !== 0) set(belowHeight.value + up * STEP_PX);
+      }}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={(event) => {
+        if (event.currentTarget.hasPointerCapture(event.pointerId)) set(belowHeight.value - event.movementY);
+      }}
+    />
+  );
+}

@@ -1,0 +1,25 @@
+import { render } from "preact";
+import "./styles/page.css";
+import "./styles/parts.css";
+import "./styles/tables.css";
+import { App } from "./app.tsx";
+import { beginKeys } from "./keys.ts";
+import { feeds } from "./net/exchange.ts";
+import { resume } from "./net/session.ts";
+import { beginAccount } from "./state/account.ts";
+import { beginBook } from "./state/book.ts";
+import { beginConnection } from "./state/connection.ts";
+import { beginForm } from "./state/form.ts";
+import { beginMarkets } from "./state/markets.ts";
+import { root } from "./state/site.ts";
+
+beginConnection();
+beginBook();
+beginAccount();
+beginForm();
+beginKeys();
+feeds.open();
+void beginMarkets();
+void resume();
+root.replaceChildren();
+render(<App />, root);

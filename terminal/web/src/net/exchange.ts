@@ -1,0 +1,24 @@
+/** The one connection of the page to the exchange. */
+
+import { signal } from "@preact/signals";
+import { Feeds, Rest, type components, type FeedStatus } from "exchange-client";
+import { PageCredentials } from "./session.ts";
+
+export type Schemas = components["schemas"];
+export type Market = Schemas["MarketAnswer"];
+export type Order = Schemas["OrderAnswer"];
+export type Position = Schemas["PositionAnswer"];
+
+const credentials = new PageCredentials();
+
+export const api = new Rest({ url: "", credentials });
+
+export const feedStatus = signal<FeedStatus>("connecting");
+/** What was refused over the feeds, for the console of whoever looks. */
+export const feeds = new Feeds({
+  url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/ws`,
+  credentials,
+  status: (status) => {
+    feedStatus.value = status;
+  },
+});

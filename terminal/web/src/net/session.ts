@@ -1,0 +1,128 @@
+/**
+ * Who is signed in. The refresh token is a cookie that no script sees; the access token is here, in
+ * memory, and gone with the page.
+ */
+
+import { signal } from "@preact/signals";
+import { ApiError, NoAnswer, refusalOf, type Credentials } from "exchange-client";
+
+export interface Session {
+  token: string;
+  userId: number;
+  username: string;
+  operates: boolean;
+}
+
+export const session = signal<Session | null>(null);
+/** False until it is known whether somebody is signed in. */
+export const isSettled = signal(false);
+
+export interface FactorAsked {
+  challenge: string;
+  kinds: string[];
+}
+
+const AGAIN_MS = 2_000;
+
+/** One tab at a time: the cookie is renewed now and then, and each one works once. */
+async function ask(path: string, body?: object): Promise<unknown> {
+  return navigator.locks.request("session", async () => {
+    const init: RequestInit = { method: "POST" };
+    if (body) {
+      init.headers = { "Content-Type": "application/json" };
+      init.body = JSON.stringify(body);
+    }
+    let response: Response;
+    try {
+      response = await fetch(path, init);
+    } catch (error) {
+      throw new NoAnswer("The exchange does not answer.", { cause: error });
+    }
+    if (!response.ok) throw await refusalOf(response);
+    return response.json() as unknown;
+  });
+}
+
+async function begin(path: string, body?: object): Promise<void> {
+  session.value = (await ask(path, body)) as Session;
+}
+
+/** As the page is loaded. A server that is away is asked again. */
+export async function resume(): Promise<void> {
+  while (isRemembered()) {
+    try {
+      await begin("/page/token");
+      break;
+    } catch (error) {
+      if (error instanceof ApiError && error.status < 500 && error.status !== 429) break;
+      await new Promise((wake) => setTimeout(wake, AGAIN_MS));
+    }
+  }
+  isSettled.value = true;
+}
+
+function isRemembered(): boolean {
+  return document.cookie.split("; ").includes("session_there=1");
+}
+
+export function signUp(username: string, password: string, termsVersion?: number): Promise<void> {
+  const terms = termsVersion === undefined ? {} : { termsVersion };
+  return begin("/page/signup", { username, password, ...terms });
+}
+
+/** What the second step takes, where there is one. */
+export async function signIn(username: string, password: string): Promise<FactorAsked | null> {
+  try {
+    await begin("/page/signin", { username, password });
+    return null;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== "SECOND_FACTOR_REQUIRED") throw error;
+    const { challenge, kinds } = error.body;
+    return { challenge: String(challenge), kinds: kinds as string[] };
+  }
+}
+
+export function showFactor(challenge: string, proof: object): Promise<void> {
+  return begin("/page/signin/factor", { challenge, ...proof });
+}
+
+export async function signOut(): Promise<void> {
+  session.value = null;
+  try {
+    await ask("/page/signout");
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error; // its session had ended: that is what was wanted
+  }
+}
+
+/** The page's session as the client asks for it. */
+export class PageCredentials implements Credentials {
+  #renewing: Promise<boolean> | undefined;
+
+  headers(): Promise<Record<string, string>> {
+    const token = session.value?.token;
+    return Promise.resolve(token === undefined ? {} : { Authorization: `Bearer ${token}` });
+  }
+
+  feedAuth(): Promise<Record<string, unknown>> {
+    return Promise.resolve({ token: session.value?.token ?? "" });
+  }
+
+  renew(): Promise<boolean> {
+    this.#renewing ??= this.#renewOnce().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renewOnce(): Promise<boolean> {
+    if (!session.value) return false;
+    try {
+      await begin("/page/token");
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) session.value = null;
+      return false;
+    }
+  }
+}

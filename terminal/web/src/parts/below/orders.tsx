@@ -1,0 +1,121 @@
+/** Orders that are on their way, wait for their trigger or rest in the book. */
+
+import { byStep, moment, words } from "../../lib/format.ts";
+import { api, type Order } from "../../net/exchange.ts";
+import { orders, readSoon } from "../../state/account.ts";
+import { show } from "../../state/dialogs.ts";
+import { choose, markets } from "../../state/markets.ts";
+import { tell, tellError } from "../../state/toasts.ts";
+import { Table, type Column } from "./table.tsx";
+
+export function Orders() {
+  const live = orders.value;
+  if (live === null) return <div class="loading">Loading orders…</div>;
+  return (
+    <>
+      {live.length > 0 && (
+        <div class="list-tools">
+          <button type="button" class="small" onClick={() => void cancelAll(false)}>
+            Cancel all
+          </button>
+          {live.some(isProtective) && (
+            <button type="button" class="small" onClick={() => void cancelAll(true)}>
+              Cancel all, protective stops too
+            </button>
+          )}
+        </div>
+      )}
+      <Table
+        label="Open orders"
+        columns={COLUMNS}
+        rows={live}
+        rowKey={({ id }) => id}
+        empty="No open orders. A limit order that waits in the book shows here."
+      />
+    </>
+  );
+}
+
+function isProtective({ status, reduceOnly, closePosition }: Order): boolean {
+  return status === "waiting" && (reduceOnly || closePosition);
+}
+
+async function cancelAll(protective: boolean): Promise<void> {
+  try {
+    const { message } = await api.delete("/orders", { query: { protective } });
+    tell("plain", "Cancelling", message);
+    readSoon();
+  } catch (error) {
+    tellError("Not cancelled", error);
+  }
+}
+
+export async function cancel(order: Order): Promise<void> {
+  try {
+    await api.delete("/order/{order_id}", { path: { order_id: order.id } });
+    readSoon();
+  } catch (error) {
+    tellError("Not cancelled", error);
+  }
+}
+
+function tickOf(marketId: string): string {
+  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
+}
+
+export function kindOf({ orderType, trigger, postOnly, reduceOnly, closePosition }: Order): string {
+  const parts = [trigger ? words(trigger.type) : "", words(orderType)];
+  if (postOnly) parts.push("post-only");
+  if (closePosition) parts.push("whole position");
+  else if (reduceOnly) parts.push("reduce-only");
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+export function conditionOf({ trigger, marketId }: Order): string {
+  if (!trigger) return "–";
+  const by = words(trigger.by);
+  if (trigger.callback !== null) return `${by}, callback ${Number(trigger.callback) * 100}%`;
+  return `${by} ${byStep(trigger.price, tickOf(marketId))}`;
+}
+
+const COLUMNS: Column<Order>[] = [
+  {
+    name: "Market",
+    cell: ({ marketId, type }) => (
+      <button type="button" class={`pick side-${type === "LONG" ? "up" : "down"}`} onClick={() => choose(marketId)}>
+        {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Buy" : "Sell"}</span>
+      </button>
+    ),
+  },
+  { name: "Type", cell: kindOf },
+  {
+    name: "Status",
+    cell: ({ status }) => <span class={`status status-${status}`}>{words(status)}</span>,
+  },
+  {
+    name: "Price",
+    isNumber: true,
+    cell: ({ marketId, price, orderType }) =>
+      orderType === "market" ? "Market" : byStep(price, tickOf(marketId)),
+  },
+  { name: "Trigger", isNumber: true, cell: conditionOf },
+  { name: "Size", isNumber: true, cell: ({ qty }) => qty ?? "whole position" },
+  { name: "Filled", isNumber: true, cell: ({ filledQty }) => filledQty },
+  { name: "Held", isNumber: true, cell: ({ held }) => held },
+  { name: "Placed", cell: ({ createdAt }) => moment(createdAt) },
+  {
+    name: "",
+    cell: (order) => (
+      <span class="actions">
+        {order.status === "open" && (
+          <button type="button" class="small" onClick={() => show({ kind: "amend", order })}>
+            Change
+          </button>
+        )}
+        <button type="button" class="small" aria-label={`Cancel order ${order.id}`} onClick={() => void cancel(order)}>
+          Cancel
+        </button>
+      </span>
+    ),
+  },
+];

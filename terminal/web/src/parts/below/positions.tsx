@@ -1,0 +1,117 @@
+/** What the trader holds: profit at the mark as it is now. */
+
+import { decimal } from "../../lib/decimal.ts";
+import { byStep, exactMoney, money, percent, signedMoney, signOf } from "../../lib/format.ts";
+import { unrealized } from "../../lib/worth.ts";
+import type { Position } from "../../net/exchange.ts";
+import { openPositions, positions } from "../../state/account.ts";
+import { show } from "../../state/dialogs.ts";
+import { choose, markets, standings } from "../../state/markets.ts";
+import { Table, type Column } from "./table.tsx";
+
+export function Positions() {
+  if (positions.value === null) return <div class="loading">Loading positions…</div>;
+  return (
+    <Table
+      label="Positions"
+      columns={COLUMNS}
+      rows={openPositions.value}
+      rowKey={({ marketId }) => marketId}
+      empty="No open positions. What you buy or sell shows here, with its profit at the mark price."
+    />
+  );
+}
+
+function tickOf(marketId: string): string {
+  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
+}
+
+function baseOf(marketId: string): string {
+  return markets.value.find(({ id }) => id === marketId)?.baseAsset ?? "";
+}
+
+function markOf(position: Position): string | null {
+  return standings.value.get(position.marketId)?.markPrice ?? position.markPrice;
+}
+
+function Profit({ position }: { position: Position }) {
+  const profit = unrealized(position, markOf(position));
+  if (profit === null) return <>–</>;
+  const margin = decimal(position.margin);
+  const sign = signOf(profit);
+  return (
+    <span class={sign} data-testid="profit" title="Unrealised, at the mark price; of the margin">
+      {signedMoney(profit)} {margin.gt(0) && <small>({percent(profit.div(margin))})</small>}
+    </span>
+  );
+}
+
+function Ratio({ ratio }: { ratio: string | null }) {
+  if (ratio === null) return <>–</>;
+  const share = Math.min(1, Number(ratio));
+  const tone = share > 0.8 ? "down" : share > 0.5 ? "warn" : "";
+  return (
+    <span class={`ratio ${tone}`} title="What it must have over its equity: above 100% it is liquidated">
+      <i>
+        <i style={{ transform: `scaleX(${share})` }} />
+      </i>
+      {percent(ratio, 1, false)}
+    </span>
+  );
+}
+
+const COLUMNS: Column<Position>[] = [
+  {
+    name: "Market",
+    cell: ({ marketId, type, leverage }) => (
+      <button type="button" class={`pick side-${type === "LONG" ? "up" : "down"}`} onClick={() => choose(marketId)}>
+        {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Long" : "Short"}</span>{" "}
+        <span class="badge">{leverage === null ? "…" : `${decimal(leverage).round(1).toFixed()}×`}</span>
+      </button>
+    ),
+  },
+  { name: "Size", isNumber: true, cell: ({ marketId, qty }) => `${qty} ${baseOf(marketId)}` },
+  { name: "Entry", isNumber: true, cell: ({ marketId, averagePrice }) => byStep(averagePrice, tickOf(marketId)) },
+  { name: "Mark", isNumber: true, cell: (position) => byStep(markOf(position), tickOf(position.marketId)) },
+  {
+    name: "Liquidation",
+    isNumber: true,
+    cell: ({ marketId, liquidationPrice }) => <span class="warn">{byStep(liquidationPrice, tickOf(marketId))}</span>,
+  },
+  {
+    name: "Margin",
+    isNumber: true,
+    cell: (position) => (
+      <span title={exactMoney(position.margin)}>
+        {money(position.margin)}{" "}
+        <button type="button" class="link" onClick={() => show({ kind: "margin", position })} aria-label="Change the margin">
+          ±
+        </button>
+      </span>
+    ),
+  },
+  { name: "Margin ratio", isNumber: true, cell: ({ marginRatio }) => <Ratio ratio={marginRatio} /> },
+  { name: "Unrealised profit", isNumber: true, cell: (position) => <Profit position={position} /> },
+  {
+    name: "Realised",
+    isNumber: true,
+    cell: ({ realizedPnl }) => (
+      <span class={signOf(realizedPnl)} title={exactMoney(realizedPnl)}>
+        {signedMoney(decimal(realizedPnl).round(2))}
+      </span>
+    ),
+  },
+  {
+    name: "",
+    cell: (position) => (
+      <span class="actions">
+        <button type="button" class="small" onClick={() => show({ kind: "protect", position })}>
+          TP / SL
+        </button>
+        <button type="button" class="small" onClick={() => show({ kind: "close", position })}>
+          Close
+        </button>
+      </span>
+    ),
+  },
+];

@@ -1,0 +1,48 @@
+/** The one dialog that is open. */
+
+import { Dialog } from "../../lib/dialog.tsx";
+import { closeDialog, open } from "../../state/dialogs.ts";
+import { MarketList } from "../market-list.tsx";
+import { Account } from "./account.tsx";
+import { Faucet } from "./money.tsx";
+import { Amend } from "./order.tsx";
+import { ClosePosition, Margin, Protect } from "./position.tsx";
+import { SignIn } from "./sign-in.tsx";
+
+export function Dialogs() {
+  const now = open.value;
+  switch (now?.kind) {
+    case undefined:
+      return null;
+    case "sign-in":
+    case "sign-up":
+      return <SignIn kind={now.kind} />;
+    case "faucet":
+      return <Faucet />;
+    case "markets":
+      return <MarketList />;
+    case "account":
+      return <Account />;
+    case "close":
+      return <ClosePosition position={now.position} />;
+    case "margin":
+      return <Margin position={now.position} />;
+    case "protect":
+      return <Protect position={now.position} />;
+    case "amend":
+      return <Amend order={now.order} price={now.price} />;
+    case "explain":
+      return (
+        <Dialog title={now.title} close={closeDialog}>
+          <dl class="foreseen">
+            {now.rows.map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </Dialog>
+      );
+  }
+}

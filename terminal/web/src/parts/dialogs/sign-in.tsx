@@ -1,0 +1,167 @@
+/** Sign-up and sign-in, with the second factor where there is one. */
+
+import { ApiError } from "exchange-client";
+import { useEffect, useState } from "preact/hooks";
+import { Dialog } from "../../lib/dialog.tsx";
+import { Field, Tabs } from "../../lib/fields.tsx";
+import { api, type Schemas } from "../../net/exchange.ts";
+import { showFactor, signIn, signUp, type FactorAsked } from "../../net/session.ts";
+import { closeDialog, show } from "../../state/dialogs.ts";
+import { isDemo } from "../../state/site.ts";
+
+type Kind = "sign-up" | "sign-in";
+const KINDS = [
+  ["sign-up", "Sign up"],
+  ["sign-in", "Sign in"],
+] as const;
+
+export function SignIn({ kind }: { kind: Kind }) {
+  const [asked, setAsked] = useState<FactorAsked | null>(null);
+  return (
+    <Dialog title={asked ? "Second factor" : kind === "sign-up" ? "Open an account" : "Welcome back"} close={closeDialog}>
+      {asked ? (
+        <SecondFactor asked={asked} />
+      ) : (
+        <>
+          <Tabs label="Sign up or in" tabs={KINDS} chosen={kind} choose={(next) => show({ kind: next })} />
+          <Password kind={kind} ask={setAsked} />
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+function useRefusal(): [Record<string, string>, (error: unknown) => void] {
+  const [wrong, setWrong] = useState<Record<string, string>>({});
+  return [
+    wrong,
+    (error) => {
+      const field = error instanceof ApiError ? (error.field ?? "") : "";
+      setWrong(error === null ? {} : { [field]: (error as Error).message });
+    },
+  ];
+}
+
+function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void }) {
+  const [username, setUsername] = useState("");
+  const [password, setPassword] = useState("");
+  const [terms, setTerms] = useState<Schemas["Terms"] | null>(null);
+  const [isAccepted, setAccepted] = useState(false);
+  const [isSending, setSending] = useState(false);
+  const [wrong, refuse] = useRefusal();
+  const isNew = kind === "sign-up";
+  useEffect(() => {
+    api.get("/terms").then(
+      ({ inForce }) => setTerms(inForce ?? null),
+      () => undefined, // sign-up itself says so if it can't be reached
+    );
+  }, []);
+  const send = async () => {
+    setSending(true);
+    refuse(null);
+    try {
+      if (isNew) await signUp(username, password, isAccepted ? terms?.version : undefined);
+      else {
+        const asked = await signIn(username, password);
+        if (asked) { ask(asked); return; }
+      }
+      closeDialog();
+      if (isNew && isDemo) show({ kind: "faucet" });
+    } catch (error) {
+      refuse(error);
+    } finally {
+      setSending(false);
+    }
+  };
+  return (
+    <form
+      class="stack"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send();
+      }}
+    >
+      <Field
+        label="User name"
+        value={username}
+        change={setUsername}
+        error={wrong["username"]}
+        input={{ name: "username", autocomplete: "username", autofocus: true }}
+      />
+      <Field
+        label="Password"
+        value={password}
+        change={setPassword}
+        error={wrong["password"]}
+        {...(isNew ? { hint: "At least 8 characters, not a common one." } : {})}
+        input={{ name: "password", type: "password", autocomplete: isNew ? "new-password" : "current-password" }}
+      />
+      {isNew && terms && (
+        <label class="check">
+          <input type="checkbox" checked={isAccepted} onChange={(event) => setAccepted(event.currentTarget.checked)} />I
+          accept the terms, version {terms.version}
+        </label>
+      )}
+      {(wrong[""] ?? wrong["termsVersion"]) && (
+        <p class="form-error" role="alert">
+          {wrong[""] ?? wrong["termsVersion"]}
+        </p>
+      )}
+      <button type="submit" class="submit accent" disabled={isSending}>
+        {isSending ? "One moment…" : isNew ? "Sign up" : "Sign in"}
+      </button>
+      {isNew && isDemo && <p class="dim">This is a demo: its money is play money.</p>}
+    </form>
+  );
+}
+
+function SecondFactor({ asked }: { asked: FactorAsked }) {
+  const [code, setCode] = useState("");
+  const [wrong, refuse] = useRefusal();
+  const finish = async (proof: object) => {
+    try {
+      await showFactor(asked.challenge, proof);
+      closeDialog();
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  const showPasskey = async () => {
+    try {
+      const { options } = await api.post("/auth/signin/passkey", { body: { challenge: asked.challenge } });
+      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
+      const found = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential | null;
+      if (found) await finish({ passkey: found.toJSON() as unknown });
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  const isCode = /^\d{6}$/.test(code.trim());
+  return (
+    <form
+      class="stack"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void finish(isCode ? { code: code.trim() } : { recoveryCode: code.trim() });
+      }}
+    >
+      <Field
+        label="Code of your app, or a recovery code"
+        value={code}
+        change={setCode}
+        error={wrong["code"] ?? wrong["recoveryCode"] ?? wrong[""]}
+        input={{ name: "code", autocomplete: "one-time-code", autofocus: true }}
+      />
+      <button type="submit" class="submit accent">
+        Sign in
+      </button>
+      {asked.kinds.includes("passkey") && (
+        <button type="button" class="quiet" onClick={() => void showPasskey()}>
+          Use a passkey
+        </button>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,24 @@
+/** Which dialog is open, and the page that a phone shows. */
+
+import { signal } from "@preact/signals";
+import type { Order, Position } from "../net/exchange.ts";
+
+export type Open =
+  | { kind: "sign-in" | "sign-up" | "faucet" | "markets" | "account" }
+  | { kind: "close" | "margin" | "protect"; position: Position }
+  | { kind: "amend"; order: Order; price?: string }
+  | { kind: "explain"; title: string; rows: [string, string][] };
+
+export const open = signal<Open | null>(null);
+
+export const PHONE_PAGES = ["chart", "book", "trade", "positions"] as const;
+export type PhonePage = (typeof PHONE_PAGES)[number];
+export const phonePage = signal<PhonePage>("chart");
+
+export function show(dialog: Open): void {
+  open.value = dialog;
+}
+
+export function closeDialog(): void {
+  open.value = null;
+}

@@ -1,0 +1,152 @@
+/** The ticket's form, and the order it asks for. What is wrong with it, the API says. */
+
+import { computed, effect, signal } from "@preact/signals";
+import { ApiError } from "exchange-client";
+import { decimal, floorTo, read } from "../lib/decimal.ts";
+import { leverages, sizeUnit } from "../lib/prefs.ts";
+import { api, type Schemas } from "../net/exchange.ts";
+import { session } from "../net/session.ts";
+import { heardCount } from "./account.ts";
+import { chosenId, market, standing } from "./markets.ts";
+import { price, side, size } from "./ticket.ts";
+
+export type Kind = "limit" | "market" | "conditional";
+export type Preview = Schemas["OrderPreviewAnswer"];
+type NewOrder = Schemas["NewOrder"];
+type Trigger = Schemas["NewTrigger"];
+
+export const kind = signal<Kind>("limit");
+export const triggerType = signal<Trigger["type"]>("STOP");
+export const triggerBy = signal<NonNullable<Trigger["by"]>>("MARK");
+export const triggerPrice = signal("");
+export const callback = signal("1");
+export const executes = signal<"market" | "limit">("market");
+export const timeInForce = signal<"GTC" | "IOC" | "FOK">("GTC");
+export const isPostOnly = signal(false);
+export const isReduceOnly = signal(false);
+/** Of what is free, 0 to 100; 0 where a size was typed. */
+export const share = signal(0);
+
+export const preview = signal<Preview | null>(null);
+export const errors = signal<Readonly<Record<string, string>>>({});
+
+const FIRST_LEVERAGE = 10;
+const SETTLED_MS = 180;
+const AGAIN_MS = 4_000;
+
+export const leverage = computed(() => {
+  const most = market.value?.maxLeverage ?? 1;
+  return Math.min(leverages.value[chosenId.value] ?? FIRST_LEVERAGE, most);
+});
+
+export const isLimit = computed(
+  () => kind.value === "limit" || (kind.value === "conditional" && executes.value === "limit"),
+);
+
+/** What a size in the quote asset is divided by. */
+const worth = computed(() => {
+  const typed = isLimit.value ? read(price.value) : null;
+  return typed ?? (standing.value?.markPrice ? decimal(standing.value.markPrice) : null);
+});
+
+/** In the base asset, as the API takes it; what can't be read goes as it is, to be refused. */
+export const qty = computed(() => {
+  const [rules, at, typed] = [market.value, worth.value, read(size.value)];
+  if (!rules || typed === null || sizeUnit.value === "base") return size.value.trim();
+  if (!at || at.eq(0)) return "";
+  return floorTo(typed.div(at), decimal(rules.lotSize)).toFixed();
+});
+
+export const order = computed<NewOrder | null>(() => (qty.value === "" ? null : ordering(qty.value)));
+
+function ordering(ofQty: string): NewOrder {
+  const asked: NewOrder = {
+    marketId: chosenId.value,
+    side: side.value,
+    orderType: (isLimit.value ? "limit" : "market"),
+    qty: ofQty,
+  };
+  if (isLimit.value) asked.price = price.value.trim();
+  if (isReduceOnly.value) asked.reduceOnly = true;
+  else asked.leverage = leverage.value;
+  if (kind.value === "limit" && isPostOnly.value) asked.postOnly = true;
+  else if (kind.value === "limit") asked.timeInForce = timeInForce.value;
+  if (kind.value === "conditional") asked.trigger = triggering();
+  return asked;
+}
+
+function triggering(): Trigger {
+  const trigger: Trigger = { type: triggerType.value, by: triggerBy.value };
+  if (triggerPrice.value.trim() !== "") trigger.price = triggerPrice.value.trim();
+  if (triggerType.value === "TRAILING_STOP") trigger.callback = fraction(callback.value);
+  return trigger;
+}
+
+function fraction(percent: string): string {
+  return read(percent)?.div(100).toFixed() ?? percent;
+}
+
+/** A field's words go as soon as it changes. */
+export function forget(...fields: string[]): void {
+  const left = Object.entries(errors.value).filter(([field]) => !fields.includes(field) && field !== "");
+  errors.value = Object.fromEntries(left);
+}
+
+export function refuse(error: unknown): void {
+  const { field = "", message } = error instanceof ApiError ? error : { message: String((error as Error).message) };
+  errors.value = { [field]: message };
+}
+
+/** Prices of the market before mean nothing here. */
+export function clear(): void {
+  size.value = price.value = triggerPrice.value = "";
+  share.value = 0;
+  errors.value = {};
+  preview.value = null;
+}
+
+export function beginForm(): void {
+  effect(() => {
+    if (chosenId.value) clear();
+  });
+  let asking: AbortController | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  effect(() => {
+    const whole = order.value ?? (market.value && ordering(market.value.minQty));
+    const isTyped = order.value !== null;
+    heardCount.value; // what is free has changed
+    clearTimeout(timer);
+    asking?.abort();
+    if (!whole || !session.value || (isLimit.value && price.value.trim() === "")) {
+      preview.value = null;
+      return;
+    }
+    const ask = (): void => {
+      asking = new AbortController();
+      void foresee(whole, isTyped, asking.signal);
+      timer = setTimeout(ask, AGAIN_MS); // the book moves
+    };
+    timer = setTimeout(ask, SETTLED_MS);
+  });
+}
+
+async function foresee(body: NewOrder, isTyped: boolean, signalled: AbortSignal): Promise<void> {
+  try {
+    const seen = await api.post("/order/preview", { body, signal: signalled });
+    preview.value = seen;
+    if (isTyped) errors.value = {};
+  } catch (error) {
+    if (signalled.aborted) return;
+    preview.value = null;
+    if (isTyped && error instanceof ApiError) refuse(error);
+  }
+}
+
+/** So much of the largest size these terms allow, in whole lots. */
+export function takeShare(percent: number): void {
+  share.value = percent;
+  const [most, rules, at] = [preview.value?.maxQty, market.value, worth.value];
+  if (most === undefined || most === null || !rules) return;
+  const lots = floorTo(decimal(most).times(percent).div(100), decimal(rules.lotSize));
+  size.value = sizeUnit.value === "base" || !at ? lots.toFixed() : lots.times(at).toFixed(2);
+}

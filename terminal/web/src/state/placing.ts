@@ -1,0 +1,38 @@
+/** Sending orders. An id of our own makes it safe to send one again when no answer came. */
+
+import { NoAnswer } from "exchange-client";
+import { api, type Schemas } from "../net/exchange.ts";
+import { placed, readSoon } from "./account.ts";
+
+const TRIES = 4;
+const AGAIN_MS = 1_200;
+
+/** Its id; raises ApiError for a refusal. */
+export async function place(order: Schemas["NewOrder"]): Promise<number> {
+  const body = { ...order, clientOrderId: newId() };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { orderId } = await api.post("/order", { body });
+      void look(orderId);
+      return orderId;
+    } catch (error) {
+      if (!(error instanceof NoAnswer) || attempt === TRIES) throw error;
+      await new Promise((wake) => setTimeout(wake, AGAIN_MS));
+    }
+  }
+}
+
+/** As it is by now, for the list; its events tell the rest. */
+async function look(orderId: number): Promise<void> {
+  try {
+    const order = await api.get("/order/{order_id}", { path: { order_id: orderId } });
+    if (["pending", "waiting", "open"].includes(order.status)) placed(order);
+  } finally {
+    readSoon();
+  }
+}
+
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return `web-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
