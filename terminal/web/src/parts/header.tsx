@@ -1,6 +1,6 @@
 /** The market that is looked at, how it stands, and who looks. */
 
-import { choose as chooseTheme, sounds, theme } from "../lib/prefs.ts";
+import { choose as chooseTheme, confirmsOrders, sounds, theme } from "../lib/prefs.ts";
 import { byStep, compact, countdown, money, percent, signOf } from "../lib/format.ts";
 import { isSettled, session, signOut } from "../net/session.ts";
 import { equity } from "../state/account.ts";
@@ -125,6 +125,13 @@ function SignedIn() {
           </button>
           <button type="button" aria-pressed={sounds.value} onClick={() => (sounds.value = !sounds.value)}>
             Sound at fills: {sounds.value ? "on" : "off"}
+          </button>
+          <button
+            type="button"
+            aria-pressed={confirmsOrders.value}
+            onClick={() => (confirmsOrders.value = !confirmsOrders.value)}
+          >
+            Ask before an order is sent: {confirmsOrders.value ? "on" : "off"}
           </button>
           <a href="/docs">API</a>
           {session.value?.operates && <a href="/admin/">Operators’ console</a>}

@@ -322,14 +322,6 @@ function Terms() {
         />
         Reduce-only
       </label>
-      <label title="Ask once more before an order is sent">
-        <input
-          type="checkbox"
-          checked={confirmsOrders.value}
-          onChange={(event) => (confirmsOrders.value = event.currentTarget.checked)}
-        />
-        Confirm
-      </label>
       {isPlainLimit && !form.isPostOnly.value && (
         <label class="select tif">
           <span class="hidden">Time in force</span>

@@ -93,7 +93,7 @@ export function forget(...fields: string[]): void {
 }
 
 export function refuse(error: unknown): void {
-  const { field = "", message } = error instanceof ApiError ? error : { message: String((error as Error).message) };
+  const { field = "", message } = error instanceof ApiError ? error : { message: (error as Error).message };
   errors.value = { [field]: message };
 }
 
@@ -114,10 +114,10 @@ export function beginForm(): void {
   effect(() => {
     const whole = order.value ?? (market.value && ordering(market.value.minQty));
     const isTyped = order.value !== null;
-    heardCount.value; // what is free has changed
     clearTimeout(timer);
     asking?.abort();
-    if (!whole || !session.value || (isLimit.value && price.value.trim() === "")) {
+    // After each event: what is free has changed.
+    if (!whole || !session.value || heardCount.value < 0 || (isLimit.value && price.value.trim() === "")) {
       preview.value = null;
       return;
     }

@@ -69,7 +69,6 @@ function show(
     if (isGone) return;
     plot.bars(candles.bars, isNew);
     plot.indicators(candles.bars, indicators.peek());
-    setEmpty(candles.bars.length === 0);
   };
   const plot = new Plot(element, {
     older: () => void candles.readOlder().then((isMore) => isMore && redraw(), () => undefined), // scrolled again
@@ -78,18 +77,22 @@ function show(
   plot.precision(digitsOf(rules.tickSize));
   const read = (isNew: boolean) =>
     candles.read().then(
-      () => redraw(isNew),
+      () => {
+        redraw(isNew);
+        setEmpty(candles.bars.length === 0);
+      },
       (error: unknown) => isNew && tellError("The chart could not be read", error),
     );
   void read(true).then(() => point(candles.bars.at(-1) ?? null));
   const stops = [
     onTrade((trade) => {
       const bar = candles.trade(trade);
-      if (bar) plot.bar(bar);
+      if (!bar) return;
+      plot.bar(bar);
+      setEmpty(false);
     }),
     effect(() => plot.priceLines(linesOf(rules, positions.value ?? [], orders.value ?? []))),
-    effect(() => {
-      theme.value;
+    theme.subscribe(() => {
       plot.recolour();
       redraw();
     }),
@@ -98,8 +101,10 @@ function show(
       void drawPrices(plot, rules.id, interval, indicators.value, () => isGone);
     }),
     effect(() => {
-      heardCount.value;
-      if (!session.value) { plot.marks([]); return; }
+      if (!session.value || heardCount.value < 0) {
+        plot.marks([]);
+        return;
+      }
       marksOf(rules, interval).then(
         (marks) => isGone || plot.marks(marks),
         () => undefined, // the list of fills says what is wrong

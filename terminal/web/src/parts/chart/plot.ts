@@ -57,6 +57,7 @@ export class Plot {
   ) {
     this.#chart = createChart(element, {
       autoSize: true,
+      layout: { attributionLogo: false }, // its style would be inline; the words below the chart say it
       crosshair: { mode: CrosshairMode.Normal },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.22 } },
       timeScale: {
@@ -97,7 +98,6 @@ export class Plot {
         textColor: c["--dim"],
         fontSize: 11,
         fontFamily: getComputedStyle(this.element).fontFamily,
-        attributionLogo: false, // its style would be inline; the words below the chart say it
         panes: { separatorColor: c["--line"] },
       },
       grid: { vertLines: { color: c["--line"] }, horzLines: { color: c["--line"] } },

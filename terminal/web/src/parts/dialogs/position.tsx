@@ -185,11 +185,16 @@ export function Protect({ position: opened }: { position: Position }) {
       ["STOP", stopAt, "stop"],
     ].filter(([, price]) => price?.trim() !== "") as [Schemas["NewTrigger"]["type"], string, string][];
     if (asked.length === 0) { setWrong({ "": "Name a price for at least one of them." }); return; }
-    const side = (position.type === "LONG" ? "SHORT" : "LONG");
-    const orders = asked.map(([type, price]) => ({
-      ...{ marketId: position.marketId, side, orderType: "market", closePosition: true },
-      ...{ trigger: { type, price: price.trim() }, clientOrderId: newId() },
-    }));
+    const orders = asked.map(
+      ([type, price]): Schemas["NewOrder"] => ({
+        marketId: position.marketId,
+        side: position.type === "LONG" ? "SHORT" : "LONG",
+        orderType: "market",
+        closePosition: true,
+        trigger: { type, price: price.trim() },
+        clientOrderId: newId(),
+      }),
+    );
     try {
       const { results } = await api.post("/orders/batch", { body: { orders } });
       const refused = results.flatMap(({ ok, message }, index) => (ok ? [] : [[asked[index]?.[2] ?? "", message]]));
