@@ -31,8 +31,8 @@ export type Theme = "dark" | "light";
 export const theme = signal<Theme>(startingTheme());
 
 export function choose(next: Theme): void {
-  theme.value = next;
   document.documentElement.dataset["theme"] = next;
+  theme.value = next; // whoever hears of it reads the colours that are there by now
   const secure = location.protocol === "https:" ? "; Secure" : "";
   document.cookie = `theme=${next}; Path=/; Max-Age=31536000; SameSite=Strict${secure}`;
 }

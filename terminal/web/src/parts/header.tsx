@@ -55,9 +55,13 @@ function Figures() {
       </Figure>
       <Figure name="Mark">{byStep(now.markPrice, rules.tickSize)}</Figure>
       <Figure name="Index">{byStep(now.indexPrice, rules.tickSize)}</Figure>
-      <Figure name={`24h volume (${rules.quoteAsset})`}>{compact(day.quoteVolume)}</Figure>
-      <Figure name={`Open interest (${rules.baseAsset})`}>{compact(now.openInterest)}</Figure>
-      <Figure name="Funding / countdown">
+      <Figure name="24h volume">
+        {compact(day.quoteVolume)} {rules.quoteAsset}
+      </Figure>
+      <Figure name="Open interest">
+        {compact(now.openInterest)} {rules.baseAsset}
+      </Figure>
+      <Figure name="Funding / in">
         <span class={signOf(now.fundingRate)}>{percent(now.fundingRate, 4)}</span>
         {now.fundingTime && ` / ${countdown(Date.parse(now.fundingTime) - nowMs.value)}`}
       </Figure>
@@ -110,7 +114,7 @@ function SignedIn() {
   return (
     <>
       <button type="button" class="accent deposit" onClick={() => show({ kind: "faucet" })}>
-        {isDemo ? "Get demo funds" : "Deposit"}
+        {isDemo ? "Demo funds" : "Deposit"}
       </button>
       <span class="equity" title="Equity: available, held by orders, margin and unrealised profit">
         <span class="dim">Equity</span> <b data-testid="equity">{money(equity.value?.equity)}</b>

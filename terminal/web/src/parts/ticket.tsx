@@ -258,8 +258,8 @@ function Conditional({ quote }: { quote: string }) {
             value={form.executes.value}
             onChange={(event) => (form.executes.value = event.currentTarget.value as "market")}
           >
-            <option value="market">Market order</option>
-            <option value="limit">Limit order</option>
+            <option value="market">Market</option>
+            <option value="limit">Limit</option>
           </select>
         </label>
       </div>

@@ -59,6 +59,22 @@ export const qty = computed(() => {
 
 export const order = computed<NewOrder | null>(() => (qty.value === "" ? null : ordering(qty.value)));
 
+/** Whether every price that this kind of order needs was typed. */
+const isPriced = computed(() => {
+  const isTrailing = triggerType.value === "TRAILING_STOP";
+  const needsTrigger = kind.value === "conditional" && !isTrailing;
+  return (!isLimit.value || price.value.trim() !== "") && (!needsTrigger || triggerPrice.value.trim() !== "");
+});
+
+/** The smallest that is taken: while no size is typed it tells the largest. */
+const probe = computed<NewOrder | null>(() => {
+  const [rules, at] = [market.value, worth.value];
+  if (!rules || !at || at.lte(0)) return null;
+  const [lot, least] = [decimal(rules.lotSize), decimal(rules.minQty)];
+  const byWorth = floorTo(decimal(rules.minNotional).div(at), lot).plus(lot);
+  return isReduceOnly.value ? null : ordering((byWorth.gt(least) ? byWorth : least).toFixed());
+});
+
 function ordering(ofQty: string): NewOrder {
   const asked: NewOrder = {
     marketId: chosenId.value,
@@ -112,12 +128,12 @@ export function beginForm(): void {
   let asking: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
-    const whole = order.value ?? (market.value && ordering(market.value.minQty));
+    const whole = order.value ?? probe.value;
     const isTyped = order.value !== null;
     clearTimeout(timer);
     asking?.abort();
     // After each event: what is free has changed.
-    if (!whole || !session.value || heardCount.value < 0 || (isLimit.value && price.value.trim() === "")) {
+    if (!whole || !session.value || heardCount.value < 0 || !isPriced.value) {
       preview.value = null;
       return;
     }

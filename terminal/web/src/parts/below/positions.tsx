@@ -1,6 +1,6 @@
 /** What the trader holds: profit at the mark as it is now. */
 
-import { decimal } from "../../lib/decimal.ts";
+import { decimal, digitsOf } from "../../lib/decimal.ts";
 import { byStep, exactMoney, money, percent, signedMoney, signOf } from "../../lib/format.ts";
 import { unrealized } from "../../lib/worth.ts";
 import type { Position } from "../../net/exchange.ts";
@@ -46,6 +46,13 @@ function Profit({ position }: { position: Position }) {
   );
 }
 
+/** Two digits more than a price has, as it is an average; all of them on asking. */
+function Entry({ position: { marketId, averagePrice } }: { position: Position }) {
+  if (averagePrice === null) return <>–</>;
+  const tick = tickOf(marketId);
+  return <span title={averagePrice}>{byStep(decimal(averagePrice).round(digitsOf(tick) + 2), tick)}</span>;
+}
+
 function Ratio({ ratio }: { ratio: string | null }) {
   if (ratio === null) return <>–</>;
   const share = Math.min(1, Number(ratio));
@@ -71,7 +78,7 @@ const COLUMNS: Column<Position>[] = [
     ),
   },
   { name: "Size", isNumber: true, cell: ({ marketId, qty }) => `${qty} ${baseOf(marketId)}` },
-  { name: "Entry", isNumber: true, cell: ({ marketId, averagePrice }) => byStep(averagePrice, tickOf(marketId)) },
+  { name: "Entry", isNumber: true, cell: (position) => <Entry position={position} /> },
   { name: "Mark", isNumber: true, cell: (position) => byStep(markOf(position), tickOf(position.marketId)) },
   {
     name: "Liquidation",

@@ -1,0 +1,1 @@
+from tests.trading.conftest import fresh_caches, market, server, trader  # noqa: F401
