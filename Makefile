@@ -65,7 +65,7 @@ types: $(INSTALLED_DEV)
 migrations: $(INSTALLED_DEV)
 	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py makemigrations --check --dry-run
 
-unit: $(INSTALLED_DEV) compiled
+unit: $(INSTALLED_DEV) compiled page
 	$(PYTEST)
 
 # The table of docs/operating.md; a test says when it is old.

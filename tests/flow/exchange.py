@@ -63,8 +63,16 @@ class Exchange:
         celery = [sys.executable, "-m", "celery", "-A", "exchange_site", "worker", "-c", "1"]
         self.start_engine()
         self._start("worker", celery)
+        self.start_api()
+
+    def start_api(self) -> None:
         self._start("api", api_command(self.port))
         wait_for(self._answers, "the API")
+
+    def stop_api(self) -> None:
+        api = self._processes.pop("api")
+        api.terminate()
+        api.wait(PATIENCE_S)
 
     def start_engine(self) -> None:
         self._start("engine", [sys.executable, "manage.py", "runengine"])

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
 
 from accounts.access.sessions import REFRESH_KEPT_FOR
 from accounts.models import EndReason, Session
@@ -46,8 +45,7 @@ def page(trader: Trader) -> Page:
 
 
 def test_no_script_gets_the_refresh_token_and_no_other_site_sends_it(
-    trader: Trader,
-    settings: SettingsWrapper,
+    trader: Trader, settings: Any
 ) -> None:
     settings.HTTPS = True
     page = Page()

@@ -16,7 +16,8 @@ from trading.models import Order
 pytestmark = pytest.mark.django_db
 
 
-ASK_NOTHING = {"/user/referrals"}  # of their sender
+# of their sender, but for a cookie
+ASK_NOTHING = {"/user/referrals", "/page/token", "/page/signout"}
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ from exchange_site.embedded.parts import (
 from exchange_site.embedded.processes import last_line
 from exchange_site.embedded.supervision import Supervision
 from exchange_site.embedded.watch import Watch, table
+from terminal.bundle import bundle
 
 SERVICE_READY_WITHIN_S = 60.0
 HEALTHY_WITHIN_S = 600.0  # seconds, if the machine has nothing else to do
@@ -138,7 +139,7 @@ class Command(BaseCommand):
 
     def report(self, run: Prepared, supervision: Supervision, password: str | None) -> None:
         site = f"http://127.0.0.1:{run.port}"
-        rows = [("API", site), ("docs", f"{site}/docs"), ("health", f"{site}/health")]
+        rows = [("page", site if bundle() else "not built: make page"), ("API", site), ("docs", f"{site}/docs"), ("health", f"{site}/health")]
         rows += [("admin", f"{site}/admin/"), ("status", f"{site}/admin/status/")]
         rows.append(("feeds", f"ws://127.0.0.1:{run.port}/ws"))
         if run.demo:

@@ -1,0 +1,210 @@
+"""A newcomer on the trading page: money, an order, a fill, profit; cut feeds, stopped markets, markup."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from announcements.models import Announcement
+from markets.models import Market
+from matching.messages.vocabulary import MarketState
+from terminal.bundle import folder
+from tests.admin.factories import make_user
+from tests.flow.committed import committed
+from tests.flow.desk import chromium
+from tests.flow.exchange import MARK_TICKS, MARKET, PASSWORD, Exchange, Trader, wait_for
+from tests.flow.trading_page import TradingPage
+from trading.services import set_market_state
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not folder().is_dir(), reason="the page was not built: make page"),
+]
+MARKUP = '<img src=x onerror="document.title=1"><b>bold</b>'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Playwright keeps an event loop on this thread; the ORM takes that for an async view.
+    with pytest.MonkeyPatch.context() as patch, chromium() as found:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def newcomer(browser: Browser, exchange: Exchange) -> Iterator[TradingPage]:
+    """Signed up and funded by clicking, as whoever opens the page for the first time."""
+    page = TradingPage(browser, exchange.url)
+    page.open()
+    page.sign_up("page-newcomer")
+    page.fund("10000")
+    expect(page.page.get_by_test_id("equity")).to_have_text("10,000.00")
+    yield page
+    page.close()
+
+
+def test_whoever_is_not_signed_in_sees_the_market(browser: Browser, exchange: Exchange) -> None:
+    page = TradingPage(browser, exchange.url)
+    page.open("/")
+    expect(page.button("Sign up or sign in to trade")).to_be_visible()
+    page.page.keyboard.press("/")
+    expect(page.page.get_by_role("table").locator("tbody tr")).to_have_count(
+        len(exchange.http.get("/markets").json()["markets"])
+    )
+    page.page.get_by_label("Search a market").fill("btc")
+    page.page.keyboard.press("Enter")
+    expect(page.page).to_have_url(f"{exchange.url}/trade/BTC-PERP")
+    assert page.refused == []
+    page.close()
+
+
+def test_the_first_order_until_its_profit(
+    newcomer: TradingPage, exchange: Exchange, new_trader: Callable[..., Trader]
+) -> None:
+    page = newcomer.page
+    newcomer.place_limit("Buy / Long", "0.003", "49999.9")
+    newcomer.tab("Open orders").click()
+    expect(newcomer.row("Open orders")).to_contain_text("Open")
+    newcomer.tab("Order book").click()
+    expect(page.locator(".bids .own")).to_be_visible()
+    other = new_trader()
+    sold = other.place("SHORT", "0.003", "49999.9")
+    other.wait_until(sold, "filled")
+    newcomer.tab("Positions").click()
+    held = newcomer.row("Positions")
+    expect(held).to_contain_text("0.003 BTC")
+    expect(page.get_by_role("log")).to_contain_text("Bought 0.003 BTC-PERP filled")
+    exchange.set_mark(MARKET, MARK_TICKS + 1_237, "50123.7")
+    (short,) = other.get("/user/positions")["positions"]
+    profit = -Decimal(short["unrealizedPnl"])
+    assert profit == Decimal("0.3714")
+    expect(page.get_by_test_id("profit")).to_contain_text(f"+{profit}")
+    exchange.set_mark(MARKET, MARK_TICKS, "50000")
+
+
+def test_a_position_is_protected_and_closed(
+    newcomer: TradingPage, new_trader: Callable[..., Trader]
+) -> None:
+    page = newcomer.page
+    newcomer.button("TP / SL").click()
+    page.get_by_label("Stop at").fill("45000")
+    newcomer.button("Protect").click()
+    newcomer.tab("Open orders").click()
+    expect(newcomer.row("Open orders")).to_contain_text("Waiting")
+    other = new_trader()
+    other.wait_until(other.place("LONG", "0.01", "49990"), "open")
+    newcomer.tab("Positions").click()
+    newcomer.button("Close").click()
+    newcomer.button("Sell to close").click()
+    expect(page.get_by_text("No open positions.")).to_be_visible()
+    newcomer.tab("Open orders").click()
+    expect(page.get_by_text("No open orders.")).to_be_visible()  # its stop went with it
+
+
+def test_what_is_wrong_is_said_beside_the_field(newcomer: TradingPage) -> None:
+    page = newcomer.page
+    newcomer.place_limit("Buy / Long", "0.003", "49999.95")
+    price = page.locator("input[name=price]")
+    expect(price).to_have_attribute("aria-invalid", "true")
+    told = page.locator(f"[id='{price.get_attribute('aria-describedby')}']")
+    expect(told).to_have_text("price must be a multiple of the tick 0.1.")
+    price.fill("")
+
+
+def test_after_a_cut_all_is_right_again_without_a_reload(
+    newcomer: TradingPage, exchange: Exchange, new_trader: Callable[..., Trader]
+) -> None:
+    page = newcomer.page
+    banner = page.locator(".banner.bad")
+    exchange.stop_api()
+    expect(banner).to_contain_text("Connection lost")
+    exchange.start_api()
+    expect(banner).to_have_count(0)
+    other = new_trader()
+    other.place("LONG", "0.007", "49321.5")
+    expect(page.locator(".bids")).to_contain_text("49,321.5")
+    newcomer.place_limit("Sell / Short", "0.002", "51000")
+    newcomer.tab("Open orders").click()
+    expect(newcomer.row("Open orders")).to_contain_text("51,000.0")
+    newcomer.button("Cancel all").click()
+    expect(page.get_by_text("No open orders.")).to_be_visible()
+
+
+def _set_state(state: MarketState) -> None:
+    committed(lambda: set_market_state(Market.objects.get(pk=MARKET), state, by=None))
+
+
+def _announce(text: str) -> None:
+    author = make_user("page-announcer", is_staff=True)
+    Announcement.objects.create(
+        level="warning", text=text, shown_from=datetime.now(UTC), made_by=author
+    )
+
+
+def test_a_market_that_does_not_trade_says_so(newcomer: TradingPage) -> None:
+    _set_state(MarketState.HALTED)
+    expect(newcomer.page.locator(".banner")).to_contain_text("halted")
+    _set_state(MarketState.ACTIVE)
+    expect(newcomer.page.locator(".banner")).to_have_count(0)
+
+
+def test_a_page_that_is_loaded_again_is_signed_in(newcomer: TradingPage) -> None:
+    kept = newcomer.page.evaluate("() => document.cookie + JSON.stringify(localStorage)")
+    assert "eyJ" not in kept
+    newcomer.page.reload()
+    expect(newcomer.page.locator(".user")).to_have_text("page-newcomer")
+
+
+def test_markup_stays_text(newcomer: TradingPage, exchange: Exchange) -> None:
+    page = newcomer.page
+    said = {"username": "page-newcomer", "password": PASSWORD}
+    token = exchange.http.post("/auth/signin", json=said).json()["token"]
+    order = {
+        **{"marketId": MARKET, "side": "LONG", "orderType": "limit", "qty": "0.001"},
+        **{"price": "48000", "leverage": 5, "clientOrderId": MARKUP[:36]},
+    }
+    headers = {"Authorization": f"Bearer {token}"}
+    placed = httpx.post(f"{exchange.url}/order", json=order, headers=headers, timeout=60)
+    assert placed.status_code == 202, placed.text
+    committed(_announce, MARKUP)
+    expect(page.locator(".banner")).to_contain_text(MARKUP)
+    newcomer.tab("Order history").click()
+    newcomer.button("Why?").first.click()
+    expect(page.locator("dialog")).to_contain_text(MARKUP[:36])
+    page.keyboard.press("Escape")
+    assert page.locator("img, .banner b").count() == 0
+    assert page.title() == "Exchange"
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_anybody_can_read_and_use_it(
+    browser: Browser, newcomer: TradingPage, exchange: Exchange, scheme: str, width: int
+) -> None:
+    page = TradingPage(browser, exchange.url, width=width, scheme=scheme)
+    page.context.add_cookies(newcomer.context.cookies())  # type: ignore[arg-type]
+    page.open()
+    expect(page.page.locator(".chart")).to_be_attached()
+    expect(page.page.locator(".user")).to_be_attached()
+    assert page.page.evaluate("document.scrollingElement.scrollWidth") <= width
+    assert page.serious_faults() == []
+    page.page.keyboard.press("/")
+    assert page.serious_faults() == []
+    page.close()
+
+
+def test_who_signs_out_is_out(newcomer: TradingPage) -> None:
+    newcomer.page.locator(".menu summary").click()
+    newcomer.button("Sign out").click()
+    expect(newcomer.button("Sign up").first).to_be_visible()
+    newcomer.page.reload()
+    expect(newcomer.button("Sign up").first).to_be_visible()
+
+
+def test_all_is_as_it_was(exchange: Exchange) -> None:
+    """For the modules that share the exchange."""
+    committed(Announcement.objects.all().delete)
+    wait_for(lambda: exchange.ticker()["state"] == "ACTIVE", "an open market")
