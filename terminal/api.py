@@ -30,7 +30,7 @@ from terminal import cookies
 
 
 class PageSession(msgspec.Struct, frozen=True, rename="camel"):
-    """`token` goes into the header ``Authorization: Bearer <token>`` and nowhere else. `operates`:
+    """`token` goes into the header ``Authorization: Bearer <token>``. `operates`:
     whether the console lets this user in."""
 
     token: str
@@ -77,7 +77,7 @@ class PageSignupView(_PageView):
         public=True,
     )
     def post(self, request: Request) -> Response:
-        """As POST /auth/signup; the refresh token is set as a cookie. Only for pages of this site."""
+        """As POST /auth/signup; the refresh token is set as a cookie. For our page only."""
         require_served(request.META)
         body = parse_body(request, NewUser)
         tokens = services.sign_up(

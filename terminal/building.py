@@ -115,7 +115,9 @@ def main() -> None:
     try:
         build()
     except CannotBuild as reason:
-        sys.stdout.write(f"the trading page was not built, the exchange runs without it: {reason}\n")
+        sys.stdout.write(
+            f"the trading page was not built, the exchange runs without it: {reason}\n"
+        )
 
 
 if __name__ == "__main__":

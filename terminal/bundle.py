@@ -1,10 +1,10 @@
 """The page as browsers get it: which build belongs to the sources, and what its files are called.
 
-Theory of operation. ``python -m terminal.building`` (`make page`, and with it `make run`) makes the
-scripts and styles of the sources and keeps them in ``build/terminal/<key>/``, where the key is a hash of
-every source that goes into them. Each file is named by its content, so browsers may keep it for good.
-Whoever starts works the key out anew and serves that folder, if there is one: a build can't outlive
-its sources. A folder gets its name only when it is complete.
+Theory of operation. ``python -m terminal.building`` (`make page`, and with it `make run`) makes
+the scripts and styles of the sources and keeps them in ``build/terminal/<key>/``, where the key is
+a hash of every source that goes into them. Each file is named by its content, so browsers may keep
+it for good. Whoever starts works the key out anew and serves that folder, if there is one: a build
+can't outlive its sources. A folder gets its name only when it is complete.
 
 Settings import this, so it knows nothing of Django.
 """

@@ -45,5 +45,7 @@ def require_own_page(request: HttpRequest) -> None:
     origin = request.headers.get("Origin", "")
     own = f"{'https' if request.is_secure() else 'http'}://{request.get_host()}"
     if origin != own and origin not in settings.CSRF_TRUSTED_ORIGINS:
-        message = "This call is for the exchange's own page. Programs sign in with POST /auth/signin."
+        message = (
+            "This call is for the exchange's own page. Programs sign in with POST /auth/signin."
+        )
         raise DomainError(ErrorCode.FORBIDDEN, message)

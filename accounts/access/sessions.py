@@ -100,9 +100,9 @@ def renew_session(refresh: str) -> Tokens:
 
 
 def continue_session(refresh: str) -> Tokens:
-    """As `renew_session`, for a page: it asks as often as it is loaded, in tabs that know nothing of
-    each other, and an answer may be lost to a reload. So for an hour the refresh token stays what
-    it is; then it is traded in. Raises DomainError."""
+    """As `renew_session`, for a page: it asks as often as it is loaded, in tabs that know nothing
+    of each other, and an answer may be lost to a reload. So for an hour the refresh token stays
+    what it is; then it is traded in. Raises DomainError."""
     claims = read_refresh(refresh)
     own = open_sessions(claims.user_id).filter(pk=claims.session_id, refresh_hash=claims.token_hash)
     kept = own.filter(renewed_at__gt=datetime.now(UTC) - REFRESH_KEPT_FOR)

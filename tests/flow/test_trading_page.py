@@ -1,4 +1,5 @@
-"""A newcomer on the trading page: money, an order, a fill, profit; cut feeds, stopped markets, markup."""
+"""A newcomer on the trading page: money, an order, a fill, its profit; then cut feeds, a stopped
+market, markup, and what axe says."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

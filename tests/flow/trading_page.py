@@ -18,7 +18,13 @@ class TradingPage:
     """Of a trader of its own, or of nobody."""
 
     def __init__(
-        self, browser: Browser, url: str, *, width: int = 1440, height: int = 900, scheme: Any = "dark"
+        self,
+        browser: Browser,
+        url: str,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        scheme: Any = "dark",
     ) -> None:
         size: Any = {"width": width, "height": height}
         self.context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-US")

@@ -66,5 +66,7 @@ def test_types_lint_and_own_tests(package: Path, node: Path) -> None:  # noqa: F
     run([program, str(tools / "typescript/bin/tsc"), "--noEmit"], cwd=package)
     if (tools / "eslint").exists():
         run([program, str(tools / "eslint/bin/eslint.js"), "."], cwd=package)
-    said = run([program, str(tools / "vitest/vitest.mjs"), "run"], cwd=package, env=with_path_to(node))
+    said = run(
+        [program, str(tools / "vitest/vitest.mjs"), "run"], cwd=package, env=with_path_to(node)
+    )
     assert "failed" not in said

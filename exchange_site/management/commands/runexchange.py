@@ -139,7 +139,8 @@ class Command(BaseCommand):
 
     def report(self, run: Prepared, supervision: Supervision, password: str | None) -> None:
         site = f"http://127.0.0.1:{run.port}"
-        rows = [("page", site if bundle() else "not built: make page"), ("API", site), ("docs", f"{site}/docs"), ("health", f"{site}/health")]
+        rows = [("page", site if bundle() else "not built: make page"), ("API", site)]
+        rows += [("docs", f"{site}/docs"), ("health", f"{site}/health")]
         rows += [("admin", f"{site}/admin/"), ("status", f"{site}/admin/status/")]
         rows.append(("feeds", f"ws://127.0.0.1:{run.port}/ws"))
         if run.demo:
