@@ -29,6 +29,7 @@ export type Theme = "dark" | "light";
 
 /** In a cookie, so that the server draws the page in it from the first paint on. */
 export const theme = signal<Theme>(startingTheme());
+document.documentElement.dataset["theme"] = theme.peek();
 
 export function choose(next: Theme): void {
   document.documentElement.dataset["theme"] = next;
