@@ -2,13 +2,13 @@
 
 import { byStep, exactMoney, percent, words } from "../lib/format.ts";
 import { session } from "../net/session.ts";
-import { order, preview } from "../state/form.ts";
+import { foreseen, isProbed, order, preview } from "../state/form.ts";
 import { market } from "../state/markets.ts";
 
 export function Foreseen({ quote, tick }: { quote: string; tick: string }) {
   const [seen, rules] = [preview.value, market.value];
   if (!rules) return null;
-  if (!session.value || !seen || !order.value) {
+  if (!session.value || !seen || !order.value || isProbed.value) {
     return (
       <dl class="foreseen">
         <Line name="Fee, maker / taker">
@@ -20,7 +20,7 @@ export function Foreseen({ quote, tick }: { quote: string; tick: string }) {
   }
   const { required, expected, position } = seen;
   return (
-    <dl class="foreseen" aria-live="polite">
+    <dl class={foreseen.value === order.value ? "foreseen" : "foreseen stale"} aria-live="polite">
       <Line name="Outcome">{words(seen.outcome)}</Line>
       <Line name="Needs" tone={seen.affordable ? "" : "down"}>
         {exactMoney(required.total)} {quote}

@@ -28,6 +28,8 @@ export const isReduceOnly = signal(false);
 export const share = signal(0);
 
 export const preview = signal<Preview | null>(null);
+/** What it is of: while a change is asked about, it is of the order before. */
+export const foreseen = signal<NewOrder | null>(null);
 export const errors = signal<Readonly<Record<string, string>>>({});
 
 const FIRST_LEVERAGE = 10;
@@ -56,6 +58,8 @@ export const qty = computed(() => {
   if (!at || at.eq(0)) return "";
   return floorTo(typed.div(at), decimal(rules.lotSize)).toFixed();
 });
+
+export const isProbed = computed(() => foreseen.value !== null && foreseen.value === probe.value);
 
 export const order = computed<NewOrder | null>(() => (qty.value === "" ? null : ordering(qty.value)));
 
@@ -118,7 +122,7 @@ export function clear(): void {
   size.value = price.value = triggerPrice.value = "";
   share.value = 0;
   errors.value = {};
-  preview.value = null;
+  preview.value = foreseen.value = null;
 }
 
 export function beginForm(): void {
@@ -134,7 +138,7 @@ export function beginForm(): void {
     asking?.abort();
     // After each event: what is free has changed.
     if (!whole || !session.value || heardCount.value < 0 || !isPriced.value) {
-      preview.value = null;
+      preview.value = foreseen.value = null;
       return;
     }
     const ask = (): void => {
@@ -150,10 +154,11 @@ async function foresee(body: NewOrder, isTyped: boolean, signalled: AbortSignal)
   try {
     const seen = await api.post("/order/preview", { body, signal: signalled });
     preview.value = seen;
+    foreseen.value = body;
     if (isTyped) errors.value = {};
   } catch (error) {
     if (signalled.aborted) return;
-    preview.value = null;
+    preview.value = foreseen.value = null;
     if (isTyped && error instanceof ApiError) refuse(error);
   }
 }

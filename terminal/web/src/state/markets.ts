@@ -29,7 +29,7 @@ export async function beginMarkets(): Promise<void> {
 }
 
 export function choose(id: string): void {
-  if (id === chosenId.value) return;
+  if (id === idInAddress()) return;
   history.pushState(null, "", `/trade/${encodeURIComponent(id)}`);
   chosenId.value = id;
 }
