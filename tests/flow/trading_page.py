@@ -29,8 +29,8 @@ class TradingPage:
         size: Any = {"width": width, "height": height}
         self.context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-US")
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE_S * 1_000)
-        expect.set_options(timeout=PATIENCE_S * 1_000)
+        self.page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
         self.url = url
         self.wrong: list[str] = []
         self.refused: list[str] = []

@@ -104,11 +104,7 @@ export class KeyCredentials implements Credentials {
   /** Each part with a line break behind it, then the body; the window is the server's own. */
   async #sign(timestamp: string, { method, path, query, body }: Outgoing): Promise<string> {
     const text = `${[this.key, timestamp, "", method, path, query].join("\n")}\n${body}`;
-    const signature = await crypto.subtle.sign(
-      "HMAC",
-      await this.#imported,
-      new TextEncoder().encode(text),
-    );
+    const signature = await crypto.subtle.sign("HMAC", await this.#imported, new TextEncoder().encode(text));
     return Array.from(new Uint8Array(signature), (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 }

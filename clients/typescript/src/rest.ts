@@ -23,9 +23,11 @@ export type Answer<P extends keyof paths, M extends Method> = {
 }[Success & keyof ResponsesOf<Operation<P, M>>];
 type ParametersOf<O> = O extends { parameters: infer X } ? X : never;
 type Part<O, Name extends string> =
-  ParametersOf<O> extends { [K in Name]: infer V } ? V
-  : ParametersOf<O> extends { [K in Name]?: infer V } ? V
-  : never;
+  ParametersOf<O> extends { [K in Name]: infer V }
+    ? V
+    : ParametersOf<O> extends { [K in Name]?: infer V }
+      ? V
+      : never;
 type BodyOf<O> = O extends { requestBody?: { content: { "application/json": infer B } } } ? B : never;
 
 export interface Asked<P extends keyof paths, M extends Method> {
@@ -63,10 +65,7 @@ export class Rest {
     return this.#call("PATCH", path, asked);
   }
 
-  delete<P extends PathOf<"delete">>(
-    path: P,
-    asked: Asked<P, "delete"> = {},
-  ): Promise<Answer<P, "delete">> {
+  delete<P extends PathOf<"delete">>(path: P, asked: Asked<P, "delete"> = {}): Promise<Answer<P, "delete">> {
     return this.#call("DELETE", path, asked);
   }
 

@@ -87,7 +87,12 @@ test("the account goes on where it was, each event once, and gaps are told", asy
   expect(await server.next("auth")).toEqual({ op: "auth", token: "token-0" });
   server.say({ op: "authenticated", userId: 1 });
   expect(await server.next("subscribe")).toEqual({ op: "subscribe", channels: ["account"] });
-  const standing = { op: "subscribed", channels: ["account"], seq: { "BTC-PERP": 10 }, epoch: { "BTC-PERP": "a" } };
+  const standing = {
+    op: "subscribed",
+    channels: ["account"],
+    seq: { "BTC-PERP": 10 },
+    epoch: { "BTC-PERP": "a" },
+  };
   server.say(standing);
   server.say(event(12));
   await until(() => heard.includes(12));

@@ -47,7 +47,11 @@ test("paths are filled in and encoded, and what isn't given isn't sent", async (
 });
 
 test("a refusal has the API's words, its field and how long to wait", async () => {
-  const body = { message: "price must be a multiple of the tick 0.1.", code: "INVALID_PRICE", field: "price" };
+  const body = {
+    message: "price must be a multiple of the tick 0.1.",
+    code: "INVALID_PRICE",
+    field: "price",
+  };
   answer = () => [400, body, { "retry-after": "3" }];
   const error = await new Rest({ url }).get("/markets").catch((refused: unknown) => refused);
   expect(error).toBeInstanceOf(ApiError);

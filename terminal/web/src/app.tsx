@@ -36,7 +36,13 @@ export function App() {
           <LazyChart />
         </section>
         <section class="pane pane-book" aria-label="Order book and trades">
-          <Tabs label="Book, trades or depth" tabs={BOOK_TABS} chosen={bookTab.value} choose={(tab) => (bookTab.value = tab)} kind="line" />
+          <Tabs
+            label="Book, trades or depth"
+            tabs={BOOK_TABS}
+            chosen={bookTab.value}
+            choose={(tab) => (bookTab.value = tab)}
+            kind="line"
+          />
           {bookTab.value === "book" && <Book />}
           {bookTab.value === "trades" && <Trades />}
           {bookTab.value === "depth" && <Depth />}
@@ -48,14 +54,23 @@ export function App() {
         <section class="pane pane-ticket" id="ticket" aria-label="Order ticket">
           <Ticket />
         </section>
-        <section class="pane pane-below" aria-label="Your positions and orders" style={{ height: `${belowHeight.value}px` }}>
+        <section
+          class="pane pane-below"
+          aria-label="Your positions and orders"
+          style={{ height: `${belowHeight.value}px` }}
+        >
           <Handle />
           <Below />
         </section>
       </main>
       <nav class="phone-pages" aria-label="Parts of the page">
         {PHONE_PAGES.map((page) => (
-          <button key={page} type="button" aria-current={page === phonePage.value ? "page" : undefined} onClick={() => (phonePage.value = page)}>
+          <button
+            key={page}
+            type="button"
+            aria-current={page === phonePage.value ? "page" : undefined}
+            onClick={() => (phonePage.value = page)}
+          >
             {WORDS[page]}
           </button>
         ))}
@@ -79,7 +94,8 @@ const [LOWEST_PX, STEP_PX] = [120, 24];
 
 /** Between chart and tables: dragged, or moved with the arrow keys. */
 function Handle() {
-  const set = (px: number) => (belowHeight.value = Math.round(Math.min(Math.max(px, LOWEST_PX), innerHeight * 0.7)));
+  const set = (px: number) =>
+    (belowHeight.value = Math.round(Math.min(Math.max(px, LOWEST_PX), innerHeight * 0.7)));
   return (
     <div
       class="handle"

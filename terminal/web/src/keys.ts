@@ -18,7 +18,8 @@ function focus(name: string): void {
 export function beginKeys(): void {
   addEventListener("keydown", (event) => {
     const isTyping = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]"))
+      return;
     const act = KEYS[event.key];
     if (!act) return;
     event.preventDefault();

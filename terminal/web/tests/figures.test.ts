@@ -24,7 +24,11 @@ test("levels are summed up to steps, away from the middle", () => {
     ["100.1", "2"],
     ["99.9", "4"],
   ] as const;
-  const rungs = ladder(bids, "1", "bid", 5).map(({ price, qty, total }) => [price, qty.toFixed(), total.toFixed()]);
+  const rungs = ladder(bids, "1", "bid", 5).map(({ price, qty, total }) => [
+    price,
+    qty.toFixed(),
+    total.toFixed(),
+  ]);
   expect(rungs).toEqual([
     ["100", "3", "3"],
     ["99", "4", "7"],
@@ -37,7 +41,9 @@ const LONG = { type: "LONG", qty: "0.003", averagePrice: "25000.33333333" };
 test("profit moves with the mark to the last digit, from what the engine said", () => {
   const read = { ...LONG, markPrice: "25000.1", unrealizedPnl: "-0.0007" };
   expect(unrealized(read, "25010.7")?.toFixed()).toBe("0.0311");
-  expect(unrealized({ ...read, type: "SHORT", unrealizedPnl: "0.0007" }, "25010.7")?.toFixed()).toBe("-0.0311");
+  expect(unrealized({ ...read, type: "SHORT", unrealizedPnl: "0.0007" }, "25010.7")?.toFixed()).toBe(
+    "-0.0311",
+  );
   expect(unrealized(read, null)?.toFixed()).toBe("-0.0007");
   expect(unrealized({ ...read, type: null }, "1")).toBeNull();
   const unread = { ...LONG, markPrice: "25000.1", unrealizedPnl: null };
@@ -47,5 +53,13 @@ test("profit moves with the mark to the last digit, from what the engine said", 
 test("no cell of a file is a formula", () => {
   const columns = [{ name: "Id", cell: () => "", text: ({ id }: { id: string }) => id }];
   const rows = ["=1+1", "@x", "-5.5", 'a"b', "plain", "-x"].map((id) => ({ id }));
-  expect(csvOf(columns, rows).split("\r\n")).toEqual(["Id", "'=1+1", "'@x", "-5.5", '"a""b"', "plain", "'-x"]);
+  expect(csvOf(columns, rows).split("\r\n")).toEqual([
+    "Id",
+    "'=1+1",
+    "'@x",
+    "-5.5",
+    '"a""b"',
+    "plain",
+    "'-x",
+  ]);
 });

@@ -33,7 +33,10 @@ export function roundTo(value: Decimal, step: Decimal): Decimal {
 
 /** Away from the middle of the book: bids down, asks up. */
 export function bucketOf(price: Decimal, step: Decimal, side: "bid" | "ask"): Decimal {
-  return price.div(step).round(0, side === "bid" ? Big.roundDown : Big.roundUp).times(step);
+  return price
+    .div(step)
+    .round(0, side === "bid" ? Big.roundDown : Big.roundUp)
+    .times(step);
 }
 
 /** How many digits behind the point a step has. */

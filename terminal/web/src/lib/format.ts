@@ -54,9 +54,21 @@ export function compact(figure: Figure | null | undefined): string {
 }
 const compactly = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hour12: false,
+});
 const dated = new Intl.DateTimeFormat(undefined, {
-  ...{ month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false },
+  ...{
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  },
 });
 
 export function timeOfDay(ms: number): string {

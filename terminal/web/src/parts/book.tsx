@@ -24,7 +24,10 @@ export function Book() {
       <div class="book-head">
         <label class="select">
           <span class="hidden">Price step</span>
-          <select value={chosen} onChange={(event) => setStep({ of: rules.id, step: event.currentTarget.value })}>
+          <select
+            value={chosen}
+            onChange={(event) => setStep({ of: rules.id, step: event.currentTarget.value })}
+          >
             {stepsOf(rules.tickSize).map((one) => (
               <option key={one} value={one}>
                 {one}
@@ -77,13 +80,27 @@ function Sides({ rules, step, rows }: { rules: Market; step: string; rows: numbe
     <div class={now.isRight ? "" : "stale"}>
       <ol class="side asks" aria-label="Asks, best last" style={{ minHeight: `${rows * ROW_PX}px` }}>
         {asks.toReversed().map((rung) => (
-          <Row key={rung.price} rung={rung} rules={rules} step={step} most={most} isOwn={own.has(`SHORT ${rung.price}`)} />
+          <Row
+            key={rung.price}
+            rung={rung}
+            rules={rules}
+            step={step}
+            most={most}
+            isOwn={own.has(`SHORT ${rung.price}`)}
+          />
         ))}
       </ol>
       <Spread rules={rules} bid={now.bids[0]?.[0]} ask={now.asks[0]?.[0]} />
       <ol class="side bids" aria-label="Bids, best first">
         {bids.map((rung) => (
-          <Row key={rung.price} rung={rung} rules={rules} step={step} most={most} isOwn={own.has(`LONG ${rung.price}`)} />
+          <Row
+            key={rung.price}
+            rung={rung}
+            rules={rules}
+            step={step}
+            most={most}
+            isOwn={own.has(`LONG ${rung.price}`)}
+          />
         ))}
       </ol>
       {asks.length + bids.length === 0 && <p class="empty">Nobody offers anything right now.</p>}

@@ -31,7 +31,12 @@ export function Depth() {
   };
   return (
     <figure class="depth-chart">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label="Depth of the book">
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label="Depth of the book"
+      >
         <path class="bids" d={path(sides.bids)} />
         <path class="asks" d={path(sides.asks)} />
       </svg>

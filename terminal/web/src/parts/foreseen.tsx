@@ -12,7 +12,8 @@ export function Foreseen({ quote, tick }: { quote: string; tick: string }) {
     return (
       <dl class="foreseen">
         <Line name="Fee, maker / taker">
-          {percent(seen?.makerFee ?? rules.makerFee, 3, false)} / {percent(seen?.takerFee ?? rules.takerFee, 3, false)}
+          {percent(seen?.makerFee ?? rules.makerFee, 3, false)} /{" "}
+          {percent(seen?.takerFee ?? rules.takerFee, 3, false)}
         </Line>
         <Line name="Max size">{seen?.maxQty ? `${seen.maxQty} ${rules.baseAsset}` : "–"}</Line>
       </dl>

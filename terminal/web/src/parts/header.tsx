@@ -28,7 +28,12 @@ export function Header() {
 function MarketButton() {
   const now = market.value;
   return (
-    <button type="button" class="market-button" aria-haspopup="dialog" onClick={() => show({ kind: "markets" })}>
+    <button
+      type="button"
+      class="market-button"
+      aria-haspopup="dialog"
+      onClick={() => show({ kind: "markets" })}
+    >
       <h1>{now?.id ?? "…"}</h1>
       {now && <span class="badge">{now.maxLeverage}×</span>}
       <span aria-hidden="true" class="caret">

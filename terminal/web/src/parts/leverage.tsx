@@ -17,7 +17,13 @@ export function Leverage({ rules }: { rules: Market }) {
         <span class="badge" title="Each position has its own margin; a loss never takes more">
           Isolated
         </span>
-        <button type="button" class="badge" aria-expanded={isOpen} data-testid="leverage" onClick={() => setOpen(!isOpen)}>
+        <button
+          type="button"
+          class="badge"
+          aria-expanded={isOpen}
+          data-testid="leverage"
+          onClick={() => setOpen(!isOpen)}
+        >
           {leverage.value}× leverage <span aria-hidden="true">▾</span>
         </button>
       </div>

@@ -61,7 +61,12 @@ export function MarketList() {
           autofocus
           onInput={(event) => setWords(event.currentTarget.value)}
         />
-        <button type="button" class="quiet" aria-pressed={isOnlyLiked} onClick={() => setOnlyLiked(!isOnlyLiked)}>
+        <button
+          type="button"
+          class="quiet"
+          aria-pressed={isOnlyLiked}
+          onClick={() => setOnlyLiked(!isOnlyLiked)}
+        >
           ★ Favourites
         </button>
       </form>
@@ -73,7 +78,10 @@ export function MarketList() {
                 <span class="hidden">Favourite</span>
               </th>
               {(Object.keys(COLUMNS) as Column[]).map((column) => (
-                <th key={column} aria-sort={column === sorted ? (isDown ? "descending" : "ascending") : "none"}>
+                <th
+                  key={column}
+                  aria-sort={column === sorted ? (isDown ? "descending" : "ascending") : "none"}
+                >
                   <button type="button" onClick={() => sort(column)}>
                     {column} {column === sorted ? (isDown ? "↓" : "↑") : ""}
                   </button>
@@ -102,7 +110,13 @@ function MarketRow({ market, now, isLiked, pick }: Row & { isLiked: boolean; pic
   return (
     <tr class={market.id === chosenId.value ? "chosen" : ""}>
       <td>
-        <button type="button" class="icon star" aria-pressed={isLiked} aria-label={`Favourite ${market.id}`} onClick={like}>
+        <button
+          type="button"
+          class="icon star"
+          aria-pressed={isLiked}
+          aria-label={`Favourite ${market.id}`}
+          onClick={like}
+        >
           {isLiked ? "★" : "☆"}
         </button>
       </td>

@@ -29,7 +29,12 @@ export function Ticket() {
     <div class="ticket">
       <Leverage rules={rules} />
       <Sides />
-      <Tabs label="Order type" tabs={KINDS} chosen={form.kind.value} choose={(kind) => (form.kind.value = kind)} />
+      <Tabs
+        label="Order type"
+        tabs={KINDS}
+        chosen={form.kind.value}
+        choose={(kind) => (form.kind.value = kind)}
+      />
       <Form base={rules.baseAsset} quote={rules.quoteAsset} tick={rules.tickSize} />
     </div>
   );
@@ -69,7 +74,10 @@ function Form({ base, quote, tick }: FormProps) {
       form.errors.value = { qty: "Say how much." };
       return;
     }
-    if (confirmsOrders.value && !isAsking) { setAsking(true); return; }
+    if (confirmsOrders.value && !isAsking) {
+      setAsking(true);
+      return;
+    }
     setAsking(false);
     setSending(true);
     try {
@@ -123,7 +131,6 @@ function Form({ base, quote, tick }: FormProps) {
   );
 }
 
-
 function HeldNow({ base }: { base: string }) {
   const held = openPositions.value.find(({ marketId }) => marketId === market.value?.id);
   if (!held) return null;
@@ -146,10 +153,25 @@ function Submit({ base, isSending, isAsking }: { base: string; isSending: boolea
       </button>
     );
   }
-  const action = form.isReduceOnly.value ? (isLong ? "Buy to reduce" : "Sell to reduce") : isLong ? "Buy / Long" : "Sell / Short";
+  const action = form.isReduceOnly.value
+    ? isLong
+      ? "Buy to reduce"
+      : "Sell to reduce"
+    : isLong
+      ? "Buy / Long"
+      : "Sell / Short";
   return (
-    <button type="submit" class={isLong ? "submit buy" : "submit sell"} disabled={isSending} data-testid="submit">
-      {isSending ? "Sending…" : isAsking ? `Confirm: ${action} ${form.qty.value} ${base}` : `${action} ${base}`}
+    <button
+      type="submit"
+      class={isLong ? "submit buy" : "submit sell"}
+      disabled={isSending}
+      data-testid="submit"
+    >
+      {isSending
+        ? "Sending…"
+        : isAsking
+          ? `Confirm: ${action} ${form.qty.value} ${base}`
+          : `${action} ${base}`}
     </button>
   );
 }

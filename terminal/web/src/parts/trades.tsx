@@ -23,7 +23,8 @@ export function Trades() {
           <li key={id} class={decimal(qty).gt(large) ? "large" : ""}>
             <span class={side === "LONG" ? "up" : "down"}>
               <span aria-hidden="true">{side === "LONG" ? "↑" : "↓"}</span>
-              <span class="hidden">{side === "LONG" ? "bought at" : "sold at"}</span> {byStep(price, rules.tickSize)}
+              <span class="hidden">{side === "LONG" ? "bought at" : "sold at"}</span>{" "}
+              {byStep(price, rules.tickSize)}
             </span>
             <span>{byStep(qty, rules.lotSize)}</span>
             <span class="dim">{timeOfDay(timeMs)}</span>

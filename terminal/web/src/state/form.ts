@@ -83,7 +83,7 @@ function ordering(ofQty: string): NewOrder {
   const asked: NewOrder = {
     marketId: chosenId.value,
     side: side.value,
-    orderType: (isLimit.value ? "limit" : "market"),
+    orderType: isLimit.value ? "limit" : "market",
     qty: ofQty,
   };
   if (isLimit.value) asked.price = price.value.trim();

@@ -53,7 +53,11 @@ function listenToTickers(): void {
   const heard = new Map<string, () => void>();
   effect(() => {
     for (const { id } of markets.value) {
-      if (!heard.has(id)) heard.set(id, feeds.ticker(id, (ticker) => take(id, ticker)));
+      if (!heard.has(id))
+        heard.set(
+          id,
+          feeds.ticker(id, (ticker) => take(id, ticker)),
+        );
     }
   });
 }

@@ -9,7 +9,11 @@ export function tellOf(marketId: string, event: AccountEvent): void {
   switch (event.event) {
     case "Fill":
       chime();
-      tell("good", `${sideWords(event)} ${figure(event, "qty")} ${marketId} filled`, `at ${figure(event, "price")}`);
+      tell(
+        "good",
+        `${sideWords(event)} ${figure(event, "qty")} ${marketId} filled`,
+        `at ${figure(event, "price")}`,
+      );
       break;
     case "OrderRejected":
       tell("bad", `Order rejected: ${words(figure(event, "reason"))}`, marketId);
@@ -17,7 +21,11 @@ export function tellOf(marketId: string, event: AccountEvent): void {
     case "CancelRejected":
     case "AmendRejected":
     case "ActivationRejected":
-      tell("bad", `${words(event.event.replace("Rejected", ""))} refused: ${words(figure(event, "reason"))}`, marketId);
+      tell(
+        "bad",
+        `${words(event.event.replace("Rejected", ""))} refused: ${words(figure(event, "reason"))}`,
+        marketId,
+      );
       break;
     case "OrderCancelled":
       tell("plain", `Order ended: ${words(figure(event, "reason"))}`, marketId);
@@ -26,7 +34,11 @@ export function tellOf(marketId: string, event: AccountEvent): void {
       tell("plain", "Conditional order triggered", `${marketId} at ${figure(event, "referencePrice")}`);
       break;
     case "PositionLiquidated":
-      tell("bad", `Position liquidated: ${figure(event, "qty")} ${marketId}`, `at mark ${figure(event, "markPrice")}`);
+      tell(
+        "bad",
+        `Position liquidated: ${figure(event, "qty")} ${marketId}`,
+        `at mark ${figure(event, "markPrice")}`,
+      );
       break;
     case "MarginAdjustmentRejected":
       tell("bad", `Margin change refused: ${words(figure(event, "reason"))}`, marketId);

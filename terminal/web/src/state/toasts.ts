@@ -31,5 +31,9 @@ export function dismiss(id: number): void {
 /** The API's own words. */
 export function tellError(title: string, error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);
-  tell("bad", title, error instanceof ApiError && error.retryAfterS ? `${text} (${error.retryAfterS} s)` : text);
+  tell(
+    "bad",
+    title,
+    error instanceof ApiError && error.retryAfterS ? `${text} (${error.retryAfterS} s)` : text,
+  );
 }

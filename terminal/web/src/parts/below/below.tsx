@@ -36,7 +36,13 @@ export function Below() {
   const Shown = SHOWN[chosen.value];
   return (
     <>
-      <Tabs label="Your account" tabs={tabs} chosen={chosen.value} choose={(tab) => (chosen.value = tab)} kind="line" />
+      <Tabs
+        label="Your account"
+        tabs={tabs}
+        chosen={chosen.value}
+        choose={(tab) => (chosen.value = tab)}
+        kind="line"
+      />
       <div class="scroll" role="tabpanel" tabIndex={0} aria-label="Your account">
         {session.value ? <Shown key={chosen.value} /> : <SignedOut />}
       </div>

@@ -59,7 +59,11 @@ export function History<T>({ name, columns, read, rowKey, empty }: Props<T>) {
     <>
       {rows.length > 0 && (
         <div class="list-tools">
-          <button type="button" class="small" onClick={() => download(`${name.toLowerCase()}.csv`, csvOf(columns, rows))}>
+          <button
+            type="button"
+            class="small"
+            onClick={() => download(`${name.toLowerCase()}.csv`, csvOf(columns, rows))}
+          >
             CSV of these {rows.length}
           </button>
         </div>

@@ -83,7 +83,15 @@ export function OrderHistory() {
     const page = await api.get("/user/orders", { query: paged(cursor) });
     return { rows: page.orders, nextCursor: page.nextCursor };
   };
-  return <History name="Order history" columns={ORDERS} read={read} rowKey={({ id }) => id} empty="No orders yet." />;
+  return (
+    <History
+      name="Order history"
+      columns={ORDERS}
+      read={read}
+      rowKey={({ id }) => id}
+      empty="No orders yet."
+    />
+  );
 }
 
 type Fill = Schemas["FillAnswer"];
@@ -92,7 +100,8 @@ const FILLS: Column<Fill>[] = [
   { name: "Side", cell: ({ side }) => <Side side={side} />, text: ({ side }) => side },
   {
     name: "How",
-    cell: ({ execution, role }) => (execution === "TRADE" ? words(role) : <span class="warn">{words(execution)}</span>),
+    cell: ({ execution, role }) =>
+      execution === "TRADE" ? words(role) : <span class="warn">{words(execution)}</span>,
     text: ({ execution, role }) => `${execution} ${role}`,
   },
   { name: "Price", isNumber: true, cell: ({ price }) => price, text: ({ price }) => price },
@@ -113,7 +122,15 @@ export function Fills() {
     const page = await api.get("/user/fills", { query: paged(cursor) });
     return { rows: page.fills, nextCursor: page.nextCursor };
   };
-  return <History name="Fills" columns={FILLS} read={read} rowKey={({ id }) => id} empty="Nothing of yours has traded yet." />;
+  return (
+    <History
+      name="Fills"
+      columns={FILLS}
+      read={read}
+      rowKey={({ id }) => id}
+      empty="Nothing of yours has traded yet."
+    />
+  );
 }
 
 type Closed = Schemas["ClosedPositionAnswer"];
@@ -130,11 +147,26 @@ const CLOSED: Column<Closed>[] = [
     text: ({ ending }) => ending,
   },
   { name: "Size", isNumber: true, cell: ({ maxQty }) => maxQty, text: ({ maxQty }) => maxQty },
-  { name: "Entry", isNumber: true, cell: ({ entryPrice }) => entryPrice, text: ({ entryPrice }) => entryPrice },
+  {
+    name: "Entry",
+    isNumber: true,
+    cell: ({ entryPrice }) => entryPrice,
+    text: ({ entryPrice }) => entryPrice,
+  },
   { name: "Exit", isNumber: true, cell: ({ exitPrice }) => exitPrice, text: ({ exitPrice }) => exitPrice },
   { name: "Fees", isNumber: true, cell: ({ fee }) => fee, text: ({ fee }) => fee },
-  { name: "Funding", isNumber: true, cell: ({ funding }) => <Gain figure={funding} />, text: ({ funding }) => funding },
-  { name: "Net profit", isNumber: true, cell: ({ netPnl }) => <Gain figure={netPnl} />, text: ({ netPnl }) => netPnl },
+  {
+    name: "Funding",
+    isNumber: true,
+    cell: ({ funding }) => <Gain figure={funding} />,
+    text: ({ funding }) => funding,
+  },
+  {
+    name: "Net profit",
+    isNumber: true,
+    cell: ({ netPnl }) => <Gain figure={netPnl} />,
+    text: ({ netPnl }) => netPnl,
+  },
   { name: "Closed", cell: ({ closedAt }) => moment(closedAt), text: ({ closedAt }) => closedAt },
 ];
 
@@ -144,7 +176,9 @@ export function ClosedPositions() {
     return { rows: page.positions, nextCursor: page.nextCursor };
   };
   const empty = "No position has ended yet.";
-  return <History name="Closed positions" columns={CLOSED} read={read} rowKey={({ id }) => id} empty={empty} />;
+  return (
+    <History name="Closed positions" columns={CLOSED} read={read} rowKey={({ id }) => id} empty={empty} />
+  );
 }
 
 type Payment = Schemas["FundingPaymentAnswer"];
@@ -154,7 +188,12 @@ const FUNDING: Column<Payment>[] = [
   { name: "Size", isNumber: true, cell: ({ qty }) => qty, text: ({ qty }) => qty },
   { name: "Rate", isNumber: true, cell: ({ rate }) => rate, text: ({ rate }) => rate },
   { name: "Mark", isNumber: true, cell: ({ markPrice }) => markPrice, text: ({ markPrice }) => markPrice },
-  { name: "Got or paid", isNumber: true, cell: ({ amount }) => <Gain figure={amount} />, text: ({ amount }) => amount },
+  {
+    name: "Got or paid",
+    isNumber: true,
+    cell: ({ amount }) => <Gain figure={amount} />,
+    text: ({ amount }) => amount,
+  },
   { name: "Time", cell: ({ fundingTime }) => moment(fundingTime), text: ({ fundingTime }) => fundingTime },
 ];
 
@@ -172,7 +211,12 @@ const LEDGER: Column<Entry>[] = [
   { name: "Line", cell: ({ kind }) => words(kind), text: ({ kind }) => kind },
   { name: "Cause", cell: ({ cause }) => words(cause), text: ({ cause }) => cause },
   { name: "Account", cell: ({ account }) => words(account), text: ({ account }) => account },
-  { name: "Amount", isNumber: true, cell: ({ amount }) => <Gain figure={amount} />, text: ({ amount }) => amount },
+  {
+    name: "Amount",
+    isNumber: true,
+    cell: ({ amount }) => <Gain figure={amount} />,
+    text: ({ amount }) => amount,
+  },
   { name: "Market", cell: ({ marketId }) => marketId ?? "–", text: ({ marketId }) => marketId },
   { name: "Order", cell: ({ orderId }) => orderId ?? "–", text: ({ orderId }) => orderId },
   { name: "Time", cell: ({ createdAt }) => moment(createdAt), text: ({ createdAt }) => createdAt },
@@ -183,5 +227,13 @@ export function Ledger() {
     const page = await api.get("/user/ledger", { query: paged(cursor) });
     return { rows: page.ledger, nextCursor: page.nextCursor };
   };
-  return <History name="Ledger" columns={LEDGER} read={read} rowKey={({ id }) => id} empty="No movement of money yet." />;
+  return (
+    <History
+      name="Ledger"
+      columns={LEDGER}
+      read={read}
+      rowKey={({ id }) => id}
+      empty="No movement of money yet."
+    />
+  );
 }

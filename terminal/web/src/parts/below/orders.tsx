@@ -82,7 +82,11 @@ const COLUMNS: Column<Order>[] = [
   {
     name: "Market",
     cell: ({ marketId, type }) => (
-      <button type="button" class={`pick side-${type === "LONG" ? "up" : "down"}`} onClick={() => choose(marketId)}>
+      <button
+        type="button"
+        class={`pick side-${type === "LONG" ? "up" : "down"}`}
+        onClick={() => choose(marketId)}
+      >
         {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Buy" : "Sell"}</span>
       </button>
     ),
@@ -112,7 +116,12 @@ const COLUMNS: Column<Order>[] = [
             Change
           </button>
         )}
-        <button type="button" class="small" aria-label={`Cancel order ${order.id}`} onClick={() => void cancel(order)}>
+        <button
+          type="button"
+          class="small"
+          aria-label={`Cancel order ${order.id}`}
+          onClick={() => void cancel(order)}
+        >
           Cancel
         </button>
       </span>

@@ -71,7 +71,11 @@ const COLUMNS: Column<Position>[] = [
   {
     name: "Market",
     cell: ({ marketId, type, leverage }) => (
-      <button type="button" class={`pick side-${type === "LONG" ? "up" : "down"}`} onClick={() => choose(marketId)}>
+      <button
+        type="button"
+        class={`pick side-${type === "LONG" ? "up" : "down"}`}
+        onClick={() => choose(marketId)}
+      >
         {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Long" : "Short"}</span>{" "}
         <span class="badge">{leverage === null ? "…" : `${decimal(leverage).round(1).toFixed()}×`}</span>
       </button>
@@ -83,7 +87,9 @@ const COLUMNS: Column<Position>[] = [
   {
     name: "Liquidation",
     isNumber: true,
-    cell: ({ marketId, liquidationPrice }) => <span class="warn">{byStep(liquidationPrice, tickOf(marketId))}</span>,
+    cell: ({ marketId, liquidationPrice }) => (
+      <span class="warn">{byStep(liquidationPrice, tickOf(marketId))}</span>
+    ),
   },
   {
     name: "Margin",
@@ -91,7 +97,12 @@ const COLUMNS: Column<Position>[] = [
     cell: (position) => (
       <span title={exactMoney(position.margin)}>
         {money(position.margin)}{" "}
-        <button type="button" class="link" onClick={() => show({ kind: "margin", position })} aria-label="Change the margin">
+        <button
+          type="button"
+          class="link"
+          onClick={() => show({ kind: "margin", position })}
+          aria-label="Change the margin"
+        >
           ±
         </button>
       </span>

@@ -18,7 +18,13 @@ interface Props<T> {
   empty: string;
 }
 
-export function Table<T>({ label, columns, rows, empty, rowKey }: Omit<Props<T>, "key"> & { rowKey: Props<T>["key"] }) {
+export function Table<T>({
+  label,
+  columns,
+  rows,
+  empty,
+  rowKey,
+}: Omit<Props<T>, "key"> & { rowKey: Props<T>["key"] }) {
   if (rows.length === 0) return <p class="empty">{empty}</p>;
   return (
     <table class="rows" aria-label={label}>
@@ -63,7 +69,10 @@ export function csvOf<T>(columns: Column<T>[], rows: T[]): string {
     const safe = !isPlain && FORMULA.test(text) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  const lines = [kept.map(({ name }) => quoted(name)), ...rows.map((row) => kept.map(({ text }) => quoted(text?.(row))))];
+  const lines = [
+    kept.map(({ name }) => quoted(name)),
+    ...rows.map((row) => kept.map(({ text }) => quoted(text?.(row)))),
+  ];
   return lines.map((line) => line.join(",")).join("\r\n");
 }
 

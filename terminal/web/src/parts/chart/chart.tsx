@@ -47,7 +47,12 @@ export default function Chart() {
     <div class="chart">
       <Tools interval={interval} picture={() => plot.current && save(plot.current, `${id} ${interval}`)} />
       {pointed && rules && <Legend bar={pointed} rules={rules} />}
-      <div class="plot" ref={ref} role="img" aria-label={`Price chart of ${id ?? "the market"}, candles of ${interval}`} />
+      <div
+        class="plot"
+        ref={ref}
+        role="img"
+        aria-label={`Price chart of ${id ?? "the market"}, candles of ${interval}`}
+      />
       {isEmpty && <p class="empty over">Nothing has traded in this market yet.</p>}
       <a class="credit" href="https://www.tradingview.com/" target="_blank" rel="noopener noreferrer">
         Charts by TradingView
@@ -71,7 +76,11 @@ function show(
     plot.indicators(candles.bars, indicators.peek());
   };
   const plot = new Plot(element, {
-    older: () => void candles.readOlder().then((isMore) => isMore && redraw(), () => undefined), // scrolled again
+    older: () =>
+      void candles.readOlder().then(
+        (isMore) => isMore && redraw(),
+        () => undefined,
+      ), // scrolled again
     pointed: (time) => point(candles.bars.find((bar) => bar.time === time) ?? candles.bars.at(-1) ?? null),
   });
   plot.precision(digitsOf(rules.tickSize));
@@ -114,7 +123,14 @@ function show(
       if (feedStatus.value === "open" && candles.bars.length > 0) void read(false);
     }),
   ];
-  const timer = setInterval(() => void candles.check().then(() => redraw(), () => undefined), CHECK_EVERY_MS);
+  const timer = setInterval(
+    () =>
+      void candles.check().then(
+        () => redraw(),
+        () => undefined,
+      ),
+    CHECK_EVERY_MS,
+  );
   const stop = () => {
     isGone = true;
     clearInterval(timer);
@@ -134,7 +150,9 @@ async function drawPrices(
   for (const of of ["mark", "index"] as const) {
     const query = { of, interval, limit: PRICES_SHOWN } as never;
     const page = chosen.includes(of)
-      ? await api.get("/markets/{market_id}/prices", { path: { market_id: marketId }, query }).catch(() => null)
+      ? await api
+          .get("/markets/{market_id}/prices", { path: { market_id: marketId }, query })
+          .catch(() => null)
       : null;
     if (isGone()) return;
     const points = (page?.candles ?? []).map((price) => ({

@@ -9,7 +9,11 @@ import type { Mark, PriceLine } from "./plot.ts";
 
 const FILLS_SHOWN = 200;
 
-export function linesOf(rules: Market, positions: readonly Position[], orders: readonly Order[]): PriceLine[] {
+export function linesOf(
+  rules: Market,
+  positions: readonly Position[],
+  orders: readonly Order[],
+): PriceLine[] {
   const held = positions.filter(({ marketId }) => marketId === rules.id);
   const live = orders.filter(({ marketId }) => marketId === rules.id);
   return [...held.flatMap(linesOfPosition), ...live.flatMap((order) => linesOfOrder(rules, order))];

@@ -38,7 +38,17 @@ export interface Mark {
 type Drawn = ISeriesApi<"Line">;
 
 const NEAR_PX = 6;
-const COLOURS = ["--text", "--dim", "--line", "--panel", "--up", "--down", "--accent", "--line-2", "--line-3"] as const;
+const COLOURS = [
+  "--text",
+  "--dim",
+  "--line",
+  "--panel",
+  "--up",
+  "--down",
+  "--accent",
+  "--line-2",
+  "--line-3",
+] as const;
 type Colours = Record<(typeof COLOURS)[number], string>;
 
 export class Plot {
@@ -68,14 +78,21 @@ export class Plot {
     });
     this.#candles = this.#chart.addSeries(CandlestickSeries, {});
     this.#volume = this.#chart.addSeries(HistogramSeries, {
-      ...{ priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false },
+      ...{
+        priceScaleId: "volume",
+        priceFormat: { type: "volume" },
+        lastValueVisible: false,
+        priceLineVisible: false,
+      },
     });
     this.#chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this.#markers = createSeriesMarkers(this.#candles, []);
     this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < 20) events.older();
     });
-    this.#chart.subscribeCrosshairMove(({ time }) => events.pointed(time === undefined ? null : Number(time)));
+    this.#chart.subscribeCrosshairMove(({ time }) =>
+      events.pointed(time === undefined ? null : Number(time)),
+    );
     this.#listenForDrags();
     this.recolour();
   }
@@ -156,14 +173,27 @@ export class Plot {
   /** Of mark or index; empty takes it away. */
   prices(name: "of mark" | "of index", points: { time: number; value: number }[]): void {
     const colour = name === "of mark" ? "--line-2" : "--line-3";
-    this.#draw(name, colour, points.map(({ time, value }) => ({ time: time as UTCTimestamp, value })));
+    this.#draw(
+      name,
+      colour,
+      points.map(({ time, value }) => ({ time: time as UTCTimestamp, value })),
+    );
   }
 
-  #draw(name: string, colour: keyof Colours, points: { time: UTCTimestamp; value: number }[], pane = 0): void {
+  #draw(
+    name: string,
+    colour: keyof Colours,
+    points: { time: UTCTimestamp; value: number }[],
+    pane = 0,
+  ): void {
     let series = this.#drawn.get(name);
     if (!series) {
       const options = { lineWidth: 1 as const, priceLineVisible: false, crosshairMarkerVisible: false };
-      series = this.#chart.addSeries(LineSeries, { ...options, lastValueVisible: pane > 0, title: pane > 0 ? name : "" }, pane);
+      series = this.#chart.addSeries(
+        LineSeries,
+        { ...options, lastValueVisible: pane > 0, title: pane > 0 ? name : "" },
+        pane,
+      );
       this.#drawn.set(name, series);
       if (pane > 0) this.#chart.panes()[pane]?.setHeight(90);
     }
@@ -173,15 +203,13 @@ export class Plot {
 
   marks(marks: readonly Mark[]): void {
     this.#markers.setMarkers(
-      marks.map(
-        ({ time, isBuy, words }): SeriesMarker<Time> => ({
-          time: time as UTCTimestamp,
-          position: isBuy ? "belowBar" : "aboveBar",
-          shape: isBuy ? "arrowUp" : "arrowDown",
-          color: this.#colours[isBuy ? "--up" : "--down"],
-          text: words,
-        }),
-      ),
+      marks.map(({ time, isBuy, words }): SeriesMarker<Time> => ({
+        time: time as UTCTimestamp,
+        position: isBuy ? "belowBar" : "aboveBar",
+        shape: isBuy ? "arrowUp" : "arrowDown",
+        color: this.#colours[isBuy ? "--up" : "--down"],
+        text: words,
+      })),
     );
   }
 

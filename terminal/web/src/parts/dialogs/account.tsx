@@ -55,7 +55,13 @@ function Fees() {
       <p class="pad">
         Volume of 30 days: <b>{compact(fees.volume30d)}</b>. Tier: <b>{fees.tier ?? "none"}</b>.
       </p>
-      <Table label="Fees" columns={columns} rows={fees.markets} rowKey={({ marketId }) => marketId} empty="No markets." />
+      <Table
+        label="Fees"
+        columns={columns}
+        rows={fees.markets}
+        rowKey={({ marketId }) => marketId}
+        empty="No markets."
+      />
     </>
   );
 }
@@ -73,7 +79,10 @@ function Sessions() {
     again();
   };
   const columns: Column<Schemas["OpenSession"]>[] = [
-    { name: "Client", cell: ({ client, current }) => `${client || "unknown"}${current ? " (this one)" : ""}` },
+    {
+      name: "Client",
+      cell: ({ client, current }) => `${client || "unknown"}${current ? " (this one)" : ""}`,
+    },
     { name: "Address", cell: ({ address }) => address ?? "–" },
     { name: "Opened", cell: ({ openedMs }) => new Date(openedMs).toLocaleString() },
     { name: "Renewed", cell: ({ renewedMs }) => new Date(renewedMs).toLocaleString() },
@@ -87,7 +96,15 @@ function Sessions() {
         ),
     },
   ];
-  return <Table label="Sessions" columns={columns} rows={answer.sessions} rowKey={({ sessionId }) => sessionId} empty="" />;
+  return (
+    <Table
+      label="Sessions"
+      columns={columns}
+      rows={answer.sessions}
+      rowKey={({ sessionId }) => sessionId}
+      empty=""
+    />
+  );
 }
 
 function Keys() {

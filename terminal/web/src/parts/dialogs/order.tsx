@@ -17,7 +17,10 @@ export function Amend({ order, price: dragged }: { order: Order; price?: string 
     const body: { price?: string; qty?: string } = {};
     if (price.trim() !== order.price) body.price = price.trim();
     if (qty.trim() !== order.qty) body.qty = qty.trim();
-    if (Object.keys(body).length === 0) { closeDialog(); return; }
+    if (Object.keys(body).length === 0) {
+      closeDialog();
+      return;
+    }
     try {
       const { message } = await api.patch("/order/{order_id}", { path: { order_id: order.id }, body });
       tell("plain", message, `Order ${order.id}`);
@@ -53,7 +56,9 @@ export function Amend({ order, price: dragged }: { order: Order; price?: string 
           hint={`Of the whole order; ${order.filledQty} of it is filled.`}
           input={{ name: "qty" }}
         />
-        <p class="dim">Less at the same price keeps its place in the queue; anything else is a new arrival.</p>
+        <p class="dim">
+          Less at the same price keeps its place in the queue; anything else is a new arrival.
+        </p>
         {wrong[""] && (
           <p class="form-error" role="alert">
             {wrong[""]}

@@ -97,7 +97,9 @@ export function ClosePosition({ position: opened }: { position: Position }) {
           chosen={kind}
           choose={setKind}
         />
-        {kind === "limit" && <NumberField label="Price" value={price} change={setPrice} error={wrong["price"]} />}
+        {kind === "limit" && (
+          <NumberField label="Price" value={price} change={setPrice} error={wrong["price"]} />
+        )}
         <NumberField
           label="Size"
           value={qty}
@@ -184,22 +186,28 @@ export function Protect({ position: opened }: { position: Position }) {
       ["TAKE_PROFIT", profitAt, "profit"],
       ["STOP", stopAt, "stop"],
     ].filter(([, price]) => price?.trim() !== "") as [Schemas["NewTrigger"]["type"], string, string][];
-    if (asked.length === 0) { setWrong({ "": "Name a price for at least one of them." }); return; }
-    const orders = asked.map(
-      ([type, price]): Schemas["NewOrder"] => ({
-        marketId: position.marketId,
-        side: position.type === "LONG" ? "SHORT" : "LONG",
-        orderType: "market",
-        closePosition: true,
-        trigger: { type, price: price.trim() },
-        clientOrderId: newId(),
-      }),
-    );
+    if (asked.length === 0) {
+      setWrong({ "": "Name a price for at least one of them." });
+      return;
+    }
+    const orders = asked.map(([type, price]): Schemas["NewOrder"] => ({
+      marketId: position.marketId,
+      side: position.type === "LONG" ? "SHORT" : "LONG",
+      orderType: "market",
+      closePosition: true,
+      trigger: { type, price: price.trim() },
+      clientOrderId: newId(),
+    }));
     try {
       const { results } = await api.post("/orders/batch", { body: { orders } });
-      const refused = results.flatMap(({ ok, message }, index) => (ok ? [] : [[asked[index]?.[2] ?? "", message]]));
+      const refused = results.flatMap(({ ok, message }, index) =>
+        ok ? [] : [[asked[index]?.[2] ?? "", message]],
+      );
       readSoon();
-      if (refused.length > 0) { setWrong(Object.fromEntries(refused) as Wrong); return; }
+      if (refused.length > 0) {
+        setWrong(Object.fromEntries(refused) as Wrong);
+        return;
+      }
       tell("plain", "Protection is on its way", position.marketId);
       closeDialog();
     } catch (error) {
@@ -219,7 +227,9 @@ export function Protect({ position: opened }: { position: Position }) {
         <Standing position={position} />
         <NumberField label="Take profit at" value={profitAt} change={setProfitAt} error={wrong["profit"]} />
         <NumberField label="Stop at" value={stopAt} change={setStopAt} error={wrong["stop"]} />
-        <p class="dim">By the mark price. Each closes the whole position at the market, and goes when it ends.</p>
+        <p class="dim">
+          By the mark price. Each closes the whole position at the market, and goes when it ends.
+        </p>
         <FormError wrong={wrong[""]} />
         <button type="submit" class="submit accent">
           Protect

@@ -18,7 +18,10 @@ const KINDS = [
 export function SignIn({ kind }: { kind: Kind }) {
   const [asked, setAsked] = useState<FactorAsked | null>(null);
   return (
-    <Dialog title={asked ? "Second factor" : kind === "sign-up" ? "Open an account" : "Welcome back"} close={closeDialog}>
+    <Dialog
+      title={asked ? "Second factor" : kind === "sign-up" ? "Open an account" : "Welcome back"}
+      close={closeDialog}
+    >
       {asked ? (
         <SecondFactor asked={asked} />
       ) : (
@@ -63,7 +66,10 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
       if (isNew) await signUp(username, password, isAccepted ? terms?.version : undefined);
       else {
         const asked = await signIn(username, password);
-        if (asked) { ask(asked); return; }
+        if (asked) {
+          ask(asked);
+          return;
+        }
       }
       closeDialog();
       if (isNew && isDemo) show({ kind: "faucet" });
@@ -95,12 +101,20 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
         change={setPassword}
         error={wrong["password"]}
         {...(isNew ? { hint: "At least 8 characters, not a common one." } : {})}
-        input={{ name: "password", type: "password", autocomplete: isNew ? "new-password" : "current-password" }}
+        input={{
+          name: "password",
+          type: "password",
+          autocomplete: isNew ? "new-password" : "current-password",
+        }}
       />
       {isNew && terms && (
         <label class="check">
-          <input type="checkbox" checked={isAccepted} onChange={(event) => setAccepted(event.currentTarget.checked)} />I
-          accept the terms, version {terms.version}
+          <input
+            type="checkbox"
+            checked={isAccepted}
+            onChange={(event) => setAccepted(event.currentTarget.checked)}
+          />
+          I accept the terms, version {terms.version}
         </label>
       )}
       {(wrong[""] ?? wrong["termsVersion"]) && (
