@@ -82,6 +82,7 @@ def _take_phone(browser: Browser, desk: Page, scheme: Any, name: str, part: str)
     page.goto(desk.url)
     page.locator(".user").wait_for()
     page.get_by_role("navigation").get_by_role("button", name=part).click()
+    page.locator(".legend").wait_for(state="attached")
     page.wait_for_timeout(SETTLED_MS)
     page.screenshot(path=FOLDER / f"{name}.png")
 
