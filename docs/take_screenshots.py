@@ -1,4 +1,4 @@
-"""Take the pictures of docs/operating.md from a running demo exchange.
+"""Take the pictures of README.md and docs/operating.md from a running demo exchange.
 
     python docs/take_screenshots.py http://127.0.0.1:8000 operator PASSWORD
 
@@ -6,14 +6,17 @@ Needs the packages of requirements-dev.txt and a Chromium. Let the simulator tra
 liquidation before, so that there is something to see.
 """
 
+import secrets
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 FOLDER = Path(__file__).parent / "screenshots"
 WIDTH, HEIGHT, LONG_HEIGHT = 1600, 1000, 1700
+SETTLED_MS = 3_000
 
 
 def main(site: str, username: str, password: str) -> None:
@@ -37,7 +40,51 @@ def main(site: str, username: str, password: str) -> None:
         page.goto(f"{site}/docs")
         page.wait_for_selector(".opblock")
         _take(page, "api")
+        _take_trading(browser, site)
         browser.close()
+
+
+def _take_trading(browser: Browser, site: str) -> None:
+    """The trading page of a newcomer with a position and an order, on a desk and on a phone."""
+    desk = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+    page = desk.new_page()
+    page.goto(f"{site}/trade/BTC-PERP")
+    page.get_by_role("button", name="Sign up", exact=True).first.click()
+    page.get_by_label("User name").fill(f"newcomer-{secrets.token_hex(3)}")
+    page.get_by_label("Password").fill(secrets.token_urlsafe(12))
+    page.locator("dialog button[type=submit]").click()
+    page.get_by_role("button", name="Get funds").click()
+    page.get_by_role("tab", name="Market", exact=True).click()
+    page.locator("input[name=size]").fill("0.05")
+    page.get_by_test_id("submit").click()
+    page.get_by_test_id("profit").wait_for()
+    page.get_by_role("tab", name="Limit", exact=True).click()
+    page.locator(".bids button").nth(3).click()
+    page.locator("input[name=size]").fill("0.02")
+    page.get_by_test_id("submit").click()
+    page.locator(".bids .own").wait_for()
+    page.locator(".asks button").last.click()
+    page.locator("input[name=size]").fill("0.1")
+    page.get_by_text("Liquidation price").wait_for()
+    page.locator(".toast").first.wait_for(state="detached")
+    _take(page, "trading")
+    page.get_by_role("button", name="Light colours").click()
+    _take(page, "trading-light")
+    _take_phone(browser, page, "dark", "trading-phone", "Chart")
+    _take_phone(browser, page, "light", "trading-phone-light", "Trade")
+
+
+def _take_phone(browser: Browser, desk: Page, scheme: Any, name: str, part: str) -> None:
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    kept = [one for one in desk.context.cookies() if one.get("name") != "theme"]
+    phone.add_cookies(kept)  # type: ignore[arg-type]
+    page = phone.new_page()
+    page.goto(desk.url)
+    page.locator(".user").wait_for()
+    page.get_by_role("navigation").get_by_role("button", name=part).click()
+    page.locator(".legend").wait_for(state="attached")
+    page.wait_for_timeout(SETTLED_MS)
+    page.screenshot(path=FOLDER / f"{name}.png")
 
 
 def _take_first(page: Page, url: str, name: str) -> None:

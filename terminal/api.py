@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,7 +18,7 @@ from accounts.api import (
     asking,
     origin,
 )
-from accounts.factors.challenges import OpenChallenge
+from accounts.factors.challenges import Asked
 from accounts.factors.proofs import Proof
 from accounts.law.countries import require_served
 from accounts.throttles import RenewalThrottle, SigninThrottle, SignupThrottle
@@ -107,7 +108,7 @@ class PageSigninView(_PageView):
         body = parse_body(request, Credentials)
         found = services.sign_in(body.username, body.password, origin(request))
         SigninThrottle().start_over(request)
-        return asking(found) if isinstance(found, OpenChallenge) else _signed_in(found)
+        return asking(found) if isinstance(found, Asked) else _signed_in(found)
 
 
 class PageSigninFactorView(_PageView):
@@ -142,7 +143,7 @@ class PageTokenView(_PageView):
         errors=(401, 403, 429, 503),
         public=True,
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """For the session of the cookie. The cookie is renewed once an hour; one that was renewed
         before ends the session, as with POST /auth/refresh."""
         try:
@@ -161,7 +162,7 @@ class PageSignoutView(_PageView):
         errors=(401, 403, 429, 503),
         public=True,
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Ends the session of the cookie, and takes the cookie away."""
         try:
             sessions.sign_out(cookies.refresh_of(request))
@@ -172,7 +173,7 @@ class PageSignoutView(_PageView):
         return response
 
 
-def _forgetting(error: DomainError) -> Any:
+def _forgetting(error: DomainError) -> HttpResponse:
     """A cookie that is good for nothing isn't kept."""
     response = json_response(error)
     cookies.forget(response)

@@ -7,9 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Response, expect
 
 from tests.flow.exchange import PASSWORD
+from tests.patience import PATIENCE_S
 
-# Chromium keeps pages from addresses of this machine that it takes for another network.
-CHROMIUM_FLAGS = ["--no-sandbox"]
 SERIOUS = ("serious", "critical")
 
 
@@ -28,8 +27,8 @@ class TradingPage:
         size: Any = {"width": width, "height": height}
         self.context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-US")
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
+        self.page.set_default_timeout(PATIENCE_S * 1_000)
+        expect.set_options(timeout=PATIENCE_S * 1_000)
         self.url = url
         self.wrong: list[str] = []
         self.refused: list[str] = []

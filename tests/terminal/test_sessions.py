@@ -23,7 +23,7 @@ class Page:
 
     def __init__(self, origin: str | None = OWN) -> None:
         self.browser = Client(raise_request_exception=False)
-        self._said = {} if origin is None else {"HTTP_ORIGIN": origin}
+        self._said: dict[str, Any] = {} if origin is None else {"HTTP_ORIGIN": origin}
 
     def post(self, path: str, body: Any = None) -> tuple[int, Any]:
         data = b"" if body is None else json.dumps(body).encode()
