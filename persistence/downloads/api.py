@@ -2,6 +2,7 @@
 
 from datetime import date
 from http import HTTPStatus
+from typing import Any
 
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 
 from common.errors import DomainError, ErrorCode, invalid
 from common.http.paging import keyset_page, query_text, query_words
-from common.http.schema import PAGING, documented, query
+from common.http.schema import ERRORS, PAGING, Error, documented, query
 from common.http.views import PublicView
 from persistence.downloads.files import checksum_text, name_of, path_of
 from persistence.downloads.models import DailyFile, FileKind
@@ -86,18 +87,21 @@ class DownloadsView(PublicView):
         return Response(DownloadsPage(downloads=downloads, next_cursor=next_cursor))
 
 
+_A_FILE: dict[Any, OpenApiResponse] = {
+    (HTTPStatus.OK, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY),
+    **{code: OpenApiResponse(Error, description=ERRORS[code]) for code in (400, 404, 429, 503)},
+}
+
+
 class DownloadView(PublicView):
-    @extend_schema(
-        responses={
-            (HTTPStatus.OK, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)
-        }
-    )
+    @extend_schema(responses=_A_FILE)
     @documented(
         "A daily file",
         answer=DownloadAnswer,
         example={},
         errors=(404, 503),
         public=True,
+        operation_id="downloads_file_retrieve",
     )
     def get(self, _request: Request, market_id: str, kind: str, name: str) -> HttpResponseBase:
         """As `path` of the list names it. It never changes, so keep it as long as you like. With
