@@ -18,7 +18,7 @@ from accounts.api import (
     asking,
     origin,
 )
-from accounts.factors.challenges import Asked
+from accounts.factors.challenges import OpenChallenge
 from accounts.factors.proofs import Proof
 from accounts.law.countries import require_served
 from accounts.throttles import RenewalThrottle, SigninThrottle, SignupThrottle
@@ -108,7 +108,7 @@ class PageSigninView(_PageView):
         body = parse_body(request, Credentials)
         found = services.sign_in(body.username, body.password, origin(request))
         SigninThrottle().start_over(request)
-        return asking(found) if isinstance(found, Asked) else _signed_in(found)
+        return asking(found) if isinstance(found, OpenChallenge) else _signed_in(found)
 
 
 class PageSigninFactorView(_PageView):
