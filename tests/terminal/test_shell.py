@@ -18,7 +18,9 @@ def test_where_none_was_built_it_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("path", ["/", "/trade/BTC-PERP", "/trade/%3Cscript%3E"])
 def test_the_shell_runs_nothing_of_its_own(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = bundle.PageFiles(bundle.BUILDS, "assets/main-1.js", ["assets/a-2.js"], ["assets/b-3.css"])
+    page = bundle.PageFiles(
+        bundle.BUILDS, "assets/main-1.js", ["assets/a-2.js"], ["assets/b-3.css"]
+    )
     monkeypatch.setattr(views, "bundle", lambda: page)
     answer = Client().get(path)
     text = answer.content.decode()
