@@ -16,7 +16,7 @@ from pathlib import Path
 from whitenoise.compress import Compressor
 
 from terminal.bundle import BUILDS, MANIFEST, ROOT, WEB, build_key, folder
-from terminal.node import NodeJs, NoNode, find_node
+from terminal.node import NodeProgram, NoNode, find_node
 
 BUILDS_KEPT = 4  # so that going back and forth between branches builds nothing
 LOG = BUILDS.parent / "terminal.log"
@@ -53,7 +53,7 @@ def build() -> Path:
     return made
 
 
-def _install(node: NodeJs, log: int) -> None:
+def _install(node: NodeProgram, log: int) -> None:
     """Again when the lock file changes. Where developers' tools are there, too, that will do."""
     pinned = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     if _INSTALLED.exists() and _INSTALLED.read_text() == pinned:
@@ -64,7 +64,7 @@ def _install(node: NodeJs, log: int) -> None:
     _INSTALLED.write_text(pinned)
 
 
-def _bundle(node: NodeJs, made: Path, log: int) -> None:
+def _bundle(node: NodeProgram, made: Path, log: int) -> None:
     with tempfile.TemporaryDirectory(dir=BUILDS.parent) as scratch:
         output = Path(scratch) / "page"
         vite = _PACKAGES / "vite" / "bin" / "vite.js"
@@ -90,7 +90,7 @@ def _compress(output: Path) -> None:
             list(compressor.compress(str(path)))
 
 
-def _run(command: list[str], node: NodeJs, log: int) -> int:
+def _run(command: list[str], node: NodeProgram, log: int) -> int:
     path = f"{Path(node.program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
         return subprocess.run(  # noqa: S603  Node.js, with our own arguments

@@ -26,7 +26,7 @@ _CONFIGURATION = ("package-lock.json", "package.json", "tsconfig.json", "vite.co
 
 
 @dataclass(frozen=True)
-class PageBundle:
+class PageFiles:
     """What the first view needs, as paths within the folder."""
 
     folder: Path
@@ -57,7 +57,7 @@ def folder() -> Path:
 
 
 @cache
-def bundle() -> PageBundle | None:
+def bundle() -> PageFiles | None:
     """As this process serves it; None where it was not built."""
     here = folder()
     if not here.is_dir():
@@ -66,4 +66,4 @@ def bundle() -> PageBundle | None:
     entry = chunks[ENTRY]
     first = [chunks[name] for name in entry.get("imports", [])]
     styles = [style for chunk in (entry, *first) for style in chunk.get("css", [])]
-    return PageBundle(here, entry["file"], [chunk["file"] for chunk in first], styles)
+    return PageFiles(here, entry["file"], [chunk["file"] for chunk in first], styles)

