@@ -26,7 +26,7 @@ from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 from gateway.edge import VenueWords  # noqa: E402
 from gateway.orders.app import VenueOrders  # noqa: E402
-from gateway.streams.app import Streams, is_of_streams  # noqa: E402
+from gateway.streams.app import VenueStreams, is_of_streams  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
 from trading.intake.desk import Desk  # noqa: E402
 
@@ -46,7 +46,7 @@ _feeds = Feeds(
     per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX,
     desk=_desk,
 )
-_streams = Streams(
+_streams = VenueStreams(
     connections_max=STREAM_CONNECTIONS_MAX, per_address_max=STREAM_CONNECTIONS_PER_ADDRESS_MAX
 )
 _places = Places(django_application)

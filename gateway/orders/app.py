@@ -19,7 +19,7 @@ from gateway.asking import limits
 from gateway.asking.params import Params
 from gateway.asking.signing import KEY_HEADER, Signed
 from gateway.orders.shown import ShownOrder
-from gateway.orders.tongue import Act, VenueCall, names_of
+from gateway.orders.tongue import VenueAct, VenueCall, names_of
 from gateway.words.errors import GatewayRefusal
 from matching.messages.limits import MAX_ID
 from trading.http.limits import CallKind
@@ -29,12 +29,12 @@ from trading.intake.group import Call
 from trading.intake.plain import OurHosts, Plain
 from trading.intake.tongue import WrittenAnswer
 
-TAKEN: Mapping[tuple[str, str], Act] = {
-    ("POST", "/fapi/v1/order"): Act.PLACE,
-    ("POST", "/fapi/v1/batchOrders"): Act.PLACE_BATCH,
-    ("POST", "/fapi/v1/algoOrder"): Act.PLACE_ALGO,
-    ("DELETE", "/fapi/v1/order"): Act.CANCEL,
-    ("DELETE", "/fapi/v1/algoOrder"): Act.CANCEL_ALGO,
+TAKEN: Mapping[tuple[str, str], VenueAct] = {
+    ("POST", "/fapi/v1/order"): VenueAct.PLACE,
+    ("POST", "/fapi/v1/batchOrders"): VenueAct.PLACE_BATCH,
+    ("POST", "/fapi/v1/algoOrder"): VenueAct.PLACE_ALGO,
+    ("DELETE", "/fapi/v1/order"): VenueAct.CANCEL,
+    ("DELETE", "/fapi/v1/algoOrder"): VenueAct.CANCEL_ALGO,
 }
 _KEY = KEY_HEADER.lower().encode()
 _HOST = b"host"
@@ -64,7 +64,7 @@ class VenueOrders:
         if body is not None:  # else the client went away
             await self._take(scope, act, body, send)
 
-    async def _take(self, scope: Scope, act: Act, body: bytes, send: Any) -> None:
+    async def _take(self, scope: Scope, act: VenueAct, body: bytes, send: Any) -> None:
         venue = _venue_call(scope, act, body)
         address = address_of(scope)
         call = Call(
@@ -109,7 +109,7 @@ class VenueOrders:
         return WrittenAnswer(decided.status, decided.body, answer.headers)
 
 
-def _venue_call(scope: Scope, act: Act, body: bytes) -> VenueCall:
+def _venue_call(scope: Scope, act: VenueAct, body: bytes) -> VenueCall:
     key = _header(scope, _KEY).decode("latin-1")
     query: bytes = scope["query_string"]
     unread, params = None, Params()
@@ -120,7 +120,7 @@ def _venue_call(scope: Scope, act: Act, body: bytes) -> VenueCall:
     return VenueCall(act, Signed(key, query, body, params), unread, str(scope["path"]))
 
 
-def _request(act: Act, venue: VenueCall) -> Plain:
+def _request(act: VenueAct, venue: VenueCall) -> Plain:
     """As intake knows requests: which way it goes, whose key it is to look for."""
     order_ids: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ def _request(act: Act, venue: VenueCall) -> Plain:
         else:
             names = (by_name,)
     signed = SignedRequest(KeyHeaders(venue.signed.key, "", "", ""), "", "", "", b"")
-    return Plain(venue.path, "", act is Act.PLACE_BATCH, order_ids, signed, "", names)
+    return Plain(venue.path, "", act is VenueAct.PLACE_BATCH, order_ids, signed, "", names)
 
 
 def _limits(call: Call) -> dict[str, str]:

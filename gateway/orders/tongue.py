@@ -37,7 +37,7 @@ from trading.selectors import OrderState
 BATCH_MAX = 5
 
 
-class Act(StrEnum):
+class VenueAct(StrEnum):
     PLACE = "place"
     PLACE_BATCH = "place_batch"
     PLACE_ALGO = "place_algo"
@@ -46,11 +46,11 @@ class Act(StrEnum):
 
     @property
     def is_cancel(self) -> bool:
-        return self in (Act.CANCEL, Act.CANCEL_ALGO)
+        return self in (VenueAct.CANCEL, VenueAct.CANCEL_ALGO)
 
     @property
     def is_algo(self) -> bool:
-        return self in (Act.PLACE_ALGO, Act.CANCEL_ALGO)
+        return self in (VenueAct.PLACE_ALGO, VenueAct.CANCEL_ALGO)
 
 
 Shown = ShownOrder | VenueError
@@ -60,7 +60,7 @@ Shown = ShownOrder | VenueError
 class VenueCall:
     """One of them. ``unread``: why its parameters can't be told apart."""
 
-    act: Act
+    act: VenueAct
     signed: Signed
     unread: GatewayRefusal | None = None
     path: str = ""
@@ -80,11 +80,11 @@ class VenueCall:
         if self.act.is_cancel:
             self._read_cancel(call, params)
             return
-        if self.act is Act.PLACE_BATCH:
+        if self.act is VenueAct.PLACE_BATCH:
             items = params.items("batchOrders", BATCH_MAX)
             self.news = [self._read_item(item) for item in items]
         else:
-            if self.act is Act.PLACE_ALGO:
+            if self.act is VenueAct.PLACE_ALGO:
                 params.word("algoType", ("CONDITIONAL",))
             self.news = [new_order(params, is_algo=self.act.is_algo)]
         if call.is_blocked:
@@ -154,13 +154,13 @@ class VenueCall:
     def waits(self) -> bool:
         """Whether its engine decides what is answered."""
         return self.act.is_cancel or (
-            self.act in (Act.PLACE, Act.PLACE_BATCH) and self._asks_for_result()
+            self.act in (VenueAct.PLACE, VenueAct.PLACE_BATCH) and self._asks_for_result()
         )
 
     def _asks_for_result(self) -> bool:
         """Of a batch any order may."""
         params = self.signed.params
-        if self.act is Act.PLACE_BATCH:
+        if self.act is VenueAct.PLACE_BATCH:
             return "RESULT" in params.values.get("batchorders", "")
         try:
             return waits_for_result(params)
@@ -181,16 +181,16 @@ class VenueCall:
                 self.shown[at] = refused
 
     def written(self) -> WrittenAnswer:
-        if self.act is Act.PLACE_BATCH:
+        if self.act is VenueAct.PLACE_BATCH:
             return _json(200, [_item(order) for order in self.shown])
         (order,) = self.shown
         if isinstance(order, VenueError):
             return _json(order.status, order.body())
         rules = market_rules(order.market_id)
         match self.act:
-            case Act.PLACE_ALGO:
+            case VenueAct.PLACE_ALGO:
                 body = algo_body(order, rules)
-            case Act.CANCEL_ALGO:
+            case VenueAct.CANCEL_ALGO:
                 body = {
                     "algoId": order.order_id,
                     "clientAlgoId": order.client_order_id,
@@ -202,7 +202,7 @@ class VenueCall:
         return _json(200, body)
 
 
-def names_of(act: Act) -> tuple[str, str]:
+def names_of(act: VenueAct) -> tuple[str, str]:
     """The parameters that name an order: by our id, by the client's."""
     return ("algoId", "clientAlgoId") if act.is_algo else ("orderId", "origClientOrderId")
 

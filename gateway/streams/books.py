@@ -8,25 +8,25 @@ from typing import Any
 import msgspec
 
 from gateway.streams import market_events
-from gateway.streams.depth import Chain, Top
-from gateway.streams.names import Kind, Topic
-from gateway.streams.parts import Hub
+from gateway.streams.depth import DepthChain, Top
+from gateway.streams.names import StreamKind, StreamTopic
+from gateway.streams.parts import StreamSource
 from matching.messages.streams import Depth, depth_key
 
-_OF_BOOKS = (Kind.DEPTH, Kind.PARTIAL_DEPTH, Kind.BOOK_TICKER)
+_OF_BOOKS = (StreamKind.DEPTH, StreamKind.PARTIAL_DEPTH, StreamKind.BOOK_TICKER)
 _decoder = msgspec.json.Decoder(Depth)
 _NO_DEPTH = Depth(seq=0, time_ms=0, bids=[], asks=[])
 
 
 class Books:
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
         self._depths: dict[str, Depth] = {}
         self._raw: dict[str, Any] = {}
-        self._chains: dict[Topic, Chain | Top] = {}
+        self._chains: dict[StreamTopic, DepthChain | Top] = {}
         self._best: dict[str, Any] = {}
 
-    async def begin(self, topics: Iterable[Topic]) -> None:
+    async def begin(self, topics: Iterable[StreamTopic]) -> None:
         """From here on chains go on: a book that is fetched now is not older than where they
         begin."""
         new = [topic for topic in topics if topic.kind in _OF_BOOKS and topic not in self._chains]
@@ -36,8 +36,8 @@ class Books:
         await self._poll(markets)
         for topic in new:
             depth = self._depths.get(topic.market_id, _NO_DEPTH)
-            if topic.kind is Kind.DEPTH and topic not in self._chains:
-                self._chains[topic] = Chain(topic.every_ms, depth)
+            if topic.kind is StreamKind.DEPTH and topic not in self._chains:
+                self._chains[topic] = DepthChain(topic.every_ms, depth)
 
     async def step(self) -> None:
         wanted = self._hub.wanted(*_OF_BOOKS)
@@ -54,7 +54,7 @@ class Books:
         await self._poll(markets)
         now_ms = time.time_ns() // 1_000_000
         for topic in sorted(wanted):
-            if topic.kind is not Kind.BOOK_TICKER and topic.market_id in self._depths:
+            if topic.kind is not StreamKind.BOOK_TICKER and topic.market_id in self._depths:
                 self._hub.attempt(topic.market_id, partial(self._tell, topic, now_ms))
         for market_id in sorted(markets & self._depths.keys()):
             self._hub.attempt(market_id, partial(self._tell_best, market_id, now_ms))
@@ -70,15 +70,15 @@ class Books:
                 self._raw[market_id] = value
                 self._depths[market_id] = _decoder.decode(value)
 
-    def _tell(self, topic: Topic, now_ms: int) -> None:
+    def _tell(self, topic: StreamTopic, now_ms: int) -> None:
         symbol = self._hub.symbols.get(topic.market_id)
         if symbol is None:
             return
         depth, rules = self._depths[topic.market_id], self._hub.markets[symbol]
         chain = self._chains.get(topic)
         if chain is None:
-            if topic.kind is Kind.DEPTH:
-                self._chains[topic] = Chain(topic.every_ms, depth)
+            if topic.kind is StreamKind.DEPTH:
+                self._chains[topic] = DepthChain(topic.every_ms, depth)
                 return
             chain = self._chains[topic] = Top(int(topic.detail), topic.every_ms)
         event = chain.next(depth, symbol, rules, now_ms)
@@ -86,7 +86,10 @@ class Books:
             self._hub.tell(topic, event)
 
     def _tell_best(self, market_id: str, now_ms: int) -> None:
-        topics = (Topic(Kind.BOOK_TICKER, market_id), Topic(Kind.BOOK_TICKER, ""))
+        topics = (
+            StreamTopic(StreamKind.BOOK_TICKER, market_id),
+            StreamTopic(StreamKind.BOOK_TICKER, ""),
+        )
         symbol = self._hub.symbols.get(market_id)
         if symbol is None or not any(map(self._hub.is_wanted, topics)):
             return

@@ -11,9 +11,9 @@ from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from gateway.http.data.candles import INTERVALS
 from gateway.streams import names
-from gateway.streams.hub import Hub
-from gateway.streams.names import STREAMS_MAX, Topic
-from gateway.streams.own.accounts import Accounts
+from gateway.streams.hub import StreamHub
+from gateway.streams.names import STREAMS_MAX, StreamTopic
+from gateway.streams.own.accounts import AccountStreams
 from gateway.streams.protocol import BadControl, Control, error_text, read_control, result_text
 
 log = structlog.get_logger(__name__)
@@ -29,13 +29,13 @@ _MESSAGE = Ask("messages", MESSAGES)
 POLICY_VIOLATION = 1008
 
 
-class Connection:
+class StreamConnection:
     def __init__(
         self,
         receive: Receive,
         send: Send,
-        hub: Hub,
-        accounts: Accounts,
+        hub: StreamHub,
+        accounts: AccountStreams,
         address: Address | None,
         asked: names.Address,
     ) -> None:
@@ -47,7 +47,7 @@ class Connection:
         self._asked = asked
         self._is_combined = asked.is_combined
         self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
-        self._topics: dict[str, Topic] = {}
+        self._topics: dict[str, StreamTopic] = {}
         self._listen_keys: set[str] = set()
         self._messages = LocalBudgets()
         self._closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
@@ -203,7 +203,7 @@ class Connection:
             self._is_combined = wanted
             self._hub.listen(self, self._topics, wanted)
 
-    def _topic(self, name: str) -> Topic | None:
+    def _topic(self, name: str) -> StreamTopic | None:
         return names.topic_of(name, self._hub.market_ids(), INTERVALS)
 
     async def _open(self, key: str) -> bool:

@@ -15,7 +15,7 @@ from matching.messages.streams import Depth
 Levels = dict[int, int]
 
 
-class Chain:
+class DepthChain:
     """Of one market at one speed. ``every_ms``: how often it is told."""
 
     def __init__(self, every_ms: int, start: Depth) -> None:

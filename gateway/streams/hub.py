@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 
 from common import cancelling
 from gateway.streams.books import Books
-from gateway.streams.names import Kind, Topic
+from gateway.streams.names import StreamKind, StreamTopic
 from gateway.streams.output import Output
 from gateway.streams.protocol import encode
 from gateway.streams.timed import Timed
@@ -44,13 +44,13 @@ class Client(Protocol):
     def offer(self, text: str) -> None: ...
 
 
-class Hub:
+class StreamHub:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.markets: dict[str, MarketRules] = {}  # by symbol
         self.symbols: dict[str, str] = {}  # by market id
-        self._listening: defaultdict[Topic, dict[Client, str]] = defaultdict(dict)
-        self._combined: defaultdict[Topic, dict[Client, str]] = defaultdict(dict)
+        self._listening: defaultdict[StreamTopic, dict[Client, str]] = defaultdict(dict)
+        self._combined: defaultdict[StreamTopic, dict[Client, str]] = defaultdict(dict)
         self._thread = ThreadPoolExecutor(1, "gateway-streams")
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
@@ -116,32 +116,34 @@ class Hub:
 
     # --- who listens ------------------------------------------------------------------------------
 
-    async def subscribe(self, client: Client, named: Mapping[str, Topic], combined: bool) -> None:
+    async def subscribe(
+        self, client: Client, named: Mapping[str, StreamTopic], combined: bool
+    ) -> None:
         """Once this returns the client can fetch a book and join its stream."""
         self.listen(client, named, combined)
         await self.begin(named.values())
 
-    async def begin(self, topics: Iterable[Topic]) -> None:
+    async def begin(self, topics: Iterable[StreamTopic]) -> None:
         await self.books.begin(list(topics))
 
-    def listen(self, client: Client, named: Mapping[str, Topic], combined: bool) -> None:
+    def listen(self, client: Client, named: Mapping[str, StreamTopic], combined: bool) -> None:
         for name, topic in named.items():
             (self._combined if combined else self._listening)[topic][client] = name
 
-    def unsubscribe(self, client: Client, topics: Iterable[Topic]) -> None:
+    def unsubscribe(self, client: Client, topics: Iterable[StreamTopic]) -> None:
         for topic in topics:
             for of_kind in (self._listening, self._combined):
                 of_kind[topic].pop(client, None)
                 if not of_kind[topic]:
                     del of_kind[topic]
 
-    def wanted(self, *kinds: Kind) -> set[Topic]:
+    def wanted(self, *kinds: StreamKind) -> set[StreamTopic]:
         return {topic for topic in (*self._listening, *self._combined) if topic.kind in kinds}
 
-    def is_wanted(self, topic: Topic) -> bool:
+    def is_wanted(self, topic: StreamTopic) -> bool:
         return topic in self._listening or topic in self._combined
 
-    def tell(self, topic: Topic, event: Any) -> None:
+    def tell(self, topic: StreamTopic, event: Any) -> None:
         """Encoded once; wrapped once for each way its stream is spelled."""
         text = encode(event)
         for client in list(self._listening.get(topic, ())):

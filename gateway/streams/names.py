@@ -13,7 +13,7 @@ STREAMS_MAX = 1_024  # of a connection
 _CATEGORIES = ("public", "market", "private")
 
 
-class Kind(StrEnum):
+class StreamKind(StrEnum):
     DEPTH = "depth"
     PARTIAL_DEPTH = "partialDepth"
     TRADE = "trade"
@@ -27,11 +27,11 @@ class Kind(StrEnum):
     FORCE_ORDER = "forceOrder"
 
 
-class Topic(NamedTuple):
+class StreamTopic(NamedTuple):
     """What a stream tells. ``market_id`` is "" for those of all markets; ``detail`` an interval, or
     how many levels; ``every_ms`` how often, 0 as it happens."""
 
-    kind: Kind
+    kind: StreamKind
     market_id: str
     detail: str = ""
     every_ms: int = 0
@@ -41,21 +41,21 @@ DEPTH_EVERY_MS: Mapping[str, int] = {"": 250, "100ms": 100, "250ms": 250, "500ms
 MARK_EVERY_MS: Mapping[str, int] = {"": 3_000, "1s": 1_000, "3s": 3_000}
 TICKER_EVERY_MS = 1_000
 
-_OF_ALL: Mapping[str, Topic] = {
-    "!miniticker@arr": Topic(Kind.MINI_TICKER, "", "", TICKER_EVERY_MS),
-    "!ticker@arr": Topic(Kind.TICKER, "", "", TICKER_EVERY_MS),
-    "!bookticker": Topic(Kind.BOOK_TICKER, ""),
-    "!forceorder@arr": Topic(Kind.FORCE_ORDER, ""),
-    "!markprice@arr": Topic(Kind.MARK_PRICE, "", "", 3_000),
-    "!markprice@arr@1s": Topic(Kind.MARK_PRICE, "", "", 1_000),
+_OF_ALL: Mapping[str, StreamTopic] = {
+    "!miniticker@arr": StreamTopic(StreamKind.MINI_TICKER, "", "", TICKER_EVERY_MS),
+    "!ticker@arr": StreamTopic(StreamKind.TICKER, "", "", TICKER_EVERY_MS),
+    "!bookticker": StreamTopic(StreamKind.BOOK_TICKER, ""),
+    "!forceorder@arr": StreamTopic(StreamKind.FORCE_ORDER, ""),
+    "!markprice@arr": StreamTopic(StreamKind.MARK_PRICE, "", "", 3_000),
+    "!markprice@arr@1s": StreamTopic(StreamKind.MARK_PRICE, "", "", 1_000),
 }
-_PLAIN: Mapping[str, tuple[Kind, int]] = {
-    "trade": (Kind.TRADE, 0),
-    "aggtrade": (Kind.AGGREGATE_TRADE, 0),
-    "bookticker": (Kind.BOOK_TICKER, 0),
-    "miniticker": (Kind.MINI_TICKER, TICKER_EVERY_MS),
-    "ticker": (Kind.TICKER, TICKER_EVERY_MS),
-    "forceorder": (Kind.FORCE_ORDER, 0),
+_PLAIN: Mapping[str, tuple[StreamKind, int]] = {
+    "trade": (StreamKind.TRADE, 0),
+    "aggtrade": (StreamKind.AGGREGATE_TRADE, 0),
+    "bookticker": (StreamKind.BOOK_TICKER, 0),
+    "miniticker": (StreamKind.MINI_TICKER, TICKER_EVERY_MS),
+    "ticker": (StreamKind.TICKER, TICKER_EVERY_MS),
+    "forceorder": (StreamKind.FORCE_ORDER, 0),
 }
 _DEPTH = re.compile(r"depth(5|10|20)?(?:@(100ms|250ms|500ms|0ms))?")
 _MARK = re.compile(r"markprice(?:@(1s|3s))?")
@@ -64,7 +64,7 @@ _KLINE = re.compile(r"(continuous)?[kK]line_(\w{1,3})")
 
 def topic_of(
     name: str, market_ids: Mapping[str, str], intervals: Mapping[str, object]
-) -> Topic | None:
+) -> StreamTopic | None:
     """``market_ids``: by symbol. None for what there isn't."""
     of_all = _OF_ALL.get(name.lower())
     if of_all is not None:
@@ -77,17 +77,17 @@ def topic_of(
     if found := _KLINE.fullmatch(what):
         if found[2] not in intervals:
             return None
-        kind = Kind.CONTINUOUS_KLINE if found[1] else Kind.KLINE
-        return Topic(kind, market_id, found[2])
+        kind = StreamKind.CONTINUOUS_KLINE if found[1] else StreamKind.KLINE
+        return StreamTopic(kind, market_id, found[2])
     small = what.lower()
     if small in _PLAIN:
         kind, every_ms = _PLAIN[small]
-        return Topic(kind, market_id, "", every_ms)
+        return StreamTopic(kind, market_id, "", every_ms)
     if found := _DEPTH.fullmatch(small):
-        kind = Kind.PARTIAL_DEPTH if found[1] else Kind.DEPTH
-        return Topic(kind, market_id, found[1] or "", DEPTH_EVERY_MS[found[2] or ""])
+        kind = StreamKind.PARTIAL_DEPTH if found[1] else StreamKind.DEPTH
+        return StreamTopic(kind, market_id, found[1] or "", DEPTH_EVERY_MS[found[2] or ""])
     if found := _MARK.fullmatch(small):
-        return Topic(Kind.MARK_PRICE, market_id, "", MARK_EVERY_MS[found[1] or ""])
+        return StreamTopic(StreamKind.MARK_PRICE, market_id, "", MARK_EVERY_MS[found[1] or ""])
     return None
 
 

@@ -12,15 +12,15 @@ from typing import Any, Protocol
 from feeds.account_feed import decoded
 from feeds.output import OutputPosition, Row, begin_again, fallen_back, read, tails
 from gateway.streams import market_events
-from gateway.streams.names import Kind, Topic
-from gateway.streams.parts import Hub
+from gateway.streams.names import StreamKind, StreamTopic
+from gateway.streams.parts import StreamSource
 from markets.rules import MarketRules
 from matching.messages.events import OutputEntry, PositionLiquidated, Trade
 from matching.messages.streams import ENTRY_FIELD, seq_of
 
 PAUSE_S = 0.1
 CHECK_EVERY_S = 1.0
-_OF_TRADES = (Kind.TRADE, Kind.AGGREGATE_TRADE, Kind.FORCE_ORDER)
+_OF_TRADES = (StreamKind.TRADE, StreamKind.AGGREGATE_TRADE, StreamKind.FORCE_ORDER)
 
 
 class Entries(Protocol):
@@ -33,7 +33,7 @@ class Entries(Protocol):
 
 
 class Output:
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
         self.positions: dict[str, OutputPosition] = {}
         self._listeners: list[Entries] = []
@@ -114,16 +114,16 @@ class Output:
                 self._tell_trade(event, entry, symbol, rules)
             elif isinstance(event, PositionLiquidated):
                 told: Any = market_events.force_order_event(event, entry, symbol, rules)
-                self._hub.tell(Topic(Kind.FORCE_ORDER, market_id), told)
-                self._hub.tell(Topic(Kind.FORCE_ORDER, ""), told)
+                self._hub.tell(StreamTopic(StreamKind.FORCE_ORDER, market_id), told)
+                self._hub.tell(StreamTopic(StreamKind.FORCE_ORDER, ""), told)
 
     def _tell_trade(
         self, trade: Trade, entry: OutputEntry, symbol: str, rules: MarketRules
     ) -> None:
         for kind, event_of in (
-            (Kind.TRADE, market_events.trade_event),
-            (Kind.AGGREGATE_TRADE, market_events.aggregate_trade_event),
+            (StreamKind.TRADE, market_events.trade_event),
+            (StreamKind.AGGREGATE_TRADE, market_events.aggregate_trade_event),
         ):
-            topic = Topic(kind, rules.id)
+            topic = StreamTopic(kind, rules.id)
             if self._hub.is_wanted(topic):
                 self._hub.tell(topic, event_of(trade, entry, symbol, rules))

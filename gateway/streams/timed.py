@@ -7,18 +7,18 @@ import time
 from typing import Any, NamedTuple
 
 from gateway.asking.params import Params
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.candles import INTERVALS, Bar, bars_of
 from gateway.http.data.market import ticker_24h
 from gateway.streams import market_events
-from gateway.streams.names import Kind, Topic
-from gateway.streams.parts import Hub
+from gateway.streams.names import StreamKind, StreamTopic
+from gateway.streams.parts import StreamSource
 from markets.rules import live_tickers
 from trading import selectors
 from trading.http.answers.prices import funding_estimate
 
-_OF_DAYS = (Kind.MINI_TICKER, Kind.TICKER)
-_OF_CANDLES = (Kind.KLINE, Kind.CONTINUOUS_KLINE)
+_OF_DAYS = (StreamKind.MINI_TICKER, StreamKind.TICKER)
+_OF_CANDLES = (StreamKind.KLINE, StreamKind.CONTINUOUS_KLINE)
 SECOND_MS = 1_000
 # Until when after its end a candle may still grow, by trades that are being written down.
 _PERSISTED_WITHIN_MS = 1_500
@@ -30,12 +30,12 @@ class _Told(NamedTuple):
 
 
 class Timed:
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
-        self._due_ms: dict[Topic, int] = {}
+        self._due_ms: dict[StreamTopic, int] = {}
         self._days: dict[str, Any] = {}
         self._days_due_ms = 0
-        self._bars: dict[Topic, _Told] = {}
+        self._bars: dict[StreamTopic, _Told] = {}
 
     async def step(self) -> None:
         now_ms = time.time_ns() // 1_000_000
@@ -48,7 +48,7 @@ class Timed:
     async def _tell_marks(self, now_ms: int) -> None:
         due = [
             topic
-            for topic in sorted(self._hub.wanted(Kind.MARK_PRICE))
+            for topic in sorted(self._hub.wanted(StreamKind.MARK_PRICE))
             if now_ms >= self._due_ms.get(topic, 0)
         ]
         if not due:
@@ -87,11 +87,11 @@ class Timed:
                 self._days.clear()
             return
         self._days_due_ms = now_ms + SECOND_MS
-        found = await self._hub.ask(lambda: ticker_24h(Asked(Params())))
+        found = await self._hub.ask(lambda: ticker_24h(VenueAsk(Params())))
         before, self._days = self._days, {day["symbol"]: _figures(day) for day in found}
         changed = [day for day in found if before.get(day["symbol"]) != self._days[day["symbol"]]]
         for topic in topics:
-            is_mini = topic.kind is Kind.MINI_TICKER
+            is_mini = topic.kind is StreamKind.MINI_TICKER
             event_of = market_events.mini_ticker_event if is_mini else market_events.ticker_event
             if not topic.market_id:
                 if changed:
@@ -118,13 +118,13 @@ class Timed:
                 is_over = not is_last or now_ms >= end_ms + _PERSISTED_WITHIN_MS
                 self._follow(topic, _Told(bar, is_over), now_ms, is_last=is_last)
 
-    def _newest(self, topics: list[Topic]) -> dict[Topic, list[Bar]]:
+    def _newest(self, topics: list[StreamTopic]) -> dict[StreamTopic, list[Bar]]:
         """The one before the last, too: it may have grown before it was over."""
         return {
             topic: list(bars_of(topic.market_id, INTERVALS[topic.detail], 2)) for topic in topics
         }
 
-    def _follow(self, topic: Topic, told: _Told, now_ms: int, *, is_last: bool) -> None:
+    def _follow(self, topic: StreamTopic, told: _Told, now_ms: int, *, is_last: bool) -> None:
         """Tells what is new since it was told last; to begin with, the one that still grows."""
         before = self._bars.get(topic)
         is_old = not is_last if before is None else told.bar.start_ms < before.bar.start_ms
@@ -136,7 +136,7 @@ class Timed:
         event = market_events.kline_event(
             told.bar, topic.detail, interval, symbol, rules, now_ms, is_over=told.is_over
         )
-        if topic.kind is Kind.CONTINUOUS_KLINE:
+        if topic.kind is StreamKind.CONTINUOUS_KLINE:
             event = market_events.continuous_kline_event(event)
         self._hub.tell(topic, event)
 

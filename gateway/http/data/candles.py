@@ -11,7 +11,7 @@ from typing import Any
 
 from common.postgres.windows import Window
 from gateway.asking.params import Params
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import MAX_END_MS, window_asked
 from gateway.words.errors import malformed
 from gateway.words.symbols import market_of
@@ -82,7 +82,7 @@ def interval_of(params: Params) -> Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class CandleStretch:
     """Opening times asked for, in ms, ``end_ms`` not among them; and how many at most, from the
     start where that is named, else up to the end."""
 
@@ -91,7 +91,7 @@ class Stretch:
     count: int
 
 
-def _stretch(params: Params, interval: Interval) -> Stretch:
+def _stretch(params: Params, interval: Interval) -> CandleStretch:
     """Raises GatewayRefusal."""
     window_asked(params)
     start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
@@ -99,7 +99,7 @@ def _stretch(params: Params, interval: Interval) -> Stretch:
     if start_ms is not None:  # the first that opens within
         begun_ms = interval.start_of(start_ms)
         start_ms = begun_ms if begun_ms >= start_ms else interval.next_of(begun_ms)
-    return Stretch(start_ms, until_ms + 1, params.limit(CANDLES_DEFAULT, CANDLES_MAX))
+    return CandleStretch(start_ms, until_ms + 1, params.limit(CANDLES_DEFAULT, CANDLES_MAX))
 
 
 # --- of trades ------------------------------------------------------------------------------------
@@ -127,11 +127,11 @@ class Bar:
         self.trade_count += other.trade_count
 
 
-def klines(asked: Asked) -> list[list[Any]]:
+def klines(asked: VenueAsk) -> list[list[Any]]:
     return _klines(asked.params, market_of(asked.params.required("symbol")))
 
 
-def continuous_klines(asked: Asked) -> list[list[Any]]:
+def continuous_klines(asked: VenueAsk) -> list[list[Any]]:
     asked.params.word("contractType", ("PERPETUAL",), "PERPETUAL")
     return _klines(asked.params, market_of(asked.params.required("pair")))
 
@@ -169,7 +169,7 @@ def _bar_of_row(row: Candle) -> Bar:
     )
 
 
-def _window(asked: Stretch) -> Window:
+def _window(asked: CandleStretch) -> Window:
     return Window(None if asked.start_ms is None else at_ms(asked.start_ms), at_ms(asked.end_ms))
 
 
@@ -185,7 +185,7 @@ def _joined(parts: Iterable[Bar], interval: Interval) -> list[Bar]:
     return bars
 
 
-def _within(bars: Sequence[Bar], asked: Stretch) -> Sequence[Bar]:
+def _within(bars: Sequence[Bar], asked: CandleStretch) -> Sequence[Bar]:
     return bars[: asked.count] if asked.start_ms is not None else bars[-asked.count :]
 
 
@@ -210,17 +210,17 @@ def _kline(bar: Bar, interval: Interval, rules: MarketRules) -> list[Any]:
 # --- of prices ------------------------------------------------------------------------------------
 
 
-def mark_klines(asked: Asked) -> list[list[Any]]:
+def mark_klines(asked: VenueAsk) -> list[list[Any]]:
     rules = market_of(asked.params.required("symbol"))
     return _price_klines(asked.params, rules, PriceKind.MARK)
 
 
-def index_klines(asked: Asked) -> list[list[Any]]:
+def index_klines(asked: VenueAsk) -> list[list[Any]]:
     rules = market_of(asked.params.required("pair"))
     return _price_klines(asked.params, rules, PriceKind.INDEX)
 
 
-def premium_klines(asked: Asked) -> list[list[Any]]:
+def premium_klines(asked: VenueAsk) -> list[list[Any]]:
     """Of mark over index, less one. Its high and low are those of its open and close."""
     rules = market_of(asked.params.required("symbol"))
     interval = interval_of(asked.params)
