@@ -18,7 +18,7 @@ _OF_KEY = "gateway:listen:of:{}"
 _KEY = "gateway:listen:{}"
 
 
-class KeyListener(msgspec.Struct, frozen=True):
+class ListenKeyOwner(msgspec.Struct, frozen=True):
     """Whose account it is, and which API key made it."""
 
     user_id: int
@@ -29,8 +29,8 @@ def key_name(listen_key: str) -> str:
     return _KEY.format(listen_key)
 
 
-def decode(data: bytes | None) -> KeyListener | None:
-    return msgspec.json.decode(data, type=KeyListener) if data else None
+def decode(data: bytes | None) -> ListenKeyOwner | None:
+    return msgspec.json.decode(data, type=ListenKeyOwner) if data else None
 
 
 def is_one(text: str) -> bool:
@@ -51,7 +51,7 @@ return live
 def open_key(user_id: int, public_id: str) -> str:
     """The live one, or a new one. Raises redis.RedisError."""
     offered = secrets.token_hex(LENGTH // 2)
-    listener = msgspec.json.encode(KeyListener(user_id, public_id))
+    listener = msgspec.json.encode(ListenKeyOwner(user_id, public_id))
     client: Any = request_redis_client()
     live = client.eval(
         _OPEN, 1, _OF_KEY.format(public_id), offered, listener, LIFETIME_MS, key_name("")

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import F, Sum
 
 from gateway.asking.limits import rate_limits
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.market import markets_asked, now_ms
 from gateway.orders.leverage import default_of
 from gateway.words.symbols import asset, listed_markets, market_of, symbol_of
@@ -89,12 +89,12 @@ def _open_orders(user_id: int) -> dict[str, OpenOrders]:
 # --- positions ------------------------------------------------------------------------------------
 
 
-def position_risk(asked: Asked) -> list[dict[str, Any]]:
+def position_risk(asked: VenueAsk) -> list[dict[str, Any]]:
     """Rows with a position or an open order."""
     return [row for row in position_risk_all(asked) if _is_used(row)]
 
 
-def position_risk_all(asked: Asked) -> list[dict[str, Any]]:
+def position_risk_all(asked: VenueAsk) -> list[dict[str, Any]]:
     """Of every market, or the one that is named."""
     market_id = None
     if asked.params.given("symbol"):
@@ -183,12 +183,12 @@ def _caps(rules: MarketRules) -> list[tuple[int, int]]:
 # --- money ----------------------------------------------------------------------------------------
 
 
-def account(asked: Asked) -> dict[str, Any]:
+def account(asked: VenueAsk) -> dict[str, Any]:
     """With every market."""
     return _account(asked, holdings(asked.user_id))
 
 
-def account_used(asked: Asked) -> dict[str, Any]:
+def account_used(asked: VenueAsk) -> dict[str, Any]:
     """With markets where there is a position or an open order."""
     used = {
         symbol: one
@@ -198,7 +198,7 @@ def account_used(asked: Asked) -> dict[str, Any]:
     return _account(asked, used)
 
 
-def _account(asked: Asked, of_markets: Mapping[str, Holding]) -> dict[str, Any]:
+def _account(asked: VenueAsk, of_markets: Mapping[str, Holding]) -> dict[str, Any]:
     money = _money(asked.user_id, of_markets)
     totals = {
         f"total{name[0].upper()}{name[1:]}": money[name]
@@ -269,7 +269,7 @@ def _money(user_id: int, of_markets: Mapping[str, Holding]) -> dict[str, Any]:
     }
 
 
-def balance(asked: Asked) -> list[dict[str, Any]]:
+def balance(asked: VenueAsk) -> list[dict[str, Any]]:
     money = _money(asked.user_id, {})
     return [
         {
@@ -289,7 +289,7 @@ def balance(asked: Asked) -> list[dict[str, Any]]:
 # --- how it is set up -----------------------------------------------------------------------------
 
 
-def leverage_brackets(asked: Asked) -> list[dict[str, Any]]:
+def leverage_brackets(asked: VenueAsk) -> list[dict[str, Any]]:
     return [
         {"symbol": symbol, "notionalCoef": 1, "brackets": _brackets(rules)}
         for symbol, rules in markets_asked(asked).items()
@@ -313,7 +313,7 @@ def _brackets(rules: MarketRules) -> list[dict[str, Any]]:
     ]
 
 
-def symbol_config(asked: Asked) -> list[dict[str, Any]]:
+def symbol_config(asked: VenueAsk) -> list[dict[str, Any]]:
     leverages = selectors.leverages_set(asked.user_id)
     found = []
     for symbol, rules in markets_asked(asked).items():
@@ -330,7 +330,7 @@ def symbol_config(asked: Asked) -> list[dict[str, Any]]:
     return found
 
 
-def account_config(_: Asked) -> dict[str, Any]:
+def account_config(_: VenueAsk) -> dict[str, Any]:
     return {
         "feeTier": 0,
         "canTrade": True,
@@ -343,7 +343,7 @@ def account_config(_: Asked) -> dict[str, Any]:
     }
 
 
-def commission_rate(asked: Asked) -> dict[str, Any]:
+def commission_rate(asked: VenueAsk) -> dict[str, Any]:
     """Of the trader's fee tier, or the market's own."""
     symbol = asked.params.required("symbol").upper()
     rules = market_of(symbol)
@@ -357,5 +357,5 @@ def commission_rate(asked: Asked) -> dict[str, Any]:
     }
 
 
-def rate_limit_of_orders(_: Asked) -> list[Mapping[str, object]]:
+def rate_limit_of_orders(_: VenueAsk) -> list[Mapping[str, object]]:
     return [one for one in rate_limits() if one["rateLimitType"] == "ORDERS"]

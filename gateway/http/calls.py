@@ -10,7 +10,7 @@ from trading.http.limits import CallKind
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VenueAsk:
     """``user_id`` is 0 where nobody has to say who asks. ``key``: what the request was signed
     with."""
 
@@ -20,7 +20,7 @@ class Asked:
     is_blocked: bool = False  # the country it comes from
 
 
-Answer = Callable[[Asked], Any]
+Answer = Callable[[VenueAsk], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from common.postgres import keysets
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
 from gateway.words.symbols import asset, market_of, symbol_of
 from gateway.words.vocabulary import SIDE_WORDS
@@ -22,7 +22,7 @@ FILLS_DEFAULT, FILLS_MAX = 500, 1_000
 INCOME_DEFAULT, INCOME_MAX = 100, 1_000
 
 
-def user_trades(asked: Asked) -> list[dict[str, Any]]:
+def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     """From an id or a time on, or the latest; the oldest of them first."""
     params = asked.params
     market_id = market_of(params.required("symbol")).id
@@ -80,7 +80,7 @@ _INCOME_OF: Mapping[str, str] = {
 }
 
 
-def income(asked: Asked) -> list[dict[str, Any]]:
+def income(asked: VenueAsk) -> list[dict[str, Any]]:
     """What was gained and lost, and what came and went; not what moved from one account of the
     trader's to another."""
     params = asked.params
@@ -117,7 +117,7 @@ def _income(posting: Posting) -> dict[str, Any]:
 _FORCED = {"LIQUIDATION": ExecutionType.LIQUIDATION, "ADL": ExecutionType.ADL}
 
 
-def force_orders(asked: Asked) -> list[dict[str, Any]]:
+def force_orders(asked: VenueAsk) -> list[dict[str, Any]]:
     """Fills that closed a position by force, each as an order that was filled at once."""
     params = asked.params
     limit = params.limit(50, 100)

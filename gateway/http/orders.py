@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from common.errors import DomainError
 from gateway.asking.params import Params
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
 from gateway.http.settled import wait_until_settled
 from gateway.orders.asked import new_order, refusal_of
@@ -52,7 +52,7 @@ def _body(order: Order) -> Item:
     return order_body(of_row(order), market_rules(order.market_id))
 
 
-def test_order(asked: Asked) -> Item:
+def test_order(asked: VenueAsk) -> Item:
     """Judged as it would be if it were placed now, but for the money, and placed nowhere."""
     new = new_order(asked.params)
     rules = market_rules(new.market_id)
@@ -68,33 +68,33 @@ def test_order(asked: Asked) -> Item:
 # --- read -----------------------------------------------------------------------------------------
 
 
-def query_order(asked: Asked) -> Item:
+def query_order(asked: VenueAsk) -> Item:
     market_of(asked.params.required("symbol"))
     return _body(_one(asked, PLAIN))
 
 
-def open_order(asked: Asked) -> Item:
+def open_order(asked: VenueAsk) -> Item:
     order = _one(asked, PLAIN)
     if order.status not in LIVE_STATUSES:
         raise GatewayRefusal(errors.NO_SUCH_ORDER)
     return _body(order)
 
 
-def _one(asked: Asked, kind: Q) -> Order:
+def _one(asked: VenueAsk, kind: Q) -> Order:
     named_by = named(asked.params, "orderId", "origClientOrderId")
     return one_of(asked.user_id, kind, *named_by)
 
 
-def open_orders(asked: Asked) -> list[Item]:
+def open_orders(asked: VenueAsk) -> list[Item]:
     return [_body(order) for order in live_of(asked.user_id, PLAIN, asked.params)]
 
 
-def all_orders(asked: Asked) -> list[Item]:
+def all_orders(asked: VenueAsk) -> list[Item]:
     market_of(asked.params.required("symbol"))
     return [_body(order) for order in _history(asked, PLAIN, "orderId")]
 
 
-def _history(asked: Asked, kind: Q, from_id: str) -> list[Order]:
+def _history(asked: VenueAsk, kind: Q, from_id: str) -> list[Order]:
     """From an id or a time on, or the latest; the oldest of them first."""
     params = asked.params
     limit = params.limit(ORDERS_DEFAULT, ORDERS_MAX)
@@ -118,21 +118,21 @@ def _algo(order: Order) -> Item:
     return algo_body(of_row(order), market_rules(order.market_id))
 
 
-def query_algo(asked: Asked) -> Item:
+def query_algo(asked: VenueAsk) -> Item:
     named_by = named(asked.params, "algoId", "clientAlgoId")
     return _algo(one_of(asked.user_id, CONDITIONAL, *named_by))
 
 
-def open_algos(asked: Asked) -> list[Item]:
+def open_algos(asked: VenueAsk) -> list[Item]:
     found = live_of(asked.user_id, CONDITIONAL, asked.params)
     return [_algo(order) for order in found if order.triggered_at is None]
 
 
-def all_algos(asked: Asked) -> list[Item]:
+def all_algos(asked: VenueAsk) -> list[Item]:
     return [_algo(order) for order in _history(asked, CONDITIONAL, "algoId")]
 
 
-def cancel_algos(asked: Asked) -> Item:
+def cancel_algos(asked: VenueAsk) -> Item:
     rules = market_of(asked.params.required("symbol"))
     waiting = _waiting(asked.user_id, rules)
     _cancel_all([(asked.user_id, order.pk) for order in waiting])
@@ -154,16 +154,16 @@ def _waiting(user_id: int, rules: MarketRules) -> list[Order]:
 # --- amended --------------------------------------------------------------------------------------
 
 
-def modify_order(asked: Asked) -> Item:
+def modify_order(asked: VenueAsk) -> Item:
     return _modified(asked, asked.params)
 
 
-def modify_orders(asked: Asked) -> list[Item]:
+def modify_orders(asked: VenueAsk) -> list[Item]:
     items = asked.params.items("batchOrders", BATCH_PLACED_MAX)
     return [_item(lambda one=item: _modified(asked, Params.of_item(one))) for item in items]
 
 
-def _modified(asked: Asked, params: Params) -> Item:
+def _modified(asked: VenueAsk, params: Params) -> Item:
     """Answered once the ledger has it; an engine's refusal is told as the row shows it."""
     rules = market_of(params.required("symbol"))
     side = SIDES[params.word("side", list(SIDES))]
@@ -212,7 +212,7 @@ def _item(act: Any) -> Item:
 # --- cancelled together ---------------------------------------------------------------------------
 
 
-def cancel_orders(asked: Asked) -> list[Item]:
+def cancel_orders(asked: VenueAsk) -> list[Item]:
     params = asked.params
     market_of(params.required("symbol"))
     by_id = params.given("orderIdList")
@@ -247,7 +247,7 @@ def _cancelled(order: Order | None, result: Any) -> Item:
     return _body(order)
 
 
-def cancel_open_orders(asked: Asked) -> Item:
+def cancel_open_orders(asked: VenueAsk) -> Item:
     """All but conditional ones, which another call cancels. Where there are none of those, also
     what is on its way."""
     rules = market_of(asked.params.required("symbol"))
@@ -260,7 +260,7 @@ def cancel_open_orders(asked: Asked) -> Item:
     return ALL_CANCELLED
 
 
-def countdown(asked: Asked) -> Item:
+def countdown(asked: VenueAsk) -> Item:
     symbol = asked.params.required("symbol").upper()
     rules = market_of(symbol)
     if not asked.params.given("countdownTime"):

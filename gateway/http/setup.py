@@ -4,7 +4,7 @@ from typing import Any
 
 from common.errors import DomainError, ErrorCode
 from gateway.http.account import max_notional
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.settled import wait_until_settled
 from gateway.words import errors
 from gateway.words.errors import GatewayRefusal, missing
@@ -15,7 +15,7 @@ SUCCESS = {"code": 200, "msg": "success"}
 _ADD, _REDUCE = 1, 2
 
 
-def set_leverage(asked: Asked) -> dict[str, Any]:
+def set_leverage(asked: VenueAsk) -> dict[str, Any]:
     symbol = asked.params.required("symbol").upper()
     rules = market_of(symbol)
     if not asked.params.given("leverage"):
@@ -29,7 +29,7 @@ def set_leverage(asked: Asked) -> dict[str, Any]:
     }
 
 
-def set_margin_type(asked: Asked) -> dict[str, Any]:
+def set_margin_type(asked: VenueAsk) -> dict[str, Any]:
     """It is isolated, in every market."""
     market_of(asked.params.required("symbol"))
     kind = asked.params.word("marginType", ("ISOLATED", "CROSSED"))
@@ -37,29 +37,29 @@ def set_margin_type(asked: Asked) -> dict[str, Any]:
     raise GatewayRefusal(refused)
 
 
-def position_mode(_: Asked) -> dict[str, Any]:
+def position_mode(_: VenueAsk) -> dict[str, Any]:
     return {"dualSidePosition": False}
 
 
-def set_position_mode(asked: Asked) -> dict[str, Any]:
+def set_position_mode(asked: VenueAsk) -> dict[str, Any]:
     if not asked.params.given("dualSidePosition"):
         raise missing("dualSidePosition")
     wants_two = asked.params.flag("dualSidePosition")
     raise GatewayRefusal(errors.NO_HEDGE_MODE if wants_two else errors.SAME_SIDE_MODE)
 
 
-def assets_mode(_: Asked) -> dict[str, Any]:
+def assets_mode(_: VenueAsk) -> dict[str, Any]:
     return {"multiAssetsMargin": False}
 
 
-def set_assets_mode(asked: Asked) -> dict[str, Any]:
+def set_assets_mode(asked: VenueAsk) -> dict[str, Any]:
     if not asked.params.given("multiAssetsMargin"):
         raise missing("multiAssetsMargin")
     wants_many = asked.params.flag("multiAssetsMargin")
     raise GatewayRefusal(errors.NO_ASSETS_MODE if wants_many else errors.SAME_ASSETS_MODE)
 
 
-def change_margin(asked: Asked) -> dict[str, Any]:
+def change_margin(asked: VenueAsk) -> dict[str, Any]:
     """Answered once the ledger has it, so that the position read next shows it."""
     params = asked.params
     rules = market_of(params.required("symbol"))

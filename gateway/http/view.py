@@ -18,7 +18,7 @@ from common.http.addresses import asker_of, origin_of
 from gateway.asking import limits
 from gateway.asking.params import Params
 from gateway.asking.signing import Signed, known_by_key, verify_signed
-from gateway.http.calls import Asked, Route
+from gateway.http.calls import Route, VenueAsk
 from gateway.http.routes import ROUTES
 from gateway.http.settled import wait_until_settled
 from gateway.words import errors
@@ -48,13 +48,13 @@ class GatewayView(View):
         return _answer(error.body(), error.status, headers)
 
 
-def _asked(request: HttpRequest, route: Route, headers: dict[str, str]) -> Asked:
+def _asked(request: HttpRequest, route: Route, headers: dict[str, str]) -> VenueAsk:
     """Raises GatewayRefusal or DomainError. Fills in what the answer's headers tell."""
     query = request.META.get("QUERY_STRING", "").encode("latin-1")
     params = Params.read(query, request.body)
     if route.scope is None and not route.by_key:
         _spend(headers, None, origin_of(asker_of(request.META)))
-        return Asked(params)
+        return VenueAsk(params)
     key = request.META.get("HTTP_X_MBX_APIKEY", "")
     try:
         user = _known(request, route, Signed(key, query, request.body, params))
@@ -63,7 +63,7 @@ def _asked(request: HttpRequest, route: Route, headers: dict[str, str]) -> Asked
         raise
     _spend(headers, route.kind, user.pk)
     require_scope(user.scopes, route.scope)
-    return Asked(params, user.pk, key, is_asker_blocked(request.META))
+    return VenueAsk(params, user.pk, key, is_asker_blocked(request.META))
 
 
 def _known(request: HttpRequest, route: Route, signed: Signed) -> KeyUser:

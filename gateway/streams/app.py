@@ -11,10 +11,10 @@ from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.redis_client import async_redis_client
 from feeds.app import door_refusal
 from gateway.streams import names
-from gateway.streams.connection import Receive, Send, VenueConnection
-from gateway.streams.hub import VenueHub
+from gateway.streams.connection import Receive, Send, StreamConnection
+from gateway.streams.hub import StreamHub
 from gateway.streams.names import BASE
-from gateway.streams.own.accounts import VenueAccounts
+from gateway.streams.own.accounts import AccountStreams
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +35,8 @@ class VenueStreams:
         self._per_address_max = per_address_max
         self._per_address: Counter[str] = Counter()
         self._handshakes = LocalBudgets()
-        self._connections: set[VenueConnection] = set()
-        self._starting: asyncio.Task[tuple[VenueHub, VenueAccounts]] | None = None
+        self._connections: set[StreamConnection] = set()
+        self._starting: asyncio.Task[tuple[StreamHub, AccountStreams]] | None = None
 
     async def stop(self) -> None:
         for connection in list(self._connections):
@@ -61,7 +61,7 @@ class VenueStreams:
             await _refuse(send, TRY_AGAIN_LATER, why)
             return
         hub, accounts = await self._hub()
-        connection = VenueConnection(receive, send, hub, accounts, address, asked)
+        connection = StreamConnection(receive, send, hub, accounts, address, asked)
         self._connections.add(connection)
         self._per_address[origin] += 1
         try:
@@ -80,7 +80,7 @@ class VenueStreams:
         _, granted = self._handshakes.spend(Ask(origin, HANDSHAKES))
         return "" if granted else "too many connects from this address; wait"
 
-    async def _hub(self) -> tuple[VenueHub, VenueAccounts]:
+    async def _hub(self) -> tuple[StreamHub, AccountStreams]:
         """Started by whoever asks first."""
         if self._starting is None or (
             self._starting.done() and self._starting.exception() is not None
@@ -89,10 +89,10 @@ class VenueStreams:
         return await asyncio.shield(self._starting)
 
 
-async def _started() -> tuple[VenueHub, VenueAccounts]:
-    hub = VenueHub(async_redis_client())
+async def _started() -> tuple[StreamHub, AccountStreams]:
+    hub = StreamHub(async_redis_client())
     await hub.start()
-    accounts = VenueAccounts(hub)
+    accounts = AccountStreams(hub)
     accounts.start()
     log.info("gateway_streams_started")
     return hub, accounts

@@ -10,7 +10,7 @@ import msgspec
 from gateway.streams import market_events
 from gateway.streams.depth import DepthChain, Top
 from gateway.streams.names import StreamKind, StreamTopic
-from gateway.streams.parts import HubView
+from gateway.streams.parts import StreamSource
 from matching.messages.streams import Depth, depth_key
 
 _OF_BOOKS = (StreamKind.DEPTH, StreamKind.PARTIAL_DEPTH, StreamKind.BOOK_TICKER)
@@ -19,7 +19,7 @@ _NO_DEPTH = Depth(seq=0, time_ms=0, bids=[], asks=[])
 
 
 class Books:
-    def __init__(self, hub: HubView) -> None:
+    def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
         self._depths: dict[str, Depth] = {}
         self._raw: dict[str, Any] = {}

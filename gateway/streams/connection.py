@@ -11,9 +11,9 @@ from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from gateway.http.data.candles import INTERVALS
 from gateway.streams import names
-from gateway.streams.hub import VenueHub
+from gateway.streams.hub import StreamHub
 from gateway.streams.names import STREAMS_MAX, StreamTopic
-from gateway.streams.own.accounts import VenueAccounts
+from gateway.streams.own.accounts import AccountStreams
 from gateway.streams.protocol import BadControl, Control, error_text, read_control, result_text
 
 log = structlog.get_logger(__name__)
@@ -29,13 +29,13 @@ _MESSAGE = Ask("messages", MESSAGES)
 POLICY_VIOLATION = 1008
 
 
-class VenueConnection:
+class StreamConnection:
     def __init__(
         self,
         receive: Receive,
         send: Send,
-        hub: VenueHub,
-        accounts: VenueAccounts,
+        hub: StreamHub,
+        accounts: AccountStreams,
         address: Address | None,
         asked: names.Address,
     ) -> None:

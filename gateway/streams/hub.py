@@ -44,7 +44,7 @@ class Client(Protocol):
     def offer(self, text: str) -> None: ...
 
 
-class VenueHub:
+class StreamHub:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.markets: dict[str, MarketRules] = {}  # by symbol

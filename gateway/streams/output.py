@@ -13,7 +13,7 @@ from feeds.account_feed import decoded
 from feeds.output import OutputPosition, Row, begin_again, fallen_back, read, tails
 from gateway.streams import market_events
 from gateway.streams.names import StreamKind, StreamTopic
-from gateway.streams.parts import HubView
+from gateway.streams.parts import StreamSource
 from markets.rules import MarketRules
 from matching.messages.events import OutputEntry, PositionLiquidated, Trade
 from matching.messages.streams import ENTRY_FIELD, seq_of
@@ -33,7 +33,7 @@ class Entries(Protocol):
 
 
 class Output:
-    def __init__(self, hub: HubView) -> None:
+    def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
         self.positions: dict[str, OutputPosition] = {}
         self._listeners: list[Entries] = []

@@ -11,7 +11,7 @@ from markets.rules import MarketRules
 Found = TypeVar("Found")
 
 
-class HubView(Protocol):
+class StreamSource(Protocol):
     """``markets``: by symbol; ``symbols``: by market id."""
 
     @property

@@ -7,12 +7,12 @@ import time
 from typing import Any, NamedTuple
 
 from gateway.asking.params import Params
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.candles import INTERVALS, Bar, bars_of
 from gateway.http.data.market import ticker_24h
 from gateway.streams import market_events
 from gateway.streams.names import StreamKind, StreamTopic
-from gateway.streams.parts import HubView
+from gateway.streams.parts import StreamSource
 from markets.rules import live_tickers
 from trading import selectors
 from trading.http.answers.prices import funding_estimate
@@ -30,7 +30,7 @@ class _Told(NamedTuple):
 
 
 class Timed:
-    def __init__(self, hub: HubView) -> None:
+    def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
         self._due_ms: dict[StreamTopic, int] = {}
         self._days: dict[str, Any] = {}
@@ -87,7 +87,7 @@ class Timed:
                 self._days.clear()
             return
         self._days_due_ms = now_ms + SECOND_MS
-        found = await self._hub.ask(lambda: ticker_24h(Asked(Params())))
+        found = await self._hub.ask(lambda: ticker_24h(VenueAsk(Params())))
         before, self._days = self._days, {day["symbol"]: _figures(day) for day in found}
         changed = [day for day in found if before.get(day["symbol"]) != self._days[day["symbol"]]]
         for topic in topics:

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from common.scopes import Scope
+from gateway.http.routes import ROUTES
+from gateway.orders.app import TAKEN
 from tests.flow.exchange import Trader
 from tests.flow.venue import Account, make_account
 
@@ -85,6 +88,22 @@ def test_powers_and_addresses_of_keys(account: Account) -> None:
     assert code_of(elsewhere.signed("GET", "/fapi/v3/account")) == -2015
     assert code_of(elsewhere.send("POST", "/fapi/v1/listenKey")) == -2015
     assert orders_of(account) == []
+
+
+def test_each_call_takes_keys_of_its_power_and_no_other(account: Account) -> None:
+    """What is wrong about a call is told to whoever may send it."""
+    keys = {
+        scope: make_account(account.trader, name=scope, permissions=[scope])
+        for scope in (Scope.READ, Scope.TRADE)
+    }
+    needed = {where: route.scope for where, route in ROUTES.items() if route.scope is not None}
+    needed |= dict.fromkeys(TAKEN, Scope.TRADE)
+    assert len(needed) > 40
+    for (method, path), scope in needed.items():
+        for held, key in keys.items():
+            answer = key.signed(method, path)
+            refused = answer.status_code == 401 and answer.json()["code"] == -2015
+            assert refused == (held != scope), (method, path, held, answer.text)
 
 
 def test_where_parameters_may_be(account: Account) -> None:

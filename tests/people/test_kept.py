@@ -34,7 +34,7 @@ accounts.FactorReset.user accounts.Freeze.user accounts.PasskeyChallenge.user
 accounts.RecoveryCode.user
 accounts.IdentityEvent.user accounts.Invitation.user accounts.PasswordReset.user
 accounts.Person.user accounts.Session.user accounts.StaffSession.user
-accounts.TermsAcceptance.user ledger.Account.user ledger.Adjustment.user
+accounts.TermsAcceptance.user gateway.StopAsOrder.user ledger.Account.user ledger.Adjustment.user
 ledger.Deposit.user ledger.Wallet.user trading.Countdown.user trading.Fill.user
 trading.FundingPayment.user trading.Liquidation.user trading.MarginCall.user trading.Order.user
 trading.OutboxCommand.created_by trading.Position.user trading.PositionLife.user

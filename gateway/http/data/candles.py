@@ -11,7 +11,7 @@ from typing import Any
 
 from common.postgres.windows import Window
 from gateway.asking.params import Params
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import MAX_END_MS, window_asked
 from gateway.words.errors import malformed
 from gateway.words.symbols import market_of
@@ -127,11 +127,11 @@ class Bar:
         self.trade_count += other.trade_count
 
 
-def klines(asked: Asked) -> list[list[Any]]:
+def klines(asked: VenueAsk) -> list[list[Any]]:
     return _klines(asked.params, market_of(asked.params.required("symbol")))
 
 
-def continuous_klines(asked: Asked) -> list[list[Any]]:
+def continuous_klines(asked: VenueAsk) -> list[list[Any]]:
     asked.params.word("contractType", ("PERPETUAL",), "PERPETUAL")
     return _klines(asked.params, market_of(asked.params.required("pair")))
 
@@ -210,17 +210,17 @@ def _kline(bar: Bar, interval: Interval, rules: MarketRules) -> list[Any]:
 # --- of prices ------------------------------------------------------------------------------------
 
 
-def mark_klines(asked: Asked) -> list[list[Any]]:
+def mark_klines(asked: VenueAsk) -> list[list[Any]]:
     rules = market_of(asked.params.required("symbol"))
     return _price_klines(asked.params, rules, PriceKind.MARK)
 
 
-def index_klines(asked: Asked) -> list[list[Any]]:
+def index_klines(asked: VenueAsk) -> list[list[Any]]:
     rules = market_of(asked.params.required("pair"))
     return _price_klines(asked.params, rules, PriceKind.INDEX)
 
 
-def premium_klines(asked: Asked) -> list[list[Any]]:
+def premium_klines(asked: VenueAsk) -> list[list[Any]]:
     """Of mark over index, less one. Its high and low are those of its open and close."""
     rules = market_of(asked.params.required("symbol"))
     interval = interval_of(asked.params)

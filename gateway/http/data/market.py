@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from common.decimals import text
 from gateway.asking.limits import rate_limits
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
 from gateway.words.errors import GatewayRefusal, VenueError
 from gateway.words.symbols import asset, listed_markets, market_of
@@ -44,11 +44,11 @@ _DAY_MS = 86_400_000
 _WORST_DEPTH = VenueError(400, -4021, "Invalid depth limit.")
 
 
-def ping(_: Asked) -> dict[str, Any]:
+def ping(_: VenueAsk) -> dict[str, Any]:
     return {}
 
 
-def server_time(_: Asked) -> dict[str, Any]:
+def server_time(_: VenueAsk) -> dict[str, Any]:
     return {"serverTime": now_ms()}
 
 
@@ -59,7 +59,7 @@ def now_ms() -> int:
 # --- the rules ------------------------------------------------------------------------------------
 
 
-def exchange_info(_: Asked) -> dict[str, Any]:
+def exchange_info(_: VenueAsk) -> dict[str, Any]:
     return {
         "timezone": "UTC",
         "serverTime": now_ms(),
@@ -139,7 +139,7 @@ def _digits(step: str) -> int:
 # --- the book and trades --------------------------------------------------------------------------
 
 
-def depth(asked: Asked) -> dict[str, Any]:
+def depth(asked: VenueAsk) -> dict[str, Any]:
     rules = market_of(asked.params.required("symbol"))
     limit = asked.params.whole("limit", DEPTH_LIMIT_DEFAULT)
     if limit not in DEPTH_LIMITS:
@@ -161,7 +161,7 @@ def levels(side: Sequence[tuple[int, int]], rules: MarketRules) -> list[tuple[st
     ]
 
 
-def trades(asked: Asked) -> list[dict[str, Any]]:
+def trades(asked: VenueAsk) -> list[dict[str, Any]]:
     """The latest, or those from an id on; the oldest of them first."""
     rules = market_of(asked.params.required("symbol"))
     limit = asked.params.limit(TRADES_DEFAULT, TRADES_MAX)
@@ -172,7 +172,7 @@ def trades(asked: Asked) -> list[dict[str, Any]]:
     return [_trade(row, rules) for row in _latest(rows, limit)]
 
 
-def aggregate_trades(asked: Asked) -> list[dict[str, Any]]:
+def aggregate_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     """Each trade is one of its own."""
     params = asked.params
     rules = market_of(params.required("symbol"))
@@ -221,7 +221,7 @@ def _aggregate_trade(fill: Fill, rules: MarketRules) -> dict[str, Any]:
 # --- tickers --------------------------------------------------------------------------------------
 
 
-def markets_asked(asked: Asked) -> dict[str, MarketRules]:
+def markets_asked(asked: VenueAsk) -> dict[str, MarketRules]:
     """The one that is named, or all that are listed."""
     if not asked.params.given("symbol"):
         return listed_markets()
@@ -229,12 +229,12 @@ def markets_asked(asked: Asked) -> dict[str, MarketRules]:
     return {symbol: market_of(symbol)}
 
 
-def one_or_all(asked: Asked, found: list[Any]) -> Any:
+def one_or_all(asked: VenueAsk, found: list[Any]) -> Any:
     """A call that names a symbol is answered with an object."""
     return found[0] if asked.params.given("symbol") else found
 
 
-def ticker_24h(asked: Asked) -> Any:
+def ticker_24h(asked: VenueAsk) -> Any:
     markets = markets_asked(asked)
     ids = [rules.id for rules in markets.values()]
     figures, last = day_figures(ids), _last_trades(ids)
@@ -280,7 +280,7 @@ def day_ticker(
     }
 
 
-def last_price(asked: Asked) -> Any:
+def last_price(asked: VenueAsk) -> Any:
     markets = markets_asked(asked)
     tickers = live_tickers([rules.id for rules in markets.values()])
     found = [
@@ -294,7 +294,7 @@ def last_price(asked: Asked) -> Any:
     return one_or_all(asked, found)
 
 
-def best_prices(asked: Asked) -> Any:
+def best_prices(asked: VenueAsk) -> Any:
     markets = markets_asked(asked)
     found = []
     for symbol, rules in markets.items():
@@ -316,7 +316,7 @@ def best_prices(asked: Asked) -> Any:
     return one_or_all(asked, found)
 
 
-def open_interest(asked: Asked) -> dict[str, Any]:
+def open_interest(asked: VenueAsk) -> dict[str, Any]:
     symbol = asked.params.required("symbol").upper()
     rules = market_of(symbol)
     ticker = live_ticker(rules.id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.http.calls import Asked
+from gateway.http.calls import VenueAsk
 from gateway.http.data.market import markets_asked, now_ms, one_or_all
 from gateway.http.data.windows import window_asked
 from gateway.words.symbols import listed_markets, market_of, symbol_of
@@ -36,7 +36,7 @@ _PERIODS_MS = {
 }
 
 
-def premium_index(asked: Asked) -> Any:
+def premium_index(asked: VenueAsk) -> Any:
     """The rate is what the interval would be settled at if it ended now, as clients of the venue
     take it."""
     markets = markets_asked(asked)
@@ -61,7 +61,7 @@ def premium_index(asked: Asked) -> Any:
     return one_or_all(asked, found)
 
 
-def funding_rates(asked: Asked) -> list[dict[str, Any]]:
+def funding_rates(asked: VenueAsk) -> list[dict[str, Any]]:
     """Past ones, the oldest first; of all markets where none is named."""
     params = asked.params
     limit = params.limit(FUNDING_DEFAULT, FUNDING_MAX)
@@ -86,7 +86,7 @@ def funding_rates(asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def funding_info(_: Asked) -> list[dict[str, Any]]:
+def funding_info(_: VenueAsk) -> list[dict[str, Any]]:
     return [
         {
             "symbol": symbol,
@@ -102,7 +102,7 @@ def funding_info(_: Asked) -> list[dict[str, Any]]:
 # --- what was open --------------------------------------------------------------------------------
 
 
-def open_interest_history(asked: Asked) -> list[dict[str, Any]]:
+def open_interest_history(asked: VenueAsk) -> list[dict[str, Any]]:
     """Its value is at the mark price of that minute."""
     rules, symbol, rows = _standings(asked)
     marks = dict(
@@ -125,7 +125,7 @@ def open_interest_history(asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def account_ratio(asked: Asked) -> list[dict[str, Any]]:
+def account_ratio(asked: VenueAsk) -> list[dict[str, Any]]:
     """How many accounts are long and short, as parts of one."""
     _, symbol, rows = _standings(asked)
     return [
@@ -140,7 +140,7 @@ def account_ratio(asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def _standings(asked: Asked) -> tuple[MarketRules, str, list[MarketStanding]]:
+def _standings(asked: VenueAsk) -> tuple[MarketRules, str, list[MarketStanding]]:
     params = asked.params
     symbol = params.required("symbol").upper()
     rules = market_of(symbol)

@@ -22,8 +22,8 @@ from common.errors import DomainError
 from common.http.addresses import Address
 from common.scopes import Scope
 from gateway.asking import listen_keys
-from gateway.asking.listen_keys import KeyListener
-from gateway.streams.hub import VenueHub
+from gateway.asking.listen_keys import ListenKeyOwner
+from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import expired_event
 from gateway.streams.own.telling import Telling
 from gateway.streams.own.worth import Worth
@@ -50,13 +50,13 @@ class Ear:
     """One stream that a client opened. ``events``: the only ones it wants; empty for all."""
 
     listen_key: str
-    listener: KeyListener
+    listener: ListenKeyOwner
     is_combined: bool
     events: frozenset[str]
 
 
-class VenueAccounts:
-    def __init__(self, hub: VenueHub) -> None:
+class AccountStreams:
+    def __init__(self, hub: StreamHub) -> None:
         self._hub = hub
         self._ears: defaultdict[int, dict[Listening, Ear]] = defaultdict(dict)
         self._telling = Telling(hub)
@@ -160,7 +160,7 @@ def _wrapped(ear: Ear, text: str) -> str:
     return f'{{"stream":"{ear.listen_key}","data":{text}}}'
 
 
-def _counts(listener: KeyListener, address: Address | None) -> bool:
+def _counts(listener: ListenKeyOwner, address: Address | None) -> bool:
     key = known_keys.get(listener.public_id)
     if key is None:
         return False

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 from feeds.account import orders_of
 from gateway.models import StopAsOrder
 from gateway.orders.shown import ShownOrder, of_row
-from gateway.streams.hub import VenueHub
+from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import OwnFill, algo_event, forced_event, order_event
 from markets.rules import MarketRules
 from matching.messages.events import (
@@ -41,7 +41,7 @@ _BEGINNINGS = (OrderAccepted, OrderRejected, OrderWaiting)
 
 
 class Telling:
-    def __init__(self, hub: VenueHub) -> None:
+    def __init__(self, hub: StreamHub) -> None:
         self._hub = hub
         self._orders: OrderedDict[tuple[int, int], ShownOrder] = OrderedDict()
         self._sent_as_plain: set[int] = set()

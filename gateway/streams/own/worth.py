@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feeds.account import accounts_of
-from gateway.streams.hub import VenueHub
+from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import (
     HeldPosition,
     account_event,
@@ -66,7 +66,7 @@ class _Seen:
 
 
 class Worth:
-    def __init__(self, hub: VenueHub) -> None:
+    def __init__(self, hub: StreamHub) -> None:
         self._hub = hub
         self._due: dict[int, _Due] = {}
         self._told_units: dict[int, int] = {}
