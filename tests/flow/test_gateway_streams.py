@@ -76,22 +76,21 @@ def test_what_happens_to_an_account(account: Account, new_trader: NewTrader) -> 
     maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
 
     async def script(client: Any) -> None:
-        first = asyncio.gather(client.watch_orders(SYMBOL), client.watch_positions([SYMBOL]))
-        await asyncio.sleep(2)  # until the stream is open
+        async def until(watched: Callable[[], Awaitable[Any]], is_it: Callable[[Any], bool]) -> Any:
+            while True:
+                for one in await watched():
+                    if is_it(one):
+                        return one
+
+        held = until(lambda: client.watch_positions([SYMBOL]), lambda one: one["contracts"] == 0.2)
+        closed = until(lambda: client.watch_orders(SYMBOL), lambda one: one["status"] == "closed")
+        filled = until(lambda: client.watch_my_trades(SYMBOL), lambda _: True)
+        watched = asyncio.gather(closed, held, filled)
+        await asyncio.sleep(3)  # until the stream is open
         order = await client.create_order(SYMBOL, "limit", "buy", 0.2, 50_000)
-        seen: list[Any] = []
-        orders, positions = await first
-        while True:
-            seen += orders
-            if any(one["id"] == order["id"] and one["status"] == "closed" for one in orders):
-                break
-            orders = await client.watch_orders(SYMBOL)
-        last = [one for one in seen if one["id"] == order["id"]][-1]
-        assert (last["filled"], last["average"]) == (0.2, 50_000)
-        while not positions:  # how they stood when the stream was opened
-            positions = await client.watch_positions([SYMBOL])
-        assert (positions[-1]["side"], positions[-1]["contracts"]) == ("long", 0.2)
-        (fill,) = await client.watch_my_trades(SYMBOL)
+        last, position, fill = await watched
+        assert (last["id"], last["filled"], last["average"]) == (order["id"], 0.2, 50_000)
+        assert position["side"] == "long"
         assert (fill["order"], fill["amount"], fill["fee"]["currency"]) == (
             order["id"],
             0.2,
