@@ -42,7 +42,7 @@ def _up_to_a_batch(item: dict[str, Any]) -> Any:
 
 
 _NEW_ORDER = {"$ref": COMPONENT.format(name=NewOrder.__name__)}
-_AMENDMENT = schema_components([Amendment])[1][Amendment.__name__]
+_AMENDMENT = schema_components([Amendment], ref_template=COMPONENT)[1][Amendment.__name__]
 
 
 class NewOrders(Body, frozen=True):
