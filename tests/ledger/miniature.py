@@ -230,6 +230,7 @@ class Miniature:
         found = [self._random_order(), self._random_order()]
         for order in found:
             order.trigger_callback_ppm = order.trigger_price_ticks = 0
+            order.hold_units = order.held_units = 0
             self._make_conditional(order)
             order.user, order.size_lots = entry.user, entry.size_lots
             order.side = Side.SHORT if entry.side == Side.LONG else Side.LONG
