@@ -17,8 +17,8 @@ LOOK_EVERY_S = 0.01
 _UNSETTLED = f"""
 SELECT EXISTS (SELECT FROM trading_order
                 WHERE user_id = %s AND status = '{OrderStatus.PENDING}'
-                  AND status IN ('{OrderStatus.PENDING}', '{OrderStatus.WAITING}',
-                                 '{OrderStatus.OPEN}')
+                  AND status IN ('{OrderStatus.PENDING}', '{OrderStatus.ASLEEP}',
+                                 '{OrderStatus.WAITING}', '{OrderStatus.OPEN}')
                   AND created_at > now() - interval '1 second')
     OR EXISTS (SELECT FROM trading_outboxcommand
                 WHERE applied_seq IS NULL AND created_by_id = %s

@@ -27,6 +27,11 @@ from markets.conversions import (
     units_text,
 )
 from markets.rules import MarketRules
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     Event,
     OrderAccepted,
@@ -120,6 +125,8 @@ class ShownOrder(Struct, kw_only=True):
                 self.status = OrderStatus.OPEN
             case OrderWaiting():
                 self.status = OrderStatus.WAITING
+            case OrderAttached() | CoverChanged() | ConditionalAmended():
+                self._hear_waiting(event)
             case OrderTriggered():
                 self.size_lots, self.is_sized = event.size_lots, True
             case OrderAmended():
@@ -129,6 +136,18 @@ class ShownOrder(Struct, kw_only=True):
             case _:
                 pass
         return True
+
+    def _hear_waiting(self, event: OrderAttached | CoverChanged | ConditionalAmended) -> None:
+        match event:
+            case OrderAttached():
+                self.status = OrderStatus.ASLEEP
+            case CoverChanged():
+                self.status = OrderStatus.WAITING if event.covered_lots else OrderStatus.ASLEEP
+                self.size_lots = event.covered_lots or self.size_lots
+            case ConditionalAmended():
+                self.price_ticks, self.size_lots = event.price_ticks, event.size_lots
+                self.trigger_price_ticks = event.trigger_price_ticks
+                self.trigger_callback_ppm = event.callback_ppm
 
     def _end(self, event: OrderRejected | OrderCancelled) -> None:
         """Or a part of it, where lots remain."""
@@ -318,7 +337,7 @@ def algo_status(order: ShownOrder) -> str:
             return "REJECTED"
         case OrderStatus.CANCELLED | OrderStatus.EXPIRED if not order.triggered_ms:
             return "CANCELED" if order.status == OrderStatus.CANCELLED else "EXPIRED"
-        case OrderStatus.PENDING | OrderStatus.WAITING:
+        case OrderStatus.PENDING | OrderStatus.ASLEEP | OrderStatus.WAITING:
             return "TRIGGERING" if order.triggered_ms else "NEW"
         case OrderStatus.OPEN:
             return "TRIGGERED"

@@ -48,6 +48,7 @@ SELF_TRADE_MODES: Mapping[str, SelfTradePrevention] = {
 
 _STATUS_WORDS: Mapping[OrderStatus, str] = {
     OrderStatus.PENDING: "NEW",
+    OrderStatus.ASLEEP: "NEW",
     OrderStatus.WAITING: "NEW",
     OrderStatus.OPEN: "NEW",
     OrderStatus.FILLED: "FILLED",

@@ -19,6 +19,11 @@ from gateway.orders.shown import ShownOrder, of_row
 from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import OwnFill, algo_event, forced_event, order_event
 from markets.rules import MarketRules
+from matching.messages.conditional_events import (
+    ConditionalAmended,
+    CoverChanged,
+    OrderAttached,
+)
 from matching.messages.events import (
     Event,
     OrderAccepted,
@@ -130,7 +135,7 @@ class Telling:
         match event:
             case OrderWaiting() | OrderRejected():
                 return algo or [order_event(order, what, symbol, rules)]
-            case OrderTriggered():
+            case OrderTriggered() | OrderAttached() | CoverChanged() | ConditionalAmended():
                 return algo
             case OrderAccepted():
                 return [*algo, order_event(order, what, symbol, rules)]
