@@ -56,6 +56,7 @@ APPS = (
     "ledger",
     "custody",
     "persistence",
+    "gateway",
 )
 OURS = [m for m in MODELS if m._meta.app_label in APPS]
 EDITED = {
