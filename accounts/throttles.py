@@ -142,8 +142,9 @@ class RenewalThrottle(_Throttle):
     """Per session: whoever stole a token of one wears out no other of its owner's."""
 
     def _standing(self, request: Request) -> Standing | None:
+        refresh = self.refresh_in(request)  # raises what is wrong with the body
         try:
-            claims = read_refresh(self.refresh_in(request))
+            claims = read_refresh(refresh)
         except DomainError:  # no session's; the address's budget counts it
             return None
         (standing,) = spend([Ask(f"renewal:{claims.session_id}", RENEWALS)])

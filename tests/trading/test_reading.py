@@ -93,6 +93,7 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
         "makerFee": "0.0002",
         "takerFee": "0.0005",
         "selfTradePrevention": "EXPIRE_MAKER",
+        "parentId": None,
         "status": "pending",
         "reason": None,
     }

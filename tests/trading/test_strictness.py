@@ -47,6 +47,12 @@ def body_of(method: str, path: str) -> Any:
     return SCHEMA["components"]["schemas"][name], example["value"]
 
 
+def send(api: Api, method: str, path: str, query: str = "", data: bytes = b"") -> Answer:
+    """Calls of the trading page come from it."""
+    headers = {"HTTP_ORIGIN": "http://testserver"} if path.startswith("/page/") else {}
+    return api.send(method.upper(), address(path) + query, data, **headers)
+
+
 def address(path: str) -> str:
     named = {"market_id": "BTC-PERP", "order_id": Order.objects.get().pk, "network": "manual"}
     return path.format_map(defaultdict(lambda: 1, named))
@@ -66,11 +72,11 @@ def test_parameters_that_a_call_does_not_know(untouched: Api, method: str, path:
     for name in ("x", "format", "", "é", *misspelt):
         if name not in known:
             query = urlencode({name: "1"})
-            answer = untouched.send(method.upper(), f"{address(path)}?{query}", data)
+            answer = send(untouched, method, path, f"?{query}", data)
             assert_unknown(answer, name, known)
     for name in known:
         query = f"?{name}=BTC-PERP&{name}=BTC-PERP"
-        answer = untouched.send(method.upper(), address(path) + query, data)
+        answer = send(untouched, method, path, query, data)
         assert_unknown(answer, name, known)
 
 
@@ -78,9 +84,10 @@ def test_parameters_that_a_call_does_not_know(untouched: Api, method: str, path:
 def test_a_body_where_none_belongs(untouched: Api, method: str, path: str) -> None:
     query = "?orderIds=1" if path == "/orders/batch" else ""
     for data in (b"{}", b'{"marketId": "BTC-PERP"}', b"x", b" "):
-        answer = untouched.send(method.upper(), address(path) + query, data)
+        answer = send(untouched, method, path, query, data)
         assert_unknown(answer, "body", parameters(method, path))
     headers = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    headers["HTTP_ORIGIN"] = "http://testserver"
     answer = untouched.send(method.upper(), address(path) + query, b"{}", **headers)
     assert_unknown(answer, "body", [])
 
@@ -111,7 +118,7 @@ def test_fields_that_a_body_does_not_know(untouched: Api, method: str, path: str
         assert kind["additionalProperties"] is False, where
         asked = {**body, "orders": [only(body, example)]} if where.startswith("orders") else body
         example["nope"] = 1
-        answer = untouched.send(method.upper(), address(path), json.dumps(asked).encode())
+        answer = send(untouched, method, path, data=json.dumps(asked).encode())
         del example["nope"]
         if where.startswith("orders"):  # each of a batch has an answer of its own
             (item,) = answer.body["results"]
@@ -122,7 +129,7 @@ def test_fields_that_a_body_does_not_know(untouched: Api, method: str, path: str
             inside = json.dumps(example)
             twice = f'{inside[:-1]}, "{name}": null}}'
             data = json.dumps(asked).replace(inside, twice, 1)
-            answer = untouched.send(method.upper(), address(path), data.encode())
+            answer = send(untouched, method, path, data=data.encode())
             assert (answer.status, answer.code) == (400, "UNKNOWN_FIELD"), answer
             assert answer.body["field"].endswith(name)
 
