@@ -117,7 +117,6 @@ def test_what_placing_refuses_is_refused(new_trader: NewTrader) -> None:
         {"price": "90000"},
         {"leverage": 1_000},
         {"marketId": "NONE"},
-        {"unknown": 1},
         {"side": "UP"},
     ):
         body = {"marketId": trader.market_id} | good | wrong
@@ -125,4 +124,7 @@ def test_what_placing_refuses_is_refused(new_trader: NewTrader) -> None:
         previewed = trader.send("POST", "/order/preview", json=body)
         assert placed.status_code in (400, 404)
         assert (previewed.status_code, previewed.json()) == (placed.status_code, placed.json())
+    for unknown in ({"unknown": 1}, {"wait": "result"}):  # nothing is waited for that isn't placed
+        said = trader.send("POST", "/order/preview", json={"marketId": "NONE"} | good | unknown)
+        assert (said.status_code, said.json()["code"]) == (400, "UNKNOWN_FIELD")
     assert trader.exchange.http.post("/order/preview", json=good).status_code == 401

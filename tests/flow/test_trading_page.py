@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(not folder().is_dir(), reason="the page was not built: make page"),
 ]
+NEWCOMER = "page-newcomer"
 MARKUP = '<img src=x onerror="document.title=1"><b>bold</b>'
 
 
@@ -40,11 +41,19 @@ def newcomer(browser: Browser, exchange: Exchange) -> Iterator[TradingPage]:
     """Signed up and funded by clicking, as whoever opens the page for the first time."""
     page = TradingPage(browser, exchange.url)
     page.open()
-    page.sign_up("page-newcomer")
+    page.sign_up(NEWCOMER)
     page.fund("10000")
     expect(page.page.get_by_test_id("equity")).to_have_text("10,000.00")
     yield page
     page.close()
+    signed_in(exchange, NEWCOMER).cancel_everything()
+
+
+def signed_in(exchange: Exchange, username: str) -> Trader:
+    """Who signed up by clicking, as the exchange of the tests knows traders."""
+    body = {"username": username, "password": PASSWORD}
+    answer = exchange.http.post("/auth/signin", json=body).json()
+    return Trader(exchange, answer["userId"], username, answer["token"])
 
 
 def test_whoever_is_not_signed_in_sees_the_market(browser: Browser, exchange: Exchange) -> None:
