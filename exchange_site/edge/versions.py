@@ -14,6 +14,7 @@ def without_version(scope: Any) -> Any:
     """The scope of the call that is meant; the same where none of a version is."""
     path: str = scope.get("path", "")
     meant = path.removeprefix(PREFIX)
-    if meant == path or not meant.startswith("/") or meant.startswith(_NOT_OF_THE_API):
+    is_call = meant != path and meant.startswith("/") and meant != "/"
+    if not is_call or meant.startswith(_NOT_OF_THE_API):
         return scope
     return scope | {"path": meant}
