@@ -71,6 +71,8 @@ def visitor(
     monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
     for market_id in (BUSY_MARKET, SECOND_MARKET, DORMANT_MARKET):
         set_ticker(redis_db, market_id)
+    with connection.cursor() as cursor:  # as autovacuum would, which may not have come yet
+        cursor.execute("ANALYZE")
     return Visitor()
 
 
