@@ -12,13 +12,11 @@ Floor: the gateway at 0.8 of the rate of signed orders of our own API, at 64 con
 from benchmarks.http_load import (
     PLACEHOLDER,
     Measured,
-    Plan,
-    measure,
     posting,
     posting_as_venue,
     posting_signed,
 )
-from benchmarks.intake import forget_streams, make_exchange, order_body, served
+from benchmarks.intake import in_turn, make_exchange, order_body, served
 from benchmarks.keys import make_hmac_keys
 from benchmarks.report import Row, faster, main, progress
 from benchmarks.servers import start_servers
@@ -47,14 +45,8 @@ def run(short: bool) -> list[Row]:
     rows = []
     with served() as port:
         for connections in CONNECTIONS:
-            found: dict[str, list[Measured]] = {kind: [] for kind in templates}
-            for number in range(rounds):
-                progress(STAGE, f"{connections} connections; round {number + 1} of {rounds}")
-                for letter, (kind, requests) in zip("abc", templates.items(), strict=True):
-                    prefix = f"{letter}{connections:03d}{number:04d}"
-                    plan = Plan(port, connections, seconds, 0.3, prefix, requests, secrets)
-                    found[kind].append(measure(plan))
-                    forget_streams()
+            targets = {kind: (port, requests) for kind, requests in templates.items()}
+            found = in_turn(STAGE, targets, connections, rounds, seconds, secrets)
             rows += _rows(connections, found)
     return rows
 

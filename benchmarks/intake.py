@@ -53,13 +53,13 @@ def run(short: bool) -> list[Row]:
         }
         rows = []
         for connections in CONNECTIONS:
-            found = _in_turn(targets, connections, rounds, seconds)
+            found = in_turn(STAGE, targets, connections, rounds, seconds)
             rows += _rows(connections, found)
         batches = {
             "baseline": targets["baseline"],
             "batch": (intake_port, _batch_requests(tokens)),
         }
-        rows += _batch_rows(_in_turn(batches, BATCH_CONNECTIONS, rounds, seconds))
+        rows += _batch_rows(in_turn(STAGE, batches, BATCH_CONNECTIONS, rounds, seconds))
         orders = _open_orders(intake_port, tokens)
         targets = {
             "cancel baseline": (django_port, _cancel_requests("/baseline/order", orders)),
@@ -67,21 +67,27 @@ def run(short: bool) -> list[Row]:
             "cancel intake": (intake_port, _cancel_requests("/order", orders)),
         }
         for connections in (16,) if short else CONNECTIONS:
-            rows += _cancel_rows(connections, _in_turn(targets, connections, rounds, seconds))
+            rows += _cancel_rows(connections, in_turn(STAGE, targets, connections, rounds, seconds))
     return rows
 
 
-def _in_turn(
-    targets: dict[str, tuple[int, list[bytes]]], connections: int, rounds: int, seconds: float
+def in_turn(
+    stage: str,
+    targets: dict[str, tuple[int, list[bytes]]],
+    connections: int,
+    rounds: int,
+    seconds: float,
+    secrets: dict[str, str] | None = None,
 ) -> dict[str, list[Measured]]:
-    """Every target once a round, so that what else the machine does hits all of them."""
+    """Every target once a round, so that what else the machine does hits all of them. ``secrets``
+    are those of the keys that sign, if any do."""
     found: dict[str, list[Measured]] = {name: [] for name in targets}
     for number in range(rounds):
         doing = f"{', '.join(targets)}; {connections} connections; round {number + 1} of {rounds}"
-        progress(STAGE, doing)
+        progress(stage, doing)
         for letter, (name, (port, requests)) in zip("abcd", targets.items(), strict=False):
             prefix = f"{letter}{connections:03d}{number:04d}"
-            plan = Plan(port, connections, seconds, 0.3, prefix, requests)
+            plan = Plan(port, connections, seconds, 0.3, prefix, requests, secrets or {})
             found[name].append(measure(plan))
             forget_streams()
     return found

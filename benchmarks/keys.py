@@ -11,8 +11,8 @@ some thirty times as long to check; its rate is shown, with no floor. The load g
 the same machine, which costs the keys' rates, too.
 """
 
-from benchmarks.http_load import Measured, Plan, measure, posting, posting_signed
-from benchmarks.intake import forget_streams, make_exchange, order_body, served
+from benchmarks.http_load import Measured, posting, posting_signed
+from benchmarks.intake import in_turn, make_exchange, order_body, served
 from benchmarks.report import Row, faster, main, progress
 from benchmarks.servers import start_servers
 
@@ -32,18 +32,12 @@ def run(short: bool) -> list[Row]:
         kind: [posting_signed("/order", public_id, order_body()) for public_id in of_kind]
         for kind, of_kind in secrets.items()
     }
+    known = secrets["hmac"] | secrets["ed25519"]
     rows = []
     with served() as port:
         for connections in CONNECTIONS:
-            found: dict[str, list[Measured]] = {kind: [] for kind in templates}
-            for number in range(rounds):
-                progress(STAGE, f"{connections} connections; round {number + 1} of {rounds}")
-                for letter, (kind, requests) in zip("abc", templates.items(), strict=True):
-                    prefix = f"{letter}{connections:03d}{number:04d}"
-                    known = secrets.get(kind, {})
-                    plan = Plan(port, connections, seconds, 0.3, prefix, requests, known)
-                    found[kind].append(measure(plan))
-                    forget_streams()
+            targets = {kind: (port, requests) for kind, requests in templates.items()}
+            found = in_turn(STAGE, targets, connections, rounds, seconds, known)
             rows += _rows(connections, found)
     return rows
 
