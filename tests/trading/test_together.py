@@ -155,7 +155,10 @@ def test_a_stream_that_redis_refuses_holds_up_its_own_orders_alone(
     assert sent(redis_db) == [order.pk for order in mine]
 
 
-def test_a_locked_wallet_holds_up_its_own_orders_alone(trader: Trader) -> None:
+@pytest.mark.parametrize("attached", [{}, {"stopLoss": {"price": "24000"}}])
+def test_a_locked_wallet_holds_up_its_own_orders_alone(
+    trader: Trader, attached: dict[str, Any]
+) -> None:
     from tests.trading.test_resilience import _direct
 
     bob, carol = make_trader(), make_trader()
@@ -167,7 +170,8 @@ def test_a_locked_wallet_holds_up_its_own_orders_alone(trader: Trader) -> None:
                 "SELECT 1 FROM ledger_wallet WHERE user_id = %s FOR UPDATE", [bob.user.pk]
             )
             users = [trader, bob, bob, carol]
-            results = place_together([(user.user.pk, new_order()) for user in users])
+            orders = [(user.user.pk, new_order(**attached)) for user in users]
+            results = place_together(orders)
     finally:
         connection.close()
     assert words(results) == ["placed", "OperationalError", "OperationalError", "placed"]

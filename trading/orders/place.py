@@ -84,9 +84,7 @@ def place_together(orders: Sequence[tuple[int, NewOrder]]) -> list[Result]:
     try:
         group.draft()
         group.insert([order for order in group.drafted if not order.attached])
-        for order in group.drafted:
-            if order.attached:
-                group.insert_with_attached(order)
+        group.insert_each([order for order in group.drafted if order.attached], {})
         group.answer_refused()
     except Exception as error:  # noqa: BLE001  it is everyone's who has no result yet
         group.fail(error)
@@ -195,7 +193,7 @@ class _Group:
             if len(orders) == 1:
                 orders[0].asked.result = error
             else:
-                self._insert_one_by_one(orders, {})
+                self.insert_each(orders, {})
             return
         counts = Counter(order.asked.user_id for order in orders)
         short, available = [], {}
@@ -205,10 +203,11 @@ class _Group:
                 available[order.asked.user_id] = outcome.available_units
             else:
                 self._settle(order, outcome)
-        self._insert_one_by_one(short, available)
+        self.insert_each(short, available)
 
-    def insert_with_attached(self, order: _Drafted) -> None:
-        """It and what is attached to it, or nothing. Their commands go before its own."""
+    def _insert_with_attached(self, order: _Drafted) -> Outcome | None:
+        """It and what is attached to it, or nothing. Their commands go before its own. Answers what
+        became of the entry, None where that isn't known."""
         user_id, market_id = order.asked.user_id, order.rules.id
         columns = [draft.columns() for draft in order.attached]
         try:
@@ -219,7 +218,7 @@ class _Group:
             if is_everyones(error):
                 raise
             order.asked.result = error
-            return
+            return None
         ids: dict[str, int] = {}
         names = [name for name, _ in asked_to_attach(order.asked.new)]
         for field_name, outcome in zip(names, of_attached, strict=True):
@@ -227,7 +226,7 @@ class _Group:
                 ids[field_name] = outcome.order_id
             elif isinstance(outcome, ClientOrderIdTaken) and isinstance(of_entry, Inserted):
                 order.asked.result = _name_taken(f"{field_name}.client_order_id")
-                return
+                return None
         if isinstance(of_entry, Inserted):
             for one, order_id in zip(columns, ids.values(), strict=True):
                 one["parent_id"] = of_entry.order_id
@@ -235,10 +234,18 @@ class _Group:
         self._settle(order, of_entry)
         if isinstance(order.asked.result, PlacedOrder):
             order.asked.result = replaced(order.asked.result, attached=ids)
+        return of_entry
 
-    def _insert_one_by_one(self, orders: list[_Drafted], available: dict[int, int]) -> None:
-        """``available``: what wallets had, where that is known. What is more than is left of it
-        costs no statement: else a trader without money would hold everyone up by asking much."""
+    def _insert_one(self, order: _Drafted) -> Outcome | None:
+        if order.attached:
+            return self._insert_with_attached(order)
+        self.insert([order])
+        return None
+
+    def insert_each(self, orders: list[_Drafted], available: dict[int, int]) -> None:
+        """One by one. ``available``: what wallets had, where that is known. What is more than is
+        left of it costs no statement: else a trader without money would hold everyone up by asking
+        much."""
         stuck: dict[int, Exception] = {}
         for order in orders:
             user_id, hold_units = order.asked.user_id, order.draft.hold_units
@@ -248,9 +255,11 @@ class _Group:
             elif left is not None and hold_units > max(0, left):
                 self._settle(order, NotEnough(left))
             else:
-                self.insert([order])
+                outcome = self._insert_one(order)
                 if isinstance(order.asked.result, OperationalError):
                     stuck[user_id] = order.asked.result
+                elif isinstance(outcome, NotEnough):
+                    available[user_id] = outcome.available_units
                 elif left is not None and isinstance(order.asked.result, PlacedOrder):
                     available[user_id] = left - hold_units
 
