@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import get_args
 
 import pytest
 
+from matching.messages.conditional_events import ConditionalAmended
 from matching.messages.events import (
     CancelRejected,
     Event,
@@ -13,7 +15,7 @@ from matching.messages.events import (
     OrderRejected,
     OutputEntry,
 )
-from matching.messages.vocabulary import CancelReason, RejectCode, Side
+from matching.messages.vocabulary import CancelReason, OrderStatus, OrderType, RejectCode, Side
 from trading.http.answers.results import change_of_entry
 from trading.intake import decisions as decisions_module
 from trading.intake.decisions import Decision, Decisions
@@ -120,6 +122,39 @@ def test_an_order_that_was_trimmed_is_not_cancelled(monkeypatch: pytest.MonkeyPa
         assert not_done.reason == RejectCode.UNKNOWN_ORDER
 
     run(scenario)
+
+
+@pytest.mark.parametrize(("arrival", "status"), [(5, OrderStatus.WAITING), (0, OrderStatus.ASLEEP)])
+def test_an_order_that_waits_is_amended_too(arrival: int, status: OrderStatus) -> None:
+    """Its condition: the order itself isn't there yet, and nothing else says that it was done."""
+    amended = ConditionalAmended(
+        order_id=1,
+        account_id=7,
+        price_ticks=10,
+        size_lots=3,
+        trigger_price_ticks=9,
+        callback_ppm=0,
+        arrival=arrival,
+        order_type=OrderType.LIMIT,
+        of_whole_position=False,
+    )
+
+    async def scenario(decisions: Decisions) -> None:
+        decisions.expect()
+        decisions.hear(entry(4, amended))
+        found = await decisions.of(Decision.AMENDED, [1])
+        change = change_of_entry(found[1], 1)
+        assert (change.done, change.status, change.reason, change.seq) == (True, status, None, 4)
+
+    run(scenario)
+
+
+def test_every_refusal_and_change_of_an_order_is_a_decision() -> None:
+    """By their names, so that a kind of order that comes later is heard as well."""
+    ends = ("Amended", "AmendRejected", "OrderAccepted", "OrderRejected", "OrderWaiting",
+            "OrderCancelled", "CancelRejected")  # fmt: skip
+    named = {kind for kind in get_args(Event) if kind.__name__.endswith(ends)}
+    assert named == set(decisions_module._DECIDED_BY)
 
 
 def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

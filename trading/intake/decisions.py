@@ -23,6 +23,7 @@ from enum import Enum, auto
 
 import structlog
 
+from matching.messages.conditional_events import ConditionalAmended
 from matching.messages.events import (
     AmendRejected,
     CancelRejected,
@@ -59,6 +60,7 @@ _DECIDED_BY: dict[type[Event], Decision] = {
     OrderCancelled: Decision.CANCELLED,
     CancelRejected: Decision.CANCELLED,
     OrderAmended: Decision.AMENDED,
+    ConditionalAmended: Decision.AMENDED,
     AmendRejected: Decision.AMENDED,
 }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from markets.conversions import average_price_text, lots_text, ticks_text, units_text
 from markets.rules import MarketRules, market_rules
+from matching.messages.conditional_events import ConditionalAmended
 from matching.messages.events import (
     AmendRejected,
     CancelRejected,
@@ -128,6 +129,8 @@ def _follow(found: _Decided, event: Event) -> None:
             found.status, found.reason = OrderStatus.REJECTED, event.code
         case OrderWaiting():
             found.status = OrderStatus.WAITING
+        case ConditionalAmended():
+            found.status = OrderStatus.WAITING if event.arrival else OrderStatus.ASLEEP
         case OrderAccepted():
             found.status, found.remaining_lots = OrderStatus.OPEN, event.size_lots
         case OrderAmended():
