@@ -75,6 +75,21 @@ def test_an_order_that_waits_and_fires() -> None:
     assert view.open_orders() == []
 
 
+def test_an_order_attached_to_an_entry_sleeps_and_follows_it() -> None:
+    view = view_with()
+    apply(view, of_order("OrderAttached", "asleep", parentId=6))
+    assert view.open_orders()[0].status == "asleep"
+    apply(view, of_order("CoverChanged", "waiting", qty="2"))
+    trigger = {"price": "9", "callback": None}
+    amended = {"price": "8", "qty": "2", "trigger": trigger}
+    apply(view, of_order("ConditionalAmended", "waiting", **amended))
+    (order,) = view.open_orders()
+    assert (order.status, order.remaining_qty, order.price) == ("waiting", Decimal(2), Decimal(8))
+    ended = {"reason": "PARENT_ENDED", "cancelledQty": "2", "remainingQty": "0"}
+    apply(view, of_order("OrderCancelled", "cancelled", **ended))
+    assert view.open_orders() == []
+
+
 def test_equity_is_exact() -> None:
     view = view_with()
     short = {"type": "SHORT", "qty": "0.003", "margin": "10", "averagePrice": "25000.1333333"}

@@ -22,7 +22,8 @@ export const isListening = signal(false);
 
 export const openPositions = computed(() => (positions.value ?? []).filter(({ type }) => type !== null));
 
-const LIVE = "pending,waiting,open";
+/** Statuses of orders that may still fill. */
+export const LIVE: readonly string[] = ["pending", "asleep", "waiting", "open"];
 /** After an event: rows follow within moments, and on a busy machine within seconds. */
 const READ_AFTER_MS = [120, 700, 3_000];
 const READ_EVERY_MS = 5_000;
@@ -95,7 +96,7 @@ async function readOrders(): Promise<Order[]> {
   const found: Order[] = [];
   let cursor: string | null = null;
   do {
-    const query: { status: string; limit: number; cursor?: string } = { status: LIVE, limit: 500 };
+    const query: { status: string; limit: number; cursor?: string } = { status: LIVE.join(","), limit: 500 };
     if (cursor !== null) query.cursor = cursor;
     const page: Schemas["OrdersPage"] = await api.get("/user/orders", { query });
     found.push(...page.orders);

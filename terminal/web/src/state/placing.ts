@@ -2,7 +2,7 @@
 
 import { NoAnswer } from "exchange-client";
 import { api, type Schemas } from "../net/exchange.ts";
-import { placed, readSoon } from "./account.ts";
+import { LIVE, placed, readSoon } from "./account.ts";
 
 const TRIES = 4;
 const AGAIN_MS = 1_200;
@@ -26,7 +26,7 @@ export async function place(order: Schemas["NewOrder"]): Promise<number> {
 async function look(orderId: number): Promise<void> {
   try {
     const order = await api.get("/order/{order_id}", { path: { order_id: orderId } });
-    if (["pending", "waiting", "open"].includes(order.status)) placed(order);
+    if (LIVE.includes(order.status)) placed(order);
   } finally {
     readSoon();
   }

@@ -53,6 +53,25 @@ class OrderWaiting(OrderEvent, frozen=True, kw_only=True):
     pass
 
 
+class OrderAttached(OrderEvent, frozen=True, kw_only=True):
+    """To the entry whose fills it will cover."""
+
+    parent_id: int
+
+
+class CoverChanged(OrderEvent, frozen=True, kw_only=True):
+    """What is filled of its entry, and not closed since, is another quantity now."""
+
+    qty: Decimal
+
+
+class ConditionalAmended(OrderEvent, frozen=True, kw_only=True):
+    """An order that waits: `price` is None of a market order, `qty` of a whole position."""
+
+    price: Decimal | None
+    qty: Decimal | None
+
+
 class OrderTriggered(OrderEvent, frozen=True, kw_only=True):
     reference_price: Decimal
     qty: Decimal
@@ -180,6 +199,9 @@ KnownEvent = (
     | OrderRejected
     | OrderCancelled
     | OrderWaiting
+    | OrderAttached
+    | CoverChanged
+    | ConditionalAmended
     | OrderTriggered
     | OrderAmended
     | CancelRejected

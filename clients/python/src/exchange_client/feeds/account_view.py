@@ -127,6 +127,10 @@ class AccountView:
                 known = replace(known, price=price or known.price, remaining_qty=qty)
             case told.OrderAmended(price=price, remaining_qty=qty):
                 known = replace(known, price=price, remaining_qty=qty)
+            case told.CoverChanged(qty=qty):
+                known = replace(known, remaining_qty=qty)
+            case told.ConditionalAmended(price=price, qty=qty):
+                known = replace(known, price=price, remaining_qty=qty)
             case told.OrderCancelled(remaining_qty=qty):
                 known = replace(known, remaining_qty=qty)
         self._keep(replace(known, status=event.status))

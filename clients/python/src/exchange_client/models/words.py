@@ -12,4 +12,5 @@ TriggerBy = Literal["MARK", "LAST"]
 Interval = Literal["1m", "5m", "15m", "1h", "4h", "1d"]
 PriceKind = Literal["mark", "index"]
 
-LIVE_STATUSES = ("pending", "open", "waiting")  # of orders that may still fill
+# Of orders that may still fill; "asleep": attached to an entry of which nothing is filled yet.
+LIVE_STATUSES = ("pending", "open", "waiting", "asleep")

@@ -37,7 +37,7 @@ export function Orders() {
 }
 
 function isProtective({ status, reduceOnly, closePosition }: Order): boolean {
-  return status === "waiting" && (reduceOnly || closePosition);
+  return ["asleep", "waiting"].includes(status) && (reduceOnly || closePosition);
 }
 
 async function cancelAll(protective: boolean): Promise<void> {
