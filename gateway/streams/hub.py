@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from common import cancelling
 from gateway.streams.books import Books
 from gateway.streams.names import StreamKind, StreamTopic
-from gateway.streams.output import Output
+from gateway.streams.output import OF_OUTPUT, Output
 from gateway.streams.protocol import encode
 from gateway.streams.timed import Timed
 from gateway.words.symbols import listed_markets
@@ -119,12 +119,17 @@ class StreamHub:
     async def subscribe(
         self, client: Client, named: Mapping[str, StreamTopic], combined: bool
     ) -> None:
-        """Once this returns the client can fetch a book and join its stream."""
+        """Once this returns nothing that happens is missed: the client can fetch a book and join
+        its stream, too."""
         self.listen(client, named, combined)
         await self.begin(named.values())
 
     async def begin(self, topics: Iterable[StreamTopic]) -> None:
-        await self.books.begin(list(topics))
+        """What these streams need to miss nothing, if they are listened to at once."""
+        asked = list(topics)
+        await self.books.begin(asked)
+        if any(topic.kind in OF_OUTPUT for topic in asked):
+            await self.output.ready()
 
     def listen(self, client: Client, named: Mapping[str, StreamTopic], combined: bool) -> None:
         for name, topic in named.items():

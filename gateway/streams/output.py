@@ -20,7 +20,7 @@ from matching.messages.streams import ENTRY_FIELD, seq_of
 
 PAUSE_S = 0.1
 CHECK_EVERY_S = 1.0
-_OF_TRADES = (StreamKind.TRADE, StreamKind.AGGREGATE_TRADE, StreamKind.FORCE_ORDER)
+OF_OUTPUT = (StreamKind.TRADE, StreamKind.AGGREGATE_TRADE, StreamKind.FORCE_ORDER)
 
 
 class Entries(Protocol):
@@ -43,20 +43,23 @@ class Output:
         self._listeners.append(listener)
 
     async def ready(self) -> None:
-        """Once what happens from now on will be heard."""
-        await self._find_positions()
+        """Once what happens from now on will be heard, if somebody listens by then."""
+        await self._find_markets()
 
     async def step(self) -> None:
         is_wanted = any(listener.are_wanted for listener in self._listeners)
-        if not is_wanted and not self._hub.wanted(*_OF_TRADES):
+        if not is_wanted and not self._hub.wanted(*OF_OUTPUT):
             self.positions.clear()
             await asyncio.sleep(PAUSE_S)
             return
-        await self._find_positions()
+        await self._check_positions()
+        await self._find_markets()
         if not self.positions:
             await asyncio.sleep(PAUSE_S)
             return
         found = await read(self._hub.redis, self.positions)
+        for market_id, error in found.unreadable.items():
+            self._hub.attempt(market_id, partial(_raise, error))
         if found.changed:
             begun = await begin_again(self._hub.redis, self.positions, found.changed)
             for market_id, position in begun.items():
@@ -65,16 +68,25 @@ class Output:
             await self._tell(market_id, self._entries_of(market_id, rows))
             await asyncio.sleep(0)  # between batches the clients have their turn
 
-    async def _find_positions(self) -> None:
-        redis = self._hub.redis
+    async def _check_positions(self) -> None:
+        """Of the task that reads alone: beside a read that moves on, an older answer of Redis would
+        look as if the market had fallen back."""
         if self.positions and time.monotonic() - self._checked_at > CHECK_EVERY_S:
-            for market_id, position in (await fallen_back(redis, self.positions)).items():
+            fallen = await fallen_back(self._hub.redis, self.positions)
+            for market_id, position in fallen.items():
                 self._move(market_id, position)
             self._checked_at = time.monotonic()
+
+    async def _find_markets(self) -> None:
+        """Those that are new here, at their ends."""
         if unknown := self._hub.symbols.keys() - self.positions.keys():
-            for market_id, found in (await tails(redis, unknown)).items():
-                if isinstance(found, OutputPosition):
-                    self.positions.setdefault(market_id, found)
+            for market_id, found in (await tails(self._hub.redis, unknown)).items():
+                self._hub.attempt(market_id, partial(self._begin, market_id, found))
+
+    def _begin(self, market_id: str, found: OutputPosition | Exception) -> None:
+        if isinstance(found, Exception):
+            raise found
+        self.positions.setdefault(market_id, found)
 
     def _move(self, market_id: str, position: OutputPosition) -> None:
         self.positions[market_id] = position
@@ -127,3 +139,7 @@ class Output:
             topic = StreamTopic(kind, rules.id)
             if self._hub.is_wanted(topic):
                 self._hub.tell(topic, event_of(trade, entry, symbol, rules))
+
+
+def _raise(error: Exception) -> None:
+    raise error

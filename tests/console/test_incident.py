@@ -29,6 +29,7 @@ from matching.messages.vocabulary import MarketState, Side, StateReason
 from persistence.models import DeadLetter
 from tests.admin.factories import make_market, make_order, make_user
 from tests.admin.money_rows import NOW, account, post
+from tests.builders.away import redis_away
 from tests.ledger.prices import mark_price
 from trading.models import Fill
 
@@ -320,9 +321,9 @@ def test_every_kind_has_its_words() -> None:
 
 
 def test_rows_are_listed_while_redis_is_away(
-    client_of: ClientOf, everything: Market, free_closed_port: int, monkeypatch: pytest.MonkeyPatch
+    client_of: ClientOf, everything: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = redis.Redis(port=free_closed_port)
+    away = redis_away()
     for module in (stretch_module, events):
         monkeypatch.setattr(module, "request_redis_client", lambda: away)
     client = client_of("risk")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import redis
 from celery.app.task import Task
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -31,14 +30,12 @@ from persistence.models import ReconcileRun
 from persistence.reading import persist_market
 from persistence.reconciliation import asking, reconcile, runs
 from persistence.tasks import reconcile_now
-from tests.admin.conftest import free_closed_port
 from tests.admin.factories import make_user
+from tests.builders.away import redis_away
 from tests.ledger.prices import FIRST_TIME_MS
 from tests.ledger.world import World
-from tests.patience import PATIENCE_S
 from trading.models import Fill, TierDay
 
-__all__ = ["free_closed_port"]
 ClientOf = Callable[[str], Client]
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -296,11 +293,9 @@ def test_differences_are_the_answer(
     assert "nothing has been compared since" in client.get(URL).content.decode()
 
 
-def test_without_redis_it_is_said(
-    client_of: ClientOf, monkeypatch: pytest.MonkeyPatch, free_closed_port: int
-) -> None:
+def test_without_redis_it_is_said(client_of: ClientOf, monkeypatch: pytest.MonkeyPatch) -> None:
     client = client_of("risk")
-    away = redis.Redis(port=free_closed_port, socket_timeout=PATIENCE_S)
+    away = redis_away()
     monkeypatch.setattr(asking, "request_redis_client", lambda: away)
     assert "Redis does not answer" in asked(client)
     assert not AuditRow.objects.filter(verb="reconcile").exists()

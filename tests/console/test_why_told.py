@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import redis
 from django.test import Client
 
 from accounts.models import User
@@ -14,6 +13,7 @@ from console.why.views import KINDS
 from ledger.services import deposit
 from matching.messages.streams import input_stream, output_stream
 from matching.messages.vocabulary import CancelReason, OrderType, Side, TimeInForce, TriggerKind
+from tests.builders.away import redis_away
 from tests.recovery.exchange import MARKET, Exchange, exchange
 from trading import services
 from trading.models import (
@@ -193,7 +193,7 @@ def test_redis_away(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None
     exchange.start()
     pk = place(exchange.alice, Side.SHORT, "0.5", price="25000")
     exchange.settle()
-    away = redis.Redis(port=1)
+    away = redis_away()
     monkeypatch.setattr("console.why.stream.request_redis_client", lambda: away)
     text = told(order(pk))
     assert "what Redis keeps: it does not answer now" in text

@@ -220,7 +220,8 @@ class Trader:
         return [(fill["role"], fill["price"], fill["qty"]) for fill in reversed(fills)]
 
     def cancel_everything(self) -> None:
-        assert self.send("DELETE", "/orders?protective=true").status_code == 202
+        answer = self.send("DELETE", "/orders?protective=true")
+        assert answer.status_code == 202, answer.text
         for status in ("pending", "open"):
             wait_for(partial(self._has_none, status), f"no {status} orders")
 

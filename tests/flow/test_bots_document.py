@@ -36,7 +36,7 @@ def test_block(new_trader: NewTrader, name: str) -> None:
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
-        timeout=4 * PATIENCE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

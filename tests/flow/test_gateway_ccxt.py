@@ -163,12 +163,8 @@ def test_conditional_orders(client: Any, account: Account, new_trader: NewTrader
     stop = {"stopLossPrice": 48_000, "reduceOnly": True}
     order = client.create_order(SYMBOL, "market", "sell", 0.2, None, stop)
     assert (order["status"], order["triggerPrice"], order["reduceOnly"]) == ("open", 48_000, True)
-    ours = account.trader.order(int(order["id"]))
-    assert (ours["status"], ours["trigger"]["type"], ours["trigger"]["price"]) == (
-        "waiting",
-        "STOP",
-        "48000",
-    )
+    ours = account.trader.wait_until(int(order["id"]), "waiting")
+    assert (ours["trigger"]["type"], ours["trigger"]["price"]) == ("STOP", "48000")
     assert client.fetch_open_orders(SYMBOL) == []
     conditional = {"trigger": True}
     (listed,) = client.fetch_open_orders(SYMBOL, params=conditional)

@@ -34,6 +34,8 @@ def python_binance(kind: Any, account: Account) -> Any:
     )
     for name in ("API_URL", "MARGIN_API_URL", "WEBSITE_URL", "OPTIONS_URL", "FUTURES_COIN_URL"):
         setattr(client, name, f"{account.url}/not-here")
+    if kind is Client:
+        client._request = account.settled(client._request)
     client.FUTURES_URL = f"{account.url}/fapi"
     client.FUTURES_DATA_URL = f"{account.url}/futures/data"
     return client
@@ -87,7 +89,7 @@ def test_python_binance_async_and_sockets(account: Account, new_trader: NewTrade
         manager.FSTREAM_URL = f"{account.streams_url}/"
         try:
             async with (
-                asyncio.timeout(4 * PATIENCE_S),
+                asyncio.timeout(PATIENCE_S),
                 manager.futures_user_socket() as own,
                 manager.futures_multiplex_socket(["btcusdt@aggTrade"]) as market,
             ):
@@ -115,6 +117,9 @@ def test_the_venues_sdk(account: Account, new_trader: NewTrader) -> None:
         timeout=int(PATIENCE_S * 1_000),
     )
     api: Any = DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api
+    api.new_order, api.modify_order, api.cancel_order = map(
+        account.settled, (api.new_order, api.modify_order, api.cancel_order)
+    )
     info = api.exchange_information().data()
     assert info.symbols is not None
     assert info.symbols[0].symbol == SYMBOL

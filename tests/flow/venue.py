@@ -3,15 +3,20 @@
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import ccxt
 import httpx
 
-from tests.flow.exchange import PASSWORD, Exchange, Trader
+from matching.messages.vocabulary import OrderStatus
+from tests.flow.exchange import PASSWORD, Exchange, Trader, wait_for
 from tests.patience import PATIENCE_S
+from trading.models import Order, OutboxCommand
+
+Answer = TypeVar("Answer")
 
 SYMBOL = "BTC/USDT:USDT"
 TIMEOUT_MS = int(PATIENCE_S * 1_000)
@@ -28,6 +33,25 @@ class Account:
     @property
     def url(self) -> str:
         return self.trader.exchange.url
+
+    def settle(self) -> None:
+        """Until all is written down that was asked for, however busy the machine is. (The gateway
+        waits for it, too, before it answers a read, but for half a second at most.)"""
+        user_id = self.trader.user_id
+        asked = OutboxCommand.objects.filter(created_by_id=user_id, applied_seq=None)
+        pending = Order.objects.filter(user_id=user_id, status=OrderStatus.PENDING)
+        wait_for(lambda: not asked.exists() and not pending.exists(), "what was asked for")
+
+    def settled(self, send: Callable[..., Answer]) -> Callable[..., Answer]:
+        """What a client sends with, but the client goes on once all is written down."""
+
+        def send_and_settle(*args: Any, **options: Any) -> Answer:
+            try:
+                return send(*args, **options)
+            finally:
+                self.settle()
+
+        return send_and_settle
 
     @property
     def streams_url(self) -> str:
@@ -86,4 +110,5 @@ def ccxt_options(account: Account) -> dict[str, Any]:
 
 def ccxt_client(account: Account) -> Any:
     client = ccxt.binanceusdm(ccxt_options(account))
+    client.fetch = account.settled(client.fetch)
     return configure(client, account.trader.exchange)

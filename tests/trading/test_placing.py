@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from ledger.models import JournalEntry, Posting, Wallet
 from markets.models import Market
 from matching.messages.commands import PlaceOrder
 from matching.messages.vocabulary import MarketState, OrderType, Side, TimeInForce
+from tests.builders.away import redis_away
 from tests.trading.client import (
     Trader,
     make_trader,
@@ -304,7 +303,7 @@ def test_a_repeat_is_answered_when_the_order_has_expired_since(trader: Trader) -
 def test_an_order_is_safe_while_redis_is_away(
     trader: Trader, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    nobody = redis_away()
     monkeypatch.setattr(publisher, "request_redis_client", lambda: nobody)
     answer = trader.place()
     assert answer.status == 202

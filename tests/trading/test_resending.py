@@ -7,12 +7,11 @@ import pytest
 import redis
 from django.db import connection
 from django.utils import timezone
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from matching.messages.commands import CancelOrder, PlaceOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
 from persistence.models import MarketCursor
+from tests.builders.away import redis_away
 from tests.trading.client import Trader, sent_commands
 from trading.commands import publisher, resend
 from trading.commands.publisher import last_published_id
@@ -29,7 +28,7 @@ def unsent(trader: Trader, monkeypatch: pytest.MonkeyPatch, redis_db: redis.Redi
     """An order and its cancel that Redis never saw, a minute old."""
     OutboxCommand.objects.update(applied_seq=1)  # the market's configuration
     with monkeypatch.context() as patch:
-        nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+        nobody = redis_away()
         patch.setattr(publisher, "request_redis_client", lambda: nobody)
         order_id = trader.place().body["orderId"]
         assert trader.api.delete(f"/order/{order_id}").status == 202
@@ -144,7 +143,7 @@ def test_a_fault_is_one_line_and_the_next_run_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with monkeypatch.context() as patch:
-        nobody = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+        nobody = redis_away()
         patch.setattr(publisher, "redis_client", lambda: nobody)
         resend_unseen_commands.apply(throw=True)
     facts: list[Any] = [record.msg for record in caplog.records if isinstance(record.msg, dict)]

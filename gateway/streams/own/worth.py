@@ -96,7 +96,9 @@ class Worth:
         seen = await self._hub.ask(lambda: _look(asked))
         told: Told = []
         for user_id in asked:
-            due = self._due[user_id]
+            due = self._due.get(user_id)
+            if due is None:  # nobody listens any more
+                continue
             is_persisted = all(
                 seen.cursors.get(market_id, 0) >= seq for market_id, seq in due.seqs.items()
             )
