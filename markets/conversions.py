@@ -122,8 +122,12 @@ def ticks_text(price_ticks: int, tick_size: Decimal) -> str:
     return text(ticks_to_decimal(price_ticks, tick_size))
 
 
+def lots_to_decimal(size_lots: int, lot_size: Decimal) -> Decimal:
+    return _EXACT.multiply(Decimal(size_lots), lot_size)
+
+
 def lots_text(size_lots: int, lot_size: Decimal) -> str:
-    return text(_EXACT.multiply(Decimal(size_lots), lot_size))
+    return text(lots_to_decimal(size_lots, lot_size))
 
 
 def units_to_decimal(amount_units: int) -> Decimal:

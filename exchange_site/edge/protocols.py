@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -199,6 +200,20 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().handle_ping()
         if self.transport.get_write_buffer_size() > PONG_BYTES_MAX:
             self.abort()
+
+    def send_keepalive_ping(self) -> None:
+        """uvicorn's own is random bytes; there are clients that read it as text to send it back."""
+        self.ping_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.pending_ping_payload = str(time.time_ns() // 1_000_000).encode()
+        self.ping_sent_at = self.loop.time()
+        self.conn.send_ping(self.pending_ping_payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.ping_timeout is None:
+            self.schedule_ping()
+        else:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
 
     def shutdown(self) -> None:
         """As uvicorn's, but in the feeds' words."""

@@ -14,8 +14,9 @@ from gateway.asking.limits import rate_limits
 from gateway.http.calls import VenueAsk
 from gateway.http.data.market import markets_asked, now_ms
 from gateway.orders.leverage import default_of
+from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset, listed_markets, market_of, symbol_of
-from markets.conversions import average_price_text, lots_text, ticks_text, to_ms, units_text
+from markets.conversions import average_price_text, to_ms, units_text
 from markets.rules import MarketRules, market_ticker
 from matching.messages.limits import PPM
 from matching.messages.vocabulary import Side
@@ -110,10 +111,10 @@ def _risk(symbol: str, holding: Holding) -> dict[str, Any]:
     rules, position = holding.rules, holding.position
     return {
         **_position_numbers(symbol, holding),
-        "markPrice": ticks_text(holding.mark_ticks, rules.tick_size),
+        "markPrice": price_text(holding.mark_ticks, rules),
         "unRealizedProfit": units_text(_profit_units(holding)),
-        "liquidationPrice": ticks_text(
-            0 if position is None else liquidation_price_ticks(position, rules), rules.tick_size
+        "liquidationPrice": price_text(
+            0 if position is None else liquidation_price_ticks(position, rules), rules
         ),
         "marginAsset": asset(),
         "adl": 0,
@@ -139,7 +140,7 @@ def _position_numbers(symbol: str, holding: Holding) -> dict[str, Any]:
     return {
         "symbol": symbol,
         "positionSide": "BOTH",
-        "positionAmt": lots_text(lots, rules.lot_size),
+        "positionAmt": qty_text(lots, rules),
         "entryPrice": entry,
         "breakEvenPrice": entry,
         "isolatedMargin": units_text(margin + _profit_units(holding) if lots else 0),

@@ -8,11 +8,12 @@ from django.db.models import Q
 from common.postgres import keysets
 from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
+from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset, market_of, symbol_of
 from gateway.words.vocabulary import SIDE_WORDS
 from ledger.models import EntryKind, LineKind, Posting
 from ledger.selectors import LedgerFilter, newest_postings_of_user
-from markets.conversions import lots_text, ticks_text, to_ms, units_text
+from markets.conversions import to_ms, units_text
 from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
@@ -52,8 +53,8 @@ def _trade(fill: Fill) -> dict[str, Any]:
         "id": fill.trade_id,
         "maker": fill.role == Role.MAKER,
         "orderId": fill.order_id or 0,
-        "price": ticks_text(fill.price_ticks, rules.tick_size),
-        "qty": lots_text(fill.size_lots, rules.lot_size),
+        "price": price_text(fill.price_ticks, rules),
+        "qty": qty_text(fill.size_lots, rules),
         "quoteQty": units_text(quote_units),
         "realizedPnl": units_text(fill.realized_pnl_units),
         "side": SIDE_WORDS[fill.side],
@@ -135,8 +136,8 @@ def force_orders(asked: VenueAsk) -> list[dict[str, Any]]:
 
 def _forced(fill: Fill) -> dict[str, Any]:
     rules = all_market_rules()[fill.market_id]
-    price = ticks_text(fill.price_ticks, rules.tick_size)
-    size = lots_text(fill.size_lots, rules.lot_size)
+    price = price_text(fill.price_ticks, rules)
+    size = qty_text(fill.size_lots, rules)
     units = rules.units_per_tick_lot * fill.price_ticks * fill.size_lots
     is_adl = fill.execution == ExecutionType.ADL
     named = f"adl_autoclose-{fill.pk}" if is_adl else f"autoclose-{fill.pk}"

@@ -21,7 +21,7 @@ from gateway.words.vocabulary import (
     TIMES_IN_FORCE,
     WORKING_TYPES,
 )
-from markets.conversions import at_ms, lots_text, units_text
+from markets.conversions import at_ms, lots_to_decimal, units_text
 from markets.rules import MarketRules
 from matching.messages.vocabulary import OrderType, Side, TimeInForce, TriggerKind
 from trading.orders.request import NewOrder, NewTrigger
@@ -140,8 +140,8 @@ def _size_refusal(found: VenueError, new: NewOrder, rules: MarketRules) -> Venue
     qty = Decimal(new.qty)
     if qty <= 0:
         return found._replace(code=-4003, msg="Quantity less than zero.")
-    if qty > Decimal(lots_text(rules.max_size_lots, rules.lot_size)):
+    if qty > lots_to_decimal(rules.max_size_lots, rules.lot_size):
         return found._replace(code=-4005, msg="Quantity greater than max quantity.")
-    if qty < Decimal(lots_text(rules.min_size_lots, rules.lot_size)):
+    if qty < lots_to_decimal(rules.min_size_lots, rules.lot_size):
         return found._replace(code=-4004, msg="Quantity less than min quantity.")
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import symbol_of
 from gateway.words.vocabulary import (
     SIDE_WORDS,
@@ -17,8 +18,6 @@ from gateway.words.vocabulary import (
 )
 from markets.conversions import (
     average_price_text,
-    lots_text,
-    ticks_text,
     time_asked_ms,
     to_lots,
     to_ms,
@@ -257,7 +256,7 @@ def of_new(order_id: int, new: NewOrder, rules: MarketRules, now_ms: int) -> Sho
 
 
 def order_body(order: ShownOrder, rules: MarketRules) -> dict[str, Any]:
-    filled = lots_text(order.filled_lots, rules.lot_size)
+    filled = qty_text(order.filled_lots, rules)
     is_waiting = order.is_conditional and not order.triggered_ms
     trailing = order.trigger_callback_ppm > 0
     body: dict[str, Any] = {
@@ -277,7 +276,7 @@ def order_body(order: ShownOrder, rules: MarketRules) -> dict[str, Any]:
         "closePosition": order.close_position,
         "side": SIDE_WORDS[order.side],
         "positionSide": "BOTH",
-        "stopPrice": "0" if trailing else ticks_text(order.trigger_price_ticks, rules.tick_size),
+        "stopPrice": "0" if trailing else price_text(order.trigger_price_ticks, rules),
         "workingType": WORKING_TYPE_WORDS[order.trigger_by or "LAST"],
         "priceProtect": False,
         "origType": order.kind,
@@ -288,14 +287,14 @@ def order_body(order: ShownOrder, rules: MarketRules) -> dict[str, Any]:
         "updateTime": order.updated_ms,
     }
     if trailing:
-        body["activatePrice"] = ticks_text(order.trigger_price_ticks, rules.tick_size)
+        body["activatePrice"] = price_text(order.trigger_price_ticks, rules)
         body["priceRate"] = percent_text(order.trigger_callback_ppm)
     return body
 
 
 def algo_body(order: ShownOrder, rules: MarketRules) -> dict[str, Any]:
     trailing = order.trigger_callback_ppm > 0
-    trigger_price = ticks_text(order.trigger_price_ticks, rules.tick_size)
+    trigger_price = price_text(order.trigger_price_ticks, rules)
     fired = bool(order.triggered_ms)
     return {
         "algoId": order.order_id,
@@ -326,7 +325,7 @@ def algo_body(order: ShownOrder, rules: MarketRules) -> dict[str, Any]:
         "actualOrderId": str(order.order_id) if fired else "",
         "actualPrice": average_text(order, rules) if fired else "0",
         "actualType": order.actual_kind if fired else "",
-        "actualQty": lots_text(order.filled_lots, rules.lot_size) if fired else "0",
+        "actualQty": qty_text(order.filled_lots, rules) if fired else "0",
     }
 
 
@@ -346,12 +345,12 @@ def algo_status(order: ShownOrder) -> str:
 
 
 def limit_text(order: ShownOrder, rules: MarketRules) -> str:
-    return ticks_text(order.price_ticks, rules.tick_size) if order.order_type == "limit" else "0"
+    return price_text(order.price_ticks, rules) if order.order_type == "limit" else "0"
 
 
 def size_text(order: ShownOrder, rules: MarketRules) -> str:
     """Of a whole position it is not known before it fires."""
-    return lots_text(order.size_lots, rules.lot_size) if order.is_sized else "0"
+    return qty_text(order.size_lots, rules) if order.is_sized else "0"
 
 
 def average_text(order: ShownOrder, rules: MarketRules) -> str:

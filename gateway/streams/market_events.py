@@ -4,8 +4,9 @@ from typing import Any
 
 from gateway.http.data.candles import Bar, Interval
 from gateway.http.data.market import levels
+from gateway.words.figures import price_text, qty_text
 from gateway.words.vocabulary import SIDE_WORDS
-from markets.conversions import lots_text, ticks_text, units_text
+from markets.conversions import units_text
 from markets.rules import MarketRules
 from matching.messages.events import OutputEntry, PositionLiquidated, Trade
 from matching.messages.streams import Depth, Ticker
@@ -19,8 +20,8 @@ def trade_event(trade: Trade, entry: OutputEntry, symbol: str, rules: MarketRule
         "T": entry.time_ms,
         "s": symbol,
         "t": trade.trade_id,
-        "p": ticks_text(trade.price_ticks, rules.tick_size),
-        "q": lots_text(trade.size_lots, rules.lot_size),
+        "p": price_text(trade.price_ticks, rules),
+        "q": qty_text(trade.size_lots, rules),
         "X": "MARKET",
         "m": trade.taker_side is Side.SHORT,
     }
@@ -28,13 +29,13 @@ def trade_event(trade: Trade, entry: OutputEntry, symbol: str, rules: MarketRule
 
 def aggregate_trade_event(trade: Trade, entry: OutputEntry, symbol: str, rules: MarketRules) -> Any:
     """Each trade is one of its own."""
-    size = lots_text(trade.size_lots, rules.lot_size)
+    size = qty_text(trade.size_lots, rules)
     return {
         "e": "aggTrade",
         "E": entry.time_ms,
         "s": symbol,
         "a": trade.trade_id,
-        "p": ticks_text(trade.price_ticks, rules.tick_size),
+        "p": price_text(trade.price_ticks, rules),
         "q": size,
         "nq": size,
         "f": trade.trade_id,
@@ -50,8 +51,8 @@ def force_order_event(
     """The order that closes the position is of the other side."""
     closed_lots = event.filled_lots + event.deleveraged_lots
     side = Side.SHORT if event.position_lots > 0 else Side.LONG
-    filled = lots_text(closed_lots, rules.lot_size)
-    price = ticks_text(event.limit_ticks, rules.tick_size)
+    filled = qty_text(closed_lots, rules)
+    price = price_text(event.limit_ticks, rules)
     return {
         "e": "forceOrder",
         "E": entry.time_ms,
@@ -60,7 +61,7 @@ def force_order_event(
             "S": SIDE_WORDS[side],
             "o": "LIMIT",
             "f": "IOC",
-            "q": lots_text(abs(event.position_lots), rules.lot_size),
+            "q": qty_text(abs(event.position_lots), rules),
             "p": price,
             "ap": price,
             "X": "FILLED" if not event.left_lots else "PARTIALLY_FILLED",
@@ -92,8 +93,8 @@ def book_ticker_event(depth: Depth, symbol: str, rules: MarketRules, now_ms: int
 def mark_price_event(
     ticker: Ticker, rate: str, next_funding_ms: int, symbol: str, rules: MarketRules, now_ms: int
 ) -> Any:
-    mark = ticks_text(ticker.mark_price_ticks, rules.tick_size)
-    index = ticks_text(ticker.index_price_ticks, rules.tick_size)
+    mark = price_text(ticker.mark_price_ticks, rules)
+    index = price_text(ticker.index_price_ticks, rules)
     return {
         "e": "markPriceUpdate",
         "E": now_ms,
@@ -159,7 +160,7 @@ def kline_event(
 ) -> dict[str, Any]:
     end_ms = interval.next_of(bar.start_ms)
     prices = {
-        word: ticks_text(ticks, rules.tick_size)
+        word: price_text(ticks, rules)
         for word, ticks in (
             ("o", bar.open_ticks),
             ("c", bar.close_ticks),
@@ -179,7 +180,7 @@ def kline_event(
             "f": 0,
             "L": 0,
             **prices,
-            "v": lots_text(bar.volume_lots, rules.lot_size),
+            "v": qty_text(bar.volume_lots, rules),
             "n": bar.trade_count,
             "x": is_over,
             "q": units_text(bar.quote_units),

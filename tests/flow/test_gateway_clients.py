@@ -47,7 +47,7 @@ def test_python_binance(account: Account, new_trader: NewTrader) -> None:
     client = python_binance(Client, account)
     assert client.futures_ping() == {}
     assert client.futures_exchange_info()["symbols"][0]["symbol"] == SYMBOL
-    assert client.futures_order_book(symbol=SYMBOL, limit=5)["asks"] == [["50000", "0.5"]]
+    assert client.futures_order_book(symbol=SYMBOL, limit=5)["asks"] == [["50000.0", "0.500"]]
     assert client.futures_change_leverage(symbol=SYMBOL, leverage=5)["leverage"] == 5
     order = client.futures_create_order(
         symbol=SYMBOL, side="BUY", type="LIMIT", timeInForce="GTC", quantity=0.1, price=48_000
@@ -63,9 +63,9 @@ def test_python_binance(account: Account, new_trader: NewTrader) -> None:
     )
     assert (bought["status"], bought["avgPrice"]) == ("FILLED", "50000")
     risk = client.futures_position_information(symbol=SYMBOL)
-    assert (risk[0]["positionAmt"], risk[0]["leverage"]) == ("0.1", "5")
+    assert (risk[0]["positionAmt"], risk[0]["leverage"]) == ("0.100", "5")
     account_now = client.futures_account()
-    assert account_now["positions"][0]["positionAmt"] == "0.1"
+    assert account_now["positions"][0]["positionAmt"] == "0.100"
     available = account.trader.equity()["available"]
     assert client.futures_account_balance()[0]["availableBalance"] == available
     stop = client.futures_create_order(
@@ -97,7 +97,7 @@ def test_python_binance_async_and_sockets(account: Account, new_trader: NewTrade
                     symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.1
                 )
                 trade = await market.recv()
-                assert (trade["data"]["p"], trade["data"]["q"]) == ("50000", "0.1")
+                assert (trade["data"]["p"], trade["data"]["q"]) == ("50000.0", "0.100")
                 while (event := await own.recv())["e"] != "ORDER_TRADE_UPDATE":
                     pass
                 assert event["o"]["i"] == order["orderId"]
@@ -123,13 +123,13 @@ def test_the_venues_sdk(account: Account, new_trader: NewTrader) -> None:
     info = api.exchange_information().data()
     assert info.symbols is not None
     assert info.symbols[0].symbol == SYMBOL
-    assert api.order_book(symbol=SYMBOL).data().asks == [["50000", "0.5"]]
+    assert api.order_book(symbol=SYMBOL).data().asks == [["50000.0", "0.500"]]
     bought = api.new_order(
         symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.1, new_order_resp_type="RESULT"
     ).data()
-    assert (bought.status, bought.executed_qty) == ("FILLED", "0.1")
+    assert (bought.status, bought.executed_qty) == ("FILLED", "0.100")
     risk = api.position_information_v3(symbol=SYMBOL).data()
-    assert (risk[0].position_amt, risk[0].entry_price) == ("0.1", "50000")
+    assert (risk[0].position_amt, risk[0].entry_price) == ("0.100", "50000")
     assert api.account_information_v3().data().assets[0].asset == "USDT"
     assert api.account_trade_list(symbol=SYMBOL).data()[0].order_id == bought.order_id
     resting = api.new_order(
@@ -138,7 +138,7 @@ def test_the_venues_sdk(account: Account, new_trader: NewTrader) -> None:
     changed = api.modify_order(
         symbol=SYMBOL, side="BUY", quantity=0.1, price=47_000, order_id=resting.order_id
     ).data()
-    assert changed.price == "47000"
+    assert changed.price == "47000.0"
     gone = api.cancel_order(symbol=SYMBOL, order_id=resting.order_id).data()
     assert gone.status == "CANCELED"
     api.change_initial_leverage(symbol=SYMBOL, leverage=20)

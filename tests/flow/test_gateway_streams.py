@@ -141,11 +141,11 @@ def test_a_book_that_follows_the_chain_is_the_book(
                 last = event["u"]
                 for side, changes in (("bids", event["b"]), ("asks", event["a"])):
                     for price, size in changes:
-                        if size == "0":
+                        if size == "0.000":
                             book[side].pop(price, None)
                         else:
                             book[side][price] = size
-            assert book == {"bids": {"49990": "0.1"}, "asks": {"50010": "0.1"}}
+            assert book == {"bids": {"49990.0": "0.100"}, "asks": {"50010.0": "0.100"}}
 
     asyncio.run(script())
 
@@ -167,7 +167,7 @@ def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> Non
                 quantity="0.5",
                 newOrderRespType="RESULT",
             ).json()
-            assert (order["status"], order["executedQty"]) == ("FILLED", "0.5")
+            assert (order["status"], order["executedQty"]) == ("FILLED", "0.500")
             heard: list[Any] = []
             balances: list[Any] = []
             while not balances or len(heard) < 6:
@@ -179,11 +179,11 @@ def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> Non
                 else:
                     balances.append(event)
             assert [one["x"] for one in heard] == ["NEW"] + ["TRADE"] * 5
-            assert [one["z"] for one in heard[1:]] == ["0.1", "0.2", "0.3", "0.4", "0.5"]
+            assert [one["z"] for one in heard[1:]] == ["0.100", "0.200", "0.300", "0.400", "0.500"]
             assert len({one["t"] for one in heard[1:]}) == 5
             assert (heard[-1]["X"], heard[-1]["ap"]) == ("FILLED", order["avgPrice"])
             (held,) = balances[-1]["a"]["P"]
-            assert (held["s"], held["pa"]) == ("BTCUSDT", "0.5")
+            assert (held["s"], held["pa"]) == ("BTCUSDT", "0.500")
             # A deposit is found, too.
             deposit = {"amount": "5"}
             account.trader.send("POST", "/user/onramp", json=deposit)

@@ -14,8 +14,9 @@ from gateway.asking.params import Params
 from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import MAX_END_MS, window_asked
 from gateway.words.errors import malformed
+from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import market_of
-from markets.conversions import at_ms, lots_text, ratio_text, ticks_text, units_text
+from markets.conversions import at_ms, ratio_text, units_text
 from markets.rules import MarketRules
 from trading import selectors
 from trading.models import CANDLE_INTERVALS_MS, Candle
@@ -194,10 +195,10 @@ def _kline(bar: Bar, interval: Interval, rules: MarketRules) -> list[Any]:
     return [
         bar.start_ms,
         *(
-            ticks_text(ticks, rules.tick_size)
+            price_text(ticks, rules)
             for ticks in (bar.open_ticks, bar.high_ticks, bar.low_ticks, bar.close_ticks)
         ),
-        lots_text(bar.volume_lots, rules.lot_size),
+        qty_text(bar.volume_lots, rules),
         interval.next_of(bar.start_ms) - 1,
         units_text(bar.quote_units),
         bar.trade_count,
@@ -251,7 +252,7 @@ def _price_klines(params: Params, rules: MarketRules, kind: PriceKind) -> list[l
             interval,
             bar.start_ms,
             [
-                ticks_text(ticks, rules.tick_size)
+                price_text(ticks, rules)
                 for ticks in (bar.open_ticks, bar.high_ticks, bar.low_ticks, bar.close_ticks)
             ],
         )

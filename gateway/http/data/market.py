@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Sequence
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
 
-from common.decimals import text
 from gateway.asking.limits import rate_limits
 from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
 from gateway.words.errors import GatewayRefusal, VenueError
+from gateway.words.figures import decimals_of, price_text, qty_text
 from gateway.words.symbols import asset, listed_markets, market_of
 from gateway.words.vocabulary import (
     MARKET_STATE_WORDS,
@@ -21,9 +20,7 @@ from gateway.words.vocabulary import (
 )
 from markets.conversions import (
     average_price_text,
-    lots_text,
     ratio_text,
-    ticks_text,
     to_ms,
     units_text,
 )
@@ -72,7 +69,7 @@ def exchange_info(_: VenueAsk) -> dict[str, Any]:
 
 
 def _symbol(symbol: str, rules: MarketRules) -> dict[str, Any]:
-    tick, lot = ticks_text(1, rules.tick_size), lots_text(1, rules.lot_size)
+    tick, lot = price_text(1, rules), qty_text(1, rules)
     tier = rules.tiers.tiers[0]
     return {
         "symbol": symbol,
@@ -86,8 +83,8 @@ def _symbol(symbol: str, rules: MarketRules) -> dict[str, Any]:
         "baseAsset": rules.base_asset,
         "quoteAsset": asset(),
         "marginAsset": asset(),
-        "pricePrecision": _digits(tick),
-        "quantityPrecision": _digits(lot),
+        "pricePrecision": decimals_of(rules.tick_size),
+        "quantityPrecision": decimals_of(rules.lot_size),
         "baseAssetPrecision": ASSET_PRECISION,
         "quotePrecision": ASSET_PRECISION,
         "underlyingType": "COIN",
@@ -111,11 +108,11 @@ def _listed_ms(market_id: str) -> int:
 
 def _filters(rules: MarketRules, tick: str, lot: str) -> list[dict[str, Any]]:
     sizes = {
-        "minQty": lots_text(rules.min_size_lots, rules.lot_size),
-        "maxQty": lots_text(rules.max_size_lots, rules.lot_size),
+        "minQty": qty_text(rules.min_size_lots, rules),
+        "maxQty": qty_text(rules.max_size_lots, rules),
         "stepSize": lot,
     }
-    most = ticks_text(MAX_PRICE_TICKS, rules.tick_size)
+    most = price_text(MAX_PRICE_TICKS, rules)
     return [
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": most, "tickSize": tick},
         {"filterType": "LOT_SIZE", **sizes},
@@ -130,10 +127,6 @@ def _filters(rules: MarketRules, tick: str, lot: str) -> list[dict[str, Any]]:
             "multiplierDecimal": "4",
         },
     ]
-
-
-def _digits(step: str) -> int:
-    return len(step.partition(".")[2])
 
 
 # --- the book and trades --------------------------------------------------------------------------
@@ -155,10 +148,7 @@ def depth(asked: VenueAsk) -> dict[str, Any]:
 
 
 def levels(side: Sequence[tuple[int, int]], rules: MarketRules) -> list[tuple[str, str]]:
-    return [
-        (ticks_text(price, rules.tick_size), lots_text(size, rules.lot_size))
-        for price, size in side
-    ]
+    return [(price_text(price, rules), qty_text(size, rules)) for price, size in side]
 
 
 def trades(asked: VenueAsk) -> list[dict[str, Any]]:
@@ -195,8 +185,8 @@ def _trade(fill: Fill, rules: MarketRules) -> dict[str, Any]:
     quote_units = rules.units_per_tick_lot * fill.price_ticks * fill.size_lots
     return {
         "id": fill.trade_id,
-        "price": ticks_text(fill.price_ticks, rules.tick_size),
-        "qty": lots_text(fill.size_lots, rules.lot_size),
+        "price": price_text(fill.price_ticks, rules),
+        "qty": qty_text(fill.size_lots, rules),
         "quoteQty": units_text(quote_units),
         "time": to_ms(fill.executed_at),
         "isBuyerMaker": fill.side == Side.SHORT,
@@ -205,10 +195,10 @@ def _trade(fill: Fill, rules: MarketRules) -> dict[str, Any]:
 
 
 def _aggregate_trade(fill: Fill, rules: MarketRules) -> dict[str, Any]:
-    size = lots_text(fill.size_lots, rules.lot_size)
+    size = qty_text(fill.size_lots, rules)
     return {
         "a": fill.trade_id,
-        "p": ticks_text(fill.price_ticks, rules.tick_size),
+        "p": price_text(fill.price_ticks, rules),
         "q": size,
         "nq": size,
         "f": fill.trade_id,
@@ -260,17 +250,17 @@ def day_ticker(
     open_ticks = day.open_ticks or price
     return {
         "symbol": symbol,
-        "priceChange": text(Decimal(price - open_ticks) * rules.tick_size),
+        "priceChange": price_text(price - open_ticks, rules),
         "priceChangePercent": ratio_text(100 * (price - open_ticks), open_ticks) or "0",
         "weightedAvgPrice": average_price_text(
             day.quote_units, day.volume_lots, rules.units_per_tick_lot, rules.tick_size
         ),
-        "lastPrice": ticks_text(price, rules.tick_size),
-        "lastQty": lots_text(last.size_lots if last else 0, rules.lot_size),
-        "openPrice": ticks_text(open_ticks, rules.tick_size),
-        "highPrice": ticks_text(day.high_ticks or price, rules.tick_size),
-        "lowPrice": ticks_text(day.low_ticks or price, rules.tick_size),
-        "volume": lots_text(day.volume_lots, rules.lot_size),
+        "lastPrice": price_text(price, rules),
+        "lastQty": qty_text(last.size_lots if last else 0, rules),
+        "openPrice": price_text(open_ticks, rules),
+        "highPrice": price_text(day.high_ticks or price, rules),
+        "lowPrice": price_text(day.low_ticks or price, rules),
+        "volume": qty_text(day.volume_lots, rules),
         "quoteVolume": units_text(day.quote_units),
         "openTime": closed_ms - _DAY_MS,
         "closeTime": closed_ms,
@@ -286,7 +276,7 @@ def last_price(asked: VenueAsk) -> Any:
     found = [
         {
             "symbol": symbol,
-            "price": ticks_text(tickers[rules.id].last_price_ticks, rules.tick_size),
+            "price": price_text(tickers[rules.id].last_price_ticks, rules),
             "time": tickers[rules.id].time_ms or now_ms(),
         }
         for symbol, rules in markets.items()
@@ -321,7 +311,7 @@ def open_interest(asked: VenueAsk) -> dict[str, Any]:
     rules = market_of(symbol)
     ticker = live_ticker(rules.id)
     return {
-        "openInterest": lots_text(ticker.open_interest_lots, rules.lot_size),
+        "openInterest": qty_text(ticker.open_interest_lots, rules),
         "symbol": symbol,
         "time": ticker.time_ms or now_ms(),
     }

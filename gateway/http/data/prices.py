@@ -5,12 +5,11 @@ from typing import Any
 from gateway.http.calls import VenueAsk
 from gateway.http.data.market import markets_asked, now_ms, one_or_all
 from gateway.http.data.windows import window_asked
+from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import listed_markets, market_of, symbol_of
 from markets.conversions import (
-    lots_text,
     ppb_text,
     ratio_text,
-    ticks_text,
     to_ms,
     units_text,
 )
@@ -45,11 +44,11 @@ def premium_index(asked: VenueAsk) -> Any:
     found = []
     for symbol, rules in markets.items():
         ticker, status = tickers[rules.id], statuses[rules.id]
-        index = ticks_text(ticker.index_price_ticks, rules.tick_size)
+        index = price_text(ticker.index_price_ticks, rules)
         found.append(
             {
                 "symbol": symbol,
-                "markPrice": ticks_text(ticker.mark_price_ticks, rules.tick_size),
+                "markPrice": price_text(ticker.mark_price_ticks, rules),
                 "indexPrice": index,
                 "estimatedSettlePrice": index,
                 "lastFundingRate": funding_estimate(status, rules).rate,
@@ -80,7 +79,7 @@ def funding_rates(asked: VenueAsk) -> list[dict[str, Any]]:
             "symbol": symbol_of(row.market_id),
             "fundingRate": ppb_text(row.rate_ppb),
             "fundingTime": to_ms(row.funding_time),
-            "markPrice": ticks_text(row.mark_price_ticks, rules.tick_size),
+            "markPrice": price_text(row.mark_price_ticks, rules),
         }
         for row, rules in ((row, market_of(symbol_of(row.market_id))) for row in chosen)
     ]
@@ -115,7 +114,7 @@ def open_interest_history(asked: VenueAsk) -> list[dict[str, Any]]:
     return [
         {
             "symbol": symbol,
-            "sumOpenInterest": lots_text(row.open_interest_lots, rules.lot_size),
+            "sumOpenInterest": qty_text(row.open_interest_lots, rules),
             "sumOpenInterestValue": units_text(
                 rules.units_per_tick_lot * row.open_interest_lots * marks.get(row.taken_ms, 0)
             ),

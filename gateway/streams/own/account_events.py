@@ -12,9 +12,10 @@ from gateway.orders.shown import (
     percent_text,
     size_text,
 )
+from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset
 from gateway.words.vocabulary import SIDE_WORDS, WORKING_TYPE_WORDS, time_in_force_word
-from markets.conversions import average_price_text, lots_text, ticks_text, units_text
+from markets.conversions import average_price_text, units_text
 from markets.rules import MarketRules
 from matching.messages.events import Trade, TradeLeg
 from matching.messages.vocabulary import Role, Side
@@ -47,7 +48,7 @@ def order_event(
 ) -> dict[str, Any]:
     """``what``: NEW, TRADE, CANCELED, EXPIRED, AMENDMENT."""
     trailing = order.trigger_callback_ppm > 0
-    stop = "0" if trailing else ticks_text(order.trigger_price_ticks, rules.tick_size)
+    stop = "0" if trailing else price_text(order.trigger_price_ticks, rules)
     shown: dict[str, Any] = {
         "s": symbol,
         "c": order.client_order_id,
@@ -62,7 +63,7 @@ def order_event(
         "X": order.status_word,
         "i": order.order_id,
         "l": "0",
-        "z": lots_text(order.filled_lots, rules.lot_size),
+        "z": qty_text(order.filled_lots, rules),
         "L": "0",
         "N": asset(),
         "n": "0",
@@ -85,7 +86,7 @@ def order_event(
         "gtd": order.expires_ms,
     }
     if trailing:
-        shown["AP"] = ticks_text(order.trigger_price_ticks, rules.tick_size)
+        shown["AP"] = price_text(order.trigger_price_ticks, rules)
         shown["cr"] = percent_text(order.trigger_callback_ppm)
     if fill is not None:
         shown |= _fill(fill, rules)
@@ -94,8 +95,8 @@ def order_event(
 
 def _fill(fill: OwnFill, rules: MarketRules) -> dict[str, Any]:
     return {
-        "l": lots_text(fill.trade.size_lots, rules.lot_size),
-        "L": ticks_text(fill.trade.price_ticks, rules.tick_size),
+        "l": qty_text(fill.trade.size_lots, rules),
+        "L": price_text(fill.trade.price_ticks, rules),
         "n": units_text(fill.leg.fee_units),
         "t": fill.trade.trade_id,
         "m": fill.role is Role.MAKER,
@@ -107,8 +108,8 @@ def forced_event(
     fill: OwnFill, named: str, time_ms: int, symbol: str, rules: MarketRules
 ) -> dict[str, Any]:
     """Of a fill that closed a position by force: no order of the account's took part."""
-    size = lots_text(fill.trade.size_lots, rules.lot_size)
-    price = ticks_text(fill.trade.price_ticks, rules.tick_size)
+    size = qty_text(fill.trade.size_lots, rules)
+    price = price_text(fill.trade.price_ticks, rules)
     order = {
         "s": symbol,
         "c": named,
@@ -157,9 +158,9 @@ def algo_event(order: ShownOrder, symbol: str, rules: MarketRules) -> dict[str, 
         "X": algo_status(order),
         "ai": str(order.order_id) if fired else "",
         "ap": average_text(order, rules),
-        "aq": lots_text(order.filled_lots, rules.lot_size),
+        "aq": qty_text(order.filled_lots, rules),
         "act": order.actual_kind if fired else "",
-        "tp": ticks_text(order.trigger_price_ticks, rules.tick_size),
+        "tp": price_text(order.trigger_price_ticks, rules),
         "p": limit_text(order, rules),
         "V": order.self_trade_prevention,
         "wt": WORKING_TYPE_WORDS[order.trigger_by or "LAST"],
@@ -202,7 +203,7 @@ def _position(symbol: str, held: HeldPosition) -> dict[str, Any]:
     profit_units = value - held.entry_cost_units if held.mark_ticks and lots else 0
     return {
         "s": symbol,
-        "pa": lots_text(lots, rules.lot_size),
+        "pa": qty_text(lots, rules),
         "ep": entry,
         "bep": entry,
         "cr": units_text(held.realized_units),
@@ -232,7 +233,7 @@ def margin_call_event(
                 "pa": told["pa"],
                 "mt": "ISOLATED",
                 "iw": told["iw"],
-                "mp": ticks_text(held.mark_ticks, held.rules.tick_size),
+                "mp": price_text(held.mark_ticks, held.rules),
                 "up": told["up"],
                 "mm": units_text(maintenance_units),
             }
