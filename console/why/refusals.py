@@ -210,6 +210,9 @@ REFUSALS: Mapping[RejectCode, Rule] = {
     RejectCode.PRICE_OUTSIDE_BAND: Rule(
         "price band", "at this price it could only fill outside the price band", _band, _beyond_band
     ),
+    RejectCode.NO_PRICE_TO_MATCH: Rule(
+        "price match", "the book had no price where it was to take its own from"
+    ),
     RejectCode.INSUFFICIENT_MARGIN: _MarginRule(
         "initial margin", "the margin does not cover what is asked of it", _tiers, _margin
     ),

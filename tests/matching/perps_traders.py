@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from matching.messages.commands import (
     ActivateOrder,
@@ -25,6 +26,7 @@ from matching.messages.holds import band_edges, reserve_per_lot, worst_price_tic
 from matching.messages.vocabulary import (
     CancelReason,
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -114,6 +116,7 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
         close_position=closes,
         expires_ms=world.now_ms + rng.choice((0, 1_000, 9_000)) if rng.random() < 0.1 else 0,
         trigger=trigger,
+        price_match=rng.choice(tuple(PriceMatch)) if rng.random() < 0.05 else UNSET,
     )
     return order if trigger or order.reduce_only else with_hold(order, hold(world, rng, order))
 
@@ -163,7 +166,7 @@ def hold(world: World, rng: random.Random, order: PlaceOrder) -> int:
         side=order.side,
         worst_ticks=worst_price_ticks(
             order.side,
-            order.order_type,
+            order.order_type if order.price_match is UNSET else OrderType.MARKET,
             order.price_ticks,
             world.mark_ticks,
             world.engine.state.book.best_bid_ticks(),

@@ -162,7 +162,7 @@ class OrderAdmin(RecordAdmin):
                 "fields": (
                     ("user_name", "market_link"),
                     ("side_word", "type_word"),
-                    ("price", "size"),
+                    ("price", "size", "price_match"),
                     ("margin", "only_reduces", "closes_position"),
                     ("trigger", "triggered"),
                     ("maker_fee", "taker_fee"),

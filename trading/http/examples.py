@@ -135,6 +135,7 @@ ORDER = {
     "filledQty": "0.2",
     "remainingQty": "0.3",
     "price": "25000",
+    "priceMatch": None,
     "maxSlippage": None,
     "averagePrice": "24999.5",
     "margin": "2500",

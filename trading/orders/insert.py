@@ -88,6 +88,7 @@ COLUMN_TYPES = {
     "trigger_callback_ppm": "int",
     "self_trade_prevention": "text",
     "parent_id": "bigint",
+    "price_match": "text",
     "terms_asked": "jsonb",
     "hold_units": "bigint",
 }

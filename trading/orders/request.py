@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from matching.messages.vocabulary import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -48,14 +49,16 @@ class NewAttached(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkn
 class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
     the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
-    fill, 0.005 for 0.5 %; the market's if it is left out. `takeProfit` and `stopLoss` sleep until
-    its first fill and cover what is filled of it."""
+    fill, 0.005 for 0.5 %; the market's if it is left out. With `priceMatch` a limit order gets its
+    price from the book when it comes there, no further from the mark than `maxSlippage`.
+    `takeProfit` and `stopLoss` sleep until its first fill and cover what is filled of it."""
 
     market_id: str
     side: Side
     order_type: OrderType
     qty: OptionalNumber = None
     price: OptionalNumber = None
+    price_match: PriceMatch | None = None
     margin: OptionalNumber = None
     leverage: OptionalNumber = None
     max_slippage: OptionalNumber = None

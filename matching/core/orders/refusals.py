@@ -5,6 +5,8 @@ by what doesn't depend on the price it will meet when it is placed and when it i
 (`refused_while_waiting` and `refused_by_limits`), and by all of it when it goes on.
 """
 
+from msgspec import UnsetType
+
 from matching.core.book.triggers import is_true
 from matching.core.market.position import reducible_lots
 from matching.core.market.state import Account, State, Turn
@@ -54,6 +56,8 @@ def refused_while_waiting(state: State, command: PlaceOrder, trigger: Trigger) -
         return RejectCode.INVALID_TRIGGER
     if command.close_position and not command.reduce_only:
         return RejectCode.INVALID_TRIGGER
+    if not isinstance(command.price_match, UnsetType):
+        return RejectCode.INVALID_TRIGGER  # the book it will meet is not there yet
     return None
 
 

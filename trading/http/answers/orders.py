@@ -110,7 +110,8 @@ class OrderAnswer(Answer, frozen=True):
     whole position.
 
     `maxSlippage` is how far from the mark price a market order may fill when it is placed or fires,
-    null where there is no limit but `price`.
+    null where there is no limit but `price`. `priceMatch` is where in the book a limit order took
+    its `price` from, which is null before it did.
 
     `margin` is what was named for the whole order, null where `leverage` decides; `held` is the
     money still reserved; `reason` says why it was rejected, cancelled or expired.
@@ -127,6 +128,7 @@ class OrderAnswer(Answer, frozen=True):
     filled_qty: str
     remaining_qty: str | None
     price: str | None
+    price_match: str | None
     max_slippage: str | None
     average_price: str | None
     margin: str | None
@@ -244,6 +246,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
         price=price_or_none(order.shown_price_ticks, rules),
+        price_match=order.price_match,
         max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
         average_price=average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,

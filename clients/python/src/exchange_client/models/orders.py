@@ -10,6 +10,7 @@ import msgspec
 from exchange_client.codec import Answer, Asked
 from exchange_client.models.words import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -34,13 +35,15 @@ class NewTrigger(Asked, frozen=True):
 
 class NewOrder(Asked, frozen=True):
     """An order to place, once: whoever sends the same one again is answered with the first. Made
-    with `limit`, `market` or `stop`, or by its fields; `leverage` or `margin`, not both."""
+    with `limit`, `matched`, `market` or `stop`, or by its fields; `leverage` or `margin`, not both.
+    """
 
     market_id: str
     side: Side
     order_type: OrderType
     qty: Decimal | None = None
     price: Decimal | None = None
+    price_match: PriceMatch | None = None
     leverage: int | None = None
     margin: Decimal | None = None
     max_slippage: Decimal | None = None
@@ -58,6 +61,20 @@ class NewOrder(Asked, frozen=True):
         """Other terms are fields of this struct, by their names here."""
         return cls(
             market_id=market_id, side=side, order_type="limit", qty=qty, price=price, **terms
+        )
+
+    @classmethod
+    def matched(
+        cls, market_id: str, side: Side, qty: Decimal, price_match: PriceMatch, **terms: Any
+    ) -> Self:
+        """A limit order whose price is the book's when it comes there."""
+        return cls(
+            market_id=market_id,
+            side=side,
+            order_type="limit",
+            qty=qty,
+            price_match=price_match,
+            **terms,
         )
 
     @classmethod
@@ -122,6 +139,7 @@ class Order(Answer, frozen=True):
     reason: str | None
     created_at: datetime
     updated_at: datetime
+    price_match: str | None = None
 
 
 class Orders(Answer, frozen=True):
