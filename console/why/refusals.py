@@ -257,6 +257,12 @@ REFUSALS: Mapping[RejectCode, Rule] = {
     RejectCode.PARENT_ENDED: Rule(
         "attached orders", "the entry it was to be attached to had ended"
     ),
+    RejectCode.INVALID_PAIR: Rule(
+        "one cancels the other", "with the other order it named it could make no pair"
+    ),
+    RejectCode.OTHER_ENDED: Rule(
+        "one cancels the other", "the other order of its pair had filled, fired or ended"
+    ),
     RejectCode.INVALID_EXPIRY: Rule("expiry", "its time to expire was past when it came"),
     RejectCode.NOTHING_TO_AMEND: Rule(
         "amendment", "the order had this price and size already, so nothing would change"

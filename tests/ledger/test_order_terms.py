@@ -67,7 +67,7 @@ COMMAND_FIELDS |= {
 # What an order in the book doesn't have any more: it is a limit order whose condition was met.
 NOT_OF_RESTING = {
     "order_type", "close_position", "trigger_kind", "trigger_by", "trigger_price_ticks",
-    "trigger_callback_ppm", "max_slippage_ppm", "parent_id", "price_match",
+    "trigger_callback_ppm", "max_slippage_ppm", "parent_id", "price_match", "other_id",
 }  # fmt: skip
 OF_THE_BOOK = {"level", "newer", "older"}
 
@@ -77,12 +77,14 @@ def told_by_command(command: PlaceOrder) -> Terms:
     told = {name: getattr(command, name) for name in command.__struct_fields__}
     for name in (
         "v", "order_id", "account_id", "expires_ms", "trigger", "parent_id", "price_match",
+        "other_id",
     ):  # fmt: skip
         del told[name]
     return told | {
         "expires_at": from_ms(command.expires_ms),
         "parent_id": None if command.parent_id is UNSET else command.parent_id,
         "price_match": None if command.price_match is UNSET else command.price_match,
+        "other_id": None if command.other_id is UNSET else command.other_id,
         "trigger_kind": trigger.kind if trigger else None,
         "trigger_by": trigger.by if trigger else None,
         "trigger_price_ticks": trigger.price_ticks if trigger else 0,
@@ -183,6 +185,7 @@ PLAIN: Terms = {
     "self_trade_prevention": SelfTradePrevention.EXPIRE_MAKER,
     "parent_id": None,
     "price_match": None,
+    "other_id": None,
 }
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 # Exactly what they need: the engine gives back what is more.
@@ -256,6 +259,15 @@ WAITING: list[Terms] = [
         "trigger_price_ticks": START_TICKS + 50,
         "parent_id": 10**9,
     },
+    # The other of its pair is on its way as well.
+    PLAIN
+    | {
+        "reduce_only": True,
+        "trigger_kind": TriggerKind.STOP,
+        "trigger_by": TriggerBy.MARK,
+        "trigger_price_ticks": START_TICKS + 50,
+        "other_id": 10**9,
+    },
 ]
 
 
@@ -285,6 +297,7 @@ def test_every_form_tells_the_same(transactional_db: None, redis_db: redis.Redis
     rebuilt = engine_snapshot_of_rows(MarketCursor.objects.get(market=mini.market))
     assert rebuilt.waiting == [replace(row, peak_ticks=0) for row in engine.waiting]
     assert rebuilt.orders == engine.orders
+    assert rebuilt.pairs == engine.pairs != UNSET
     for form in (engine, rebuilt, started_again(engine)):
         assert {row.order_id for row in form.orders} == resting.keys()
         assert {row.command.order_id for row in form.waiting} == waiting.keys()

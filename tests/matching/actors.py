@@ -204,6 +204,7 @@ class Trader:
         trigger: Trigger | None = None,
         attached_to: int = 0,
         match: PriceMatch | UnsetType = UNSET,
+        other: int = 0,
     ) -> Placed:
         """A limit order at ``at``, or no worse than ``worst`` ticks one that takes its price from
         the book or a market order."""
@@ -231,6 +232,7 @@ class Trader:
             trigger=trigger,
             parent_id=attached_to or UNSET,
             price_match=match,
+            other_id=other or UNSET,
         )
         return Placed(command.order_id, self.exchange.send(command))
 

@@ -153,6 +153,21 @@ def place_bracket(world: World, rng: random.Random) -> PlaceOrder:
     return first
 
 
+def place_pair(world: World, rng: random.Random) -> PlaceOrder:
+    """Two orders of which one cancels the other; seldom what makes no pair, or one alone."""
+    first, second = place_order(world, rng), place_order(world, rng)
+    second = msgspec.structs.replace(
+        second,
+        account_id=first.account_id if rng.random() < 0.97 else second.account_id,
+        trigger=random_trigger(world, rng) if rng.random() < 0.95 else second.trigger,
+        other_id=first.order_id,
+    )
+    first = msgspec.structs.replace(first, other_id=second.order_id)
+    pair: list[PlaceOrder] = rng.choice(([first, second], [second, first]))
+    world.due += [order for order in pair[1:] if rng.random() < 0.97]
+    return pair[0]
+
+
 def with_hold(order: PlaceOrder, units: int) -> PlaceOrder:
     fields = {name: getattr(order, name) for name in order.__struct_fields__}
     return PlaceOrder(**{**fields, "hold_units": units})
@@ -340,7 +355,8 @@ def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
 MAKERS: Sequence[tuple[Maker, float]] = (
     (place_order, 50),
     (place_bracket, 5),
-    (flatten, 4),
+    (place_pair, 3),
+    (flatten, 7),
     (cancel_order, 8),
     (cancel_all_orders, 1),
     (amend_order, 6),

@@ -43,6 +43,7 @@ TERM_COLUMNS = (
     "self_trade_prevention",
     "parent_id",
     "price_match",
+    "other_id",
 )
 
 
@@ -72,6 +73,7 @@ def command_of_columns(order_id: int, user_id: int, columns: Mapping[str, Any]) 
         expires_ms=to_ms(columns["expires_at"]),
         trigger=_trigger_of(columns),
         parent_id=columns["parent_id"] or UNSET,
+        other_id=columns["other_id"] or UNSET,
         price_match=PriceMatch(columns["price_match"]) if columns["price_match"] else UNSET,
         self_trade_prevention=SelfTradePrevention(columns["self_trade_prevention"]),
     )

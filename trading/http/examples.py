@@ -147,6 +147,7 @@ ORDER = {
     "expiresAt": None,
     "trigger": None,
     "parentId": None,
+    "otherId": None,
     "makerFee": "0.0002",
     "takerFee": "0.0005",
     "selfTradePrevention": "EXPIRE_MAKER",

@@ -45,6 +45,7 @@ class Order(models.Model):
     expires_at         when it is cancelled if it rests or waits then (GTD)
     parent             the entry that a take-profit or stop-loss is attached to; its size is then
                        what it covers of that, once it is awake
+    other              the order that makes a pair with it, of which one cancels the other
     trigger_…          the condition of a conditional order, which holds nothing before
                        ``triggered_at``; see `matching.messages.commands.Trigger`
 
@@ -97,6 +98,15 @@ class Order(models.Model):
         null=True,
         blank=True,
         related_name="attached",
+        db_index=False,
+        db_constraint=False,
+    )
+    other = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         db_index=False,
         db_constraint=False,
     )
@@ -168,6 +178,10 @@ class Order(models.Model):
                 condition=Q(parent__isnull=True)
                 | Q(trigger_kind__isnull=False, reduce_only=True, close_position=False),
                 name="order_attached_only_reduces",
+            ),
+            models.CheckConstraint(
+                condition=Q(other__isnull=True) | Q(parent__isnull=True),
+                name="order_of_a_pair_is_not_attached",
             ),
             models.CheckConstraint(
                 condition=Q(maker_fee_ppm__lte=F("taker_fee_ppm")) & Q(taker_fee_ppm__gte=0),

@@ -89,6 +89,7 @@ COLUMN_TYPES = {
     "self_trade_prevention": "text",
     "parent_id": "bigint",
     "price_match": "text",
+    "other_id": "bigint",
     "terms_asked": "jsonb",
     "hold_units": "bigint",
 }

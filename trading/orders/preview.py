@@ -20,10 +20,10 @@ from matching.core.market.position import plan_leg, reducible_lots
 from matching.core.orders.matcher import crosses
 from matching.messages.limits import MAX_SIZE_LOTS
 from matching.messages.streams import Ticker
-from matching.messages.vocabulary import OrderType, Side, TimeInForce
+from matching.messages.vocabulary import Side, TimeInForce
 from trading import selectors
 from trading.models import Position
-from trading.orders.attached.terms import drafts_attached
+from trading.orders.attached.terms import drafts_with
 from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.request import NewOrder
 from trading.orders.terms import OrderTerms, read_terms
@@ -85,7 +85,7 @@ def preview_order(user_id: int, new: NewOrder) -> OrderPreview:
     terms = read_terms(rules, new, standing.leverage)
     draft = draft_order(rules, ticker, standing, terms)
     available_units = _available_units(user_id)
-    drafts_attached(rules, ticker, standing, new, terms)  # refused as placing them would be
+    drafts_with(rules, ticker, standing, new, terms)  # refused as placing them would be
     most_lots = _most_lots(rules, ticker, standing, terms, available_units)
     position = _position(user_id, rules.id)
     fills = Fills()
@@ -195,9 +195,8 @@ def _outcome(terms: OrderTerms, fills: Fills) -> Outcome:
         return Outcome.REJECTED
     if fills.size_lots == terms.size_lots:
         return Outcome.FILLED
-    stays = terms.order_type is OrderType.LIMIT and force in (TimeInForce.GTC, TimeInForce.GTX)
     if not fills.size_lots:
-        return Outcome.RESTS if stays else Outcome.EXPIRES
+        return Outcome.RESTS if terms.may_rest else Outcome.EXPIRES
     return Outcome.EXPIRES if force is TimeInForce.FOK else Outcome.PART_FILLED
 
 

@@ -67,6 +67,11 @@ class OrderTerms(Struct, frozen=True):
     price_match: PriceMatch | None = None
 
     @property
+    def may_rest(self) -> bool:
+        forces = (TimeInForce.GTC, TimeInForce.GTX)
+        return self.order_type is OrderType.LIMIT and self.time_in_force in forces
+
+    @property
     def is_priced_by_trader(self) -> bool:
         """Else its worst price is as far from the mark as its slippage allows."""
         return self.order_type is OrderType.LIMIT and self.price_match is None
@@ -97,6 +102,7 @@ class OrderTerms(Struct, frozen=True):
             "self_trade_prevention": self.self_trade_prevention,
             "parent_id": None,
             "price_match": self.price_match,
+            "other_id": None,
         }
 
 

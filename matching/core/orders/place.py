@@ -14,6 +14,7 @@ from matching.core.market.position import reducible_lots
 from matching.core.market.state import ORDER_EXPIRY, Account, State, Turn
 from matching.core.orders.dry_run import fills_whole
 from matching.core.orders.matcher import Taker, crosses, match, trim_reduce_only
+from matching.core.orders.pairs import begin_pair, refused_as_other
 from matching.core.orders.price_match import priced, reserve_needed
 from matching.core.orders.refusals import refusal, reject
 from matching.core.orders.waiting import wait
@@ -46,9 +47,10 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
     if account is not None and (order_id in account.waiting or order_id in account.asleep):
         return
     too_old = state.recent_orders.is_too_old(order_id)
+    code = RejectCode.TOO_OLD if too_old else refused_as_other(state, command)
     state.recent_orders.add(order_id)
-    if too_old:
-        reject(state, command, RejectCode.TOO_OLD, turn)
+    if code is not None:
+        reject(state, command, code, turn)
     elif command.trigger is None:
         place(state, command, turn)
     else:
@@ -96,6 +98,7 @@ def _accept(state: State, config: MarketConfig, command: PlaceOrder, turn: Turn)
         arrival=state.last_arrival,
     )
     state.take_hold(order)
+    begin_pair(state, command)
     turn.events.append(
         OrderAccepted(
             order_id=command.order_id,

@@ -21,6 +21,7 @@ from matching.messages.holds import (
 )
 from matching.messages.limits import MAX_NOTIONAL_UNITS, MAX_OPEN_INTEREST_UNITS
 from matching.messages.vocabulary import (
+    CancelReason,
     MarketState,
     OrderType,
     RejectCode,
@@ -32,7 +33,7 @@ from matching.messages.vocabulary import (
 
 
 def reject(state: State, command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
-    """What is attached to it has no entry any more."""
+    """What is attached to it has no entry any more, and what it was to be paired with no other."""
     turn.events.append(
         OrderRejected(
             order_id=command.order_id,
@@ -43,6 +44,10 @@ def reject(state: State, command: PlaceOrder, code: RejectCode, turn: Turn) -> N
     )
     if state.triggers.attached:
         state.end_entry(command.order_id, turn)
+    other_id = command.other_id
+    if not isinstance(other_id, UnsetType) and state.pairs.get(other_id) == command.order_id:
+        state.pairs[command.order_id] = other_id
+        state.end_pair(command.order_id, CancelReason.OTHER_ENDED, turn)
 
 
 def refused_while_waiting(state: State, command: PlaceOrder, trigger: Trigger) -> RejectCode | None:

@@ -33,6 +33,25 @@ class NewTrigger(Asked, frozen=True):
     callback: Decimal | None = None
 
 
+class NewOther(Asked, frozen=True):
+    """A conditional order that makes a pair with the one it comes with: whichever fills or fires
+    first cancels the other. It is named by a client order id of its own."""
+
+    side: Side
+    order_type: OrderType
+    trigger: NewTrigger
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    leverage: int | None = None
+    margin: Decimal | None = None
+    max_slippage: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    expires_at: datetime | None = None
+    client_order_id: str = msgspec.field(default_factory=new_id)
+
+
 class NewOrder(Asked, frozen=True):
     """An order to place, once: whoever sends the same one again is answered with the first. Made
     with `limit`, `matched`, `market` or `stop`, or by its fields; `leverage` or `margin`, not both.
@@ -53,6 +72,7 @@ class NewOrder(Asked, frozen=True):
     close_position: bool = False
     expires_at: datetime | None = None
     trigger: NewTrigger | None = None
+    other: NewOther | None = None
     self_trade_prevention: SelfTradePrevention = "EXPIRE_MAKER"
     client_order_id: str = msgspec.field(default_factory=new_id)
 
@@ -140,6 +160,7 @@ class Order(Answer, frozen=True):
     created_at: datetime
     updated_at: datetime
     price_match: str | None = None
+    other_id: int | None = None
 
 
 class Orders(Answer, frozen=True):
@@ -176,6 +197,7 @@ class Placed(Answer, frozen=True):
     order_id: int
     status: str
     result: OrderResult | None = None
+    other_id: int | None = None
 
 
 class Required(Answer, frozen=True):
@@ -198,6 +220,7 @@ class BatchItem(Answer, frozen=True):
     required: Required | None = None
     available: Decimal | None = None
     result: OrderResult | None = None
+    other_id: int | None = None
 
 
 class Batch(Answer, frozen=True):
