@@ -99,7 +99,12 @@ ENDINGS: Mapping[CancelReason, Rule] = {
         "attached orders", "the entry it was attached to ended and left nothing to protect"
     ),
     CancelReason.OTHER_FIRED: Rule(
-        "attached orders", "the condition of another order of the same entry came true"
+        "one cancels the other",
+        "the condition of another order of its pair, or of the same entry, came true",
+    ),
+    CancelReason.OTHER_FILLED: Rule("one cancels the other", "the other order of its pair filled"),
+    CancelReason.OTHER_ENDED: Rule(
+        "one cancels the other", "the other order of its pair was refused, cancelled or expired"
     ),
 }
 

@@ -210,6 +210,9 @@ REFUSALS: Mapping[RejectCode, Rule] = {
     RejectCode.PRICE_OUTSIDE_BAND: Rule(
         "price band", "at this price it could only fill outside the price band", _band, _beyond_band
     ),
+    RejectCode.NO_PRICE_TO_MATCH: Rule(
+        "price match", "the book had no price where it was to take its own from"
+    ),
     RejectCode.INSUFFICIENT_MARGIN: _MarginRule(
         "initial margin", "the margin does not cover what is asked of it", _tiers, _margin
     ),
@@ -253,6 +256,12 @@ REFUSALS: Mapping[RejectCode, Rule] = {
     ),
     RejectCode.PARENT_ENDED: Rule(
         "attached orders", "the entry it was to be attached to had ended"
+    ),
+    RejectCode.INVALID_PAIR: Rule(
+        "one cancels the other", "with the other order it named it could make no pair"
+    ),
+    RejectCode.OTHER_ENDED: Rule(
+        "one cancels the other", "the other order of its pair had filled, fired or ended"
     ),
     RejectCode.INVALID_EXPIRY: Rule("expiry", "its time to expire was past when it came"),
     RejectCode.NOTHING_TO_AMEND: Rule(

@@ -23,7 +23,7 @@ from gateway.words.vocabulary import (
 )
 from markets.conversions import at_ms, lots_to_decimal, units_text
 from markets.rules import MarketRules
-from matching.messages.vocabulary import OrderType, Side, TimeInForce, TriggerKind
+from matching.messages.vocabulary import OrderType, PriceMatch, Side, TimeInForce, TriggerKind
 from trading.orders.request import NewOrder, NewTrigger
 
 RESPONSE_TYPES = ("ACK", "RESULT")
@@ -39,8 +39,6 @@ def new_order(params: Params, *, is_algo: bool = False) -> NewOrder:
         raise GatewayRefusal(errors.POSITION_SIDE)
     known = list(CONDITIONAL_TYPES) if is_algo else ORDER_TYPES
     kind = params.word("type", known)
-    if params.word("priceMatch", ("NONE", *_PRICE_MATCHES), "NONE") != "NONE":
-        raise malformed("priceMatch", "Name a price.")
     order_type, trigger = PLAIN_TYPES.get(kind), None
     if order_type is None:
         trigger_kind, order_type = CONDITIONAL_TYPES[kind]
@@ -52,6 +50,7 @@ def new_order(params: Params, *, is_algo: bool = False) -> NewOrder:
         order_type=order_type,
         qty=params.decimal("quantity"),
         price=params.decimal("price") if order_type is OrderType.LIMIT else None,
+        price_match=_price_match(params),
         time_in_force=time_in_force,
         reduce_only=params.flag("reduceOnly"),
         close_position=params.flag("closePosition"),
@@ -65,16 +64,15 @@ def new_order(params: Params, *, is_algo: bool = False) -> NewOrder:
     )
 
 
-_PRICE_MATCHES = (
-    "OPPONENT",
-    "OPPONENT_5",
-    "OPPONENT_10",
-    "OPPONENT_20",
-    "QUEUE",
-    "QUEUE_5",
-    "QUEUE_10",
-    "QUEUE_20",
-)
+# Of the venue's words those that our engine doesn't know.
+_DEEPER_MATCHES = ("OPPONENT_10", "OPPONENT_20", "QUEUE_10", "QUEUE_20")
+
+
+def _price_match(params: Params) -> PriceMatch | None:
+    word = params.word("priceMatch", ("NONE", *PriceMatch, *_DEEPER_MATCHES), "NONE")
+    if word in _DEEPER_MATCHES:
+        raise malformed("priceMatch", "Name the best price or the fifth.")
+    return None if word == "NONE" else PriceMatch(word)
 
 
 def _lifetime(

@@ -62,6 +62,7 @@ class ShownOrder(Struct, kw_only=True):
     order_type: str
     time_in_force: str
     price_ticks: int
+    price_match: str | None
     size_lots: int
     is_sized: bool
     reduce_only: bool
@@ -195,6 +196,7 @@ def of_row(order: Order) -> ShownOrder:
         order_type=order.order_type,
         time_in_force=order.time_in_force,
         price_ticks=order.shown_price_ticks if order.order_type == OrderType.LIMIT else 0,
+        price_match=order.price_match,
         size_lots=order.size_lots,
         is_sized=not order.is_of_whole_position,
         reduce_only=order.reduce_only,
@@ -222,7 +224,8 @@ def of_rows(orders: Iterable[Order]) -> list[ShownOrder]:
 
 def of_new(order_id: int, new: NewOrder, rules: MarketRules, now_ms: int) -> ShownOrder:
     """Of one that a service took, so that its terms can be read."""
-    trigger, is_limit = new.trigger, new.order_type is OrderType.LIMIT
+    trigger = new.trigger
+    has_price = new.order_type is OrderType.LIMIT and new.price_match is None
     trigger_ticks = callback_ppm = 0
     if trigger is not None:
         if trigger.price is not None:
@@ -236,7 +239,8 @@ def of_new(order_id: int, new: NewOrder, rules: MarketRules, now_ms: int) -> Sho
         side=new.side,
         order_type=new.order_type,
         time_in_force=read_time_in_force(new),
-        price_ticks=to_ticks(new.price, rules.tick_size) if is_limit else 0,
+        price_ticks=to_ticks(new.price, rules.tick_size) if has_price else 0,
+        price_match=new.price_match,
         size_lots=1 if new.qty is None else to_lots(new.qty, rules.lot_size),
         is_sized=not new.close_position,
         reduce_only=new.reduce_only or new.close_position,
@@ -280,7 +284,7 @@ def order_body(order: ShownOrder, rules: MarketRules) -> dict[str, Any]:
         "workingType": WORKING_TYPE_WORDS[order.trigger_by or "LAST"],
         "priceProtect": False,
         "origType": order.kind,
-        "priceMatch": "NONE",
+        "priceMatch": order.price_match or "NONE",
         "selfTradePreventionMode": order.self_trade_prevention,
         "goodTillDate": order.expires_ms,
         "time": order.created_ms,

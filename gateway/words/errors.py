@@ -205,6 +205,7 @@ _REJECTS: Mapping[RejectCode, _Row] = {
     RejectCode.PRICE_OUTSIDE_BAND: _Row(
         -4016, "Limit price is outside of the band around the mark price."
     ),
+    RejectCode.NO_PRICE_TO_MATCH: _Row(-2010, "The book has no price to match."),
     RejectCode.INSUFFICIENT_MARGIN: _Row(-2019, INSUFFICIENT),
     RejectCode.INSUFFICIENT_HOLD: _Row(-2019, INSUFFICIENT),
     RejectCode.REDUCE_ONLY_NO_POSITION: _Row(-2022, "ReduceOnly Order is rejected."),
@@ -240,6 +241,7 @@ _FIELDS: Mapping[str, str] = {
     "client_order_id": "newClientOrderId",
     "time_in_force": "timeInForce",
     "expires_at": "goodTillDate",
+    "price_match": "priceMatch",
     "trigger": "triggerPrice",
     "trigger.price": "triggerPrice",
     "trigger.callback": "callbackRate",

@@ -21,6 +21,7 @@ from matching.messages.vocabulary import (
     CancelReason,
     MarketState,
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -145,6 +146,9 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     parent_id        the entry that this conditional, reduce-only order is attached to: it sleeps
                      until the entry's first fill and covers what is filled of it. It is sent before
                      its entry, which so never fills without it
+    other_id         the order that makes a pair with it, of which one cancels the other
+    price_match      of a limit order: its price is the one at this place of the book when it comes;
+                     price_ticks is then the worst it may get, which its hold was made for
     """
 
     order_id: Id
@@ -165,6 +169,8 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     expires_ms: Annotated[int, Meta(ge=0, le=MAX_ID)] = 0
     trigger: Trigger | None = None
     parent_id: Id | UnsetType = UNSET
+    price_match: PriceMatch | UnsetType = UNSET
+    other_id: Id | UnsetType = UNSET
 
 
 class CancelOrder(_Command, frozen=True, tag="CancelOrder"):

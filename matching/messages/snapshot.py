@@ -81,6 +81,7 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     orders      best bid to worst, then best ask to worst; at one price oldest first
     waiting     conditional orders, by arrival and id
     stuck       accounts the last liquidation pass left below maintenance, sorted
+    pairs       (order, other) of pairs that last, sorted; left out where there are none
     basis       (ms, 2·(mid − index)) of the last 30 seconds
     """
 
@@ -115,6 +116,7 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     orders: list[OrderRow]
     waiting: list[WaitingRow]
     stuck: list[int]
+    pairs: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SnapshotHead(msgspec.Struct, frozen=True):

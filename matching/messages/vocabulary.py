@@ -29,6 +29,25 @@ class TimeInForce(StrEnum):
     GTX = "GTX"
 
 
+class PriceMatch(StrEnum):
+    """Where in the book a limit order takes its price from, when it comes there: the best price of
+    its own side (QUEUE) or of the other (OPPONENT), or the fifth."""
+
+    QUEUE = "QUEUE"
+    QUEUE_5 = "QUEUE_5"
+    OPPONENT = "OPPONENT"
+    OPPONENT_5 = "OPPONENT_5"
+
+    @property
+    def is_own_side(self) -> bool:
+        return self in (PriceMatch.QUEUE, PriceMatch.QUEUE_5)
+
+    @property
+    def level(self) -> int:
+        """Which price from the best, which is 1."""
+        return 5 if self in (PriceMatch.QUEUE_5, PriceMatch.OPPONENT_5) else 1
+
+
 class SelfTradePrevention(StrEnum):
     """Which order goes when a taker meets a resting order of the same account."""
 
@@ -135,6 +154,7 @@ class RejectCode(StrEnum):
     INVALID_TIME_IN_FORCE = "INVALID_TIME_IN_FORCE"
     MIN_NOTIONAL = "MIN_NOTIONAL"
     PRICE_OUTSIDE_BAND = "PRICE_OUTSIDE_BAND"
+    NO_PRICE_TO_MATCH = "NO_PRICE_TO_MATCH"
     INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN"
     INSUFFICIENT_HOLD = "INSUFFICIENT_HOLD"
     REDUCE_ONLY_NO_POSITION = "REDUCE_ONLY_NO_POSITION"
@@ -147,6 +167,8 @@ class RejectCode(StrEnum):
     ALREADY_TRIGGERED = "ALREADY_TRIGGERED"
     ALREADY_ACTIVE = "ALREADY_ACTIVE"
     PARENT_ENDED = "PARENT_ENDED"
+    INVALID_PAIR = "INVALID_PAIR"
+    OTHER_ENDED = "OTHER_ENDED"
     INVALID_EXPIRY = "INVALID_EXPIRY"
     NOTHING_TO_AMEND = "NOTHING_TO_AMEND"
     NO_POSITION = "NO_POSITION"
@@ -180,6 +202,8 @@ class CancelReason(StrEnum):
     POSITION_CLOSED = "POSITION_CLOSED"
     PARENT_ENDED = "PARENT_ENDED"
     OTHER_FIRED = "OTHER_FIRED"
+    OTHER_FILLED = "OTHER_FILLED"
+    OTHER_ENDED = "OTHER_ENDED"
 
     @property
     def final_status(self) -> OrderStatus:

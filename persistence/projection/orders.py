@@ -133,6 +133,9 @@ def project_order_accepted(batch: Batch, _entry: OutputEntry, event: OrderAccept
     if not (row.status == PENDING or _has_fired(row)):
         raise batch.poison(f"order {row.id} is {row.status} and can't be accepted")
     row.status = OPEN
+    if event.price_ticks != row.price_ticks:  # which it took from the book
+        row.price_ticks = event.price_ticks
+        row.is_amended = True
     release(batch, row, event.released_units)
     batch.post(event)
 

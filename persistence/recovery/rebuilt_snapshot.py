@@ -12,6 +12,7 @@ that again), and which positions the last liquidation pass left short (they are 
 
 import msgspec
 from django.db.models import F, Max, QuerySet, Sum
+from msgspec import UNSET
 
 from ledger.models import Account, AccountKind, Posting
 from markets.conversions import to_ms
@@ -84,6 +85,7 @@ def engine_snapshot_of_rows(cursor: MarketCursor) -> EngineSnapshot:
         orders=orders,
         waiting=waiting,
         stuck=[],
+        pairs=_pairs(market_id) or UNSET,
     )
 
 
@@ -140,6 +142,18 @@ def _waiting_rows(market_id: str) -> list[WaitingRow]:
         )
         for row in rows.order_by("arrival", "pk")
     ]
+
+
+def _pairs(market_id: str) -> list[tuple[int, int]]:
+    """Of orders that have neither filled nor fired, both ways."""
+    rows = Order.objects.filter(
+        market_id=market_id,
+        status__in=(OrderStatus.WAITING, OrderStatus.OPEN),
+        other__isnull=False,
+        filled_lots=0,
+        triggered_at__isnull=True,
+    )
+    return list(rows.order_by("pk").values_list("pk", "other_id"))
 
 
 def _book_order(row: OrderRow) -> tuple[bool, int, int]:

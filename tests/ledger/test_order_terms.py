@@ -20,6 +20,7 @@ from matching.messages.holds import reserve_per_lot
 from matching.messages.snapshot import EngineSnapshot, OrderRow, decode_snapshot, encode_snapshot
 from matching.messages.vocabulary import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -66,7 +67,7 @@ COMMAND_FIELDS |= {
 # What an order in the book doesn't have any more: it is a limit order whose condition was met.
 NOT_OF_RESTING = {
     "order_type", "close_position", "trigger_kind", "trigger_by", "trigger_price_ticks",
-    "trigger_callback_ppm", "max_slippage_ppm", "parent_id",
+    "trigger_callback_ppm", "max_slippage_ppm", "parent_id", "price_match", "other_id",
 }  # fmt: skip
 OF_THE_BOOK = {"level", "newer", "older"}
 
@@ -74,11 +75,16 @@ OF_THE_BOOK = {"level", "newer", "older"}
 def told_by_command(command: PlaceOrder) -> Terms:
     trigger = command.trigger
     told = {name: getattr(command, name) for name in command.__struct_fields__}
-    for name in ("v", "order_id", "account_id", "expires_ms", "trigger", "parent_id"):
+    for name in (
+        "v", "order_id", "account_id", "expires_ms", "trigger", "parent_id", "price_match",
+        "other_id",
+    ):  # fmt: skip
         del told[name]
     return told | {
         "expires_at": from_ms(command.expires_ms),
         "parent_id": None if command.parent_id is UNSET else command.parent_id,
+        "price_match": None if command.price_match is UNSET else command.price_match,
+        "other_id": None if command.other_id is UNSET else command.other_id,
         "trigger_kind": trigger.kind if trigger else None,
         "trigger_by": trigger.by if trigger else None,
         "trigger_price_ticks": trigger.price_ticks if trigger else 0,
@@ -178,6 +184,8 @@ PLAIN: Terms = {
     "trigger_callback_ppm": 0,
     "self_trade_prevention": SelfTradePrevention.EXPIRE_MAKER,
     "parent_id": None,
+    "price_match": None,
+    "other_id": None,
 }
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 # Exactly what they need: the engine gives back what is more.
@@ -209,6 +217,14 @@ RESTING: list[Terms] = [
         "size_lots": 30,
         "margin_units": 30 * MARGIN_PER_LOT,
         "hold_units": 30 * MARGIN_PER_LOT,
+    },
+    # Finds the first one's price, which is the worst it may get.
+    PLAIN
+    | {
+        "leverage": 5,
+        "hold_units": 40 * RESERVE_PER_LOT,
+        "taker_fee_ppm": 300,
+        "price_match": PriceMatch.QUEUE,
     },
 ]
 WAITING: list[Terms] = [
@@ -243,6 +259,15 @@ WAITING: list[Terms] = [
         "trigger_price_ticks": START_TICKS + 50,
         "parent_id": 10**9,
     },
+    # The other of its pair is on its way as well.
+    PLAIN
+    | {
+        "reduce_only": True,
+        "trigger_kind": TriggerKind.STOP,
+        "trigger_by": TriggerBy.MARK,
+        "trigger_price_ticks": START_TICKS + 50,
+        "other_id": 10**9,
+    },
 ]
 
 
@@ -272,6 +297,7 @@ def test_every_form_tells_the_same(transactional_db: None, redis_db: redis.Redis
     rebuilt = engine_snapshot_of_rows(MarketCursor.objects.get(market=mini.market))
     assert rebuilt.waiting == [replace(row, peak_ticks=0) for row in engine.waiting]
     assert rebuilt.orders == engine.orders
+    assert rebuilt.pairs == engine.pairs != UNSET
     for form in (engine, rebuilt, started_again(engine)):
         assert {row.order_id for row in form.orders} == resting.keys()
         assert {row.command.order_id for row in form.waiting} == waiting.keys()

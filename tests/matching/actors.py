@@ -12,10 +12,10 @@ the tick, whatever the book says, unless `mark_clamp_ppm` is given.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from matching.core.engine import Engine
 from matching.core.market import snapshot
@@ -42,26 +42,22 @@ from matching.messages.commands import (
 )
 from matching.messages.events import (
     Event,
-    OrderAccepted,
-    OrderCancelled,
-    OrderRejected,
-    OrderRested,
-    OrderTriggered,
-    Trade,
     TradeLeg,
 )
 from matching.messages.snapshot import decode_snapshot, encode_snapshot
 from matching.messages.vocabulary import (
     MarketState,
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
 )
 from tests.matching.audit import Audit
 from tests.matching.conditions import one_tier, stop_at, take_profit_at, trailing_stop_at
+from tests.matching.placed import Placed, every, only
 
-__all__ = ["one_tier", "stop_at", "take_profit_at", "trailing_stop_at"]
+__all__ = ["every", "one_tier", "only", "stop_at", "take_profit_at", "trailing_stop_at"]
 
 FUNDS = 1_000_000_000  # what every trader starts with
 PLENTY_PER_LOT = 3_000_000  # a hold that never runs short at prices around 1,000
@@ -87,64 +83,6 @@ RULES = MarketConfig(
     funding_cap_ppm=20_000,
     impact_notional_units=10**9,
 )
-
-Kind = TypeVar("Kind")
-
-
-def only(kind: type[Kind], events: tuple[Event, ...]) -> Kind:
-    """The one event of this kind."""
-    (event,) = every(kind, events)
-    return event
-
-
-def every(kind: type[Kind], events: tuple[Event, ...]) -> list[Kind]:
-    return [event for event in events if isinstance(event, kind)]
-
-
-@dataclass
-class Placed:
-    """An order, and all that placing it caused."""
-
-    order_id: int
-    events: tuple[Event, ...]
-
-    @property
-    def trades(self) -> list[Trade]:
-        return [event for event in self.events if isinstance(event, Trade)]
-
-    @property
-    def fills(self) -> list[tuple[int, int]]:
-        """(price, lots) of each trade."""
-        return [(trade.price_ticks, trade.size_lots) for trade in self.trades]
-
-    @property
-    def cancels(self) -> list[tuple[int, str, int, int]]:
-        """(order, reason, lots, remaining), also of others' orders."""
-        return [
-            (e.order_id, str(e.reason), e.cancelled_lots, e.remaining_lots)
-            for e in self.events
-            if isinstance(e, OrderCancelled)
-        ]
-
-    @property
-    def accepted(self) -> OrderAccepted | None:
-        return next((e for e in self.events if isinstance(e, OrderAccepted)), None)
-
-    @property
-    def rested(self) -> OrderRested | None:
-        return next((e for e in self.events if isinstance(e, OrderRested)), None)
-
-    @property
-    def refused(self) -> str | None:
-        return next((str(e.code) for e in self.events if isinstance(e, OrderRejected)), None)
-
-    @property
-    def triggered(self) -> bool:
-        return any(isinstance(e, OrderTriggered) for e in self.events)
-
-    @property
-    def names(self) -> list[str]:
-        return [type(event).__name__ for event in self.events]
 
 
 class Exchange:
@@ -265,9 +203,12 @@ class Trader:
         expires_ms: int = 0,
         trigger: Trigger | None = None,
         attached_to: int = 0,
+        match: PriceMatch | UnsetType = UNSET,
+        other: int = 0,
     ) -> Placed:
-        """A limit order at ``at``, or a market order no worse than ``worst`` ticks."""
-        is_market = at is None
+        """A limit order at ``at``, or no worse than ``worst`` ticks one that takes its price from
+        the book or a market order."""
+        is_market = at is None and match is UNSET
         maker_fee_ppm, taker_fee_ppm = fees_ppm or self.exchange.fees_ppm
         if hold is None:
             hold = 0 if reduce_only or trigger else margin + PLENTY_PER_LOT * lots
@@ -290,6 +231,8 @@ class Trader:
             expires_ms=expires_ms,
             trigger=trigger,
             parent_id=attached_to or UNSET,
+            price_match=match,
+            other_id=other or UNSET,
         )
         return Placed(command.order_id, self.exchange.send(command))
 

@@ -44,6 +44,7 @@ from matching.messages.vocabulary import (
     StateReason,
     TimeInForce,
 )
+from tests.matching.naive_matched import kept_of_hold, with_price
 from tests.matching.naive_prices import NaivePrices
 from tests.matching.naive_rules import MILLION, Outcome, Resting
 
@@ -113,7 +114,8 @@ class NaiveExchange(NaivePrices):
     # -------------------------------------------------------------------------------- placing
 
     def place(self, c: PlaceOrder) -> None:
-        code = self.refusal(c)
+        c, no_price = with_price(self.book, c)
+        code = self.refusal(c) or no_price
         if code is not None:
             self.events.append(
                 OrderRejected(
@@ -125,13 +127,14 @@ class NaiveExchange(NaivePrices):
             )
             return
         self.arrivals += 1
+        reserve = kept_of_hold(self, c)
         order = Resting(
             c.order_id,
             c.account_id,
             1 if c.side is Side.LONG else -1,
             c.price_ticks,
             c.size_lots,
-            c.hold_units // c.size_lots,
+            reserve,
             c.margin_units // c.size_lots,
             c.leverage,
             c.reduce_only,
@@ -146,7 +149,7 @@ class NaiveExchange(NaivePrices):
                 side=c.side,
                 price_ticks=c.price_ticks,
                 size_lots=c.size_lots,
-                released_units=c.hold_units % c.size_lots,
+                released_units=c.hold_units - reserve * c.size_lots,
             )
         )
         self.meet(order, c)

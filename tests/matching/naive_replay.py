@@ -73,12 +73,19 @@ from tests.matching.naive_amended import (
 )
 from tests.matching.naive_attached import NaiveAttached
 from tests.matching.naive_forced import NaiveForced
+from tests.matching.naive_pairs import NaivePairs
 from tests.matching.naive_rules import Holding, Resting
 from tests.matching.predicted import Differs, comparable
 
 MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
 # Of what an engine remembers of ids and of queues that aren't in the book; not of the market.
-GIVEN_REFUSALS = (RejectCode.TOO_OLD, RejectCode.INVALID_EXPIRY, RejectCode.MAX_OPEN_ORDERS)
+GIVEN_REFUSALS = (
+    RejectCode.TOO_OLD,
+    RejectCode.INVALID_EXPIRY,
+    RejectCode.MAX_OPEN_ORDERS,
+    RejectCode.INVALID_PAIR,
+    RejectCode.OTHER_ENDED,
+)
 
 
 @dataclass
@@ -94,6 +101,7 @@ class NaiveReplay(NaiveForced):
     command: Command | None = None
     sides: dict[int, bool] = field(default_factory=dict)
     attached: NaiveAttached = field(default_factory=NaiveAttached)
+    pairs: NaivePairs = field(default_factory=NaivePairs)
     forced: set[int] = field(default_factory=set)  # accounts whose order was followed in this entry
 
     def follow(self, command: Command | None, events: Iterable[Event]) -> None:
@@ -104,6 +112,7 @@ class NaiveReplay(NaiveForced):
         if isinstance(command, PlaceOrder):
             self.sides.setdefault(command.order_id, command.side is Side.LONG)
         self.attached.follow(self.sides, self.published)
+        self.pairs.follow(command, self.published)
         while self.at < len(self.published):
             self._take(self.published[self.at])
         told = {e.account_id for e in self.published if isinstance(e, PositionChanged)}
@@ -205,7 +214,7 @@ class NaiveReplay(NaiveForced):
             self.at += 1
 
     def _pass_what_is_attached(self) -> None:
-        """Told between the fills of an entry: proved by `NaiveAttached`."""
+        """Told between the fills of an entry: proved by `NaiveAttached` and `NaivePairs`."""
         while self.at < len(self.published):
             event = self.published[self.at]
             if isinstance(event, OrderCancelled) and event.order_id in self.waiting:

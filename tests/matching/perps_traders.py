@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from matching.messages.commands import (
     ActivateOrder,
@@ -25,6 +26,7 @@ from matching.messages.holds import band_edges, reserve_per_lot, worst_price_tic
 from matching.messages.vocabulary import (
     CancelReason,
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -114,6 +116,7 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
         close_position=closes,
         expires_ms=world.now_ms + rng.choice((0, 1_000, 9_000)) if rng.random() < 0.1 else 0,
         trigger=trigger,
+        price_match=rng.choice(tuple(PriceMatch)) if rng.random() < 0.05 else UNSET,
     )
     return order if trigger or order.reduce_only else with_hold(order, hold(world, rng, order))
 
@@ -150,6 +153,21 @@ def place_bracket(world: World, rng: random.Random) -> PlaceOrder:
     return first
 
 
+def place_pair(world: World, rng: random.Random) -> PlaceOrder:
+    """Two orders of which one cancels the other; seldom what makes no pair, or one alone."""
+    first, second = place_order(world, rng), place_order(world, rng)
+    second = msgspec.structs.replace(
+        second,
+        account_id=first.account_id if rng.random() < 0.97 else second.account_id,
+        trigger=random_trigger(world, rng) if rng.random() < 0.95 else second.trigger,
+        other_id=first.order_id,
+    )
+    first = msgspec.structs.replace(first, other_id=second.order_id)
+    pair: list[PlaceOrder] = rng.choice(([first, second], [second, first]))
+    world.due += [order for order in pair[1:] if rng.random() < 0.97]
+    return pair[0]
+
+
 def with_hold(order: PlaceOrder, units: int) -> PlaceOrder:
     fields = {name: getattr(order, name) for name in order.__struct_fields__}
     return PlaceOrder(**{**fields, "hold_units": units})
@@ -163,7 +181,7 @@ def hold(world: World, rng: random.Random, order: PlaceOrder) -> int:
         side=order.side,
         worst_ticks=worst_price_ticks(
             order.side,
-            order.order_type,
+            order.order_type if order.price_match is UNSET else OrderType.MARKET,
             order.price_ticks,
             world.mark_ticks,
             world.engine.state.book.best_bid_ticks(),
@@ -337,7 +355,8 @@ def adjust_margin(world: World, rng: random.Random) -> AdjustMargin:
 MAKERS: Sequence[tuple[Maker, float]] = (
     (place_order, 50),
     (place_bracket, 5),
-    (flatten, 4),
+    (place_pair, 3),
+    (flatten, 7),
     (cancel_order, 8),
     (cancel_all_orders, 1),
     (amend_order, 6),

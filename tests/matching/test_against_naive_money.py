@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from matching.core.engine import Engine
 from matching.core.market.invariants import check_invariants
@@ -27,6 +28,7 @@ from matching.messages.events import Event, OutputEntry
 from matching.messages.vocabulary import (
     MarketState,
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -114,6 +116,9 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
     if is_market:
         price = mark * 103 // 100 if side is Side.LONG else mark * 97 // 100
         tif = rng.choices(tuple(TimeInForce), weights=(10, 50, 38, 2))[0]
+    price_match = rng.choice(tuple(PriceMatch)) if rng.random() < 0.1 else UNSET
+    if price_match is not UNSET:
+        price = mark * (1_000 + rng.choice((5, 20)) * (1 if side is Side.LONG else -1)) // 1_000
     lots = rng.randint(1, 12) if rng.random() < 0.95 else rng.randint(1, 60)
     leverage = rng.choice((1, 3, 10, 23, 23, 24 if rng.random() < 0.1 else 19))
     value = CONFIG.units_per_tick_lot * max(1, price)
@@ -142,6 +147,7 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
         taker_fee_ppm=taker_fee_ppm,
         reduce_only=reduce_only,
         self_trade_prevention=rng.choice(tuple(SelfTradePrevention)),
+        price_match=price_match,
     )
 
 
@@ -203,6 +209,7 @@ _chosen = st.builds(
     taker_fee_ppm=st.sampled_from([211, 577]),
     reduce_only=st.booleans(),
     self_trade_prevention=st.sampled_from(SelfTradePrevention),
+    price_match=st.sampled_from([UNSET] * 6 + [*PriceMatch]),
 )
 
 
@@ -230,7 +237,7 @@ def test_a_long_run_gives_the_events_of_the_naive_exchange() -> None:
         "INSUFFICIENT_HOLD", "UNKNOWN_ORDER", "NOT_ORDER_OWNER", "USER", "IOC_REMAINDER",
         "FOK_UNFILLED", "POST_ONLY_WOULD_TAKE", "SELF_TRADE", "PRICE_BAND", "REDUCE_ONLY",
         "UNAFFORDABLE", "INVALID_TIME_IN_FORCE",
-        "MAX_POSITION",
+        "MAX_POSITION", "NO_PRICE_TO_MATCH",
     }  # fmt: skip
     assert len(market.naive.premiums) > 300
     assert sum(map(bool, market.naive.premiums)) > 100

@@ -116,6 +116,11 @@ def _trigger(order: Order) -> Cell:
     return f"when {reference} {fires} {at}"
 
 
+def _pair(order: Order) -> Cell:
+    """The other one of its pair."""
+    return link(Order, order.other_id, f"order {order.other_id}") if order.other_id else NOTHING
+
+
 def _triggered(order: Order) -> Cell:
     if not order.trigger_kind:
         return NOTHING
@@ -162,9 +167,9 @@ class OrderAdmin(RecordAdmin):
                 "fields": (
                     ("user_name", "market_link"),
                     ("side_word", "type_word"),
-                    ("price", "size"),
+                    ("price", "size", "price_match"),
                     ("margin", "only_reduces", "closes_position"),
-                    ("trigger", "triggered"),
+                    ("trigger", "triggered", "pair"),
                     ("maker_fee", "taker_fee"),
                     ("self_trade_prevention", "client_order_id"),
                     "expires",
@@ -184,6 +189,7 @@ class OrderAdmin(RecordAdmin):
     side_word = shown("side", lambda order: side_badge(order.side))
     type_word = shown("type", _type)
     trigger = shown("condition", _trigger)
+    pair = shown("cancelled by or with", _pair)
     triggered = shown("came true", _triggered)
     maker_fee = rate_column("maker_fee_ppm", "maker fee")
     taker_fee = rate_column("taker_fee_ppm", "taker fee")

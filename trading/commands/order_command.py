@@ -11,6 +11,7 @@ from markets.conversions import to_ms
 from matching.messages.commands import PlaceOrder, Trigger
 from matching.messages.vocabulary import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -41,6 +42,8 @@ TERM_COLUMNS = (
     "trigger_callback_ppm",
     "self_trade_prevention",
     "parent_id",
+    "price_match",
+    "other_id",
 )
 
 
@@ -70,6 +73,8 @@ def command_of_columns(order_id: int, user_id: int, columns: Mapping[str, Any]) 
         expires_ms=to_ms(columns["expires_at"]),
         trigger=_trigger_of(columns),
         parent_id=columns["parent_id"] or UNSET,
+        other_id=columns["other_id"] or UNSET,
+        price_match=PriceMatch(columns["price_match"]) if columns["price_match"] else UNSET,
         self_trade_prevention=SelfTradePrevention(columns["self_trade_prevention"]),
     )
 

@@ -9,6 +9,7 @@ from matching.messages.vocabulary import (
     ExecutionType,
     OrderStatus,
     OrderType,
+    PriceMatch,
     Role,
     SelfTradePrevention,
     Side,
@@ -30,9 +31,10 @@ class Order(models.Model):
     """An order from the API. After insertion only `persistence` changes it.
 
     price_ticks        the limit; of a market order, its slippage limit, the worst price its hold
-                       was made for
-    max_slippage_ppm   of a market order: how far from the mark that is, when it is placed or fires;
-                       0 for none but the price band
+                       was made for; the same of one with a ``price_match`` until it is open
+    price_match        where in the book a limit order took its price from
+    max_slippage_ppm   of an order without a price of its own: how far from the mark that is, when
+                       it is placed or fires; 0 for none but the price band
     margin_units       what the trader named for the whole order, 0 where leverage decides
     hold_units         what placing the order moved from available to held
     held_units         what of that is still held: remaining lots × reserve per lot once open
@@ -43,6 +45,7 @@ class Order(models.Model):
     expires_at         when it is cancelled if it rests or waits then (GTD)
     parent             the entry that a take-profit or stop-loss is attached to; its size is then
                        what it covers of that, once it is awake
+    other              the order that makes a pair with it, of which one cancels the other
     trigger_…          the condition of a conditional order, which holds nothing before
                        ``triggered_at``; see `matching.messages.commands.Trigger`
 
@@ -72,6 +75,9 @@ class Order(models.Model):
     time_in_force = models.CharField(max_length=3, choices=choices(TimeInForce))
     price_ticks = models.BigIntegerField()
     size_lots = models.BigIntegerField()
+    price_match = models.CharField(
+        max_length=10, choices=choices(PriceMatch), null=True, blank=True
+    )
     max_slippage_ppm = models.IntegerField(default=0, db_default=0)
     margin_units = models.BigIntegerField()
     leverage = models.IntegerField()
@@ -92,6 +98,15 @@ class Order(models.Model):
         null=True,
         blank=True,
         related_name="attached",
+        db_index=False,
+        db_constraint=False,
+    )
+    other = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         db_index=False,
         db_constraint=False,
     )
@@ -165,6 +180,10 @@ class Order(models.Model):
                 name="order_attached_only_reduces",
             ),
             models.CheckConstraint(
+                condition=Q(other__isnull=True) | Q(parent__isnull=True),
+                name="order_of_a_pair_is_not_attached",
+            ),
+            models.CheckConstraint(
                 condition=Q(maker_fee_ppm__lte=F("taker_fee_ppm")) & Q(taker_fee_ppm__gte=0),
                 name="order_maker_fee_at_most_taker_fee",
             ),
@@ -209,7 +228,10 @@ class Order(models.Model):
     def shown_price_ticks(self) -> int:
         """The limit; of a market order, the worst price it may fill at. 0 where there is none: of a
         conditional market order none is known before it fires, and one that only reduces never has
-        one; ``price_ticks`` is then out of any band's reach."""
+        one; ``price_ticks`` is then out of any band's reach. Nor has one that is to get its price
+        from the book, before it is there."""
+        if self.price_match and self.status in (OrderStatus.PENDING, OrderStatus.REJECTED):
+            return 0
         is_conditional_market = self.order_type == OrderType.MARKET and self.trigger_kind
         if is_conditional_market and (self.reduce_only or self.triggered_at is None):
             return 0

@@ -90,7 +90,7 @@ def draft_order(
         _check_notional(rules, price_ticks, terms)
     if terms.reduce_only:
         return _draft(terms, price_ticks, NOTHING_NEEDED, standing)
-    if terms.order_type is OrderType.LIMIT:
+    if terms.is_priced_by_trader:
         loss_units = open_loss_per_lot(
             rules.units_per_tick_lot, terms.side, price_ticks, mark_ticks
         )
@@ -101,7 +101,7 @@ def draft_order(
         units_per_tick_lot=rules.units_per_tick_lot,
         taker_fee_ppm=standing.taker_fee_ppm,
         side=terms.side,
-        order_type=terms.order_type,
+        order_type=OrderType.LIMIT if terms.is_priced_by_trader else OrderType.MARKET,
         price_ticks=price_ticks,
         mark_ticks=mark_ticks,
         best_bid_ticks=ticker.best_bid_ticks,
@@ -229,8 +229,8 @@ def _conditional_price(rules: MarketRules, expected_ticks: int, terms: OrderTerm
 
 
 def _price_inside_band(rules: MarketRules, mark_ticks: int, terms: OrderTerms) -> int:
-    """The limit; of a market order, as far from the mark as its slippage allows."""
-    if terms.order_type is OrderType.MARKET:
+    """The limit; where the market makes it, as far from the mark as the slippage allows."""
+    if not terms.is_priced_by_trader:
         return slippage_limit_ticks(
             terms.side, mark_ticks, terms.max_slippage_ppm, rules.price_band_ppm
         )

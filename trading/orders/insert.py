@@ -88,6 +88,8 @@ COLUMN_TYPES = {
     "trigger_callback_ppm": "int",
     "self_trade_prevention": "text",
     "parent_id": "bigint",
+    "price_match": "text",
+    "other_id": "bigint",
     "terms_asked": "jsonb",
     "hold_units": "bigint",
 }

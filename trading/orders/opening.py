@@ -12,7 +12,9 @@ from trading.orders.request import NewOrder
 
 
 def opens(new: NewOrder) -> bool:
-    return not (new.reduce_only or new.close_position)
+    """It does, or what it makes a pair with."""
+    pair = (new,) if new.other is None else (new, new.other)
+    return any(not (order.reduce_only or order.close_position) for order in pair)
 
 
 def without_terms(orders: Iterable[tuple[int, NewOrder]]) -> frozenset[int]:

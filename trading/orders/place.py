@@ -14,6 +14,7 @@ from dataclasses import replace as replaced
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from accounts.law.terms import terms_not_accepted
@@ -26,9 +27,8 @@ from trading.commands.order_command import command_of_columns
 from trading.commands.outbox import NOT_YET
 from trading.commands.publisher import publish_committed
 from trading.models import Order
-from trading.orders.attached.placing import attached_to, insert_with_attached
-from trading.orders.attached.terms import asked as asked_to_attach
-from trading.orders.attached.terms import drafts_attached
+from trading.orders.attached.placing import came_with, insert_with
+from trading.orders.attached.terms import drafts_with, fields_with
 from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.hold import account_not_found, insufficient_balance
 from trading.orders.insert import (
@@ -116,6 +116,10 @@ class _Drafted:
     attached: list[OrderDraft]
 
     @property
+    def is_pair(self) -> bool:
+        return self.asked.new.other is not None
+
+    @property
     def row(self) -> NewRow:
         return NewRow(self.asked.user_id, self.rules.id, self.columns, self.terms_asked)
 
@@ -165,7 +169,7 @@ class _Group:
             terms = read_terms(rules, asked.new, standing.leverage)
             ticker = market_ticker(rules.id)
             draft = draft_order(rules, ticker, standing, terms)
-            attached = drafts_attached(rules, ticker, standing, asked.new, terms)
+            attached = drafts_with(rules, ticker, standing, asked.new, terms)
             columns = draft.columns()
             # Remembered where they may be asked for again.
             remembered = None if asked.new.client_order_id is None else terms_asked(asked.new)
@@ -206,22 +210,20 @@ class _Group:
         self.insert_each(short, available)
 
     def _insert_with_attached(self, order: _Drafted) -> Outcome | None:
-        """It and what is attached to it, or nothing. Their commands go before its own. Answers what
+        """It and what comes with it, or nothing. Their commands go before its own. Answers what
         became of the entry, None where that isn't known."""
         user_id, market_id = order.asked.user_id, order.rules.id
         columns = [draft.columns() for draft in order.attached]
+        rows = [NewRow(user_id, market_id, one, None) for one in columns]
         try:
-            *of_attached, of_entry = insert_with_attached(
-                order.row, [NewRow(user_id, market_id, one, None) for one in columns]
-            )
+            *of_attached, of_entry = insert_with(order.row, rows, is_pair=order.is_pair)
         except Exception as error:
             if is_everyones(error):
                 raise
             order.asked.result = error
             return None
         ids: dict[str, int] = {}
-        names = [name for name, _ in asked_to_attach(order.asked.new)]
-        for field_name, outcome in zip(names, of_attached, strict=True):
+        for field_name, outcome in zip(fields_with(order.asked.new), of_attached, strict=True):
             if isinstance(outcome, Inserted):
                 ids[field_name] = outcome.order_id
             elif isinstance(outcome, ClientOrderIdTaken) and isinstance(of_entry, Inserted):
@@ -229,8 +231,9 @@ class _Group:
                 return None
         if isinstance(of_entry, Inserted):
             for one, order_id in zip(columns, ids.values(), strict=True):
-                one["parent_id"] = of_entry.order_id
+                one["other_id" if order.is_pair else "parent_id"] = of_entry.order_id
                 self.commands.append((market_id, command_of_columns(order_id, user_id, one)))
+            order.command = replace(order.command, other_id=ids.get("other", UNSET))
         self._settle(order, of_entry)
         if isinstance(order.asked.result, PlacedOrder):
             order.asked.result = replaced(order.asked.result, attached=ids)
@@ -330,7 +333,7 @@ def _repeated(first: Order, new: NewOrder) -> Result:
         conflict = conflict_with(first, new)
         if conflict is not None:
             return conflict
-        attached = attached_to(first) if new.take_profit or new.stop_loss else {}
+        attached = came_with(first) if fields_with(new) else {}
         status = OrderStatus(first.status)
         return PlacedOrder(first.pk, first.market_id, status, repeated=True, attached=attached)
     except Exception as error:  # noqa: BLE001  it is this order's alone

@@ -20,10 +20,10 @@ from matching.core.market.position import plan_leg, reducible_lots
 from matching.core.orders.matcher import crosses
 from matching.messages.limits import MAX_SIZE_LOTS
 from matching.messages.streams import Ticker
-from matching.messages.vocabulary import OrderType, Side, TimeInForce
+from matching.messages.vocabulary import Side, TimeInForce
 from trading import selectors
 from trading.models import Position
-from trading.orders.attached.terms import drafts_attached
+from trading.orders.attached.terms import drafts_with
 from trading.orders.draft import OrderDraft, draft_order
 from trading.orders.request import NewOrder
 from trading.orders.terms import OrderTerms, read_terms
@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     PART_FILLED   what doesn't fill goes, or rests
     RESTS         all of it
     EXPIRES       nothing fills, and nothing stays
-    REJECTED      post-only, and it would take
+    REJECTED      post-only, and it would take; or the book has no price to match
     WAITS         for its trigger
     """
 
@@ -85,7 +85,7 @@ def preview_order(user_id: int, new: NewOrder) -> OrderPreview:
     terms = read_terms(rules, new, standing.leverage)
     draft = draft_order(rules, ticker, standing, terms)
     available_units = _available_units(user_id)
-    drafts_attached(rules, ticker, standing, new, terms)  # refused as placing them would be
+    drafts_with(rules, ticker, standing, new, terms)  # refused as placing them would be
     most_lots = _most_lots(rules, ticker, standing, terms, available_units)
     position = _position(user_id, rules.id)
     fills = Fills()
@@ -93,8 +93,10 @@ def preview_order(user_id: int, new: NewOrder) -> OrderPreview:
         outcome = Outcome.WAITS
         shown = None
     else:
-        _fill(rules, ticker, draft, position, fills)
-        outcome = _outcome(terms, fills)
+        limit_ticks = _limit_ticks(rules, draft)
+        if limit_ticks:
+            _fill(rules, ticker, replace(draft, price_ticks=limit_ticks), position, fills)
+        outcome = _outcome(terms, fills) if limit_ticks else Outcome.REJECTED
         if outcome in (Outcome.REJECTED, Outcome.EXPIRES) and fills.size_lots:
             position, fills = _position(user_id, rules.id), Fills()
         shown = position
@@ -111,6 +113,22 @@ def _position(user_id: int, market_id: str) -> Position:
     found = Position.objects.filter(user_id=user_id, market_id=market_id).first()
     flat = {"position_lots": 0, "entry_cost_units": 0, "margin_units": 0}
     return found or Position(user_id=user_id, market_id=market_id, **flat)
+
+
+def _limit_ticks(rules: MarketRules, draft: OrderDraft) -> int:
+    """What it has for a limit in the book as it is; 0 where that has no price to match, or none as
+    good as was asked for."""
+    price_match, worst = draft.terms.price_match, draft.price_ticks
+    if price_match is None:
+        return worst
+    depth = selectors.market_depth(rules.id)
+    is_long = draft.terms.side is Side.LONG
+    levels = depth.bids if price_match.is_own_side is is_long else depth.asks
+    if len(levels) < price_match.level:
+        return 0
+    price_ticks = levels[price_match.level - 1][0]
+    is_worse = price_ticks > worst if is_long else price_ticks < worst
+    return 0 if is_worse else price_ticks
 
 
 def _fill(
@@ -177,9 +195,8 @@ def _outcome(terms: OrderTerms, fills: Fills) -> Outcome:
         return Outcome.REJECTED
     if fills.size_lots == terms.size_lots:
         return Outcome.FILLED
-    stays = terms.order_type is OrderType.LIMIT and force in (TimeInForce.GTC, TimeInForce.GTX)
     if not fills.size_lots:
-        return Outcome.RESTS if stays else Outcome.EXPIRES
+        return Outcome.RESTS if terms.may_rest else Outcome.EXPIRES
     return Outcome.EXPIRES if force is TimeInForce.FOK else Outcome.PART_FILLED
 
 

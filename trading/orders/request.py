@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from matching.messages.vocabulary import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -45,17 +46,39 @@ class NewAttached(Struct, frozen=True, kw_only=True, rename="camel", forbid_unkn
     client_order_id: str | None = None
 
 
+class NewOther(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A conditional order that makes a pair with the order it comes with: whichever of the two
+    fills or fires first cancels the other. Its fields are those of an order."""
+
+    side: Side
+    order_type: OrderType
+    trigger: NewTrigger
+    qty: OptionalNumber = None
+    price: OptionalNumber = None
+    margin: OptionalNumber = None
+    leverage: OptionalNumber = None
+    max_slippage: OptionalNumber = None
+    time_in_force: TimeInForce | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    expires_at: OptionalTime = None
+    client_order_id: str | None = None
+
+
 class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """An order as a trader sends it. `margin` is for the whole order; or `leverage` decides it, or
     the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
-    fill, 0.005 for 0.5 %; the market's if it is left out. `takeProfit` and `stopLoss` sleep until
-    its first fill and cover what is filled of it."""
+    fill, 0.005 for 0.5 %; the market's if it is left out. With `priceMatch` a limit order gets its
+    price from the book when it comes there, no further from the mark than `maxSlippage`.
+    `takeProfit` and `stopLoss` sleep until its first fill and cover what is filled of it. `other`
+    makes a pair with it, of which one cancels the other."""
 
     market_id: str
     side: Side
     order_type: OrderType
     qty: OptionalNumber = None
     price: OptionalNumber = None
+    price_match: PriceMatch | None = None
     margin: OptionalNumber = None
     leverage: OptionalNumber = None
     max_slippage: OptionalNumber = None
@@ -67,6 +90,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     trigger: NewTrigger | None = None
     take_profit: NewAttached | None = None
     stop_loss: NewAttached | None = None
+    other: NewOther | None = None
     client_order_id: str | None = None
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 

@@ -23,6 +23,7 @@ from matching.messages.commands import Trigger
 from matching.messages.limits import PPM
 from matching.messages.vocabulary import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -40,7 +41,8 @@ _RATE_STEP = Decimal("0.000001")
 class OrderTerms(Struct, frozen=True):
     """What the trader asked for.
 
-    ``limit_ticks`` is 0 for a market order, ``margin_units`` 0 where ``leverage`` decides,
+    ``limit_ticks`` is 0 for a market order and where ``price_match`` says where the engine takes it
+    from, ``margin_units`` 0 where ``leverage`` decides,
     ``leverage_named`` False where that is the one set for the market, ``expires_ms`` 0 for never.
     ``max_slippage_ppm`` is 0 where only the price band limits it, ``slippage_named`` False where it
     is the market's.
@@ -62,6 +64,17 @@ class OrderTerms(Struct, frozen=True):
     trigger: Trigger | None
     client_order_id: str | None
     self_trade_prevention: SelfTradePrevention
+    price_match: PriceMatch | None = None
+
+    @property
+    def may_rest(self) -> bool:
+        forces = (TimeInForce.GTC, TimeInForce.GTX)
+        return self.order_type is OrderType.LIMIT and self.time_in_force in forces
+
+    @property
+    def is_priced_by_trader(self) -> bool:
+        """Else its worst price is as far from the mark as its slippage allows."""
+        return self.order_type is OrderType.LIMIT and self.price_match is None
 
     @property
     def expires_at(self) -> datetime | None:
@@ -88,6 +101,8 @@ class OrderTerms(Struct, frozen=True):
             "client_order_id": self.client_order_id,
             "self_trade_prevention": self.self_trade_prevention,
             "parent_id": None,
+            "price_match": self.price_match,
+            "other_id": None,
         }
 
 
@@ -115,6 +130,7 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
         trigger=_read_trigger(rules, new.trigger, max_slippage_ppm) if new.trigger else None,
         client_order_id=_read_client_order_id(new.client_order_id),
         self_trade_prevention=new.self_trade_prevention,
+        price_match=new.price_match,
     )
 
 
@@ -145,6 +161,8 @@ def size_in_bounds(rules: MarketRules, qty: object) -> int:
 
 
 def _read_limit(rules: MarketRules, new: NewOrder) -> int:
+    if new.price_match is not None:
+        return _read_no_limit(new)
     if new.order_type is OrderType.LIMIT:
         if new.price is None:
             raise invalid("price", "Give a limit order its price.", ErrorCode.MISSING_FIELD)
@@ -156,8 +174,22 @@ def _read_limit(rules: MarketRules, new: NewOrder) -> int:
     return 0
 
 
+def _read_no_limit(new: NewOrder) -> int:
+    """Of an order that takes its price from the book."""
+    if new.order_type is not OrderType.LIMIT:
+        message = "price_match is of a limit order: leave it out."
+        raise invalid("price_match", message).naming("price_match")
+    if new.price is not None:
+        message = "Give price or price_match, not both."
+        raise invalid("price", message, ErrorCode.INVALID_PRICE).naming("price", "price_match")
+    if new.trigger is not None:
+        message = "A conditional order can't have a price_match: give it its price."
+        raise invalid("price_match", message).naming("price_match")
+    return 0
+
+
 def _read_slippage(rules: MarketRules, new: NewOrder, reduce_only: bool) -> int:
-    if new.order_type is OrderType.LIMIT:
+    if new.order_type is OrderType.LIMIT and new.price_match is None:
         if new.max_slippage is not None:
             message = "The price of a limit order is its worst: leave max_slippage out."
             raise invalid("max_slippage", message, ErrorCode.INVALID_SLIPPAGE)

@@ -82,7 +82,7 @@ def order_event(
         "ss": 0,
         "rp": "0",
         "V": order.self_trade_prevention,
-        "pm": "NONE",
+        "pm": order.price_match or "NONE",
         "gtd": order.expires_ms,
     }
     if trailing:

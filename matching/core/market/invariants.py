@@ -127,8 +127,19 @@ def check_invariants(state: State) -> None:
     )
     for name, kept, counted in totals:
         _require(kept == counted, f"{name} equals its recount", kept, counted)
+    for order_id, other_id in state.pairs.items():
+        _check_pair(state, order_id, other_id)
     counted_orders = _check_side(state.book.bids) + _check_side(state.book.asks)
     _require(counted_orders == len(state.book.orders), "the book holds every order once")
+
+
+def _check_pair(state: State, order_id: int, other_id: int) -> None:
+    """A pair lasts while nothing of it is filled and none has fired."""
+    resting, waiting = state.book.orders.get(order_id), state.triggers.find(order_id)
+    is_whole = waiting is not None and not waiting.is_triggered
+    if resting is not None:
+        is_whole = not resting.filled_lots and other_id not in state.book.orders
+    _require(is_whole, "orders of a pair have not filled or fired", order_id, other_id)
 
 
 def _check_orders_of(account: Account) -> None:

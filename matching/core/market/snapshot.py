@@ -7,6 +7,8 @@ invariant, so that an engine never starts from a state it could not have reached
 
 import hashlib
 
+from msgspec import UNSET, UnsetType
+
 from matching.core.book.book import Order
 from matching.core.book.triggers import WaitingOrder
 from matching.core.market.invariants import InvariantBroken, check_invariants
@@ -84,6 +86,7 @@ def take(state: State, input_id: str) -> EngineSnapshot:
         orders=orders,
         waiting=sorted(waiting, key=lambda row: (row.arrival, row.command.order_id)),
         stuck=sorted(state.stuck),
+        pairs=sorted(state.pairs.items()) or UNSET,
         basis=list(state.basis),
         **{name: getattr(state, name) for name in _PLAIN},
     )
@@ -146,6 +149,8 @@ def restore(snapshot: EngineSnapshot) -> State:
     if state.config is not None:
         take_config(state, state.config)
     _restore_orders(state, snapshot)
+    if not isinstance(snapshot.pairs, UnsetType):
+        state.pairs.update(snapshot.pairs)
     try:
         check_invariants(state)
     except InvariantBroken as error:

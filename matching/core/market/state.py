@@ -109,6 +109,7 @@ class State:
         self.tiers: TierTable = NO_TIERS
         self.book = OrderBook()
         self.triggers = TriggerBook()
+        self.pairs: dict[int, int] = {}  # order → the other: see `matching.core.orders.pairs`
         self.timers: list[tuple[int, int, int]] = []  # heap: due ms, what, order or account id
         self.accounts: dict[int, Account] = {}
         self.mark_price_ticks = 0
@@ -223,8 +224,28 @@ class State:
                 released_units=released,
             )
         )
-        if not order.remaining_lots and self.triggers.attached:
-            self.end_entry(order.order_id, turn)
+        if not order.remaining_lots:
+            self._end_with(order.order_id, turn)
+
+    def _end_with(self, order_id: int, turn: Turn) -> None:
+        """An order has ended whole without its last fill: what can't be without it ends, too."""
+        if self.triggers.attached:
+            self.end_entry(order_id, turn)
+        if self.pairs:
+            self.end_pair(order_id, CancelReason.OTHER_ENDED, turn)
+
+    def end_pair(self, order_id: int, reason: CancelReason, turn: Turn) -> None:
+        """Of an order that filled, fired or ended: the other goes, if it is there."""
+        other_id = self.pairs.pop(order_id, 0)
+        if self.pairs.get(other_id) != order_id:
+            return  # it is on its way, and will be refused
+        del self.pairs[other_id]
+        resting, waiting = self.book.orders.get(other_id), self.triggers.find(other_id)
+        if resting is not None:
+            self.cancel(resting, self.account(resting.account_id, turn), reason, turn)
+        elif waiting is not None:
+            account = self.account(waiting.command.account_id, turn)
+            self.cancel_waiting(waiting, account, reason, turn)
 
     def end_entry(self, order_id: int, turn: Turn) -> None:
         """The entry fills no further: what is attached to it and covers nothing goes."""
@@ -297,8 +318,7 @@ class State:
                 of_whole_position=waiting.command.close_position,
             )
         )
-        if self.triggers.attached:
-            self.end_entry(waiting.order_id, turn)
+        self._end_with(waiting.order_id, turn)
 
     def cancel_all(
         self,
@@ -323,7 +343,8 @@ class State:
         for order in resting:
             self.cancel(order, account, reason, turn)
         for conditional in waiting:
-            self.cancel_waiting(conditional, account, reason, turn)
+            if conditional.order_id in account.waiting:  # else it went with its pair
+                self.cancel_waiting(conditional, account, reason, turn)
         for _, attached in sorted(account.asleep.items()):
             if protective and is_long in (None, attached.is_long):
                 self.cancel_waiting(attached, account, reason, turn)

@@ -14,6 +14,7 @@ conditions are looked at again when it doesn't.
 import heapq
 
 import msgspec
+from msgspec import UNSET
 
 from matching.core.book.triggers import WaitingOrder
 from matching.core.market.position import reducible_lots
@@ -21,7 +22,7 @@ from matching.core.market.prices import is_pricing
 from matching.core.market.state import COUNTDOWN, ORDER_EXPIRY, State, Turn
 from matching.core.orders.attached import cancel_others
 from matching.core.orders.place import place
-from matching.messages.commands import ActivateOrder, SetCountdown
+from matching.messages.commands import ActivateOrder, PlaceOrder, SetCountdown
 from matching.messages.events import (
     ActivationRejected,
     CommandRejected,
@@ -81,8 +82,15 @@ def _fire(state: State, waiting: WaitingOrder, turn: Turn) -> None:
     )
     if waiting.parent_id:
         cancel_others(state, waiting.parent_id, account, turn)
+    if state.pairs:
+        state.end_pair(command.order_id, CancelReason.OTHER_FIRED, turn)
     if not needs_hold:
-        place(state, msgspec.structs.replace(command, hold_units=0, trigger=None), turn)
+        place(state, _fired(command, 0), turn)
+
+
+def _fired(command: PlaceOrder, hold_units: int) -> PlaceOrder:
+    """As it meets the book: it waits for nothing, and its pair is over."""
+    return msgspec.structs.replace(command, hold_units=hold_units, trigger=None, other_id=UNSET)
 
 
 def _slippage_limit(state: State, waiting: WaitingOrder) -> int:
@@ -116,11 +124,7 @@ def on_activate_order(state: State, command: ActivateOrder, turn: Turn) -> None:
         state.cancel_waiting(waiting, account, CancelReason.UNAFFORDABLE, turn)
         return
     state.drop_waiting(waiting, account)
-    place(
-        state,
-        msgspec.structs.replace(waiting.command, hold_units=command.hold_units, trigger=None),
-        turn,
-    )
+    place(state, _fired(waiting.command, command.hold_units), turn)
 
 
 def cancel_orders_of_ended_positions(state: State, turn: Turn) -> None:
@@ -132,7 +136,8 @@ def cancel_orders_of_ended_positions(state: State, turn: Turn) -> None:
             for waiting in list(account.waiting.values()):
                 if waiting.parent_id:
                     continue  # see `follow_positions`
-                if waiting.command.reduce_only and waiting.is_long is is_long:
+                is_there = waiting.order_id in account.waiting  # else it went with its pair
+                if is_there and waiting.command.reduce_only and waiting.is_long is is_long:
                     state.cancel_waiting(waiting, account, CancelReason.POSITION_CLOSED, turn)
 
 

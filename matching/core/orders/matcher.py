@@ -149,6 +149,9 @@ def _fill(
     if state.triggers.attached:
         cover_fill(state, order, taker.account, maker_leg.size_lots, turn)
         cover_fill(state, maker, maker_account, maker_leg.size_lots, turn)
+    if state.pairs:
+        state.end_pair(order.order_id, CancelReason.OTHER_FILLED, turn)
+        state.end_pair(maker.order_id, CancelReason.OTHER_FILLED, turn)
     return None
 
 

@@ -14,6 +14,8 @@ from matching.core.market.position import reducible_lots
 from matching.core.market.state import ORDER_EXPIRY, Account, State, Turn
 from matching.core.orders.dry_run import fills_whole
 from matching.core.orders.matcher import Taker, crosses, match, trim_reduce_only
+from matching.core.orders.pairs import begin_pair, refused_as_other
+from matching.core.orders.price_match import priced, reserve_needed
 from matching.core.orders.refusals import refusal, reject
 from matching.core.orders.waiting import wait
 from matching.messages.commands import (
@@ -45,9 +47,10 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
     if account is not None and (order_id in account.waiting or order_id in account.asleep):
         return
     too_old = state.recent_orders.is_too_old(order_id)
+    code = RejectCode.TOO_OLD if too_old else refused_as_other(state, command)
     state.recent_orders.add(order_id)
-    if too_old:
-        reject(state, command, RejectCode.TOO_OLD, turn)
+    if code is not None:
+        reject(state, command, code, turn)
     elif command.trigger is None:
         place(state, command, turn)
     else:
@@ -57,11 +60,12 @@ def on_place_order(state: State, command: PlaceOrder, turn: Turn) -> None:
 def place(state: State, command: PlaceOrder, turn: Turn) -> None:
     """Refuse the order, or accept it and let it meet the book."""
     config = state.config
-    code = refusal(state, command, turn.now_ms)
+    command, no_price = priced(state, command)
+    code = refusal(state, command, turn.now_ms) or no_price
     if code is not None or config is None:
         reject(state, command, code or RejectCode.MARKET_NOT_CONFIGURED, turn)
         return
-    order = _accept(state, command, turn)
+    order = _accept(state, config, command, turn)
     account = state.account(command.account_id, turn)
     if order.reduce_only:
         closable = reducible_lots(account.position_lots, order.is_long)
@@ -71,10 +75,10 @@ def place(state: State, command: PlaceOrder, turn: Turn) -> None:
     execute(state, config, order, account, command, turn)
 
 
-def _accept(state: State, command: PlaceOrder, turn: Turn) -> Order:
+def _accept(state: State, config: MarketConfig, command: PlaceOrder, turn: Turn) -> Order:
     """Make the order, take its hold, and say so. What the hold has beyond whole units per lot
     never enters the market."""
-    reserve = command.hold_units // command.size_lots
+    reserve = reserve_needed(state, config, command)
     state.last_arrival += 1
     order = Order(
         order_id=command.order_id,
@@ -94,6 +98,7 @@ def _accept(state: State, command: PlaceOrder, turn: Turn) -> Order:
         arrival=state.last_arrival,
     )
     state.take_hold(order)
+    begin_pair(state, command)
     turn.events.append(
         OrderAccepted(
             order_id=command.order_id,

@@ -5,6 +5,8 @@ by what doesn't depend on the price it will meet when it is placed and when it i
 (`refused_while_waiting` and `refused_by_limits`), and by all of it when it goes on.
 """
 
+from msgspec import UnsetType
+
 from matching.core.book.triggers import is_true
 from matching.core.market.position import reducible_lots
 from matching.core.market.state import Account, State, Turn
@@ -19,6 +21,7 @@ from matching.messages.holds import (
 )
 from matching.messages.limits import MAX_NOTIONAL_UNITS, MAX_OPEN_INTEREST_UNITS
 from matching.messages.vocabulary import (
+    CancelReason,
     MarketState,
     OrderType,
     RejectCode,
@@ -30,7 +33,7 @@ from matching.messages.vocabulary import (
 
 
 def reject(state: State, command: PlaceOrder, code: RejectCode, turn: Turn) -> None:
-    """What is attached to it has no entry any more."""
+    """What is attached to it has no entry any more, and what it was to be paired with no other."""
     turn.events.append(
         OrderRejected(
             order_id=command.order_id,
@@ -41,6 +44,10 @@ def reject(state: State, command: PlaceOrder, code: RejectCode, turn: Turn) -> N
     )
     if state.triggers.attached:
         state.end_entry(command.order_id, turn)
+    other_id = command.other_id
+    if not isinstance(other_id, UnsetType) and state.pairs.get(other_id) == command.order_id:
+        state.pairs[command.order_id] = other_id
+        state.end_pair(command.order_id, CancelReason.OTHER_ENDED, turn)
 
 
 def refused_while_waiting(state: State, command: PlaceOrder, trigger: Trigger) -> RejectCode | None:
@@ -54,6 +61,8 @@ def refused_while_waiting(state: State, command: PlaceOrder, trigger: Trigger) -
         return RejectCode.INVALID_TRIGGER
     if command.close_position and not command.reduce_only:
         return RejectCode.INVALID_TRIGGER
+    if not isinstance(command.price_match, UnsetType):
+        return RejectCode.INVALID_TRIGGER  # the book it will meet is not there yet
     return None
 
 

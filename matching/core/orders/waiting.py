@@ -17,6 +17,7 @@ from msgspec import UnsetType
 from matching.core.book.triggers import WaitingOrder, is_back
 from matching.core.market.state import ORDER_EXPIRY, State, Turn
 from matching.core.orders.attached import attach, refused_to_attach
+from matching.core.orders.pairs import begin_pair
 from matching.core.orders.refusals import (
     orders_of,
     refused_by_limits,
@@ -38,6 +39,7 @@ def wait(state: State, command: PlaceOrder, trigger: Trigger, turn: Turn) -> Non
         reject(state, command, code, turn)
         return
     account = state.account(command.account_id, turn)
+    begin_pair(state, command)
     if command.expires_ms:
         state.set_timer(command.expires_ms, ORDER_EXPIRY, command.order_id)
     if not isinstance(command.parent_id, UnsetType):

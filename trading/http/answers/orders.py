@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 class OrderPlaced(Answer, frozen=True):
     """The order is in Postgres and on its way to the engine; GET /order/:id tells how it fares.
     `result` is there where a new order was waited for and its engine decided in time;
-    `takeProfitId` and `stopLossId` are there where one was attached."""
+    `takeProfitId` and `stopLossId` are there where one was attached, `otherId` in a pair."""
 
     message: str
     order_id: int
@@ -36,6 +36,7 @@ class OrderPlaced(Answer, frozen=True):
     result: OrderResult | UnsetType = UNSET
     take_profit_id: int | UnsetType = UNSET
     stop_loss_id: int | UnsetType = UNSET
+    other_id: int | UnsetType = UNSET
 
 
 class BatchItem(Answer, frozen=True):
@@ -53,6 +54,7 @@ class BatchItem(Answer, frozen=True):
     result: OrderResult | UnsetType = UNSET
     take_profit_id: int | UnsetType = UNSET
     stop_loss_id: int | UnsetType = UNSET
+    other_id: int | UnsetType = UNSET
 
 
 class BatchAnswer(Answer, frozen=True):
@@ -103,6 +105,7 @@ class OrdersCancelling(Answer, frozen=True):
 class OrderAnswer(Answer, frozen=True):
     """`parentId` is the entry that a take-profit or stop-loss is attached to, null for others;
     `qty` is then what it covers of that, and while it is `asleep` what it covered last or would.
+    `otherId` is the order that makes a pair with it.
 
     `type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
     null while it waits for its trigger, and for a conditional one that only reduces.
@@ -110,7 +113,8 @@ class OrderAnswer(Answer, frozen=True):
     whole position.
 
     `maxSlippage` is how far from the mark price a market order may fill when it is placed or fires,
-    null where there is no limit but `price`.
+    null where there is no limit but `price`. `priceMatch` is where in the book a limit order took
+    its `price` from, which is null before it did.
 
     `margin` is what was named for the whole order, null where `leverage` decides; `held` is the
     money still reserved; `reason` says why it was rejected, cancelled or expired.
@@ -127,6 +131,7 @@ class OrderAnswer(Answer, frozen=True):
     filled_qty: str
     remaining_qty: str | None
     price: str | None
+    price_match: str | None
     max_slippage: str | None
     average_price: str | None
     margin: str | None
@@ -138,6 +143,7 @@ class OrderAnswer(Answer, frozen=True):
     expires_at: datetime | None
     trigger: TriggerAnswer | None
     parent_id: int | None
+    other_id: int | None
     maker_fee: str
     taker_fee: str
     self_trade_prevention: str
@@ -161,6 +167,7 @@ def placed_answer(placed: PlacedOrder) -> tuple[int, OrderPlaced]:
         status=placed.status,
         take_profit_id=placed.attached.get("take_profit", UNSET),
         stop_loss_id=placed.attached.get("stop_loss", UNSET),
+        other_id=placed.attached.get("other", UNSET),
     )
     return status, answer
 
@@ -210,6 +217,7 @@ def batch_item(result: ItemResult) -> BatchItem:
         status=result.status,
         take_profit_id=attached.get("take_profit", UNSET),
         stop_loss_id=attached.get("stop_loss", UNSET),
+        other_id=attached.get("other", UNSET),
     )
 
 
@@ -244,6 +252,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
         price=price_or_none(order.shown_price_ticks, rules),
+        price_match=order.price_match,
         max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
         average_price=average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,
@@ -255,6 +264,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         expires_at=order.expires_at,
         trigger=_trigger_answer(order, rules),
         parent_id=order.parent_id,
+        other_id=order.other_id,
         maker_fee=units_text(order.maker_fee_ppm),
         taker_fee=units_text(order.taker_fee_ppm),
         self_trade_prevention=order.self_trade_prevention,

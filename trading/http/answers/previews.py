@@ -33,10 +33,11 @@ class PositionAfter(Answer, frozen=True):
 
 
 class OrderPreviewAnswer(Answer, frozen=True):
-    """`outcome`: FILLED, PART_FILLED, RESTS, EXPIRES, REJECTED (post-only, and it would take) or
-    WAITS (for its trigger). `worstPrice` is the worst it may fill at. `required` is held when it is
-    placed; `affordable` says whether `available` covers it. `maxQty` is the largest size that
-    these terms and `available` allow; null where a margin is named for a size."""
+    """`outcome`: FILLED, PART_FILLED, RESTS, EXPIRES, REJECTED (post-only, and it would take; or
+    no price to match) or WAITS (for its trigger). `worstPrice` is the worst it may fill at.
+    `required` is held when it is placed; `affordable` says whether `available` covers it. `maxQty`
+    is the largest size that these terms and `available` allow; null where a margin is named for a
+    size."""
 
     outcome: str
     worst_price: str

@@ -1,4 +1,4 @@
-"""An entry and what is attached to it, inserted together or not at all."""
+"""An order and what comes with it, inserted together or not at all."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,24 +14,34 @@ from trading.orders.insert import Inserted, NewRow, Outcome, insert_orders
 _NEW_IDS = "SELECT nextval('trading_order_id_seq') FROM generate_series(1, %s)"
 
 
-def insert_with_attached(entry: NewRow, attached: Sequence[NewRow]) -> list[Outcome]:
-    """Outcomes of the attached, in their order, and of the entry, which has the highest id: they
-    are sent before it. Where one is not inserted, none is. Raises django.db.Error."""
+def insert_with(order: NewRow, with_it: Sequence[NewRow], *, is_pair: bool) -> list[Outcome]:
+    """Outcomes of what comes with it, in that order, and of the order, which has the highest id:
+    they are sent before it. Where one is not inserted, none is. Raises django.db.Error."""
     with transaction.atomic():
-        found = fetch_all(_NEW_IDS, (len(attached) + 1,))
-        *ids, entry_id = sorted(order_id for (order_id,) in found)
+        *ids, order_id = _new_ids(len(with_it) + 1)
+        link = "other_id" if is_pair else "parent_id"
         rows = [
-            replace(row, order_id=order_id, columns=row.columns | {"parent_id": entry_id})
-            for row, order_id in zip(attached, ids, strict=True)
+            _row(row, own_id, **{link: order_id}) for row, own_id in zip(with_it, ids, strict=True)
         ]
-        outcomes = insert_orders([*rows, replace(entry, order_id=entry_id)])
+        rows.append(_row(order, order_id, **({link: ids[0]} if is_pair else {})))
+        outcomes = insert_orders(rows)
         if not all(isinstance(outcome, Inserted) for outcome in outcomes):
             transaction.set_rollback(True)
-    return outcomes
+        return outcomes
 
 
-def attached_to(entry: Order) -> dict[str, int]:
-    """Ids, by the field they came in."""
+def _new_ids(count: int) -> list[int]:
+    return sorted(order_id for (order_id,) in fetch_all(_NEW_IDS, (count,)))
+
+
+def _row(row: NewRow, order_id: int, **links: int) -> NewRow:
+    return replace(row, order_id=order_id, columns=row.columns | links)
+
+
+def came_with(order: Order) -> dict[str, int]:
+    """Ids of what an order was placed with, by the field they came in."""
+    if order.other_id is not None:
+        return {"other": order.other_id}
     by_kind = {kind: field for field, kind in KINDS.items()}
-    rows = Order.objects.filter(parent=entry).order_by("pk")
+    rows = Order.objects.filter(parent=order).order_by("pk")
     return {by_kind[TriggerKind(str(row.trigger_kind))]: row.pk for row in rows}

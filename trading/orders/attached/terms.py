@@ -1,4 +1,6 @@
-"""What is attached to an entry, as orders that are checked like any other."""
+"""What comes with an order, as orders that are checked like any other: what is attached to an
+entry, or the other of a pair.
+"""
 
 from collections.abc import Iterator
 
@@ -7,8 +9,8 @@ from markets.conversions import ticks_text
 from markets.rules import MarketRules
 from matching.messages.streams import Ticker
 from matching.messages.vocabulary import OrderType, Side, TriggerKind
-from trading.orders.draft import OrderDraft, draft_attached
-from trading.orders.request import NewAttached, NewOrder, NewTrigger
+from trading.orders.draft import OrderDraft, draft_attached, draft_order
+from trading.orders.request import NewAttached, NewOrder, NewOther, NewTrigger
 from trading.orders.terms import OrderTerms, read_terms
 from trading.selectors import TraderStanding
 
@@ -29,10 +31,52 @@ def asked(new: NewOrder) -> Iterator[tuple[str, NewAttached]]:
         yield "stop_loss", new.stop_loss
 
 
-def drafts_attached(
+def fields_with(new: NewOrder) -> list[str]:
+    """In which something came with it."""
+    return [field for field, _ in asked(new)] + ["other"] * (new.other is not None)
+
+
+def drafts_with(
+    rules: MarketRules, ticker: Ticker, standing: TraderStanding, new: NewOrder, terms: OrderTerms
+) -> list[OrderDraft]:
+    """Of what comes with an order of these terms. Raises DomainError naming the field."""
+    attached = _drafts_attached(rules, ticker, standing, new, terms)
+    if new.other is None:
+        return attached
+    if attached:
+        message = "other is not for an order with take_profit or stop_loss: leave it out."
+        raise invalid("other", message).naming("other", "take_profit", "stop_loss")
+    if new.trigger is None and not terms.may_rest:
+        message = "other is for an order that rests or waits, as this one doesn't: leave it out."
+        raise invalid("other", message).naming("other")
+    return [_draft_other(rules, ticker, standing, new, new.other)]
+
+
+def _draft_other(
+    rules: MarketRules, ticker: Ticker, standing: TraderStanding, new: NewOrder, other: NewOther
+) -> OrderDraft:
+    if other.client_order_id is not None and other.client_order_id == new.client_order_id:
+        raise _names_two_orders("other")
+    asked_for = NewOrder(
+        market_id=new.market_id,
+        self_trade_prevention=new.self_trade_prevention,
+        **{name: getattr(other, name) for name in other.__struct_fields__},
+    )
+    try:
+        terms = read_terms(rules, asked_for, standing.leverage)
+        return draft_order(rules, ticker, standing, terms)
+    except DomainError as error:
+        raise _named_as_it_came(error, "other", error.field) from error
+
+
+def _names_two_orders(field: str) -> DomainError:
+    named = f"{field}.client_order_id"
+    return invalid(named, f"{named} names two orders: use another.").naming(named)
+
+
+def _drafts_attached(
     rules: MarketRules, ticker: Ticker, standing: TraderStanding, new: NewOrder, entry: OrderTerms
 ) -> list[OrderDraft]:
-    """Raises DomainError naming the field."""
     drafts = []
     names = {new.client_order_id} - {None}
     for field, attached in asked(new):
@@ -43,10 +87,9 @@ def drafts_attached(
             terms = read_terms(rules, _as_order(new, field, attached), None)
             draft = draft_attached(rules, ticker, standing, terms)
         except DomainError as error:
-            raise _named_as_it_came(error, field) from error
+            raise _named_as_it_came(error, field, _CAME_AS.get(error.field or "")) from error
         if terms.client_order_id in names:
-            message = f"{field}.client_order_id names two orders: use another."
-            raise invalid(f"{field}.client_order_id", message).naming(f"{field}.client_order_id")
+            raise _names_two_orders(field)
         names |= {terms.client_order_id} - {None}
         _check_beyond_entry(rules, ticker, entry, field, terms)
         drafts.append(draft)
@@ -68,8 +111,7 @@ def _as_order(new: NewOrder, field: str, attached: NewAttached) -> NewOrder:
     )
 
 
-def _named_as_it_came(error: DomainError, field: str) -> DomainError:
-    came_as = _CAME_AS.get(error.field or "")
+def _named_as_it_came(error: DomainError, field: str, came_as: str | None) -> DomainError:
     if came_as is None:
         return error
     named = f"{field}.{came_as}"

@@ -10,6 +10,7 @@ import msgspec
 from exchange_client.codec import Answer, Asked
 from exchange_client.models.words import (
     OrderType,
+    PriceMatch,
     SelfTradePrevention,
     Side,
     TimeInForce,
@@ -32,15 +33,36 @@ class NewTrigger(Asked, frozen=True):
     callback: Decimal | None = None
 
 
+class NewOther(Asked, frozen=True):
+    """A conditional order that makes a pair with the one it comes with: whichever fills or fires
+    first cancels the other. It is named by a client order id of its own."""
+
+    side: Side
+    order_type: OrderType
+    trigger: NewTrigger
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    leverage: int | None = None
+    margin: Decimal | None = None
+    max_slippage: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    reduce_only: bool = False
+    close_position: bool = False
+    expires_at: datetime | None = None
+    client_order_id: str = msgspec.field(default_factory=new_id)
+
+
 class NewOrder(Asked, frozen=True):
     """An order to place, once: whoever sends the same one again is answered with the first. Made
-    with `limit`, `market` or `stop`, or by its fields; `leverage` or `margin`, not both."""
+    with `limit`, `matched`, `market` or `stop`, or by its fields; `leverage` or `margin`, not both.
+    """
 
     market_id: str
     side: Side
     order_type: OrderType
     qty: Decimal | None = None
     price: Decimal | None = None
+    price_match: PriceMatch | None = None
     leverage: int | None = None
     margin: Decimal | None = None
     max_slippage: Decimal | None = None
@@ -50,6 +72,7 @@ class NewOrder(Asked, frozen=True):
     close_position: bool = False
     expires_at: datetime | None = None
     trigger: NewTrigger | None = None
+    other: NewOther | None = None
     self_trade_prevention: SelfTradePrevention = "EXPIRE_MAKER"
     client_order_id: str = msgspec.field(default_factory=new_id)
 
@@ -58,6 +81,20 @@ class NewOrder(Asked, frozen=True):
         """Other terms are fields of this struct, by their names here."""
         return cls(
             market_id=market_id, side=side, order_type="limit", qty=qty, price=price, **terms
+        )
+
+    @classmethod
+    def matched(
+        cls, market_id: str, side: Side, qty: Decimal, price_match: PriceMatch, **terms: Any
+    ) -> Self:
+        """A limit order whose price is the book's when it comes there."""
+        return cls(
+            market_id=market_id,
+            side=side,
+            order_type="limit",
+            qty=qty,
+            price_match=price_match,
+            **terms,
         )
 
     @classmethod
@@ -122,6 +159,8 @@ class Order(Answer, frozen=True):
     reason: str | None
     created_at: datetime
     updated_at: datetime
+    price_match: str | None = None
+    other_id: int | None = None
 
 
 class Orders(Answer, frozen=True):
@@ -158,6 +197,7 @@ class Placed(Answer, frozen=True):
     order_id: int
     status: str
     result: OrderResult | None = None
+    other_id: int | None = None
 
 
 class Required(Answer, frozen=True):
@@ -180,6 +220,7 @@ class BatchItem(Answer, frozen=True):
     required: Required | None = None
     available: Decimal | None = None
     result: OrderResult | None = None
+    other_id: int | None = None
 
 
 class Batch(Answer, frozen=True):

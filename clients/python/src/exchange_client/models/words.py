@@ -5,6 +5,7 @@ from typing import Literal
 
 Side = Literal["LONG", "SHORT"]
 OrderType = Literal["limit", "market"]
+PriceMatch = Literal["QUEUE", "QUEUE_5", "OPPONENT", "OPPONENT_5"]
 TimeInForce = Literal["GTC", "IOC", "FOK", "GTX"]
 SelfTradePrevention = Literal["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"]
 TriggerKind = Literal["STOP", "TAKE_PROFIT", "TRAILING_STOP"]
