@@ -207,6 +207,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
 # What a monitor sends to see the parts in GET /health; without one only operators see them.
 MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
+# Where this process shows what it counts to a monitor with that token; 0 for nowhere.
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
