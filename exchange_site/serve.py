@@ -54,13 +54,16 @@ def main() -> None:
 
 
 def _show_metrics() -> None:
+    """The first to read the settings: what is wrong with them is said here, in a line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
     count_together()
+    from django.core.exceptions import ImproperlyConfigured
+
     from common.metrics.listener import MetricsRefused, show_metrics
 
     try:
         show_metrics()
-    except MetricsRefused as error:
+    except (ImproperlyConfigured, MetricsRefused) as error:
         sys.exit(f"error: {error}")
 
 

@@ -1,4 +1,5 @@
-"""Settings. Everything that differs between deployments comes from the environment.
+"""Settings. Everything that differs between deployments comes from the environment, by the names
+of `exchange_site.configuration`.
 
 ``runexchange`` writes the addresses of the servers it started to ``$EXCHANGE_DATA/services.env``,
 so that commands run by hand beside it find the same ones; the environment wins over that file.
@@ -13,12 +14,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.logs import logging_config
+from exchange_site.configuration.environment import Environment
 from exchange_site.schedule import BEAT_SCHEDULE
 from terminal.bundle import folder as page_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
+ENVIRONMENT_READINGS = env.readings  # of which the reference is made
 EXCHANGE_DATA = Path(env.str("EXCHANGE_DATA", default=str(BASE_DIR / "var"))).resolve()
 environ.Env.read_env(EXCHANGE_DATA / "services.env", overwrite=False)
 
