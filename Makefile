@@ -16,7 +16,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run page client-types test lint types migrations permissions configuration unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
+.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -32,6 +32,7 @@ help:
 	@echo "make permissions   write anew who may open and do what in docs/operating.md"
 	@echo "make configuration   write anew docs/configuration.md: every variable that is read"
 	@echo "make bench     every stage against its floor"
+	@echo "make install-check   install into a bare Debian, as root"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
@@ -114,6 +115,10 @@ bench: compiled
 
 plots: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.plots
+
+# Runs deploy/install.sh in a bare Debian made with debootstrap, as root; says so where it can't.
+install-check: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.deploy.install_check
 
 # In a process of their own: the browser's event loop is in the way of other tests.
 questions: $(INSTALLED_DEV) compiled

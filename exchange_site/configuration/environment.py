@@ -17,7 +17,7 @@ from exchange_site.configuration.variables import BY_NAME, IN_A_FILE
 
 
 @dataclass(frozen=True)
-class Reading:
+class VariableReading:
     kind: str  # as in "list of text"
     default: Any  # `REQUIRED` where there is none
 
@@ -54,7 +54,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # the library has no type
 
     def __init__(self) -> None:
         super().__init__()
-        self.readings: dict[str, Reading] = {}
+        self.readings: dict[str, VariableReading] = {}
 
     def get_value(self, var: str, cast: Any = None, default: Any = REQUIRED, **more: Any) -> Any:
         """Raises KeyError for a name that isn't documented."""
@@ -63,7 +63,7 @@ class Environment(environ.Env):  # type: ignore[misc]  # the library has no type
         # An address is read as text first, then once more for its parts.
         kind = _KINDS.get(cast if cast in _KINDS else None, "address")
         known = REQUIRED if is_required else default
-        self.readings.setdefault(variable.name, Reading(kind, known))
+        self.readings.setdefault(variable.name, VariableReading(kind, known))
         return super().get_value(
             var, cast=cast, default=self.NOTSET if is_required else default, **more
         )

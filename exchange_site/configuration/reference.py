@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exchange_site.configuration.environment import REQUIRED, Reading
+from exchange_site.configuration.environment import REQUIRED, VariableReading
 from exchange_site.configuration.variables import GROUPS, Variable
 
 _HEAD = """\
@@ -19,14 +19,16 @@ both is told so, and nothing starts.
 """
 
 
-def reference(readings: dict[str, Reading]) -> str:
+def reference(readings: dict[str, VariableReading]) -> str:
     """Raises KeyError for a variable that no setting reads."""
     return _HEAD + "".join(
         _group(title, variables, readings) for title, variables in GROUPS.items()
     )
 
 
-def _group(title: str, variables: tuple[Variable, ...], readings: dict[str, Reading]) -> str:
+def _group(
+    title: str, variables: tuple[Variable, ...], readings: dict[str, VariableReading]
+) -> str:
     rows = "".join(_row(variable, readings[variable.name]) for variable in variables)
     return (
         f"\n## {title}\n\n| variable | what | if not given | meaning |\n"
@@ -34,7 +36,7 @@ def _group(title: str, variables: tuple[Variable, ...], readings: dict[str, Read
     )
 
 
-def _row(variable: Variable, reading: Reading) -> str:
+def _row(variable: Variable, reading: VariableReading) -> str:
     kind = f"{reading.kind} 🔑" if variable.is_secret else reading.kind
     usual = _usual(variable, reading.default)
     return f"| `{variable.name}` | {kind} | {usual} | {_meaning(variable)} |\n"

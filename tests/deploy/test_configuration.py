@@ -70,7 +70,7 @@ def files(tmp_path: Path) -> dict[str, str]:
         "DATABASE_URL": os.environ["DATABASE_URL"],
         "REDIS_URL": os.environ["REDIS_URL"],
         "DJANGO_SECRET_KEY": SECRET,
-        "API_KEY_SECRETS": SECRET,
+        "API_KEY_SECRETS": f"another, {SECRET}".replace(",", ""),
     }
     for name, value in secrets.items():
         (tmp_path / name).write_text(f"{value}\n")
