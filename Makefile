@@ -16,7 +16,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run page client-types test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
+.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -30,7 +30,9 @@ help:
 	@echo "make proofs    the random tests at length (PROOFS=10 times as long)"
 	@echo "make compiled  compile the matching core, where there is a C compiler"
 	@echo "make permissions   write anew who may open and do what in docs/operating.md"
+	@echo "make configuration   write anew docs/configuration.md: every variable that is read"
 	@echo "make bench     every stage against its floor"
+	@echo "make install-check   install into a bare Debian, as root"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
@@ -72,6 +74,10 @@ unit: $(INSTALLED_DEV) compiled page
 permissions: $(INSTALLED_DEV)
 	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py showpermissions --into docs/operating.md
 
+# docs/configuration.md; a test says when it is old. What is set here doesn't matter to it.
+configuration: $(INSTALLED_DEV)
+	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py showconfiguration --into docs/configuration.md
+
 # The engine's tests once more, on the sources as they are. Where nothing could be compiled, `unit`
 # has just done that.
 unit-pure: $(INSTALLED_DEV) compiled
@@ -109,6 +115,10 @@ bench: compiled
 
 plots: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.plots
+
+# Runs deploy/install.sh in a bare Debian made with debootstrap, as root; says so where it can't.
+install-check: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.deploy.install_check
 
 # In a process of their own: the browser's event loop is in the way of other tests.
 questions: $(INSTALLED_DEV) compiled

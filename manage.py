@@ -13,9 +13,13 @@ def main() -> None:
             prepared()  # decides where Postgres and Redis are, which the settings need
         except (ServiceError, OSError) as error:
             sys.exit(f"error: {error}")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

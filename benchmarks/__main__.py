@@ -22,6 +22,7 @@ STAGES = (
     "abuse",
     "memory",
     "reads",
+    "metrics",
 )
 
 

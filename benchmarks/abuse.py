@@ -17,7 +17,7 @@ from functools import partial
 
 from benchmarks import hasty_clients, slow_sockets
 from benchmarks.http_load import Plan, measure
-from benchmarks.intake import _order_requests, make_exchange, served
+from benchmarks.intake import make_exchange, order_requests, served
 from benchmarks.report import Row, at_most, keep, progress, table
 from benchmarks.servers import start_servers
 
@@ -52,7 +52,7 @@ def run(short: bool, only: str = "") -> list[Row]:
     quiet: dict[str, Abuser] = {"quiet": lambda _: nullcontext()}
     p95: dict[str, list[float]] = {}
     with served() as port:
-        requests = _order_requests("/order", tokens)
+        requests = order_requests("/order", tokens)
         for number in range(rounds):
             for place, (name, abuser) in enumerate(({**quiet, **chosen}).items()):
                 prefix = f"{place:02d}{number:06d}"

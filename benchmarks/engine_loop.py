@@ -32,6 +32,7 @@ from matching.messages.streams import (
     output_stream,
     snapshots_key,
 )
+from matching.runtime.observer import TurnObserver
 from matching.runtime.process import BATCH_COMMANDS_MAX, EngineProcess, Phase
 
 STAGE = "engine_loop"
@@ -50,7 +51,7 @@ def run(short: bool) -> list[Row]:
     return [_throughput(session, rounds=7 if short else 9), _latency(200 if short else 2_000, 5)]
 
 
-def _client() -> redis.Redis:
+def redis_of_benchmarks() -> redis.Redis:
     from django.conf import settings
 
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5)
@@ -76,11 +77,11 @@ def _fill_input(client: redis.Redis, session: Session) -> None:
 
 
 def _throughput(session: Session, rounds: int) -> Row:
-    client = _client()
+    client = redis_of_benchmarks()
     per_command = 1e6 / len(session.commands)
     engine_us, null_us = [], []
     for _ in range(rounds):
-        engine_us.append(_engine_seconds(client, session) * per_command)
+        engine_us.append(engine_seconds(client, session) * per_command)
         null_us.append(_null_seconds(client, session) * per_command)
     client.close()
     return compared(
@@ -118,11 +119,15 @@ class _Referee(threading.Event):
         return True
 
 
-def _engine_seconds(client: redis.Redis, session: Session) -> float:
+def engine_seconds(
+    client: redis.Redis, session: Session, observer: TurnObserver | None = None
+) -> float:
     _empty_market(client)
     referee = _Referee(lambda: _fill_input(client, session), len(session.commands))
-    own_client = _client()
-    referee.process = EngineProcess(own_client, lambda: [MARKET], "engine", SNAPSHOT_EVERY)
+    own_client = redis_of_benchmarks()
+    referee.process = EngineProcess(
+        own_client, lambda: [MARKET], "engine", SNAPSHOT_EVERY, observer
+    )
     referee.process.run(referee)
     own_client.close()
     assert client.xlen(output_stream(MARKET)) == len(session.commands)
@@ -165,11 +170,13 @@ def _latency(commands: int, rounds: int) -> Row:
 
 
 def _serve_engine() -> None:
-    EngineProcess(_client(), lambda: [MARKET], "engine", SNAPSHOT_EVERY).run(threading.Event())
+    EngineProcess(redis_of_benchmarks(), lambda: [MARKET], "engine", SNAPSHOT_EVERY).run(
+        threading.Event()
+    )
 
 
 def _serve_echo() -> None:
-    client, last = _client(), "0-0"
+    client, last = redis_of_benchmarks(), "0-0"
     while True:
         answer: Any = client.xread({input_stream(MARKET): last}, block=1_000)
         for raw_id, fields in answer[0][1] if answer else ():
@@ -179,7 +186,7 @@ def _serve_echo() -> None:
 
 def _median_ms(session: Session, serve: Callable[[], None]) -> float:
     """Of commands sent one by one, each after the last one's entry was read."""
-    client = _client()
+    client = redis_of_benchmarks()
     _empty_market(client)
     server = multiprocessing.get_context("fork").Process(target=serve, daemon=True)
     server.start()

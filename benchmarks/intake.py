@@ -47,9 +47,9 @@ def run(short: bool) -> list[Row]:
     tokens = make_exchange()
     with _django() as django_port, served() as intake_port:
         targets = {
-            "baseline": (django_port, _order_requests("/baseline/order", tokens)),
-            "lean": (django_port, _order_requests("/order", tokens)),
-            "intake": (intake_port, _order_requests("/order", tokens)),
+            "baseline": (django_port, order_requests("/baseline/order", tokens)),
+            "lean": (django_port, order_requests("/order", tokens)),
+            "intake": (intake_port, order_requests("/order", tokens)),
         }
         rows = []
         for connections in CONNECTIONS:
@@ -93,7 +93,7 @@ def in_turn(
     return found
 
 
-def _rates(found: list[Measured]) -> list[float]:
+def rates_of(found: list[Measured]) -> list[float]:
     return [measured.rate for measured in found]
 
 
@@ -102,10 +102,10 @@ def _ms(found: list[Measured], percent: int) -> list[float]:
 
 
 def _rows(connections: int, found: dict[str, list[Measured]]) -> list[Row]:
-    baseline_ms, baseline_rates = _ms(found["baseline"], 50), _rates(found["baseline"])
+    baseline_ms, baseline_rates = _ms(found["baseline"], 50), rates_of(found["baseline"])
     rows = []
     for name, floor in (("lean", LEAN_FLOOR), ("intake", INTAKE_FLOORS[connections])):
-        figure, rates = f"{name}, {connections} connections", _rates(found[name])
+        figure, rates = f"{name}, {connections} connections", rates_of(found[name])
         rows.append(faster(STAGE, figure, rates, "orders/s", baseline_rates, floor))
     p99_floor = None if INTAKE_FLOORS[connections] is None else 1.0
     figure = f"intake, {connections} connections: p99, baseline median"
@@ -120,10 +120,10 @@ def _rows(connections: int, found: dict[str, list[Measured]]) -> list[Row]:
 
 
 def _batch_rows(found: dict[str, list[Measured]]) -> list[Row]:
-    rates = [BATCH * rate for rate in _rates(found["batch"])]
+    rates = [BATCH * rate for rate in rates_of(found["batch"])]
     figure = f"batches of {BATCH}"
     return [
-        faster(STAGE, figure, rates, "orders/s", _rates(found["baseline"]), BATCH_FLOOR),
+        faster(STAGE, figure, rates, "orders/s", rates_of(found["baseline"]), BATCH_FLOOR),
         Row(STAGE, f"{figure}: p99", median(_ms(found["batch"], 99)), "ms"),
     ]
 
@@ -132,8 +132,8 @@ def _cancel_rows(connections: int, found: dict[str, list[Measured]]) -> list[Row
     baseline = found.pop("cancel baseline")
     rows = []
     for name, measured in found.items():
-        figure, rates = f"{name}, {connections} connections", _rates(measured)
-        rows.append(faster(STAGE, figure, rates, "cancels/s", _rates(baseline)))
+        figure, rates = f"{name}, {connections} connections", rates_of(measured)
+        rows.append(faster(STAGE, figure, rates, "cancels/s", rates_of(baseline)))
         p99 = f"{figure}: p99, baseline median"
         rows.append(compared(STAGE, p99, _ms(measured, 99), "ms", _ms(baseline, 50), None))
     return rows
@@ -191,7 +191,7 @@ def order_body() -> bytes:
     )
 
 
-def _order_requests(path: str, tokens: list[str]) -> list[bytes]:
+def order_requests(path: str, tokens: list[str]) -> list[bytes]:
     return [posting(path, token, order_body()) for token in tokens]
 
 
@@ -232,7 +232,7 @@ def _django() -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", "granian", *_WSGI.split(), "--port", str(port)]
     environment = {"DJANGO_SETTINGS_MODULE": "benchmarks.baseline_settings"}
-    with _serving([*command, "exchange_site.wsgi:application"], port, environment):
+    with serving([*command, "exchange_site.wsgi:application"], port, environment):
         yield port
 
 
@@ -250,12 +250,12 @@ def served_by() -> Iterator[tuple[int, int]]:
     from exchange_site.embedded.ports import free_port
 
     port = free_port()
-    with _serving(api_command(port), port, {}) as pid:
+    with serving(api_command(port), port, {}) as pid:
         yield port, pid
 
 
 @contextmanager
-def _serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | environment)
     try:
         _wait_for(f"http://127.0.0.1:{port}/markets")

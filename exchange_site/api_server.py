@@ -20,6 +20,7 @@ django_application: Any = get_wsgi_application()
 
 from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.bodies import Bodies  # noqa: E402
+from exchange_site.edge.counted import Counted  # noqa: E402
 from exchange_site.edge.haste import Unhurried  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
@@ -51,7 +52,7 @@ _streams = VenueStreams(
 )
 _places = Places(django_application)
 _intake = Intake(_places, _desk, _feeds.decisions)
-_http = VenueWords(Bodies(Unhurried(VenueOrders(_intake, _desk, _feeds.decisions))))
+_http = Counted(VenueWords(Bodies(Unhurried(VenueOrders(_intake, _desk, _feeds.decisions)))))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -1,6 +1,12 @@
-import os
+"""⑤ Workers and beat. What they count they show where they were started, not in their children."""
 
-from celery import Celery
+import os
+import sys
+from typing import Any
+
+from celery import Celery, signals
+
+from common.metrics.shared import count_together, shared_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 
@@ -8,3 +14,27 @@ app = Celery("exchange_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add("persistence.bootsteps:PersistenceStep")
+
+
+def is_celery() -> bool:
+    """Whether this process is Celery's own: the site's others only hand tasks to it."""
+    return os.path.basename(sys.argv[0]) == "celery" or sys.argv[0].endswith("celery/__main__.py")
+
+
+# Before anything that counts is imported: children of a worker count with it.
+if is_celery() and shared_folder() is None:
+    count_together()
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _show_metrics(sender: Any = None, **_: Any) -> None:  # noqa: ARG001  Celery names it
+    from common.metrics.listener import MetricsRefused, show_metrics
+    from common.metrics.tasks import count_tasks
+    from console.health.collector import StatusCollector
+
+    count_tasks()
+    try:
+        show_metrics(StatusCollector())
+    except MetricsRefused as error:
+        sys.exit(f"error: {error}")

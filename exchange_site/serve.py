@@ -1,13 +1,17 @@
 """The one way to start a web process: ``python -m exchange_site.serve api --port 8000``.
 
 uvicorn, with the protocols of `exchange_site.edge` and their limits. A process a worker; those
-that die are started again.
+that die are started again. All count in one folder, and this one shows it (`common.metrics`).
 """
 
 import argparse
+import os
 import resource
+import sys
 
 import uvicorn
+
+from common.metrics.shared import count_together
 
 APPLICATIONS = {
     "api": "exchange_site.api_server:application",
@@ -27,6 +31,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes; one per core")
     options = parser.parse_args()
     _allow_many_sockets()
+    _show_metrics()
     uvicorn.run(
         APPLICATIONS[options.what],
         host=options.host,
@@ -46,6 +51,20 @@ def main() -> None:
         access_log=False,
         log_level="warning",
     )
+
+
+def _show_metrics() -> None:
+    """The first to read the settings: what is wrong with them is said here, in a line."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    count_together()
+    from django.core.exceptions import ImproperlyConfigured
+
+    from common.metrics.listener import MetricsRefused, show_metrics
+
+    try:
+        show_metrics()
+    except (ImproperlyConfigured, MetricsRefused) as error:
+        sys.exit(f"error: {error}")
 
 
 def _allow_many_sockets() -> None:

@@ -1,4 +1,5 @@
-"""Settings. Everything that differs between deployments comes from the environment.
+"""Settings. Everything that differs between deployments comes from the environment, by the names
+of `exchange_site.configuration`.
 
 ``runexchange`` writes the addresses of the servers it started to ``$EXCHANGE_DATA/services.env``,
 so that commands run by hand beside it find the same ones; the environment wins over that file.
@@ -13,12 +14,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.logs import logging_config
+from exchange_site.configuration.environment import Environment
 from exchange_site.schedule import BEAT_SCHEDULE
 from terminal.bundle import folder as page_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
+ENVIRONMENT_READINGS = env.readings  # of which the reference is made
 EXCHANGE_DATA = Path(env.str("EXCHANGE_DATA", default=str(BASE_DIR / "var"))).resolve()
 environ.Env.read_env(EXCHANGE_DATA / "services.env", overwrite=False)
 
@@ -207,6 +210,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 
 # What a monitor sends to see the parts in GET /health; without one only operators see them.
 MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
+# Where this process shows what it counts to a monitor with that token; 0 for nowhere.
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

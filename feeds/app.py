@@ -22,6 +22,7 @@ from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.http.statuses import body_of, status_of
 from common.limits.budgets import Ask, LocalBudgets, Rate
+from common.metrics.measures import FEED_CLIENTS_MAX
 from common.redis_client import async_redis_client
 from feeds.connection import Connection, Receive, Send
 from feeds.hub import Hub
@@ -54,6 +55,7 @@ class Feeds:
     ) -> None:
         self._desk = desk or Desk()
         self._connections_max = connections_max
+        FEED_CLIENTS_MAX.set(connections_max)
         self._per_address_max = per_address_max
         self._per_address: Counter[str] = Counter()
         self._handshakes = LocalBudgets()

@@ -115,6 +115,11 @@ class Connection:
         except asyncio.QueueFull:
             self.close(POLICY_VIOLATION, f"SLOW_CONSUMER: {QUEUE_MAX} messages behind")
 
+    @property
+    def waiting(self) -> int:
+        """Messages that it hasn't taken."""
+        return self._queue.qsize()
+
     async def put(self, text: str) -> None:
         """Queues a message, waiting for room: for replays, which only this client waits for."""
         await self._queue.put(text)

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from announcements.selectors import current_announcements
 from common import cancelling
+from common.metrics.measures import FEED_AGE_SECONDS, FEED_CLIENTS, FEED_WAITING
 from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
 from feeds.connection import GOING_AWAY, Connection
@@ -59,6 +60,7 @@ MARKETS_INTERVAL_S = 5.0
 ANNOUNCEMENTS_INTERVAL_S = 2.0
 CHECK_INTERVAL_S = 1.0
 IDENTITIES_INTERVAL_S = 1.0
+COUNTS_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
 
 
@@ -92,6 +94,7 @@ class Hub:
             asyncio.create_task(self._repeat("streams", self._read_streams, 0)),
             asyncio.create_task(self._repeat("books", self._polled.poll, POLL_INTERVAL_S)),
             asyncio.create_task(self._repeat("candles", self._candles.step, CANDLES_INTERVAL_S)),
+            asyncio.create_task(self._repeat("counts", self._count_clients, COUNTS_INTERVAL_S)),
             asyncio.create_task(
                 self._repeat("identities", self._sign_out_refused, IDENTITIES_INTERVAL_S)
             ),
@@ -120,6 +123,10 @@ class Hub:
                 self._faulty.discard(what)
                 log.info("feeds_recovered", what=what)
             await asyncio.sleep(pause_s)
+
+    async def _count_clients(self) -> None:
+        FEED_CLIENTS.set(len(self.connections))
+        FEED_WAITING.set(max((one.waiting for one in self.connections), default=0))
 
     async def _sign_out_refused(self) -> None:
         await sign_out_refused(self.connections)
@@ -265,6 +272,8 @@ class Hub:
             self._attempt(market_id, partial(self._tell_liquidations, market_id, seqs, entries))
         for row, entry in zip(rows, entries, strict=True):
             self._attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
+        if known:
+            FEED_AGE_SECONDS.observe(max(0.0, time.time() - known[0].time_ms / 1_000))
 
     def _tell_trades(self, market_id: str, entry: OutputEntry) -> None:
         for trade in public.trade_messages(entry, self._scales[market_id]):

@@ -4,12 +4,14 @@
 under the market's lock, so lost, repeated and reordered calls are harmless.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 from django.db import DataError, IntegrityError, connection, transaction
 
+from common.metrics.measures import BATCH_SECONDS, ENTRIES, ENTRY_AGE_SECONDS
 from common.redis_client import redis_client
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
@@ -83,6 +85,7 @@ def _persist_batch(
     """One transaction: the cursor it leaves, and the sequence up to which there was anything to
     apply as it read. What came since is announced to whoever listens."""
     entries: list[OutputEntry] = []
+    began_s = time.perf_counter()
     try:
         with transaction.atomic(), connection.wrap_database_errors:
             cursor = raw_cursor()
@@ -100,7 +103,14 @@ def _persist_batch(
             raise
         raise _BatchRefused(entries[0].seq, len(entries), _first_line(error)) from error
     _faults_reported.pop(market_id, None)
+    _count(market_id, entries, time.perf_counter() - began_s)
     return last.seq, newest_seq
+
+
+def _count(market_id: str, entries: list[OutputEntry], took_s: float) -> None:
+    BATCH_SECONDS.observe(took_s)
+    ENTRIES.labels(market_id).inc(len(entries))
+    ENTRY_AGE_SECONDS.observe(max(0.0, time.time() - entries[0].time_ms / 1_000))
 
 
 def _read_entries(

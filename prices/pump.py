@@ -22,6 +22,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from redis.exceptions import LockError
 
+from common.metrics.measures import INDEX_PRICES
 from common.redis_client import redis_client
 from markets.conversions import nearest_ticks
 from markets.models import Market
@@ -179,16 +180,17 @@ class PricePump:
 
     def _publish(self, rounds: list[Round]) -> None:
         """What Redis refuses is one market's stream: the prices of the others went out."""
+        known = [(found.market.pk, found.ticks) for found in rounds if found.ticks is not None]
         try:
             publisher.publish_commands(
-                (found.market.pk, UpdateIndexPrice(index_price_ticks=found.ticks))
-                for found in rounds
-                if found.ticks is not None
+                (market_id, UpdateIndexPrice(index_price_ticks=ticks)) for market_id, ticks in known
             )
         except redis.ResponseError as error:
             self._faults.failed("sending", error)
         else:
             self._faults.worked("sending")
+            for market_id, _ in known:
+                INDEX_PRICES.labels(market_id).inc()
 
     def _attempt(self, market: Market) -> Round | None:
         """None where it failed in a way nobody foresaw: the market's engine finds its index old,

@@ -22,6 +22,7 @@ from accounts.keys.authentication import RAW_PATH
 from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
+from common.metrics.measures import PLACES_MAX, PLACES_TAKEN
 from exchange_site.edge.apart import Apart
 from exchange_site.edge.long_answers import SendingLong, is_long, keep, write_long
 from exchange_site.edge.refusals import busy, refuse, too_many_asked, too_many_waiting
@@ -183,6 +184,8 @@ class _Place:
         self._kind = kind
         self._django = django_application
         self._lock = threading.Lock()
+        self._gauge = PLACES_TAKEN.labels(kind.name)
+        PLACES_MAX.labels(kind.name).set(kind.waiting_max)
         self._taken: Counter[str] = Counter()
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._asked = LocalBudgets()
@@ -208,6 +211,7 @@ class _Place:
             if self._taken[origin] >= self._kind.waiting_max // 2:
                 return too_many_waiting()
             self._taken[origin] += 1
+            self._gauge.inc()
             at_once = max(1, self._kind.threads - 1)
             self._turns.setdefault(origin, asyncio.Semaphore(at_once))
             return None
@@ -221,6 +225,7 @@ class _Place:
         with self._lock:
             turns = self._turns[origin]
             self._taken[origin] -= 1
+            self._gauge.dec()
             if not self._taken[origin]:
                 del self._taken[origin], self._turns[origin]
         with suppress(RuntimeError):  # the loop is closed, and nobody waits

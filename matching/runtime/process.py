@@ -28,10 +28,11 @@ import structlog
 
 from matching import RUNNING_BUILD
 from matching.messages.snapshot import SnapshotUnusable
-from matching.messages.streams import Heartbeat
+from matching.messages.streams import Heartbeat, id_order
 from matching.runtime.applier import CommandFailed
 from matching.runtime.line import Line
 from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
+from matching.runtime.observer import TurnObserver, Unobserved
 from matching.runtime.reader import Delivery, Reader
 from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_market
 
@@ -74,8 +75,10 @@ class EngineProcess:
         markets: Callable[[], Iterable[str]],
         engine_name: str,
         snapshot_every: int,
+        observer: TurnObserver | None = None,
     ) -> None:
         self.client = client
+        self._observer = observer or Unobserved()
         self.markets = markets
         self.engine_name = engine_name
         self.snapshot_every = snapshot_every
@@ -180,8 +183,21 @@ class EngineProcess:
         for key, delivery in delivered.items():
             # To one that was set back meanwhile, its recovery brings them.
             if key in running:
-                runner = running[key].runner
-                self._attempt(running[key], partial(runner.process, *delivery))
+                self._turn(running[key], delivery)
+
+    def _turn(self, hosted: HostedMarket, delivery: Delivery) -> None:
+        runner, began_ns = hosted.runner, time.perf_counter_ns()
+        age_s = self._age_s(delivery)
+        if self._attempt(hosted, partial(runner.process, *delivery)):
+            turn_s = (time.perf_counter_ns() - began_ns) / 1e9
+            self._observer.turned(runner.market_id, len(delivery.entries), age_s, turn_s)
+
+    def _age_s(self, delivery: Delivery) -> float | None:
+        """Of the oldest command, by Redis' clock; None until that is known."""
+        if self._redis_ahead_ms is None:
+            return None
+        written_ms, _ = id_order(delivery.entries[0][0].decode())
+        return (_monotonic_ms() + self._redis_ahead_ms - written_ms) / 1_000
 
     def _unreadable(self, running: Mapping[str, HostedMarket]) -> list[HostedMarket]:
         """Whose stream or group is gone or is none; all, where that can't be told."""
@@ -268,6 +284,7 @@ class EngineProcess:
         if now_ms >= self._next_beat_ms:
             for market_id, hosted in self.hosted.items():
                 show_heartbeat(pipe, market_id, self._heartbeat(hosted))
+                self._observer.stands(market_id, hosted.phase is Phase.RUNNING)
             self._next_beat_ms = now_ms + HEARTBEAT_INTERVAL_MS
             pipe.time()
         if len(pipe) == 0:  # a pipeline is true without commands, too

@@ -54,6 +54,7 @@ class Exchange:
         self.logs = logs
         logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per poll
         self.http = httpx.Client(base_url=self.url, timeout=PATIENCE_S)
+        self.metrics_ports: dict[str, int] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._files = ExitStack()
         self.traders: list[Trader] = []
@@ -104,6 +105,7 @@ class Exchange:
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DEMO": "1",
+            "METRICS_PORT": str(self.metrics_ports.setdefault(name, free_port())),
         }
         self._processes[name] = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log

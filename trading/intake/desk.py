@@ -14,6 +14,7 @@ import structlog
 
 from accounts.keys.uses import uses
 from common.errors import DomainError, ErrorCode
+from common.metrics.measures import INTAKE_WAITING, INTAKE_WAITING_MAX
 from trading.intake.changes import change_together
 from trading.intake.group import Call, identify_together, refusal
 from trading.intake.lane import Lane
@@ -99,8 +100,10 @@ class Desk:
                 self._settle(call, call.answer)
 
     async def _watch_over(self) -> None:
+        INTAKE_WAITING_MAX.set(WAITING_MAX)
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
+            INTAKE_WAITING.set(len(self.waiting))
             for lane in self._lanes():
                 lane.keep_alive()
             now = time.monotonic()

@@ -6,11 +6,13 @@ out who sent them: signatures and replays are looked at while the group before i
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
 from django.db import connection
 
+from common.metrics.measures import LANE_CALLS, LANE_DEATHS, LANE_SECONDS
 from trading.intake.group import Call, answer_together, refusing
 
 CALLS_MAX = 256  # of a group
@@ -32,6 +34,7 @@ class Lane:
         self._deliver = deliver
         self._work = work
         self._name = name
+        self._seconds, self._sizes = LANE_SECONDS.labels(name), LANE_CALLS.labels(name)
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._prepared: object = None
         self._thread = self._start()
@@ -52,6 +55,7 @@ class Lane:
         """Start the thread again if it died. What waits is kept; what it had begun is not."""
         if not self._thread.is_alive():
             log.error("intake_lane_died", lane=self._name)
+            LANE_DEATHS.labels(self._name).inc()
             self._thread = self._start()
 
     def stop(self, within_s: float) -> None:
@@ -61,8 +65,11 @@ class Lane:
     def _run(self) -> None:
         try:
             while (group := self._next_group()) is not None:
+                began_s = time.perf_counter()
                 self._answer([call for call in group if not call.given_up])
                 self._deliver(group)
+                self._seconds.observe(time.perf_counter() - began_s)
+                self._sizes.observe(len(group))
         finally:
             connection.close()
 

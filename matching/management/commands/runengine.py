@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import redis
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from common.metrics.engine import CountedTurns
+from common.metrics.listener import MetricsRefused, show_metrics
 from common.redis_client import redis_client
 from matching.messages.streams import input_stream
 from matching.runtime.process import EngineProcess
@@ -42,7 +44,13 @@ class Command(BaseCommand):
         markets: Callable[[], Iterable[str]] = (
             (lambda: named) if named else (lambda: markets_with_input(client))
         )
-        EngineProcess(client, markets, options["name"], options["snapshot_every"]).run(stop)
+        try:
+            show_metrics()
+        except MetricsRefused as error:
+            raise CommandError(str(error)) from error
+        EngineProcess(
+            client, markets, options["name"], options["snapshot_every"], CountedTurns()
+        ).run(stop)
 
 
 def markets_with_input(client: redis.Redis) -> list[str]:

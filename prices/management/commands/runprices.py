@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from common.metrics.listener import MetricsRefused, show_metrics
 from prices.demo_markets import START_PRICES
 from prices.index import is_price
 from prices.pump import PricePump
@@ -41,6 +42,10 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
         home_prices = {**START_PRICES, **dict(_start_price(word) for word in options["start"])}
+        try:
+            show_metrics()
+        except MetricsRefused as error:
+            raise CommandError(str(error)) from error
         PricePump(SyntheticWalks(options["seed"], home_prices), stop).run()
 
 

@@ -1,0 +1,230 @@
+"""Every name that is set from outside, what it means, and which of them are secrets."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variable:
+    """``usual``: what it is if not given, in words, where that depends on others."""
+
+    name: str
+    meaning: str
+    is_secret: bool = False
+    usual: str = ""
+
+
+GROUPS: dict[str, tuple[Variable, ...]] = {
+    "Servers and secrets": (
+        Variable(
+            "DATABASE_URL",
+            "PostgreSQL, as in `postgres://user:password@host/name`",
+            is_secret=True,
+        ),
+        Variable(
+            "REDIS_URL",
+            "Redis with append-only persistence, as in `redis://host/0`",
+            is_secret=True,
+        ),
+        Variable(
+            "DJANGO_SECRET_KEY",
+            "signs tokens and sessions: long, random, the same everywhere",
+            is_secret=True,
+        ),
+        Variable(
+            "API_KEY_SECRETS",
+            "seal the secrets of API keys and authenticator apps: each long and random, the "
+            "same everywhere, never kept with the database. Put a new one first, restart, run"
+            " `manage.py resealkeys`, take the old one away. Without any only Ed25519 keys "
+            "can be made, and no authenticator apps set up",
+            is_secret=True,
+        ),
+    ),
+    "The outside": (
+        Variable(
+            "ALLOWED_HOSTS",
+            "host names the API answers to",
+        ),
+        Variable(
+            "CSRF_TRUSTED_ORIGINS",
+            "origins the admin is served from, as in `https://exchange.example`",
+        ),
+        Variable(
+            "HTTPS",
+            "cookies for HTTPS alone, HSTS, and plain requests are sent to it. `0` where "
+            "nothing ends TLS",
+            usual="on unless `DEMO`",
+        ),
+        Variable(
+            "TRUSTED_PROXIES",
+            "how many proxies of yours set `X-Forwarded-For` and `X-Forwarded-Proto`; limits "
+            "count by address",
+        ),
+        Variable(
+            "COUNTRY_HEADER",
+            "the header in which a proxy of yours says the country of whoever asks, as in "
+            "`CF-IPCountry`; believed only with `TRUSTED_PROXIES`. The proxy must set it on "
+            "every request",
+        ),
+        Variable(
+            "BLOCKED_COUNTRIES",
+            "ISO 3166: no sign-up, deposit or order that isn't reduce-only from there (451)",
+        ),
+        Variable(
+            "PUBLIC_URL",
+            "the origin of your pages for traders: links in mails are `PUBLIC_URL/verify-"
+            "mail#token=…` and `/reset-password#token=…`; without it a mail has the bare "
+            "token",
+        ),
+        Variable(
+            "CONSOLE_URL",
+            "the origin of the console, as in `https://exchange.example`: links in mails and "
+            "webhooks begin with it",
+        ),
+        Variable(
+            "PRICE_SOURCE_HOSTS",
+            "hosts a price source may name although they are not public",
+        ),
+        Variable(
+            "WEBHOOK_HOSTS",
+            "hosts a webhook may go to although they are not public, and without TLS",
+        ),
+    ),
+    "Watching": (
+        Variable(
+            "MONITOR_TOKEN",
+            "what a monitor sends as `Authorization: Bearer …` to see the parts in `GET "
+            "/health`; others learn up or down",
+            is_secret=True,
+        ),
+        Variable(
+            "METRICS_PORT",
+            "where this process shows [what it counts](operating.md#watching) to a monitor "
+            "with `MONITOR_TOKEN`. Each process of a host has its own",
+            usual="nowhere",
+        ),
+        Variable(
+            "METRICS_HOST",
+            "the address it does so at",
+        ),
+        Variable(
+            "LOG_LEVEL",
+            "How much is logged. Logs are JSON, one line per event",
+        ),
+    ),
+    "People": (
+        Variable(
+            "PASSKEY_RP_ID",
+            "the domain that passkeys are made for, as in `exchange.example`; it can't be "
+            "changed later without losing them. Without one none are offered",
+            usual="none",
+        ),
+        Variable(
+            "PASSKEY_ORIGINS",
+            "pages that may ask for them, as in `https://exchange.example`",
+            usual="http://localhost:PORT",
+        ),
+        Variable(
+            "FACTOR_ISSUER",
+            "whose they say they are, in an app and on a device",
+        ),
+        Variable(
+            "FRESH_FACTOR_S",
+            "how long a second factor that was shown opens what is dangerous",
+        ),
+        Variable(
+            "EMAIL_URL",
+            "the server that takes mails, as in `smtp+tls://user:password@mail.example:587`; "
+            "without it they are kept, and the console shows them",
+            is_secret=True,
+        ),
+        Variable(
+            "MAIL_FROM",
+            "whom mails are from",
+        ),
+        Variable(
+            "IDENTITY_SECRETS",
+            "what a provider of identities signs `POST /webhooks/identity` with: any counts, "
+            "so that one can be replaced; without any there is no such call",
+            is_secret=True,
+        ),
+    ),
+    "Money": (
+        Variable(
+            "CUSTODY_NETWORKS",
+            "by which ways money comes and goes ([custody](withdrawals.md#custody))",
+            usual="manual",
+        ),
+        Variable(
+            "CUSTODY_TOKEN",
+            "what we show custody",
+            is_secret=True,
+        ),
+        Variable(
+            "CUSTODY_WEBHOOK_SECRETS",
+            "what custody signs its webhooks with: any of them counts. Without one no webhook"
+            " is taken",
+            is_secret=True,
+        ),
+        Variable(
+            "WITHDRAWALS_NEED_FACTOR",
+            "a trader without a second factor can't withdraw in a session",
+            usual="on unless `DEMO`",
+        ),
+        Variable(
+            "WITHDRAWAL_COOLING_S",
+            "how long a new address of a trader waits, in seconds",
+            usual="86400",
+        ),
+        Variable(
+            "SELF_ONRAMP",
+            "`1` lets traders fund themselves; otherwise operators approve deposits",
+            usual="off unless `DEMO`",
+        ),
+    ),
+    "Trading": (
+        Variable(
+            "LIMITS",
+            "`0` lifts the budgets of orders, cancels and reads, as benchmarks do; leave it out",
+        ),
+        Variable(
+            "SETTLEMENT_ASSET",
+            "what [clients of the gateway](bots.md) call the asset of margin and profit",
+        ),
+        Variable(
+            "GATEWAY_SYMBOLS",
+            "markets whose symbol there is another than base and asset, as in `BTC-"
+            "PERP=XBTUSDT`; with two markets of one base, name one",
+        ),
+    ),
+    "Files": (
+        Variable(
+            "EXCHANGE_DATA",
+            "where static files are; `services.env` in it is read for what is not set",
+            usual="var",
+        ),
+        Variable(
+            "DOWNLOADS_DIR",
+            "where daily files are: workers write them, the API serves them, so on several "
+            "machines a folder that they share; `downloads` in `EXCHANGE_DATA` if not given",
+            usual="downloads in EXCHANGE_DATA",
+        ),
+    ),
+    "One machine alone": (
+        Variable(
+            "DEMO",
+            "leave it out: it opens self-service funds and lifts the limit of sign-ups",
+        ),
+        Variable(
+            "DEMO_CHAIN_URL",
+            "where the chain of `make run` is, which sets it itself",
+        ),
+        Variable(
+            "PORT",
+            "of the API of `make run`: passkeys of the demo are made for it",
+        ),
+    ),
+}
+
+BY_NAME = {variable.name: variable for group in GROUPS.values() for variable in group}
+# Another variable names a file that has its value, as orchestrators hand secrets over.
+IN_A_FILE = "_FILE"

@@ -1,0 +1,99 @@
+"""Runs deploy/install.sh in a bare Debian, and asks what it installed: ``make install-check``.
+
+debootstrap makes the root, a minute or two; packages of Python are made wheels of outside of it, so
+inside there is no network. Installed twice, as an upgrade is, then each process is asked for its
+help as the user it runs as. Says why where it can't run, with exit code 2: nothing was checked.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITE = "bookworm"
+PACKAGES = "python3,python3-venv,systemd"
+_ASK = """
+set -eu
+cd /opt/exchange
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+systemd-analyze --man=no verify exchange-api.service exchange-engine@majors.service exchange.target
+echo postgres://nobody@127.0.0.1/none > /etc/exchange/secrets/database-url
+echo redis://127.0.0.1/0 > /etc/exchange/secrets/redis-url
+chgrp exchange /etc/exchange/secrets/*; chmod 640 /etc/exchange/secrets/*
+cp /etc/exchange/exchange.env.example /etc/exchange/exchange.env
+as_exchange() {
+    setpriv --reuid exchange --regid exchange --init-groups \
+        env -i $(grep -v '^#' /etc/exchange/exchange.env) PATH="$PATH" .venv/bin/python "$@"
+}
+as_exchange manage.py check --deploy --fail-level WARNING
+as_exchange manage.py runengine --help > /dev/null
+as_exchange manage.py runprices --help > /dev/null
+as_exchange -m exchange_site.serve --help > /dev/null
+as_exchange -m celery -A exchange_site worker --help > /dev/null
+as_exchange manage.py collectstatic --no-input > /dev/null
+test "$(stat -c %U /opt/exchange/manage.py)" = root
+echo "checked: every process starts as far as its help, settings are safe, units are sound"
+"""
+
+
+def why_not() -> str:
+    """ "" where it can run."""
+    if os.geteuid() != 0:
+        return "it needs root, for debootstrap and chroot"
+    if shutil.which("debootstrap") is None:
+        return "debootstrap is missing: apt-get install debootstrap"
+    return ""
+
+
+def main() -> None:
+    if reason := why_not():
+        _say(f"not checked: {reason}")
+        sys.exit(2)
+    with tempfile.TemporaryDirectory(prefix="exchange-install-") as folder:
+        try:
+            _check(Path(folder))
+        except subprocess.CalledProcessError as error:
+            _say(f"failed, with status {error.returncode}: {error.cmd[:4]}")
+            sys.exit(1)
+
+
+def _check(folder: Path) -> None:
+    wheels, bare = folder / "wheels", folder / "root"
+    _say("making wheels of the packages")
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    _run(*wheel, "-r", str(ROOT / "requirements.txt"), "-w", str(wheels))
+    _say("making a bare Debian")
+    log = folder / "debootstrap.log"
+    with log.open("w") as output:
+        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(bare)]
+        if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:
+            _say(f"not checked: debootstrap failed: {log.read_text()[-300:]}")
+            sys.exit(2)
+    shutil.copytree(wheels, bare / "wheels")
+    release = bare / "release"
+    _run("git", "-C", str(ROOT), "checkout-index", "--all", f"--prefix={release}/")
+    _say("installing, twice")
+    for _ in range(2):
+        _inside(bare, "WHEELS=/wheels sh /release/deploy/install.sh")
+    _inside(bare, _ASK)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def _inside(bare: Path, script: str) -> None:
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    subprocess.run(["chroot", str(bare), "sh", "-c", script], check=True, env=environment)
+
+
+if __name__ == "__main__":
+    main()
