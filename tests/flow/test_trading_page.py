@@ -4,6 +4,7 @@ market, markup, and what axe says."""
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -112,6 +113,75 @@ def test_a_position_is_protected_and_closed(
     expect(page.get_by_text("No open positions.")).to_be_visible()
     newcomer.tab("Open orders").click()
     expect(page.get_by_text("No open orders.")).to_be_visible()  # its stop went with it
+
+
+def test_exits_come_with_the_order_and_are_moved_where_they_wait(
+    newcomer: TradingPage, exchange: Exchange, new_trader: Callable[..., Trader]
+) -> None:
+    page = newcomer.page
+    other, third = new_trader(), new_trader()
+    for price in ("49900", "50100"):  # what the chart shows reaches beyond both
+        third.wait_until(third.place("LONG", "0.001", price), "open")
+        other.wait_until(other.place("SHORT", "0.001", price), "filled")
+    other.wait_until(other.place("SHORT", "0.004", "50000"), "open")
+    page.get_by_label("Take profit / stop loss").check()
+    page.locator("input[name=takeProfit]").fill("49000")
+    newcomer.place_limit("Buy / Long", "0.004", "50000")
+    told = page.get_by_text("takeProfit.price must be above 50000", exact=False)
+    expect(told).to_be_visible()
+    page.locator("input[name=takeProfit]").fill("51000")
+    page.locator("input[name=stopLoss]").fill("49950")
+    page.get_by_test_id("submit").click()
+    newcomer.tab("Positions").click()
+    exits = page.get_by_test_id("exits")
+    expect(exits).to_have_text("51,000.0 / 49,950.0")
+    mine = signed_in(exchange, NEWCOMER)
+    (stop,) = _waiting(mine, "STOP")
+
+    newcomer.button("TP / SL").click()
+    page.locator("input[name=TAKE_PROFIT]").fill("")
+    page.locator("input[name=STOP]").fill("49960")
+    newcomer.button("Protect").click()
+    expect(exits).to_have_text("– / 49,960.0")
+    assert [order["id"] for order in _waiting(mine, "STOP")] == [stop["id"]]
+
+    newcomer.drag_the_line(down_px=20)
+    expect(page.get_by_text("it is 49960 now")).to_be_visible()
+    dropped = Decimal(page.locator("input[name=new-trigger]").input_value())
+    assert dropped < 49_960
+    newcomer.button("Change order").click()
+    expect(exits).to_have_text(f"– / {dropped:,.1f}")
+    (moved,) = _waiting(mine, "STOP")
+    assert (moved["id"], Decimal(moved["trigger"]["price"])) == (stop["id"], dropped)
+
+    newcomer.tab("Open orders").click()
+    newcomer.button(f"Change order {stop['id']}").press("Enter")  # the same without a mouse
+    page.locator("input[name=new-trigger]").fill("49940")
+    page.keyboard.press("Enter")
+    expect(newcomer.row("Open orders")).to_contain_text("49,940.0")
+
+
+def test_a_position_is_turned_around(
+    newcomer: TradingPage, exchange: Exchange, new_trader: Callable[..., Trader]
+) -> None:
+    other = new_trader()
+    other.wait_until(other.place("LONG", "0.02", "49999"), "open")
+    newcomer.tab("Positions").click()
+    newcomer.button("Reverse").click()
+    expect(newcomer.page.locator("dialog")).to_contain_text("Short 0.004")
+    newcomer.button("Sell 0.008 at the market").click()
+    expect(newcomer.row("Positions")).to_contain_text("Short")
+    expect(newcomer.page.get_by_test_id("exits")).to_have_text("– / –")  # its stop went with it
+    newcomer.button("Close").click()
+    third = new_trader()
+    third.wait_until(third.place("SHORT", "0.01", "50001"), "open")
+    newcomer.button("Buy to close").click()
+    expect(newcomer.page.get_by_text("No open positions.")).to_be_visible()
+
+
+def _waiting(trader: Trader, kind: str) -> list[dict[str, Any]]:
+    live = trader.get("/user/orders?status=waiting")["orders"]
+    return [order for order in live if order["trigger"]["type"] == kind]
 
 
 def test_what_is_wrong_is_said_beside_the_field(newcomer: TradingPage) -> None:

@@ -79,6 +79,20 @@ class TradingPage:
         self.page.locator("input[name=size]").fill(size)
         self.page.get_by_test_id("submit").click()
 
+    def drag_the_line(self, down_px: int) -> None:
+        """The uppermost line of the chart that can be dragged."""
+        box = self.page.locator(".plot").bounding_box()
+        assert box is not None
+        x = box["x"] + box["width"] / 3
+        for y in range(int(box["y"]), int(box["y"] + box["height"]), 3):
+            self.page.mouse.move(x, y)
+            if self.page.locator(".plot.on-line").count():
+                self.page.mouse.down()
+                self.page.mouse.move(x, y + down_px, steps=4)
+                self.page.mouse.up()
+                return
+        raise AssertionError("no line of the chart can be dragged")
+
     def row(self, label: str) -> Locator:
         return self.page.get_by_role("table", name=label).locator("tbody tr")
 

@@ -12,6 +12,7 @@ import { market, standing } from "../state/markets.ts";
 import { place } from "../state/placing.ts";
 import { price, side, size, type Side } from "../state/ticket.ts";
 import { tell } from "../state/toasts.ts";
+import { Attached } from "./attached.tsx";
 import { Leverage } from "./leverage.tsx";
 import { Foreseen } from "./foreseen.tsx";
 
@@ -83,7 +84,7 @@ function Form({ base, quote, tick }: FormProps) {
     try {
       const id = await place(order);
       tell("plain", `Order ${id} received`, "Pending until the engine has it.");
-      size.value = "";
+      size.value = form.takeProfitAt.value = form.stopLossAt.value = "";
       form.share.value = 0;
     } catch (error) {
       form.refuse(error);
@@ -115,6 +116,7 @@ function Form({ base, quote, tick }: FormProps) {
       {form.isLimit.value && <Price quote={quote} tick={tick} />}
       <Size base={base} quote={quote} />
       <Terms />
+      {form.canAttach.value && <Attached quote={quote} />}
       {wrong[""] && (
         <p class="form-error" role="alert">
           {wrong[""]}

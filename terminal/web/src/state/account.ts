@@ -167,9 +167,18 @@ function changeOrder(id: number, event: AccountEvent, timeMs: number): void {
     if (typeof status === "string") changed.status = status;
     if (typeof price === "string" && event.event !== "Fill") changed.price = price;
     if (typeof remainingQty === "string") changed.remainingQty = remainingQty;
-    if (event.event === "OrderAmended") changed.qty = event["qty"] as string;
+    if (SIZED.has(event.event)) changed.qty = event["qty"] as string | null;
+    if (changed.trigger) changed.trigger = { ...changed.trigger, ...conditionOf(event, timeMs) };
     return changed;
   });
+}
+
+/** Events that say the size of the whole order. */
+const SIZED = new Set(["OrderAmended", "ConditionalAmended", "CoverChanged"]);
+
+function conditionOf(event: AccountEvent, timeMs: number): Partial<NonNullable<Order["trigger"]>> {
+  if (event.event === "OrderTriggered") return { triggeredAt: new Date(timeMs).toISOString() };
+  return event.event === "ConditionalAmended" ? (event["trigger"] as object) : {};
 }
 
 /** Figures that an event doesn't have, until the row is read. */

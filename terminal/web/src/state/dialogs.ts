@@ -3,10 +3,16 @@
 import { signal } from "@preact/signals";
 import type { Order, Position } from "../net/exchange.ts";
 
+/** Where a line of the chart was dropped. */
+export interface Moved {
+  price?: string;
+  trigger?: string;
+}
+
 export type Open =
   | { kind: "sign-in" | "sign-up" | "faucet" | "markets" | "account" }
-  | { kind: "close" | "margin" | "protect"; position: Position }
-  | { kind: "amend"; order: Order; price?: string }
+  | { kind: "close" | "margin" | "protect" | "reverse"; position: Position }
+  | { kind: "amend"; order: Order; moved?: Moved }
   | { kind: "explain"; title: string; rows: [string, string][] };
 
 export const open = signal<Open | null>(null);

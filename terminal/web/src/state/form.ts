@@ -24,6 +24,11 @@ export const executes = signal<"market" | "limit">("market");
 export const timeInForce = signal<"GTC" | "IOC" | "FOK">("GTC");
 export const isPostOnly = signal(false);
 export const isReduceOnly = signal(false);
+/** Whether a take-profit and a stop go with the order; each is sent where its price is typed. */
+export const hasAttached = signal(false);
+export const takeProfitAt = signal("");
+export const stopLossAt = signal("");
+export const attachedBy = signal<NonNullable<Trigger["by"]>>("MARK");
 /** Of what is free, 0 to 100; 0 where a size was typed. */
 export const share = signal(0);
 
@@ -32,7 +37,7 @@ export const preview = signal<Preview | null>(null);
 export const foreseen = signal<NewOrder | null>(null);
 export const errors = signal<Readonly<Record<string, string>>>({});
 
-const FIRST_LEVERAGE = 10;
+export const FIRST_LEVERAGE = 10;
 const SETTLED_MS = 180;
 const AGAIN_MS = 4_000;
 
@@ -70,6 +75,9 @@ const isPriced = computed(() => {
   return (!isLimit.value || price.value.trim() !== "") && (!needsTrigger || triggerPrice.value.trim() !== "");
 });
 
+/** What only reduces has nothing to protect. */
+export const canAttach = computed(() => !isReduceOnly.value);
+
 /** The smallest that is taken: while no size is typed it tells the largest. */
 const probe = computed<NewOrder | null>(() => {
   const [rules, at] = [market.value, worth.value];
@@ -92,6 +100,11 @@ function ordering(ofQty: string): NewOrder {
   if (kind.value === "limit" && isPostOnly.value) asked.postOnly = true;
   else if (kind.value === "limit") asked.timeInForce = timeInForce.value;
   if (kind.value === "conditional") asked.trigger = triggering();
+  if (canAttach.value && hasAttached.value) {
+    const [profit, stop] = [takeProfitAt.value.trim(), stopLossAt.value.trim()];
+    if (profit !== "") asked.takeProfit = { price: profit, by: attachedBy.value };
+    if (stop !== "") asked.stopLoss = { price: stop, by: attachedBy.value };
+  }
   return asked;
 }
 
@@ -119,7 +132,7 @@ export function refuse(error: unknown): void {
 
 /** Prices of the market before mean nothing here. */
 export function clear(): void {
-  size.value = price.value = triggerPrice.value = "";
+  size.value = price.value = triggerPrice.value = takeProfitAt.value = stopLossAt.value = "";
   share.value = 0;
   errors.value = {};
   preview.value = foreseen.value = null;

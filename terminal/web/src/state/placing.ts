@@ -12,8 +12,8 @@ export async function place(order: Schemas["NewOrder"]): Promise<number> {
   const body = { ...order, clientOrderId: newId() };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { orderId } = await api.post("/order", { body });
-      void look(orderId);
+      const { orderId, takeProfitId, stopLossId } = await api.post("/order", { body });
+      for (const id of [orderId, takeProfitId, stopLossId]) if (id !== undefined) void look(id);
       return orderId;
     } catch (error) {
       if (!(error instanceof NoAnswer) || attempt === TRIES) throw error;

@@ -4,6 +4,7 @@ import { byStep, moment, words } from "../../lib/format.ts";
 import { api, type Order } from "../../net/exchange.ts";
 import { orders, readSoon } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
+import { isProtective, isUnfired } from "../../state/protection.ts";
 import { choose, markets } from "../../state/markets.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { Table, type Column } from "./table.tsx";
@@ -36,10 +37,6 @@ export function Orders() {
   );
 }
 
-function isProtective({ status, reduceOnly, closePosition }: Order): boolean {
-  return ["asleep", "waiting"].includes(status) && (reduceOnly || closePosition);
-}
-
 async function cancelAll(protective: boolean): Promise<void> {
   try {
     const { message } = await api.delete("/orders", { query: { protective } });
@@ -63,8 +60,11 @@ function tickOf(marketId: string): string {
   return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
 }
 
-export function kindOf({ orderType, trigger, postOnly, reduceOnly, closePosition }: Order): string {
+export function kindOf(order: Order): string {
+  const { orderType, trigger, postOnly, reduceOnly, closePosition, parentId } = order;
   const parts = [trigger ? words(trigger.type) : "", words(orderType)];
+  // What is attached only reduces; saying so would be twice the same.
+  if (parentId !== null) return [...parts.filter((part) => part !== ""), `of order ${parentId}`].join(", ");
   if (postOnly) parts.push("post-only");
   if (closePosition) parts.push("whole position");
   else if (reduceOnly) parts.push("reduce-only");
@@ -111,8 +111,13 @@ const COLUMNS: Column<Order>[] = [
     name: "",
     cell: (order) => (
       <span class="actions">
-        {order.status === "open" && (
-          <button type="button" class="small" onClick={() => show({ kind: "amend", order })}>
+        {(order.status === "open" || isUnfired(order)) && (
+          <button
+            type="button"
+            class="small"
+            aria-label={`Change order ${order.id}`}
+            onClick={() => show({ kind: "amend", order })}
+          >
             Change
           </button>
         )}

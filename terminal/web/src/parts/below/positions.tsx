@@ -4,9 +4,10 @@ import { decimal, digitsOf } from "../../lib/decimal.ts";
 import { byStep, exactMoney, money, percent, signedMoney, signOf } from "../../lib/format.ts";
 import { unrealized } from "../../lib/worth.ts";
 import type { Position } from "../../net/exchange.ts";
-import { openPositions, positions } from "../../state/account.ts";
+import { openPositions, orders, positions } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { choose, markets, standings } from "../../state/markets.ts";
+import { exitsOf, type ExitKind } from "../../state/protection.ts";
 import { Table, type Column } from "./table.tsx";
 
 export function Positions() {
@@ -51,6 +52,21 @@ function Entry({ position: { marketId, averagePrice } }: { position: Position })
   if (averagePrice === null) return <>–</>;
   const tick = tickOf(marketId);
   return <span title={averagePrice}>{byStep(decimal(averagePrice).round(digitsOf(tick) + 2), tick)}</span>;
+}
+
+/** Where it is taken out of the market by itself, if anywhere. */
+function Exits({ position }: { position: Position }) {
+  const live = orders.value ?? [];
+  const tick = tickOf(position.marketId);
+  const first = (kind: ExitKind) => {
+    const [order, ...more] = exitsOf(position, kind, live);
+    return `${byStep(order?.trigger?.price, tick)}${more.length > 0 ? ` +${more.length}` : ""}`;
+  };
+  return (
+    <span data-testid="exits">
+      {first("TAKE_PROFIT")} / {first("STOP")}
+    </span>
+  );
 }
 
 function Ratio({ ratio }: { ratio: string | null }) {
@@ -119,12 +135,16 @@ const COLUMNS: Column<Position>[] = [
       </span>
     ),
   },
+  { name: "Take profit / stop", isNumber: true, cell: (position) => <Exits position={position} /> },
   {
     name: "",
     cell: (position) => (
       <span class="actions">
         <button type="button" class="small" onClick={() => show({ kind: "protect", position })}>
           TP / SL
+        </button>
+        <button type="button" class="small" onClick={() => show({ kind: "reverse", position })}>
+          Reverse
         </button>
         <button type="button" class="small" onClick={() => show({ kind: "close", position })}>
           Close

@@ -4,9 +4,11 @@ import { decimal, roundTo } from "../../lib/decimal.ts";
 import { byStep } from "../../lib/format.ts";
 import { api, type Market, type Order, type Position } from "../../net/exchange.ts";
 import { show } from "../../state/dialogs.ts";
+import { isUnfired } from "../../state/protection.ts";
 import { INTERVALS, type Interval } from "./intervals.ts";
 import type { Mark, PriceLine } from "./plot.ts";
 
+const TRIGGERS: Record<string, string> = { TAKE_PROFIT: "TP", STOP: "Stop", TRAILING_STOP: "Trailing" };
 const FILLS_SHOWN = 200;
 
 export function linesOf(
@@ -35,15 +37,18 @@ function linesOfPosition(position: Position): PriceLine[] {
 function linesOfOrder(rules: Market, order: Order): PriceLine[] {
   const tone = order.type === "LONG" ? "up" : "down";
   const side = order.type === "LONG" ? "Buy" : "Sell";
-  if (order.trigger?.price && order.trigger.triggeredAt === null) {
-    const words = order.trigger.type === "TAKE_PROFIT" ? "TP" : "Stop";
-    const title = `${words} ${side} ${order.qty ?? "all"}`;
-    return [{ key: `trigger ${order.id}`, price: Number(order.trigger.price), title, tone, isDashed: true }];
+  const onTick = (price: number) => roundTo(decimal(price.toFixed(10)), decimal(rules.tickSize)).toFixed();
+  if (order.trigger?.price && isUnfired(order)) {
+    const { type, price: at } = order.trigger;
+    const title = `${TRIGGERS[type] ?? type} ${side} ${order.qty ?? "all"}`;
+    const drag = (price: number) => {
+      if (onTick(price) !== at) show({ kind: "amend", order, moved: { trigger: onTick(price) } });
+    };
+    return [{ key: `trigger ${order.id}`, price: Number(at), title, tone, isDashed: true, drag }];
   }
   if (order.status !== "open" || order.price === null) return [];
   const drag = (price: number) => {
-    const onTick = roundTo(decimal(price.toFixed(10)), decimal(rules.tickSize)).toFixed();
-    if (onTick !== order.price) show({ kind: "amend", order, price: onTick });
+    if (onTick(price) !== order.price) show({ kind: "amend", order, moved: { price: onTick(price) } });
   };
   const title = `${side} ${order.remainingQty ?? ""}`;
   return [{ key: `order ${order.id}`, price: Number(order.price), title, tone, isDashed: true, drag }];

@@ -6,7 +6,9 @@ import { MarketList } from "../market-list.tsx";
 import { Account } from "./account.tsx";
 import { Faucet } from "./money.tsx";
 import { Amend } from "./order.tsx";
-import { ClosePosition, Margin, Protect } from "./position.tsx";
+import { ClosePosition, Margin } from "./position.tsx";
+import { Protect } from "./protect.tsx";
+import { Reverse } from "./reverse.tsx";
 import { SignIn } from "./sign-in.tsx";
 
 export function Dialogs() {
@@ -29,8 +31,10 @@ export function Dialogs() {
       return <Margin position={now.position} />;
     case "protect":
       return <Protect position={now.position} />;
+    case "reverse":
+      return <Reverse position={now.position} />;
     case "amend":
-      return <Amend order={now.order} price={now.price} />;
+      return <Amend order={now.order} {...(now.moved ? { moved: now.moved } : {})} />;
     case "explain":
       return (
         <Dialog title={now.title} close={closeDialog}>

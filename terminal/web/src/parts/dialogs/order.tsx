@@ -1,22 +1,55 @@
-/** An open order at another price or size. */
+/** A live order at another price, size or condition. */
 
 import { ApiError } from "exchange-client";
 import { useState } from "preact/hooks";
+import { decimal, read } from "../../lib/decimal.ts";
 import { Dialog } from "../../lib/dialog.tsx";
 import { NumberField } from "../../lib/fields.tsx";
-import { api, type Order } from "../../net/exchange.ts";
+import { words } from "../../lib/format.ts";
+import { api, type Order, type Schemas } from "../../net/exchange.ts";
 import { readSoon } from "../../state/account.ts";
-import { closeDialog } from "../../state/dialogs.ts";
+import { closeDialog, type Moved } from "../../state/dialogs.ts";
+import { isUnfired } from "../../state/protection.ts";
 import { tell } from "../../state/toasts.ts";
 
-export function Amend({ order, price: dragged }: { order: Order; price?: string | undefined }) {
-  const [price, setPrice] = useState(dragged ?? order.price ?? "");
-  const [qty, setQty] = useState(order.qty ?? "");
+type Changes = Schemas["OrderChanges"];
+
+interface Typed {
+  price: string;
+  qty: string;
+  trigger: string;
+  callback: string;
+}
+
+function asIs({ price, qty, trigger }: Order): Typed {
+  return {
+    price: price ?? "",
+    qty: qty ?? "",
+    trigger: trigger?.price ?? "",
+    callback: trigger?.callback ? decimal(trigger.callback).times(100).toFixed() : "",
+  };
+}
+
+/** Only what differs is asked for: two changes on their way at once don't undo each other. */
+function changesOf(order: Order, typed: Typed): Changes {
+  const was = asIs(order);
+  const changes: Changes = {};
+  const trigger: NonNullable<Changes["trigger"]> = {};
+  if (typed.price.trim() !== was.price) changes.price = typed.price.trim();
+  if (typed.qty.trim() !== was.qty) changes.qty = typed.qty.trim();
+  if (typed.trigger.trim() !== was.trigger) trigger.price = typed.trigger.trim();
+  if (typed.callback.trim() !== was.callback)
+    trigger.callback = read(typed.callback)?.div(100).toFixed() ?? typed.callback;
+  if (Object.keys(trigger).length > 0) changes.trigger = trigger;
+  return changes;
+}
+
+export function Amend({ order, moved = {} }: { order: Order; moved?: Moved }) {
+  const [typed, setTyped] = useState<Typed>({ ...asIs(order), ...moved });
   const [wrong, setWrong] = useState<Record<string, string>>({});
+  const set = (name: keyof Typed) => (text: string) => setTyped({ ...typed, [name]: text });
   const send = async () => {
-    const body: { price?: string; qty?: string } = {};
-    if (price.trim() !== order.price) body.price = price.trim();
-    if (qty.trim() !== order.qty) body.qty = qty.trim();
+    const body = changesOf(order, typed);
     if (Object.keys(body).length === 0) {
       closeDialog();
       return;
@@ -30,6 +63,9 @@ export function Amend({ order, price: dragged }: { order: Order; price?: string 
       setWrong({ [error instanceof ApiError ? (error.field ?? "") : ""]: (error as Error).message });
     }
   };
+  const isWaiting = isUnfired(order);
+  const isSized = order.qty !== null && order.parentId === null;
+  const was = (now: string | null) => ({ hint: `It is ${now ?? "none"} now.` });
   return (
     <Dialog title={`Change order ${order.id}, ${order.marketId}`} close={closeDialog}>
       <form
@@ -40,24 +76,33 @@ export function Amend({ order, price: dragged }: { order: Order; price?: string 
           void send();
         }}
       >
-        <NumberField
-          label="Price"
-          value={price}
-          change={setPrice}
-          error={wrong["price"]}
-          {...(dragged === undefined ? {} : { hint: `It is ${order.price ?? ""} now.` })}
-          input={{ name: "price", autofocus: true }}
-        />
-        <NumberField
-          label="Size"
-          value={qty}
-          change={setQty}
-          error={wrong["qty"]}
-          hint={`Of the whole order; ${order.filledQty} of it is filled.`}
-          input={{ name: "qty" }}
-        />
+        {isWaiting && order.trigger && (
+          <Condition order={order} trigger={order.trigger} typed={typed} set={set} wrong={wrong} />
+        )}
+        {order.orderType === "limit" && (
+          <NumberField
+            label={isWaiting ? "Then limit" : "Price"}
+            value={typed.price}
+            change={set("price")}
+            error={wrong["price"]}
+            {...(moved.price === undefined ? {} : was(order.price))}
+            input={{ name: "new-price", autofocus: !isWaiting }}
+          />
+        )}
+        {isSized && (
+          <NumberField
+            label="Size"
+            value={typed.qty}
+            change={set("qty")}
+            error={wrong["qty"]}
+            hint={`Of the whole order; ${order.filledQty} of it is filled.`}
+            input={{ name: "new-qty" }}
+          />
+        )}
         <p class="dim">
-          Less at the same price keeps its place in the queue; anything else is a new arrival.
+          {isWaiting
+            ? "Changed in one step: what it protects is protected at every moment."
+            : "Less at the same price keeps its place in the queue; anything else is a new arrival."}
         </p>
         {wrong[""] && (
           <p class="form-error" role="alert">
@@ -69,5 +114,39 @@ export function Amend({ order, price: dragged }: { order: Order; price?: string 
         </button>
       </form>
     </Dialog>
+  );
+}
+
+interface ConditionProps {
+  order: Order;
+  trigger: NonNullable<Order["trigger"]>;
+  typed: Typed;
+  set: (name: keyof Typed) => (text: string) => void;
+  wrong: Record<string, string>;
+}
+
+function Condition({ order, trigger, typed, set, wrong }: ConditionProps) {
+  const isTrailing = trigger.callback !== null;
+  return (
+    <>
+      <NumberField
+        label={isTrailing ? "Active from" : `${words(trigger.type)} at`}
+        value={typed.trigger}
+        change={set("trigger")}
+        error={wrong["trigger.price"] ?? wrong["trigger"]}
+        hint={`By the ${trigger.by === "MARK" ? "mark" : "last"} price; it is ${trigger.price ?? "none"} now.`}
+        input={{ name: "new-trigger", autofocus: true }}
+      />
+      {isTrailing && (
+        <NumberField
+          label="Callback"
+          value={typed.callback}
+          change={set("callback")}
+          error={wrong["trigger.callback"]}
+          suffix="%"
+          input={{ name: `new-callback-${order.id}` }}
+        />
+      )}
+    </>
   );
 }

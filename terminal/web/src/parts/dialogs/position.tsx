@@ -1,4 +1,4 @@
-/** What is done to a position: closed, given margin, protected. */
+/** What is done to a position: closed, turned around, given margin. */
 
 import { ApiError } from "exchange-client";
 import { useState } from "preact/hooks";
@@ -13,18 +13,18 @@ import { markets, standings } from "../../state/markets.ts";
 import { newId } from "../../state/placing.ts";
 import { tell } from "../../state/toasts.ts";
 
-type Wrong = Record<string, string>;
+export type Wrong = Record<string, string>;
 
-function wrongOf(error: unknown): Wrong {
+export function wrongOf(error: unknown): Wrong {
   return { [error instanceof ApiError ? (error.field ?? "") : ""]: (error as Error).message };
 }
 
 /** As it is now: the dialog may stand open for a while. */
-function current(position: Position): Position {
+export function current(position: Position): Position {
   return openPositions.value.find(({ marketId }) => marketId === position.marketId) ?? position;
 }
 
-function Standing({ position }: { position: Position }) {
+export function Standing({ position }: { position: Position }) {
   const mark = standings.value.get(position.marketId)?.markPrice;
   const tick = markets.value.find(({ id }) => id === position.marketId)?.tickSize ?? "0.01";
   const profit = unrealized(position, mark);
@@ -48,7 +48,7 @@ function Standing({ position }: { position: Position }) {
   );
 }
 
-function FormError({ wrong }: { wrong: string | undefined }) {
+export function FormError({ wrong }: { wrong: string | undefined }) {
   return wrong ? (
     <p class="form-error" role="alert">
       {wrong}
@@ -170,69 +170,6 @@ export function Margin({ position: opened }: { position: Position }) {
         <FormError wrong={wrong[""]} />
         <button type="submit" class="submit accent">
           {kind === "add" ? "Add margin" : "Take margin out"}
-        </button>
-      </form>
-    </Dialog>
-  );
-}
-
-export function Protect({ position: opened }: { position: Position }) {
-  const position = current(opened);
-  const [profitAt, setProfitAt] = useState("");
-  const [stopAt, setStopAt] = useState("");
-  const [wrong, setWrong] = useState<Wrong>({});
-  const send = async () => {
-    const asked = [
-      ["TAKE_PROFIT", profitAt, "profit"],
-      ["STOP", stopAt, "stop"],
-    ].filter(([, price]) => price?.trim() !== "") as [Schemas["NewTrigger"]["type"], string, string][];
-    if (asked.length === 0) {
-      setWrong({ "": "Name a price for at least one of them." });
-      return;
-    }
-    const orders = asked.map(([type, price]): Schemas["NewOrder"] => ({
-      marketId: position.marketId,
-      side: position.type === "LONG" ? "SHORT" : "LONG",
-      orderType: "market",
-      closePosition: true,
-      trigger: { type, price: price.trim() },
-      clientOrderId: newId(),
-    }));
-    try {
-      const { results } = await api.post("/orders/batch", { body: { orders } });
-      const refused = results.flatMap(({ ok, message }, index) =>
-        ok ? [] : [[asked[index]?.[2] ?? "", message]],
-      );
-      readSoon();
-      if (refused.length > 0) {
-        setWrong(Object.fromEntries(refused) as Wrong);
-        return;
-      }
-      tell("plain", "Protection is on its way", position.marketId);
-      closeDialog();
-    } catch (error) {
-      setWrong(wrongOf(error));
-    }
-  };
-  return (
-    <Dialog title={`Take profit and stop of ${position.marketId}`} close={closeDialog}>
-      <form
-        class="stack"
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void send();
-        }}
-      >
-        <Standing position={position} />
-        <NumberField label="Take profit at" value={profitAt} change={setProfitAt} error={wrong["profit"]} />
-        <NumberField label="Stop at" value={stopAt} change={setStopAt} error={wrong["stop"]} />
-        <p class="dim">
-          By the mark price. Each closes the whole position at the market, and goes when it ends.
-        </p>
-        <FormError wrong={wrong[""]} />
-        <button type="submit" class="submit accent">
-          Protect
         </button>
       </form>
     </Dialog>
