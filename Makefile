@@ -16,7 +16,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
+.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean compat
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -35,6 +35,7 @@ help:
 	@echo "make install-check   install into a bare Debian, as root"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
+	@echo "make compat    freqtrade, nautilus_trader and others trade here, and it is written down"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
 	@echo "make clean     remove what was installed and made; data stay"
 
@@ -128,6 +129,11 @@ questions: $(INSTALLED_DEV) compiled
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
 chaos: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
+
+# Clients of the venue that are too heavy for `make test`, against an exchange with its simulator.
+# ONLY names one of them, MINUTES says how long freqtrade trades.
+compat: $(INSTALLED_DEV) compiled
+	$(BIN)/python -m tests.compat $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
 
 # Plants small faults one by one in a copy of the tree, and says which of them the tests beside it
 # let pass. SEED and SAMPLE choose them, ONLY a part of the tree; takes hours, goes on where it

@@ -58,6 +58,8 @@ def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
     with django_db_blocker.unblock():
         _empty()
         make_history(Size(orders=40_000, users=30_000))
+        with connection.cursor() as cursor:  # as autovacuum would, which may not have come yet
+            cursor.execute("ANALYZE")
         yield
         _empty()
 
@@ -71,8 +73,6 @@ def visitor(
     monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", LOOK_BACK_ROWS)
     for market_id in (BUSY_MARKET, SECOND_MARKET, DORMANT_MARKET):
         set_ticker(redis_db, market_id)
-    with connection.cursor() as cursor:  # as autovacuum would, which may not have come yet
-        cursor.execute("ANALYZE")
     return Visitor()
 
 
