@@ -29,6 +29,7 @@ from matching.messages.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderRefilled,
     OrderRejected,
     OrderRested,
     OrderTriggered,
@@ -220,6 +221,8 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= _order(event.order_id, OrderStatus.OPEN)
             shown |= {"side": event.side, "price": scale.price(event.price_ticks)}
             shown |= {"remainingQty": scale.size(event.remaining_lots)}
+        case OrderRefilled():
+            shown |= _order(event.order_id, OrderStatus.OPEN)
         case OrderRejected():
             shown |= _order(event.order_id, OrderStatus.REJECTED) | {"reason": event.code}
         case OrderCancelled():

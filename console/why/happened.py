@@ -87,6 +87,10 @@ def _rested(context: Context, event: e.OrderRested) -> Cell:
     return format_html("{}: {}{}", _order(event), rest, _released(event))
 
 
+def _refilled(_context: Context, event: e.OrderRefilled) -> Cell:
+    return format_html("{} shows its next part, at the back of its price", _order(event))
+
+
 def _waiting(_context: Context, event: e.OrderWaiting) -> Cell:
     return format_html("{} waits for its condition{}", _order(event), _released(event))
 
@@ -225,6 +229,7 @@ HAPPENED: Mapping[type, tuple[type[Model], Say]] = {
     e.OrderAccepted: (Order, _accepted),
     e.OrderRejected: (Order, _rejected),
     e.OrderRested: (Order, _rested),
+    e.OrderRefilled: (Order, _refilled),
     e.OrderWaiting: (Order, _waiting),
     e.OrderTriggered: (Order, _triggered),
     e.OrderAmended: (Order, _amended),

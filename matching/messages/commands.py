@@ -147,6 +147,7 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
                      until the entry's first fill and covers what is filled of it. It is sent before
                      its entry, which so never fills without it
     other_id         the order that makes a pair with it, of which one cancels the other
+    visible_lots     of a GTC limit order: the most that the book shows of it (iceberg)
     price_match      of a limit order: its price is the one at this place of the book when it comes;
                      price_ticks is then the worst it may get, which its hold was made for
     """
@@ -171,6 +172,7 @@ class PlaceOrder(_Command, frozen=True, tag="PlaceOrder"):
     parent_id: Id | UnsetType = UNSET
     price_match: PriceMatch | UnsetType = UNSET
     other_id: Id | UnsetType = UNSET
+    visible_lots: SizeLots | UnsetType = UNSET
 
 
 class CancelOrder(_Command, frozen=True, tag="CancelOrder"):

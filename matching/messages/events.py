@@ -102,6 +102,14 @@ class OrderRested(EventBase, frozen=True, tag="OrderRested"):
     released_units: int
 
 
+class OrderRefilled(EventBase, frozen=True, tag="OrderRefilled"):
+    """What the book showed of an order is filled: it shows the next part, behind all others."""
+
+    order_id: int
+    account_id: int
+    arrival: int
+
+
 class OrderWaiting(EventBase, frozen=True, tag="OrderWaiting"):
     """A conditional order was accepted and waits; its hold, if it came with one, goes back.
 
@@ -335,6 +343,7 @@ Event = (
     | OrderAccepted
     | OrderRejected
     | OrderRested
+    | OrderRefilled
     | OrderCancelled
     | OrderWaiting
     | OrderAttached

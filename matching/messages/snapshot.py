@@ -82,6 +82,7 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     waiting     conditional orders, by arrival and id
     stuck       accounts the last liquidation pass left below maintenance, sorted
     pairs       (order, other) of pairs that last, sorted; left out where there are none
+    icebergs    (order, visible lots) of resting orders that show a part, sorted; likewise
     basis       (ms, 2·(mid − index)) of the last 30 seconds
     """
 
@@ -117,6 +118,7 @@ class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[WaitingRow]
     stuck: list[int]
     pairs: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
+    icebergs: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SnapshotHead(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from matching.messages.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderRefilled,
     OrderRejected,
     OrderRested,
     OrderTriggered,
@@ -162,6 +163,12 @@ def project_order_rested(batch: Batch, _entry: OutputEntry, event: OrderRested) 
     row.arrival = event.arrival
     release(batch, row, event.released_units)
     batch.post(event)
+
+
+def project_order_refilled(batch: Batch, _entry: OutputEntry, event: OrderRefilled) -> None:
+    """What it shows now follows from what is filled of it."""
+    row = open_order(batch, event.order_id, event.account_id)
+    row.arrival = event.arrival
 
 
 def project_order_cancelled(batch: Batch, _entry: OutputEntry, event: OrderCancelled) -> None:

@@ -30,6 +30,7 @@ from matching.messages.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderRefilled,
     OrderRejected,
     OrderRested,
     OrderTriggered,
@@ -60,6 +61,7 @@ from persistence.projection.orders import (
     project_order_amended,
     project_order_attached,
     project_order_cancelled,
+    project_order_refilled,
     project_order_rejected,
     project_order_rested,
     project_order_triggered,
@@ -79,6 +81,7 @@ PROJECTORS: dict[type, Projector] = {
     OrderAccepted: project_order_accepted,
     OrderRejected: project_order_rejected,
     OrderRested: project_order_rested,
+    OrderRefilled: project_order_refilled,
     OrderCancelled: project_order_cancelled,
     Trade: project_trade,
     PositionChanged: project_position_changed,
@@ -130,6 +133,7 @@ def order_ids_of(entries: Iterable[OutputEntry]) -> set[int]:
                     OrderAccepted()
                     | OrderRejected()
                     | OrderRested()
+                    | OrderRefilled()
                     | OrderCancelled()
                     | OrderWaiting()
                     | OrderTriggered()

@@ -86,6 +86,7 @@ def engine_snapshot_of_rows(cursor: MarketCursor) -> EngineSnapshot:
         waiting=waiting,
         stuck=[],
         pairs=_pairs(market_id) or UNSET,
+        icebergs=_icebergs(market_id) or UNSET,
     )
 
 
@@ -154,6 +155,12 @@ def _pairs(market_id: str) -> list[tuple[int, int]]:
         triggered_at__isnull=True,
     )
     return list(rows.order_by("pk").values_list("pk", "other_id"))
+
+
+def _icebergs(market_id: str) -> list[tuple[int, int]]:
+    """What they show now follows from what is filled of them."""
+    rows = Order.objects.filter(market_id=market_id, status=OrderStatus.OPEN, visible_lots__gt=0)
+    return list(rows.order_by("pk").values_list("pk", "visible_lots"))
 
 
 def _book_order(row: OrderRow) -> tuple[bool, int, int]:

@@ -68,8 +68,9 @@ COMMAND_FIELDS |= {
 NOT_OF_RESTING = {
     "order_type", "close_position", "trigger_kind", "trigger_by", "trigger_price_ticks",
     "trigger_callback_ppm", "max_slippage_ppm", "parent_id", "price_match", "other_id",
+    "visible_lots",
 }  # fmt: skip
-OF_THE_BOOK = {"level", "newer", "older"}
+OF_THE_BOOK = {"level", "newer", "older", "visible_lots", "hidden_lots"}
 
 
 def told_by_command(command: PlaceOrder) -> Terms:
@@ -77,7 +78,7 @@ def told_by_command(command: PlaceOrder) -> Terms:
     told = {name: getattr(command, name) for name in command.__struct_fields__}
     for name in (
         "v", "order_id", "account_id", "expires_ms", "trigger", "parent_id", "price_match",
-        "other_id",
+        "other_id", "visible_lots",
     ):  # fmt: skip
         del told[name]
     return told | {
@@ -85,6 +86,7 @@ def told_by_command(command: PlaceOrder) -> Terms:
         "parent_id": None if command.parent_id is UNSET else command.parent_id,
         "price_match": None if command.price_match is UNSET else command.price_match,
         "other_id": None if command.other_id is UNSET else command.other_id,
+        "visible_lots": 0 if command.visible_lots is UNSET else command.visible_lots,
         "trigger_kind": trigger.kind if trigger else None,
         "trigger_by": trigger.by if trigger else None,
         "trigger_price_ticks": trigger.price_ticks if trigger else 0,
@@ -186,6 +188,7 @@ PLAIN: Terms = {
     "parent_id": None,
     "price_match": None,
     "other_id": None,
+    "visible_lots": 0,
 }
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 # Exactly what they need: the engine gives back what is more.
@@ -217,6 +220,7 @@ RESTING: list[Terms] = [
         "size_lots": 30,
         "margin_units": 30 * MARGIN_PER_LOT,
         "hold_units": 30 * MARGIN_PER_LOT,
+        "visible_lots": 7,
     },
     # Finds the first one's price, which is the worst it may get.
     PLAIN
@@ -298,6 +302,7 @@ def test_every_form_tells_the_same(transactional_db: None, redis_db: redis.Redis
     assert rebuilt.waiting == [replace(row, peak_ticks=0) for row in engine.waiting]
     assert rebuilt.orders == engine.orders
     assert rebuilt.pairs == engine.pairs != UNSET
+    assert rebuilt.icebergs == engine.icebergs != UNSET
     for form in (engine, rebuilt, started_again(engine)):
         assert {row.order_id for row in form.orders} == resting.keys()
         assert {row.command.order_id for row in form.waiting} == waiting.keys()

@@ -205,6 +205,7 @@ class Trader:
         attached_to: int = 0,
         match: PriceMatch | UnsetType = UNSET,
         other: int = 0,
+        shows: int = 0,
     ) -> Placed:
         """A limit order at ``at``, or no worse than ``worst`` ticks one that takes its price from
         the book or a market order."""
@@ -233,6 +234,7 @@ class Trader:
             parent_id=attached_to or UNSET,
             price_match=match,
             other_id=other or UNSET,
+            visible_lots=shows or UNSET,
         )
         return Placed(command.order_id, self.exchange.send(command))
 

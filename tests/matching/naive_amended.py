@@ -13,10 +13,20 @@ from matching.messages.events import (
     OrderWaiting,
     Trade,
 )
-from matching.messages.vocabulary import RejectCode, Side, TriggerBy, TriggerKind
+from matching.messages.vocabulary import CancelReason, RejectCode, Side, TriggerBy, TriggerKind
 from tests.matching.naive_ranking import naive_ranking
 from tests.matching.naive_rules import Holding
 from tests.matching.predicted import Differs
+
+MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
+# Of what an engine remembers of ids and of queues that aren't in the book; not of the market.
+GIVEN_REFUSALS = (
+    RejectCode.TOO_OLD,
+    RejectCode.INVALID_EXPIRY,
+    RejectCode.MAX_OPEN_ORDERS,
+    RejectCode.INVALID_PAIR,
+    RejectCode.OTHER_ENDED,
+)
 
 
 def expect_an_answer(command: Command | None, published: list[Event], seen: set[int]) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
+from msgspec import UnsetType
+
 from matching.messages.commands import (
     AdvanceClock,
     CancelAllOrders,
@@ -27,6 +29,7 @@ from matching.messages.events import (
     MarketStateChanged,
     OrderAccepted,
     OrderCancelled,
+    OrderRefilled,
     OrderRejected,
     OrderRested,
     PositionChanged,
@@ -141,6 +144,7 @@ class NaiveExchange(NaivePrices):
             self.arrivals,
             c.maker_fee_ppm,
             c.taker_fee_ppm,
+            0 if isinstance(c.visible_lots, UnsetType) else c.visible_lots,
         )
         self.events.append(
             OrderAccepted(
@@ -192,6 +196,9 @@ class NaiveExchange(NaivePrices):
             need = margin + self.loss_at_mark(order.sign, order.price, 1) + fee
         released = max(0, order.reserve - need) * order.left
         order.reserve = min(order.reserve, need)
+        order.shown = order.left
+        if order.visible:  # in parts counted from its first lot
+            order.shown = min(order.left, order.visible - order.filled % order.visible)
         self.book.append(order)
         self.events.append(
             OrderRested(
@@ -239,7 +246,7 @@ class NaiveExchange(NaivePrices):
         return None
 
     def trade(self, taker: Resting, maker: Resting) -> CancelReason | None:
-        wanted = min(taker.left, maker.left)
+        wanted = min(taker.left, maker.shown)
         if taker.reduce_only:
             wanted = min(wanted, self.holding(taker.account_id).closable(taker.sign))
             if not wanted:
@@ -272,9 +279,21 @@ class NaiveExchange(NaivePrices):
                 maker=legs[1],
             )
         )
+        self.refill(maker)
         self.trim(taker.account_id)
         self.trim(maker.account_id)
         return None
+
+    def refill(self, maker: Resting) -> None:
+        """The next part of what it hides, behind all others."""
+        if maker.shown or not maker.left:
+            return
+        self.arrivals += 1
+        maker.shown, maker.arrival = min(maker.visible, maker.left), self.arrivals
+        told = OrderRefilled(
+            order_id=maker.order_id, account_id=maker.account_id, arrival=maker.arrival
+        )
+        self.events.append(told)
 
     def settle(self, order: Resting, outcome: Outcome) -> TradeLeg:
         before = self.holding(order.account_id)
@@ -283,6 +302,8 @@ class NaiveExchange(NaivePrices):
         self.holdings[order.account_id] = outcome.after
         if order.account_id not in self.moved:
             self.moved.append(order.account_id)
+        order.shown = max(0, order.shown - outcome.lots)
+        order.filled += outcome.lots
         self.shrink(order, outcome.lots)
         return TradeLeg(
             order_id=order.order_id,
@@ -307,6 +328,7 @@ class NaiveExchange(NaivePrices):
 
     def shrink(self, order: Resting, lots: int) -> None:
         order.left -= lots
+        order.shown = min(order.shown, order.left)  # what is hidden goes first
         if not order.left:
             self.book = [o for o in self.book if o is not order]
 

@@ -52,7 +52,7 @@ class NaivePrices(NaiveRules):
         for order in sorted(
             (o for o in self.book if o.sign == sign), key=lambda o: (-o.price * sign, o.arrival)
         ):
-            for _ in range(order.left):
+            for _ in range(order.shown):
                 paid += k * order.price
                 lots += 1
                 if paid >= self.config.impact_notional_units:

@@ -57,7 +57,6 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import (
-    CancelReason,
     ExecutionType,
     OrderType,
     RejectCode,
@@ -66,6 +65,8 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from tests.matching.naive_amended import (
+    GIVEN_REFUSALS,
+    MET_IN_THE_BOOK,
     amended_condition,
     check_slippage_limit,
     compare_rank,
@@ -76,16 +77,6 @@ from tests.matching.naive_forced import NaiveForced
 from tests.matching.naive_pairs import NaivePairs
 from tests.matching.naive_rules import Holding, Resting
 from tests.matching.predicted import Differs, comparable
-
-MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
-# Of what an engine remembers of ids and of queues that aren't in the book; not of the market.
-GIVEN_REFUSALS = (
-    RejectCode.TOO_OLD,
-    RejectCode.INVALID_EXPIRY,
-    RejectCode.MAX_OPEN_ORDERS,
-    RejectCode.INVALID_PAIR,
-    RejectCode.OTHER_ENDED,
-)
 
 
 @dataclass

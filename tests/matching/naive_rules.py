@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
+from msgspec import UNSET, UnsetType
+
 from matching.messages.commands import LeverageTier, MarketConfig, PlaceOrder
 from matching.messages.vocabulary import (
     MarketState,
@@ -31,6 +33,9 @@ class Resting:
     arrival: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+    visible: int = 0  # at most, 0 for all
+    shown: int = 0  # of what is left, while it rests
+    filled: int = 0
 
 
 @dataclass
@@ -97,6 +102,14 @@ class NaiveRules:
                 RejectCode.INVALID_LEVERAGE,
                 lambda: not c.reduce_only and c.leverage > config.tiers[0].max_leverage,
             ),
+            (
+                RejectCode.INVALID_TIME_IN_FORCE,
+                lambda: (
+                    c.visible_lots is not UNSET
+                    and (c.order_type is OrderType.MARKET or c.time_in_force != "GTC")
+                ),
+            ),
+            (RejectCode.INVALID_SIZE, lambda: self.shows_too_little_or_much(c)),
             (RejectCode.MIN_NOTIONAL, lambda: not c.reduce_only and self.too_little(c)),
             (RejectCode.PRICE_OUTSIDE_BAND, lambda: self.limit_outside_band(c)),
             (
@@ -112,6 +125,14 @@ class NaiveRules:
             (RejectCode.INSUFFICIENT_HOLD, lambda: not c.reduce_only and self.thin_hold(c)),
         ]
         return next((code for code, refused in checks if refused()), None)
+
+    def shows_too_little_or_much(self, c: PlaceOrder) -> bool:
+        """A hundred parts at most, each an order's size."""
+        assert self.config is not None
+        if isinstance(c.visible_lots, UnsetType):
+            return False
+        too_small = c.visible_lots < self.config.min_size_lots
+        return too_small or not c.visible_lots <= c.size_lots <= 100 * c.visible_lots
 
     def closable_by(self, c: PlaceOrder) -> int:
         return self.holding(c.account_id).closable(1 if c.side is Side.LONG else -1)

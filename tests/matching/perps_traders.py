@@ -118,6 +118,9 @@ def place_order(world: World, rng: random.Random) -> PlaceOrder:
         trigger=trigger,
         price_match=rng.choice(tuple(PriceMatch)) if rng.random() < 0.05 else UNSET,
     )
+    if rng.random() < 0.2 and not trigger and tif is TimeInForce.GTC:
+        shown = max(1, lots // rng.choice((1, 2, 3, 10, 200)))
+        order = msgspec.structs.replace(order, visible_lots=shown)
     return order if trigger or order.reduce_only else with_hold(order, hold(world, rng, order))
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from matching.messages.events import Event, OrderRested, Trade
+from matching.messages.events import Event, OrderRefilled, OrderRested, Trade
 from matching.messages.vocabulary import ExecutionType
 
 
@@ -13,7 +13,7 @@ class Differs(Exception):
 def comparable(event: Event) -> Event:
     """Without what isn't predicted: arrivals count conditional orders, too, and an engine that
     started over from rows gives those anew that never rested."""
-    if isinstance(event, OrderRested):
+    if isinstance(event, OrderRested | OrderRefilled):
         return msgspec.structs.replace(event, arrival=0)
     if isinstance(event, Trade) and not event.taker.order_id:
         return msgspec.structs.replace(event, execution=ExecutionType.LIQUIDATION)

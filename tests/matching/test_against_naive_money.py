@@ -148,6 +148,7 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
         reduce_only=reduce_only,
         self_trade_prevention=rng.choice(tuple(SelfTradePrevention)),
         price_match=price_match,
+        visible_lots=max(1, lots // rng.choice((1, 2, 3, 4))) if rng.random() < 0.25 else UNSET,
     )
 
 
@@ -210,6 +211,7 @@ _chosen = st.builds(
     reduce_only=st.booleans(),
     self_trade_prevention=st.sampled_from(SelfTradePrevention),
     price_match=st.sampled_from([UNSET] * 6 + [*PriceMatch]),
+    visible_lots=st.sampled_from([UNSET, UNSET, 1, 2, 3]),
 )
 
 

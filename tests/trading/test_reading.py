@@ -80,6 +80,8 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
         "filledQty": "0",
         "remainingQty": "0.5",
         "price": "25000",
+        "priceMatch": None,
+        "visibleQty": None,
         "maxSlippage": None,
         "averagePrice": None,
         "margin": "2500",
@@ -94,6 +96,7 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
         "takerFee": "0.0005",
         "selfTradePrevention": "EXPIRE_MAKER",
         "parentId": None,
+        "otherId": None,
         "status": "pending",
         "reason": None,
     }

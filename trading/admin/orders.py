@@ -121,6 +121,10 @@ def _pair(order: Order) -> Cell:
     return link(Order, order.other_id, f"order {order.other_id}") if order.other_id else NOTHING
 
 
+def _shows(order: Order) -> Cell:
+    return size(order.visible_lots, order.market) if order.visible_lots else "all"
+
+
 def _triggered(order: Order) -> Cell:
     if not order.trigger_kind:
         return NOTHING
@@ -167,7 +171,7 @@ class OrderAdmin(RecordAdmin):
                 "fields": (
                     ("user_name", "market_link"),
                     ("side_word", "type_word"),
-                    ("price", "size", "price_match"),
+                    ("price", "size", "price_match", "shows"),
                     ("margin", "only_reduces", "closes_position"),
                     ("trigger", "triggered", "pair"),
                     ("maker_fee", "taker_fee"),
@@ -190,6 +194,7 @@ class OrderAdmin(RecordAdmin):
     type_word = shown("type", _type)
     trigger = shown("condition", _trigger)
     pair = shown("cancelled by or with", _pair)
+    shows = shown("shown at a time", _shows)
     triggered = shown("came true", _triggered)
     maker_fee = rate_column("maker_fee_ppm", "maker fee")
     taker_fee = rate_column("taker_fee_ppm", "taker fee")

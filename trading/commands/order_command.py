@@ -44,6 +44,7 @@ TERM_COLUMNS = (
     "parent_id",
     "price_match",
     "other_id",
+    "visible_lots",
 )
 
 
@@ -74,6 +75,7 @@ def command_of_columns(order_id: int, user_id: int, columns: Mapping[str, Any]) 
         trigger=_trigger_of(columns),
         parent_id=columns["parent_id"] or UNSET,
         other_id=columns["other_id"] or UNSET,
+        visible_lots=columns["visible_lots"] or UNSET,
         price_match=PriceMatch(columns["price_match"]) if columns["price_match"] else UNSET,
         self_trade_prevention=SelfTradePrevention(columns["self_trade_prevention"]),
     )

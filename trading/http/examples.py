@@ -136,6 +136,7 @@ ORDER = {
     "remainingQty": "0.3",
     "price": "25000",
     "priceMatch": None,
+    "visibleQty": None,
     "maxSlippage": None,
     "averagePrice": "24999.5",
     "margin": "2500",

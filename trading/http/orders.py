@@ -67,6 +67,11 @@ class OrderPlacingView(APIView):
         fill: then each is a reduce-only conditional order of what is filled of it, and the one that
         fires cancels the other.
 
+        With `priceMatch` a limit order takes its price from the book when it comes there, with
+        `visibleQty` the book shows no more than that of it at a time. `other` is a conditional
+        order placed with it or not at all: whichever of the two fills, fires or ends first cancels
+        the other.
+
         With a `trigger` the order waits, holding nothing, until the mark or last price fires it: a
         STOP buys when the price rises to the trigger and sells when it falls to it, a TAKE_PROFIT
         the other way round, a TRAILING_STOP when the price has come back by `callback` from its

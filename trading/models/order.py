@@ -32,6 +32,7 @@ class Order(models.Model):
 
     price_ticks        the limit; of a market order, its slippage limit, the worst price its hold
                        was made for; the same of one with a ``price_match`` until it is open
+    visible_lots       the most the book shows of it at a time, 0 for all
     price_match        where in the book a limit order took its price from
     max_slippage_ppm   of an order without a price of its own: how far from the mark that is, when
                        it is placed or fires; 0 for none but the price band
@@ -78,6 +79,7 @@ class Order(models.Model):
     price_match = models.CharField(
         max_length=10, choices=choices(PriceMatch), null=True, blank=True
     )
+    visible_lots = models.BigIntegerField(default=0, db_default=0)
     max_slippage_ppm = models.IntegerField(default=0, db_default=0)
     margin_units = models.BigIntegerField()
     leverage = models.IntegerField()

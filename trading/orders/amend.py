@@ -14,6 +14,7 @@ from ledger.models import EntryKind
 from markets.conversions import lots_text, to_ms, to_ticks
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AmendConditional, AmendOrder
+from matching.messages.limits import MAX_ICEBERG_PARTS
 from matching.messages.vocabulary import (
     OrderStatus,
     OrderType,
@@ -73,6 +74,10 @@ def _check_amendable(order: Order, changes: OrderChanges) -> None:
 
 def _amend_resting(rules: MarketRules, order: Order, changes: OrderChanges) -> None:
     price_ticks, size_lots = _read(rules, order, changes)
+    if order.visible_lots and size_lots > order.visible_lots * MAX_ICEBERG_PARTS:
+        most = lots_text(order.visible_lots * MAX_ICEBERG_PARTS, rules.lot_size)
+        message = f"qty must be at most {most}, for what the book shows of it."
+        raise invalid("qty", message, ErrorCode.INVALID_SIZE)
     remaining_lots = size_lots - order.filled_lots
     extra = NOTHING_NEEDED
     if price_ticks != order.price_ticks or remaining_lots > order.remaining_lots:

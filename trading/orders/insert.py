@@ -90,6 +90,7 @@ COLUMN_TYPES = {
     "parent_id": "bigint",
     "price_match": "text",
     "other_id": "bigint",
+    "visible_lots": "bigint",
     "terms_asked": "jsonb",
     "hold_units": "bigint",
 }

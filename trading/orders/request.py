@@ -70,6 +70,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     the leverage set for the market. `maxSlippage` is how far from the mark price a market order may
     fill, 0.005 for 0.5 %; the market's if it is left out. With `priceMatch` a limit order gets its
     price from the book when it comes there, no further from the mark than `maxSlippage`.
+    With `visibleQty` the book shows no more than that of it at a time.
     `takeProfit` and `stopLoss` sleep until its first fill and cover what is filled of it. `other`
     makes a pair with it, of which one cancels the other."""
 
@@ -79,6 +80,7 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     qty: OptionalNumber = None
     price: OptionalNumber = None
     price_match: PriceMatch | None = None
+    visible_qty: OptionalNumber = None
     margin: OptionalNumber = None
     leverage: OptionalNumber = None
     max_slippage: OptionalNumber = None

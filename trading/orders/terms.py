@@ -20,7 +20,8 @@ from markets.conversions import (
 )
 from markets.rules import MarketRules
 from matching.messages.commands import Trigger
-from matching.messages.limits import PPM
+from matching.messages.holds import ceil_div
+from matching.messages.limits import MAX_ICEBERG_PARTS, PPM
 from matching.messages.vocabulary import (
     OrderType,
     PriceMatch,
@@ -45,7 +46,7 @@ class OrderTerms(Struct, frozen=True):
     from, ``margin_units`` 0 where ``leverage`` decides,
     ``leverage_named`` False where that is the one set for the market, ``expires_ms`` 0 for never.
     ``max_slippage_ppm`` is 0 where only the price band limits it, ``slippage_named`` False where it
-    is the market's.
+    is the market's. ``visible_lots`` is 0 where the book shows all of it.
     """
 
     side: Side
@@ -65,6 +66,7 @@ class OrderTerms(Struct, frozen=True):
     client_order_id: str | None
     self_trade_prevention: SelfTradePrevention
     price_match: PriceMatch | None = None
+    visible_lots: int = 0
 
     @property
     def may_rest(self) -> bool:
@@ -103,6 +105,7 @@ class OrderTerms(Struct, frozen=True):
             "parent_id": None,
             "price_match": self.price_match,
             "other_id": None,
+            "visible_lots": self.visible_lots,
         }
 
 
@@ -131,6 +134,7 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
         client_order_id=_read_client_order_id(new.client_order_id),
         self_trade_prevention=new.self_trade_prevention,
         price_match=new.price_match,
+        visible_lots=_read_visible(rules, new, size_lots, time_in_force),
     )
 
 
@@ -253,6 +257,26 @@ def read_time_in_force(new: NewOrder) -> TimeInForce:
             raise invalid("time_in_force", "A market order is IOC or FOK.", code)
         return given or TimeInForce.IOC
     return given or TimeInForce.GTC
+
+
+def _read_visible(
+    rules: MarketRules, new: NewOrder, size_lots: int, time_in_force: TimeInForce
+) -> int:
+    if new.visible_qty is None:
+        return 0
+    if not (new.order_type is OrderType.LIMIT and time_in_force is TimeInForce.GTC):
+        message = "visible_qty is of a GTC limit order: leave it out."
+        raise invalid("visible_qty", message, ErrorCode.INVALID_TIME_IN_FORCE).naming("visible_qty")
+    if new.trigger is not None:
+        message = "A conditional order shows all of itself: leave visible_qty out."
+        raise invalid("visible_qty", message).naming("visible_qty")
+    visible_lots = to_lots(new.visible_qty, rules.lot_size, "visible_qty")
+    least_lots = max(rules.min_size_lots, ceil_div(size_lots, MAX_ICEBERG_PARTS))
+    if not least_lots <= visible_lots <= size_lots:
+        least = lots_text(least_lots, rules.lot_size)
+        message = f"visible_qty must be from {least} to qty."
+        raise invalid("visible_qty", message, ErrorCode.INVALID_SIZE).naming("visible_qty")
+    return visible_lots
 
 
 def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import msgspec
 import pytest
-from exchange_client import NewOrder, UnexpectedAnswer, calls
+from exchange_client import NewOrder, NewOther, NewTrigger, UnexpectedAnswer, calls
 from exchange_client.codec import decode, encode
 from exchange_client.models.markets import Depth
 
@@ -80,3 +81,27 @@ def test_one_id_and_not_both() -> None:
     assert calls.orders.cancel_order(client_order_id="a/b?c").target == (
         "/order?clientOrderId=a%2Fb%3Fc"
     )
+
+
+def test_a_matched_price_a_part_shown_and_a_pair_are_said_in_the_exchange_s_words() -> None:
+    other = NewOther(
+        side="LONG",
+        order_type="market",
+        qty=Decimal(1),
+        leverage=5,
+        trigger=NewTrigger(type="STOP", price=Decimal(11)),
+        client_order_id="two",
+    )
+    order = NewOrder.matched(
+        "X", "LONG", Decimal(1), "QUEUE_5", leverage=5, visible_qty=Decimal("0.1"),
+        other=other, client_order_id="one",
+    )  # fmt: skip
+    said = msgspec.json.decode(encode(order))
+    assert said.pop("other") == {
+        "side": "LONG", "orderType": "market", "qty": "1", "leverage": 5, "clientOrderId": "two",
+        "trigger": {"type": "STOP", "price": "11"},
+    }  # fmt: skip
+    assert said == {
+        "marketId": "X", "side": "LONG", "orderType": "limit", "qty": "1", "priceMatch": "QUEUE_5",
+        "visibleQty": "0.1", "leverage": 5, "clientOrderId": "one",
+    }  # fmt: skip

@@ -12,7 +12,14 @@ integers, words are large so that prices far apart share them.
 
 A level is a linked list threaded through the orders themselves (arrivals at the tail, fills at the
 head), so joining, leaving from anywhere and filling cost the same in a queue of ten and of a
-hundred thousand. The book knows nothing of money; an order carries what the rest of the engine
+hundred thousand.
+
+Of an iceberg the book shows a part, the rest is hidden: ``remaining_lots − hidden_lots`` counts in
+its level and is what one fill may take. Its parts are ``visible_lots`` each, counted from its first
+lot, so what it shows follows from what is filled of it. When a part is filled the order joins the
+back of the queue with the next one. Lots that are cancelled are taken from the hidden first.
+
+The book knows nothing of money; an order carries what the rest of the engine
 needs to know about it.
 """
 
@@ -35,6 +42,8 @@ class Order:
     reserve_per_lot_units       what the wallet still holds for each remaining lot
     named_margin_per_lot_units  margin each lot brings along, 0 where leverage decides
     filled_lots                 so far
+    visible_lots                the most the book shows of it, 0 for all; ``hidden_lots``: what it
+                                doesn't show now
     maker_fee_ppm, taker_fee_ppm
     post_only                   must not take when it is amended either
     self_trade_prevention       when it is amended into the book
@@ -48,6 +57,7 @@ class Order:
         "arrival",
         "expires_ms",
         "filled_lots",
+        "hidden_lots",
         "is_long",
         "level",
         "leverage",
@@ -63,6 +73,7 @@ class Order:
         "reserve_per_lot_units",
         "self_trade_prevention",
         "taker_fee_ppm",
+        "visible_lots",
     )
 
     def __init__(
@@ -84,6 +95,7 @@ class Order:
         arrival: int,
         filled_lots: int = 0,
         self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER,
+        visible_lots: int = 0,
     ) -> None:
         self.order_id = order_id
         self.account_id = account_id
@@ -101,6 +113,8 @@ class Order:
         self.expires_ms = expires_ms
         self.filled_lots = filled_lots
         self.arrival = arrival
+        self.visible_lots = visible_lots
+        self.hidden_lots = 0
         self.level: Level | None = None
         self.newer: Order | None = None
         self.older: Order | None = None
@@ -113,7 +127,7 @@ class Level:
 
     def __init__(self, order: Order) -> None:
         self.price_ticks = order.price_ticks
-        self.size_lots = order.remaining_lots
+        self.size_lots = order.remaining_lots - order.hidden_lots
         self.oldest = order
         self.newest = order
 
@@ -266,6 +280,9 @@ class OrderBook:
 
     def append(self, order: Order) -> None:
         """The order joins the back of the queue at its price."""
+        if order.visible_lots:
+            shown = order.visible_lots - order.filled_lots % order.visible_lots
+            order.hidden_lots = max(0, order.remaining_lots - shown)
         self.orders[order.order_id] = order
         side = self.bids if order.is_long else self.asks
         level = side.by_price.get(order.price_ticks)
@@ -278,7 +295,7 @@ class OrderBook:
         order.price_ticks = level.price_ticks  # one number for all of them, where it is an object
         order.level = level
         level.newest = order
-        level.size_lots += order.remaining_lots
+        level.size_lots += order.remaining_lots - order.hidden_lots
 
     def remove(self, order: Order) -> None:
         """The order leaves; its level goes with the last one."""
@@ -290,6 +307,7 @@ class OrderBook:
         older, newer = order.older, order.newer
         if older is None:
             if newer is None:
+                order.hidden_lots = 0
                 (self.bids if order.is_long else self.asks).close_level(level)
                 return
             newer.older = None
@@ -301,7 +319,8 @@ class OrderBook:
             else:
                 newer.older = older
             order.older = None
-        level.size_lots -= order.remaining_lots
+        level.size_lots -= order.remaining_lots - order.hidden_lots
+        order.hidden_lots = 0
         order.newer = None
 
     def reduce(self, order: Order, size_lots: int) -> None:
@@ -312,10 +331,20 @@ class OrderBook:
             if level is None:
                 raise ValueError(f"order {order.order_id} is not in the book")
             order.remaining_lots = left
-            level.size_lots -= size_lots
+            from_hidden = min(size_lots, order.hidden_lots)
+            order.hidden_lots -= from_hidden
+            level.size_lots -= size_lots - from_hidden
             return
         self.remove(order)
         order.remaining_lots = 0
+
+    def fill_shown(self, order: Order, size_lots: int) -> None:
+        """Take lots off what a resting iceberg shows: some of it is hidden, so it stays."""
+        level = order.level
+        if level is None:
+            raise ValueError(f"order {order.order_id} is not in the book")
+        order.remaining_lots -= size_lots
+        level.size_lots -= size_lots
 
     def best_bid_ticks(self) -> int:
         """0 if there is none."""

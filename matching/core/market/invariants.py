@@ -180,7 +180,10 @@ def _check_side(side: BookSide) -> int:
             _require(order.level is level, "an order knows its level", order.order_id)
             _require(order.arrival > previous_arrival, "orders queue by arrival", order.order_id)
             previous_arrival = order.arrival
-            lots += order.remaining_lots
+            lots += order.remaining_lots - order.hidden_lots
+            _require(
+                0 <= order.hidden_lots < order.remaining_lots, "orders show lots", order.order_id
+            )
             orders += 1
         _require(lots == level.size_lots and lots > 0, "a level is the sum of its orders", price)
     return orders

@@ -87,6 +87,12 @@ def take(state: State, input_id: str) -> EngineSnapshot:
         waiting=sorted(waiting, key=lambda row: (row.arrival, row.command.order_id)),
         stuck=sorted(state.stuck),
         pairs=sorted(state.pairs.items()) or UNSET,
+        icebergs=sorted(
+            (order.order_id, order.visible_lots)
+            for order in state.book.orders.values()
+            if order.visible_lots
+        )
+        or UNSET,
         basis=list(state.basis),
         **{name: getattr(state, name) for name in _PLAIN},
     )
@@ -176,8 +182,10 @@ def _restore_position(state: State, position: PositionRow) -> None:
 
 def _restore_orders(state: State, snapshot: EngineSnapshot) -> None:
     """Queues come from the snapshot's order; an account's orders, oldest first, from arrivals."""
+    icebergs = {} if isinstance(snapshot.icebergs, UnsetType) else dict(snapshot.icebergs)
     orders = [_order(row) for row in snapshot.orders]
     for order in orders:
+        order.visible_lots = icebergs.get(order.order_id, 0)
         state.book.append(order)
         state.held_units += order.remaining_lots * order.reserve_per_lot_units
         if order.expires_ms:

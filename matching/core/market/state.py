@@ -23,7 +23,7 @@ from matching.core.book.triggers import TriggerBook, WaitingOrder
 from matching.core.market.position import Leg
 from matching.core.market.recent import RecentIds
 from matching.messages.commands import MarketConfig
-from matching.messages.events import Event, OrderCancelled
+from matching.messages.events import Event, OrderCancelled, OrderRefilled
 from matching.messages.limits import MAX_MARKET_MONEY_UNITS, highest_price_ticks
 from matching.messages.tiers import TierTable
 from matching.messages.vocabulary import CancelReason, MarketState
@@ -257,8 +257,28 @@ class State:
     def apply_leg(self, order: Order, account: Account, leg: Leg, turn: Turn) -> None:
         """Do what was planned: lots, position and money of one side of a fill."""
         order.filled_lots += leg.size_lots
-        self.take_lots(order, account, leg.size_lots)
+        if order.hidden_lots:
+            if order.reduce_only:
+                account.reduce_only_lots -= leg.size_lots
+            self.book.fill_shown(order, leg.size_lots)
+        else:
+            self.take_lots(order, account, leg.size_lots)
         self.apply_money(account, leg, turn)
+
+    def refill(self, order: Order, account: Account, turn: Turn) -> None:
+        """Nothing of an iceberg is shown any more: its next part goes to the back of the queue, and
+        the order with it to the newest of its account."""
+        self.book.remove(order)
+        self.last_arrival += 1
+        order.arrival = self.last_arrival
+        self.book.append(order)
+        del account.open_orders[order.order_id]
+        account.open_orders[order.order_id] = order
+        turn.events.append(
+            OrderRefilled(
+                order_id=order.order_id, account_id=order.account_id, arrival=order.arrival
+            )
+        )
 
     def apply_money(self, account: Account, leg: Leg, turn: Turn) -> None:
         """Position and money of one side of a fill or of a forced closing."""

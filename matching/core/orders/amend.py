@@ -18,7 +18,7 @@ from matching.core.orders.refusals import (
 )
 from matching.messages.commands import AmendOrder, MarketConfig, PlaceOrder
 from matching.messages.events import AmendRejected, OrderAmended
-from matching.messages.limits import MAX_NOTIONAL_UNITS
+from matching.messages.limits import MAX_ICEBERG_PARTS, MAX_NOTIONAL_UNITS
 from matching.messages.vocabulary import (
     CancelReason,
     OrderType,
@@ -72,6 +72,8 @@ def _refusal(
         return RejectCode.NOTHING_TO_AMEND
     if same_price and remaining < order.remaining_lots:
         return None
+    if order.visible_lots and command.size_lots > order.visible_lots * MAX_ICEBERG_PARTS:
+        return RejectCode.INVALID_SIZE
     notional = config.units_per_tick_lot * command.price_ticks * command.size_lots
     if notional > MAX_NOTIONAL_UNITS:
         return RejectCode.INVALID_SIZE

@@ -5,7 +5,9 @@ the same rounds, over copies of the positions it touches. A round that `match` w
 cancelled maker ends here with the next maker; whatever would cost the taker lots ends with "no".
 """
 
-from matching.core.book.book import Order
+from collections.abc import Iterator
+
+from matching.core.book.book import Level, Order
 from matching.core.market.position import plan_leg, reducible_lots
 from matching.core.market.state import State
 from matching.core.orders.matcher import beyond_band, crosses, rebate_limited_fee_ppm
@@ -27,29 +29,54 @@ def fills_whole(
             return False
         if side_of_band < 0:
             continue
-        for maker in level:
+        gone: set[int] = set()
+        for maker, shown in _parts(level, gone):
             if maker.account_id == taker.account_id:
                 if prevention is not SelfTradePrevention.EXPIRE_MAKER:
                     return False
                 continue
-            missing = _dry_fill(state, taker, maker, missing, positions)
+            before = missing
+            missing = _dry_fill(state, taker, maker, shown, missing, positions)
             if missing <= 0:
                 return missing == 0
+            if before - missing < shown:
+                gone.add(maker.order_id)
     return False
+
+
+def _parts(level: Level, gone: set[int]) -> Iterator[tuple[Order, int]]:
+    """Each order with what it shows, then the parts of icebergs as they come to the front again,
+    but of those that are gone since they couldn't fill one."""
+    hidden: list[tuple[Order, int]] = []
+    for order in level:
+        yield order, order.remaining_lots - order.hidden_lots
+        if order.hidden_lots:
+            hidden.append((order, order.hidden_lots))
+    while hidden:
+        left: list[tuple[Order, int]] = []
+        for order, lots in hidden:
+            if order.order_id in gone:
+                continue
+            part = min(lots, order.visible_lots)
+            yield order, part
+            if lots > part:
+                left.append((order, lots - part))
+        hidden = left
 
 
 def _dry_fill(
     state: State,
     taker: Order,
     maker: Order,
+    shown_lots: int,
     missing_lots: int,
     positions: dict[int, tuple[int, int, int]],
 ) -> int:
-    """The rounds `match` would have with this maker: lots still missing after them, −1 where the
-    taker can't go on. Updates the positions."""
+    """The rounds `match` would have with what this maker shows: lots still missing after them, −1
+    where the taker can't go on. Updates the positions."""
     price, mark, tiers = maker.price_ticks, state.mark_price_ticks, state.tiers
     taker_fee, maker_fee = taker.taker_fee_ppm, rebate_limited_fee_ppm(taker, maker)
-    left = maker.remaining_lots
+    left = shown_lots
     while left and missing_lots:
         taker_at = _position_in(positions, state, taker.account_id)
         maker_at = _position_in(positions, state, maker.account_id)

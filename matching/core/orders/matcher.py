@@ -114,7 +114,7 @@ def _fill(
 ) -> CancelReason | None:
     """One round: a trade, or the end of the maker (None) or of the taker (the reason)."""
     order, price = taker.order, maker.price_ticks
-    lots = min(order.remaining_lots, maker.remaining_lots)
+    lots = min(order.remaining_lots, maker.remaining_lots - maker.hidden_lots)
     if order.reduce_only:
         lots = min(lots, reducible_lots(taker.account.position_lots, order.is_long))
         if not lots:
@@ -144,6 +144,8 @@ def _fill(
         trade_leg(maker.order_id, maker_account, maker.remaining_lots, maker_leg),
         maker_leg.size_lots,
     )
+    if maker.hidden_lots and maker.remaining_lots == maker.hidden_lots:
+        state.refill(maker, maker_account, turn)
     trim_reduce_only(state, taker.account, turn)
     trim_reduce_only(state, maker_account, turn)
     if state.triggers.attached:

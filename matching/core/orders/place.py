@@ -9,6 +9,8 @@ A conditional order waits first (`waiting`); when it goes on (`conditional`) it 
 other.
 """
 
+from msgspec import UnsetType
+
 from matching.core.book.book import Order
 from matching.core.market.position import reducible_lots
 from matching.core.market.state import ORDER_EXPIRY, Account, State, Turn
@@ -96,6 +98,7 @@ def _accept(state: State, config: MarketConfig, command: PlaceOrder, turn: Turn)
         self_trade_prevention=command.self_trade_prevention,
         expires_ms=command.expires_ms,
         arrival=state.last_arrival,
+        visible_lots=0 if isinstance(command.visible_lots, UnsetType) else command.visible_lots,
     )
     state.take_hold(order)
     begin_pair(state, command)

@@ -5,7 +5,7 @@ by what doesn't depend on the price it will meet when it is placed and when it i
 (`refused_while_waiting` and `refused_by_limits`), and by all of it when it goes on.
 """
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from matching.core.book.triggers import is_true
 from matching.core.market.position import reducible_lots
@@ -19,7 +19,7 @@ from matching.messages.holds import (
     margin_per_lot,
     open_loss_per_lot,
 )
-from matching.messages.limits import MAX_NOTIONAL_UNITS, MAX_OPEN_INTEREST_UNITS
+from matching.messages.limits import MAX_ICEBERG_PARTS, MAX_NOTIONAL_UNITS, MAX_OPEN_INTEREST_UNITS
 from matching.messages.vocabulary import (
     CancelReason,
     MarketState,
@@ -61,7 +61,7 @@ def refused_while_waiting(state: State, command: PlaceOrder, trigger: Trigger) -
         return RejectCode.INVALID_TRIGGER
     if command.close_position and not command.reduce_only:
         return RejectCode.INVALID_TRIGGER
-    if not isinstance(command.price_match, UnsetType):
+    if not (command.price_match is UNSET and command.visible_lots is UNSET):
         return RejectCode.INVALID_TRIGGER  # the book it will meet is not there yet
     return None
 
@@ -124,6 +124,12 @@ def refused_by_limits(config: MarketConfig, command: PlaceOrder) -> RejectCode |
         return RejectCode.INVALID_CONFIG
     if not command.reduce_only and command.leverage > config.tiers[0].max_leverage:
         return RejectCode.INVALID_LEVERAGE
+    if not isinstance(command.visible_lots, UnsetType):
+        if command.time_in_force is not TimeInForce.GTC or command.order_type is OrderType.MARKET:
+            return RejectCode.INVALID_TIME_IN_FORCE  # only what rests is shown
+        least = max(config.min_size_lots, ceil_div(command.size_lots, MAX_ICEBERG_PARTS))
+        if not least <= command.visible_lots <= command.size_lots:
+            return RejectCode.INVALID_SIZE
     notional = config.units_per_tick_lot * command.price_ticks * command.size_lots
     if notional > MAX_NOTIONAL_UNITS:
         return RejectCode.INVALID_SIZE

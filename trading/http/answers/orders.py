@@ -105,7 +105,8 @@ class OrdersCancelling(Answer, frozen=True):
 class OrderAnswer(Answer, frozen=True):
     """`parentId` is the entry that a take-profit or stop-loss is attached to, null for others;
     `qty` is then what it covers of that, and while it is `asleep` what it covered last or would.
-    `otherId` is the order that makes a pair with it.
+    `otherId` is the order that makes a pair with it. `visibleQty` is the most the book shows of it
+    at a time, null for all.
 
     `type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
     null while it waits for its trigger, and for a conditional one that only reduces.
@@ -132,6 +133,7 @@ class OrderAnswer(Answer, frozen=True):
     remaining_qty: str | None
     price: str | None
     price_match: str | None
+    visible_qty: str | None
     max_slippage: str | None
     average_price: str | None
     margin: str | None
@@ -253,6 +255,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         remaining_qty=lots_text(order.remaining_lots, rules.lot_size) if is_sized else None,
         price=price_or_none(order.shown_price_ticks, rules),
         price_match=order.price_match,
+        visible_qty=lots_text(order.visible_lots, rules.lot_size) if order.visible_lots else None,
         max_slippage=units_text(order.max_slippage_ppm) if order.max_slippage_ppm else None,
         average_price=average_price(order.filled_cost_units, order.filled_lots, rules),
         margin=units_text(order.margin_units) if by_margin else None,

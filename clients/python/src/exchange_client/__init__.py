@@ -31,7 +31,7 @@ from exchange_client.feeds.order_socket import OrderSocket
 from exchange_client.feeds.sync_feed import Feed
 from exchange_client.http.async_client import AsyncClient
 from exchange_client.http.sync_client import Client
-from exchange_client.models.orders import NewOrder, NewTrigger, OrderChange
+from exchange_client.models.orders import NewOrder, NewOther, NewTrigger, OrderChange
 from exchange_client.retries import NO_RETRIES, Retries
 from exchange_client.signing import Credentials, Ed25519Key, HmacKey, Password, Tokens
 
@@ -55,6 +55,7 @@ __all__ = [
     "InvalidRequest",
     "MarketNotOpen",
     "NewOrder",
+    "NewOther",
     "NewTrigger",
     "NotAllowed",
     "NotFound",

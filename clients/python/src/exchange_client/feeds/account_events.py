@@ -37,6 +37,10 @@ class OrderRested(OrderEvent, frozen=True, kw_only=True):
     remaining_qty: Decimal
 
 
+class OrderRefilled(OrderEvent, frozen=True, kw_only=True):
+    """The book shows its next part, behind all others."""
+
+
 class OrderRejected(OrderEvent, frozen=True, kw_only=True):
     reason: str
 
@@ -196,6 +200,7 @@ class OtherEvent(msgspec.Struct, frozen=True):
 KnownEvent = (
     OrderAccepted
     | OrderRested
+    | OrderRefilled
     | OrderRejected
     | OrderCancelled
     | OrderWaiting

@@ -63,6 +63,7 @@ class NewOrder(Asked, frozen=True):
     qty: Decimal | None = None
     price: Decimal | None = None
     price_match: PriceMatch | None = None
+    visible_qty: Decimal | None = None
     leverage: int | None = None
     margin: Decimal | None = None
     max_slippage: Decimal | None = None
@@ -161,6 +162,7 @@ class Order(Answer, frozen=True):
     updated_at: datetime
     price_match: str | None = None
     other_id: int | None = None
+    visible_qty: Decimal | None = None
 
 
 class Orders(Answer, frozen=True):
