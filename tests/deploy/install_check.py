@@ -6,6 +6,7 @@ help as the user it runs as. Says why where it can't run, with exit code 2: noth
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,10 @@ def _check(folder: Path) -> None:
     wheels, bare = folder / "wheels", folder / "root"
     _say("making wheels of the packages")
     wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-    _run(*wheel, "-r", str(ROOT / "requirements.txt"), "-w", str(wheels))
+    # For the Python inside, which may be older: what is only for such is taken, too.
+    wanted = re.sub(r";[^#]*", " ", (ROOT / "requirements.txt").read_text())
+    (folder / "wanted.txt").write_text(wanted)
+    _run(*wheel, "-r", str(folder / "wanted.txt"), "-w", str(wheels))
     _say("making a bare Debian")
     log = folder / "debootstrap.log"
     with log.open("w") as output:
