@@ -104,6 +104,7 @@ class Exchange:
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DEMO": "1",
+            "PORT": str(self.port),  # passkeys are of the page's own origin
         }
         self._processes[name] = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log

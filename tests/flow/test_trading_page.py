@@ -89,11 +89,16 @@ def test_the_first_order_until_its_profit(
     expect(held).to_contain_text("0.003 BTC")
     expect(page.get_by_role("log")).to_contain_text("Bought 0.003 BTC-PERP filled")
     exchange.set_mark(MARKET, MARK_TICKS + 1_237, "50123.7")
-    (short,) = other.get("/user/positions")["positions"]
-    profit = -Decimal(short["unrealizedPnl"])
-    assert profit == Decimal("0.3714")
+    profit = Decimal("0.3714")
+    # Each process of the API hears of the mark by itself.
+    wait_for(lambda: _only_profit(other) == -profit, "the profit of the other side")
     expect(page.get_by_test_id("profit")).to_contain_text(f"+{profit}")
     exchange.set_mark(MARKET, MARK_TICKS, "50000")
+
+
+def _only_profit(trader: Trader) -> Decimal:
+    (position,) = trader.get("/user/positions")["positions"]
+    return Decimal(position["unrealizedPnl"])
 
 
 def test_a_position_is_protected_and_closed(
