@@ -9,6 +9,7 @@ WORKERS ?= 2
 
 DURATION ?= 600
 PROOFS ?= 10
+MINUTES ?= 10
 
 # MEASURED=1: under coverage.py, with all processes that tests start.
 PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist worksteal
@@ -16,7 +17,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run page client-types test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
+.PHONY: help run page page-soak client-types test lint types migrations permissions unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -31,6 +32,7 @@ help:
 	@echo "make compiled  compile the matching core, where there is a C compiler"
 	@echo "make permissions   write anew who may open and do what in docs/operating.md"
 	@echo "make bench     every stage against its floor"
+	@echo "make page-soak the trading page in a browser under load (MINUTES=10): long tasks, memory, errors"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
@@ -106,6 +108,10 @@ compiled: $(INSTALLED_BUILD)
 # Every stage against its floor, in short: minutes. `python -m benchmarks.book` for one, in full.
 bench: compiled
 	$(BIN)/python -m benchmarks
+
+# MINUTES of the trading page in Chromium beside a simulator of 50 orders a second.
+page-soak: $(INSTALLED_DEV) compiled page
+	$(BIN)/python -m benchmarks.page --minutes $(MINUTES)
 
 plots: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.plots

@@ -1,9 +1,9 @@
 """The trading page in Chromium, beside a simulator that sends orders all the while.
 
 What counts: how long until the page can be used, whether anything kept the browser's main thread
-for longer than a few frames (long tasks), whether its memory grows, and whether anything was wrong on
-its console. The exchange, its simulator and the browser share this machine's cores, so times are
-this machine's; the growth of memory is a quotient of one run, and is judged.
+for longer than a few frames (long tasks), whether its memory grows, and whether anything was wrong
+on its console. The exchange, its simulator and the browser share this machine's cores, so times
+are this machine's; the growth of memory is a quotient of one run, and is judged.
 
 ``python -m benchmarks.page --minutes 10``, or `make page-soak`.
 """
