@@ -104,7 +104,8 @@ class Exchange:
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DEMO": "1",
-            "PORT": str(self.port),  # passkeys are of the page's own origin
+            "PASSKEY_RP_ID": "localhost",  # of a name, never of an address
+            "PASSKEY_ORIGINS": f"http://localhost:{self.port}",
         }
         self._processes[name] = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from custody.addresses import keep_supply
+from custody.networks import network_named
 from terminal.bundle import folder
 from tests.builders.factors import code_of
+from tests.flow.committed import committed
 from tests.flow.desk import chromium
 from tests.flow.exchange import PASSWORD, Exchange
 from tests.flow.trading_page import TradingPage
@@ -171,6 +174,7 @@ def test_money_leaves_by_the_address_book(holder: Holder) -> None:
 
 
 def test_deposits_fees_and_notices_are_told(holder: Holder, exchange: Exchange) -> None:
+    committed(keep_supply, network_named("manual"))  # as a task does now and then
     holder.part("Deposit")
     assert all(address.strip() for address in holder.shown_once())
     expect(holder.page.get_by_text("Your address on manual")).to_be_visible()

@@ -8,12 +8,7 @@ import { Field } from "./fields.tsx";
 export type Wrong = Record<string, string>;
 
 export function wrongOf(error: unknown): Wrong {
-  return { [error instanceof ApiError ? fieldOf(error) : ""]: (error as Error).message };
-}
-
-/** A wrong password is of no field to the API, as it may come in several. */
-function fieldOf({ field, code }: ApiError): string {
-  return field ?? (code === "WRONG_PASSWORD" ? "password" : "");
+  return { [error instanceof ApiError ? (error.field ?? "") : ""]: (error as Error).message };
 }
 
 interface Sending {

@@ -1,7 +1,7 @@
 /** Money out: the address book, a request, and what becomes of it. */
 
 import { useState } from "preact/hooks";
-import { useAnswer, useLive, type Answer } from "../../lib/answer.ts";
+import { useLive, type Answer } from "../../lib/answer.ts";
 import { Field, NumberField } from "../../lib/fields.tsx";
 import { Clipped, Form, useSending, Waiting } from "../../lib/form.tsx";
 import { exactMoney, moment, words } from "../../lib/format.ts";
@@ -9,6 +9,7 @@ import { api, type Schemas } from "../../net/exchange.ts";
 import { equity, readSoon } from "../../state/account.ts";
 import { withFactor } from "../../state/fresh.ts";
 import { newId } from "../../state/placing.ts";
+import { networks } from "../../state/site.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { Table, type Column } from "../below/table.tsx";
 
@@ -186,17 +187,13 @@ function AddressBook({ book }: { book: Answer<Schemas["BookAnswer"]> }) {
 }
 
 function NewAddress({ done }: { done: () => void }) {
-  // The networks are those that a deposit can come by.
-  const networks = useAnswer(() => api.get("/user/deposit-addresses"));
-  const [network, setNetwork] = useState("");
+  const [network, setNetwork] = useState(networks[0] ?? "");
   const [address, setAddress] = useState("");
   const [label, setLabel] = useState("");
   const sending = useSending();
-  if (!networks.value) return <Waiting wrong={networks.wrong} />;
-  const known = networks.value.depositAddresses.map((one) => one.network);
   const submit = () =>
     void sending.send(async () => {
-      const body = { network: network || (known[0] ?? ""), address: address.trim(), label: label.trim() };
+      const body = { network, address: address.trim(), label: label.trim() };
       await withFactor(() => api.post("/user/withdrawal-addresses", { body }));
       setAddress("");
       setLabel("");
@@ -213,8 +210,8 @@ function NewAddress({ done }: { done: () => void }) {
     >
       <label class="field-box select">
         <span>Network</span>
-        <select value={network || known[0]} onChange={(event) => setNetwork(event.currentTarget.value)}>
-          {known.map((one) => (
+        <select value={network} onChange={(event) => setNetwork(event.currentTarget.value)}>
+          {networks.map((one) => (
             <option key={one} value={one}>
               {one}
             </option>
