@@ -17,20 +17,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from benchmarks.exchange import ROOT, Exchange
 from benchmarks.report import Row, at_most, keep, table
-from tests.flow.desk import chromium
-from tests.flow.trading_page import TradingPage
+
+if TYPE_CHECKING:
+    from tests.flow.trading_page import TradingPage
 
 STAGE = "page"
 ORDERS_PER_S = 50
 TRADERS = 20
 MARKET = "BTC-PERP"
-LOOK_EVERY_S = 5
+LOOK_EVERY_S = 10
 # The first seconds draw all that there is for the first time.
 SETTLED_S = 30
 LONG_MS = 100
@@ -73,7 +74,10 @@ def simulator(url: str) -> Iterator[None]:
 
 
 def watch(url: str, seconds: float) -> Seen:
-    """A trader who holds a position and looks at its market."""
+    """A trader who holds a position and looks at its market. Django has been set up by now."""
+    from tests.flow.desk import chromium
+    from tests.flow.trading_page import TradingPage
+
     with chromium() as browser:
         page = TradingPage(browser, url)
         page.context.add_init_script(WATCH)
@@ -81,13 +85,13 @@ def watch(url: str, seconds: float) -> Seen:
         seen = Seen(interactive_ms=_interactive_ms(page))
         page.sign_up("page-soak")
         page.fund("100000")
-        page.page.get_by_label("Size").first.wait_for()
+        page.page.locator(".asks li").first.wait_for()  # somebody offers something
         page.tab("Market").click()
         page.page.locator("input[name=size]").fill("0.05")
         page.page.get_by_test_id("submit").click()
         page.row("Positions").first.wait_for()
         devtools = page.context.new_cdp_session(page.page)
-        time.sleep(SETTLED_S)
+        page.page.wait_for_timeout(SETTLED_S * 1_000)
         since_ms = page.page.evaluate("performance.now()")
         first = _last_trade(url)
         until = time.monotonic() + seconds
@@ -102,7 +106,7 @@ def watch(url: str, seconds: float) -> Seen:
     return seen
 
 
-def _interactive_ms(page: TradingPage) -> float:
+def _interactive_ms(page: "TradingPage") -> float:
     """From the request until the ticket can be typed into."""
     page.page.locator("#ticket input[name=size]").wait_for()
     return float(page.page.evaluate("performance.now()"))
