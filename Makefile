@@ -9,6 +9,7 @@ WORKERS ?= 2
 
 DURATION ?= 600
 PROOFS ?= 10
+MINUTES ?= 10
 
 # MEASURED=1: under coverage.py, with all processes that tests start.
 PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist worksteal
@@ -16,7 +17,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean compat
+.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean compat page-soak
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -33,6 +34,7 @@ help:
 	@echo "make configuration   write anew docs/configuration.md: every variable that is read"
 	@echo "make bench     every stage against its floor"
 	@echo "make install-check   install into a bare Debian, as root"
+	@echo "make page-soak the trading page in a browser under load (MINUTES=10): long tasks, memory, errors"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
 	@echo "make compat    freqtrade, nautilus_trader and others trade here, and it is written down"
@@ -113,6 +115,10 @@ compiled: $(INSTALLED_BUILD)
 # Every stage against its floor, in short: minutes. `python -m benchmarks.book` for one, in full.
 bench: compiled
 	$(BIN)/python -m benchmarks
+
+# MINUTES of the trading page in Chromium beside a simulator of 50 orders a second.
+page-soak: $(INSTALLED_DEV) compiled page
+	$(BIN)/python -m benchmarks.page --minutes $(MINUTES)
 
 plots: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.plots

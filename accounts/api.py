@@ -153,6 +153,19 @@ def origin(request: Request) -> sessions.Origin:
     return sessions.Origin(address_of(request), request.META.get("HTTP_USER_AGENT", ""))
 
 
+def with_new_password(request: Request) -> sessions.Tokens:
+    """Of the session that is opened in place of all that were."""
+    body = parse_body(request, PasswordBody)
+    user_id, session_id = user_id_of(request), session_id_of(request)
+    demand_fresh_factor(user_id, session_id)
+    shown_at = factor_shown_at(user_id, session_id)
+    tokens = services.change_password(
+        user_id, body.password, body.new_password, origin(request), shown_at
+    )
+    PasswordThrottle().start_over(request)
+    return tokens
+
+
 class SignupView(PublicView):
     throttle_classes = [SignupThrottle]
 
@@ -300,15 +313,7 @@ class PasswordView(APIView):
     def post(self, request: Request) -> Response:
         """Ends all sessions, this one too, and answers the tokens of a new one. Asks whoever has a
         second factor for a fresh one."""
-        body = parse_body(request, PasswordBody)
-        user_id, session_id = user_id_of(request), session_id_of(request)
-        demand_fresh_factor(user_id, session_id)
-        shown_at = factor_shown_at(user_id, session_id)
-        tokens = services.change_password(
-            user_id, body.password, body.new_password, origin(request), shown_at
-        )
-        PasswordThrottle().start_over(request)
-        return _answer(tokens)
+        return _answer(with_new_password(request))
 
 
 class SessionsView(APIView):

@@ -6,6 +6,7 @@ import msgspec
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts import services
 from accounts.access import sessions
@@ -14,14 +15,16 @@ from accounts.api import (
     Credentials,
     MessageAnswer,
     NewUser,
+    PasswordBody,
     SigninFactorBody,
     asking,
     origin,
+    with_new_password,
 )
 from accounts.factors.challenges import OpenChallenge
 from accounts.factors.proofs import Proof
 from accounts.law.countries import require_served
-from accounts.throttles import RenewalThrottle, SigninThrottle, SignupThrottle
+from accounts.throttles import PasswordThrottle, RenewalThrottle, SigninThrottle, SignupThrottle
 from common.errors import DomainError
 from common.http.bodies import parse_body
 from common.http.errors import json_response
@@ -150,6 +153,26 @@ class PageTokenView(_PageView):
             return _signed_in(sessions.continue_session(cookies.refresh_of(request)))
         except DomainError as error:
             return _forgetting(error)
+
+
+class PagePasswordView(APIView):
+    throttle_classes = [PasswordThrottle]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        cookies.require_own_page(request)
+        super().initial(request, *args, **kwargs)
+
+    @documented(
+        "Change the password, from the page",
+        body=PasswordBody,
+        body_example={"password": "correct horse battery", "newPassword": "staple of my own"},
+        answer=PageSession,
+        example=SESSION_EXAMPLE,
+        errors=(400, 401, 403, 409, 429, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """As POST /auth/password; the refresh token of the new session is set as a cookie."""
+        return _signed_in(with_new_password(request))
 
 
 class PageSignoutView(_PageView):

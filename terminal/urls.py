@@ -9,6 +9,7 @@ urlpatterns = [
     path("page/signup", api.PageSignupView.as_view()),
     path("page/signin", api.PageSigninView.as_view()),
     path("page/signin/factor", api.PageSigninFactorView.as_view()),
+    path("page/password", api.PagePasswordView.as_view()),
     path("page/token", api.PageTokenView.as_view()),
     path("page/signout", api.PageSignoutView.as_view()),
 ]

@@ -18,5 +18,10 @@ def shell(request: HttpRequest, market_id: str = "") -> HttpResponse:  # noqa: A
     if page is None:
         return render(request, "terminal/unbuilt.html", status=503)
     theme = request.COOKIES.get("theme", "")
-    said = {"page": page, "theme": theme if theme in THEMES else "", "demo": settings.DEMO}
+    said = {
+        "page": page,
+        "theme": theme if theme in THEMES else "",
+        "demo": settings.DEMO,
+        "networks": settings.CUSTODY_NETWORKS,
+    }
     return render(request, "terminal/shell.html", said)

@@ -33,6 +33,7 @@ _HASHING = frozenset(
         "/auth/signup",
         "/auth/signin",
         "/auth/password",
+        "/page/password",
         "/auth/password/reset/confirm",
         "/page/signin",
         "/page/signup",

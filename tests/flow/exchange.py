@@ -106,6 +106,8 @@ class Exchange:
             "REDIS_URL": settings.REDIS_URL,
             "DEMO": "1",
             "METRICS_PORT": str(self.metrics_ports.setdefault(name, free_port())),
+            "PASSKEY_RP_ID": "localhost",  # of a name, never of an address
+            "PASSKEY_ORIGINS": f"http://localhost:{self.port}",
         }
         self._processes[name] = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log

@@ -2,7 +2,7 @@
 market, markup, and what axe says."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from accounts.models import User
 from announcements.models import Announcement
+from common.redis_client import redis_client
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from terminal.bundle import folder
@@ -89,11 +91,16 @@ def test_the_first_order_until_its_profit(
     expect(held).to_contain_text("0.003 BTC")
     expect(page.get_by_role("log")).to_contain_text("Bought 0.003 BTC-PERP filled")
     exchange.set_mark(MARKET, MARK_TICKS + 1_237, "50123.7")
-    (short,) = other.get("/user/positions")["positions"]
-    profit = -Decimal(short["unrealizedPnl"])
-    assert profit == Decimal("0.3714")
+    profit = Decimal("0.3714")
+    # Each process of the API hears of the mark by itself.
+    wait_for(lambda: _only_profit(other) == -profit, "the profit of the other side")
     expect(page.get_by_test_id("profit")).to_contain_text(f"+{profit}")
     exchange.set_mark(MARKET, MARK_TICKS, "50000")
+
+
+def _only_profit(trader: Trader) -> Decimal:
+    (position,) = trader.get("/user/positions")["positions"]
+    return Decimal(position["unrealizedPnl"])
 
 
 def test_a_position_is_protected_and_closed(
@@ -213,14 +220,70 @@ def test_after_a_cut_all_is_right_again_without_a_reload(
     expect(page.get_by_text("No open orders.")).to_be_visible()
 
 
+def test_after_redis_was_lost_all_is_right_again_without_a_reload(
+    newcomer: TradingPage, exchange: Exchange, new_trader: Callable[..., Trader]
+) -> None:
+    other = new_trader()
+    other.wait_until(other.place("LONG", "0.007", "49322.5"), "open")
+    bids = newcomer.page.locator(".bids")
+    expect(bids).to_contain_text("49,322.5")
+    redis_client().flushdb()
+    other.wait_until(other.place("LONG", "0.008", "49322.6"), "open")
+    expect(bids).to_contain_text("49,322.6")
+    expect(bids).to_contain_text("49,322.5")
+    newcomer.place_limit("Sell / Short", "0.002", "51001")
+    newcomer.tab("Open orders").click()
+    expect(newcomer.row("Open orders")).to_contain_text("Open")
+    newcomer.button("Cancel all").click()
+    expect(newcomer.page.get_by_text("No open orders.")).to_be_visible()
+    expect(newcomer.page.locator(".banner")).to_have_count(0)
+
+
+def test_a_liquidation_is_seen_and_explained(
+    newcomer: TradingPage, browser: Browser, exchange: Exchange, new_trader: Callable[..., Trader]
+) -> None:
+    """Whoever is liquidated reads why on a page of their own; all others see that it was one."""
+    unlucky, other = new_trader(), new_trader()
+    unlucky.wait_until(unlucky.place("SHORT", "0.1", "50000", margin="500"), "open")
+    other.wait_until(other.place("LONG", "0.1", "50000", margin="5000"), "filled")
+    own = TradingPage(browser, exchange.url)
+    own.open()
+    own.sign_in(unlucky.username)
+    expect(own.row("Positions")).to_contain_text("Short")
+    other.wait_until(other.place("SHORT", "0.2", "54000", margin="4000"), "open")
+    exchange.set_mark(MARKET, MARK_TICKS + 60_000, "56000")
+    newcomer.tab("Trades").click()
+    expect(newcomer.page.locator(".trade-list").first).to_contain_text("Liq")
+    newcomer.tab("Order book").click()
+    expect(own.page.get_by_role("log")).to_contain_text("Position liquidated")
+    expect(own.page.get_by_text("No open positions.")).to_be_visible()
+    exchange.set_mark(MARKET, MARK_TICKS, "50000")
+    own.tab("Closed positions").click()
+    expect(own.row("Closed positions")).to_contain_text("Liquidated")
+    own.button("Why?").click()
+    dialog = own.page.locator("dialog")
+    expect(dialog).to_contain_text("its margin ratio was above 100%")
+    expect(dialog).to_contain_text("56000")
+    own.page.keyboard.press("Escape")
+    own.tab("Ledger").click()
+    own.page.get_by_label("Line", exact=True).select_option("liquidation_fee")
+    expect(own.row("Ledger")).to_have_count(1)
+    with own.page.expect_download() as download:
+        own.button("CSV").click()
+    assert "liquidation_fee" in download.value.path().read_text()
+    own.close()
+
+
 def _set_state(state: MarketState) -> None:
     committed(lambda: set_market_state(Market.objects.get(pk=MARKET), state, by=None))
 
 
-def _announce(text: str) -> None:
-    author = make_user("page-announcer", is_staff=True)
+def _announce(text: str, **work: datetime) -> None:
+    author = User.objects.filter(username="page-announcer").first()
+    author = author or make_user("page-announcer", is_staff=True)
+    level = "maintenance" if work else "warning"
     Announcement.objects.create(
-        level="warning", text=text, shown_from=datetime.now(UTC), made_by=author
+        level=level, text=text, shown_from=datetime.now(UTC), made_by=author, **work
     )
 
 
@@ -229,6 +292,28 @@ def test_a_market_that_does_not_trade_says_so(newcomer: TradingPage) -> None:
     expect(newcomer.page.locator(".banner")).to_contain_text("halted")
     _set_state(MarketState.ACTIVE)
     expect(newcomer.page.locator(".banner")).to_have_count(0)
+
+
+def test_maintenance_is_announced_with_its_time(newcomer: TradingPage) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=5)
+    committed(_announce, "We upgrade.", work_from=soon, work_until=soon + timedelta(hours=1))
+    banner = newcomer.page.locator(".banner")
+    expect(banner).to_contain_text("We upgrade. Maintenance:")
+    committed(Announcement.objects.all().delete)
+    expect(banner).to_have_count(0)
+
+
+def test_panes_keep_the_size_they_were_given(newcomer: TradingPage) -> None:
+    ticket = newcomer.page.locator("#ticket")
+    before = ticket.bounding_box()
+    newcomer.page.get_by_role("separator", name="Width of the ticket").press("ArrowLeft")
+    after = ticket.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["width"] - before["width"] == 24
+    newcomer.page.reload()
+    expect(newcomer.page.locator(".user")).to_have_text(NEWCOMER)
+    assert ticket.bounding_box() == after
 
 
 def test_a_page_that_is_loaded_again_is_signed_in(newcomer: TradingPage) -> None:

@@ -12,6 +12,14 @@ from tests.patience import PATIENCE_S
 SERIOUS = ("serious", "critical")
 
 
+# What the page's policy forbade, as an error on its console.
+TELL_BREACHES = """
+addEventListener("securitypolicyviolation", (event) => {
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+});
+"""
+
+
 class TradingPage:
     """Of a trader of its own, or of nobody."""
 
@@ -26,6 +34,7 @@ class TradingPage:
     ) -> None:
         size: Any = {"width": width, "height": height}
         self.context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-US")
+        self.context.add_init_script(TELL_BREACHES)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_S * 1_000)
         expect.set_options(timeout=PATIENCE_S * 1_000)
@@ -65,6 +74,13 @@ class TradingPage:
         self.page.get_by_label("User name").fill(username)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.locator("dialog").get_by_role("button", name="Sign up").click()
+
+    def sign_in(self, username: str) -> None:
+        self.button("Sign in").click()
+        self.page.get_by_label("User name").fill(username)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.locator("dialog").get_by_role("button", name="Sign in").click()
+        expect(self.page.locator(".user")).to_have_text(username)
 
     def fund(self, amount: str = "10000") -> None:
         """From the dialog that comes after signing up."""

@@ -30,6 +30,9 @@ class Page:
         answer: Any = self.browser.generic("POST", path, data, "application/json", **self._said)
         return answer.status_code, answer.json()
 
+    def sign(self, token: str) -> None:
+        self._said |= {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+
     def sign_in(self, name: str) -> tuple[int, Any]:
         return self.post("/page/signin", {"username": name, "password": PASSWORD})
 
@@ -116,6 +119,25 @@ def test_signing_out_ends_the_session(page: Page) -> None:
     again = Page()
     again.browser.cookies.load(kept)
     assert again.post("/page/token")[0] == 401
+
+
+def test_a_new_password_keeps_the_page_signed_in_and_ends_all_else(
+    page: Page, trader: Trader
+) -> None:
+    change = {"password": PASSWORD, "newPassword": "staple of my own"}
+    token = page.post("/page/token")[1]["token"]
+    assert page.post("/page/password", change)[0] == 401  # the cookie alone is not enough
+    page.sign(token)
+    before = page.cookie().value
+    status, said = page.post("/page/password", change)
+    assert (status, sorted(said)) == (200, ["operates", "token", "userId", "username"])
+    assert page.cookie().value not in (before, json.dumps(said))
+    assert Api(token).get("/user/equity").code == "SESSION_ENDED"
+    assert trader.api.get("/user/equity").code == "SESSION_ENDED"
+    assert page.post("/page/token")[1]["userId"] == trader.user.pk
+    other = Page("http://evil.test")
+    other.sign(said["token"])
+    assert other.post("/page/password", change)[1]["code"] == "FORBIDDEN"
 
 
 def test_it_is_a_session_like_any_other(page: Page, trader: Trader) -> None:

@@ -69,8 +69,17 @@ export class Rest {
     return this.#call("DELETE", path, asked);
   }
 
-  /** Raises ApiError for a refusal and NoAnswer where none came. A token that is over is renewed once. */
+  /** As it was sent: CSV, or JSON that is to be kept as a file. */
+  async text<P extends PathOf<"get">>(path: P, asked: Asked<P, "get"> = {}): Promise<string> {
+    return (await this.#answered("GET", path, asked)).text();
+  }
+
   async #call<T>(method: string, path: string, asked: Loose): Promise<T> {
+    return (await (await this.#answered(method, path, asked)).json()) as T;
+  }
+
+  /** Raises ApiError for a refusal and NoAnswer where none came. A token that is over is renewed once. */
+  async #answered(method: string, path: string, asked: Loose): Promise<Response> {
     const request = outgoing(method, path, asked);
     const headers = await this.#headers(request);
     let response = await this.#send(request, headers, asked.signal);
@@ -78,7 +87,7 @@ export class Rest {
       response = await this.#send(request, await this.#headers(request), asked.signal);
     }
     if (!response.ok) throw await refusalOf(response);
-    return (await response.json()) as T;
+    return response;
   }
 
   /** Only of a token that is over or unknown: a wrong password is a 401, too. */

@@ -99,3 +99,11 @@ test("a key signs what is sent", async () => {
   const expected = createHmac("sha256", "secret").update(text).digest("hex");
   expect(asked[0]?.headers["x-api-signature"]).toBe(expected);
 });
+
+test("text is as it was sent", async () => {
+  answer = () => [200, { from: "2026-01-05", complete: true }];
+  const text = await new Rest({ url }).text("/user/statement", { query: { format: "json" } });
+  expect(text).toBe('{"from":"2026-01-05","complete":true}');
+  answer = () => [400, { message: "No.", code: "INVALID_FIELD" }];
+  await expect(new Rest({ url }).text("/user/statement")).rejects.toBeInstanceOf(ApiError);
+});

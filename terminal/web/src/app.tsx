@@ -4,7 +4,8 @@ import { signal } from "@preact/signals";
 import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Tabs } from "./lib/fields.tsx";
-import { belowHeight } from "./lib/prefs.ts";
+import { belowHeight, bookWidth, ticketWidth } from "./lib/prefs.ts";
+import { Handle } from "./lib/handle.tsx";
 import { Below } from "./parts/below/below.tsx";
 import { Book } from "./parts/book.tsx";
 import { Depth } from "./parts/depth.tsx";
@@ -31,11 +32,12 @@ export function App() {
       </a>
       <Header />
       <Banner />
-      <main class="panes">
+      <main class="panes" style={{ "--book": `${bookWidth.value}px`, "--ticket": `${ticketWidth.value}px` }}>
         <section class="pane pane-chart" aria-label="Chart">
           <LazyChart />
         </section>
         <section class="pane pane-book" aria-label="Order book and trades">
+          <Handle label="Width of the order book" size={bookWidth} edge="left" least={220} share={0.4} />
           <Tabs
             label="Book, trades or depth"
             tabs={BOOK_TABS}
@@ -52,6 +54,7 @@ export function App() {
           <Trades />
         </section>
         <section class="pane pane-ticket" id="ticket" aria-label="Order ticket">
+          <Handle label="Width of the ticket" size={ticketWidth} edge="left" least={260} share={0.4} />
           <Ticket />
         </section>
         <section
@@ -59,7 +62,7 @@ export function App() {
           aria-label="Your positions and orders"
           style={{ height: `${belowHeight.value}px` }}
         >
-          <Handle />
+          <Handle label="Height of the tables" size={belowHeight} edge="top" least={120} share={0.7} />
           <Below />
         </section>
       </main>
@@ -88,30 +91,4 @@ function LazyChart() {
     void import("./parts/chart/chart.tsx").then((module) => setChart(() => module.default));
   }, []);
   return Chart ? <Chart /> : <div class="loading">Loading the chart…</div>;
-}
-
-const [LOWEST_PX, STEP_PX] = [120, 24];
-
-/** Between chart and tables: dragged, or moved with the arrow keys. */
-function Handle() {
-  const set = (px: number) =>
-    (belowHeight.value = Math.round(Math.min(Math.max(px, LOWEST_PX), innerHeight * 0.7)));
-  return (
-    <div
-      class="handle"
-      role="separator"
-      aria-orientation="horizontal"
-      aria-label="Height of the tables"
-      aria-valuenow={belowHeight.value}
-      tabIndex={0}
-      onKeyDown={(event) => {
-        const up = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
-        if (up !== 0) set(belowHeight.value + up * STEP_PX);
-      }}
-      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
-      onPointerMove={(event) => {
-        if (event.currentTarget.hasPointerCapture(event.pointerId)) set(belowHeight.value - event.movementY);
-      }}
-    />
-  );
 }

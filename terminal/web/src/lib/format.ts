@@ -71,6 +71,13 @@ const dated = new Intl.DateTimeFormat(undefined, {
   },
 });
 
+const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** With its year, for what may be long ago. */
+export function clockOf(ms: number): string {
+  return dayAndTime.format(ms);
+}
+
 export function timeOfDay(ms: number): string {
   return clock.format(ms);
 }

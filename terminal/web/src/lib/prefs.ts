@@ -23,6 +23,8 @@ export const leverages = kept<Record<string, number>>("leverages", {});
 export const sizeUnit = kept<"base" | "quote">("sizeUnit", "base");
 export const confirmsOrders = kept<boolean>("confirmsOrders", false);
 export const belowHeight = kept<number>("belowHeight", 280);
+export const bookWidth = kept<number>("bookWidth", 296);
+export const ticketWidth = kept<number>("ticketWidth", 316);
 export const sounds = kept<boolean>("sounds", false);
 
 export type Theme = "dark" | "light";

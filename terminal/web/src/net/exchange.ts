@@ -2,14 +2,12 @@
 
 import { signal } from "@preact/signals";
 import { Feeds, Rest, type components, type FeedStatus } from "exchange-client";
-import { PageCredentials } from "./session.ts";
+import { credentials } from "./session.ts";
 
 export type Schemas = components["schemas"];
 export type Market = Schemas["MarketAnswer"];
 export type Order = Schemas["OrderAnswer"];
 export type Position = Schemas["PositionAnswer"];
-
-const credentials = new PageCredentials();
 
 export const api = new Rest({ url: "", credentials });
 

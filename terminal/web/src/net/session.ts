@@ -25,11 +25,13 @@ export interface FactorAsked {
 const AGAIN_MS = 2_000;
 
 /** One tab at a time: the cookie is renewed now and then, and each one works once. */
-async function ask(path: string, body?: object): Promise<unknown> {
+async function ask(path: string, body?: object, token?: string): Promise<unknown> {
   return navigator.locks.request("session", async () => {
-    const init: RequestInit = { method: "POST" };
+    const headers: Record<string, string> = {};
+    const init: RequestInit = { method: "POST", headers };
+    if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
     if (body) {
-      init.headers = { "Content-Type": "application/json" };
+      headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(body);
     }
     let response: Response;
@@ -43,8 +45,8 @@ async function ask(path: string, body?: object): Promise<unknown> {
   });
 }
 
-async function begin(path: string, body?: object): Promise<void> {
-  session.value = (await ask(path, body)) as Session;
+async function begin(path: string, body?: object, token?: string): Promise<void> {
+  session.value = (await ask(path, body, token)) as Session;
 }
 
 /** As the page is loaded. A server that is away is asked again. */
@@ -84,6 +86,12 @@ export async function signIn(username: string, password: string): Promise<Factor
 
 export function showFactor(challenge: string, proof: object): Promise<void> {
   return begin("/page/signin/factor", { challenge, ...proof });
+}
+
+/** Ends all sessions and begins a new one. */
+export async function changePassword(password: string, newPassword: string): Promise<void> {
+  await credentials.renew(); // so that the token isn't over just now
+  await begin("/page/password", { password, newPassword }, session.peek()?.token);
 }
 
 export async function signOut(): Promise<void> {
@@ -126,3 +134,5 @@ export class PageCredentials implements Credentials {
     }
   }
 }
+
+export const credentials = new PageCredentials();

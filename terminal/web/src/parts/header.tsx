@@ -4,7 +4,7 @@ import { choose as chooseTheme, confirmsOrders, sounds, theme } from "../lib/pre
 import { byStep, compact, countdown, money, percent, signOf } from "../lib/format.ts";
 import { isSettled, session, signOut } from "../net/session.ts";
 import { equity } from "../state/account.ts";
-import { show } from "../state/dialogs.ts";
+import { show, type AccountPart } from "../state/dialogs.ts";
 import { market, nowMs, standing } from "../state/markets.ts";
 import { tellError } from "../state/toasts.ts";
 import { isDemo } from "../state/site.ts";
@@ -114,6 +114,14 @@ function SignedOut() {
   );
 }
 
+const ACCOUNT: readonly (readonly [AccountPart, string])[] = [
+  ["security", "Account and security"],
+  ["deposit", "Deposit"],
+  ["withdraw", "Withdraw"],
+  ["keys", "API keys"],
+  ["fees", "Fees"],
+];
+
 function SignedIn() {
   const leave = () => signOut().catch((error: unknown) => tellError("Not signed out", error));
   return (
@@ -129,9 +137,18 @@ function SignedIn() {
           <span class="user">{session.value?.username}</span> <span aria-hidden="true">▾</span>
         </summary>
         <div class="menu-list">
-          <button type="button" onClick={() => show({ kind: "account" })}>
-            Account, fees and sessions
-          </button>
+          {ACCOUNT.map(([part, words]) => (
+            <button
+              key={part}
+              type="button"
+              onClick={({ currentTarget }) => {
+                currentTarget.closest("details")?.removeAttribute("open");
+                show({ kind: "account", part });
+              }}
+            >
+              {words}
+            </button>
+          ))}
           <button type="button" aria-pressed={sounds.value} onClick={() => (sounds.value = !sounds.value)}>
             Sound at fills: {sounds.value ? "on" : "off"}
           </button>

@@ -20,6 +20,8 @@ export interface ShownTrade {
   price: string;
   qty: string;
   side: string;
+  /** TRADE, or what forced it: LIQUIDATION, ADL. */
+  execution: string;
   timeMs: number;
 }
 
@@ -93,8 +95,8 @@ async function readTrades(id: string): Promise<ShownTrade[]> {
 }
 
 function shown(trade: TradeMessage): ShownTrade {
-  const { tradeId, price, qty, takerSide, timeMs } = trade;
-  return { id: tradeId, price, qty, side: takerSide, timeMs };
+  const { tradeId, price, qty, takerSide, execution, timeMs } = trade;
+  return { id: tradeId, price, qty, side: takerSide, execution, timeMs };
 }
 
 /** Newest first, each once. */

@@ -9,11 +9,19 @@ export interface Moved {
   trigger?: string;
 }
 
+/** A name and what it is. */
+export type Told = [string, string];
+
+export type AccountPart =
+  | ("security" | "sessions" | "keys" | "deposit" | "withdraw")
+  | ("accounts" | "fees" | "statement" | "notices");
+
 export type Open =
-  | { kind: "sign-in" | "sign-up" | "faucet" | "markets" | "account" }
+  | { kind: "sign-in" | "sign-up" | "faucet" | "markets" }
+  | { kind: "account"; part: AccountPart }
   | { kind: "close" | "margin" | "protect" | "reverse"; position: Position }
   | { kind: "amend"; order: Order; moved?: Moved }
-  | { kind: "explain"; title: string; rows: [string, string][] };
+  | { kind: "explain"; title: string; why: string; rows: Told[] };
 
 export const open = signal<Open | null>(null);
 

@@ -2,6 +2,7 @@
 
 import type { AccountEvent } from "exchange-client";
 import { words } from "../lib/format.ts";
+import { reasonOf } from "../lib/reasons.ts";
 import { sounds } from "../lib/prefs.ts";
 import { tell } from "./toasts.ts";
 
@@ -16,7 +17,7 @@ export function tellOf(marketId: string, event: AccountEvent): void {
       );
       break;
     case "OrderRejected":
-      tell("bad", `Order rejected: ${words(figure(event, "reason"))}`, marketId);
+      tell("bad", `Order rejected: ${words(figure(event, "reason"))}`, because(event) || marketId);
       break;
     case "CancelRejected":
     case "AmendRejected":
@@ -24,7 +25,7 @@ export function tellOf(marketId: string, event: AccountEvent): void {
       tell(
         "bad",
         `${words(event.event.replace("Rejected", ""))} refused: ${words(figure(event, "reason"))}`,
-        marketId,
+        because(event) || marketId,
       );
       break;
     case "OrderCancelled":
@@ -37,7 +38,7 @@ export function tellOf(marketId: string, event: AccountEvent): void {
       tell(
         "bad",
         `Position liquidated: ${figure(event, "qty")} ${marketId}`,
-        `at mark ${figure(event, "markPrice")}`,
+        `At mark ${figure(event, "markPrice")} its equity was ${figure(event, "equity")}, below what it must have.`,
       );
       break;
     case "MarginAdjustmentRejected":
@@ -47,6 +48,10 @@ export function tellOf(marketId: string, event: AccountEvent): void {
       tell("plain", `Funding ${figure(event, "amount")}`, marketId);
       break;
   }
+}
+
+function because(event: AccountEvent): string {
+  return reasonOf(figure(event, "reason"));
 }
 
 function figure(event: AccountEvent, name: string): string {

@@ -2,16 +2,10 @@
 
 import { moment, signedMoney, signOf, words } from "../../lib/format.ts";
 import { api, type Order, type Schemas } from "../../net/exchange.ts";
-import { show } from "../../state/dialogs.ts";
-import { History } from "./history.tsx";
-import { conditionOf, kindOf } from "./orders.tsx";
+import { History, type Asked } from "./history.tsx";
+import { explainClosed, explainOrder } from "./explain.ts";
+import { kindOf } from "./orders.tsx";
 import type { Column } from "./table.tsx";
-
-const LIMIT = 50;
-
-function paged(cursor: string | undefined): { limit: number; cursor?: string } {
-  return cursor === undefined ? { limit: LIMIT } : { limit: LIMIT, cursor };
-}
 
 function Side({ side }: { side: string }) {
   return <span class={side === "LONG" ? "up" : "down"}>{side === "LONG" ? "Buy" : "Sell"}</span>;
@@ -21,6 +15,7 @@ function Gain({ figure }: { figure: string }) {
   return <span class={signOf(figure)}>{signedMoney(figure)}</span>;
 }
 
+const STATUSES = ["filled", "cancelled", "expired", "rejected", "open", "waiting"];
 const ORDERS: Column<Order>[] = [
   { name: "Order", cell: ({ id }) => id, text: ({ id }) => id },
   { name: "Market", cell: ({ marketId }) => marketId, text: ({ marketId }) => marketId },
@@ -53,40 +48,24 @@ const ORDERS: Column<Order>[] = [
   {
     name: "",
     cell: (order) => (
-      <button type="button" class="small" onClick={() => explain(order)}>
+      <button type="button" class="small" onClick={() => explainOrder(order)}>
         Why?
       </button>
     ),
   },
 ];
 
-function explain(order: Order): void {
-  const rows: [string, string][] = [
-    ["Status", words(order.status)],
-    ["Reason", order.reason === null ? "none: it went as asked" : words(order.reason)],
-    ["Type", kindOf(order)],
-    ["Condition", conditionOf(order)],
-    ["Time in force", order.timeInForce],
-    ["Asked", `${order.qty ?? "whole position"} at ${order.price ?? "market"}`],
-    ["Filled", `${order.filledQty} at ${order.averagePrice ?? "–"}`],
-    ["Leverage or margin", order.leverage === null ? (order.margin ?? "–") : `${order.leverage}×`],
-    ["Fees, maker / taker", `${order.makerFee} / ${order.takerFee}`],
-    ["Own id", order.clientOrderId ?? "–"],
-    ["Placed", moment(order.createdAt)],
-    ["Last change", moment(order.updatedAt)],
-  ];
-  show({ kind: "explain", title: `Order ${order.id}, ${order.marketId}`, rows });
-}
-
 export function OrderHistory() {
-  const read = async (cursor: string | undefined) => {
-    const page = await api.get("/user/orders", { query: paged(cursor) });
+  const read = async (asked: Asked, status: string) => {
+    const query = status === "" ? asked : { ...asked, status };
+    const page = await api.get("/user/orders", { query });
     return { rows: page.orders, nextCursor: page.nextCursor };
   };
   return (
     <History
       name="Order history"
       columns={ORDERS}
+      own={{ label: "Status", options: STATUSES }}
       read={read}
       rowKey={({ id }) => id}
       empty="No orders yet."
@@ -118,8 +97,8 @@ const FILLS: Column<Fill>[] = [
 ];
 
 export function Fills() {
-  const read = async (cursor: string | undefined) => {
-    const page = await api.get("/user/fills", { query: paged(cursor) });
+  const read = async (query: Asked) => {
+    const page = await api.get("/user/fills", { query });
     return { rows: page.fills, nextCursor: page.nextCursor };
   };
   return (
@@ -134,6 +113,7 @@ export function Fills() {
 }
 
 type Closed = Schemas["ClosedPositionAnswer"];
+const ENDINGS = ["CLOSED", "FLIPPED", "LIQUIDATED", "ADL", "SETTLED"];
 const CLOSED: Column<Closed>[] = [
   { name: "Market", cell: ({ marketId }) => marketId, text: ({ marketId }) => marketId },
   {
@@ -168,16 +148,32 @@ const CLOSED: Column<Closed>[] = [
     text: ({ netPnl }) => netPnl,
   },
   { name: "Closed", cell: ({ closedAt }) => moment(closedAt), text: ({ closedAt }) => closedAt },
+  {
+    name: "",
+    cell: (closed) => (
+      <button type="button" class="small" onClick={() => void explainClosed(closed)}>
+        Why?
+      </button>
+    ),
+  },
 ];
 
 export function ClosedPositions() {
-  const read = async (cursor: string | undefined) => {
-    const page = await api.get("/user/positions/history", { query: paged(cursor) });
+  const read = async (asked: Asked, ending: string) => {
+    const query = ending === "" ? asked : { ...asked, ending };
+    const page = await api.get("/user/positions/history", { query });
     return { rows: page.positions, nextCursor: page.nextCursor };
   };
   const empty = "No position has ended yet.";
   return (
-    <History name="Closed positions" columns={CLOSED} read={read} rowKey={({ id }) => id} empty={empty} />
+    <History
+      name="Closed positions"
+      columns={CLOSED}
+      own={{ label: "Ended", options: ENDINGS }}
+      read={read}
+      rowKey={({ id }) => id}
+      empty={empty}
+    />
   );
 }
 
@@ -198,8 +194,8 @@ const FUNDING: Column<Payment>[] = [
 ];
 
 export function Funding() {
-  const read = async (cursor: string | undefined) => {
-    const page = await api.get("/user/funding", { query: paged(cursor) });
+  const read = async (query: Asked) => {
+    const page = await api.get("/user/funding", { query });
     return { rows: page.payments, nextCursor: page.nextCursor };
   };
   const empty = "No funding yet: longs and shorts pay each other when the countdown above ends.";
@@ -207,6 +203,11 @@ export function Funding() {
 }
 
 type Entry = Schemas["LedgerLine"];
+/** Those that bring or take money; the others move it between a trader's own accounts. */
+const LINES = [
+  ...["deposit", "withdrawal", "transfer", "realized_pnl", "fee", "funding", "referral"],
+  ...["liquidation_fee", "insurance_cover", "loss_share"],
+];
 const LEDGER: Column<Entry>[] = [
   { name: "Line", cell: ({ kind }) => words(kind), text: ({ kind }) => kind },
   { name: "Cause", cell: ({ cause }) => words(cause), text: ({ cause }) => cause },
@@ -223,14 +224,16 @@ const LEDGER: Column<Entry>[] = [
 ];
 
 export function Ledger() {
-  const read = async (cursor: string | undefined) => {
-    const page = await api.get("/user/ledger", { query: paged(cursor) });
+  const read = async (asked: Asked, kind: string) => {
+    const query = kind === "" ? asked : { ...asked, kind };
+    const page = await api.get("/user/ledger", { query });
     return { rows: page.ledger, nextCursor: page.nextCursor };
   };
   return (
     <History
       name="Ledger"
       columns={LEDGER}
+      own={{ label: "Line", options: LINES }}
       read={read}
       rowKey={({ id }) => id}
       empty="No movement of money yet."

@@ -76,9 +76,9 @@ export function csvOf<T>(columns: Column<T>[], rows: T[]): string {
   return lines.map((line) => line.join(",")).join("\r\n");
 }
 
-export function download(name: string, text: string): void {
+export function download(name: string, text: string, type = "text/csv"): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);

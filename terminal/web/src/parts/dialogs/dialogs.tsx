@@ -1,9 +1,10 @@
 /** The one dialog that is open. */
 
+import type { FunctionComponent } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../../lib/dialog.tsx";
-import { closeDialog, open } from "../../state/dialogs.ts";
+import { closeDialog, open, type AccountPart } from "../../state/dialogs.ts";
 import { MarketList } from "../market-list.tsx";
-import { Account } from "./account.tsx";
 import { Faucet } from "./money.tsx";
 import { Amend } from "./order.tsx";
 import { ClosePosition, Margin } from "./position.tsx";
@@ -24,7 +25,7 @@ export function Dialogs() {
     case "markets":
       return <MarketList />;
     case "account":
-      return <Account />;
+      return <LazyAccount part={now.part} />;
     case "close":
       return <ClosePosition position={now.position} />;
     case "margin":
@@ -38,6 +39,7 @@ export function Dialogs() {
     case "explain":
       return (
         <Dialog title={now.title} close={closeDialog}>
+          {now.why && <p class="why">{now.why}</p>}
           <dl class="foreseen">
             {now.rows.map(([name, value]) => (
               <div key={name}>
@@ -49,4 +51,15 @@ export function Dialogs() {
         </Dialog>
       );
   }
+}
+
+type AccountDialog = FunctionComponent<{ part: AccountPart }>;
+
+/** Nobody's first view: it comes when it is asked for. */
+function LazyAccount({ part }: { part: AccountPart }) {
+  const [Shown, setShown] = useState<AccountDialog | null>(null);
+  useEffect(() => {
+    void import("../account/account.tsx").then((module) => setShown(() => module.default));
+  }, []);
+  return Shown && <Shown part={part} />;
 }

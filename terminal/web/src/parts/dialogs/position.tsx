@@ -4,6 +4,7 @@ import { ApiError } from "exchange-client";
 import { useState } from "preact/hooks";
 import { Dialog } from "../../lib/dialog.tsx";
 import { NumberField, Tabs } from "../../lib/fields.tsx";
+import { wrongOf, type Wrong } from "../../lib/form.tsx";
 import { byStep, exactMoney, signedMoney, signOf } from "../../lib/format.ts";
 import { unrealized } from "../../lib/worth.ts";
 import { api, type Position, type Schemas } from "../../net/exchange.ts";
@@ -12,12 +13,6 @@ import { closeDialog } from "../../state/dialogs.ts";
 import { markets, standings } from "../../state/markets.ts";
 import { newId } from "../../state/placing.ts";
 import { tell } from "../../state/toasts.ts";
-
-export type Wrong = Record<string, string>;
-
-export function wrongOf(error: unknown): Wrong {
-  return { [error instanceof ApiError ? (error.field ?? "") : ""]: (error as Error).message };
-}
 
 /** As it is now: the dialog may stand open for a while. */
 export function current(position: Position): Position {

@@ -6,13 +6,14 @@
 import { useState } from "preact/hooks";
 import { Dialog } from "../../lib/dialog.tsx";
 import { NumberField } from "../../lib/fields.tsx";
+import { wrongOf, type Wrong } from "../../lib/form.tsx";
 import { api, type Order, type Position, type Schemas } from "../../net/exchange.ts";
 import { orders, readSoon } from "../../state/account.ts";
 import { closeDialog } from "../../state/dialogs.ts";
 import { newId } from "../../state/placing.ts";
 import { exitsOf, type ExitKind } from "../../state/protection.ts";
 import { tell } from "../../state/toasts.ts";
-import { current, FormError, Standing, wrongOf, type Wrong } from "./position.tsx";
+import { current, FormError, Standing } from "./position.tsx";
 
 const KINDS: readonly (readonly [ExitKind, string])[] = [
   ["TAKE_PROFIT", "Take profit at"],

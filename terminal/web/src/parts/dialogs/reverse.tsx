@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { decimal } from "../../lib/decimal.ts";
 import { Dialog } from "../../lib/dialog.tsx";
+import { wrongOf } from "../../lib/form.tsx";
 import { byStep, exactMoney } from "../../lib/format.ts";
 import { leverages } from "../../lib/prefs.ts";
 import { api, type Position, type Schemas } from "../../net/exchange.ts";
@@ -11,7 +12,7 @@ import { FIRST_LEVERAGE } from "../../state/form.ts";
 import { markets } from "../../state/markets.ts";
 import { place } from "../../state/placing.ts";
 import { tell } from "../../state/toasts.ts";
-import { current, FormError, Standing, wrongOf } from "./position.tsx";
+import { current, FormError, Standing } from "./position.tsx";
 
 export function Reverse({ position: opened }: { position: Position }) {
   const position = current(opened);

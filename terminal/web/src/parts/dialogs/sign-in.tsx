@@ -6,6 +6,7 @@ import { Dialog } from "../../lib/dialog.tsx";
 import { Field, Tabs } from "../../lib/fields.tsx";
 import { api, type Schemas } from "../../net/exchange.ts";
 import { showFactor, signIn, signUp, type FactorAsked } from "../../net/session.ts";
+import { FactorForm } from "../factor.tsx";
 import { closeDialog, show } from "../../state/dialogs.ts";
 import { isDemo } from "../../state/site.ts";
 
@@ -130,52 +131,16 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
   );
 }
 
-function SecondFactor({ asked }: { asked: FactorAsked }) {
-  const [code, setCode] = useState("");
-  const [wrong, refuse] = useRefusal();
-  const finish = async (proof: object) => {
-    try {
-      await showFactor(asked.challenge, proof);
-      closeDialog();
-    } catch (error) {
-      refuse(error);
-    }
-  };
-  const showPasskey = async () => {
-    try {
-      const { options } = await api.post("/auth/signin/passkey", { body: { challenge: asked.challenge } });
-      const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as never);
-      const found = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential | null;
-      if (found) await finish({ passkey: found.toJSON() as unknown });
-    } catch (error) {
-      refuse(error);
-    }
-  };
-  const isCode = /^\d{6}$/.test(code.trim());
+function SecondFactor({ asked: { challenge, kinds } }: { asked: FactorAsked }) {
   return (
-    <form
-      class="stack"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void finish(isCode ? { code: code.trim() } : { recoveryCode: code.trim() });
+    <FactorForm
+      kinds={kinds}
+      action="Sign in"
+      finish={async (proof) => {
+        await showFactor(challenge, proof);
+        closeDialog();
       }}
-    >
-      <Field
-        label="Code of your app, or a recovery code"
-        value={code}
-        change={setCode}
-        error={wrong["code"] ?? wrong["recoveryCode"] ?? wrong[""]}
-        input={{ name: "code", autocomplete: "one-time-code", autofocus: true }}
-      />
-      <button type="submit" class="submit accent">
-        Sign in
-      </button>
-      {asked.kinds.includes("passkey") && (
-        <button type="button" class="quiet" onClick={() => void showPasskey()}>
-          Use a passkey
-        </button>
-      )}
-    </form>
+      passkeyOptions={async () => (await api.post("/auth/signin/passkey", { body: { challenge } })).options}
+    />
   );
 }
