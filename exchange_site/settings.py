@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "common.http.old_reads.OldReads",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -165,6 +166,16 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, tcp_user_timeout=10_000)
 # Django forbids prepared statements; so, those that ask for it are prepared and no others.
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 2**31
+# A pooler in transaction mode stands between: whatever a session would remember is not used.
+POOLED = env.bool("POOLED", default=False)
+if POOLED:
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+# Reads that may be a moment old go there (`common.postgres.replica`); without one, to the primary.
+REPLICA_URL = env.str("REPLICA_URL", default="")
+if REPLICA_URL:
+    DATABASES["replica"] = {**DATABASES["default"], **env.db("REPLICA_URL")}
+    DATABASE_ROUTERS = ["common.postgres.replica.ReplicaRouter"]
 REDIS_URL = env.str("REDIS_URL")
 
 CACHES = {

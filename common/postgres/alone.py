@@ -1,7 +1,12 @@
-"""One at a time, whichever worker: an advisory lock of the session, gone with its connection."""
+"""One at a time, whichever worker: an advisory lock, gone with the connection that holds it.
+
+It is the lock of a transaction, on a connection of its own that does nothing else: behind a pooler
+a session's lock would be some server connection's, and its holder would soon talk to another.
+Between statements such a transaction holds back neither vacuum nor anybody's rows.
+"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from django.db import connection
 
@@ -9,11 +14,9 @@ from django.db import connection
 @contextmanager
 def alone(lock: int) -> Iterator[bool]:
     """False where somebody else has it. ``lock`` is a number of its holder's own."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
-        is_alone = cursor.fetchone() == (True,)
-        try:
-            yield is_alone
-        finally:
-            if is_alone:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+    with closing(connection.copy()) as holder:
+        holder.set_autocommit(False)
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
+            is_alone = cursor.fetchone() == (True,)
+        yield is_alone

@@ -21,6 +21,17 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             is_secret=True,
         ),
         Variable(
+            "POOLED",
+            "`1` where `DATABASE_URL` leads to [a pooler in transaction mode]"
+            "(operating.md#behind-a-pooler)",
+        ),
+        Variable(
+            "REPLICA_URL",
+            "A streaming replica of it, for [reads that may be a moment old]"
+            "(operating.md#a-replica)",
+            is_secret=True,
+        ),
+        Variable(
             "REDIS_URL",
             "Redis with append-only persistence, as in `redis://host/0`",
             is_secret=True,

@@ -48,7 +48,8 @@ def wait_for(look: Callable[[], Seen | None], what: str) -> Seen:
 class Exchange:
     """API, engine and worker. The tests are the price source: the mark stays where they put it."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, **variables: str) -> None:
+        self._variables = variables
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs = logs
@@ -100,18 +101,26 @@ class Exchange:
 
     def _start(self, name: str, command: list[str]) -> None:
         log = self._files.enter_context((self.logs / f"{name}.log").open("a"))
-        environment = {
-            **os.environ,
+        port = str(self.metrics_ports.setdefault(name, free_port()))
+        self._processes[name] = subprocess.Popen(
+            command,
+            cwd=settings.BASE_DIR,
+            env=self.environment | {"METRICS_PORT": port},
+            stdout=log,
+            stderr=log,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of its processes, and of commands beside them."""
+        ours = {
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DEMO": "1",
-            "METRICS_PORT": str(self.metrics_ports.setdefault(name, free_port())),
             "PASSKEY_RP_ID": "localhost",  # of a name, never of an address
             "PASSKEY_ORIGINS": f"http://localhost:{self.port}",
         }
-        self._processes[name] = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log
-        )
+        return os.environ | ours | self._variables
 
     def _answers(self) -> bool:
         assert all(process.poll() is None for process in self._processes.values()), self.logs

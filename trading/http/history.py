@@ -27,6 +27,8 @@ from trading.http.queries import (
 
 
 class FundingPaymentsView(APIView):
+    may_be_old = True
+
     @documented(
         "My funding payments",
         answer=FundingPaymentsPage,
@@ -49,6 +51,8 @@ class FundingPaymentsView(APIView):
 
 
 class FillsView(APIView):
+    may_be_old = True
+
     @documented(
         "My fills",
         answer=FillsPage,

@@ -226,6 +226,8 @@ class OrdersCancellingView(APIView):
 
 
 class OrdersView(APIView):
+    may_be_old = True
+
     @documented(
         "My orders",
         answer=OrdersPage,

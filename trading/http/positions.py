@@ -161,6 +161,8 @@ class PositionsView(APIView):
 
 
 class ClosedPositionsView(APIView):
+    may_be_old = True
+
     @documented(
         "My closed positions",
         answer=ClosedPositionsPage,

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from common.metrics.measures import LANE_CALLS, LANE_DEATHS, LANE_SECONDS
+from common.postgres.replica import remember_writes
 from trading.intake.group import Call, answer_together, refusing
 
 CALLS_MAX = 256  # of a group
@@ -95,10 +97,14 @@ class Lane:
         with refusing(calls):
             self._prepare_connection()
             self._work(calls)
+        remember_writes({call.user_id for call in calls if call.user_id})
 
     def _prepare_connection(self) -> None:
-        """As Django does before a request; and nobody waits in here for long for one wallet."""
+        """As Django does before a request; and nobody waits in here for long for one wallet.
+        Behind a pooler it is the pool's limit, a second more."""
         connection.close_if_unusable_or_obsolete()
+        if settings.POOLED:
+            return
         if connection.connection is None or connection.connection is not self._prepared:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")

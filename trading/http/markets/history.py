@@ -42,6 +42,8 @@ _BEFORE = query(
 
 
 class TradesView(PublicView):
+    may_be_old = True
+
     @documented(
         "Latest trades",
         answer=TradesPage,
@@ -60,6 +62,8 @@ class TradesView(PublicView):
 
 
 class CandlesView(PublicView):
+    may_be_old = True
+
     @documented(
         "Candles",
         answer=CandlesPage,
@@ -91,6 +95,8 @@ class CandlesView(PublicView):
 
 
 class PricesView(PublicView):
+    may_be_old = True
+
     @documented(
         "Mark and index prices",
         answer=PricesPage,
@@ -127,6 +133,8 @@ class PricesView(PublicView):
 
 
 class StandingsView(PublicView):
+    may_be_old = True
+
     @documented(
         "Open interest over time",
         answer=StandingsPage,
@@ -146,6 +154,8 @@ class StandingsView(PublicView):
 
 
 class FundingView(PublicView):
+    may_be_old = True
+
     @documented(
         "Funding",
         answer=FundingPage,
@@ -173,6 +183,8 @@ class FundingView(PublicView):
 
 
 class LiquidationsView(PublicView):
+    may_be_old = True
+
     @documented(
         "Liquidations",
         answer=LiquidationsPage,
