@@ -1,7 +1,13 @@
 export type { AccountEvent, AccountEvents, AccountGap } from "./account.ts";
 export { Book, type BookMessage, type Level } from "./book.ts";
 export type { FeedStatus, SocketLike, SocketMaker } from "./connection.ts";
-export { KeyCredentials, SessionCredentials, type Credentials, type Tokens } from "./credentials.ts";
+export {
+  KeyCredentials,
+  SessionCredentials,
+  type Credentials,
+  type Outgoing,
+  type Tokens,
+} from "./credentials.ts";
 export { compareDecimals, isZero } from "./decimal.ts";
 export { ApiError, NoAnswer, refusalOf, type Refusal } from "./errors.ts";
 export { Feeds, type AccountHandlers, type TickerMessage, type TradeMessage } from "./feeds.ts";

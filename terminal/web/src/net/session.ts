@@ -4,7 +4,7 @@
  */
 
 import { signal } from "@preact/signals";
-import { ApiError, NoAnswer, refusalOf, type Credentials } from "exchange-client";
+import { ApiError, NoAnswer, refusalOf, type Credentials, type Outgoing } from "exchange-client";
 
 export interface Session {
   token: string;
@@ -14,6 +14,8 @@ export interface Session {
 }
 
 export const session = signal<Session | null>(null);
+/** The sub-account that is traded for; null for the main one. */
+export const account = signal<string | null>(null);
 /** False until it is known whether somebody is signed in. */
 export const isSettled = signal(false);
 
@@ -22,6 +24,9 @@ export interface FactorAsked {
   kinds: string[];
 }
 
+/** What is an account's own; all else is its trader's, and takes no account. */
+const OF_ONE_ACCOUNT =
+  /^\/v1\/(orders?|user\/(equity|orders|positions|fills|funding|ledger|leverage|snapshot|statement))(\/|$)/;
 const AGAIN_MS = 2_000;
 
 /** One tab at a time: the cookie is renewed now and then, and each one works once. */
@@ -46,7 +51,9 @@ async function ask(path: string, body?: object, token?: string): Promise<unknown
 }
 
 async function begin(path: string, body?: object, token?: string): Promise<void> {
-  session.value = (await ask(path, body, token)) as Session;
+  const begun = (await ask(path, body, token)) as Session;
+  if (begun.userId !== session.peek()?.userId) account.value = null; // somebody else's name
+  session.value = begun;
 }
 
 /** As the page is loaded. A server that is away is asked again. */
@@ -107,13 +114,19 @@ export async function signOut(): Promise<void> {
 export class PageCredentials implements Credentials {
   #renewing: Promise<boolean> | undefined;
 
-  headers(): Promise<Record<string, string>> {
-    const token = session.value?.token;
-    return Promise.resolve(token === undefined ? {} : { Authorization: `Bearer ${token}` });
+  headers({ path }: Outgoing): Promise<Record<string, string>> {
+    const token = session.peek()?.token;
+    const headers: Record<string, string> = {};
+    if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
+    const named = account.peek();
+    if (named !== null && OF_ONE_ACCOUNT.test(path)) headers["X-Account"] = named;
+    return Promise.resolve(headers);
   }
 
   feedAuth(): Promise<Record<string, unknown>> {
-    return Promise.resolve({ token: session.value?.token ?? "" });
+    const token = session.peek()?.token ?? "";
+    const named = account.peek();
+    return Promise.resolve(named === null ? { token } : { token, account: named });
   }
 
   renew(): Promise<boolean> {

@@ -2,7 +2,7 @@
 
 import { choose as chooseTheme, confirmsOrders, sounds, theme } from "../lib/prefs.ts";
 import { byStep, compact, countdown, money, percent, signOf } from "../lib/format.ts";
-import { isSettled, session, signOut } from "../net/session.ts";
+import { account, isSettled, session, signOut } from "../net/session.ts";
 import { equity } from "../state/account.ts";
 import { show, type AccountPart } from "../state/dialogs.ts";
 import { market, nowMs, standing } from "../state/markets.ts";
@@ -133,8 +133,12 @@ function SignedIn() {
         <span class="dim">Equity</span> <b data-testid="equity">{money(equity.value?.equity)}</b>
       </span>
       <details class="menu">
-        <summary aria-label={`Account of ${session.value?.username ?? ""}`}>
-          <span class="user">{session.value?.username}</span> <span aria-hidden="true">▾</span>
+        <summary
+          aria-label={`Account of ${session.value?.username ?? ""}${account.value === null ? "" : `, ${account.value}`}`}
+        >
+          <span class="user">{session.value?.username}</span>
+          {account.value !== null && <span class="badge warn">{account.value}</span>}{" "}
+          <span aria-hidden="true">▾</span>
         </summary>
         <div class="menu-list">
           {ACCOUNT.map(([part, words]) => (

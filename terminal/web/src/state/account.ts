@@ -8,7 +8,7 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import type { AccountEvent, AccountEvents } from "exchange-client";
 import { api, feeds, type Order, type Position, type Schemas } from "../net/exchange.ts";
-import { session } from "../net/session.ts";
+import { account, session } from "../net/session.ts";
 import { tellOf } from "./telling.ts";
 import { tell, tellError } from "./toasts.ts";
 
@@ -31,10 +31,21 @@ const READ_EVERY_MS = 5_000;
 const heardOfOrders = new Map<number, number>(); // id → ms
 const heardOfPositions = new Map<string, number>(); // market id → ms
 
+/** Of which trader, and which of their accounts, all here is. */
+const whose = computed(() => {
+  const userId = session.value?.userId;
+  return userId === undefined ? null : `${userId} ${account.value ?? ""}`;
+});
+
 export function beginAccount(): void {
-  const userId = computed(() => session.value?.userId);
+  let before: string | null = null;
   effect(() => {
-    if (userId.value === undefined) return;
+    const now = whose.value;
+    if (now === null) return;
+    untracked(() => {
+      if (before !== null && before !== now) feeds.restart(); // one account a connection
+      before = now;
+    });
     return untracked(follow);
   });
 }
@@ -58,6 +69,7 @@ function follow(): () => void {
       session.value = null;
     },
   });
+  heardCount.value += 1; // lists and marks of the account before are read anew
   readSoon();
   const timer = setInterval(() => void readAll(), READ_EVERY_MS);
   return () => {
@@ -80,10 +92,10 @@ export function readSoon(): void {
 
 async function readAll(): Promise<void> {
   if (!session.peek()) return;
-  const whose = session.peek()?.userId;
+  const asked = whose.peek();
   try {
     const [live, held, has] = await Promise.all([readOrders(), readPositions(), api.get("/user/equity")]);
-    if (session.peek()?.userId !== whose) return;
+    if (whose.peek() !== asked) return;
     orders.value = newest(live, orders.peek() ?? [], (row) => row.id, heardOfOrders);
     positions.value = newest(held, positions.peek() ?? [], (row) => row.marketId, heardOfPositions);
     equity.value = has;

@@ -6,6 +6,7 @@ import { Field, NumberField } from "../../lib/fields.tsx";
 import { Form, useSending, Waiting } from "../../lib/form.tsx";
 import { clockOf, exactMoney, moment } from "../../lib/format.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
+import { account as traded } from "../../net/session.ts";
 import { readSoon } from "../../state/account.ts";
 import { newId } from "../../state/placing.ts";
 import { tell, tellError } from "../../state/toasts.ts";
@@ -59,6 +60,10 @@ export function Accounts() {
   );
 }
 
+function isTraded({ main, name }: Account): boolean {
+  return traded.value === (main ? null : name);
+}
+
 function accountColumns(again: () => void): Column<Account>[] {
   const setArchived = async ({ accountId, archived }: Account) => {
     try {
@@ -70,9 +75,24 @@ function accountColumns(again: () => void): Column<Account>[] {
     again();
   };
   return [
-    { name: "Name", cell: ({ name }) => name },
+    { name: "Name", cell: (one) => (isTraded(one) ? <b>{one.name}, traded for here</b> : one.name) },
     { name: "Id", isNumber: true, cell: ({ accountId }) => accountId },
     { name: "Opened", cell: ({ openedMs }) => clockOf(openedMs) },
+    {
+      name: "Trade",
+      cell: (one) =>
+        !isTraded(one) &&
+        !one.archived && (
+          <button
+            type="button"
+            class="small"
+            aria-label={`Trade for ${one.name}`}
+            onClick={() => (traded.value = one.main ? null : one.name)}
+          >
+            Trade for it
+          </button>
+        ),
+    },
     { name: "State", cell: ({ archived }) => (archived ? "archived" : "open") },
     {
       name: "",

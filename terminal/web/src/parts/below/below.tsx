@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Tabs } from "../../lib/fields.tsx";
-import { session } from "../../net/session.ts";
+import { account, session } from "../../net/session.ts";
 import { openPositions, orders } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { ClosedPositions, Fills, Funding, Ledger, OrderHistory } from "./lists.tsx";
@@ -44,7 +44,7 @@ export function Below() {
         kind="line"
       />
       <div class="scroll" role="tabpanel" tabIndex={0} aria-label="Your account">
-        {session.value ? <Shown key={chosen.value} /> : <SignedOut />}
+        {session.value ? <Shown key={`${chosen.value} ${account.value ?? ""}`} /> : <SignedOut />}
       </div>
     </>
   );

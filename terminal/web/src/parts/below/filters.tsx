@@ -28,8 +28,8 @@ interface Props {
 export function Filters({ filter, own, change }: Props) {
   const choices = (label: string, name: "market" | "word", options: readonly string[], say = words) => (
     <label class="select">
-      <span class="hidden">{label}</span>
       <select
+        aria-label={label}
         value={filter[name]}
         onChange={(event) => change({ ...filter, [name]: event.currentTarget.value })}
       >
