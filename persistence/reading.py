@@ -24,7 +24,7 @@ from persistence.projection.batch import (
 from persistence.projection.lives import owners_of
 from persistence.projection.projectors import order_ids_of, project
 from persistence.projection.second_deliveries import too_old_commands_of
-from persistence.recovery.continuity import history_fault, read_output
+from persistence.recovery.continuity import OutputRead, history_fault, read_output
 from persistence.writing import bulk
 from persistence.writing.bulk import DeadLetterRow
 from persistence.writing.commands import applied_before
@@ -99,7 +99,7 @@ def _persist_batch(
         if not entries:
             raise
         raise _BatchRefused(entries[0].seq, len(entries), _first_line(error)) from error
-    _faults_reported.pop(market_id, None)
+    note_going_on(market_id)
     return last.seq, newest_seq
 
 
@@ -111,6 +111,11 @@ def _read_entries(
     Raises PersistenceStopped when the very first one isn't, or the stream doesn't go on from here.
     """
     read = read_output(redis_client(), market_id, cursor.seq, up_to_seq, count)
+    return sound_entries(market_id, cursor, read), read.last_seq or cursor.seq
+
+
+def sound_entries(market_id: str, cursor: LockedCursor, read: OutputRead) -> list[OutputEntry]:
+    """Of what was read: see `_read_entries`."""
     if diverged := history_fault(read, cursor.seq, cursor.input_id):
         raise HistoryDiverged(market_id, cursor.seq + 1, diverged)
     entries: list[OutputEntry] = []
@@ -123,7 +128,7 @@ def _read_entries(
             if not entries:
                 raise
             break
-    return entries, read.last_seq or cursor.seq
+    return entries
 
 
 def _read_entry(
@@ -203,6 +208,10 @@ def _first_line(error: Exception) -> str:
 
 
 _faults_reported: dict[str, str] = {}
+
+
+def note_going_on(market_id: str) -> None:
+    _faults_reported.pop(market_id, None)
 
 
 def report_fault(fault: PersistenceStopped) -> None:
