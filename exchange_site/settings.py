@@ -305,6 +305,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
+# How many sockets of feeds a process takes; whoever comes later is told to try again.
+FEEDS_CONNECTIONS_MAX = env.int("FEEDS_CONNECTIONS_MAX", default=3_000)
+# How long a worker that fell silent keeps its share of the markets from the others.
+WORKER_LEASE_S = env.float("WORKER_LEASE_S", default=3.0)
+
 # Traders may fund themselves (demo); otherwise /user/onramp makes a request for an operator.
 SELF_ONRAMP = env.bool("SELF_ONRAMP", default=DEMO)
 

@@ -148,11 +148,9 @@ def live_ticker(market_id: str) -> Ticker:
 
 def live_tickers(market_ids: Collection[str]) -> dict[str, Ticker]:
     """As `live_ticker`, of many in one round trip."""
-    pipeline = request_redis_client().pipeline(transaction=False)
-    for market_id in market_ids:
-        pipeline.get(ticker_key(market_id))
-    published = zip(market_ids, pipeline.execute(), strict=True)
-    return {id: _decoded(id, data) or _recorded_ticker(id) for id, data in published}
+    published = published_tickers(request_redis_client(), market_ids)
+    recorded = _recorded_tickers([id for id, ticker in published.items() if ticker is None])
+    return {id: ticker or recorded[id] for id, ticker in published.items()}
 
 
 def forget_markets() -> None:
@@ -166,6 +164,15 @@ def published_ticker(client: redis.Redis, market_id: str) -> Ticker | None:
     return _decoded(market_id, client.get(ticker_key(market_id)))
 
 
+def published_tickers(client: redis.Redis, market_ids: Collection[str]) -> dict[str, Ticker | None]:
+    """The same of many, in one round trip. Raises RedisError."""
+    pipeline = client.pipeline(transaction=False)
+    for market_id in market_ids:
+        pipeline.get(ticker_key(market_id))
+    published = zip(market_ids, pipeline.execute(), strict=True)
+    return {market_id: _decoded(market_id, data) for market_id, data in published}
+
+
 def _decoded(market_id: str, data: Any) -> Ticker | None:
     try:
         return _ticker_decoder.decode(data) if data else None
@@ -175,15 +182,23 @@ def _decoded(market_id: str, data: Any) -> Ticker | None:
 
 
 def _recorded_ticker(market_id: str) -> Ticker:
-    status = MarketStatus.objects.get(pk=market_id)
-    return Ticker(
-        seq=0,
-        time_ms=0,
-        state=MarketState(status.state),
-        mark_price_ticks=status.mark_price_ticks,
-        index_price_ticks=status.index_price_ticks,
-        last_price_ticks=status.last_price_ticks,
-        best_bid_ticks=0,
-        best_ask_ticks=0,
-        open_interest_lots=0,
-    )
+    return _recorded_tickers([market_id])[market_id]
+
+
+def _recorded_tickers(market_ids: Collection[str]) -> dict[str, Ticker]:
+    if not market_ids:
+        return {}
+    return {
+        status.pk: Ticker(
+            seq=0,
+            time_ms=0,
+            state=MarketState(status.state),
+            mark_price_ticks=status.mark_price_ticks,
+            index_price_ticks=status.index_price_ticks,
+            last_price_ticks=status.last_price_ticks,
+            best_bid_ticks=0,
+            best_ask_ticks=0,
+            open_interest_lots=0,
+        )
+        for status in MarketStatus.objects.filter(pk__in=market_ids)
+    }

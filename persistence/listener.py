@@ -1,8 +1,17 @@
-"""⑤ Waits on ④, the output streams of all markets, and persists what arrives.
+"""⑤ Waits on ④, the output streams of its markets, and persists what arrives.
 
 A stream is read from the market's cursor, so nothing between "read" and "persisted" has to be
 remembered: whatever isn't behind the cursor is announced again. An entry that arrives while another
 worker is at its market is announced until that worker's transaction, or this one's, has taken it.
+
+Several workers share the markets (`common.sharing.members`): each listens to those that are its own
+by now, and has others' within seconds after they died. Where two believe a market theirs, the
+cursor's lock lets one write, and the other finds it written.
+
+An entry that only moves a price waits, together with those of the other markets, for
+`PRICE_PERIOD_SECONDS`, or until its market says something else. Its stream is read on from there;
+what waits is nowhere but in the stream, and after whatever fault is read again from the cursor. A
+price that went stale, or is no longer, is no mere move: that is persisted at once.
 """
 
 import threading
@@ -12,6 +21,7 @@ from functools import partial
 
 import redis
 import structlog
+from django.conf import settings
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -21,16 +31,23 @@ from django.db import (
 )
 
 from common.redis_client import redis_client
-from matching.messages.streams import output_stream, streams_read
+from common.sharing.members import Members
+from matching.messages.codec import UndecodableMessage, decode_entry
+from matching.messages.events import MarkPriceChanged
+from matching.messages.streams import ENTRY_FIELD, output_stream, streams_read
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
+from persistence.price_moves import only_moves_price, persist_price_moves
 from persistence.projection.batch import PersistenceStopped
 from persistence.reading import persist_market
+from persistence.recovery.looking import suspects
 from persistence.recovery.starting_points import ensure_starting_point
 from persistence.worker_heartbeat import beat, stop_beating
 
 BLOCK_MS = 500  # also how long a stop may take to be noticed
+WORKER_MEMBERS_KEY = "worker:members"
 HOUSEKEEPING_SECONDS = 2.0  # between looks for new markets, and heartbeats
+PRICE_PERIOD_SECONDS = 1.0
 BUSY_SECONDS = 0.01
 RETRY_SECONDS = (0.25, 5.0)  # first and longest pause after a fault
 
@@ -42,9 +59,14 @@ class OutputStreamListener:
 
     def __init__(self, node: str) -> None:
         self._node = node
+        self._members = Members(WORKER_MEMBERS_KEY, node, settings.WORKER_LEASE_S)
+        self._next_renewal = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="output-listener", daemon=True)
-        self._cursors: dict[str, int] = {}
+        self._read_to: dict[str, int] = {}  # market → sequence that its stream is read on from
+        self._price_moved: set[str] = set()  # markets of which some of what was read still waits
+        self._prices_due = 0.0
+        self._index_stale: dict[str, bool] = {}  # market → as its newest price said
         self._resting: dict[str, float] = {}  # market → not before this time
         self._pauses: dict[str, float] = {}  # market → the last pause its fault got
         self._resting_for: dict[str, str] = {}  # market → the fault that nobody foresaw
@@ -89,39 +111,110 @@ class OutputStreamListener:
     def _leave(self) -> None:
         connections.close_all()
         try:
+            self._members.leave(redis_client())
             stop_beating(redis_client(), self._node)
         except redis.RedisError as error:
             log.warning("worker_heartbeat_left", node=self._node, why=str(error))
 
     def _listen_once(self) -> None:
         now = time.monotonic()
+        self._renew_share(now)
         if now >= self._next_housekeeping:
             beat(redis_client(), self._node)
-            self._cursors = dict(MarketCursor.objects.values_list("market_id", "seq"))
-            for market_id in self._cursors:
-                self._attempt(market_id, partial(ensure_starting_point, market_id))
+            self._look_after_markets()
             self._next_housekeeping = now + HOUSEKEEPING_SECONDS
+        if self._price_moved and now >= self._prices_due:
+            self._persist_price_moves()
         self._resting = {m: until for m, until in self._resting.items() if until > now}
         streams = {
             output_stream(market_id): market_id
-            for market_id in self._cursors
+            for market_id in self._read_to
             if market_id not in self._resting
         }
-        soonest = min(self._resting.values(), default=now + BLOCK_MS / 1000)
-        block_ms = max(1, min(BLOCK_MS, int((soonest - now) * 1000)))
+        block_ms = self._block_ms(now)
         if not streams:
             self._stopping.wait(block_ms / 1000)
             return
         # COUNT 1: only news of something is wanted here; the batch is read under the lock.
-        positions = {stream: f"{self._cursors[market]}-0" for stream, market in streams.items()}
+        positions = {stream: f"{self._read_to[market]}-0" for stream, market in streams.items()}
         try:
             announced = redis_client().xread(positions, count=1, block=block_ms)  # type: ignore[arg-type]
         except redis.ResponseError as error:
             self._rest_unreadable(streams, error)
             return
-        for name in streams_read(announced):
+        for name, entries in streams_read(announced).items():
             market_id = streams[name.decode()]
-            self._attempt(market_id, partial(self._persist, market_id))
+            if not self._may_wait(market_id, *entries[0]):
+                self._attempt(market_id, partial(self._persist, market_id))
+
+    def _renew_share(self, now: float) -> None:
+        if now < self._next_renewal:
+            return
+        if self._members.renew(redis_client()):
+            log.info("workers_share_markets", node=self._node, workers=self._members.names)
+            self._next_housekeeping = 0.0
+        self._next_renewal = now + self._members.renew_every_s
+
+    def _is_awaited(self) -> bool:
+        """Whether there is something else to do than to go on with one market."""
+        return self._stopping.is_set() or time.monotonic() >= self._next_renewal
+
+    def _block_ms(self, now: float) -> int:
+        soonest = min([self._next_renewal, *self._resting.values()])
+        if self._price_moved:
+            soonest = min(soonest, self._prices_due)
+        return max(1, min(BLOCK_MS, int((soonest - now) * 1000)))
+
+    def _look_after_markets(self) -> None:
+        """New ones, those that are gone or another's, and whether all have what engines start
+        from."""
+        cursors = {
+            cursor.market_id: cursor
+            for cursor in MarketCursor.objects.all()
+            if self._members.is_mine(cursor.market_id)
+        }
+        self._price_moved &= cursors.keys()
+        self._read_to = {
+            market_id: max(cursor.seq, self._read_to.get(market_id, 0))
+            if market_id in self._price_moved
+            else cursor.seq
+            for market_id, cursor in cursors.items()
+        }
+        for market_id in suspects(redis_client(), cursors.values()):
+            self._attempt(market_id, partial(ensure_starting_point, market_id))
+
+    def _may_wait(self, market_id: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> bool:
+        """Whether the market's next entry only moves its price. It is then noted to wait."""
+        seq = self._read_to[market_id] + 1
+        if entry_id != b"%d-0" % seq:
+            return False
+        try:
+            entry = decode_entry(fields.get(ENTRY_FIELD, b""))
+        except UndecodableMessage:
+            return False
+        known = self._index_stale.get(market_id)
+        for event in entry.events:
+            if isinstance(event, MarkPriceChanged):
+                self._index_stale[market_id] = event.index_stale
+        if not only_moves_price(entry) or self._index_stale.get(market_id) != known:
+            return False
+        self._read_to[market_id] = seq
+        if not self._price_moved:
+            self._prices_due = time.monotonic() + PRICE_PERIOD_SECONDS
+        self._price_moved.add(market_id)
+        return True
+
+    def _persist_price_moves(self) -> None:
+        """What can't go together with the others goes by itself, at once."""
+        moved = sorted(self._price_moved - self._resting.keys())
+        reached = persist_price_moves(moved)
+        self._read_to |= reached
+        for market_id in moved:
+            if market_id in reached:
+                self._note_well(market_id)
+            else:
+                self._attempt(market_id, partial(self._persist, market_id))
+        self._price_moved.clear()
 
     def _rest_unreadable(self, streams: Mapping[str, str], error: redis.ResponseError) -> None:
         """One key that is no stream fails the read of all: the others are read without it."""
@@ -167,17 +260,21 @@ class OutputStreamListener:
 
     def _persist(self, market_id: str) -> None:
         try:
-            reached = persist_market(market_id, should_stop=self._stopping.is_set)
+            reached = persist_market(market_id, should_stop=self._is_awaited)
         except PersistenceStopped as fault:
             handle_fault(fault)
             self._resting[market_id] = time.monotonic() + self._next_pause(market_id)
             return
         except LookupError:
-            self._cursors.pop(market_id, None)  # the market is gone
+            self._read_to.pop(market_id, None)  # the market is gone
             return
-        self._pauses.pop(market_id, None)
-        self._resting_for.pop(market_id, None)
+        self._note_well(market_id)
         if reached is None:
             self._resting[market_id] = time.monotonic() + BUSY_SECONDS
         else:
-            self._cursors[market_id] = reached
+            self._price_moved.discard(market_id)
+            self._read_to[market_id] = reached
+
+    def _note_well(self, market_id: str) -> None:
+        self._pauses.pop(market_id, None)
+        self._resting_for.pop(market_id, None)

@@ -5,7 +5,7 @@ under the market's lock, so lost, repeated and reordered calls are harmless.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -26,7 +26,7 @@ from persistence.projection.batch import (
 from persistence.projection.lives import owners_of
 from persistence.projection.projectors import order_ids_of, project
 from persistence.projection.second_deliveries import too_old_commands_of
-from persistence.recovery.continuity import history_fault, read_output
+from persistence.recovery.continuity import OutputRead, history_fault, read_output
 from persistence.writing import bulk
 from persistence.writing.bulk import DeadLetterRow
 from persistence.writing.commands import applied_before
@@ -102,15 +102,9 @@ def _persist_batch(
         if not entries:
             raise
         raise _BatchRefused(entries[0].seq, len(entries), _first_line(error)) from error
-    _faults_reported.pop(market_id, None)
-    _count(market_id, entries, time.perf_counter() - began_s)
+    note_written(market_id, entries)
+    BATCH_SECONDS.observe(time.perf_counter() - began_s)
     return last.seq, newest_seq
-
-
-def _count(market_id: str, entries: list[OutputEntry], took_s: float) -> None:
-    BATCH_SECONDS.observe(took_s)
-    ENTRIES.labels(market_id).inc(len(entries))
-    ENTRY_AGE_SECONDS.observe(max(0.0, time.time() - entries[0].time_ms / 1_000))
 
 
 def _read_entries(
@@ -121,6 +115,11 @@ def _read_entries(
     Raises PersistenceStopped when the very first one isn't, or the stream doesn't go on from here.
     """
     read = read_output(redis_client(), market_id, cursor.seq, up_to_seq, count)
+    return sound_entries(market_id, cursor, read), read.last_seq or cursor.seq
+
+
+def sound_entries(market_id: str, cursor: LockedCursor, read: OutputRead) -> list[OutputEntry]:
+    """Of what was read: see `_read_entries`."""
     if diverged := history_fault(read, cursor.seq, cursor.input_id):
         raise HistoryDiverged(market_id, cursor.seq + 1, diverged)
     entries: list[OutputEntry] = []
@@ -133,7 +132,7 @@ def _read_entries(
             if not entries:
                 raise
             break
-    return entries, read.last_seq or cursor.seq
+    return entries
 
 
 def _read_entry(
@@ -213,6 +212,13 @@ def _first_line(error: Exception) -> str:
 
 
 _faults_reported: dict[str, str] = {}
+
+
+def note_written(market_id: str, entries: Sequence[OutputEntry]) -> None:
+    """The market goes on, by these entries, oldest first."""
+    _faults_reported.pop(market_id, None)
+    ENTRIES.labels(market_id).inc(len(entries))
+    ENTRY_AGE_SECONDS.observe(max(0.0, time.time() - entries[0].time_ms / 1_000))
 
 
 def report_fault(fault: PersistenceStopped) -> None:

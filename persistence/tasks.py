@@ -9,6 +9,7 @@ from persistence import reading
 from persistence.downloads.services import make_due_files
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
+from persistence.price_moves import persist_price_moves
 from persistence.projection.batch import PersistenceStopped
 from persistence.reconciliation import run_asked, run_if_due
 from persistence.recovery import archive
@@ -29,17 +30,22 @@ def persist_market(market_id: str, up_to_seq: int | None = None) -> None:
 
 @shared_task
 def persist_all_markets() -> None:
-    for market_id in _market_ids():
-        persist_market.apply_async((market_id,), expires=SWEEP_EXPIRES_SECONDS)
+    """Those with nothing but prices together, each of the others by a task of its own."""
+    market_ids = _market_ids()
+    reached = persist_price_moves(market_ids)
+    for market_id in market_ids:
+        if market_id not in reached:
+            persist_market.apply_async((market_id,), expires=SWEEP_EXPIRES_SECONDS)
 
 
 @shared_task
 def archive_and_trim() -> None:
     """The next run does what a fault of Redis left undone. What fails of one market alone is
     logged, and the others are seen to."""
-    for market_id in _market_ids():
+    for progress in archive.progress_of(_market_ids()):
+        market_id = progress.cursor.market_id
         try:
-            archive.archive_and_trim(market_id)
+            archive.archive_and_trim(progress)
         except redis.RedisError as error:
             log.warning("archive_and_trim_failed", market=market_id, why=str(error))
             if not isinstance(error, redis.ResponseError):

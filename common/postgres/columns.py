@@ -20,6 +20,10 @@ def truths(values: Iterable[bool]) -> str:
     return "{" + ",".join("t" if value else "f" for value in values) + "}"
 
 
+def truths_or_nulls(values: Iterable[bool | None]) -> str:
+    return "{" + ",".join("NULL" if value is None else "ft"[value] for value in values) + "}"
+
+
 def words(values: Iterable[str]) -> str:
     """Texts without quotes and backslashes; they may be empty."""
     return "{" + ",".join(f'"{value}"' for value in values) + "}"

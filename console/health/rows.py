@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from console.health.streams import COUNT_CAP
@@ -14,10 +15,34 @@ from markets.models import Market
 from matching.messages.vocabulary import OrderStatus
 from persistence.models import DeadLetter, PersistenceFault
 from prices.models import PriceSource
-from trading.models import Liquidation, Order, OutboxCommand
+from trading.models import Liquidation
 
 STATEMENT_TIMEOUT_MS = 2_000
 UNANSWERED_AFTER = timedelta(seconds=5)
+
+# One statement for all markets, each of which is looked at by its own partial index.
+_WAITING = """
+SELECT market.id, orders.waiting, commands.waiting, least(orders.oldest, commands.oldest)
+  FROM markets_market AS market
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS waiting, min(created_at) AS oldest
+         FROM (SELECT created_at FROM trading_order
+                WHERE market_id = market.id AND status = %(pending)s AND created_at < %(since)s
+                ORDER BY id LIMIT %(cap)s) AS first) AS orders
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS waiting, min(created_at) AS oldest
+         FROM (SELECT created_at FROM trading_outboxcommand
+                WHERE market_id = market.id AND applied_seq IS NULL AND created_at < %(since)s
+                ORDER BY id LIMIT %(cap)s) AS first) AS commands
+"""
+
+
+class _Waiting(NamedTuple):
+    """What of a market its engine has not answered for long; ``oldest`` None: nothing."""
+
+    orders: int
+    commands: int
+    oldest: datetime | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +73,9 @@ class MarketRows:
     stopped: str = ""  # why persistence stopped; empty while it goes on
 
 
+_NOTHING_WAITS = _Waiting(0, 0, None)  # in a market that was made meanwhile
+
+
 def read_rows() -> list[MarketRows]:
     """Raises DatabaseError when Postgres is away or slower than STATEMENT_TIMEOUT_MS."""
     with transaction.atomic():
@@ -57,6 +85,7 @@ def read_rows() -> list[MarketRows]:
         letters = _dead_letters(now)
         liquidations = _liquidations(now)
         stopped = _stopped()
+        waiting = _waiting(now)
         markets = Market.objects.select_related("status", "cursor")
         markets = markets.prefetch_related("price_sources")
         return [
@@ -65,6 +94,7 @@ def read_rows() -> list[MarketRows]:
                 letters.get(market.pk, (0, 0)),
                 liquidations.get(market.pk, 0),
                 stopped.get(market.pk, ""),
+                waiting.get(market.pk, _NOTHING_WAITS),
                 now,
             )
             for market in markets
@@ -75,21 +105,25 @@ def _timeout() -> list[str]:
     return [str(STATEMENT_TIMEOUT_MS)]
 
 
+def _waiting(now: datetime) -> dict[str, _Waiting]:
+    values: dict[str, Any] = {
+        "pending": OrderStatus.PENDING.value,
+        "since": now - UNANSWERED_AFTER,
+        "cap": COUNT_CAP,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, values)
+        return {market_id: _Waiting(*found) for market_id, *found in cursor.fetchall()}
+
+
 def _market_rows(
-    market: Market, letters: tuple[int, int], liquidations: int, stopped: str, now: datetime
+    market: Market,
+    letters: tuple[int, int],
+    liquidations: int,
+    stopped: str,
+    waiting: _Waiting,
+    now: datetime,
 ) -> MarketRows:
-    unanswered_since = now - UNANSWERED_AFTER
-    orders, oldest_order = _count_and_oldest(
-        Order.objects.filter(
-            market=market, status=OrderStatus.PENDING, created_at__lt=unanswered_since
-        )
-    )
-    commands, oldest_command = _count_and_oldest(
-        OutboxCommand.objects.filter(
-            market=market, applied_seq__isnull=True, created_at__lt=unanswered_since
-        )
-    )
-    oldest = min(oldest_order or now, oldest_command or now)
     return MarketRows(
         market_id=market.pk,
         state=market.status.state,
@@ -99,9 +133,9 @@ def _market_rows(
         cursor_seq=market.cursor.seq,
         dead_letters=letters[0],
         dead_letters_last_day=letters[1],
-        stale_pending_orders=orders,
-        stale_commands=commands,
-        oldest_waiting_ms=int((now - oldest).total_seconds() * 1_000),
+        stale_pending_orders=waiting.orders,
+        stale_commands=waiting.commands,
+        oldest_waiting_ms=int((now - (waiting.oldest or now)).total_seconds() * 1_000),
         index_stale=market.status.index_stale,
         index_ms=market.status.index_ms,
         funding_rate_ppb=market.status.funding_rate_ppb,
@@ -136,11 +170,3 @@ def _dead_letters(now: datetime) -> dict[str, tuple[int, int]]:
         market_id: (total, last)
         for market_id, total, last in counts.annotate(total=Count("pk"), recent=recent)
     }
-
-
-def _count_and_oldest(
-    waiting: QuerySet[Order] | QuerySet[OutboxCommand],
-) -> tuple[int, datetime | None]:
-    first = waiting.order_by("id")[:COUNT_CAP]
-    found = first.aggregate(waiting=Count("pk"), oldest=Min("created_at"))
-    return found["waiting"], found["oldest"]

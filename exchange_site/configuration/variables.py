@@ -187,6 +187,11 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             usual="86400",
         ),
         Variable(
+            "WORKER_LEASE_S",
+            "how long a worker that fell silent keeps its share of the markets, in seconds. "
+            "Shorter than a second, a busy machine has markets change hands for nothing",
+        ),
+        Variable(
             "SELF_ONRAMP",
             "`1` lets traders fund themselves; otherwise operators approve deposits",
             usual="off unless `DEMO`",

@@ -14,7 +14,8 @@ Cutting is one script that does nothing if the market got another starting point
 up to where it cut before it cuts, so that an engine never takes a gap for the beginning.
 """
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import redis
 import structlog
@@ -51,20 +52,40 @@ return redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2])
 """
 
 
-def archive_and_trim(market_id: str) -> int:
+class Progress(NamedTuple):
+    """A market's cursor, and hashes of its snapshots that are archived."""
+
+    cursor: MarketCursor
+    archived: frozenset[str]
+
+
+def progress_of(market_ids: Collection[str]) -> list[Progress]:
+    """In two queries, however many they are. May be used for a while: the cursor only moves on."""
+    archived: dict[str, set[str]] = {}
+    rows = EngineSnapshotArchive.objects.filter(market__in=market_ids).order_by()
+    for market_id, sha256 in rows.values_list("market_id", "sha256"):
+        archived.setdefault(market_id, set()).add(sha256)
+    cursors = MarketCursor.objects.filter(pk__in=market_ids).order_by("pk")
+    return [Progress(one, frozenset(archived.get(one.market_id, ()))) for one in cursors]
+
+
+def archive_and_trim(progress: Progress) -> int:
     """Archive the market's new snapshots, then cut its streams; answers how many entries went.
     Raises redis.RedisError."""
+    cursor = progress.cursor
     client = redis_client()
-    epoch: Any = client.get(epoch_key(market_id))
-    cursor = MarketCursor.objects.get(pk=market_id)
-    kept = list(kept_snapshots(client, market_id))
+    epoch: Any = client.get(epoch_key(cursor.market_id))
+    kept = list(kept_snapshots(client, cursor.market_id))
     if epoch is None or not kept:
         return 0  # a starting point is to be made first
     behind = [snapshot for snapshot in kept if _behind(snapshot, cursor)]
-    oldest = kept[-1]
-    if not _archive(client, cursor, behind) or oldest not in behind:
+    missing = [snapshot for snapshot in behind if snapshot.sha256 not in progress.archived]
+    has_news = missing or len(progress.archived) > SNAPSHOTS_ARCHIVED
+    if has_news and not _archive(client, cursor, missing):
         return 0
-    return _trim(client, cursor, oldest, epoch)
+    if kept[-1] not in behind:
+        return 0
+    return _trim(client, cursor, kept[-1], epoch)
 
 
 def _behind(snapshot: KeptSnapshot, cursor: MarketCursor) -> bool:
@@ -73,13 +94,11 @@ def _behind(snapshot: KeptSnapshot, cursor: MarketCursor) -> bool:
 
 
 @transaction.atomic
-def _archive(client: redis.Redis, cursor: MarketCursor, kept: list[KeptSnapshot]) -> bool:
+def _archive(client: redis.Redis, cursor: MarketCursor, missing: list[KeptSnapshot]) -> bool:
     """False if one was replaced since it was looked at: the next run sees to that."""
     market_id = cursor.market_id
     archived = EngineSnapshotArchive.objects.filter(market_id=market_id)
-    known = set(archived.values_list("sha256", flat=True))
     now = timezone.now()
-    missing = [snapshot for snapshot in kept if snapshot.sha256 not in known]
     new = [
         EngineSnapshotArchive(
             market_id=market_id,

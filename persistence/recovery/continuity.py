@@ -6,7 +6,8 @@ persisted; Redis that lost everything begins again. The entry at the cursor tell
 names the input it came from. It is kept in the stream for this (`persistence.recovery.archive`).
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import redis
 
@@ -20,6 +21,7 @@ from matching.messages.streams import (
 )
 
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
+ANSWERS_OF_READ = 3
 
 
 class OutputRead(NamedTuple):
@@ -34,14 +36,27 @@ def read_output(
     client: redis.Redis, market_id: str, cursor_seq: int, up_to_seq: int | None, count: int
 ) -> OutputRead:
     """The cursor's entry and up to ``count`` after it. Raises redis.RedisError."""
-    key = output_stream(market_id)
     pipe = client.pipeline(transaction=True)
-    pipe.exists(epoch_key(market_id))
-    pipe.xinfo_stream(key)
+    queue_read(pipe, market_id, cursor_seq, up_to_seq, count)
+    return as_read(pipe.execute(raise_on_error=False))
+
+
+def queue_read(
+    pipe: redis.client.Pipeline, market_id: str, cursor_seq: int, up_to_seq: int | None, count: int
+) -> None:
+    """For the pipeline's next `ANSWERS_OF_READ` answers, which `as_read` takes. The epoch is asked
+    for last: where there is one, what was read before it was the market's."""
+    key = output_stream(market_id)
     upper = "+" if up_to_seq is None else f"{up_to_seq}-0"
     pipe.xrange(key, min=f"{cursor_seq}-0", max=upper, count=count + 1)
-    has_epoch, info, entries = pipe.execute(raise_on_error=False)
-    for answer in (has_epoch, entries):
+    pipe.xinfo_stream(key)
+    pipe.exists(epoch_key(market_id))
+
+
+def as_read(answers: Sequence[Any]) -> OutputRead:
+    """Raises redis.RedisError."""
+    entries, info, has_epoch = answers
+    for answer in (entries, has_epoch):
         if isinstance(answer, Exception):
             raise answer
     last_id = newest_id(info)

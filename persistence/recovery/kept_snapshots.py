@@ -37,13 +37,19 @@ def kept_snapshots(client: redis.Redis, market_id: str) -> Iterator[KeptSnapshot
     for gone in known.keys() - set(seqs):
         known.pop(gone, None)  # another thread may have done it
     for seq in seqs:
-        frame = frame_of(client, market_id, seq)
-        before, snapshot = known.get(seq, ("", None))
-        if (sha256 := sha256_of(frame)) != before:
-            snapshot = _decoded(frame, market_id, seq, sha256)
-            known[seq] = sha256, snapshot
+        snapshot = kept_snapshot(market_id, seq, frame_of(client, market_id, seq))
         if snapshot is not None:
             yield snapshot
+
+
+def kept_snapshot(market_id: str, seq: int, frame: bytes) -> KeptSnapshot | None:
+    """What the frame that is kept under the sequence is; None if it is unusable."""
+    known = _known.setdefault(market_id, {})
+    before, snapshot = known.get(seq, ("", None))
+    if (sha256 := sha256_of(frame)) != before:
+        snapshot = _decoded(frame, market_id, seq, sha256)
+        known[seq] = sha256, snapshot
+    return snapshot
 
 
 def frame_of(client: redis.Redis, market_id: str, seq: int) -> bytes:

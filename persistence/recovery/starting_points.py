@@ -62,7 +62,13 @@ def missing_starting_point(market_id: str) -> str:
     cursor = MarketCursor.objects.get(pk=market_id)
     read = read_output(client, market_id, cursor.seq, up_to_seq=None, count=0)
     fault = history_fault(read, cursor.seq, cursor.input_id)
-    return fault or _input_fault(client, snapshot, cursor)
+    if fault or snapshot.seq >= cursor.seq:
+        return fault
+    # The command at the cursor is never trimmed before a snapshot after it is archived, so where an
+    # engine would have to pass it, it must be there.
+    if client.xrange(input_stream(market_id), min=cursor.input_id, max=cursor.input_id):
+        return ""
+    return f"the input stream lacks the command at the cursor, {cursor.input_id}"
 
 
 def ensure_starting_point(market_id: str) -> None:
@@ -110,19 +116,10 @@ def _newest_usable_snapshot(client: redis.Redis, market_id: str) -> KeptSnapshot
     """The one an engine would start from: whole, and with all input after it."""
     trimmed: Any = client.get(trimmed_key(market_id))
     for snapshot in kept_snapshots(client, market_id):
-        if trimmed is None or id_order(snapshot.input_id) >= id_order(trimmed.decode()):
+        if has_its_input(snapshot, trimmed):
             return snapshot
     return None
 
 
-def _input_fault(client: redis.Redis, snapshot: KeptSnapshot, cursor: MarketCursor) -> str:
-    """Why the input stream does not lead from the snapshot to the cursor; empty if it does.
-
-    The command at the cursor is never trimmed before a snapshot after it is archived, so where an
-    engine would have to pass it, it must be there.
-    """
-    if snapshot.seq >= cursor.seq:
-        return ""
-    if client.xrange(input_stream(cursor.market_id), min=cursor.input_id, max=cursor.input_id):
-        return ""
-    return f"the input stream lacks the command at the cursor, {cursor.input_id}"
+def has_its_input(snapshot: KeptSnapshot, trimmed: bytes | None) -> bool:
+    return trimmed is None or id_order(snapshot.input_id) >= id_order(trimmed.decode())

@@ -4,14 +4,14 @@ Runs on psycopg's own cursors (server-side parameters, pipelines) inside Django'
 Rows go as columns through unnest: COPY costs as much, and can't share a round trip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from common.postgres.columns import numbers
 from matching.messages.events import OutputEntry
 from persistence.projection.batch import Batch
 from persistence.writing.candles import upsert_candles, upsert_prices
-from persistence.writing.cursor import advance_cursor
+from persistence.writing.cursor import advance_cursors
 from persistence.writing.journal import add_to_wallets, insert_journal, load_keys
 from persistence.writing.lives import write_lives
 from persistence.writing.orders import update_orders
@@ -22,7 +22,7 @@ from persistence.writing.positions import (
     insert_fills,
     upsert_positions,
 )
-from persistence.writing.status import upsert_status
+from persistence.writing.status import MarketChange, update_statuses
 from persistence.writing.trigger_holds import grant_holds
 
 # Foreign keys are deferred by Django; checked at once, they don't wait for the commit, when the
@@ -59,17 +59,32 @@ def write(
     insert_fills(statements, batch)
     add_to_days(statements, batch)
     upsert_candles(statements, batch.market_id, batch.trade_figures)
-    upsert_prices(statements, batch.market_id, batch.prices)
+    upsert_prices(statements, [(batch.market_id, batch.prices)])
     insert_journal(statements, batch, keys)
     update_orders(statements, batch)
     upsert_positions(statements, batch)
     write_lives(statements, batch.market_id, batch.lives)
-    upsert_status(statements, batch)
+    update_statuses(statements, _status_changes([batch]))
     if batch.applied_commands:
         ids, seqs = numbers(batch.applied_commands), numbers(batch.applied_commands.values())
         statements.add(MARK_COMMANDS_APPLIED, (ids, seqs, batch.market_id))
     for letter in dead_letters:
         statements.add(INSERT_DEAD_LETTER, (batch.market_id, *letter))
     add_to_wallets(statements, batch)
-    advance_cursor(statements, batch.market_id, last)
+    advance_cursors(statements, {batch.market_id: last})
     statements.execute(cursor)
+
+
+def write_prices(
+    cursor: Cursor, batches: Sequence[Batch], lasts: Mapping[str, OutputEntry]
+) -> None:
+    """The same of many markets whose entries did nothing but move a price, in one round trip."""
+    statements = Statements()
+    upsert_prices(statements, [(batch.market_id, batch.prices) for batch in batches])
+    update_statuses(statements, _status_changes(batches))
+    advance_cursors(statements, lasts)
+    statements.execute(cursor)
+
+
+def _status_changes(batches: Iterable[Batch]) -> list[MarketChange]:
+    return [MarketChange(one.market_id, one.status) for one in batches if one.status is not None]

@@ -5,7 +5,9 @@ A batch's trades become minutes, and minutes the larger intervals, so that Postg
 per interval that the batch touches. The cursor commits with it, so no trade is added twice.
 """
 
-from common.postgres.columns import numbers
+from collections.abc import Iterable
+
+from common.postgres.columns import numbers, words
 from persistence.projection.candles import TradeFigures, candles_of
 from persistence.projection.prices import PriceFigures, price_rows
 from persistence.writing.pipeline import Statements
@@ -32,9 +34,9 @@ UPSERT_PRICES = """
            (market_id, interval_ms, start_ms,
             mark_open_ticks, mark_high_ticks, mark_low_ticks, mark_close_ticks,
             index_open_ticks, index_high_ticks, index_low_ticks, index_close_ticks)
-    SELECT %s, v.* FROM unnest(
-        %s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS v
+    SELECT * FROM unnest(
+        %s::text[], %s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
         ON CONFLICT (market_id, interval_ms, start_ms) DO UPDATE
        SET mark_high_ticks = greatest(c.mark_high_ticks, excluded.mark_high_ticks),
            mark_low_ticks = least(c.mark_low_ticks, excluded.mark_low_ticks),
@@ -58,7 +60,11 @@ def upsert_candles(statements: Statements, market_id: str, trades: list[TradeFig
     statements.add(UPSERT_CANDLES, (market_id, *columns))
 
 
-def upsert_prices(statements: Statements, market_id: str, prices: list[PriceFigures]) -> None:
-    if prices:
-        columns = (numbers(column) for column in zip(*price_rows(prices), strict=True))
-        statements.add(UPSERT_PRICES, (market_id, *columns))
+def upsert_prices(
+    statements: Statements, prices_of: Iterable[tuple[str, list[PriceFigures]]]
+) -> None:
+    """Of any number of markets, each named once."""
+    rows = [(market_id, row) for market_id, prices in prices_of for row in price_rows(prices)]
+    if rows:
+        columns = (numbers(column) for column in zip(*(row for _, row in rows), strict=True))
+        statements.add(UPSERT_PRICES, (words(market_id for market_id, _ in rows), *columns))

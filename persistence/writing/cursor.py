@@ -1,31 +1,38 @@
 """⑤ The cursor: where a market is persisted to, locked before a batch and moved behind it."""
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import psycopg
 from django.db import connection
 
+from common.postgres.columns import numbers, words
 from matching.messages.events import OutputEntry
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from persistence.writing.pipeline import Cursor, Statements
 
-LOCK_CURSOR = """
-    SELECT c.seq, c.input_id, (m.tick_size * m.lot_size * %s)::bigint
+LOCK_CURSORS = """
+    SELECT c.market_id, c.seq, c.input_id, (m.tick_size * m.lot_size * %s)::bigint
       FROM persistence_marketcursor c JOIN markets_market m ON m.id = c.market_id
-     WHERE c.market_id = %s FOR NO KEY UPDATE OF c SKIP LOCKED
+     WHERE c.market_id = ANY(%s::text[]) FOR NO KEY UPDATE OF c SKIP LOCKED
 """
 CURSOR_EXISTS = "SELECT 1 FROM persistence_marketcursor WHERE market_id = %s"
-# Whatever stopped the market in front of these entries did not last.
-ADVANCE_CURSOR = """
-    WITH overcome AS (
-        UPDATE persistence_persistencefault
+# Whatever stopped a market in front of these entries did not last.
+ADVANCE_CURSORS = """
+    WITH reached AS (
+        SELECT * FROM unnest(%(market_ids)s::text[], %(seqs)s::bigint[],
+                             %(input_ids)s::text[], %(times_ms)s::bigint[])
+            AS v(market_id, seq, input_id, entry_time_ms)
+    ), overcome AS (
+        UPDATE persistence_persistencefault f
            SET resolved_at = clock_timestamp(), resolution = 'persisted'
-         WHERE market_id = %(market_id)s AND resolved_at IS NULL AND seq <= %(seq)s
+          FROM reached
+         WHERE f.market_id = reached.market_id AND f.resolved_at IS NULL AND f.seq <= reached.seq
     )
-    UPDATE persistence_marketcursor
-       SET seq = %(seq)s, input_id = %(input_id)s, entry_time_ms = %(entry_time_ms)s,
+    UPDATE persistence_marketcursor c
+       SET seq = reached.seq, input_id = reached.input_id, entry_time_ms = reached.entry_time_ms,
            applied_at = clock_timestamp()
-     WHERE market_id = %(market_id)s
+      FROM reached WHERE c.market_id = reached.market_id
 """
 
 
@@ -45,21 +52,26 @@ def lock_cursor(cursor: Cursor, market_id: str) -> LockedCursor | None:
 
     None while another transaction has it. Raises LookupError for a market without a cursor.
     """
+    locked = lock_cursors(cursor, [market_id]).get(market_id)
+    if locked is None and cursor.execute(CURSOR_EXISTS, (market_id,)).fetchone() is None:
+        raise LookupError(f"there is no market {market_id} to persist")
+    return locked
+
+
+def lock_cursors(cursor: Cursor, market_ids: Iterable[str]) -> dict[str, LockedCursor]:
+    """The same of many; those that another transaction has, or nobody, are left out."""
     lock = Statements()  # goes together with the BEGIN before it
-    lock.add(LOCK_CURSOR, (MONEY_UNITS_PER_CURRENCY, market_id))
-    row = lock.execute(cursor)[0].fetchone()
-    if row is None:
-        if cursor.execute(CURSOR_EXISTS, (market_id,)).fetchone() is None:
-            raise LookupError(f"there is no market {market_id} to persist")
-        return None
-    return LockedCursor(*row)
+    lock.add(LOCK_CURSORS, (MONEY_UNITS_PER_CURRENCY, words(market_ids)))
+    rows = lock.execute(cursor)[0].fetchall()
+    return {market_id: LockedCursor(*row) for market_id, *row in rows}
 
 
-def advance_cursor(statements: Statements, market_id: str, last: OutputEntry) -> None:
+def advance_cursors(statements: Statements, lasts: Mapping[str, OutputEntry]) -> None:
+    """Each market's to its last entry."""
     values = {
-        "market_id": market_id,
-        "seq": last.seq,
-        "input_id": last.input_id,
-        "entry_time_ms": last.time_ms,
+        "market_ids": words(lasts),
+        "seqs": numbers(last.seq for last in lasts.values()),
+        "input_ids": [last.input_id for last in lasts.values()],  # whatever was in the stream
+        "times_ms": numbers(last.time_ms for last in lasts.values()),
     }
-    statements.add(ADVANCE_CURSOR, values)
+    statements.add(ADVANCE_CURSORS, values, expected=len(lasts), what="cursors")

@@ -218,7 +218,7 @@ def test_a_crash_between_batches_counts_no_trade_twice(
     world.publish()
     persist_market(world.market_id, up_to_seq=2)
     with monkeypatch.context() as crash:
-        crash.setattr(cursor, "ADVANCE_CURSOR", END_OF_THE_CRASHED_CONNECTION)
+        crash.setattr(cursor, "ADVANCE_CURSORS", END_OF_THE_CRASHED_CONNECTION)
         with pytest.raises(OperationalError):
             persist_market(world.market_id)
     connection.close()

@@ -130,14 +130,21 @@ def test_faults_of_redis_and_surprises_are_survived_and_told_once(world, monkeyp
     assert len(facts(caplog, "listener_recovered")) == 1
 
 
-def test_the_sweep_asks_for_every_market(world, monkeypatch):
-    make_market("ETH-PERP")
+def test_the_sweep_takes_prices_together_and_asks_for_the_rest(world, monkeypatch):
+    open_market("ETH-PERP")
+    make_market("SOL-PERP")  # without a starting point
     asked = []
     monkeypatch.setattr(
         tasks.persist_market, "apply_async", lambda args, expires: asked.append(args)
     )
+    world.publish(world.say(mark_price(1, 1)))
     tasks.persist_all_markets()
-    assert asked == [("BTC-PERP",), ("ETH-PERP",)]
+    assert asked == [("SOL-PERP",)]
+    assert cursor_of(world.market_id) == 1
+    write_session(world)
+    world.publish(*world.entries[1:])
+    tasks.persist_all_markets()
+    assert asked[1:] == [(world.market_id,), ("SOL-PERP",)]
 
 
 def test_the_task_persists_and_reports_faults(world, caplog):
@@ -196,7 +203,7 @@ def test_a_celery_worker_persists_what_the_engine_says(world, worker):
 def test_a_market_that_is_gone_is_forgotten_and_rests_nobody(world):
     """Between two looks at the cursors its stream is still asked for."""
     listener = OutputStreamListener(node="test@here")
-    listener._cursors = {"GONE-PERP": 0, world.market_id: 0}
+    listener._read_to = {"GONE-PERP": 0, world.market_id: 0}
     listener._persist("GONE-PERP")
-    assert listener._cursors == {world.market_id: 0}
+    assert listener._read_to == {world.market_id: 0}
     assert listener._resting == {}

@@ -63,7 +63,7 @@ def test_a_fault_is_one_line(
 def test_a_markets_fault_is_told_again_once_it_was_over(
     world: Any, listener: OutputStreamListener, caplog: Any
 ) -> None:
-    listener._cursors = {world.market_id: 0}
+    listener._read_to = {world.market_id: 0}
     for _ in range(2):
         listener._rest(world.market_id, ValueError("again"))
     assert listener._pauses == {world.market_id: 0.5}

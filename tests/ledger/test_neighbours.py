@@ -3,8 +3,8 @@ goes wrong with one of them is that one's own."""
 
 import pytest
 import redis
+from django.utils import timezone
 
-from markets.models import Market
 from matching.messages.codec import encode_entry
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.events import OutputEntry
@@ -26,6 +26,7 @@ from tests.ledger.world import open_market
 from tests.patience import PATIENCE_S
 from trading.commands import resend
 from trading.commands.publisher import publish_commands
+from trading.models import OutboxCommand
 
 WELL = "ETH-PERP"
 
@@ -97,15 +98,18 @@ def test_archiving_and_resending_see_to_the_others(world, monkeypatch, fault):
     open_market(WELL)
     seen = []
 
-    def archived(market_id):
-        seen.append(market_id)
-        if market_id != WELL:
+    def archived(progress):
+        seen.append(progress.cursor.market_id)
+        if progress.cursor.market_id != WELL:
             raise fault
         return 0
 
     monkeypatch.setattr(archive, "archive_and_trim", archived)
     tasks.archive_and_trim()
     assert set(seen) == {world.market_id, WELL}
+    open_market("SOL-PERP")  # where nothing waits
+    for market_id in (world.market_id, WELL):
+        promise_long_ago(market_id)
     asked = []
 
     def resent(market):
@@ -116,10 +120,21 @@ def test_archiving_and_resending_see_to_the_others(world, monkeypatch, fault):
 
     monkeypatch.setattr(resend, "_resend", resent)
     assert resend.resend_unseen_commands() == 3
-    assert set(asked) == set(Market.objects.values_list("pk", flat=True))
+    assert set(asked) == {world.market_id, WELL}
+
+
+def promise_long_ago(market_id):
+    OutboxCommand.objects.create(
+        market_id=market_id,
+        command_type="SetMarketState",
+        payload={},
+        created_at=timezone.now() - 2 * resend.UNSEEN_AFTER,
+    )
 
 
 def test_a_redis_that_is_away_ends_the_run(world, monkeypatch):
+    promise_long_ago(world.market_id)
+
     def away(_market):
         raise redis.ConnectionError("away")
 

@@ -256,7 +256,7 @@ def test_wallets_may_change_while_a_batch_is_applied(session, monkeypatch):
         "update_orders",
         "upsert_positions",
         "add_to_wallets",
-        "advance_cursor",
+        "advance_cursors",
     ],
 )
 def test_a_crash_before_the_commit_leaves_nothing(session, monkeypatch, step):

@@ -20,7 +20,7 @@ from persistence.faults import note_fault, quarantine_entry, retry_fault
 from persistence.models import EngineSnapshotArchive, MarketCursor, PersistenceFault
 from persistence.projection.batch import PoisonEntry
 from persistence.reading import persist_market
-from persistence.recovery.archive import archive_and_trim
+from persistence.recovery.archive import archive_and_trim, progress_of
 from tests.changes import Changes, changes, nobody_else_changed, owners_of, watching
 from tests.ledger.miniature import Miniature
 from tests.ledger.world import make_user
@@ -212,7 +212,7 @@ def test_archives_of_another_market_are_kept(quiet_pair: tuple[Miniature, Miniat
     """The five newest of each: a market that archives much takes none from one that rests."""
     one, other = quiet_pair
     for market in quiet_pair:
-        archive_and_trim(market.market.pk)
+        archive_and_trim(*progress_of([market.market.pk]))
     (kept,) = EngineSnapshotArchive.objects.filter(market=other.market)
     archive = EngineSnapshotArchive.objects.get(market=one.market)
     for number in range(1, 8):
@@ -220,7 +220,7 @@ def test_archives_of_another_market_are_kept(quiet_pair: tuple[Miniature, Miniat
         archive.seq, archive.sha256 = 1_000 + number, f"{number:064}"
         archive.save(force_insert=True)
     with changes() as found:
-        archive_and_trim(one.market.pk)
+        archive_and_trim(*progress_of([one.market.pk]))
     nobody_else_changed(found, markets={one.market.pk})
     seqs = EngineSnapshotArchive.objects.filter(market=one.market).order_by("seq")
     assert list(seqs.values_list("seq", flat=True)) == [1_003, 1_004, 1_005, 1_006, 1_007]

@@ -19,7 +19,7 @@ from matching.messages.streams import (
 )
 from persistence.models import DeadLetter, EngineSnapshotArchive
 from persistence.recovery import archive, kept_snapshots
-from persistence.recovery.archive import SNAPSHOTS_ARCHIVED, archive_and_trim
+from persistence.recovery.archive import SNAPSHOTS_ARCHIVED, archive_and_trim, progress_of
 from persistence.recovery.starting_points import missing_starting_point
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
 
@@ -60,7 +60,7 @@ def test_streams_stay_short_and_engines_restart_from_them(busy: Exchange) -> Non
     for _ in range(8):
         chunk(busy)
         wait_for_beat(busy)
-        archive_and_trim(MARKET)
+        archive_and_trim(*progress_of([MARKET]))
         input_length, output_length, dead = lengths(busy)
         assert input_length <= 3 * (SNAPSHOT_EVERY + CHUNK + 1)
         assert output_length <= max(KEPT, 3 * (SNAPSHOT_EVERY + CHUNK + 1))
@@ -94,7 +94,7 @@ def test_a_kept_snapshot_is_decoded_once(busy: Exchange, monkeypatch: pytest.Mon
     monkeypatch.setattr(kept_snapshots, "_known", {})
     for _ in range(3):
         assert missing_starting_point(MARKET) == ""
-        archive_and_trim(MARKET)
+        archive_and_trim(*progress_of([MARKET]))
     assert sorted(decoded) == sorted(busy.client.hvals(snapshots_key(MARKET)))
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_cut_before_it_is_persisted(busy: Exchange) -> None:
     wait_until(lambda: busy.published_seq() == seq + 3 * CHUNK, "the engine")
     wait_for_beat(busy)
     before = lengths(busy)
-    archive_and_trim(MARKET)
+    archive_and_trim(*progress_of([MARKET]))
     assert lengths(busy) == before
     assert not EngineSnapshotArchive.objects.filter(seq__gt=seq).exists()
 
@@ -125,11 +125,11 @@ def test_nothing_is_cut_that_a_slower_engine_has_to_read(busy: Exchange) -> None
     for _ in range(4):
         chunk(busy)
     wait_for_beat(busy)
-    archive_and_trim(MARKET)
+    archive_and_trim(*progress_of([MARKET]))
     left: Any = busy.client.xrange(input_stream(MARKET), count=1)
     assert left[0][0].decode() == third
     busy.client.hdel(heartbeat_key(MARKET), "slow")
-    archive_and_trim(MARKET)
+    archive_and_trim(*progress_of([MARKET]))
     left = busy.client.xrange(input_stream(MARKET), count=1)
     assert left[0][0].decode() > third
 
@@ -139,7 +139,7 @@ def test_the_entry_at_the_cursor_stays(busy: Exchange, monkeypatch: pytest.Monke
     for _ in range(4):
         chunk(busy)
     wait_for_beat(busy)
-    archive_and_trim(MARKET)
+    archive_and_trim(*progress_of([MARKET]))
     cursor = busy.cursor()
     stream_id = f"{cursor.seq}-0"
     assert busy.client.xrange(output_stream(MARKET), min=stream_id, max=stream_id)

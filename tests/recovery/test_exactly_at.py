@@ -21,7 +21,7 @@ from matching.runtime import market as market_module
 from matching.runtime.market import MarketRunner, RecoveryNeeded
 from matching.runtime.reader import InputEntry
 from persistence.models import EngineSnapshotArchive
-from persistence.recovery.archive import archive_and_trim
+from persistence.recovery.archive import archive_and_trim, progress_of
 from persistence.recovery.starting_points import make_starting_point, missing_starting_point
 from tests.ledger.world import make_market
 
@@ -150,11 +150,11 @@ def test_a_starting_point_takes_away_what_belonged_to_the_old_one(client: redis.
 def test_nothing_is_archived_or_cut_where_it_is_too_early(client: redis.Redis) -> None:
     """Without a snapshot, without an epoch, and with snapshots the ledger has yet to reach."""
     run_to_snapshot(client, "1000-1")
-    assert archive_and_trim(MARKET) == 0
+    assert archive_and_trim(*progress_of([MARKET])) == 0
     assert client.xlen(input_stream(MARKET)) == 1
     assert list(EngineSnapshotArchive.objects.values_list("seq", flat=True)) == [0]
     client.delete(epoch_key(MARKET))
-    assert archive_and_trim(MARKET) == 0
+    assert archive_and_trim(*progress_of([MARKET])) == 0
     client.set(epoch_key(MARKET), "an epoch")
     client.delete(snapshots_key(MARKET))
-    assert archive_and_trim(MARKET) == 0
+    assert archive_and_trim(*progress_of([MARKET])) == 0

@@ -6,12 +6,12 @@ market's input stream, and it is still not among what happened. A backlog alone 
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from markets.models import Market
@@ -35,7 +35,16 @@ def resend_unseen_commands() -> int:
     """Send again what was missed, oldest first; answers how many. Raises redis.RedisError and
     Django's errors of a database that is away; what fails of one market alone is logged, and the
     others' commands go."""
-    return sum(_attempt(market) for market in Market.objects.select_related("cursor"))
+    return sum(map(_attempt, _waiting_markets()))
+
+
+def _waiting_markets() -> QuerySet[Market]:
+    """Those with anything that has waited for long enough. The others cost nothing of their own."""
+    of_market: dict[str, Any] = {"market": OuterRef("pk"), "created_at__lt": Now() - UNSEEN_AFTER}
+    unapplied = OutboxCommand.objects.filter(applied_seq__isnull=True, **of_market)
+    pending = Order.objects.filter(status=OrderStatus.PENDING, **of_market)
+    waiting = Market.objects.filter(Exists(unapplied) | Exists(pending))
+    return waiting.select_related("cursor")
 
 
 def _attempt(market: Market) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Person
 from accounts.notices.kinds import NoticeKind
@@ -18,8 +18,23 @@ _PLACE = ("seq", "ordinal")
 
 
 def tell_of_liquidations() -> None:
-    for market in Market.objects.order_by("pk"):
+    """Markets without news cost nothing of their own."""
+    for market in Market.objects.filter(Exists(_untold()) | ~Exists(_told())).order_by("pk"):
         _tell_in(market)
+
+
+def _told() -> QuerySet[LiquidationsTold]:
+    return LiquidationsTold.objects.filter(pk=OuterRef("pk"))
+
+
+def _untold() -> QuerySet[Liquidation]:
+    """Of a market: rows behind the place up to which all was told."""
+    return Liquidation.objects.filter(
+        market=OuterRef("pk"), seq__gte=OuterRef("liquidationstold__seq")
+    ).filter(
+        Q(seq__gt=OuterRef("liquidationstold__seq"))
+        | Q(ordinal__gt=OuterRef("liquidationstold__ordinal"))
+    )
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""How traders trade, among the newest orders and trades of each market."""
+"""How traders trade, among the newest orders and trades of each market: one statement a measure."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,8 +7,7 @@ from django.db import connection
 
 from console.alerts.measures.look import READINGS_MAX, Look, Reading, Readings
 from markets.display import money
-from markets.models import Market
-from matching.messages.limits import PPM
+from matching.messages.limits import MONEY_UNITS_PER_CURRENCY, PPM
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
@@ -21,11 +20,19 @@ WITHIN = timedelta(hours=1)
 ROWS_MAX = 20_000  # orders, or trades, of a market
 AT_LEAST = 20  # large orders of a trader, trades of a pair: of fewer a share says nothing
 
+# For each market, by what follows; its figures are those of `Market` with the same names.
+_EACH = """
+SELECT market.id, market.large, found.* FROM (
+    SELECT id, (tick_size * lot_size * %(units)s)::bigint AS per_lot,
+           impact_notional_units AS large
+      FROM markets_market) AS market
+ CROSS JOIN LATERAL (
+"""
 _ORDERS = """
 WITH newest AS MATERIALIZED (
     SELECT user_id, order_type, status, reason, filled_lots, created_at,
-           price_ticks::numeric * size_lots * %(per_lot)s AS units
-      FROM trading_order WHERE market_id = %(market)s ORDER BY id DESC LIMIT %(rows)s)
+           price_ticks::numeric * size_lots * market.per_lot AS units
+      FROM trading_order WHERE market_id = market.id ORDER BY id DESC LIMIT %(rows)s)
 """
 _SELF_TRADES = """
 SELECT user_id, count(*) AS found FROM newest
@@ -38,7 +45,7 @@ _CANCELLED = """
            count(*) FILTER (WHERE status = %(cancelled)s AND reason = %(by_user)s
                               AND filled_lots = 0) AS cancelled
       FROM newest
-     WHERE created_at > %(since)s AND order_type = %(limit)s AND units >= %(large)s
+     WHERE created_at > %(since)s AND order_type = %(limit)s AND units >= market.large
        AND status IN (%(filled)s, %(cancelled)s, %(expired)s)
      GROUP BY user_id HAVING count(*) >= %(at_least)s)
 SELECT user_id, cancelled, ended FROM large
@@ -46,10 +53,10 @@ SELECT user_id, cancelled, ended FROM large
 """
 _TRADES = """
 WITH newest AS MATERIALIZED (
-    SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * %(per_lot)s AS units
+    SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * market.per_lot AS units
       FROM trading_fill
-     WHERE market_id = %(market)s AND executed_at > %(since)s AND execution = %(trade)s
-       AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = %(market)s
+     WHERE market_id = market.id AND executed_at > %(since)s AND execution = %(trade)s
+       AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = market.id
                         ORDER BY trade_id DESC LIMIT 1) - %(rows)s)
 """
 _PAIRS = """
@@ -83,48 +90,42 @@ SELECT family, trades, inside.units, 2 * inside.units / whole.units AS share
 
 
 def self_trades(look: Look) -> Readings:
-    found = {}
-    for market in Market.objects.all():
-        for user_id, count in _fetched(_ORDERS + _SELF_TRADES, market, look):
-            found[f"{market.pk}/{user_id}"] = Reading(count, "", market.pk)
-    return found
+    return {
+        f"{market_id}/{user_id}": Reading(count, "", market_id)
+        for market_id, _, user_id, count in _fetched(_ORDERS + _SELF_TRADES, look)
+    }
 
 
 def cancel_ratio(look: Look) -> Readings:
     found = {}
-    for market in Market.objects.all():
-        large = money(market.impact_notional_units)
-        for user_id, cancelled, ended in _fetched(_ORDERS + _CANCELLED, market, look):
-            words = f"{cancelled:,} of {ended:,} orders of {large} or more"
-            found[f"{market.pk}/{user_id}"] = Reading(cancelled * PPM // ended, words, market.pk)
+    for market_id, large, user_id, cancelled, ended in _fetched(_ORDERS + _CANCELLED, look):
+        words = f"{cancelled:,} of {ended:,} orders of {money(large)} or more"
+        found[f"{market_id}/{user_id}"] = Reading(cancelled * PPM // ended, words, market_id)
     return found
 
 
 def pair_trades(look: Look) -> Readings:
     found = {}
-    for market in Market.objects.all():
-        for one, other, trades, units, busier in _fetched(_TRADES + _PAIRS, market, look):
-            words = f"{trades:,} trades for {money(int(units))}"
-            share = int(units) * PPM // int(busier)
-            found[f"{market.pk}/{one}+{other}"] = Reading(share, words, market.pk)
+    for market_id, _, one, other, trades, units, busier in _fetched(_TRADES + _PAIRS, look):
+        words = f"{trades:,} trades for {money(int(units))}"
+        share = int(units) * PPM // int(busier)
+        found[f"{market_id}/{one}+{other}"] = Reading(share, words, market_id)
     return found
 
 
 def family_trades(look: Look) -> Readings:
     """By main account."""
     found = {}
-    for market in Market.objects.all():
-        for family, trades, units, share in _fetched(_TRADES + _FAMILIES, market, look):
-            words = f"{trades:,} trades for {money(int(units))}"
-            found[f"{market.pk}/{family}"] = Reading(int(share * PPM), words, market.pk)
+    for market_id, _, family, trades, units, share in _fetched(_TRADES + _FAMILIES, look):
+        words = f"{trades:,} trades for {money(int(units))}"
+        found[f"{market_id}/{family}"] = Reading(int(share * PPM), words, market_id)
     return found
 
 
-def _fetched(sql: str, market: Market, look: Look) -> list[tuple[Any, ...]]:
+def _fetched(of_market: str, look: Look) -> list[tuple[Any, ...]]:
+    """Per row its market's id and what is large there, then what was asked for."""
     values: dict[str, Any] = {
-        "market": market.pk,
-        "per_lot": market.units_per_tick_lot,
-        "large": market.impact_notional_units,
+        "units": MONEY_UNITS_PER_CURRENCY,
         "since": look.now - WITHIN,
         "rows": ROWS_MAX,
         "readings": READINGS_MAX,
@@ -140,6 +141,6 @@ def _fetched(sql: str, market: Market, look: Look) -> list[tuple[Any, ...]]:
         "maker": Role.MAKER.value,
     }
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(f"{_EACH}{of_market}) AS found", values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

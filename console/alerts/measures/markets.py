@@ -9,7 +9,7 @@ from console.alerts.measures.look import Look, Reading, Readings
 from markets.conversions import to_ms
 from markets.display import money, price
 from markets.models import MarketStatus
-from markets.rules import published_ticker
+from markets.rules import published_tickers
 from matching.messages.limits import PPM
 from matching.messages.vocabulary import MarketState, StateReason
 from persistence.models import DeadLetter
@@ -59,10 +59,11 @@ def insurance_fund(look: Look) -> Readings:
 
 
 def insurance_cover(look: Look) -> Readings:
-    client = probe_redis_client()
+    trading = _trading(look)
+    tickers = published_tickers(probe_redis_client(), [status.pk for status in trading])
     found = {}
-    for status in _trading(look):
-        ticker = published_ticker(client, status.pk)
+    for status in trading:
+        ticker = tickers[status.pk]
         if ticker is None:
             found[status.pk] = Reading(None, market_id=status.pk)
             continue

@@ -1,0 +1,1 @@
+"""Several processes of one kind, and whose what is."""
