@@ -187,6 +187,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             usual="86400",
         ),
         Variable(
+            "FEEDS_CONNECTIONS_MAX",
+            "how many clients a process takes on `/ws`; more are told to try again later",
+        ),
+        Variable(
             "WORKER_LEASE_S",
             "how long a worker that fell silent keeps its share of the markets, in seconds. "
             "Shorter than a second, a busy machine has markets change hands for nothing",
