@@ -23,7 +23,15 @@ class VariableReading:
 
 
 REQUIRED = object()
-_KINDS = {str: "text", int: "number", bool: "0 or 1", list: "list", dict: "pairs", None: "address"}
+_KINDS = {
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "0 or 1",
+    list: "list",
+    dict: "pairs",
+    None: "address",
+}
 
 
 class FromFiles(Mapping[str, str]):
