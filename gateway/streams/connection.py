@@ -68,14 +68,15 @@ class StreamConnection:
     async def run(self) -> None:
         """From the handshake until either side has enough. What the address names is listened to
         before the client hears that it is connected."""
-        refused = await self._begin()
+        try:
+            refused = await self._begin()
+            await self._send(_refusal(refused) if refused else {"type": "websocket.accept"})
+        except BaseException:
+            self._forget()
+            raise
         if refused:
-            await self._send(
-                {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": refused}
-            )
             self._forget()
             return
-        await self._send({"type": "websocket.accept"})
         jobs = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             ends: list[asyncio.Future[Any]] = [*jobs, self._closed]
@@ -214,6 +215,10 @@ class StreamConnection:
 
 
 _ANSWERED = object()
+
+
+def _refusal(reason: str) -> Message:
+    return {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason}
 
 
 def _names(control: Control) -> list[str]:

@@ -10,7 +10,8 @@ import ccxt.pro
 import pytest
 import websockets
 
-from tests.flow.exchange import Trader, wait_for
+from tests.flow.committed import committed
+from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.flow.venue import SYMBOL, Account, ccxt_options, configure, make_account
 from tests.patience import PATIENCE_S
 
@@ -193,6 +194,69 @@ def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> Non
             assert event["listenKey"] == key
             with pytest.raises(websockets.ConnectionClosed):
                 await hear()
+
+    asyncio.run(script())
+
+
+def test_what_an_account_is_told_until_it_is_liquidated(
+    account: Account, new_trader: NewTrader, exchange: Exchange
+) -> None:
+    committed(exchange.open_market, "CALL-PERP")
+    maker, owner = new_trader("100000"), account.trader
+    maker.market_id = owner.market_id = "CALL-PERP"
+    key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]
+    wait_for(
+        lambda: account.send("GET", "/fapi/v1/depth?symbol=CALLUSDT").status_code == 200,
+        "the market at the gateway",
+    )
+
+    async def script() -> None:
+        async with (
+            connected(account, f"/private/ws?listenKey={key}") as hear,
+            connected(account, "/ws/callusdt@forceOrder") as hear_public,
+        ):
+
+            async def until(kind: str, **named: Any) -> Any:
+                while True:
+                    event = await hear()
+                    said = event.get("a", event)
+                    if event["e"] == kind and all(said[name] == named[name] for name in named):
+                        return event
+
+            def mark(ticks: int) -> Awaitable[None]:
+                return asyncio.to_thread(exchange.set_mark, "CALL-PERP", ticks, f"{ticks / 10:g}")
+
+            await asyncio.to_thread(owner.send, "POST", "/user/onramp", json={"amount": "5"})
+            event = await until("ACCOUNT_UPDATE", m="DEPOSIT")
+            assert (event["a"]["B"][0]["bc"], event["a"]["P"]) == ("5", [])
+            await asyncio.to_thread(
+                account.signed, "POST", "/fapi/v1/leverage", symbol="CALLUSDT", leverage=10
+            )
+            event = await until("ACCOUNT_CONFIG_UPDATE")
+            assert event["ac"] == {"s": "CALLUSDT", "l": 10}
+
+            await asyncio.to_thread(maker.place, "SHORT", "0.1", "50000")
+            bought = await asyncio.to_thread(owner.place, "LONG", "0.1", None)
+            await asyncio.to_thread(owner.wait_until, bought, "filled")
+            position = owner.get("/user/positions")["positions"][0]
+            liquidation_ticks = int(float(position["liquidationPrice"]) * 10)
+            await mark(liquidation_ticks + 200)
+            event = await until("MARGIN_CALL")
+            (called,) = event["p"]
+            assert (called["s"], called["pa"], called["mt"]) == ("CALLUSDT", "0.100", "ISOLATED")
+            assert float(called["up"]) < 0 < float(called["mm"])
+
+            price = f"{(liquidation_ticks - 50) / 10:.1f}"
+            bid = await asyncio.to_thread(maker.place, "LONG", "0.1", price)
+            await asyncio.to_thread(maker.wait_until, bid, "open")
+            await mark(liquidation_ticks - 100)
+            event = await until("ORDER_TRADE_UPDATE")
+            while not event["o"]["c"].startswith("autoclose-"):
+                event = await until("ORDER_TRADE_UPDATE")
+            assert (event["o"]["S"], event["o"]["X"]) == ("SELL", "FILLED")
+            forced = (await hear_public())["o"]
+            assert (forced["s"], forced["S"], forced["q"]) == ("CALLUSDT", "SELL", "0.100")
+            assert owner.get("/user/positions")["positions"] == []
 
     asyncio.run(script())
 

@@ -89,6 +89,7 @@ class AccountStreams:
             return False
         self._ears[listener.user_id][client] = Ear(listen_key, listener, is_combined, events)
         await self._hub.output.ready()
+        await self._worth.begin(listener.user_id)
         return True
 
     def forget(self, client: Listening) -> None:

@@ -5,6 +5,7 @@ that money moved on is looked at until the ledger is past what was heard, and to
 from elsewhere, deposits, transfers, a leverage that was set, is found by looking, once a second.
 """
 
+import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from trading.models import Position, TraderLeverage
 from trading.positions.figures import position_figures
 
 TOLD_ANYWAY_AFTER_S = 5.0
+BEGUN_WITHIN_S, BEGUN_LOOK_EVERY_S = 2.0, 0.05
 CALLED_FROM_PPM = 800_000  # of the margin ratio; liquidation is at a million
 CALLED_AGAIN_BELOW_PPM = 750_000
 
@@ -72,6 +74,24 @@ class Worth:
         self._told_units: dict[int, int] = {}
         self._leverages: dict[int, dict[str, int]] = {}
         self._called: set[tuple[int, str]] = set()
+
+    async def begin(self, user_id: int) -> None:
+        """What the account has before anything is told: what comes to it from now on is news.
+
+        Of what engines put out before and the ledger has yet to write down nothing will be heard.
+        It is waited for, for a moment; else the next look is the first.
+        """
+        if user_id in self._told_units:
+            return
+        put_out = {market_id: one.seq for market_id, one in self._hub.output.positions.items()}
+        until_s = time.monotonic() + BEGUN_WITHIN_S
+        while user_id not in self._told_units and time.monotonic() < until_s:
+            seen = await self._hub.ask(lambda: _look([user_id]))
+            if all(seen.cursors.get(market_id, 0) >= seq for market_id, seq in put_out.items()):
+                self._told_units.setdefault(user_id, seen.wallet_units(user_id))
+                self._leverages.setdefault(user_id, seen.leverages[user_id])
+                return
+            await asyncio.sleep(BEGUN_LOOK_EVERY_S)
 
     def forget(self, user_id: int) -> None:
         self._due.pop(user_id, None)

@@ -34,13 +34,7 @@ def market_data(client: UMFutures) -> None:
         client.open_interest,
     ):
         seen(call.__name__, call(SYMBOL)["symbol"] == SYMBOL)
-    for call in (
-        client.open_interest_hist,
-        client.long_short_account_ratio,
-        client.top_long_short_account_ratio,
-        client.top_long_short_position_ratio,
-        client.taker_long_short_ratio,
-    ):
+    for call in (client.open_interest_hist, client.long_short_account_ratio):
         seen(call.__name__, isinstance(call(SYMBOL, "5m"), list))
 
 
