@@ -28,13 +28,14 @@ if is_celery() and shared_folder() is None:
 
 @signals.celeryd_init.connect
 @signals.beat_init.connect
-def _show_metrics(sender: Any = None, **_: Any) -> None:  # noqa: ARG001  Celery names it
+def _show_metrics(signal: Any, **_: Any) -> None:
+    """How the exchange is, workers look up: beat knows no more than what it asked for."""
     from common.metrics.listener import MetricsRefused, show_metrics
     from common.metrics.tasks import count_tasks
     from console.health.collector import StatusCollector
 
     count_tasks()
     try:
-        show_metrics(StatusCollector())
+        show_metrics(*([StatusCollector()] if signal is signals.celeryd_init else []))
     except MetricsRefused as error:
         sys.exit(f"error: {error}")

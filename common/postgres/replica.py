@@ -12,7 +12,7 @@ that is fit for this reader:
 
 Whatever can't be told (Redis away, the replica away) means the primary. A replica that fails is
 left alone for `AWAY_FOR_S`, and what it failed at is read again from the primary
-(`common.http.old_reads`). Who somebody is, and what he may, is never read here.
+(`exchange_site.edge.old_reads`). Who somebody is, and what he may, is never read here.
 """
 
 import threading

@@ -28,7 +28,7 @@ from tests.flow.conftest import _empty
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
 from trading.services import configure_market
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 class Replica:
