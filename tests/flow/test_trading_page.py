@@ -266,11 +266,11 @@ def test_a_liquidation_is_seen_and_explained(
     expect(dialog).to_contain_text("56000")
     own.page.keyboard.press("Escape")
     own.tab("Ledger").click()
-    own.page.get_by_label("Line", exact=True).select_option("liquidation_fee")
+    own.page.get_by_label("Line", exact=True).select_option("realized_pnl")
     expect(own.row("Ledger")).to_have_count(1)
     with own.page.expect_download() as download:
         own.button("CSV").click()
-    assert "liquidation_fee" in download.value.path().read_text()
+    assert "realized_pnl" in download.value.path().read_text()
     own.close()
 
 
