@@ -19,6 +19,8 @@ STAGES = (
     "gateway",
     "sockets",
     "exchange",
+    "feeds",
+    "markets",
     "abuse",
     "memory",
     "reads",

@@ -28,6 +28,7 @@ from feeds.connection import Connection, Receive, Send
 from feeds.hub import Hub
 from feeds.orders.calls import Sender
 from feeds.orders.entry import OrderEntry
+from feeds.streams.frames import writer_of
 from feeds.streams.wire import wire_of
 from trading.intake.decisions import Decisions
 from trading.intake.desk import Desk
@@ -35,7 +36,6 @@ from trading.intake.desk import Desk
 log = structlog.get_logger(__name__)
 
 PATH = "/ws"
-CONNECTIONS_MAX = 1_000
 CONNECTIONS_PER_ADDRESS_MAX = 100
 HANDSHAKES = Rate(10, 1, burst=300)  # of an address
 NOT_HERE = 4404
@@ -49,13 +49,13 @@ class Feeds:
     def __init__(
         self,
         *,
-        connections_max: int = CONNECTIONS_MAX,
+        connections_max: int | None = None,
         per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
         desk: Desk | None = None,
     ) -> None:
         self._desk = desk or Desk()
-        self._connections_max = connections_max
-        FEED_CLIENTS_MAX.set(connections_max)
+        self._connections_max = connections_max or settings.FEEDS_CONNECTIONS_MAX
+        FEED_CLIENTS_MAX.set(self._connections_max)
         self._per_address_max = per_address_max
         self._per_address: Counter[str] = Counter()
         self._handshakes = LocalBudgets()
@@ -110,7 +110,7 @@ class Feeds:
             return
         sender = Sender(address, origin, is_scope_blocked(scope))
         order_entry = partial(OrderEntry, self._desk, self.decisions, sender)
-        connection = Connection(receive, send, hub, order_entry, address, wire)
+        connection = Connection(receive, send, hub, order_entry, address, wire, writer_of(scope))
         hub.connections.add(connection)
         self._per_address[origin] += 1
         try:

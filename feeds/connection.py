@@ -25,6 +25,8 @@ from feeds.protocol import (
     Unsubscribe,
 )
 from feeds.streams.channels import ListenTerms, check_every_ms
+from feeds.streams.frames import FrameWriter
+from feeds.streams.outbox import MESSAGES_MAX, Outbox, Stream
 from feeds.streams.packing import packed
 from feeds.streams.wire import PLAIN, Wire
 
@@ -34,8 +36,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Messages that may wait for a client: about ten seconds of a busy market.
-QUEUE_MAX = 1_000
 CLOSE_TIMEOUT_S = 2.0
 HEARTBEAT_INTERVAL_S = 15.0
 # Who subscribes to nothing and says nobody is not waited for longer than this, at most twice.
@@ -67,6 +67,7 @@ class Subscriptions(Protocol):
     def check_channel(self, channel: str) -> None: ...
     def subscribe(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
     def unsubscribe(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
+    def greet(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
     def seqs(self, channels: Iterable[str]) -> dict[str, int]: ...
     def check_market(self, market_id: str) -> None: ...
     def forget(self, connection: "Connection") -> None: ...
@@ -92,13 +93,16 @@ class Connection:
         order_entry: Callable[[Callable[[str], None]], Orders],
         address: Address | None = None,
         wire: Wire = PLAIN,
+        writer: FrameWriter | None = None,
     ) -> None:
         self._wire = wire
         self._address = address
         self._receive = receive
         self._send = send
         self._hub = hub
-        self._queue: asyncio.Queue[str] = asyncio.Queue(QUEUE_MAX)
+        self._outbox = Outbox(self._send_text, writer, wire.packs, self._restate, self._overflow)
+        self.offer, self.put = self._outbox.offer, self._outbox.put
+        self.hear, self.flush = self._outbox.hear, self._outbox.flush
         self.identity: Identity | None = None
         self._messages = LocalBudgets()
         self._closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
@@ -108,21 +112,9 @@ class Connection:
 
     # --- to the client ----------------------------------------------------------------------------
 
-    def offer(self, text: str) -> None:
-        """Queues a message; a client with no room left for it is disconnected."""
-        try:
-            self._queue.put_nowait(text)
-        except asyncio.QueueFull:
-            self.close(POLICY_VIOLATION, f"SLOW_CONSUMER: {QUEUE_MAX} messages behind")
-
     @property
     def waiting(self) -> int:
-        """Messages that it hasn't taken."""
-        return self._queue.qsize()
-
-    async def put(self, text: str) -> None:
-        """Queues a message, waiting for room: for replays, which only this client waits for."""
-        await self._queue.put(text)
+        return self._outbox.waiting
 
     def close(self, code: int, reason: str) -> None:
         """Makes `run` end, with this close code."""
@@ -134,7 +126,7 @@ class Connection:
         await self._send(self._wire.accept())
         jobs = [
             asyncio.create_task(self._read()),
-            asyncio.create_task(self._write()),
+            asyncio.create_task(self._outbox.run()),
             asyncio.create_task(self._beat()),
             asyncio.create_task(self._end_unused()),
         ]
@@ -142,6 +134,7 @@ class Connection:
             ends: list[asyncio.Future[Any]] = [*jobs, self._closed]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._outbox.close()
             self._hub.forget(self)
             self._orders.leave()
             await cancelling.end(jobs)
@@ -162,13 +155,19 @@ class Connection:
             # Nobody reads at the other end; the server drops the socket when we return.
             log.info("feed_goodbye_unheard", error=repr(error))
 
-    async def _write(self) -> None:
-        while True:
-            text = await self._queue.get()
-            if self._wire.packs:
-                await self._send({"type": "websocket.send", "bytes": packed(text)})
-            else:
-                await self._send({"type": "websocket.send", "text": text})
+    async def _send_text(self, text: str) -> None:
+        if self._wire.packs:
+            await self._send({"type": "websocket.send", "bytes": packed(text)})
+        else:
+            await self._send({"type": "websocket.send", "text": text})
+
+    def _restate(self, stream: Stream) -> None:
+        channel, _ = stream
+        if (terms := self.channels.get(channel)) is not None:
+            self._hub.greet(self, channel, terms)
+
+    def _overflow(self) -> None:
+        self.close(POLICY_VIOLATION, f"SLOW_CONSUMER: {MESSAGES_MAX} messages behind")
 
     async def _beat(self) -> None:
         while True:
@@ -310,7 +309,7 @@ class Connection:
     def _subscribe_public(self, channels: list[str], terms: ListenTerms) -> None:
         for channel in channels:
             if (before := self.channels.get(channel)) is not None:
-                self._hub.unsubscribe(self, channel, before)
+                self._leave(channel, before)
             self.channels[channel] = terms
             self._hub.subscribe(self, channel, terms)
 
@@ -322,7 +321,11 @@ class Connection:
             if channel == ACCOUNT_CHANNEL:
                 self._unsubscribe_account()
             elif (terms := self.channels.pop(channel, None)) is not None:
-                self._hub.unsubscribe(self, channel, terms)
+                self._leave(channel, terms)
+
+    def _leave(self, channel: str, terms: ListenTerms) -> None:
+        self._hub.unsubscribe(self, channel, terms)
+        self._outbox.forget((channel, terms.every_ms))
 
     def _unsubscribe_account(self) -> None:
         self.channels.pop(ACCOUNT_CHANNEL, None)

@@ -171,9 +171,13 @@ class Hub:
             topic = known_channel(channel).topic
             known = self._candles.newest(channel) if topic is Topic.CANDLES else None
             if topic in SLOW:
-                self._polled.greet(connection, channel, terms)
+                self.greet(connection, channel, terms)
         if known is not None:
             connection.offer(named(known, terms.id_text))
+
+    def greet(self, connection: Connection, channel: str, terms: ListenTerms) -> None:
+        """How books or tickers stand, from which what is told next goes on."""
+        self._polled.greet(connection, channel, terms)
 
     def unsubscribe(self, connection: Connection, channel: str, terms: ListenTerms) -> None:
         self._subscribers.remove(connection, channel, terms)

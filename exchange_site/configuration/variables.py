@@ -188,7 +188,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "FEEDS_CONNECTIONS_MAX",
-            "how many clients a process takes on `/ws`; more are told to try again later",
+            "how many sockets a process of feeds takes ([what they cost](performance.md#feeds)). "
+            "Above 4,000 the server's own limit counts",
         ),
         Variable(
             "WORKER_LEASE_S",

@@ -4,7 +4,9 @@ import asyncio
 import socket
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -17,6 +19,7 @@ from websockets.http11 import Request
 
 from common.http.addresses import origin_of
 from exchange_site.edge.connections import CONNECTIONS_PER_ADDRESS_MAX, Connections
+from feeds.streams.frames import EXTENSION
 
 HEAD_BYTES_MAX = 65_536
 FRAGMENTS_MAX = 64  # of a message, which may be empty ones for ever
@@ -163,6 +166,21 @@ class WebSocket(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._known = connections()
+        self.on_ready: Callable[[], None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes frames now: not while it has yet to send what it has."""
+        return self.writable.is_set() and self.handshake_complete and not self._is_over
+
+    @property
+    def _is_over(self) -> bool:
+        return self.close_sent or self.disconnected or self.transport.is_closing()
+
+    def write_frames(self, data: bytes) -> None:
+        """Whole ones, unmasked and not compressed."""
+        if not self._is_over:
+            self.transport.write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -179,6 +197,8 @@ class WebSocket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         self._known.reads(self)
         super().resume_writing()
+        if self.on_ready is not None:
+            self.on_ready()
 
     def handle_connect(self, event: Request) -> None:
         """Compressed only for who asks for it in the address: browsers and libraries offer it
@@ -187,6 +207,9 @@ class WebSocket(WebSocketsSansIOProtocol):
         if ("deflate", "true") in parse_qsl(query):
             self.conn.available_extensions = [_DEFLATE]
         super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS and not self.conn.extensions:
+            extensions = cast(dict[str, object], self.scope["extensions"])
+            extensions[EXTENSION] = self
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS_MAX:

@@ -187,4 +187,4 @@ class Polled:
             return
         text = protocol.encode(message)
         for heard_by in stream.heard_by:
-            self._subscribers.tell_text(text, heard_by)
+            self._subscribers.tell_text(text, heard_by, is_coalesced=True)

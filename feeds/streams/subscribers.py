@@ -5,12 +5,12 @@ from typing import Any, Protocol
 
 from feeds import protocol
 from feeds.streams.channels import ListenTerms
+from feeds.streams.outbox import Flushed, Message, Stream, Ticks
 
-Stream = tuple[str, int]  # a channel, and how often at most; 0 for as it comes
 
-
-class Listener(Protocol):
+class Listener(Flushed, Protocol):
     def offer(self, text: str) -> None: ...
+    def hear(self, message: Message) -> None: ...
 
 
 def named(text: str, id_text: str) -> str:
@@ -21,6 +21,7 @@ def named(text: str, id_text: str) -> str:
 class Subscribers:
     def __init__(self) -> None:
         self._ids: dict[Stream, dict[Listener, str]] = {}
+        self._ticks = Ticks()
 
     def __contains__(self, channel: str) -> bool:
         """Whether anybody listens to it as it comes."""
@@ -45,6 +46,15 @@ class Subscribers:
         self.tell_text(text, (message["channel"], 0))
         return text
 
-    def tell_text(self, text: str, stream: Stream) -> None:
-        for listener, id_text in list(self._ids.get(stream, {}).items()):
-            listener.offer(named(text, id_text) if id_text else text)
+    def tell_text(self, text: str, stream: Stream, *, is_coalesced: bool = False) -> None:
+        """``is_coalesced``: who is slow may be told how the stream stands instead."""
+        listeners = self._ids.get(stream)
+        if not listeners:
+            return
+        made: dict[str, Message] = {}
+        for listener, id_text in list(listeners.items()):
+            if (message := made.get(id_text)) is None:
+                message = Message(named(text, id_text), stream if is_coalesced else None)
+                made[id_text] = message
+            listener.hear(message)
+        self._ticks.add(listeners)
