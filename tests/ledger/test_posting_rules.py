@@ -78,6 +78,7 @@ MOVING_NOTHING = [
         order_type=OrderType.LIMIT,
         of_whole_position=False,
     ),
+    events.OrderRefilled(order_id=1, account_id=1, arrival=1),
     events.OrderTriggered(
         order_id=1, account_id=1, reference_ticks=1, size_lots=1, needs_hold=True
     ),
