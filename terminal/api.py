@@ -159,8 +159,8 @@ class PagePasswordView(APIView):
     throttle_classes = [PasswordThrottle]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        cookies.require_own_page(request)
         super().initial(request, *args, **kwargs)
+        cookies.require_own_page(request)
 
     @documented(
         "Change the password, from the page",

@@ -72,7 +72,7 @@ def test_each_call_takes_keys_of_its_scope_and_no_other(trader: Trader) -> None:
 def test_reading_is_reading_and_what_changes_is_not() -> None:
     own = (
         *("/auth/", "/user/keys", "/user/factors", "/user/profile", "/user/mail", "/user/close"),
-        *("/user/data", "/user/terms"),
+        *("/user/data", "/user/terms", "/page/"),
     )
     in_a_session = {
         ("POST", "/user/accounts"),
