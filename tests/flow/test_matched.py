@@ -91,9 +91,9 @@ def test_over_the_socket_and_by_the_venues_clients(
              "quantity": "0.1", "priceMatch": "QUEUE", "newOrderRespType": "RESULT"}  # fmt: skip
     answer = account.signed("POST", "/fapi/v1/order", **asked).json()
     shown = (answer["status"], answer["price"], answer["priceMatch"])
-    assert shown == ("NEW", "50010", "QUEUE"), answer
+    assert shown == ("NEW", "50010.0", "QUEUE"), answer
     known = account.signed("GET", "/fapi/v1/order", symbol="BTCUSDT", orderId=answer["orderId"])
-    assert (known.json()["price"], known.json()["priceMatch"]) == ("50010", "QUEUE")
+    assert (known.json()["price"], known.json()["priceMatch"]) == ("50010.0", "QUEUE")
     deep = account.signed("POST", "/fapi/v1/order", **asked | {"priceMatch": "OPPONENT_20"})
     assert (deep.status_code, deep.json()["code"]) == (400, -1130)
     none = account.signed("POST", "/fapi/v1/order", **asked | {"priceMatch": "QUEUE_5"})
