@@ -31,8 +31,8 @@ from matching.messages.vocabulary import (
 from persistence.models import DeadLetter, MarketCursor
 from prices.models import PriceSource, PriceSourceKind
 from tests.admin.alert_rows import make_alert
-from tests.admin.custody_rows import make_custody_rows
 from tests.admin.algo_rows import make_algo_rows
+from tests.admin.custody_rows import make_custody_rows
 from tests.admin.family_rows import make_family_rows
 from tests.admin.money_rows import NOW, account, make_adjustment, make_deposit, post
 from tests.admin.people_rows import make_people

@@ -33,6 +33,7 @@ from trading.algos.models import Algo, AlgoSlice, AlgoState
 from trading.algos.request import NewAlgo
 from trading.algos.runner import run_due_algos
 from trading.models import Order
+from trading.orders.place import place_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -238,7 +239,7 @@ def test_a_fault_undoes_its_step_alone_and_the_next_run_takes_it(
 ) -> None:
     poor, good = start(trader, TWAP), start(trader, TWAP)
     fill(1)
-    place = runner.place_together
+    place = place_together
 
     def fail_for_one(orders: Any) -> Any:
         results = place(orders)
@@ -265,6 +266,7 @@ django.setup()
 from datetime import timedelta
 from trading.algos import runner
 from trading.models import Order
+from trading.orders.place import place_together
 
 def place_and_die(orders, place=runner.place_together):
     place(orders)

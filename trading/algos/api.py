@@ -78,6 +78,7 @@ class AlgosView(APIView):
             *PAGING,
         ],
         errors=(400, 401, 403, 404, 503),
+        operation_id="algos_list",
         keys=Scope.READ,
     )
     def get(self, request: Request) -> Response:
