@@ -24,6 +24,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "viewer": (),
     "support": (
         "trading.cancel_order",
+        "trading.stop_algo",
         "accounts.suspend_user",
         "accounts.end_session",
         "accounts.revoke_key",
@@ -44,6 +45,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     ),
     "risk": (
         "trading.cancel_order",
+        "trading.stop_algo",
         "markets.change_market_state",
         "markets.add_market",
         "markets.change_market",

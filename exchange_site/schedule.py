@@ -15,6 +15,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "persist-all-markets": _every(5, "persistence.tasks.persist_all_markets"),
     "archive-and-trim": _every(10, "persistence.tasks.archive_and_trim"),
     "resend-unseen-commands": _every(5, "trading.tasks.resend_unseen_commands"),
+    "run-algos": _every(1, "trading.tasks.run_algos"),
     "take-standings": _every(60, "trading.tasks.take_standings"),
     "forget-old-prices": _every(3600, "trading.tasks.forget_old_prices"),
     "keep-journal-moment": _every(3600, "trading.tasks.keep_journal_moment"),

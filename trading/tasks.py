@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import redis
 import structlog
 from celery import shared_task
@@ -6,10 +8,13 @@ from django.db import InterfaceError, OperationalError
 from ledger.balances.sums import keep_moment
 from markets.models import Market
 from trading import price_history
+from trading.algos.runner import run_due_algos
 from trading.fees.moving import move_if_due
 from trading.fees.paying import pay_if_due
 from trading.notices import liquidations, margin_calls
 from trading.services import resend_unseen_commands as resend
+
+AWAY = (redis.RedisError, OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)
 
@@ -19,8 +24,17 @@ def resend_unseen_commands() -> None:
     """The next run does what a fault of Redis or Postgres left undone."""
     try:
         resend()
-    except (redis.RedisError, OperationalError, InterfaceError) as error:
+    except AWAY as error:
         log.warning("resending_failed", why=str(error).partition("\n")[0])
+
+
+@shared_task
+def run_algos() -> None:
+    """The next run, a second later, does what this one can't."""
+    try:
+        run_due_algos(datetime.now(UTC))
+    except AWAY as error:
+        log.warning("algos_waiting", why=str(error).partition("\n")[0])
 
 
 @shared_task

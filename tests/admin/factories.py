@@ -31,6 +31,7 @@ from matching.messages.vocabulary import (
 from persistence.models import DeadLetter, MarketCursor
 from prices.models import PriceSource, PriceSourceKind
 from tests.admin.alert_rows import make_alert
+from tests.admin.algo_rows import make_algo_rows
 from tests.admin.custody_rows import make_custody_rows
 from tests.admin.family_rows import make_family_rows
 from tests.admin.money_rows import NOW, account, make_adjustment, make_deposit, post
@@ -201,6 +202,7 @@ def make_world(traders: int = 2, market_id: str = "BTC-PERP") -> Market:
         make_top_up(market, long)
         make_adjustment(short, long, f"T-{number}")
         make_family_rows(long, short)
+        make_algo_rows(long, market)
         make_custody_rows(long, short)
         make_alert(market)
         Announcement.objects.create(text="we open", level="info", shown_from=NOW, made_by=long)

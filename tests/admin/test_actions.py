@@ -16,8 +16,10 @@ from console.groups import ACTIONS
 from ledger.models import Deposit, DepositStatus, Wallet
 from markets.models import Market
 from matching.messages.vocabulary import MarketState, OrderStatus
+from tests.admin.algo_rows import make_algo, make_algo_rows
 from tests.admin.factories import make_order, make_user
 from tests.admin.money_rows import make_deposit
+from trading.algos.models import Algo, AlgoState
 from trading.models import Order, OutboxCommand
 
 ClientOf = Callable[[str], Client]
@@ -25,6 +27,8 @@ ClientOf = Callable[[str], Client]
 # (model, action, the groups that may)
 ALL_ACTIONS = [
     (Order, "cancel_selected", {"support", "risk"}),
+    (Algo, "pause_selected", {"support", "risk"}),
+    (Algo, "cancel_selected", {"support", "risk"}),
     (User, "suspend", {"support"}),
     (User, "resume", {"support"}),
     (Deposit, "approve", {"treasury"}),
@@ -55,6 +59,7 @@ def test_each_group_does_exactly_its_actions(
     client = client_of(group)
     targets = {
         Order: make_order(make_user(), market),
+        Algo: make_algo(make_user(), market),
         User: make_user(),
         Deposit: make_deposit(make_user()),
         Market: market,
@@ -108,6 +113,25 @@ def test_cancelling_asks_the_engine_once_per_live_order(
         ("CancelOrder", "OPERATOR")
     }
     assert {c.created_by.username for c in commands if c.created_by} == {"support-op"}
+
+
+def test_an_algo_is_paused_then_ended_with_its_orders(client_of: ClientOf, market: Market) -> None:
+    trader = make_user()
+    order = make_order(trader, market)
+    algo = make_algo_rows(trader, market)
+    client = client_of("risk")
+    record = client.get(url_of(Algo, algo.pk)).content.decode()
+    assert url_of(Order, order.pk) in record
+    assert "It takes no orders now." in record
+    act(client, Algo, "pause_selected", [algo])
+    algo.refresh_from_db()
+    assert algo.state == AlgoState.PAUSED
+    act(client, Algo, "cancel_selected", [algo])
+    algo.refresh_from_db()
+    assert (algo.state, algo.reason) == (AlgoState.CANCELLED, "OPERATOR")
+    (command,) = OutboxCommand.objects.all()
+    assert command.payload["order_id"] == order.pk
+    assert command.payload["reason"] == "OPERATOR"
 
 
 def test_cancelling_many_at_once_is_refused_whole(

@@ -36,6 +36,7 @@ accounts.IdentityEvent.user accounts.Invitation.user accounts.PasswordReset.user
 accounts.Person.user accounts.Session.user accounts.StaffSession.user
 accounts.TermsAcceptance.user gateway.StopAsOrder.user ledger.Account.user ledger.Adjustment.user
 ledger.Deposit.user ledger.Wallet.user trading.Countdown.user trading.Fill.user
+trading.Algo.user
 trading.FundingPayment.user trading.Liquidation.user trading.MarginCall.user trading.Order.user
 trading.OutboxCommand.created_by trading.Position.user trading.PositionLife.user
 trading.Settlement.user trading.TraderDay.user trading.TraderLeverage.user

@@ -17,7 +17,13 @@ pytestmark = pytest.mark.django_db
 
 
 # of their sender, but for a cookie
-ASK_NOTHING = {"/user/referrals", "/page/token", "/page/signout"}
+ASK_NOTHING = {
+    "/user/referrals",
+    "/page/token",
+    "/page/signout",
+    "/algos/{algo_id}/pause",
+    "/algos/{algo_id}/resume",
+}
 
 
 @pytest.fixture(scope="module")

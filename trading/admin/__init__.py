@@ -1,6 +1,7 @@
 """The operator's view of trading: markets, which they edit, and what the engine made of orders."""
 
 from trading.admin import (
+    algos,
     fees,
     funding,
     journal,
@@ -14,6 +15,7 @@ from trading.admin import (
 from trading.admin.catalogue import markets, tiers, top_ups
 
 __all__ = [
+    "algos",
     "fees",
     "funding",
     "journal",

@@ -30,7 +30,7 @@ def terms_asked(new: NewOrder) -> dict[str, Any]:
     """All that makes the order, each term in one spelling: numbers as plain text, times in ms, what
     was left out by its default or, where there is none, not at all. Raises DomainError for terms
     that are none."""
-    asked = _plain(new, NewOrder, "")
+    asked = plain_terms(new, NewOrder, "")
     asked.pop("client_order_id", None)
     # Two ways to say the same.
     asked["time_in_force"] = read_time_in_force(new).value
@@ -39,7 +39,7 @@ def terms_asked(new: NewOrder) -> dict[str, Any]:
     return asked
 
 
-def _plain(struct: Struct, of: type[Struct], path: str) -> dict[str, Any]:
+def plain_terms(struct: Struct, of: type[Struct], path: str) -> dict[str, Any]:
     """The fields of that kind: how its sender waits for it is no term of an order."""
     plain: dict[str, Any] = {}
     for name, kind in _fields_of(of):
@@ -51,7 +51,7 @@ def _plain(struct: Struct, of: type[Struct], path: str) -> dict[str, Any]:
         elif kind == OptionalTime:
             value = time_asked_ms(value, f"{path}{name}")
         elif isinstance(value, Struct):
-            value = _plain(value, type(value), f"{name}.")
+            value = plain_terms(value, type(value), f"{name}.")
         plain[name] = value
     return plain
 
