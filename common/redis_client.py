@@ -2,6 +2,7 @@
 
 import time
 from functools import cache
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -26,46 +27,55 @@ REQUEST_TIMEOUT_S = 1.0
 AWAY_FOR_S = 1.0
 
 
-class _PromptConnection(redis.Connection):
+class PromptPool(redis.ConnectionPool):
     """One failed connection stands for all that would follow within `AWAY_FOR_S`: while Redis is
     away one request in a second waits for it, whether it refuses or hangs, and the others don't.
+    Each server has a pool of its own, so that one that is away speaks for itself alone.
     """
 
-    failed_at: float | None = None  # of the process
+    failed_at: float | None = None
 
-    def connect_check_health(
-        self, check_health: bool = True, retry_socket_connect: bool = True
-    ) -> None:
-        failed_at = _PromptConnection.failed_at
+    def get_connection(self, *command: Any, **options: Any) -> Any:
+        failed_at = self.failed_at
         if failed_at is not None and time.monotonic() - failed_at < AWAY_FOR_S:
             raise redis.ConnectionError("Redis was out of reach a moment ago")
         try:
-            super().connect_check_health(check_health, retry_socket_connect)
+            connection = super().get_connection(*command, **options)
         except redis.RedisError:
-            _PromptConnection.failed_at = time.monotonic()
+            self.failed_at = time.monotonic()
             raise
-        _PromptConnection.failed_at = None
+        self.failed_at = None
+        return connection
+
+
+def request_redis_client() -> redis.Redis:
+    """For what somebody waits for: gives up soon, doesn't retry. Shared by all threads."""
+    return _prompt_client(settings.REDIS_URL)
+
+
+def limits_redis_client() -> redis.Redis:
+    """The same of the server that counts requests, and remembers which were served."""
+    return _prompt_client(settings.LIMITS_URL)
 
 
 @cache
-def request_redis_client() -> redis.Redis:
-    """For what somebody waits for: gives up soon, doesn't retry. Shared by all threads."""
-    pool = redis.ConnectionPool.from_url(
-        settings.REDIS_URL,
-        connection_class=_PromptConnection,
+def _prompt_client(url: str) -> redis.Redis:
+    pool = PromptPool.from_url(
+        url,
         socket_timeout=REQUEST_TIMEOUT_S,
         socket_connect_timeout=REQUEST_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=30,
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)
 
 
 @cache
-def probe_redis_client() -> redis.Redis:
-    """A client that gives up soon and doesn't retry, to find out whether Redis answers."""
+def probe_redis_client(url: str | None = None) -> redis.Redis:
+    """A client that gives up soon and doesn't retry, to find out whether Redis answers: that of the
+    streams, or the one at ``url``."""
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        url or settings.REDIS_URL,
         socket_timeout=1,
         socket_connect_timeout=1,
         retry=Retry(NoBackoff(), 0),

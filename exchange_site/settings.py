@@ -177,11 +177,15 @@ if REPLICA_URL:
     DATABASES["replica"] = {**DATABASES["default"], **env.db("REPLICA_URL")}
     DATABASE_ROUTERS = ["common.postgres.replica.ReplicaRouter"]
 REDIS_URL = env.str("REDIS_URL")
+# Servers of their own for tasks, for what is cached, and for what is counted.
+BROKER_URL = env.str("BROKER_URL", default="") or REDIS_URL
+CACHE_URL = env.str("CACHE_URL", default="") or REDIS_URL
+LIMITS_URL = env.str("LIMITS_URL", default="") or REDIS_URL
 
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": CACHE_URL,
         "KEY_PREFIX": "cache",
         # A request waits for it; whoever uses it goes on without it.
         "OPTIONS": {
@@ -294,7 +298,7 @@ IDENTITY_SECRETS = env.list("IDENTITY_SECRETS", default=[])
 # Where operators find the console, as links in what is sent have it.
 CONSOLE_URL = env.str("CONSOLE_URL", default="").rstrip("/")
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -22,7 +22,7 @@ from django.db import connection
 
 from accounts.keys.headers import AHEAD_MS_MAX, WINDOW_MS_MAX
 from common.errors import DomainError, ErrorCode
-from common.redis_client import request_redis_client
+from common.redis_client import limits_redis_client
 
 KEY = "accounts:keys:served:{}"
 SLACK_MS = 1_000  # clocks of ours may differ by this
@@ -97,7 +97,7 @@ class Replays:
         """Whether each is the first of its kind; None while Redis is away."""
         lasts_ms = [max(1, one.good_until_ms - now_ms) + SLACK_MS for one in requests]
         try:
-            script = request_redis_client().register_script(_REMEMBER)
+            script = limits_redis_client().register_script(_REMEMBER)
             found: Any = script(keys=[KEY.format(one.digest) for one in requests], args=lasts_ms)
         except redis.RedisError as error:
             log.warning("served_requests_in_postgres", requests=len(requests), error=str(error))

@@ -16,7 +16,7 @@ from typing import Any
 import redis
 import structlog
 
-from common.redis_client import request_redis_client
+from common.redis_client import limits_redis_client
 
 LOCAL_MAX = 100_000  # budgets counted in the process
 KEY = "limits:budget:{}"
@@ -96,7 +96,7 @@ def spend(asks: Sequence[Ask]) -> list[Standing]:
         interval_us = ask.rate.interval_us
         numbers += (interval_us, interval_us * ask.rate.burst, ask.cost)
     try:
-        script = request_redis_client().register_script(_SPEND)
+        script = limits_redis_client().register_script(_SPEND)
         found: Any = script(keys=[KEY.format(ask.budget) for ask in asks], args=numbers)
     except redis.RedisError as error:
         log.warning("limits_count_locally", error=str(error))

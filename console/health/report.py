@@ -23,6 +23,7 @@ from console.health.streams import (
     MarketStreams,
     read_market_streams,
     read_redis_service,
+    silent_servers,
 )
 from markets.display import funding_rate, money
 from matching.messages.vocabulary import MarketState, StateReason
@@ -167,6 +168,7 @@ def exchange_status() -> ExchangeStatus:
     now_ms = time.time_ns() // 1_000_000
     rows, row_checks = _postgres()
     streams, prices, redis_checks = _redis(rows)
+    redis_checks += [Check(name, Grade.WARN, "does not answer") for name in silent_servers()]
     markets = [
         _market_report(row, streams.get(row.market_id), prices.get(row.market_id), now_ms)
         for row in rows

@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 import redis
+import structlog
+from django.conf import settings
 
+from common.redis_client import probe_redis_client
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.streams import (
     ENTRY_FIELD,
@@ -24,6 +27,8 @@ from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY
 COUNT_CAP = 1_000  # beyond this many, "how many exactly" changes nothing for the operator
 
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
+
+log = structlog.get_logger(__name__)
 
 _heartbeat_decoder = msgspec.json.Decoder(Heartbeat)
 
@@ -68,6 +73,26 @@ class RedisService:
     now_ms: int
     used_memory_human: str
     worker_ages_ms: dict[str, int] = field(default_factory=dict)
+
+
+def silent_servers() -> list[str]:
+    """Of those beside the streams' that have an address of their own. Trading goes on without:
+    tasks wait for the broker, and each process counts by itself."""
+    addresses = (
+        ("Broker", settings.BROKER_URL),
+        ("Cache", settings.CACHE_URL),
+        ("Limits", settings.LIMITS_URL),
+    )
+    silent = []
+    for name, url in addresses:
+        if url == settings.REDIS_URL:
+            continue
+        try:
+            probe_redis_client(url).ping()
+        except redis.RedisError as error:
+            log.warning("status_redis_unreachable", server=name, error=str(error))
+            silent.append(name)
+    return silent
 
 
 def read_redis_service(client: redis.Redis) -> RedisService:

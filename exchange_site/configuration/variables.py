@@ -37,6 +37,24 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             is_secret=True,
         ),
         Variable(
+            "BROKER_URL",
+            "the Redis of the workers' tasks, where it is [one of its own](operating.md#redis)",
+            is_secret=True,
+            usual="as `REDIS_URL`",
+        ),
+        Variable(
+            "CACHE_URL",
+            "the Redis of what is cached",
+            is_secret=True,
+            usual="as `REDIS_URL`",
+        ),
+        Variable(
+            "LIMITS_URL",
+            "the Redis of budgets, and of which signed requests were served",
+            is_secret=True,
+            usual="as `REDIS_URL`",
+        ),
+        Variable(
             "DJANGO_SECRET_KEY",
             "signs tokens and sessions: long, random, the same everywhere",
             is_secret=True,

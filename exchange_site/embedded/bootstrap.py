@@ -26,6 +26,7 @@ SERVICES_FILE = "services.env"
 PERSISTED = (
     "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "API_KEY_SECRETS", "DEMO", "HTTPS",
     "MONITOR_TOKEN", "CUSTODY_TOKEN", "CUSTODY_WEBHOOK_SECRETS", "DEMO_CHAIN_URL",
+    "BROKER_URL", "CACHE_URL", "LIMITS_URL",
 )  # fmt: skip
 
 
@@ -89,6 +90,8 @@ def prepared() -> Prepared:
     for variable in ("CUSTODY_TOKEN", "CUSTODY_WEBHOOK_SECRETS"):
         os.environ.setdefault(variable, before.get(variable) or secrets.token_urlsafe(24))
     os.environ["DEMO_CHAIN_URL"] = _chain_url(before, port) if demo else ""
+    for variable in ("BROKER_URL", "CACHE_URL", "LIMITS_URL"):
+        os.environ.setdefault(variable, "")  # the one that REDIS_URL names
     os.environ.setdefault("HTTPS", "0")  # this machine alone, until a proxy stands in front
     os.environ |= {"EXCHANGE_DATA": str(data), RUN_MARKER: str(data), "DEMO": str(int(demo))}
     _write(data / SERVICES_FILE)

@@ -242,7 +242,7 @@ def test_a_replay_is_refused_whatever_becomes_of_redis(
     before = signed()
     assert send(before).status in (200, 202)
     with monkeypatch.context() as patched:
-        patched.setattr(replays_module, "request_redis_client", away)
+        patched.setattr(replays_module, "limits_redis_client", away)
         assert send(before).code in ("REPLAYED", "REDIS_UNAVAILABLE")
         meanwhile = signed()
         assert send(meanwhile).status in (200, 202), "it goes on without Redis"

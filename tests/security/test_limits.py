@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from common.limits.budgets import Ask, Rate, give_back, spend
-from common.redis_client import request_redis_client
+from common.redis_client import limits_redis_client
 from ledger.models import Deposit
 from tests.trading.client import (
     Api,
@@ -58,7 +58,7 @@ def counting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         def away(*args: Any, **kwargs: Any) -> None:
             raise redis.ConnectionError("planted")
 
-        client = request_redis_client()
+        client = limits_redis_client()
         monkeypatch.setattr(client, "register_script", away)
     return str(request.param)
 

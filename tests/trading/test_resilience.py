@@ -43,9 +43,8 @@ STREAM = input_stream("BTC-PERP")
 
 
 def forget_clients() -> None:
-    for client in (clients.redis_client, clients.request_redis_client, clients.probe_redis_client):
+    for client in (clients.redis_client, clients._prompt_client, clients.probe_redis_client):
         client.cache_clear()
-    clients._PromptConnection.failed_at = None
 
 
 @pytest.fixture
@@ -124,7 +123,7 @@ def test_a_cancel_does_not_overtake_an_order_that_was_not_sent(
     forget_caches()
     order_id = trader.place().body["orderId"]
     own_redis.start()
-    clients._PromptConnection.failed_at = None  # as if a second had passed
+    clients._prompt_client.cache_clear()  # as if a second had passed
     assert trader.api.delete(path.format(order_id)).status == 202
     age(60)
     order = Order.objects.get(pk=order_id)
@@ -148,7 +147,7 @@ def test_what_postgres_knows_is_read_and_what_is_live_is_refused(
         answer = Api().get(path)
         assert (answer.status, answer.code) == (503, "REDIS_UNAVAILABLE")
     own_redis.start()
-    clients._PromptConnection.failed_at = None
+    clients._prompt_client.cache_clear()
     assert Api().get("/markets/BTC-PERP/ticker").status == 200
 
 
