@@ -18,6 +18,8 @@ const REASONS: Record<string, string> = {
   MAX_POSITION: "The position would have become larger than the market allows.",
   MARKET_FULL: "The market could not take more.",
   INVALID_TRIGGER: "Its condition makes no sense for this order.",
+  INVALID_PAIR: "The order it was to be paired with is not one of its kind.",
+  NO_PRICE_TO_MATCH: "The book had no price at the place it named.",
   TRIGGER_ALREADY_TRUE: "Its condition was true already: it would have fired at once.",
   ALREADY_TRIGGERED: "It had fired before the change arrived.",
   ALREADY_ACTIVE: "It was following the price already: what activates it could not change any more.",
@@ -49,7 +51,9 @@ const REASONS: Record<string, string> = {
   COUNTDOWN: "Your countdown ended: nobody renewed it in time.",
   SETTLEMENT: "The market was settled.",
   POSITION_CLOSED: "The position it protected ended.",
-  OTHER_FIRED: "The other of take-profit and stop fired.",
+  OTHER_FIRED: "The other of its pair fired.",
+  OTHER_FILLED: "The other of its pair began to fill.",
+  OTHER_ENDED: "The other of its pair ended.",
 };
 
 /** Nothing for a code that is newer than this page. */
