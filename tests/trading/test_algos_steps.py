@@ -169,7 +169,7 @@ def test_paused_it_sends_nothing_and_ends_later_by_as_long(trader: Trader) -> No
 def test_three_refusals_in_a_row_fail_it(trader: Trader, redis_db: redis.Redis) -> None:
     start(trader, TWAP, durationS=150)
     fill(1)
-    too_low = {"mark_price_ticks": 1_000}  # slices are worth less than an order may
+    too_low: dict[str, Any] = {"mark_price_ticks": 1_000}  # slices are worth less than an order may
     set_ticker(redis_db, **too_low)
     run_due_algos(at(15))
     run_due_algos(at(30))
