@@ -13,6 +13,7 @@ WITHOUT_A_PAGE = {
         ledger.WithdrawalLimit ledger.SendingStop custody.DepositAddress custody.FloatLook
         custody.FloatMovement
         """,
+    "told on the page of what they belong to": "trading.AlgoSlice",
     "of a moment, or a place in a list": """
         accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
         accounts.PasswordReset gateway.StopAsOrder trading.LiquidationsTold

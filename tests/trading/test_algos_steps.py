@@ -169,26 +169,42 @@ def test_paused_it_sends_nothing_and_ends_later_by_as_long(trader: Trader) -> No
 def test_three_refusals_in_a_row_fail_it(trader: Trader, redis_db: redis.Redis) -> None:
     start(trader, TWAP, durationS=150)
     fill(1)
-    set_ticker(redis_db, state=MarketState.HALTED)
+    too_low: dict[str, Any] = {"mark_price_ticks": 1_000}  # slices are worth less than an order may
+    set_ticker(redis_db, **too_low)
     run_due_algos(at(15))
     run_due_algos(at(30))
     set_ticker(redis_db)
     run_due_algos(at(45))  # one that goes in between
     fill(4)
-    set_ticker(redis_db, state=MarketState.HALTED)
+    set_ticker(redis_db, **too_low)
     for seconds in (60, 75):
         run_due_algos(at(seconds))
         assert Algo.objects.get().state == "running"
     run_due_algos(at(90))
     algo = Algo.objects.get()
-    assert (algo.state, algo.reason) == ("failed", "MARKET_NOT_OPEN")
-    assert algo.reason_words == "BTC-PERP is HALTED and takes no orders now."
+    assert (algo.state, algo.reason) == ("failed", "MIN_NOTIONAL")
+    assert algo.reason_words == slices_of(7).get().words != ""
     refused = AlgoSlice.objects.filter(order=None)
     assert set(refused.values_list("number", "code")) == {
-        (number, "MARKET_NOT_OPEN") for number in (2, 3, 5, 6, 7)
+        (number, "MIN_NOTIONAL") for number in (2, 3, 5, 6, 7)
     }
     # What the refused had was carried on: 1,080 over the seven slots left.
     assert slices_of(4).get().size_lots == 155
+
+
+def test_a_market_that_is_closed_for_a_while_only_costs_its_slots(
+    trader: Trader, redis_db: redis.Redis
+) -> None:
+    start(trader, TWAP, durationS=150)
+    Order.objects.update(status=OrderStatus.REJECTED, reason="MARKET_STATE", held_units=0)
+    set_ticker(redis_db, state=MarketState.HALTED)
+    for number in range(1, 9):
+        run_due_algos(at(15 * number))
+    algo = Algo.objects.get()
+    assert (algo.state, algo.reason, algo.refusals) == ("running", "MARKET_NOT_OPEN", 0)
+    set_ticker(redis_db)
+    run_due_algos(at(15 * 9))
+    assert slices_of(10).get().size_lots == 360  # not all of the 1,200
 
 
 def test_refusals_of_the_engine_count_too(trader: Trader) -> None:

@@ -13,9 +13,9 @@ from django.db import OperationalError, transaction
 
 from accounts.access.credentials import require_active
 from accounts.models import User
-from common.errors import DomainError
+from common.errors import DomainError, ErrorCode
 from markets.rules import MarketRules, market_rules
-from matching.messages.vocabulary import OrderStatus
+from matching.messages.vocabulary import OrderStatus, RejectCode
 from trading.algos.models import Algo, AlgoEnding, AlgoKind, AlgoSlice, AlgoState
 from trading.algos.plan import (
     PlannedSlice,
@@ -30,6 +30,15 @@ from trading.orders.place import PlacedOrder, place_together
 
 STEPS_MAX = 500  # a run; the next one takes the rest, those that wait longest first
 REFUSALS_MAX = 3  # in a row, of a TWAP
+# Of the API and of the engine, which may know it first.
+MARKET_CLOSED = frozenset(
+    {
+        ErrorCode.MARKET_NOT_OPEN,
+        ErrorCode.NO_MARK_PRICE,
+        RejectCode.MARKET_STATE,
+        RejectCode.NO_MARK_PRICE,
+    }
+)
 LOOK_AGAIN = timedelta(seconds=5)  # where nothing is due, and slices are not over
 
 log = structlog.get_logger(__name__)
@@ -107,10 +116,12 @@ def book_ended_slices(algo: Algo) -> int:
 
 
 def _count(algo: Algo, refusal: str) -> None:
-    """A slice went, or was refused with that code."""
+    """A slice went, or was refused with that code. A TWAP waits for a market that is closed for a
+    while, as after a restart of the exchange: its slices' refusals say nothing against it."""
     if refusal:
-        algo.refusals += 1
         algo.reason = refusal
+        if algo.kind == AlgoKind.SCALED or refusal not in MARKET_CLOSED:
+            algo.refusals += 1
     elif algo.kind == AlgoKind.TWAP:
         algo.refusals = 0
         algo.reason = algo.reason_words = ""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from common.errors import DomainError, ErrorCode
 from trading.algos.models import LIVE_STATES, Algo, AlgoSlice
+from trading.models import LIVE_STATUSES
 
 SLICES_SHOWN_MAX = 100
 
@@ -74,7 +75,7 @@ def figures_of(algos: Sequence[Algo]) -> dict[int, AlgoFigures]:
         .annotate(
             lots=Sum("order__filled_lots"),
             cost=Sum("order__filled_cost_units"),
-            slices=Count("pk"),
+            slices=Count("pk", filter=Q(order__status__in=LIVE_STATUSES)),
         )
     )
     found = {row["algo_id"]: AlgoFigures(row["lots"], row["cost"], row["slices"]) for row in sums}
