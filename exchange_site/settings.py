@@ -7,6 +7,7 @@ so that commands run by hand beside it find the same ones; the environment wins 
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.templatetags.static import static
@@ -184,7 +185,7 @@ BROKER_URL = redis_url("BROKER_URL", env.str("BROKER_URL", default="") or REDIS_
 CACHE_URL = redis_url("CACHE_URL", env.str("CACHE_URL", default="") or REDIS_URL)
 LIMITS_URL = redis_url("LIMITS_URL", env.str("LIMITS_URL", default="") or REDIS_URL)
 
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": [CACHE_URL],  # as text it would be cut at its commas

@@ -185,7 +185,7 @@ def test_what_is_no_address_is_refused_in_a_line(url: str) -> None:
         checked(url)
 
 
-@pytest.mark.parametrize("name", ["REDIS_URL", "BROKER_URL", "CACHE_URL", "LIMITS_URL"])
+@pytest.mark.parametrize("name", ["REDIS_URL", "LIMITS_URL"])
 def test_a_cluster_is_refused_at_start(name: str) -> None:
     refused = subprocess.run(
         [sys.executable, "manage.py", "check"],
