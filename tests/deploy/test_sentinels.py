@@ -175,7 +175,8 @@ def test_addresses(
 @pytest.mark.parametrize(
     "url",
     [
-        "redis+sentinel://", "redis+sentinel://a:1", "redis+sentinel://a:1/", "redis+sentinel:///m/0",
+        "redis+sentinel://", "redis+sentinel://a:1", "redis+sentinel://a:1/",
+        "redis+sentinel:///m/0",
         "redis+sentinel://a:99999/m/0", "redis+sentinel://a,,b/m/0", "redis+sentinel://a:1/m/x",
         "redis+cluster://a:1", "http://a", "a:6379", "",
     ],
