@@ -11,7 +11,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from common.redis_addresses import AddressedPool, async_pool
+from common.redis.addresses import AddressedPool, async_pool
 
 
 @cache

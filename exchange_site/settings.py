@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.logs import logging_config
-from common.redis_addresses import AddressedPool
+from common.redis.addresses import AddressedPool
 from exchange_site.configuration.environment import Environment
 from exchange_site.configuration.servers import broker_of, redis_url
 from exchange_site.schedule import BEAT_SCHEDULE

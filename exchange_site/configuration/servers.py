@@ -4,14 +4,14 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from common.redis_addresses import SENTINEL, AddressRefused, SentinelAddress, checked
+from common.redis.addresses import SENTINEL, RedisAddressRefused, SentinelAddress, checked
 
 
 def redis_url(name: str, url: str) -> str:
     """The same. Raises ImproperlyConfigured."""
     try:
         return checked(url)
-    except AddressRefused as refused:
+    except RedisAddressRefused as refused:
         raise ImproperlyConfigured(f"{name} {refused}.") from None
 
 

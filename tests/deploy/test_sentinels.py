@@ -16,7 +16,7 @@ from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from common import redis_client as clients
-from common.redis_addresses import AddressRefused, SentinelAddress, checked
+from common.redis.addresses import RedisAddressRefused, SentinelAddress, checked
 from markets.models import Market
 from matching.messages.codec import decode_command
 from matching.messages.commands import PlaceOrder
@@ -182,7 +182,7 @@ def test_addresses(
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_in_a_line(url: str) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(RedisAddressRefused):
         checked(url)
 
 

@@ -31,7 +31,7 @@ SENTINEL_TIMEOUT_S = 1.0
 Place = tuple[str, int]
 
 
-class AddressRefused(ValueError):
+class RedisAddressRefused(ValueError):
     """No address of Redis that can be used; says why, and nothing of its password."""
 
 
@@ -45,11 +45,11 @@ class SentinelAddress:
 
     @classmethod
     def parsed(cls, url: str) -> Self:
-        """Raises AddressRefused."""
+        """Raises RedisAddressRefused."""
         who, _, rest = url.removeprefix(SENTINEL).rpartition("@")
         found = re.fullmatch(r"([^/?#]+)/([\w.-]+)(?:/(\d+))?/?", rest)
         if found is None:
-            raise AddressRefused(f"is not as {SENTINEL}host:port,host:port/master-name/0")
+            raise RedisAddressRefused(f"is not as {SENTINEL}host:port,host:port/master-name/0")
         hosts, master, database = found.groups()
         username, _, password = who.partition(":")
         return cls(
@@ -83,18 +83,18 @@ def _place(text: str) -> Place:
     host, _, port = text.rpartition(":") if re.search(r":\d+$", text) else (text, "", "")
     number = int(port or SENTINEL_PORT)
     if not host or not 0 < number < 65_536:
-        raise AddressRefused("names a sentinel that is not as host:port")
+        raise RedisAddressRefused("names a sentinel that is not as host:port")
     return host.strip("[]"), number
 
 
 def checked(url: str) -> str:
-    """The same, if it is one of those that we can use. Raises AddressRefused."""
+    """The same, if it is one of those that we can use. Raises RedisAddressRefused."""
     if url.startswith(SENTINEL):
         SentinelAddress.parsed(url)
     elif url.startswith("redis+cluster://"):
-        raise AddressRefused("is a cluster: redis+cluster:// is not supported yet")
+        raise RedisAddressRefused("is a cluster: redis+cluster:// is not supported yet")
     elif not url.startswith(PLAIN):
-        raise AddressRefused(f"does not begin with {', '.join(PLAIN)} or {SENTINEL}")
+        raise RedisAddressRefused(f"does not begin with {', '.join(PLAIN)} or {SENTINEL}")
     return url
 
 
