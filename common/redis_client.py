@@ -11,23 +11,26 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from common.redis.addresses import AddressedPool, async_pool
+
 
 @cache
 def redis_client() -> redis.Redis:
     """A client shared by all threads of the process. Raises redis.RedisError on use, never here."""
-    return redis.Redis.from_url(
+    pool = AddressedPool.from_url(
         settings.REDIS_URL,
         socket_timeout=5,
         socket_connect_timeout=2,
         health_check_interval=30,
     )
+    return redis.Redis.from_pool(pool)
 
 
 REQUEST_TIMEOUT_S = 1.0
 AWAY_FOR_S = 1.0
 
 
-class PromptPool(redis.ConnectionPool):
+class PromptPool(AddressedPool):
     """One failed connection stands for all that would follow within `AWAY_FOR_S`: while Redis is
     away one request in a second waits for it, whether it refuses or hangs, and the others don't.
     Each server has a pool of its own, so that one that is away speaks for itself alone.
@@ -74,21 +77,23 @@ def _prompt_client(url: str) -> redis.Redis:
 def probe_redis_client(url: str | None = None) -> redis.Redis:
     """A client that gives up soon and doesn't retry, to find out whether Redis answers: that of the
     streams, or the one at ``url``."""
-    return redis.Redis.from_url(
+    pool = AddressedPool.from_url(
         url or settings.REDIS_URL,
         socket_timeout=1,
         socket_connect_timeout=1,
         retry=Retry(NoBackoff(), 0),
     )
+    return redis.Redis.from_pool(pool)
 
 
 def async_redis_client() -> redis.asyncio.Redis:
     """For one event loop; its connections don't travel to another. Doesn't retry: whoever reads on
     has to know that the connection was lost."""
-    return redis.asyncio.Redis.from_url(
+    pool = async_pool(
         settings.REDIS_URL,
         socket_timeout=5,
         socket_connect_timeout=2,
         retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
         health_check_interval=30,
     )
+    return redis.asyncio.Redis.from_pool(pool)

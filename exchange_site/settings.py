@@ -7,6 +7,7 @@ so that commands run by hand beside it find the same ones; the environment wins 
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.templatetags.static import static
@@ -14,7 +15,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.logs import logging_config
+from common.redis.addresses import AddressedPool
 from exchange_site.configuration.environment import Environment
+from exchange_site.configuration.servers import broker_of, redis_url
 from exchange_site.schedule import BEAT_SCHEDULE
 from terminal.bundle import folder as page_folder
 
@@ -176,19 +179,20 @@ REPLICA_URL = env.str("REPLICA_URL", default="")
 if REPLICA_URL:
     DATABASES["replica"] = {**DATABASES["default"], **env.db("REPLICA_URL")}
     DATABASE_ROUTERS = ["common.postgres.replica.ReplicaRouter"]
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = redis_url("REDIS_URL", env.str("REDIS_URL"))
 # Servers of their own for tasks, for what is cached, and for what is counted.
-BROKER_URL = env.str("BROKER_URL", default="") or REDIS_URL
-CACHE_URL = env.str("CACHE_URL", default="") or REDIS_URL
-LIMITS_URL = env.str("LIMITS_URL", default="") or REDIS_URL
+BROKER_URL = redis_url("BROKER_URL", env.str("BROKER_URL", default="") or REDIS_URL)
+CACHE_URL = redis_url("CACHE_URL", env.str("CACHE_URL", default="") or REDIS_URL)
+LIMITS_URL = redis_url("LIMITS_URL", env.str("LIMITS_URL", default="") or REDIS_URL)
 
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": CACHE_URL,
+        "LOCATION": [CACHE_URL],  # as text it would be cut at its commas
         "KEY_PREFIX": "cache",
         # A request waits for it; whoever uses it goes on without it.
         "OPTIONS": {
+            "pool_class": AddressedPool,
             "socket_timeout": 1,
             "socket_connect_timeout": 1,
             "retry": Retry(NoBackoff(), 0),
@@ -298,7 +302,7 @@ IDENTITY_SECRETS = env.list("IDENTITY_SECRETS", default=[])
 # Where operators find the console, as links in what is sent have it.
 CONSOLE_URL = env.str("CONSOLE_URL", default="").rstrip("/")
 
-CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = broker_of(BROKER_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -33,7 +33,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "REDIS_URL",
-            "Redis with append-only persistence, as in `redis://host/0`",
+            "Redis with append-only persistence, as in `redis://host/0`, or"
+            " `redis+sentinel://host:port,host:port/name/0` ([sentinels](operating.md#sentinels))",
             is_secret=True,
         ),
         Variable(

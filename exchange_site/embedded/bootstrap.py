@@ -74,11 +74,11 @@ def prepared() -> Prepared:
     before = _read(data / SERVICES_FILE)
     database = store = None
     if not os.environ.get("DATABASE_URL"):
-        preferred = urlsplit(before.get("DATABASE_URL", "")).port
+        preferred = _known_port(before.get("DATABASE_URL", ""))
         database = postgres.prepare(data / "postgres", port=free_port(preferred=preferred))
         os.environ["DATABASE_URL"] = database.url()
     if not os.environ.get("REDIS_URL"):
-        preferred = urlsplit(before.get("REDIS_URL", "")).port
+        preferred = _known_port(before.get("REDIS_URL", ""))
         store = redis_server.prepare(data / "redis", port=free_port(preferred=preferred))
         os.environ["REDIS_URL"] = store.url()
     secret = before.get("DJANGO_SECRET_KEY") or secrets.token_hex(32)
@@ -99,6 +99,14 @@ def prepared() -> Prepared:
         data=data, port=port, feeds_port=feeds_port, simulate=simulate, demo=demo,
         postgres=database, redis=store, stopped_leftovers=len(old), lock=lock,
     )  # fmt: skip
+
+
+def _known_port(url: str) -> int | None:
+    """Of a server of an earlier run; several that were named from outside have none in common."""
+    try:
+        return urlsplit(url).port
+    except ValueError:
+        return None
 
 
 def _chain_url(before: dict[str, str], port: int) -> str:

@@ -71,6 +71,11 @@ class Exchange:
         self._start("api", api_command(self.port))
         wait_for(self._answers, "the API")
 
+    def start_beat(self) -> None:
+        """What is periodic: sweeps, orders to be sent again."""
+        options = ["beat", "--schedule", str(self.logs / "beat-schedule"), "--pidfile", ""]
+        self._start("beat", [sys.executable, "-m", "celery", "-A", "exchange_site", *options])
+
     def stop_api(self) -> None:
         api = self._processes.pop("api")
         api.terminate()

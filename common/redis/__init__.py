@@ -1,0 +1,1 @@
+"""How Redis is found; `common.redis_client` makes the clients."""
