@@ -267,7 +267,7 @@ def test_a_liquidation_is_seen_and_explained(
     own.page.keyboard.press("Escape")
     own.tab("Ledger").click()
     own.page.get_by_label("Line", exact=True).select_option("realized_pnl")
-    expect(own.row("Ledger")).to_have_count(1)
+    expect(own.row("Ledger").first).to_be_visible()
     with own.page.expect_download() as download:
         own.button("CSV").click()
     assert "realized_pnl" in download.value.path().read_text()

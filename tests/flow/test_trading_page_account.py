@@ -14,7 +14,7 @@ from terminal.bundle import folder
 from tests.builders.factors import code_of
 from tests.flow.committed import committed
 from tests.flow.desk import chromium
-from tests.flow.exchange import PASSWORD, Exchange
+from tests.flow.exchange import PASSWORD, Exchange, wait_for
 from tests.flow.trading_page import TradingPage
 
 pytestmark = [
@@ -92,7 +92,7 @@ def test_sessions_are_seen_and_ended(holder: Holder, exchange: Exchange) -> None
     expect(rows).to_have_count(2)
     part.get_by_role("button", name=re.compile("^End session")).click()
     expect(rows).to_have_count(1)
-    assert _status(exchange, token) == 401
+    wait_for(lambda: _status(exchange, token) == 401, "the end of the session's token")
 
 
 def test_a_second_factor_is_set_up(holder: Holder) -> None:

@@ -7,7 +7,8 @@ from django.db import connection
 
 from console.alerts.measures.look import READINGS_MAX, Look, Reading, Readings
 from markets.display import money
-from matching.messages.limits import MONEY_UNITS_PER_CURRENCY, PPM
+from markets.models import Market
+from matching.messages.limits import PPM
 from matching.messages.vocabulary import (
     CancelReason,
     ExecutionType,
@@ -20,19 +21,15 @@ WITHIN = timedelta(hours=1)
 ROWS_MAX = 20_000  # orders, or trades, of a market
 AT_LEAST = 20  # large orders of a trader, trades of a pair: of fewer a share says nothing
 
-# For each market, by what follows; its figures are those of `Market` with the same names.
-_EACH = """
-SELECT market.id, market.large, found.* FROM (
-    SELECT id, (tick_size * lot_size * %(units)s)::bigint AS per_lot,
-           impact_notional_units AS large
-      FROM markets_market) AS market
- CROSS JOIN LATERAL (
+# Of one market; its figures are those of `Market` with the same names.
+_PART = """
+(SELECT %(market_{number})s, %(large_{number})s, found.* FROM ({found}) AS found)
 """
 _ORDERS = """
 WITH newest AS MATERIALIZED (
     SELECT user_id, order_type, status, reason, filled_lots, created_at,
-           price_ticks::numeric * size_lots * market.per_lot AS units
-      FROM trading_order WHERE market_id = market.id ORDER BY id DESC LIMIT %(rows)s)
+           price_ticks::numeric * size_lots * %(per_lot_{number})s AS units
+      FROM trading_order WHERE market_id = %(market_{number})s ORDER BY id DESC LIMIT %(rows)s)
 """
 _SELF_TRADES = """
 SELECT user_id, count(*) AS found FROM newest
@@ -45,7 +42,7 @@ _CANCELLED = """
            count(*) FILTER (WHERE status = %(cancelled)s AND reason = %(by_user)s
                               AND filled_lots = 0) AS cancelled
       FROM newest
-     WHERE created_at > %(since)s AND order_type = %(limit)s AND units >= market.large
+     WHERE created_at > %(since)s AND order_type = %(limit)s AND units >= %(large_{number})s
        AND status IN (%(filled)s, %(cancelled)s, %(expired)s)
      GROUP BY user_id HAVING count(*) >= %(at_least)s)
 SELECT user_id, cancelled, ended FROM large
@@ -53,10 +50,10 @@ SELECT user_id, cancelled, ended FROM large
 """
 _TRADES = """
 WITH newest AS MATERIALIZED (
-    SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * market.per_lot AS units
+    SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * %(per_lot_{number})s AS units
       FROM trading_fill
-     WHERE market_id = market.id AND executed_at > %(since)s AND execution = %(trade)s
-       AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = market.id
+     WHERE market_id = %(market_{number})s AND executed_at > %(since)s AND execution = %(trade)s
+       AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = %(market_{number})s
                         ORDER BY trade_id DESC LIMIT 1) - %(rows)s)
 """
 _PAIRS = """
@@ -123,9 +120,12 @@ def family_trades(look: Look) -> Readings:
 
 
 def _fetched(of_market: str, look: Look) -> list[tuple[Any, ...]]:
-    """Per row its market's id and what is large there, then what was asked for."""
+    """Per row its market's id and what is large there, then what was asked for.
+
+    One statement of a part for each market, named in it: of a market that it doesn't know as it
+    plans Postgres would read all rows, or look for the newest of a quiet one among all markets'.
+    """
     values: dict[str, Any] = {
-        "units": MONEY_UNITS_PER_CURRENCY,
         "since": look.now - WITHIN,
         "rows": ROWS_MAX,
         "readings": READINGS_MAX,
@@ -140,7 +140,15 @@ def _fetched(of_market: str, look: Look) -> list[tuple[Any, ...]]:
         "taker": Role.TAKER.value,
         "maker": Role.MAKER.value,
     }
+    parts = []
+    for number, market in enumerate(Market.objects.order_by("pk")):
+        parts.append(_PART.format(number=number, found=of_market.format(number=number)))
+        values[f"market_{number}"] = market.pk
+        values[f"large_{number}"] = market.impact_notional_units
+        values[f"per_lot_{number}"] = market.units_per_tick_lot
+    if not parts:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(f"{_EACH}{of_market}) AS found", values)
+        cursor.execute(" UNION ALL ".join(parts), values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
