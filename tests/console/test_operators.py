@@ -74,6 +74,7 @@ def test_what_groups_may_is_said_where_permissions_are(operator: Operator) -> No
         "Freeze traders and lift it",
         "Lift locks of names that were guessed at",
         "Look at what a trader sees, without a way to act",
+        "Pause and cancel algos of traders",
         "Propose to reset somebody's second factor",
         "Reopen accounts that their owners closed",
         "Revoke traders' API keys",

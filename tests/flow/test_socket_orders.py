@@ -142,10 +142,12 @@ def test_a_result_follows_the_ack_when_the_engine_has_decided(
 
 
 def test_changes_are_waited_for_as_well(new_trader: NewTrader, open_socket: Connect) -> None:
-    socket = open_socket(new_trader())
+    trader = new_trader()
+    socket = open_socket(trader)
     order = body_of("LONG", "0.1", "49900", clientOrderId="it")
     order_id = socket.ack("place", 1, order=order, wait="result")["orderId"]
     assert socket.hear()["result"]["status"] == "open"
+    trader.wait_until(order_id, "open")  # in the books, too: else there is nothing to amend yet
     socket.ack("amend", 2, order={"orderId": order_id, "price": "49910"}, wait="result")
     amended = socket.hear()
     assert (amended["orderId"], amended["result"]["done"]) == (order_id, True)

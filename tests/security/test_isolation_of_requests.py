@@ -55,7 +55,7 @@ PLACING = [
     "trading.orders.insert._encode",
     "trading.orders.terms._read_expiry",
     "trading.orders.draft._check_margin",
-    "trading.orders.repeats._plain",
+    "trading.orders.repeats.plain_terms",
 ]
 BATCHED = [name for name in PLACING if ".intake.group." not in name]
 CANCELLING = [

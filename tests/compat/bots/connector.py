@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from typing import Any
 
 from binance.um_futures import UMFutures
 from binance.websocket.um_futures.websocket_client import UMFuturesWebsocketClient
@@ -39,7 +40,6 @@ def market_data(client: UMFutures) -> None:
 
 
 def orders(client: UMFutures, low: float) -> None:
-    client.change_leverage(symbol=SYMBOL, leverage=5, **PATIENT)
     said = {"symbol": SYMBOL, "side": "BUY", **PATIENT}
     order = client.new_order(type="LIMIT", quantity=0.01, timeInForce="GTC", price=low, **said)
     which = {"symbol": SYMBOL, "orderId": order["orderId"], **PATIENT}
@@ -61,16 +61,7 @@ def orders(client: UMFutures, low: float) -> None:
     seen("cancel_open_orders", client.cancel_open_orders(SYMBOL, **PATIENT)["code"] == 200)
 
 
-def main() -> None:
-    base, key, _ = given()
-    client = UMFutures(key=key["key"], secret=key["secret"], base_url=base, timeout=60)
-    market_data(client)
-    heard: list[str] = []
-    streams = UMFuturesWebsocketClient(
-        stream_url=base.replace("http", "ws", 1) + "/fstream",
-        on_message=lambda _, message: heard.append(message),
-        is_combined=True,
-    )
+def trade(client: UMFutures, streams: UMFuturesWebsocketClient) -> dict[str, Any]:
     streams.user_data(client.new_listen_key()["listenKey"], id=1)
     streams.agg_trade("btcusdt", id=2)
     streams.kline("btcusdt", "1m", id=3)
@@ -78,17 +69,33 @@ def main() -> None:
     streams.partial_book_depth("btcusdt", level=5, speed=100, id=5)
     streams.mark_price("btcusdt", 1, id=6)
     time.sleep(5)
-    bought = client.new_order(symbol=SYMBOL, side="BUY", type="MARKET", quantity=0.01, **PATIENT)
+    said = {"symbol": SYMBOL, "type": "MARKET", "quantity": 0.01, **PATIENT}
+    bought = client.new_order(side="BUY", **said)
     mark = float(client.mark_price(SYMBOL)["markPrice"])
     time.sleep(5)
     orders(client, round(mark * 0.96, 1))
     held = client.get_position_risk(symbol=SYMBOL, **PATIENT)
     seen("get_position_risk", float(held[0]["positionAmt"]) == 0.01, held)
-    client.new_order(
-        symbol=SYMBOL, side="SELL", type="MARKET", quantity=0.01, reduceOnly="true", **PATIENT
-    )
+    client.new_order(side="SELL", reduceOnly="true", **said)
     time.sleep(5)
-    streams.stop()
+    return bought
+
+
+def main() -> None:
+    base, key, _ = given()
+    client = UMFutures(key=key["key"], secret=key["secret"], base_url=base, timeout=60)
+    market_data(client)
+    heard: list[str] = []
+    client.change_leverage(symbol=SYMBOL, leverage=5, **PATIENT)
+    streams = UMFuturesWebsocketClient(
+        stream_url=base.replace("http", "ws", 1) + "/fstream",
+        on_message=lambda _, message: heard.append(message),
+        is_combined=True,
+    )
+    try:
+        bought = trade(client, streams)
+    finally:
+        streams.stop()  # its thread would keep the script
     kinds = Counter(json.loads(text).get("data", {}).get("e") for text in heard)
     for kind in sorted(STREAMS):
         seen(f"stream {kind}", kinds[kind], kinds)
