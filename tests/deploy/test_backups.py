@@ -154,12 +154,15 @@ def test_an_exchange_comes_back_at_a_moment(folder: Path) -> None:
             assert newest <= moment
             environment = machine.environment(second.url(), machine.new_redis("empty"))
             with machine.exchange(environment | {"SIMULATE": "0"}) as url:
-                health = httpx.get(f"{url}/health", timeout=PATIENCE_S)
-                assert health.status_code == 200, health.text
+                wait_until(lambda: _is_healthy(url), "a healthy exchange")
                 reconciled = manage(environment, "reconcile")
             assert reconciled.returncode == 0, reconciled.stdout + reconciled.stderr
             assert "No differences" in reconciled.stdout
             assert "NOT compared" not in reconciled.stdout
+
+
+def _is_healthy(url: str) -> bool:
+    return httpx.get(f"{url}/health", timeout=PATIENCE_S).status_code == 200
 
 
 def _trade_and_back_up(
