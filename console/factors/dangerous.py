@@ -118,6 +118,8 @@ FREE_ACTIONS = frozenset(
         ("markets.market", "resume"),
         ("persistence.persistencefault", "retry_now"),
         ("prices.pricesource", "check_now"),
+        ("trading.algo", "cancel_selected"),
+        ("trading.algo", "pause_selected"),
         ("trading.order", "cancel_selected"),
     }
 )
