@@ -34,14 +34,14 @@ __all__ = ["exchange"]
 
 ClientOf = Callable[[str], Client]
 URL = "/admin/incident/"
-FROM, TO = 30, 45
+FROM, TO = 40, 50
 QUERY = f"{URL}?market={MARKET}&from={FROM}&to={TO}"
 
 
 @pytest.fixture
 def ran(exchange: Exchange) -> Exchange:
     """Some 60 sequences with snapshots on the way, all persisted; its engine has stopped."""
-    engine = exchange.start(snapshot_every=20)
+    engine = exchange.start(snapshot_every=30)
     exchange.trade(18)
     exchange.settle()
     engine.stop()

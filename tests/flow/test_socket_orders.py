@@ -376,8 +376,7 @@ def test_one_address_is_enough(
     exchange: Exchange, new_trader: NewTrader, open_socket: Connect
 ) -> None:
     """Orders, the book and the account over one socket at the API's port; strangers' pages not."""
-    trader = new_trader()
-    socket = open_socket(trader)
+    socket = open_socket(new_trader())
     socket.say("subscribe", "s", channels=["book:BTC-PERP", "account"])
     placed = socket.hear_until("subscribed")
     assert placed["seq"]["BTC-PERP"] > 0
@@ -396,6 +395,5 @@ def test_one_address_is_enough(
 
 
 def test_under_the_version_too(new_trader: NewTrader, open_socket: Connect) -> None:
-    trader = new_trader()
-    socket = open_socket(trader, "/v1/ws")
+    socket = open_socket(new_trader(), "/v1/ws")
     assert socket.ack("place", 1, order=body_of("LONG", "0.001", "49900"))["orderId"]

@@ -48,7 +48,7 @@ from tests.builders.markets import build_market
 from tests.ledger.candle_rows import differences_of_candles
 from tests.patience import PATIENCE_S
 from trading.commands import resend
-from trading.commands.publisher import publish_command
+from trading.commands.publisher import last_published_id, publish_command
 from trading.models import Order, OutboxCommand
 from trading.orders.request import NewOrder
 from trading.services import configure_market, place_order, resend_unseen_commands
@@ -93,6 +93,7 @@ class Exchange:
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
         self.engines: list[EngineThread] = []
+        self.last_price_id = "0-0"  # of the index price sent last, in the input stream
         self.alice, self.bob = self._trader("alice"), self._trader("bob")
 
     def _trader(self, name: str) -> User:
@@ -118,7 +119,9 @@ class Exchange:
         self.move_index(MARK_TICKS)
 
     def move_index(self, price_ticks: int) -> None:
+        """Seen by `settle`, like all that is promised, if an engine is there to answer."""
         publish_command(MARKET, UpdateIndexPrice(index_price_ticks=price_ticks))
+        self.last_price_id = last_published_id(MARKET)
 
     def start(self, name: str = "engine", snapshot_every: int = 10_000) -> EngineThread:
         """The market's first engine, up to where traders see the market open."""
@@ -163,7 +166,9 @@ class Exchange:
 
         def settled() -> bool:
             self.work()
-            return not self.unanswered() and self.cursor().seq == self.published_seq()
+            cursor = self.cursor()
+            priced = id_order(cursor.input_id) >= id_order(self.last_price_id)
+            return not self.unanswered() and priced and cursor.seq == self.published_seq()
 
         wait_until(settled, "everything answered and persisted")
 
@@ -207,6 +212,7 @@ class Exchange:
             self.client.delete(key_of(MARKET))
         for key, data in kept.items():
             self.client.restore(key, 0, data)
+        self.last_price_id = "0-0"
 
     def assert_sound(self) -> None:
         """Engine and rows say the same at the cursor, the money adds up, and so do candles."""
