@@ -22,15 +22,9 @@ from feeds.account_feed import AccountFeed, decoded
 from feeds.connection import GOING_AWAY, Connection
 from feeds.identity import sign_out_refused
 from feeds.labels import ClientOrderIds, Labels
-from feeds.output import (
-    BLOCK_MS,
-    OutputPosition,
-    begin_again,
-    fallen_back,
-    read,
-    tails,
-)
+from feeds.output import Row
 from feeds.protocol import FeedError
+from feeds.reader import OutputReader
 from feeds.scale import Scale
 from feeds.streams import public
 from feeds.streams.candles import Candles
@@ -58,7 +52,6 @@ POLL_INTERVAL_S = POLL_INTERVAL_MS / 1_000
 CANDLES_INTERVAL_S = 0.5
 MARKETS_INTERVAL_S = 5.0
 ANNOUNCEMENTS_INTERVAL_S = 2.0
-CHECK_INTERVAL_S = 1.0
 IDENTITIES_INTERVAL_S = 1.0
 COUNTS_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
@@ -69,12 +62,12 @@ class Hub:
         self._redis = redis
         self._decisions = decisions or Decisions()
         self._scales: dict[str, Scale] = {}
-        self._positions: dict[str, OutputPosition] = {}
-        self._checked_at = time.monotonic()
+        self._reader = OutputReader(redis, self)
+        self._positions = self._reader.positions
         self._are_markets_known = False
         self._announcements = ""
         self._subscribers = Subscribers()
-        self._polled = Polled(redis, self._scales, self._subscribers, self._attempt)
+        self._polled = Polled(redis, self._scales, self._subscribers, self.attempt)
         self._candles = Candles(self._scales, self._subscribers, _from_postgres)
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
@@ -85,13 +78,15 @@ class Hub:
     async def start(self) -> None:
         await self._load_markets()
         with suppress(RedisError, OSError, TimeoutError):  # else they are found once Redis is there
-            await self._find_new_markets()
+            await self._reader.find(self._scales)
         self._jobs = [
             asyncio.create_task(self._repeat("markets", self._load_markets, MARKETS_INTERVAL_S)),
             asyncio.create_task(
                 self._repeat("announcements", self._announce, ANNOUNCEMENTS_INTERVAL_S)
             ),
-            asyncio.create_task(self._repeat("streams", self._read_streams, 0)),
+            asyncio.create_task(
+                self._repeat("streams", lambda: self._reader.step(self._scales), 0)
+            ),
             asyncio.create_task(self._repeat("books", self._polled.poll, POLL_INTERVAL_S)),
             asyncio.create_task(self._repeat("candles", self._candles.step, CANDLES_INTERVAL_S)),
             asyncio.create_task(self._repeat("counts", self._count_clients, COUNTS_INTERVAL_S)),
@@ -201,64 +196,28 @@ class Hub:
 
     # --- the output streams -----------------------------------------------------------------------
 
-    async def _read_streams(self) -> None:
-        if "streams" in self._faulty or time.monotonic() - self._checked_at > CHECK_INTERVAL_S:
-            for market_id, position in (await fallen_back(self._redis, self._positions)).items():
-                self._move(market_id, position)
-            self._checked_at = time.monotonic()
-        await self._find_new_markets()
-        if not self._positions:
-            await asyncio.sleep(BLOCK_MS / 1000)
-            return
-        found = await read(self._redis, self._positions)
-        for market_id, error in found.unreadable.items():
-            self._attempt(market_id, partial(_raise, error))
-        if found.changed:
-            begun = await begin_again(self._redis, self._positions, found.changed)
-            for market_id, position in begun.items():
-                self._move(market_id, position)
-        for market_id, rows in found.rows.items():
-            await self._on_rows(market_id, rows)
-            # Between batches the clients have their turn.
-            await asyncio.sleep(0)
-
-    def _attempt(self, market_id: str, step: Callable[[], None]) -> None:
+    def attempt(self, what: str, step: Callable[[], None]) -> None:
         """What can't be shown of one market is logged, and the others are shown."""
         try:
             step()
         except Exception:
-            if market_id not in self._faulty:
-                log.exception("feeds_fault", what=market_id)
-            self._faulty.add(market_id)
+            if what not in self._faulty:
+                log.exception("feeds_fault", what=what)
+            self._faulty.add(what)
         else:
-            self._faulty.discard(market_id)
+            self._faulty.discard(what)
 
-    async def _find_new_markets(self) -> None:
-        """At their ends; who listened to an account before hears that there was something."""
-        if unknown := self._scales.keys() - self._positions.keys():
-            for market_id, found in (await tails(self._redis, unknown)).items():
-                self._attempt(market_id, partial(self._begin, market_id, found))
+    def begun(self, market_id: str) -> None:
+        """Who listened to an account before hears that there was something."""
+        self.moved(market_id, 0)
 
-    def _begin(self, market_id: str, found: OutputPosition | Exception) -> None:
-        if isinstance(found, Exception):
-            raise found
-        self._positions[market_id] = found
-        self._on_moved(market_id, 0)
-
-    def _move(self, market_id: str, position: OutputPosition) -> None:
-        """The market doesn't go on from where it was, but from here."""
-        before = self._positions[market_id].seq
-        log.warning("feeds_market_set_back", market=market_id, before=before, seq=position.seq)
-        self._positions[market_id] = position
-        self._on_moved(market_id, before)
-
-    def _on_moved(self, market_id: str, before_seq: int) -> None:
+    def moved(self, market_id: str, before_seq: int) -> None:
         """The market's position is another one than what followed from its entries."""
         position = self._positions[market_id]
         if not before_seq == position.seq <= position.start_seq:
             self._on_gap(market_id, before_seq, position.seq + 1)
 
-    async def _on_rows(self, market_id: str, rows: Sequence[tuple[bytes, Any]]) -> None:
+    async def hear_rows(self, market_id: str, rows: Sequence[Row]) -> None:
         trades = channel_name(Topic.TRADES, market_id) in self._subscribers
         entries: list[OutputEntry | None] = [None] * len(rows)
         is_told = trades or self.accounts or self._has_liquidations(market_id)
@@ -268,14 +227,14 @@ class Hub:
         for decided in known if self._decisions.are_wanted else ():
             self._decisions.hear(decided)
         for shown in known if trades else ():
-            self._attempt(market_id, partial(self._tell_trades, market_id, shown))
+            self.attempt(market_id, partial(self._tell_trades, market_id, shown))
         labels = await self.accounts.labels_of(known) if self.accounts else {}
         # In one step with the rows: who subscribes is told where the market stands.
         if self._has_liquidations(market_id):
             seqs = [seq_of(entry_id) for entry_id, _ in rows]
-            self._attempt(market_id, partial(self._tell_liquidations, market_id, seqs, entries))
+            self.attempt(market_id, partial(self._tell_liquidations, market_id, seqs, entries))
         for row, entry in zip(rows, entries, strict=True):
-            self._attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
+            self.attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
         if known:
             FEED_AGE_SECONDS.observe(max(0.0, time.time() - known[0].time_ms / 1_000))
 
@@ -310,9 +269,7 @@ class Hub:
         self.accounts.on_gap(market_id, after_seq, next_seq)
         self._tell_of(market_id, public.liquidations_gap(market_id, after_seq, next_seq))
 
-    def _on_row(
-        self, market_id: str, row: tuple[bytes, Any], entry: OutputEntry | None, labels: Labels
-    ) -> None:
+    def _on_row(self, market_id: str, row: Row, entry: OutputEntry | None, labels: Labels) -> None:
         entry_id, fields = row
         position = self._positions[market_id]
         seq, previous = seq_of(entry_id), position.seq
@@ -353,7 +310,3 @@ async def _from_postgres(read: Callable[[], list[Found]]) -> list[Found] | None:
     except (DatabaseError, InterfaceError) as error:
         log.error("feeds_fault", what="postgres", error=str(error).strip())
         return None
-
-
-def _raise(error: Exception) -> None:
-    raise error

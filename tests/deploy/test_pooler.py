@@ -20,18 +20,15 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from exchange_site.embedded.child import Child
 from exchange_site.embedded.ports import free_port
 from exchange_site.embedded.unprivileged import server_user
-from markets.models import Market
 from tests.feeds.conftest import database_url
-from tests.flow.conftest import _empty
-from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
-from trading.services import configure_market
+from tests.flow.demo import demo_on
+from tests.flow.exchange import Exchange, Trader
 
 ROOT = Path(settings.BASE_DIR)
 POOL_SIZE = 6  # and some 40 connections to the pooler
@@ -118,18 +115,8 @@ class PooledExchange(Exchange):
 def exchange(
     pooler: PgBouncer, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PooledExchange]:
-    with django_db_blocker.unblock(), ExitStack() as stack:
-        _empty()
-        stack.callback(_empty)
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000
-            configure_market(market, by=None)
-        running = PooledExchange(tmp_path_factory.mktemp("logs"), pooler)
-        stack.callback(running.stop)
-        running.start()
-        wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
-        running.set_mark(MARKET, MARK_TICKS, "50000")
+    running = PooledExchange(tmp_path_factory.mktemp("logs"), pooler)
+    with demo_on(running, django_db_blocker):
         yield running
 
 

@@ -5,24 +5,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
-from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.keys.replays import Replays, Spent
 from accounts.models import ServedRequest
 from common.redis_client import redis_client
-from markets.models import Market
-from tests.flow.conftest import _empty
-from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
+from tests.flow.demo import demo_on
+from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.trading.servers import Redis
-from trading.services import configure_market
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -53,18 +49,8 @@ def exchange(
         "CACHE_URL": beside.server.url(CACHE),
         "LIMITS_URL": beside.server.url(LIMITS),
     }
-    with django_db_blocker.unblock(), ExitStack() as stack:
-        _empty()
-        stack.callback(_empty)
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000
-            configure_market(market, by=None)
-        running = Exchange(tmp_path_factory.mktemp("logs"), **urls)
-        stack.callback(running.stop)
-        running.start()
-        wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
-        running.set_mark(MARKET, MARK_TICKS, "50000")
+    running = Exchange(tmp_path_factory.mktemp("logs"), **urls)
+    with demo_on(running, django_db_blocker):
         yield running
 
 

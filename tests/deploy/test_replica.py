@@ -15,18 +15,15 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from exchange_site.embedded import postgres
 from exchange_site.embedded.child import Child
 from exchange_site.embedded.ports import free_port
 from exchange_site.embedded.unprivileged import let_through, server_user
-from markets.models import Market
 from tests.feeds.conftest import database_url
-from tests.flow.conftest import _empty
-from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
-from trading.services import configure_market
+from tests.flow.demo import demo_on
+from tests.flow.exchange import MARKET, Exchange, Trader, wait_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -113,18 +110,8 @@ def replica(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> 
 def exchange(
     replica: Replica, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Exchange]:
-    with django_db_blocker.unblock(), ExitStack() as stack:
-        _empty()
-        stack.callback(_empty)
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000
-            configure_market(market, by=None)
-        running = Exchange(tmp_path_factory.mktemp("logs"), REPLICA_URL=replica.url, LIMITS="0")
-        stack.callback(running.stop)
-        running.start()
-        wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
-        running.set_mark(MARKET, MARK_TICKS, "50000")
+    running = Exchange(tmp_path_factory.mktemp("logs"), REPLICA_URL=replica.url, LIMITS="0")
+    with demo_on(running, django_db_blocker):
         yield running
 
 

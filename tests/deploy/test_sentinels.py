@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
-from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from common import redis_client as clients
 from common.redis.addresses import RedisAddressRefused, SentinelAddress, checked
-from markets.models import Market
 from matching.messages.codec import decode_command
 from matching.messages.commands import PlaceOrder
 from matching.messages.streams import COMMAND_FIELD, input_stream
@@ -25,10 +23,9 @@ from matching.runtime.line import Line
 from matching.runtime.snapshotter import own_client
 from tests.builders.sentinel import WatchedRedis
 from tests.deploy.test_redis_of_its_own import KEEP, do_a_task, run
-from tests.flow.conftest import _empty
-from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
+from tests.flow.demo import demo_on
+from tests.flow.exchange import MARKET, Exchange, Trader, wait_for
 from tests.flow.test_waiting import body_of, result_of, wait_for_result
-from trading.services import configure_market
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -54,23 +51,14 @@ def exchange(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Exchange]:
     """All parts on it, this process's services too."""
-    with django_db_blocker.unblock(), ExitStack() as stack:
-        _empty()
-        stack.callback(_empty)
+    with ExitStack() as stack:
         patched = stack.enter_context(pytest.MonkeyPatch.context())
         stack.callback(forget_clients)
         patched.setattr(settings, "REDIS_URL", watched.url)
         forget_clients()
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000
-            configure_market(market, by=None)
         running = Exchange(tmp_path_factory.mktemp("logs"))
-        stack.callback(running.stop)
-        running.start()
+        stack.enter_context(demo_on(running, django_db_blocker))
         running.start_beat()
-        wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
-        running.set_mark(MARKET, MARK_TICKS, "50000")
         yield running
 
 

@@ -1,21 +1,11 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
-from common.redis_client import redis_client
-from markets.models import Market
 from markets.rules import forget_markets
+from tests.flow.demo import demo_on
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
-from trading.services import configure_market
-
-
-def _empty() -> None:
-    """The database as `migrate` leaves it, and nothing in Redis."""
-    redis_client().flushdb()
-    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
-    forget_markets()
 
 
 @pytest.fixture(scope="package")
@@ -24,24 +14,9 @@ def running_exchange(
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Exchange]:
-    """One exchange for all modules of this folder, with the demo's markets.
-
-    Its rows are committed, as other processes must see them; before and after it there are none.
-    """
-    with django_db_blocker.unblock():
-        _empty()
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000  # nobody tells the index but the tests
-            configure_market(market, by=None)
-        running = Exchange(tmp_path_factory.mktemp("logs"))
-        try:
-            running.start()
-            wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
-            yield running
-        finally:
-            running.stop()
-            _empty()
+    """One exchange for all modules of this folder, with the demo's markets."""
+    with demo_on(Exchange(tmp_path_factory.mktemp("logs")), django_db_blocker) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,111 @@
+"""The one reader that a process has of what engines put out, whoever is told of it.
+
+Several tasks may ask for markets to be known (`find`), but one task alone steps: an answer of Redis
+that is older than the last read would look as if the market had fallen back.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
+
+import structlog
+from redis.asyncio import Redis
+
+from feeds.output import (
+    OutputPosition,
+    Row,
+    begin_again,
+    fallen_back,
+    read,
+    tails,
+)
+
+log = structlog.get_logger(__name__)
+
+CHECK_EVERY_S = 1.0
+NEVER = float("-inf")
+PAUSE_S = 0.1  # where there is no market yet
+
+
+class OutputListener(Protocol):
+    """Who is told. ``hear_rows`` moves the market's position on as it hands on."""
+
+    def attempt(self, what: str, step: Callable[[], None]) -> None: ...
+    async def hear_rows(self, market_id: str, rows: Sequence[Row]) -> None: ...
+    def begun(self, market_id: str) -> None: ...
+    def moved(self, market_id: str, before_seq: int, /) -> None: ...
+
+
+class OutputReader:
+    """``positions`` are where it stands: those of markets that were found."""
+
+    def __init__(self, redis: Redis, listener: OutputListener) -> None:
+        self._redis = redis
+        self._listener = listener
+        self._checked_at = NEVER
+        self.positions: dict[str, OutputPosition] = {}
+
+    async def find(self, market_ids: Iterable[str]) -> None:
+        """Those that are new here, at their ends: what comes after this returns is heard."""
+        if unknown := set(market_ids) - self.positions.keys():
+            for market_id, found in (await tails(self._redis, unknown)).items():
+                self._listener.attempt(market_id, partial(self._begin, market_id, found))
+
+    async def step(self, market_ids: Iterable[str]) -> None:
+        """What is new of these markets, handed on; waits a moment for it.
+
+        After a fault, of whatever kind, the next step looks whether Redis still has what it said.
+        """
+        try:
+            await self._check()
+            await self.find(market_ids)
+            if self.positions:
+                await self._read()
+            else:
+                await asyncio.sleep(PAUSE_S)
+        except Exception:
+            self._checked_at = NEVER
+            raise
+
+    def forget(self) -> None:
+        """Nobody listens: whoever does next begins at the ends."""
+        self.positions.clear()
+
+    async def _check(self) -> None:
+        if time.monotonic() - self._checked_at > CHECK_EVERY_S:
+            fallen = await fallen_back(self._redis, self.positions)
+            for market_id, position in fallen.items():
+                self._move(market_id, position)
+            self._checked_at = time.monotonic()
+
+    async def _read(self) -> None:
+        found = await read(self._redis, self.positions)
+        for market_id, error in found.unreadable.items():
+            self._listener.attempt(market_id, partial(_raise, error))
+        if found.changed:
+            begun = await begin_again(self._redis, self.positions, found.changed)
+            for market_id, position in begun.items():
+                self._move(market_id, position)
+        for market_id, rows in found.rows.items():
+            await self._listener.hear_rows(market_id, rows)
+            await asyncio.sleep(0)  # between batches the clients have their turn
+
+    def _begin(self, market_id: str, found: OutputPosition | Exception) -> None:
+        if isinstance(found, Exception):
+            raise found
+        if market_id not in self.positions:  # another task may have been faster
+            self.positions[market_id] = found
+            self._listener.begun(market_id)
+
+    def _move(self, market_id: str, position: OutputPosition) -> None:
+        """The market doesn't go on from where it was, but from here."""
+        before_seq = self.positions[market_id].seq
+        log.warning("output_set_back", market=market_id, before=before_seq, seq=position.seq)
+        self.positions[market_id] = position
+        self._listener.moved(market_id, before_seq)
+
+
+def _raise(error: Exception) -> None:
+    raise error

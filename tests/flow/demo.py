@@ -1,0 +1,40 @@
+"""The demo's markets, run by an exchange of processes, between an empty database and another."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from django.core.management import call_command
+from pytest_django.plugin import DjangoDbBlocker
+
+from common.redis_client import redis_client
+from markets.models import Market
+from markets.rules import forget_markets
+from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, wait_for
+from trading.services import configure_market
+
+
+@contextmanager
+def demo_on(running: Exchange, blocker: DjangoDbBlocker) -> Iterator[Exchange]:
+    """It started, with BTC-PERP open at 50,000; stopped at the end.
+
+    Its rows are committed, as other processes must see them; before and after it there are none.
+    """
+    with blocker.unblock(), ExitStack() as stack:
+        _empty()
+        stack.callback(_empty)
+        call_command("createdemo", verbosity=0)
+        for market in Market.objects.all():
+            market.index_stale_ms = 3_600_000  # nobody tells the index but the tests
+            configure_market(market, by=None)
+        stack.callback(running.stop)
+        running.start()
+        wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
+        running.set_mark(MARKET, MARK_TICKS, "50000")
+        yield running
+
+
+def _empty() -> None:
+    """The database as `migrate` leaves it, and nothing in Redis."""
+    redis_client().flushdb()
+    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
+    forget_markets()
