@@ -3,18 +3,25 @@
 They live in Redis and nowhere else, for an hour after they were last asked for. Who loses one asks
 for another, as clients do when they are told that theirs has expired. A key counts as long as the
 API key that made it.
+
+Clients are told the live one again, and yet Redis' data opens nothing: it has a number that was
+drawn for the API key, of which the server's secret makes the listen key, and whose it is by the
+listen key's hash.
 """
 
+import hashlib
 import secrets
 from typing import Any
 
 import msgspec
+from django.utils.crypto import salted_hmac
 
 from common.redis_client import request_redis_client
 
 LIFETIME_MS = 3_600_000
 LENGTH = 64
-_OF_KEY = "gateway:listen:of:{}"
+_SALT = "gateway.listen_keys"
+_DRAWN = "gateway:listen:drawn:{}"
 _KEY = "gateway:listen:{}"
 
 
@@ -26,7 +33,7 @@ class ListenKeyOwner(msgspec.Struct, frozen=True):
 
 
 def key_name(listen_key: str) -> str:
-    return _KEY.format(listen_key)
+    return _KEY.format(hashlib.sha256(listen_key.encode()).hexdigest())
 
 
 def decode(data: bytes | None) -> ListenKeyOwner | None:
@@ -38,31 +45,29 @@ def is_one(text: str) -> bool:
     return len(text) == LENGTH and text.isascii() and text.isalnum()
 
 
-# The live one, or that which is offered; both for another hour.
-_OPEN = """
-local live = redis.call('GET', KEYS[1])
-if not live or redis.call('EXISTS', ARGV[4] .. live) == 0 then live = ARGV[1] end
-redis.call('SET', KEYS[1], live, 'PX', ARGV[3])
-redis.call('SET', ARGV[4] .. live, ARGV[2], 'PX', ARGV[3])
-return live
-"""
-
-
 def open_key(user_id: int, public_id: str) -> str:
-    """The live one, or a new one. Raises redis.RedisError."""
-    offered = secrets.token_hex(LENGTH // 2)
-    listener = msgspec.json.encode(ListenKeyOwner(user_id, public_id))
+    """The live one, or a new one; for another hour. Raises redis.RedisError."""
     client: Any = request_redis_client()
-    live = client.eval(
-        _OPEN, 1, _OF_KEY.format(public_id), offered, listener, LIFETIME_MS, key_name("")
-    )
-    return str(live, "ascii")
+    drawn = _DRAWN.format(public_id)
+    client.set(drawn, secrets.token_hex(16), nx=True, px=LIFETIME_MS)
+    client.pexpire(drawn, LIFETIME_MS)
+    live = _made_of(public_id, client.get(drawn) or b"")
+    owner = msgspec.json.encode(ListenKeyOwner(user_id, public_id))
+    client.set(key_name(live), owner, px=LIFETIME_MS)
+    return live
 
 
 def live_key(public_id: str) -> str | None:
     client: Any = request_redis_client()
-    live = client.get(_OF_KEY.format(public_id))
-    return str(live, "ascii") if live and client.exists(key_name(str(live, "ascii"))) else None
+    number = client.get(_DRAWN.format(public_id))
+    if number is None:
+        return None
+    live = _made_of(public_id, number)
+    return live if client.exists(key_name(live)) else None
+
+
+def _made_of(public_id: str, number: bytes) -> str:
+    return salted_hmac(_SALT, f"{public_id}:{number.hex()}", algorithm="sha256").hexdigest()
 
 
 def keep_alive(public_id: str) -> str | None:
@@ -70,7 +75,7 @@ def keep_alive(public_id: str) -> str | None:
     live = live_key(public_id)
     if live is not None:
         client: Any = request_redis_client()
-        client.pexpire(_OF_KEY.format(public_id), LIFETIME_MS)
+        client.pexpire(_DRAWN.format(public_id), LIFETIME_MS)
         client.pexpire(key_name(live), LIFETIME_MS)
     return live
 
@@ -78,4 +83,4 @@ def keep_alive(public_id: str) -> str | None:
 def close_key(public_id: str) -> None:
     live = live_key(public_id)
     if live is not None:
-        request_redis_client().delete(_OF_KEY.format(public_id), key_name(live))
+        request_redis_client().delete(_DRAWN.format(public_id), key_name(live))
