@@ -17,7 +17,7 @@ PYTEST = $(BIN)/$(if $(MEASURED),coverage run -m )pytest -n $(WORKERS) --dist wo
 # Tests start hundreds of processes: without bytecode each of them would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean compat page-soak
+.PHONY: help run page client-types test lint types migrations permissions configuration install-check unit unit-pure engine-covered coverage compiled bench plots proofs questions chaos mutants clean compat drills page-soak
 
 help:
 	@echo "make run       start the whole exchange on this machine"
@@ -37,6 +37,7 @@ help:
 	@echo "make page-soak the trading page in a browser under load (MINUTES=10): long tasks, memory, errors"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load, and look for what was lost or doubled"
+	@echo "make drills    a backup is brought back to a moment, a Redis that sentinels watch is killed"
 	@echo "make compat    freqtrade, nautilus_trader and others trade here, and it is written down"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
 	@echo "make clean     remove what was installed and made; data stay"
@@ -80,6 +81,11 @@ permissions: $(INSTALLED_DEV)
 # docs/configuration.md; a test says when it is old. What is set here doesn't matter to it.
 configuration: $(INSTALLED_DEV)
 	DJANGO_SETTINGS_MODULE=tests.mypy_settings $(BIN)/python manage.py showconfiguration --into docs/configuration.md
+
+# What takes an exchange and servers of its own for minutes. No part of `make test`: run it when
+# deployment, recovery or Redis' clients were changed, and before a release.
+drills: $(INSTALLED_DEV) compiled
+	$(PYTEST) -m drill
 
 # The engine's tests once more, on the sources as they are. Where nothing could be compiled, `unit`
 # has just done that.

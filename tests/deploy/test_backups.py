@@ -131,7 +131,7 @@ def ask(url: str, statement: str) -> tuple:
 ORDERS = "SELECT count(*), max(created_at) FROM trading_order"
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_an_exchange_comes_back_at_a_moment(folder: Path) -> None:
     folder.chmod(0o755)
     with ExitStack() as stack:

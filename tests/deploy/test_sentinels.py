@@ -27,7 +27,7 @@ from tests.flow.demo import demo_on
 from tests.flow.exchange import MARKET, Exchange, Trader, wait_for
 from tests.flow.test_waiting import body_of, result_of, wait_for_result
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def placed_ids() -> list[int]:
     return [command.order_id for command in commands if isinstance(command, PlaceOrder)]
 
 
+@pytest.mark.drill
 def test_a_master_is_killed_and_nothing_is_lost(exchange: Exchange, watched: WatchedRedis) -> None:
     maker, taker = exchange.trader("100000"), exchange.trader("100000")
     before = maker.place("SHORT", "0.01", "50020")
@@ -98,11 +99,13 @@ def test_a_master_is_killed_and_nothing_is_lost(exchange: Exchange, watched: Wat
     wait_for(watched.has_replica, "the old master as a replica")
 
 
+@pytest.mark.drill
 def test_tasks_and_cache_find_the_master(exchange: Exchange) -> None:
     do_a_task(exchange)
     run(exchange, f"{KEEP}; assert cache.get('a') == 1")
 
 
+@pytest.mark.drill
 def test_a_master_that_lives_on_is_left(exchange: Exchange, watched: WatchedRedis) -> None:
     """It is made a replica, as before maintenance: no connection stays there to be refused."""
     wait_for(watched.has_replica, "a replica that follows")
