@@ -119,14 +119,12 @@ class _Referee(threading.Event):
         return True
 
 
-def engine_seconds(
-    client: redis.Redis, session: Session, observer: TurnObserver | None = None
-) -> float:
+def engine_seconds(client: redis.Redis, session: Session, *observers: TurnObserver) -> float:
     _empty_market(client)
     referee = _Referee(lambda: _fill_input(client, session), len(session.commands))
     own_client = redis_of_benchmarks()
     referee.process = EngineProcess(
-        own_client, lambda: [MARKET], "engine", SNAPSHOT_EVERY, observer
+        own_client, lambda: [MARKET], "engine", SNAPSHOT_EVERY, *observers
     )
     referee.process.run(referee)
     own_client.close()

@@ -1,7 +1,7 @@
 """What counting costs: the same work with and without, turn by turn in one run.
 
     intake   POST /order over 16 and 64 connections, where a group is few orders or many
-    engine   a market's input stream, read to its end
+    engine   a market's input stream, read to its end; also with one order in 100 traced
 
 Floors: 0.95 of the rate without, as one run doesn't tell less apart.
 """
@@ -17,32 +17,43 @@ from benchmarks.report import Row, faster, main
 from benchmarks.servers import start_servers
 from benchmarks.traded_session import traded_session
 from common.metrics.shared import count_together
+from tests.flow.collector import collecting
 
 STAGE = "metrics"
 FLOOR = 0.95
+TRACED_FLOOR = 0.8
 CONNECTIONS = (16, 64)
 
 
 def run(short: bool) -> list[Row]:
     count_together()
     start_servers()
-    return [_engine(short), *_intake(short)]
+    return [*_engine(short), *_intake(short)]
 
 
-def _engine(short: bool) -> Row:
+def _engine(short: bool) -> Iterator[Row]:
+    from django.conf import settings
+
     from common.metrics.engine import CountedTurns
+    from matching.management.traced_turns import TracedTurns
 
     session = traded_session(10_000 if short else 40_000)
     gc.collect()
     gc.freeze()
     client = redis_of_benchmarks()
-    counted, uncounted = [], []
-    for _ in range(9):
-        counted.append(len(session.commands) / engine_seconds(client, session, CountedTurns()))
-        uncounted.append(len(session.commands) / engine_seconds(client, session))
+    counted, traced, unwatched = [], [], []
+    with collecting() as collector:
+        settings.TRACES_URL, settings.TRACES_SHARE = collector.url, 0.01
+        for _ in range(9):
+            counted.append(len(session.commands) / engine_seconds(client, session, CountedTurns()))
+            traced.append(len(session.commands) / engine_seconds(client, session, TracedTurns()))
+            unwatched.append(len(session.commands) / engine_seconds(client, session))
+        settings.TRACES_URL = ""
     client.close()
     figure = "engine, against one that isn't watched"
-    return faster(STAGE, figure, counted, "commands/s", uncounted, FLOOR)
+    yield faster(STAGE, figure, counted, "commands/s", unwatched, FLOOR)
+    figure = "engine, 1 order in 100 traced, against one that isn't watched"
+    yield faster(STAGE, figure, traced, "commands/s", unwatched, TRACED_FLOOR)
 
 
 def _intake(short: bool) -> Iterator[Row]:

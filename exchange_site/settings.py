@@ -18,6 +18,7 @@ from common.logs import logging_config
 from common.redis.addresses import AddressedPool
 from exchange_site.configuration.environment import Environment
 from exchange_site.configuration.servers import broker_of, redis_url
+from exchange_site.configuration.traces import traces_share, traces_url
 from exchange_site.schedule import BEAT_SCHEDULE
 from terminal.bundle import folder as page_folder
 
@@ -232,6 +233,9 @@ MONITOR_TOKEN = env.str("MONITOR_TOKEN", default="")
 # Where this process shows what it counts to a monitor with that token; 0 for nowhere.
 METRICS_PORT = env.int("METRICS_PORT", default=0)
 METRICS_HOST = env.str("METRICS_HOST", default="127.0.0.1")
+# Where traces of orders are sent (OTLP over HTTP), and of which share of them; "" for nowhere.
+TRACES_URL = traces_url(env.str("TRACES_URL", default=""))
+TRACES_SHARE = traces_share(env.float("TRACES_SHARE", default=0.01))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -107,6 +107,12 @@ class AccountFeed:
             labels = {**labels, **await self.client_order_ids.of(told)}
         return labels
 
+    def orders_of(self, entries: Iterable[OutputEntry]) -> set[int]:
+        """Of whoever listens, as far as they are told of them."""
+        listening = self._listening.keys()
+        told = set().union(*(account.orders_of(entry, listening) for entry in entries))
+        return {order_id for _, order_id in told}
+
     # --- what happens -----------------------------------------------------------------------------
 
     def on_entry(self, entry: OutputEntry, scale: Scale, epoch: str, labels: Labels) -> None:

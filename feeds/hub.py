@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from announcements.selectors import current_announcements
 from common import cancelling
 from common.metrics.measures import FEED_AGE_SECONDS, FEED_CLIENTS, FEED_WAITING
+from common.tracing.stages import Stage, are_traced, tell_stage
 from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
 from feeds.connection import GOING_AWAY, Connection
@@ -218,6 +219,7 @@ class Hub:
             self._on_gap(market_id, before_seq, position.seq + 1)
 
     async def hear_rows(self, market_id: str, rows: Sequence[Row]) -> None:
+        began_ns = time.time_ns()
         trades = channel_name(Topic.TRADES, market_id) in self._subscribers
         entries: list[OutputEntry | None] = [None] * len(rows)
         is_told = trades or self.accounts or self._has_liquidations(market_id)
@@ -237,6 +239,9 @@ class Hub:
             self.attempt(market_id, partial(self._on_row, market_id, row, entry, labels))
         if known:
             FEED_AGE_SECONDS.observe(max(0.0, time.time() - known[0].time_ms / 1_000))
+        if are_traced() and self.accounts:
+            order_ids = self.accounts.orders_of(known)
+            tell_stage(Stage.TELL, order_ids, began_ns, time.time_ns(), market_id)
 
     def _tell_trades(self, market_id: str, entry: OutputEntry) -> None:
         for trade in public.trade_messages(entry, self._scales[market_id]):

@@ -13,6 +13,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from common.metrics.measures import BATCH_SECONDS, ENTRIES, ENTRY_AGE_SECONDS
 from common.redis_client import redis_client
+from common.tracing.stages import Stage, are_traced, tell_stage
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import OutputEntry
 from matching.messages.streams import ENTRY_FIELD, dead_letter_stream
@@ -103,7 +104,12 @@ def _persist_batch(
             raise
         raise _BatchRefused(entries[0].seq, len(entries), _first_line(error)) from error
     note_written(market_id, entries)
-    BATCH_SECONDS.observe(time.perf_counter() - began_s)
+    seconds = time.perf_counter() - began_s
+    BATCH_SECONDS.observe(seconds)
+    if are_traced():
+        ended_ns = time.time_ns()
+        began_ns = ended_ns - int(seconds * 1e9)
+        tell_stage(Stage.PERSIST, order_ids_of(entries), began_ns, ended_ns, market_id)
     return last.seq, newest_seq
 
 

@@ -1,5 +1,6 @@
 """What an engine says of its turns, counted."""
 
+from collections.abc import Sized
 from functools import cache
 from typing import NamedTuple
 
@@ -27,10 +28,10 @@ def _of(market_id: str) -> _OfMarket:
 class CountedTurns:
     """An observer of `matching.runtime.process`, which knows nothing of Prometheus."""
 
-    def turned(self, market_id: str, commands: int, age_s: float | None, turn_s: float) -> None:
+    def turned(self, market_id: str, entries: Sized, age_s: float | None, turn_s: float) -> None:
         counted = _of(market_id)
         counted.turn.observe(turn_s)
-        counted.commands.inc(commands)
+        counted.commands.inc(len(entries))
         if age_s is not None:
             counted.age.observe(max(0.0, age_s))
 

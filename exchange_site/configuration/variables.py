@@ -137,6 +137,16 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "the address it does so at",
         ),
         Variable(
+            "TRACES_URL",
+            "a collector of OpenTelemetry that takes [traces of orders](operating.md#traces), "
+            "as in `http://127.0.0.1:4318/v1/traces`. The same for all parts",
+            usual="nowhere",
+        ),
+        Variable(
+            "TRACES_SHARE",
+            "of which share of the orders, 0 to 1. The same for all parts",
+        ),
+        Variable(
             "LOG_LEVEL",
             "How much is logged. Logs are JSON, one line per event",
         ),

@@ -307,3 +307,9 @@ Command = (
     | UpdateIndexPrice
     | AdvanceClock
 )
+
+
+def named_order(command: Command) -> int:
+    """The order that it places, amends, cancels or wakes; 0 where it is about no single one."""
+    order_id: int = getattr(command, "order_id", 0)
+    return order_id

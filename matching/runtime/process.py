@@ -32,7 +32,7 @@ from matching.messages.streams import Heartbeat, id_order
 from matching.runtime.applier import CommandFailed
 from matching.runtime.line import Line
 from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
-from matching.runtime.observer import TurnObserver, Unobserved
+from matching.runtime.observer import TurnObserver
 from matching.runtime.reader import Delivery, Reader
 from matching.runtime.showcase import SHOW_INTERVAL_MS, show_heartbeat, show_market
 
@@ -75,10 +75,10 @@ class EngineProcess:
         markets: Callable[[], Iterable[str]],
         engine_name: str,
         snapshot_every: int,
-        observer: TurnObserver | None = None,
+        *observers: TurnObserver,
     ) -> None:
         self.client = client
-        self._observer = observer or Unobserved()
+        self._observers = observers
         self.markets = markets
         self.engine_name = engine_name
         self.snapshot_every = snapshot_every
@@ -190,7 +190,8 @@ class EngineProcess:
         age_s = self._age_s(delivery)
         if self._attempt(hosted, partial(runner.process, *delivery)):
             turn_s = (time.perf_counter_ns() - began_ns) / 1e9
-            self._observer.turned(runner.market_id, len(delivery.entries), age_s, turn_s)
+            for observer in self._observers:
+                observer.turned(runner.market_id, delivery.entries, age_s, turn_s)
 
     def _age_s(self, delivery: Delivery) -> float | None:
         """Of the oldest command, by Redis' clock; None until that is known."""
@@ -284,7 +285,8 @@ class EngineProcess:
         if now_ms >= self._next_beat_ms:
             for market_id, hosted in self.hosted.items():
                 show_heartbeat(pipe, market_id, self._heartbeat(hosted))
-                self._observer.stands(market_id, hosted.phase is Phase.RUNNING)
+                for observer in self._observers:
+                    observer.stands(market_id, hosted.phase is Phase.RUNNING)
             self._next_beat_ms = now_ms + HEARTBEAT_INTERVAL_MS
             pipe.time()
         if len(pipe) == 0:  # a pipeline is true without commands, too

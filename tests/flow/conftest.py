@@ -4,18 +4,27 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from markets.rules import forget_markets
+from tests.flow.collector import Collector, collecting
 from tests.flow.demo import demo_on
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
 
 
 @pytest.fixture(scope="package")
+def collector() -> Iterator[Collector]:
+    with collecting() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
 def running_exchange(
+    collector: Collector,
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Exchange]:
-    """One exchange for all modules of this folder, with the demo's markets."""
-    with demo_on(Exchange(tmp_path_factory.mktemp("logs")), django_db_blocker) as running:
+    """One exchange for all modules of this folder, with the demo's markets; every order traced."""
+    traces = {"TRACES_URL": collector.url, "TRACES_SHARE": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with demo_on(Exchange(tmp_path_factory.mktemp("logs"), **traces), django_db_blocker) as running:
         yield running
 
 

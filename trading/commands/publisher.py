@@ -4,14 +4,16 @@ Called after the commit of what a command speaks of. A command that Redis did no
 `pending` (orders) or not applied (outbox rows), and `trading.tasks` sends it again.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 
 import redis
 import structlog
 
 from common.redis_client import redis_client, request_redis_client
+from common.tracing.stages import Stage, are_traced, tell_stage
 from matching.messages.codec import encode_command
-from matching.messages.commands import Command
+from matching.messages.commands import Command, named_order
 from matching.messages.streams import COMMAND_FIELD, input_stream, newest_id
 
 log = structlog.get_logger(__name__)
@@ -77,6 +79,7 @@ def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
             sent.append((input_stream(market_id), encode_command(command)))
         except Exception:
             log.exception("command_not_encoded", market=market_id, kind=type(command).__name__)
+    began_ns = time.time_ns()
     try:
         _send(request_redis_client(), sent)
     except Exception as error:  # noqa: BLE001  what was committed is acknowledged
@@ -89,3 +92,7 @@ def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
             commands=len(commands),
             error=str(error),
         )
+    else:
+        if are_traced():
+            named = {named_order(command) for _, command in commands} - {0}
+            tell_stage(Stage.PUBLISH, named, began_ns, time.time_ns())

@@ -15,10 +15,12 @@ import structlog
 from accounts.keys.uses import uses
 from common.errors import DomainError, ErrorCode
 from common.metrics.measures import INTAKE_WAITING, INTAKE_WAITING_MAX
+from common.tracing.stages import send_stages
 from trading.intake.changes import change_together
 from trading.intake.group import Call, identify_together, refusal
 from trading.intake.lane import Lane
 from trading.intake.tongue import WrittenAnswer
+from trading.intake.traces import trace_answered
 
 ANSWER_WITHIN_S = 5.0
 WATCH_EVERY_S = 0.25
@@ -89,6 +91,7 @@ class Desk:
         loop = asyncio.get_running_loop()
 
         def hand_over(calls: Sequence[Call]) -> None:
+            trace_answered(calls)
             with suppress(RuntimeError):  # the loop is closed, and with it every connection
                 loop.call_soon_threadsafe(self._deliver, calls)
 
@@ -135,6 +138,7 @@ class Desk:
         self._door = self._lane = self._changes = None
         # The server ends by the signal it got, so that nothing is written at exit.
         await asyncio.to_thread(uses.write_now)
+        await asyncio.to_thread(send_stages)
 
 
 def _too_much() -> DomainError:

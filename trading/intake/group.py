@@ -1,6 +1,7 @@
 """What becomes of calls that arrived together: each is read, they are done, each is answered."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -69,8 +70,8 @@ class Call:
     A socket's has its ``user_id`` from the beginning, and where a key signed in, ``by_key``, which
     says what the key may by now or raises DomainError; how it waits is said beside its order, which
     ``is_bare``. ``awaited`` and ``results``: what its answer
-    is to wait for, where it asks to, and what is known without; ``changed``: orders that are on
-    their way to be cancelled or amended.
+    is to wait for, where it asks to, and what is known without; ``placed`` and ``changed``: orders
+    that were committed, and those that are on their way to be cancelled or amended.
     """
 
     request: Plain
@@ -93,7 +94,9 @@ class Call:
     waits: bool = False
     awaited: dict[int, MarketRules] = field(default_factory=dict)
     results: dict[int, OrderResult] = field(default_factory=dict)
+    placed: list[int] = field(default_factory=list)
     changed: list[int] = field(default_factory=list)
+    arrived_ns: int = field(default_factory=time.time_ns)
 
     def __post_init__(self) -> None:
         self.order_ids = list(self.request.order_ids)
@@ -318,6 +321,7 @@ def _parts(calls: Sequence[Call]) -> Iterator[list[Call]]:
 
 
 def _placed(call: Call, results: list[Result]) -> WrittenAnswer:
+    call.placed = [result.order_id for result in results if isinstance(result, PlacedOrder)]
     if call.tongue is not None:
         return call.tongue.placed(call, results)
     if call.request.is_batch:

@@ -12,7 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from common.metrics.engine import CountedTurns
 from common.metrics.listener import MetricsRefused, show_metrics
 from common.redis_client import redis_client
+from common.tracing.stages import are_traced
+from matching.management.traced_turns import TracedTurns
 from matching.messages.streams import input_stream
+from matching.runtime.observer import TurnObserver
 from matching.runtime.process import EngineProcess
 
 
@@ -48,9 +51,12 @@ class Command(BaseCommand):
             show_metrics()
         except MetricsRefused as error:
             raise CommandError(str(error)) from error
-        EngineProcess(
-            client, markets, options["name"], options["snapshot_every"], CountedTurns()
-        ).run(stop)
+        observers: list[TurnObserver] = [CountedTurns()]
+        if are_traced():
+            observers.append(TracedTurns())
+        EngineProcess(client, markets, options["name"], options["snapshot_every"], *observers).run(
+            stop
+        )
 
 
 def markets_with_input(client: redis.Redis) -> list[str]:
