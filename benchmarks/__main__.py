@@ -25,6 +25,7 @@ STAGES = (
     "memory",
     "reads",
     "metrics",
+    "growth",
 )
 
 
