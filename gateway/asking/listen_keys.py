@@ -38,25 +38,28 @@ def is_one(text: str) -> bool:
     return len(text) == LENGTH and text.isascii() and text.isalnum()
 
 
-# The live one, or that which is offered; both for another hour.
-_OPEN = """
-local live = redis.call('GET', KEYS[1])
-if not live or redis.call('EXISTS', ARGV[4] .. live) == 0 then live = ARGV[1] end
-redis.call('SET', KEYS[1], live, 'PX', ARGV[3])
-redis.call('SET', ARGV[4] .. live, ARGV[2], 'PX', ARGV[3])
-return live
+# Offered in the place of one that is no longer live; the answer is whichever it is now.
+_OFFER = """
+local now = redis.call('GET', KEYS[1]) or ''
+if now ~= ARGV[1] then return now end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return ARGV[2]
 """
 
 
 def open_key(user_id: int, public_id: str) -> str:
-    """The live one, or a new one. Raises redis.RedisError."""
-    offered = secrets.token_hex(LENGTH // 2)
-    listener = msgspec.json.encode(ListenKeyOwner(user_id, public_id))
+    """The live one, or a new one, for another hour. Raises redis.RedisError."""
     client: Any = request_redis_client()
-    live = client.eval(
-        _OPEN, 1, _OF_KEY.format(public_id), offered, listener, LIFETIME_MS, key_name("")
-    )
-    return str(live, "ascii")
+    of_key = _OF_KEY.format(public_id)
+    listener = msgspec.json.encode(ListenKeyOwner(user_id, public_id))
+    before = client.get(of_key) or b""
+    live = str(before, "ascii")
+    if not live or not client.exists(key_name(live)):
+        offered = secrets.token_hex(LENGTH // 2)
+        live = str(client.eval(_OFFER, 1, of_key, before, offered, LIFETIME_MS), "ascii")
+    client.set(key_name(live), listener, px=LIFETIME_MS)
+    client.pexpire(of_key, LIFETIME_MS)
+    return live
 
 
 def live_key(public_id: str) -> str | None:

@@ -12,7 +12,7 @@ import structlog
 from common.redis_client import redis_client, request_redis_client
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command
-from matching.messages.streams import COMMAND_FIELD, input_stream, newest_id
+from matching.messages.streams import COMMAND_FIELD, by_server, input_stream, newest_id
 
 log = structlog.get_logger(__name__)
 
@@ -47,14 +47,29 @@ def _append(client: redis.Redis, commands: Iterable[tuple[str, Command]]) -> Non
 
 
 def _send(client: redis.Redis, sent: Sequence[tuple[str, bytes]]) -> None:
-    """To these streams. Many go as one call of a script: a pipeline's calls cost several times as
-    much here. One alone, as most requests send it, needs no script."""
+    """To these streams, a call for each server that has any of them. Raises what the first of those
+    raised that did not take all."""
+    parts = by_server(client, dict.fromkeys(stream for stream, _ in sent))
+    faults = []
+    for server, streams in parts:
+        mine = set(streams)
+        try:
+            _send_to(server, sent if len(parts) == 1 else [one for one in sent if one[0] in mine])
+        except redis.RedisError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+
+
+def _send_to(server: redis.Redis, sent: Sequence[tuple[str, bytes]]) -> None:
+    """Many go as one call of a script: a pipeline's calls cost several times as much here. One
+    alone, as most requests send it, needs no script."""
     if len(sent) == 1:
         ((stream, data),) = sent
-        client.xadd(stream, {COMMAND_FIELD: data})
+        server.xadd(stream, {COMMAND_FIELD: data})
     elif sent:
         streams, entries = zip(*sent, strict=True)
-        client.eval(_APPEND_ALL, len(sent), *streams, COMMAND_FIELD, *entries)
+        server.eval(_APPEND_ALL, len(sent), *streams, COMMAND_FIELD, *entries)
 
 
 def last_published_id(market_id: str) -> str:
