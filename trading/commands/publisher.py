@@ -1,7 +1,8 @@
 """① → ②: the only writer of the input streams.
 
 Called after the commit of what a command speaks of. A command that Redis did not take stays
-`pending` (orders) or not applied (outbox rows), and `trading.tasks` sends it again.
+`pending` (orders) or not applied (outbox rows), and is sent by `trading.commands.backlog`, before
+any that is committed after it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +10,11 @@ from collections.abc import Iterable, Sequence
 import redis
 import structlog
 
-from common.redis_client import redis_client, request_redis_client
+from common.redis_client import probe_redis_client, redis_client, request_redis_client
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command
 from matching.messages.streams import COMMAND_FIELD, by_server, input_stream, newest_id
+from trading.commands.marks import mark_unsent
 
 log = structlog.get_logger(__name__)
 
@@ -80,8 +82,13 @@ def last_published_id(market_id: str) -> str:
     return newest_id(info) or "0-0"
 
 
+def publish_promptly(market_id: str, commands: Iterable[Command]) -> None:
+    """Append many of one market, and give up soon. Raises redis.RedisError."""
+    _append(probe_redis_client(), ((market_id, command) for command in commands))
+
+
 def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
-    """Append commands that are committed in Postgres; when Redis refuses, leave them to re-sending.
+    """Append commands that are committed in Postgres; when Redis refuses, mark their markets.
 
     For `transaction.on_commit`: the sender has its answer already and must not see an error, nor
     wait for a Redis that is away. A command that can't be encoded stays behind alone.
@@ -96,11 +103,12 @@ def publish_committed(commands: Sequence[tuple[str, Command]]) -> None:
         _send(request_redis_client(), sent)
     except Exception as error:  # noqa: BLE001  what was committed is acknowledged
         kinds = sorted({type(command).__name__ for _, command in commands})
-        markets = sorted({market_id for market_id, _ in commands})
+        markets = {market_id for market_id, _ in commands}
         log.warning(
             "commands_not_published",
-            markets=markets,
+            markets=sorted(markets),
             kinds=kinds,
             commands=len(commands),
             error=str(error),
         )
+        mark_unsent(markets)
