@@ -111,7 +111,8 @@ class _Quiet:
 
 
 # As redis-py raises them: no `redis.RedisError`, or one that looks as if a key held something else.
-_OF_CLUSTERS = (RedisClusterException, ClusterError, AskError, TryAgainError)
+# The last is of servers that have no slots yet.
+_OF_CLUSTERS = (RedisClusterException, ClusterError, AskError, TryAgainError, IndexError)
 
 
 def _unless_away(answers: list[Any]) -> list[Any]:

@@ -20,20 +20,31 @@ NODE_TIMEOUT_MS = 1_500
 BUS_OFFSET = 10_000  # of the port on which its servers talk to each other
 
 
-class RedisCluster:
-    """``url`` is what the exchange is told."""
+# What docs/operating.md says that its user may.
+USER = "exchange"
+RIGHTS = "~* +@all -@admin -@dangerous +info +role +cluster|slots"
 
-    def __init__(self, folder: Path, replicas: int = MASTERS, extra: str = "") -> None:
+
+class RedisCluster:
+    """``url`` is what the exchange is told: a user who may no more than it needs."""
+
+    def __init__(self, folder: Path, *, replicas: int = MASTERS, is_behind: bool = False) -> None:
+        """``is_behind``: clients are sent to other ports, those in ``told``."""
         self._folder = folder
-        self._extra = extra
+        self._is_behind = is_behind
+        self.told: dict[int, int] = {}
         self._children: dict[int, Child] = {}
         self._password = ""
         self.ports = [self._start_new(f"node{number}") for number in range(MASTERS + replicas)]
-        self.url = self.url_as(f":{self._password}")
+        self.who = f"{USER}:{self._password}"
+        self.places = ",".join(f"127.0.0.1:{port}" for port in self.told.values())
+        self.url = f"redis+cluster://{self.who}@{self.places}"
         self._join(self.ports[:MASTERS], self.ports[MASTERS:])
 
-    def url_as(self, who: str) -> str:
-        return f"redis+cluster://{who}@" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
+    def _nodes(self, port: int) -> list[str]:
+        with self.server(port) as server:
+            nodes: Any = server.execute_command("CLUSTER NODES")
+        return list(nodes)
 
     def _start_new(self, name: str) -> int:
         folder = self._folder / name
@@ -47,8 +58,12 @@ class RedisCluster:
             f"cluster-node-timeout {NODE_TIMEOUT_MS}",
             f"masterauth {self._password}",
             "repl-diskless-sync-delay 0",
-            self._extra,
+            f"user {USER} on >{self._password} {RIGHTS}",
         ]
+        self.told[server.port] = free_port() if self._is_behind else server.port
+        if self._is_behind:
+            lines.append(f"cluster-announce-port {self.told[server.port]}")
+            lines.append(f"cluster-announce-bus-port {server.port + BUS_OFFSET}")
         with (folder / "redis.conf").open("a") as configuration:
             configuration.write("\n".join(lines) + "\n")
         self._children[server.port] = Child(server, log=folder / "log").wait_ready()
@@ -75,9 +90,7 @@ class RedisCluster:
         return redis.Redis(port=port, password=self._password, socket_timeout=PATIENCE_S)
 
     def _knows(self, port: int, count: int) -> bool:
-        with self.server(port) as server:
-            nodes: Any = server.execute_command("CLUSTER NODES")
-        return len(nodes) == count
+        return len(self._nodes(port)) == count
 
     def living(self) -> list[int]:
         return [port for port in self.ports if self._children[port].process.poll() is None]
@@ -110,13 +123,6 @@ class RedisCluster:
         process = self._children[port].process
         process.kill()
         process.wait()
-
-    def pause(self, port: int) -> None:
-        """It keeps its connections, and says nothing."""
-        self._children[port].process.send_signal(19)
-
-    def resume(self, port: int) -> None:
-        self._children[port].process.send_signal(18)
 
     def restart(self, port: int) -> None:
         """One that was killed: it comes back as a replica of whoever took its slots."""

@@ -1,6 +1,7 @@
 """The exchange on a Redis Cluster: its parts trade there, a master is killed while orders come, and
 everything goes on by itself."""
 
+import asyncio
 import dataclasses
 import os
 import subprocess
@@ -20,12 +21,14 @@ from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from common import redis_client as clients
-from common.redis.addresses import RedisAddressRefused, checked
-from common.redis.cluster import ClusterAddress
+from common.redis.addresses import AddressedPool, RedisAddressRefused, checked
+from common.redis.cluster import ClusterAddress, ClusterClient
 from markets.models import Market
-from matching.messages.streams import by_server, input_stream
+from matching.messages.streams import by_server, depth_key, input_stream, server_of, ticker_key
 from matching.messages.vocabulary import OrderStatus
+from matching.runtime.line import Line
 from tests.builders.cluster import MASTERS, RedisCluster
+from tests.builders.tls import TlsFront, make_certificate
 from tests.deploy.test_sentinels import forget_clients, waited_for
 from tests.flow.conftest import _empty
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
@@ -142,9 +145,9 @@ def test_a_master_is_killed_while_orders_come(exchange: Exchange, cluster: Redis
     wait_for(lambda: not pending.exists(), "an engine's word on all orders")
     mine = Order.objects.filter(pk__in=sender.placed)
     assert {order.status for order in mine} == {OrderStatus.FILLED}
-    # Each is there once.
-    fills = Fill.objects.filter(order_id__in=sender.placed)
-    assert sorted(fills.values_list("order_id", flat=True)) == sorted(sender.placed)
+    # Each is there once, and none overtook another: they came to the engine as they were placed.
+    fills = Fill.objects.filter(order_id__in=sender.placed).order_by("seq")
+    assert list(fills.values_list("order_id", flat=True)) == sender.placed
     (position,) = taker.get("/user/positions")["positions"]
     assert Decimal(position["qty"]) == len(sender.placed) * Decimal("0.001")
     cluster.restart(killed)
@@ -172,6 +175,57 @@ def test_calls_of_several_markets_are_split(exchange: Exchange) -> None:
     parts = by_server(client, [MARKET, OTHER_MARKET, MARKET])
     assert [markets for _, markets in parts] == [[MARKET, MARKET], [OTHER_MARKET]]
     assert all(isinstance(server, redis.Redis) for server, _ in parts)
+
+
+@pytest.fixture(scope="module")
+def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a cluster is that takes clients by TLS alone: three masters, which tell its ports."""
+    folder = tmp_path_factory.mktemp("wrapped")
+    certificate, key = make_certificate(folder)
+    servers = RedisCluster(folder, replicas=0, is_behind=True)
+    front = TlsFront(certificate, key, {told: port for port, told in servers.told.items()})
+    yield f"rediss+cluster://{servers.who}@{servers.places}/?ssl_ca_certs={certificate}"
+    front.stop()
+    servers.stop()
+
+
+def test_all_ways_to_it_are_wrapped(wrapped: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "REDIS_URL", wrapped)
+    forget_clients()
+    try:
+        client = clients.redis_client()
+        client.set(ticker_key(MARKET), "by the whole")
+        server = server_of(client, MARKET)
+        with server.pipeline() as pipe:
+            pipe.get(ticker_key(MARKET))
+            pipe.set(depth_key(MARKET), "by its server")
+            assert pipe.execute() == [b"by the whole", True]
+        line = Line(server)
+        line.send("GET", depth_key(MARKET))
+        assert line.receive() == b"by its server"
+        line.drop()
+        assert asyncio.run(read_by_event_loop()) == [b"by the whole", b"by its server"]
+    finally:
+        forget_clients()
+
+
+async def read_by_event_loop() -> list[Any]:
+    client = clients.async_redis_client()
+    try:
+        pipe = client.pipeline(transaction=False)
+        pipe.get(ticker_key(MARKET))
+        return [*await pipe.execute(), await server_of(client, MARKET).get(depth_key(MARKET))]
+    finally:
+        await client.aclose()
+
+
+def test_a_certificate_of_nobody_known_is_refused(wrapped: str) -> None:
+    stranger = wrapped.partition("/?")[0]
+    client = ClusterClient(stranger, AddressedPool, socket_timeout=5)
+    with pytest.raises(redis.ConnectionError):
+        client.get("a")
+    with pytest.raises(redis.ConnectionError):
+        client.server_of("a").get("a")
 
 
 @pytest.mark.parametrize(
