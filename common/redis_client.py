@@ -2,7 +2,7 @@
 
 import time
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import redis
 import redis.asyncio
@@ -12,18 +12,28 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.redis.addresses import AddressedPool, async_pool
+from common.redis.cluster import CLUSTER, AsyncClusterClient, ClusterClient
 
 
 @cache
 def redis_client() -> redis.Redis:
     """A client shared by all threads of the process. Raises redis.RedisError on use, never here."""
-    pool = AddressedPool.from_url(
+    return _client(
         settings.REDIS_URL,
+        AddressedPool,
         socket_timeout=5,
         socket_connect_timeout=2,
         health_check_interval=30,
     )
-    return redis.Redis.from_pool(pool)
+
+
+def _client(
+    url: str, pool_class: type[AddressedPool], *, quiet_s: float = 0.0, **options: Any
+) -> redis.Redis:
+    if url.startswith(CLUSTER):
+        cluster = ClusterClient(url, pool_class, quiet_s=quiet_s, **options)
+        return cast(redis.Redis, cluster)
+    return redis.Redis.from_pool(pool_class.from_url(url, **options))
 
 
 REQUEST_TIMEOUT_S = 1.0
@@ -63,37 +73,40 @@ def limits_redis_client() -> redis.Redis:
 
 @cache
 def _prompt_client(url: str) -> redis.Redis:
-    pool = PromptPool.from_url(
+    return _client(
         url,
+        PromptPool,
+        quiet_s=AWAY_FOR_S,
         socket_timeout=REQUEST_TIMEOUT_S,
         socket_connect_timeout=REQUEST_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=30,
     )
-    return redis.Redis.from_pool(pool)
 
 
 @cache
 def probe_redis_client(url: str | None = None) -> redis.Redis:
     """A client that gives up soon and doesn't retry, to find out whether Redis answers: that of the
     streams, or the one at ``url``."""
-    pool = AddressedPool.from_url(
+    return _client(
         url or settings.REDIS_URL,
+        AddressedPool,
         socket_timeout=1,
         socket_connect_timeout=1,
         retry=Retry(NoBackoff(), 0),
     )
-    return redis.Redis.from_pool(pool)
 
 
 def async_redis_client() -> redis.asyncio.Redis:
     """For one event loop; its connections don't travel to another. Doesn't retry: whoever reads on
     has to know that the connection was lost."""
-    pool = async_pool(
-        settings.REDIS_URL,
-        socket_timeout=5,
-        socket_connect_timeout=2,
-        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-        health_check_interval=30,
-    )
+    options: dict[str, Any] = {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "health_check_interval": 30,
+    }
+    if settings.REDIS_URL.startswith(CLUSTER):
+        return cast(redis.asyncio.Redis, AsyncClusterClient(settings.REDIS_URL, **options))
+    no_retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
+    pool = async_pool(settings.REDIS_URL, retry=no_retry, **options)
     return redis.asyncio.Redis.from_pool(pool)

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from common.logs import logging_config
 from common.redis.addresses import AddressedPool
 from exchange_site.configuration.environment import Environment
-from exchange_site.configuration.servers import broker_of, redis_url
+from exchange_site.configuration.servers import broker_of, one_server, redis_url
 from exchange_site.configuration.traces import traces_share, traces_url
 from exchange_site.schedule import BEAT_SCHEDULE
 from terminal.bundle import folder as page_folder
@@ -182,9 +182,9 @@ if REPLICA_URL:
     DATABASE_ROUTERS = ["common.postgres.replica.ReplicaRouter"]
 REDIS_URL = redis_url("REDIS_URL", env.str("REDIS_URL"))
 # Servers of their own for tasks, for what is cached, and for what is counted.
-BROKER_URL = redis_url("BROKER_URL", env.str("BROKER_URL", default="") or REDIS_URL)
-CACHE_URL = redis_url("CACHE_URL", env.str("CACHE_URL", default="") or REDIS_URL)
-LIMITS_URL = redis_url("LIMITS_URL", env.str("LIMITS_URL", default="") or REDIS_URL)
+BROKER_URL = one_server("BROKER_URL", env.str("BROKER_URL", default=""), REDIS_URL)
+CACHE_URL = one_server("CACHE_URL", env.str("CACHE_URL", default=""), REDIS_URL)
+LIMITS_URL = one_server("LIMITS_URL", env.str("LIMITS_URL", default=""), REDIS_URL)
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {

@@ -13,21 +13,25 @@ see it, what clients hear as the epoch names the run of the Redis server with it
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from common.redis.cluster import AsyncClusterClient
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import (
     ENTRY_FIELD,
+    by_server,
     epoch_key,
     epoch_start,
     newest_id,
     output_stream,
     seq_of,
+    server_of,
     streams_read,
 )
 
@@ -90,6 +94,23 @@ class NewRows:
 
 async def read(redis: Redis, positions: Mapping[str, OutputPosition]) -> NewRows:
     """What comes after the positions, once there is anything."""
+    if not isinstance(redis, AsyncClusterClient):
+        return await _read(redis, positions)
+    asked: dict[Hashable, Callable[[], Awaitable[NewRows]]] = {}
+    for server, market_ids in by_server(redis, positions):
+        mine = {market_id: positions[market_id] for market_id in market_ids}
+        question = tuple((one, place.seq, place.epoch) for one, place in mine.items())
+        asked[question] = partial(_read, server, mine)
+    found = NewRows(rows={}, changed=[], unreadable={})
+    for part in await redis.waiting.first(asked):
+        found.rows |= part.rows
+        found.changed += part.changed
+        found.unreadable |= part.unreadable
+    return found
+
+
+async def _read(redis: Redis, positions: Mapping[str, OutputPosition]) -> NewRows:
+    """Of one server."""
     names = {output_stream(market_id).encode(): market_id for market_id in positions}
     after: Any = {name: f"{positions[market_id].seq}-0" for name, market_id in names.items()}
     pipe = redis.pipeline(transaction=False)
@@ -117,7 +138,7 @@ async def read(redis: Redis, positions: Mapping[str, OutputPosition]) -> NewRows
 async def _read_one_by_one(redis: Redis, positions: Mapping[str, OutputPosition]) -> NewRows:
     found = NewRows(rows={}, changed=[], unreadable={})
     for market_id, position in positions.items():
-        pipe = redis.pipeline()
+        pipe = server_of(redis, market_id).pipeline()
         pipe.get(epoch_key(market_id))
         pipe.xrange(output_stream(market_id), f"({position.seq}-0", count=READ_COUNT)
         epoch, rows = await pipe.execute(raise_on_error=False)
@@ -137,7 +158,7 @@ async def entries(
     redis: Redis, market_id: str, epoch: bytes, first_seq: int, last_seq: int
 ) -> list[Row] | None:
     """Some of these entries from the first on, as far as they are kept; None in another epoch."""
-    pipe = redis.pipeline()
+    pipe = server_of(redis, market_id).pipeline()
     pipe.get(epoch_key(market_id))
     pipe.xrange(output_stream(market_id), f"{first_seq}-0", f"{last_seq}-0", READ_COUNT)
     epoch_now, rows = await pipe.execute()
@@ -230,15 +251,15 @@ class _Tail:
 
 
 async def _find(redis: Redis, market_ids: Iterable[str]) -> dict[str, _Tail]:
-    asked = list(market_ids)
-    pipe = redis.pipeline()
-    pipe.info("server")
-    for market_id in asked:
-        pipe.get(epoch_key(market_id))
-        pipe.xinfo_stream(output_stream(market_id))
-    server, *answers = await pipe.execute(raise_on_error=False)
-    pairs = zip(answers[::2], answers[1::2], strict=True)
-    return {
-        market_id: _Tail(epoch or b"", info, server["run_id"][:8])
-        for market_id, (epoch, info) in zip(asked, pairs, strict=True)
-    }
+    found: dict[str, _Tail] = {}
+    for server, asked in by_server(redis, market_ids):
+        pipe = server.pipeline()
+        pipe.info("server")
+        for market_id in asked:
+            pipe.get(epoch_key(market_id))
+            pipe.xinfo_stream(output_stream(market_id))
+        about, *answers = await pipe.execute(raise_on_error=False)
+        pairs = zip(answers[::2], answers[1::2], strict=True)
+        for market_id, (epoch, info) in zip(asked, pairs, strict=True):
+            found[market_id] = _Tail(epoch or b"", info, about["run_id"][:8])
+    return found

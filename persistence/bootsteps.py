@@ -1,10 +1,11 @@
-"""⑤ The listener as a part of every Celery worker: started after the pool, stopped before it."""
+"""⑤ What runs in each Celery worker beside its tasks: started after the pool, stopped before it."""
 
 from typing import Any
 
 from celery import bootsteps
 
 from persistence.listener import OutputStreamListener
+from trading.commands.backlog import BacklogSender
 
 
 class PersistenceStep(bootsteps.StartStopStep):
@@ -13,12 +14,18 @@ class PersistenceStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
         self._listener: OutputStreamListener | None = None
+        self._sender: BacklogSender | None = None
 
     def start(self, parent: Any) -> None:
         self._listener = OutputStreamListener(node=parent.hostname)
         self._listener.start()
+        self._sender = BacklogSender()
+        self._sender.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes the worker
+        if self._sender is not None:
+            self._sender.stop()
+            self._sender = None
         if self._listener is not None:
             self._listener.stop()
             self._listener = None

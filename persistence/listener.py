@@ -34,9 +34,10 @@ from common.redis_client import redis_client
 from common.sharing.members import Members
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.events import MarkPriceChanged
-from matching.messages.streams import ENTRY_FIELD, output_stream, streams_read
+from matching.messages.streams import ENTRY_FIELD, output_stream
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
+from persistence.output_news import OutputNews
 from persistence.price_moves import only_moves_price, persist_price_moves
 from persistence.projection.batch import PersistenceStopped
 from persistence.reading import persist_market
@@ -62,6 +63,7 @@ class OutputStreamListener:
         self._members = Members(WORKER_MEMBERS_KEY, node, settings.WORKER_LEASE_S)
         self._next_renewal = 0.0
         self._stopping = threading.Event()
+        self._news = OutputNews()
         self._thread = threading.Thread(target=self._run, name="output-listener", daemon=True)
         self._read_to: dict[str, int] = {}  # market → sequence that its stream is read on from
         self._price_moved: set[str] = set()  # markets of which some of what was read still waits
@@ -110,6 +112,7 @@ class OutputStreamListener:
 
     def _leave(self) -> None:
         connections.close_all()
+        self._news.forget()
         try:
             self._members.leave(redis_client())
             stop_beating(redis_client(), self._node)
@@ -135,14 +138,13 @@ class OutputStreamListener:
         if not streams:
             self._stopping.wait(block_ms / 1000)
             return
-        # COUNT 1: only news of something is wanted here; the batch is read under the lock.
         positions = {stream: f"{self._read_to[market]}-0" for stream, market in streams.items()}
         try:
-            announced = redis_client().xread(positions, count=1, block=block_ms)  # type: ignore[arg-type]
+            announced = self._news.wait(positions, block_ms)
         except redis.ResponseError as error:
             self._rest_unreadable(streams, error)
             return
-        for name, entries in streams_read(announced).items():
+        for name, entries in announced.items():
             market_id = streams[name.decode()]
             if not self._may_wait(market_id, *entries[0]):
                 self._attempt(market_id, partial(self._persist, market_id))

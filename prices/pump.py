@@ -27,6 +27,7 @@ from common.redis_client import redis_client
 from markets.conversions import nearest_ticks
 from markets.models import Market
 from matching.messages.commands import UpdateIndexPrice
+from matching.messages.streams import server_of
 from matching.messages.vocabulary import MarketState
 from prices.index import Index, SourcePrice, combine
 from prices.models import PriceSource, PriceSourceKind
@@ -69,7 +70,8 @@ class Lease:
     """Which price process sends. Held by renewing it, each round."""
 
     def __init__(self) -> None:
-        self._lock = redis_client().lock(LEASE_KEY, timeout=LEASE_S, thread_local=False)
+        client = server_of(redis_client(), LEASE_KEY)
+        self._lock = client.lock(LEASE_KEY, timeout=LEASE_S, thread_local=False)
         self.held = False
 
     def renew(self) -> bool:

@@ -139,6 +139,10 @@ IMPORT_RULES = (
     # Another protocol for what traders do: as much as our own HTTP API and feeds have at hand.
     ImportRule("gateway", ("feeds", "trading", *_MONEY)),
     ImportRule("persistence", ("trading", *_MONEY)),
+    # Streams of several servers are waited for as the engine does.
+    ImportRule(
+        "persistence.output_news", ("persistence", "trading", "matching.runtime.lines", *_MONEY)
+    ),
     # Comparing rows with an engine takes an engine: replayed, nothing published.
     ImportRule(
         "persistence.reconciliation",

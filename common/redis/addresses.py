@@ -1,4 +1,4 @@
-"""Where Redis is: one server, or the master that sentinels name.
+"""Where Redis is: one server, the master that sentinels name, or a cluster.
 
 Theory of operation. ``redis+sentinel://user:password@host:port,host:port/master-name/0`` lists
 sentinels. Each new connection asks them, in their order, who is master, goes there, and asks that
@@ -8,7 +8,8 @@ connection needs no asking: it leads to a master or breaks, and whoever used it 
 is led to the new one. Everything else is as with one server: pools, lines and forked children know
 nothing of it. User and password are those of the servers; sentinels are asked without.
 
-Celery has its own way to name sentinels, and gets the address in its words.
+Celery has its own way to name sentinels, and gets the address in its words. For clusters see
+`common.redis.cluster`.
 """
 
 import re
@@ -22,6 +23,8 @@ import redis.asyncio
 import redis.asyncio.retry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from common.redis.cluster import CLUSTER, ClusterAddress
 
 SENTINEL = "redis+sentinel://"
 PLAIN = ("redis://", "rediss://", "unix://")
@@ -91,10 +94,14 @@ def checked(url: str) -> str:
     """The same, if it is one of those that we can use. Raises RedisAddressRefused."""
     if url.startswith(SENTINEL):
         SentinelAddress.parsed(url)
-    elif url.startswith("redis+cluster://"):
-        raise RedisAddressRefused("is a cluster: redis+cluster:// is not supported yet")
+    elif url.startswith(CLUSTER):
+        try:
+            ClusterAddress.parsed(url)
+        except ValueError as error:
+            raise RedisAddressRefused(str(error)) from None
     elif not url.startswith(PLAIN):
-        raise RedisAddressRefused(f"does not begin with {', '.join(PLAIN)} or {SENTINEL}")
+        known = ", ".join((*PLAIN, SENTINEL, *CLUSTER))
+        raise RedisAddressRefused(f"does not begin with one of {known}")
     return url
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from common.redis.addresses import SENTINEL, RedisAddressRefused, SentinelAddress, checked
+from common.redis.cluster import CLUSTER
 
 
 def redis_url(name: str, url: str) -> str:
@@ -13,6 +14,17 @@ def redis_url(name: str, url: str) -> str:
         return checked(url)
     except RedisAddressRefused as refused:
         raise ImproperlyConfigured(f"{name} {refused}.") from None
+
+
+def one_server(name: str, url: str, otherwise: str) -> str:
+    """What can't be spread over a cluster: tasks, what is cached, and what is counted of many
+    users in one step. ``otherwise`` is the streams' address. Raises ImproperlyConfigured."""
+    found = redis_url(name, url or otherwise)
+    if not found.startswith(CLUSTER):
+        return found
+    if url:
+        raise ImproperlyConfigured(f"{name} can't be a cluster: name one server, or sentinels.")
+    raise ImproperlyConfigured(f"REDIS_URL is a cluster: set {name} to a server beside it.")
 
 
 def broker_of(url: str) -> tuple[str, dict[str, Any]]:

@@ -34,7 +34,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         Variable(
             "REDIS_URL",
             "Redis with append-only persistence, as in `redis://host/0`, or"
-            " `redis+sentinel://host:port,host:port/name/0` ([sentinels](operating.md#sentinels))",
+            " `redis+sentinel://host:port,host:port/name/0` ([sentinels](operating.md#sentinels)),"
+            " or `redis+cluster://host,host` ([cluster](operating.md#on-a-redis-cluster))",
             is_secret=True,
         ),
         Variable(

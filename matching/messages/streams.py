@@ -1,11 +1,11 @@
 """Names of everything in Redis, and the shape of what is published beside the streams.
 
-The ``{MARKET}`` hash tag would keep all keys of one market on one slot of a Redis Cluster. Calls
-that name keys of several markets, as the publisher's and readers' do, keep the exchange from
-running on one.
+The ``{MARKET}`` hash tag keeps all keys of one market in one slot of a Redis Cluster, so one server
+has them. A call that names keys of several markets asks `by_server` first.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -15,6 +15,30 @@ COMMAND_FIELD = b"command"  # the one field of an input entry
 ENTRY_FIELD = b"entry"  # the one field of an output entry
 
 TOP_OF_BOOK_LEVELS_MAX = 200
+
+Client = TypeVar("Client")
+
+
+def is_one_server(client: object) -> bool:
+    """Or, whoever sentinels name, counts as one: a cluster's client tells servers apart."""
+    return not hasattr(client, "server_of")
+
+
+def server_of(client: Client, key: str) -> Client:
+    """A client of the server that has this key, or all keys of this market: the given one itself,
+    unless it is a cluster's (`common.redis.cluster`)."""
+    return client if is_one_server(client) else client.server_of(key)  # type: ignore[attr-defined]
+
+
+def by_server(client: Client, keys: Iterable[str]) -> list[tuple[Client, list[str]]]:
+    """Clients, and which of these keys or markets may be named to each in one call."""
+    if is_one_server(client):
+        return [(client, list(keys))]
+    parts: dict[int, tuple[Client, list[str]]] = {}
+    for key in keys:
+        server = server_of(client, key)
+        parts.setdefault(id(server), (server, []))[1].append(key)
+    return list(parts.values())
 
 
 def input_stream(market_id: str) -> str:

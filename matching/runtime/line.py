@@ -17,7 +17,7 @@ class Line:
     """Of one thread. Opened by its first command, and again after it broke."""
 
     def __init__(self, client: redis.Redis) -> None:
-        self._pool = client.connection_pool
+        self._client = client
         self._connection: Any = None
         self.open_answers = 0
 
@@ -25,7 +25,7 @@ class Line:
         """Raises redis.RedisError; what was sent before counts as broken, too."""
         try:
             if self._connection is None:
-                self._connection = self._pool.get_connection()
+                self._connection = self._client.connection_pool.get_connection()
             # No health check here: its answer would come between those that are open.
             self._connection.send_packed_command(
                 self._connection.pack_command(*command), check_health=False
@@ -47,10 +47,14 @@ class Line:
             self.drop()
             raise
 
+    def fileno(self) -> int:
+        """Of the socket that open answers come from."""
+        return int(self._connection._sock.fileno())
+
     def drop(self) -> None:
         """Forget open answers, and the connection that would bring them."""
         self.open_answers = 0
         if self._connection is not None:
             self._connection.disconnect()
-            self._pool.release(self._connection)
+            self._client.connection_pool.release(self._connection)
             self._connection = None

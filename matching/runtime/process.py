@@ -28,7 +28,7 @@ import structlog
 
 from matching import RUNNING_BUILD
 from matching.messages.snapshot import SnapshotUnusable
-from matching.messages.streams import Heartbeat, id_order
+from matching.messages.streams import Heartbeat, id_order, is_one_server, server_of
 from matching.runtime.applier import CommandFailed
 from matching.runtime.line import Line
 from matching.runtime.market import Halted, MarketRunner, RecoveryNeeded
@@ -84,7 +84,7 @@ class EngineProcess:
         self.snapshot_every = snapshot_every
         self.hosted: dict[str, HostedMarket] = {}
         self._reader = Reader(client, engine_name, str(os.getpid()), BATCH_COMMANDS_MAX)
-        self._publishing = Line(client)
+        self._publishing = Line(client)  # of markets whose server is the client's own
         self.started_ms = _wall_ms()
         self._next_show_ms = 0
         self._next_beat_ms = 0
@@ -139,9 +139,9 @@ class EngineProcess:
 
     def _host_new_markets(self) -> None:
         for market_id in sorted(set(self.markets()) - set(self.hosted)):
-            runner = MarketRunner(
-                self.client, market_id, self.engine_name, self.snapshot_every, self._publishing
-            )
+            server = server_of(self.client, market_id)
+            line = self._publishing if is_one_server(self.client) else None
+            runner = MarketRunner(server, market_id, self.engine_name, self.snapshot_every, line)
             self.hosted[market_id] = HostedMarket(runner)
 
     def _notice_starting_points(self) -> None:
@@ -157,7 +157,10 @@ class EngineProcess:
 
     def _recover_markets(self) -> None:
         for hosted in self.hosted.values():
-            if hosted.phase is Phase.RECOVERING and self._attempt(hosted, hosted.runner.recover):
+            if hosted.phase is not Phase.RECOVERING:
+                continue
+            self._reader.forget(hosted.runner.input_key)
+            if self._attempt(hosted, hosted.runner.recover):
                 hosted.phase, hosted.reason = Phase.RUNNING, ""
 
     def _read_and_process(self) -> None:

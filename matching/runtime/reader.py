@@ -10,13 +10,13 @@ prepares it while the engine applies what came before. What was asked for ahead 
 market recovers, so that no market ever meets an entry from before its recovery.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import redis
 
-from matching.messages.streams import streams_read
-from matching.runtime.line import Line
+from matching.messages.streams import by_server, is_one_server, server_of, streams_read
+from matching.runtime.lines import QUESTION_WAITS_MS, Lines
 
 InputEntry = tuple[bytes, dict[bytes, bytes]]
 
@@ -30,37 +30,68 @@ class Delivery(NamedTuple):
 
 
 class Reader:
-    """Of one engine process."""
+    """Of one engine process.
+
+    Where the streams are on several servers (`Lines`) each server is asked by itself, and what one
+    call gives is of those that have answered: a question that waits stays open behind it.
+    """
 
     def __init__(self, client: redis.Redis, group: str, consumer: str, count: int) -> None:
-        self._line = Line(client)
+        self._client = client
+        self._is_spread = not is_one_server(client)
+        self._lines = Lines()
         self._group = group
         self._consumer = consumer
         self._count = count
-        self._asked: dict[str, str] = {}  # stream → last id known, of what is open
-
-    @property
-    def is_ahead(self) -> bool:
-        return bool(self._asked)
+        self._asked: dict[Hashable, dict[str, str]] = {}  # server → stream → last id known
+        self._waits_ms = 0
+        self.is_ahead = False
 
     def ask(self, known: Mapping[str, str], block_ms: int | None) -> None:
         """Ask for what is new in these streams, whose last ids known are given; with ``block_ms``
         wait so long for something."""
-        self._asked = dict(known)
+        self.is_ahead = block_ms is None
+        self._waits_ms = block_ms or 0
+        if block_ms is not None and self._is_spread:
+            block_ms = QUESTION_WAITS_MS
+        for server, streams in by_server(self._client, known):
+            if not self._lines.is_open(id(server)):
+                self._ask(server, {stream: known[stream] for stream in streams}, block_ms)
+
+    def _ask(self, server: redis.Redis, known: dict[str, str], block_ms: int | None) -> None:
         block = () if block_ms is None else ("BLOCK", block_ms)
-        self._line.send(
+        news = (
             "XREADGROUP", "GROUP", self._group, self._consumer, "COUNT", self._count, *block,
             "STREAMS", *known, *([">"] * len(known)),
         )  # fmt: skip
-        for stream, input_id in known.items():
-            self._line.send("XRANGE", stream, f"({input_id}", "+", "COUNT", 1)
+        following = [
+            ("XRANGE", stream, f"({input_id}", "+", "COUNT", 1)
+            for stream, input_id in known.items()
+        ]
+        self._lines.ask(id(server), server, (news, *following))
+        self._asked[id(server)] = known
 
     def take(self) -> dict[str, Delivery]:
-        """What was asked for. Raises redis.ResponseError as Redis answered it, and
-        redis.RedisError where it can't be known what was delivered."""
-        asked, self._asked = self._asked, {}
-        answer = self._line.receive()
-        following = {stream: self._line.receive() for stream in asked}
+        """What was asked for. Raises redis.ResponseError as Redis answered it, where nothing was
+        delivered, and redis.RedisError where it can't be known what was."""
+        self.is_ahead = False
+        if not self._is_spread:
+            return self._take(next(iter(self._asked)))
+        delivered: dict[str, Delivery] = {}
+        refused: redis.ResponseError | None = None
+        for server in self._lines.wait(self._waits_ms / 1_000):
+            try:
+                delivered |= self._take(server)
+            except redis.ResponseError as error:
+                refused = error  # and is again, the next time
+        if refused is not None and not delivered:
+            raise refused
+        return delivered
+
+    def _take(self, server: Hashable) -> dict[str, Delivery]:
+        asked = self._asked.pop(server)
+        answer, *answers = self._lines.take(server)
+        following = dict(zip(asked, answers, strict=True))
         if isinstance(answer, Exception):
             raise answer
         delivered: dict[str, Delivery] = {}
@@ -78,9 +109,16 @@ class Reader:
         """Whether there may be more than was delivered."""
         return len(delivery.entries) == self._count
 
+    def forget(self, stream: str) -> None:
+        """No answer of before may come, as its market recovers."""
+        server = id(server_of(self._client, stream))
+        if self._asked.pop(server, None) is not None:
+            self._lines.drop(server)
+
     def drop(self) -> None:
+        self.is_ahead = False
         self._asked = {}
-        self._line.drop()
+        self._lines.drop_all()
 
 
 def _fields(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -18,6 +18,7 @@ from matching.messages.streams import (
     id_order,
     newest_id,
     output_stream,
+    server_of,
 )
 
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
@@ -36,7 +37,7 @@ def read_output(
     client: redis.Redis, market_id: str, cursor_seq: int, up_to_seq: int | None, count: int
 ) -> OutputRead:
     """The cursor's entry and up to ``count`` after it. Raises redis.RedisError."""
-    pipe = client.pipeline(transaction=True)
+    pipe = server_of(client, market_id).pipeline(transaction=True)
     queue_read(pipe, market_id, cursor_seq, up_to_seq, count)
     return as_read(pipe.execute(raise_on_error=False))
 

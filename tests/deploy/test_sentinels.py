@@ -1,9 +1,6 @@
 """The exchange on a Redis that sentinels watch: its master is killed, and everything goes on."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -169,23 +166,9 @@ def test_addresses(
         "redis+sentinel://", "redis+sentinel://a:1", "redis+sentinel://a:1/",
         "redis+sentinel:///m/0",
         "redis+sentinel://a:99999/m/0", "redis+sentinel://a,,b/m/0", "redis+sentinel://a:1/m/x",
-        "redis+cluster://a:1", "http://a", "a:6379", "",
+        "http://a", "a:6379", "",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_in_a_line(url: str) -> None:
     with pytest.raises(RedisAddressRefused):
         checked(url)
-
-
-@pytest.mark.parametrize("name", ["REDIS_URL", "LIMITS_URL"])
-def test_a_cluster_is_refused_at_start(name: str) -> None:
-    refused = subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {name: "redis+cluster://:secret@127.0.0.1:7000"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    why = f"error: {name} is a cluster: redis+cluster:// is not supported yet."
-    assert (refused.returncode, refused.stderr.strip()) == (1, why)

@@ -22,6 +22,7 @@ from matching.messages.commands import (
     SetMarketState,
     SettleMarket,
 )
+from trading.commands.marks import marks_held
 from trading.commands.order_command import command_of_order
 from trading.commands.publisher import publish_committed
 from trading.models import Order, OutboxCommand
@@ -57,7 +58,7 @@ class Promise:
 
 
 # Ids are drawn in the order asked for, so that each is known to be its command's.
-_INSERT = """
+_INSERT = f"""
 WITH promised AS MATERIALIZED (
     SELECT nextval('trading_outboxcommand_id_seq') AS id, sorted.*
       FROM (SELECT * FROM json_to_recordset(%s::json) AS p (
@@ -69,9 +70,12 @@ WITH promised AS MATERIALIZED (
         id, market_id, command_type, payload, created_by_id, idempotency_key
     )
     SELECT id, market_id, command_type, payload, created_by_id, idempotency_key FROM promised
+), marked AS MATERIALIZED (
+    {marks_held("SELECT market_id FROM promised")}
 )
-SELECT id FROM promised ORDER BY position
-"""
+SELECT promised.id, marked.market_id IS NOT NULL
+  FROM promised LEFT JOIN marked USING (market_id) ORDER BY promised.position
+"""  # noqa: S608  parts of the statement, no values
 
 
 def promise_command(
@@ -90,23 +94,24 @@ def promise_command(
 
 def promise_commands(promises: Sequence[Promise]) -> list[int]:
     """Insert the commands' outbox rows in one statement; publish them, in their order, once the
-    transaction commits. Answers their ids, which are set here; callers pass `NOT_YET`."""
+    transaction commits, unless their market is marked (`trading.commands.backlog`). Answers their
+    ids, which are set here; callers pass `NOT_YET`."""
     if not promises:
         return []
     rows = [_row_of(position, promise) for position, promise in enumerate(promises)]
     before = [[command_of_order(order) for order in promise.behind] for promise in promises]
     found = fetch_all(_INSERT, (msgspec.json.encode(rows).decode(),))
-    command_ids = [command_id for (command_id,) in found]
     commands = [
         (promise.market_id, command)
-        for promise, first, command_id in zip(promises, before, command_ids, strict=True)
+        for promise, first, (command_id, is_marked) in zip(promises, before, found, strict=True)
+        if not is_marked
         for command in (
             *first,
             msgspec.structs.replace(promise.command, command_id=command_id),
         )
     ]
     transaction.on_commit(lambda: publish_committed(commands))
-    return command_ids
+    return [command_id for command_id, _ in found]
 
 
 def _row_of(position: int, promise: Promise) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """What stands behind publishing: commands that no engine has seen are sent again.
 
+Those that Redis did not take go out at once (`trading.commands.backlog`); this finds what was taken
+and lost, or what nobody could mark.
+
 Harmless to repeat: an engine takes each order and each outbox command once. A command counts as
 unseen when the ledger has persisted the market beyond the command's time, or all there is in the
 market's input stream, and it is still not among what happened. A backlog alone is no reason.
@@ -18,6 +21,7 @@ from markets.models import Market
 from matching.messages.commands import Command
 from matching.messages.streams import id_order
 from matching.messages.vocabulary import OrderStatus
+from trading.commands.backlog import send_backlogs
 from trading.commands.order_command import command_of_order
 from trading.commands.outbox import command_of_row
 from trading.commands.publisher import last_published_id, publish_commands
@@ -35,7 +39,7 @@ def resend_unseen_commands() -> int:
     """Send again what was missed, oldest first; answers how many. Raises redis.RedisError and
     Django's errors of a database that is away; what fails of one market alone is logged, and the
     others' commands go."""
-    return sum(map(_attempt, _waiting_markets()))
+    return send_backlogs() + sum(map(_attempt, _waiting_markets()))
 
 
 def _waiting_markets() -> QuerySet[Market]:

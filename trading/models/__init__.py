@@ -22,6 +22,7 @@ from trading.models.position_life import LifeEnding, PositionLife
 from trading.models.price_candle import KEPT_INTERVALS_MS, MarketStanding, PriceCandle
 from trading.models.top_up import InsuranceTopUp, TopUpStatus
 from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTier
+from trading.models.unsent import UnsentMarket
 
 __all__ = [
     "CANDLE_INTERVALS_MS",
@@ -51,5 +52,6 @@ __all__ = [
     "TopUpStatus",
     "TraderDay",
     "TraderLeverage",
+    "UnsentMarket",
     "UserFeeTier",
 ]

@@ -27,6 +27,7 @@ from ledger.holds import (
     wallets_locked,
 )
 from matching.messages.vocabulary import OrderStatus
+from trading.commands.marks import marks_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class NewRow:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
+    """``is_marked``: it waits behind others of its market that are not published yet."""
+
     order_id: int
+    is_marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +128,16 @@ WITH asked AS MATERIALIZED (
 ), holding AS MATERIALIZED (
     SELECT {NEXT_ENTRY_ID} AS entry_id, placed.*
       FROM placed WHERE hold_units > 0
+), marked AS MATERIALIZED (
+    {marks_held("SELECT market_id FROM asked")}
 ), {moved_to_held("holding")}
-SELECT asked.position, placed.id, fitting.id IS NOT NULL, wallet.available_units
+SELECT asked.position, placed.id, fitting.id IS NOT NULL, wallet.available_units,
+       marked.market_id IS NOT NULL
   FROM asked
   LEFT JOIN wallet USING (user_id)
   LEFT JOIN fitting USING (position)
   LEFT JOIN placed ON placed.id = fitting.id
+  LEFT JOIN marked ON marked.market_id = asked.market_id
 """  # noqa: S608  parts of the statement, no values
 
 _encode = msgspec.json.Encoder().encode
@@ -152,9 +160,9 @@ def insert_orders(orders: Sequence[NewRow]) -> list[Outcome]:
             raise
         return [NotEnough(available_units(orders[0].user_id))]
     outcomes: list[Outcome] = [NoWallet()] * len(rows)
-    for position, order_id, fits, available in found:
+    for position, order_id, fits, available, is_marked in found:
         if order_id is not None:
-            outcomes[position] = Inserted(order_id)
+            outcomes[position] = Inserted(order_id, is_marked)
         elif fits:
             outcomes[position] = ClientOrderIdTaken()
         elif available is not None:

@@ -232,7 +232,7 @@ class _Group:
         if isinstance(of_entry, Inserted):
             for one, order_id in zip(columns, ids.values(), strict=True):
                 one["other_id" if order.is_pair else "parent_id"] = of_entry.order_id
-                self.commands.append((market_id, command_of_columns(order_id, user_id, one)))
+                self._send(market_id, command_of_columns(order_id, user_id, one), of_entry)
             order.command = replace(order.command, other_id=ids.get("other", UNSET))
         self._settle(order, of_entry)
         if isinstance(order.asked.result, PlacedOrder):
@@ -276,7 +276,7 @@ class _Group:
         asked = order.asked
         match outcome:
             case Inserted(order_id):
-                self.commands.append((order.rules.id, replace(order.command, order_id=order_id)))
+                self._send(order.rules.id, replace(order.command, order_id=order_id), outcome)
                 asked.result = PlacedOrder(order_id, order.rules.id, OrderStatus.PENDING)
             case NotEnough(available_units):
                 refusal = insufficient_balance(order.draft.needed, available_units)
@@ -288,6 +288,11 @@ class _Group:
                 code = ErrorCode.CLIENT_ORDER_ID_IN_USE
                 refusal = DomainError(code, message, "client_order_id")
                 self.refused.append(_Refused(asked, refusal))
+
+    def _send(self, market_id: str, command: PlaceOrder, inserted: Inserted) -> None:
+        """With the group's, unless others of its market go first (`trading.commands.backlog`)."""
+        if not inserted.is_marked:
+            self.commands.append((market_id, command))
 
     def answer_refused(self) -> None:
         """By the first order under their client order ids where there is one, also if the market
