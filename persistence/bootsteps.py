@@ -1,10 +1,18 @@
-"""⑤ The listener as a part of every Celery worker: started after the pool, stopped before it."""
+"""⑤ The listener as a part of every Celery worker, which also says that it is here: started after
+the pool, stopped before it."""
 
 from typing import Any
 
 from celery import bootsteps
 
+from common.redis_client import redis_client
+from common.sharing.versions import Attendance, VersionedPart, this_process
+from matching.messages.codec import CONTRACT
 from persistence.listener import OutputStreamListener
+
+
+def this_worker(node: str) -> VersionedPart:
+    return this_process("worker", CONTRACT, node)
 
 
 class PersistenceStep(bootsteps.StartStopStep):
@@ -13,15 +21,21 @@ class PersistenceStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
         self._listener: OutputStreamListener | None = None
+        self._attendance: Attendance | None = None
 
     def start(self, parent: Any) -> None:
         self._listener = OutputStreamListener(node=parent.hostname)
         self._listener.start()
+        self._attendance = Attendance(this_worker(parent.hostname), redis_client)
+        self._attendance.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes the worker
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
+        if self._attendance is not None:
+            self._attendance.stop()
+            self._attendance = None
 
     def terminate(self, parent: Any) -> None:
         self.stop(parent)

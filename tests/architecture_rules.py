@@ -105,7 +105,10 @@ IMPORT_RULES = (
         frozenset({"msgspec", "redis", "structlog"}),
     ),
     # The command is where the pure part meets the site: it asks the one factory for its client.
-    ImportRule("matching.management", ("matching", "common.redis_client", "common.metrics")),
+    ImportRule(
+        "matching.management",
+        ("matching", "common.redis_client", "common.metrics", "common.sharing"),
+    ),
     ImportRule("matching.apps", (), frozenset({"django"})),
     ImportRule("matching", (), banned=_DJANGO),
     ImportRule("common", ()),

@@ -1,6 +1,6 @@
 """What stops a market's persistence, and that it stops in front of it, with the rest applied."""
 
-from typing import Union, get_args
+from typing import Any, Union, get_args
 
 import msgspec
 import pytest
@@ -176,12 +176,9 @@ def test_trade_without_its_position_is_poison(session):
 
 def test_an_event_that_a_worker_does_not_know_yet_waits_for_one_that_does(session, monkeypatch):
     """The worker of an older release, before a newer engine: nothing is skipped, nothing lost."""
-    older = msgspec.defstruct(
-        "OlderEntry",
-        [(f.name, f.type) for f in msgspec.structs.fields(OutputEntry)[:-1]]
-        + [("events", tuple[Union[tuple(set(get_args(Event)) - {Trade})], ...])],  # noqa: UP007
-        kw_only=True,
-    )
+    known: Any = Union[tuple(set(get_args(Event)) - {Trade})]  # noqa: UP007
+    fields = [(f.name, f.type) for f in msgspec.structs.fields(OutputEntry)[:-1]]
+    older = msgspec.defstruct("OlderEntry", [*fields, ("events", tuple[known, ...])])
     session.publish(*session.entries)
     with monkeypatch.context() as patch:
         patch.setattr(codec, "_entry_decoder", msgspec.json.Decoder(older))
