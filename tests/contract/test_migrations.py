@@ -49,16 +49,14 @@ def test_the_release_is_of_every_app_with_tables():
 def breaches(*operations: object, atomic: bool = True) -> list[str]:
     """Of a table that is there, with a column of each kind."""
     state = ProjectState()
-    fields = [
+    fields: list[tuple[str, models.Field]] = [
         ("id", models.BigAutoField(primary_key=True)),
         ("lots", models.BigIntegerField(db_default=0)),
         ("note", models.CharField(max_length=10, null=True)),
     ]
     state.add_model(ModelState("trading", "Thing", fields))
-    migration = Migration("0099_planted", "trading")
-    migration.operations = list(operations)  # type: ignore[arg-type]
-    migration.atomic = atomic
-    return list(findings(migration, state, set()))
+    planted = type("Planted", (Migration,), {"operations": operations, "atomic": atomic})
+    return list(findings(planted("0099_planted", "trading"), state, set()))
 
 
 def add(**options: object) -> migrations.AddField:
