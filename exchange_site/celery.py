@@ -39,3 +39,15 @@ def _show_metrics(signal: Any, **_: Any) -> None:
         show_metrics(*([StatusCollector()] if signal is signals.celeryd_init else []))
     except MetricsRefused as error:
         sys.exit(f"error: {error}")
+
+
+@signals.celeryd_init.connect
+def _compare_versions(sender: str, **_: Any) -> None:
+    from common.redis_client import redis_client
+    from common.sharing.versions import VersionRefused, check_beside_others
+    from persistence.bootsteps import this_worker
+
+    try:
+        check_beside_others(this_worker(sender), redis_client())
+    except VersionRefused as error:
+        sys.exit(f"error: {error}")

@@ -12,6 +12,13 @@ import sys
 import uvicorn
 
 from common.metrics.shared import count_together
+from common.sharing.versions import (
+    Attendance,
+    VersionRefused,
+    check_beside_others,
+    this_process,
+)
+from matching.messages.codec import CONTRACT
 
 APPLICATIONS = {
     "api": "exchange_site.api_server:application",
@@ -32,6 +39,12 @@ def main() -> None:
     options = parser.parse_args()
     _allow_many_sockets()
     _show_metrics()
+    attendance = _attend(options.what)
+    _run(options)
+    attendance.stop()
+
+
+def _run(options: argparse.Namespace) -> None:
     uvicorn.run(
         APPLICATIONS[options.what],
         host=options.host,
@@ -65,6 +78,20 @@ def _show_metrics() -> None:
         show_metrics()
     except (ImproperlyConfigured, MetricsRefused) as error:
         sys.exit(f"error: {error}")
+
+
+def _attend(what: str) -> Attendance:
+    """One for all processes of this one."""
+    from common.redis_client import redis_client
+
+    part = this_process(what, CONTRACT)
+    try:
+        check_beside_others(part, redis_client())
+    except VersionRefused as error:
+        sys.exit(f"error: {error}")
+    attendance = Attendance(part, redis_client)
+    attendance.start()
+    return attendance
 
 
 def _allow_many_sockets() -> None:

@@ -1,11 +1,19 @@
-"""⑤ What runs in each Celery worker beside its tasks: started after the pool, stopped before it."""
+"""⑤ What runs in each Celery worker beside its tasks, which also says that it is here: started after
+the pool, stopped before it."""
 
 from typing import Any
 
 from celery import bootsteps
 
+from common.redis_client import redis_client
+from common.sharing.versions import Attendance, VersionedPart, this_process
+from matching.messages.codec import CONTRACT
 from persistence.listener import OutputStreamListener
 from trading.commands.backlog import BacklogSender
+
+
+def this_worker(node: str) -> VersionedPart:
+    return this_process("worker", CONTRACT, node)
 
 
 class PersistenceStep(bootsteps.StartStopStep):
@@ -15,12 +23,15 @@ class PersistenceStep(bootsteps.StartStopStep):
         super().__init__(parent, **kwargs)
         self._listener: OutputStreamListener | None = None
         self._sender: BacklogSender | None = None
+        self._attendance: Attendance | None = None
 
     def start(self, parent: Any) -> None:
         self._listener = OutputStreamListener(node=parent.hostname)
         self._listener.start()
         self._sender = BacklogSender()
         self._sender.start()
+        self._attendance = Attendance(this_worker(parent.hostname), redis_client)
+        self._attendance.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery passes the worker
         if self._sender is not None:
@@ -29,6 +40,9 @@ class PersistenceStep(bootsteps.StartStopStep):
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
+        if self._attendance is not None:
+            self._attendance.stop()
+            self._attendance = None
 
     def terminate(self, parent: Any) -> None:
         self.stop(parent)

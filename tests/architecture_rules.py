@@ -107,7 +107,13 @@ IMPORT_RULES = (
     # The command is where the pure part meets the site: it asks the one factory for its client.
     ImportRule(
         "matching.management",
-        ("matching", "common.redis_client", "common.metrics", "common.tracing"),
+        (
+            "matching",
+            "common.redis_client",
+            "common.metrics",
+            "common.sharing",
+            "common.tracing",
+        ),  # fmt: skip
     ),
     ImportRule("matching.apps", (), frozenset({"django"})),
     ImportRule("matching", (), banned=_DJANGO),

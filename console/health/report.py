@@ -18,13 +18,14 @@ from common.redis_client import probe_redis_client
 from console.health.prices import MarketPrices, read_prices, sources_finding
 from console.health.rows import MarketRows, read_rows
 from console.health.streams import (
-    COUNT_CAP,
     EngineBeat,
     MarketStreams,
     read_market_streams,
     read_redis_service,
     silent_servers,
 )
+from console.health.versions import versions_finding
+from console.health.words import capped, entries, seconds
 from markets.display import funding_rate, money
 from matching.messages.vocabulary import MarketState, StateReason
 from persistence.models import ReconcileRun
@@ -164,7 +165,7 @@ class ExchangeStatus:
 
 
 def exchange_status() -> ExchangeStatus:
-    """Takes a snapshot: a handful of Postgres queries and four Redis round trips at most."""
+    """Takes a snapshot: a handful of Postgres queries and six Redis round trips at most."""
     now_ms = time.time_ns() // 1_000_000
     rows, row_checks = _postgres()
     streams, prices, redis_checks = _redis(rows)
@@ -218,12 +219,18 @@ def _redis(
         elapsed_ms = _elapsed_ms(started)
         streams = read_market_streams(client, cursors, service.now_ms)
         prices = read_prices(client, rows, service.now_ms)
+        are_one, versions = versions_finding(client)
     except RedisError as error:
         log.warning("status_redis_unreachable", error=str(error))
         bad = Check("Redis", Grade.BAD, "does not answer")
         return {}, {}, [bad, Check("Workers", Grade.BAD, "unknown while Redis is down")]
     text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
-    return streams, prices, [Check("Redis", Grade.OK, text), _workers(service.worker_ages_ms)]
+    checks = [
+        Check("Redis", Grade.OK, text),
+        _workers(service.worker_ages_ms),
+        Check("Versions", Grade.OK if are_one else Grade.WARN, versions),
+    ]
+    return streams, prices, checks
 
 
 def _workers(ages_ms: dict[str, int]) -> Check:
@@ -375,25 +382,6 @@ def _check_funding(rows: MarketRows, now_ms: int) -> Check:
     if late_ms >= FUNDING_LATE_MS:
         return Check("funding", Grade.WARN, f"overdue for {seconds(late_ms)}, {rate}")
     return Check("funding", Grade.OK, f"next in {seconds(max(0, -late_ms))}, {rate}")
-
-
-def seconds(duration_ms: int) -> str:
-    """A duration an operator reads at a glance."""
-    if duration_ms < 1_000:
-        return f"{duration_ms} ms"
-    if duration_ms < 120_000:
-        return f"{duration_ms / 1_000:.1f} s"
-    if duration_ms < 7_200_000:
-        return f"{duration_ms // 60_000} min"
-    return f"{duration_ms // 3_600_000} h"
-
-
-def capped(count: int) -> str:
-    return f"{COUNT_CAP:,}+" if count >= COUNT_CAP else f"{count:,}"
-
-
-def entries(count: int) -> str:
-    return f"{capped(count)} {'entry' if count == 1 else 'entries'}"
 
 
 def _elapsed_ms(started: float) -> int:

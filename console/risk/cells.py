@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from common.admin.base import Cell, badge, words
 from common.admin.changes import NOTHING
-from console.health.report import seconds
+from console.health.words import seconds
 from console.risk.lines import MarketMark, PositionLine
 from markets.display import gain_or_loss, money, percent, price
 from matching.messages.limits import PPM

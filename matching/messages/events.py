@@ -12,7 +12,9 @@ Money moves only as these events say, per account named:
 * ``InsuranceFunded``        from outside (deposits) → insurance
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from matching.messages.conditional_events import (
     ConditionalAmended,
@@ -377,7 +379,7 @@ class OutputEntry(Struct, frozen=True, kw_only=True):
     events      empty for a command that had already taken effect
     """
 
-    v: int = EVENT_VERSION
+    v: Annotated[int, Meta(ge=EVENT_VERSION, le=EVENT_VERSION)] = EVENT_VERSION
     seq: int
     input_id: str
     time_ms: int

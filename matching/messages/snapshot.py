@@ -6,6 +6,9 @@ half-written one is told from a good one before anything is believed. A large bo
 which its magic says: Redis answers nobody while it takes in a value and writes it to its log.
 
 Fields with a default came later: a snapshot without them is one of an engine that didn't have them.
+One with a field that this engine doesn't know is of a newer release that uses it. It is unusable
+here, for an engine that started without would forget it. So a row never gets longer: what is new is
+a list of its own, left out where it is empty.
 """
 
 import hashlib
@@ -25,14 +28,14 @@ class SnapshotUnusable(ValueError):
     """The bytes are no whole snapshot of this format, or describe an impossible state."""
 
 
-class IdWindow(msgspec.Struct, array_like=True, frozen=True):
+class IdWindow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """Ids that took effect, oldest first, and the largest one forgotten."""
 
     floor: int
     ids: list[int]
 
 
-class OrderRow(msgspec.Struct, array_like=True, frozen=True):
+class OrderRow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A resting order."""
 
     order_id: int
@@ -53,7 +56,7 @@ class OrderRow(msgspec.Struct, array_like=True, frozen=True):
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
 
-class WaitingRow(msgspec.Struct, array_like=True, frozen=True):
+class WaitingRow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """A conditional order that waits for its price, or fired and waits for its hold; one that is
     attached and sleeps has no arrival: 0."""
 
@@ -63,7 +66,7 @@ class WaitingRow(msgspec.Struct, array_like=True, frozen=True):
     is_triggered: bool
 
 
-class PositionRow(msgspec.Struct, array_like=True, frozen=True):
+class PositionRow(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """An account that is not flat, or has a countdown."""
 
     account_id: int
@@ -74,7 +77,7 @@ class PositionRow(msgspec.Struct, array_like=True, frozen=True):
     countdown_protective: bool = False
 
 
-class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class EngineSnapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The state after sequence ``seq``, whose command was ``input_id``.
 
     positions   by account id

@@ -301,6 +301,7 @@ def test_no_worker_is_bad(running: redis.Redis) -> None:
         "Postgres": Grade.OK,
         "Redis": Grade.OK,
         "Workers": Grade.BAD,
+        "Versions": Grade.OK,
     }
 
 

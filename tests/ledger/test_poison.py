@@ -1,9 +1,15 @@
 """What stops a market's persistence, and that it stops in front of it, with the rest applied."""
 
+from typing import Any, Union, get_args
+
+import msgspec
 import pytest
 
-from matching.messages.events import PositionSettled, Trade
+from matching.messages import codec
+from matching.messages.events import Event, OutputEntry, PositionSettled, Trade
 from matching.messages.vocabulary import CancelReason, ExecutionType, Side
+from persistence.faults import handle_fault
+from persistence.models import PersistenceFault
 from persistence.projection.batch import PoisonEntry, SequenceGap
 from persistence.reading import persist_market
 from persistence.reconciliation import wallet_differences
@@ -166,3 +172,23 @@ def test_trade_without_its_position_is_poison(session):
     session.publish()
     with pytest.raises(PoisonEntry, match=r"positions of \[\d+\] moved, none was told changed"):
         persist_market(session.market_id)
+
+
+def test_an_event_that_a_worker_does_not_know_yet_waits_for_one_that_does(session, monkeypatch):
+    """The worker of an older release, before a newer engine: nothing is skipped, nothing lost."""
+    known: Any = Union[tuple(set(get_args(Event)) - {Trade})]  # noqa: UP007
+    fields = [(f.name, f.type) for f in msgspec.structs.fields(OutputEntry)[:-1]]
+    older = msgspec.defstruct("OlderEntry", [*fields, ("events", tuple[known, ...])])
+    session.publish(*session.entries)
+    with monkeypatch.context() as patch:
+        patch.setattr(codec, "_entry_decoder", msgspec.json.Decoder(older))
+        patch.setattr(codec, "_KINDS", codec._KINDS - {"Trade"})
+        with pytest.raises(PoisonEntry, match="Trade is unknown to this release") as stopped:
+            persist_market(session.market_id)
+        handle_fault(stopped.value)
+        assert rows(session)["cursor"][0] == stopped.value.seq - 1
+        opened = PersistenceFault.objects.get(resolved_at__isnull=True)
+        assert "upgrade its reader" in opened.reason
+    assert persist_market(session.market_id) == session.entries[-1].seq
+    assert wallet_differences() == []
+    assert not PersistenceFault.objects.filter(resolved_at__isnull=True).exists()

@@ -12,8 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from common.metrics.engine import CountedTurns
 from common.metrics.listener import MetricsRefused, show_metrics
 from common.redis_client import redis_client
+from common.sharing.versions import Attendance, VersionRefused, check_beside_others, this_process
 from common.tracing.stages import are_traced
 from matching.management.traced_turns import TracedTurns
+from matching.messages.codec import CONTRACT
 from matching.messages.streams import input_stream
 from matching.runtime.observer import TurnObserver
 from matching.runtime.process import EngineProcess
@@ -47,16 +49,21 @@ class Command(BaseCommand):
         markets: Callable[[], Iterable[str]] = (
             (lambda: named) if named else (lambda: markets_with_input(client))
         )
+        part = this_process("engine", CONTRACT, options["name"])
         try:
             show_metrics()
-        except MetricsRefused as error:
+            check_beside_others(part, client)
+        except (MetricsRefused, VersionRefused) as error:
             raise CommandError(str(error)) from error
         observers: list[TurnObserver] = [CountedTurns()]
         if are_traced():
             observers.append(TracedTurns())
+        attendance = Attendance(part, redis_client)
+        attendance.start()
         EngineProcess(client, markets, options["name"], options["snapshot_every"], *observers).run(
             stop
         )
+        attendance.stop()
 
 
 def markets_with_input(client: redis.Redis) -> list[str]:
