@@ -55,7 +55,8 @@ class AlgoNews:
 
 
 def algo_message(told: ToldEvent) -> dict[str, Any]:
-    return {
+    message = {"message": told.words} if told.words else {}
+    return message | {
         "channel": ACCOUNT_CHANNEL,
         "type": "algo",
         "marketId": told.market_id,
@@ -67,6 +68,5 @@ def algo_message(told: ToldEvent) -> dict[str, Any]:
         "slice": told.slice_number,
         "orderId": told.order_id,
         "reason": told.code or None,
-        "message": told.words or None,
         "timeMs": unix_ms(told.recorded_at),
     }

@@ -64,7 +64,6 @@ def test_a_trader_hears_of_each_step_and_nobody_else_does(feeds: Feeds, trader: 
         "slice": None,
         "orderId": None,
         "reason": None,
-        "message": None,
         "timeMs": 0,
     }
     assert (sent["event"], sent["number"], sent["slice"]) == ("AlgoSliceSent", 2, 1)
