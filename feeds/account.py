@@ -82,8 +82,8 @@ def orders_of(entry: OutputEntry, accounts: Collection[int]) -> set[OwnOrder]:
 def account_message(
     entry: OutputEntry, account_id: int, scale: Scale, labels: Labels
 ) -> dict[str, Any] | None:
-    """None if the entry does not concern the account. ``labels``: the client order ids of
-    `orders_of` as far as they are known; events of others don't say theirs."""
+    """None if the entry does not concern the account. ``labels``: those of `orders_of` as far as
+    they are known; events of others don't say theirs."""
     events: list[dict[str, Any]] = []
     fired: dict[int, OrderTriggered] = {}  # in this entry
     for event in entry.events:
@@ -116,7 +116,10 @@ def _label(events: list[dict[str, Any]], account_id: int, labels: Labels) -> Non
     for shown in events:
         own = account_id, shown.get("orderId") or 0
         if own in labels:
-            shown["clientOrderId"] = labels[own]
+            label = labels[own]
+            shown["clientOrderId"] = label.client_order_id
+            if label.algo_id is not None:
+                shown["algoId"] = label.algo_id
 
 
 def _has_no_limit(event: OrderAccepted, fired: dict[int, OrderTriggered]) -> bool:

@@ -131,6 +131,14 @@ class AccountFeed:
                 id_text = connection.account_id_text
                 connection.offer(named(text, id_text) if id_text else text)
 
+    def listened_to(self) -> Collection[int]:
+        return self._listening.keys()
+
+    def tell(self, account_id: int, text: str) -> None:
+        """What is of no market's output, as it comes."""
+        for connection in list(self._listening.get(account_id, ())):
+            connection.offer(named(text, connection.account_id_text))
+
     def is_listening(self, connection: Connection, account_id: int) -> bool:
         return self._account_of.get(connection) == account_id
 

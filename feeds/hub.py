@@ -20,6 +20,7 @@ from common.metrics.measures import FEED_AGE_SECONDS, FEED_CLIENTS, FEED_WAITING
 from common.tracing.stages import Stage, are_traced, tell_stage
 from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
+from feeds.algos import AlgoNews
 from feeds.connection import GOING_AWAY, Connection
 from feeds.identity import sign_out_refused
 from feeds.labels import ClientOrderIds, Labels
@@ -53,6 +54,7 @@ POLL_INTERVAL_S = POLL_INTERVAL_MS / 1_000
 CANDLES_INTERVAL_S = 0.5
 MARKETS_INTERVAL_S = 5.0
 ANNOUNCEMENTS_INTERVAL_S = 2.0
+ALGOS_INTERVAL_S = 1.0
 IDENTITIES_INTERVAL_S = 1.0
 COUNTS_INTERVAL_S = 1.0
 FAULT_PAUSE_S = 1.0
@@ -75,6 +77,7 @@ class Hub:
         self._client_order_ids = ClientOrderIds()
         self.connections: set[Connection] = set()
         self.accounts = AccountFeed(redis, self._scales, self._positions, self._client_order_ids)
+        self._algos = AlgoNews(self.accounts, _from_postgres)
 
     async def start(self) -> None:
         await self._load_markets()
@@ -90,6 +93,7 @@ class Hub:
             ),
             asyncio.create_task(self._repeat("books", self._polled.poll, POLL_INTERVAL_S)),
             asyncio.create_task(self._repeat("candles", self._candles.step, CANDLES_INTERVAL_S)),
+            asyncio.create_task(self._repeat("algos", self._algos.step, ALGOS_INTERVAL_S)),
             asyncio.create_task(self._repeat("counts", self._count_clients, COUNTS_INTERVAL_S)),
             asyncio.create_task(
                 self._repeat("identities", self._sign_out_refused, IDENTITIES_INTERVAL_S)

@@ -1,4 +1,5 @@
-"""The client order ids of the orders that the account channels tell of.
+"""What the account channels say of an order that its engine doesn't know: its client order id, and
+the algo that sent it.
 
 The engine knows orders by their ids alone, and its events carry no labels. An order's row is
 committed before its command is published, so whoever hears of an order finds its label in Postgres.
@@ -15,7 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection
@@ -29,19 +30,30 @@ KEPT_MAX = 100_000
 LIVE_ORDERS_MAX = 10_000
 
 OwnOrder = tuple[int, int]  # account id, order id
-Labels = Mapping[OwnOrder, str | None]
 
-_OF_ORDERS = """
-SELECT user_id, id, client_order_id FROM trading_order WHERE id = ANY(%s::bigint[])
+
+class OrderLabel(NamedTuple):
+    client_order_id: str | None = None
+    algo_id: int | None = None
+
+
+Labels = Mapping[OwnOrder, OrderLabel]
+_UNLABELLED = OrderLabel()
+
+_LABELLED = """
+SELECT placed.user_id, placed.id, placed.client_order_id, slice.algo_id
+  FROM trading_order placed LEFT JOIN trading_algoslice slice ON slice.order_id = placed.id
+"""
+_OF_ORDERS = f"""{_LABELLED}
+ WHERE placed.id = ANY(%s::bigint[])
 """
 # Statuses are written out, as Postgres finds the index of live orders only by them.
-_OF_LIVE_ORDERS = f"""
-SELECT user_id, id, client_order_id FROM trading_order
- WHERE user_id = %s
-   AND status IN ('{OrderStatus.PENDING}', '{OrderStatus.ASLEEP}', '{OrderStatus.WAITING}',
+_OF_LIVE_ORDERS = f"""{_LABELLED}
+ WHERE placed.user_id = %s
+   AND placed.status IN ('{OrderStatus.PENDING}', '{OrderStatus.ASLEEP}', '{OrderStatus.WAITING}',
                   '{OrderStatus.OPEN}')
- ORDER BY id DESC LIMIT {LIVE_ORDERS_MAX}
-"""  # noqa: S608  of constants
+ ORDER BY placed.id DESC LIMIT {LIVE_ORDERS_MAX}
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +64,7 @@ class ClientOrderIds:
     """Those used last, for all connections of the process."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[OwnOrder, str | None] = OrderedDict()
+        self._known: OrderedDict[OwnOrder, OrderLabel] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "labels")
         self._ask_again_at = 0.0
 
@@ -61,19 +73,19 @@ class ClientOrderIds:
         self._thread.shutdown(wait=False)
 
     async def of(self, orders: Iterable[OwnOrder]) -> Labels:
-        """Of each order; without those that are not known and can't be asked for now. None where
+        """Of each order; without those that are not known and can't be asked for now. Empty where
         an order has none, or is not the account's."""
         asked = set(orders)
         if missing := sorted(order_id for own in asked if (order_id := self._unknown(own))):
             rows = await self._ask(lambda: read_all(_OF_ORDERS, (missing,)))
             if rows is not None:
-                self._keep({own: None for own in asked if own[1] in missing})
-                self._keep({(user, order): label for user, order, label in rows})
+                self._keep({own: _UNLABELLED for own in asked if own[1] in missing})
+                self._keep(_labels(rows))
         return {own: self._known[own] for own in asked if own in self._known}
 
     async def learn_live(self, account_id: int) -> None:
         rows = await self._ask(lambda: read_all(_OF_LIVE_ORDERS, (account_id,)))
-        self._keep({(user, order): label for user, order, label in rows or ()})
+        self._keep(_labels(rows or []))
 
     def _unknown(self, own: OwnOrder) -> int:
         """The order's id; 0 if its label is known."""
@@ -102,3 +114,7 @@ class ClientOrderIds:
         log.error("feeds_fault", what="labels", error=why)
         self._ask_again_at = time.monotonic() + PAUSE_S
         return None
+
+
+def _labels(rows: Rows) -> Labels:
+    return {(user_id, order_id): OrderLabel(*label) for user_id, order_id, *label in rows}

@@ -1,5 +1,5 @@
-"""⑤ What runs in each Celery worker beside its tasks, which also says that it is here: started after
-the pool, stopped before it."""
+"""⑤ What runs in each Celery worker beside its tasks, which also says that it is here: it is
+started after the pool and stopped before it."""
 
 from typing import Any
 

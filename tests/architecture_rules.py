@@ -113,7 +113,7 @@ IMPORT_RULES = (
             "common.metrics",
             "common.sharing",
             "common.tracing",
-        ),  # fmt: skip
+        ),
     ),
     ImportRule("matching.apps", (), frozenset({"django"})),
     ImportRule("matching", (), banned=_DJANGO),

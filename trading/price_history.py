@@ -89,17 +89,29 @@ SELECT EXISTS (
 """
 _TAKE_STANDINGS = """
 INSERT INTO trading_marketstanding
-       (market_id, taken_ms, open_interest_lots, long_accounts, short_accounts, insurance_units)
+       (market_id, taken_ms, open_interest_lots, long_accounts, short_accounts, insurance_units,
+        top_long_accounts, top_short_accounts, top_long_lots, top_short_lots)
 SELECT status.market_id, %s::bigint,
        coalesce(open.lots, 0), coalesce(open.longs, 0), coalesce(open.shorts, 0),
-       status.insurance_units
+       status.insurance_units,
+       coalesce(open.top_longs, 0), coalesce(open.top_shorts, 0),
+       coalesce(open.top_long_lots, 0), coalesce(open.top_short_lots, 0)
   FROM markets_marketstatus AS status
   LEFT JOIN (
        SELECT market_id,
               sum(position_lots) FILTER (WHERE position_lots > 0) AS lots,
               count(*) FILTER (WHERE position_lots > 0) AS longs,
-              count(*) FILTER (WHERE position_lots < 0) AS shorts
-         FROM trading_position WHERE position_lots <> 0 GROUP BY market_id) AS open
+              count(*) FILTER (WHERE position_lots < 0) AS shorts,
+              count(*) FILTER (WHERE is_top AND position_lots > 0) AS top_longs,
+              count(*) FILTER (WHERE is_top AND position_lots < 0) AS top_shorts,
+              sum(position_lots) FILTER (WHERE is_top AND position_lots > 0) AS top_long_lots,
+              -sum(position_lots) FILTER (WHERE is_top AND position_lots < 0) AS top_short_lots
+         FROM (SELECT market_id, position_lots,
+                      5 * row_number() OVER (PARTITION BY market_id
+                                             ORDER BY abs(position_lots) DESC, user_id)
+                      < 5 + count(*) OVER (PARTITION BY market_id) AS is_top
+                 FROM trading_position WHERE position_lots <> 0) AS ranked
+        GROUP BY market_id) AS open
        USING (market_id)
  WHERE status.state <> 'DELISTED'
     ON CONFLICT DO NOTHING

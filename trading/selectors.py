@@ -1,6 +1,6 @@
 """What reads trading's rows and the engine's published state. Nothing here changes anything."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -187,6 +187,16 @@ def orders_to_look_along(user_id: int, asked: OrderFilter) -> QuerySet[Order] | 
 def order_id_of(user_id: int, client_order_id: str) -> int | None:
     found = Order.objects.filter(user_id=user_id, client_order_id=client_order_id)
     return found.values_list("pk", flat=True).first()
+
+
+_ALGOS_OF = """
+SELECT order_id, algo_id FROM trading_algoslice WHERE order_id = ANY(%s::bigint[])
+"""
+
+
+def algo_ids_of(orders: Iterable[Order]) -> dict[int, int]:
+    """By order, of those that an algo sent. In one query."""
+    return dict(read_all(_ALGOS_OF, ([order.pk for order in orders],)))
 
 
 def positions_of_user(

@@ -10,6 +10,7 @@ from console.alerts.models import Alert
 from console.alerts.vocabulary import Measure
 from ledger.models import Deposit, DepositStatus
 from markets.models import Market
+from persistence.downloads.models import DailyFile
 from persistence.models import DeadLetter, PersistenceFault, ReconcileRun
 from trading.statements.models import FaultyStatement
 
@@ -98,6 +99,7 @@ _OWN: Mapping[Measure, Callable[[Alert], list[Place]]] = {
     Measure.PAYOUT_AGE: _withdrawals,
     Measure.RECONCILE_DIFFERENCES: _list("Reconciliation", ReconcileRun),
     Measure.FAULTY_STATEMENTS: _list("Faulty statements", FaultyStatement),
+    Measure.FAILED_FILES: _list("Daily files", DailyFile, "result=failed"),
     Measure.RECONCILE_AGE: lambda _: [("Is it right?", reverse("admin:money"))],
     Measure.FAILED_SIGN_INS: lambda _: [
         ("Failed sign-ins", list_url("accounts.SignInFailure", ""))

@@ -120,6 +120,7 @@ class Measure(StrEnum):
     RECONCILE_DIFFERENCES = "reconcile_differences"
     RECONCILE_AGE = "reconcile_age"
     FAULTY_STATEMENTS = "faulty_statements"
+    FAILED_FILES = "failed_files"
     FAILED_SIGN_INS = "failed_sign_ins"
     PROFIT = "profit"
     PROFIT_OF_DEPOSITS = "profit_of_deposits"
@@ -238,6 +239,11 @@ ABOUT: Mapping[Measure, About] = {
         "statements of traders, found within a day, whose movements weren't what their balances "
         "differ by, 1,000 at most",
         "Statements that nobody asked for.",
+    ),
+    Measure.FAILED_FILES: About(
+        "Daily files failed", Unit.COUNT, MeasureScope.EXCHANGE, 60,
+        "daily files that could not be written when that was tried last, 1,000 at most",
+        "Days that wait for persistence, which are not tried yet.",
     ),
     Measure.FAILED_SIGN_INS: About(
         "Failed sign-ins", Unit.COUNT, MeasureScope.EXCHANGE, 10,

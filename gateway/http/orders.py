@@ -31,7 +31,7 @@ from gateway.words.symbols import market_of
 from gateway.words.telling import of_fault
 from gateway.words.vocabulary import SIDES
 from markets.rules import MarketRules, market_rules
-from matching.messages.vocabulary import OrderStatus, OrderType, Side
+from matching.messages.vocabulary import OrderType, Side
 from trading import services
 from trading.models import LIVE_STATUSES, Order
 from trading.orders.cancel import cancel_together
@@ -175,8 +175,6 @@ def _modified(asked: VenueAsk, params: Params) -> Item:
     order = one_of(asked.user_id, PLAIN, *named(params, "orderId", "origClientOrderId"))
     if order.market_id != rules.id or order.side != side:
         raise GatewayRefusal(errors.NO_SUCH_ORDER)
-    if order.status == OrderStatus.PENDING:
-        wait_until_settled(asked.user_id)
     changes = OrderChanges(price=price, qty=quantity)
     try:
         services.amend_order(asked.user_id, order.pk, changes, is_blocked=asked.is_blocked)

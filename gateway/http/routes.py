@@ -28,6 +28,9 @@ _MARKET: Routes = {
     ("GET", "/fapi/v1/openInterest"): public(market.open_interest),
     ("GET", "/futures/data/openInterestHist"): public(prices.open_interest_history),
     ("GET", "/futures/data/globalLongShortAccountRatio"): public(prices.account_ratio),
+    ("GET", "/futures/data/topLongShortAccountRatio"): public(prices.top_account_ratio),
+    ("GET", "/futures/data/topLongShortPositionRatio"): public(prices.top_position_ratio),
+    ("GET", "/futures/data/takerlongshortRatio"): public(candles.taker_ratio),
 }
 _ORDERS: Routes = {
     ("GET", "/fapi/v1/order"): reading(orders.query_order),

@@ -53,7 +53,7 @@ _PPM_PER_PERCENT_DIGITS = 2
 
 class ShownOrder(Struct, kw_only=True):
     """``trigger_kind`` is None for an order that doesn't wait; ``reason`` why it ended, in our
-    words."""
+    words; ``algo_id`` is told in streams alone, 0 of an order that no algo sent."""
 
     order_id: int
     market_id: str
@@ -81,6 +81,7 @@ class ShownOrder(Struct, kw_only=True):
     filled_cost_units: int = 0
     status: str = OrderStatus.PENDING.value
     reason: str = ""
+    algo_id: int = 0
 
     @property
     def is_conditional(self) -> bool:

@@ -184,8 +184,8 @@ def kline_event(
             "n": bar.trade_count,
             "x": is_over,
             "q": units_text(bar.quote_units),
-            "V": "0",
-            "Q": "0",
+            "V": qty_text(bar.taker_buy_lots, rules),
+            "Q": units_text(bar.taker_buy_units),
             "B": "0",
         },
     }

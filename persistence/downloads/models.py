@@ -31,6 +31,9 @@ class DailyFile(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["market", "kind", "day"], name="one_file_a_day"),
         ]
+        indexes = [
+            models.Index(fields=["day"], condition=~models.Q(fault=""), name="daily_file_failed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.market_id} {self.kind} of {self.day}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.models import AccountKind
 from ledger.posting_rules import POSTING_RULES, Movement, Owner
-from matching.messages.events import Event, OutputEntry
+from matching.messages.events import Event, OutputEntry, Trade
 from persistence.projection.candles import TradeFigures, figures_of_trade
 from persistence.projection.lives import EntryMoment, Lives
 from persistence.projection.outcomes import PerpetualChanges
@@ -272,8 +272,8 @@ class Batch:
             row = self.positions[account_id] = ProjectedPosition()
         return row
 
-    def count_trade(self, price_ticks: int, size_lots: int) -> None:
-        figures = figures_of_trade(self.time_ms, price_ticks, size_lots, self.units_per_tick_lot)
+    def count_trade(self, trade: Trade) -> None:
+        figures = figures_of_trade(self.time_ms, trade, self.units_per_tick_lot)
         self.trade_figures.append(figures)
 
     def market_status(self) -> StatusChange:

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from matching.messages.events import Trade
+from matching.messages.vocabulary import Side
+
 
 class TradeFigures(NamedTuple):
     """Of one trade, or of several that follow each other. ``time_ms`` is that of the first."""
@@ -15,14 +18,25 @@ class TradeFigures(NamedTuple):
     volume_lots: int
     quote_units: int
     trade_count: int
+    taker_buy_lots: int
+    taker_buy_units: int
 
 
-def figures_of_trade(
-    time_ms: int, price_ticks: int, size_lots: int, units_per_tick_lot: int
-) -> TradeFigures:
+def figures_of_trade(time_ms: int, trade: Trade, units_per_tick_lot: int) -> TradeFigures:
+    price_ticks, size_lots = trade.price_ticks, trade.size_lots
     units = units_per_tick_lot * price_ticks * size_lots
+    buys = trade.taker_side is Side.LONG
     return TradeFigures(
-        time_ms, price_ticks, price_ticks, price_ticks, price_ticks, size_lots, units, 1
+        time_ms,
+        price_ticks,
+        price_ticks,
+        price_ticks,
+        price_ticks,
+        size_lots,
+        units,
+        1,
+        size_lots if buys else 0,
+        units if buys else 0,
     )
 
 
@@ -41,6 +55,8 @@ def candles_of(trades: Iterable[TradeFigures], interval_ms: int) -> list[TradeFi
             sum(part.volume_lots for part in within),
             sum(part.quote_units for part in within),
             sum(part.trade_count for part in within),
+            sum(part.taker_buy_lots for part in within),
+            sum(part.taker_buy_units for part in within),
         )
         for start_ms, within in by_start.items()
     ]

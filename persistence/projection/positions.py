@@ -110,7 +110,7 @@ def project_trade(batch: Batch, _entry: OutputEntry, event: Trade) -> None:
     _project_leg(batch, event, event.taker, Role.TAKER, taker_side)
     _project_leg(batch, event, event.maker, Role.MAKER, OPPOSITE[taker_side])
     if event.execution is not ExecutionType.ADL:  # whose price is made, not agreed
-        batch.count_trade(event.price_ticks, event.size_lots)
+        batch.count_trade(event)
         batch.market_status().last_price_ticks = event.price_ticks
     batch.post(event)
 

@@ -66,5 +66,7 @@ def _answer(snapshot: AccountSnapshot) -> SnapshotAnswer:
             )
             for one in snapshot.positions
         ],
-        orders=[order_answer(one, rules[one.market_id]) for one in snapshot.orders],
+        orders=[
+            order_answer(one, rules[one.market_id], snapshot.algo_ids) for one in snapshot.orders
+        ],
     )

@@ -15,13 +15,14 @@ from trading.statements.services import ONE_MOMENT
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """``seqs``: of the last entry that is in it, by market. ``orders`` may still fill; the oldest
-    first."""
+    first. ``algo_ids``: of those that algos sent."""
 
     seqs: dict[str, int]
     equity: Equity
     positions: list[Position]
     leverages: dict[str, int]
     orders: list[Order]
+    algo_ids: dict[int, int]
 
 
 def snapshot_of(user_id: int) -> AccountSnapshot:
@@ -31,10 +32,12 @@ def snapshot_of(user_id: int) -> AccountSnapshot:
         with connection.cursor() as cursor:
             cursor.execute(ONE_MOMENT)
         live = selectors.orders_of_user(user_id, OrderFilter(statuses=list(LIVE_STATUSES)))
+        orders = list(live.order_by("id"))
         return AccountSnapshot(
             seqs=dict(MarketCursor.objects.order_by("market_id").values_list("market_id", "seq")),
             equity=equity_of_user(user_id),
             positions=list(selectors.positions_of_user(user_id).order_by("market_id")),
             leverages=selectors.leverages_set(user_id),
-            orders=list(live.order_by("id")),
+            orders=orders,
+            algo_ids=selectors.algo_ids_of(orders),
         )

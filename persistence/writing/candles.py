@@ -17,17 +17,19 @@ from trading.models.candle import CANDLE_INTERVALS_MS
 UPSERT_CANDLES = """
     INSERT INTO trading_candle AS c
            (market_id, interval_ms, start_ms, open_ticks, high_ticks, low_ticks, close_ticks,
-            volume_lots, quote_units, trade_count)
+            volume_lots, quote_units, trade_count, taker_buy_lots, taker_buy_units)
     SELECT %s, v.* FROM unnest(
         %s::integer[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-        %s::numeric[], %s::numeric[], %s::bigint[]) AS v
+        %s::numeric[], %s::numeric[], %s::bigint[], %s::numeric[], %s::numeric[]) AS v
         ON CONFLICT (market_id, interval_ms, start_ms) DO UPDATE
        SET high_ticks = greatest(c.high_ticks, excluded.high_ticks),
            low_ticks = least(c.low_ticks, excluded.low_ticks),
            close_ticks = excluded.close_ticks,
            volume_lots = c.volume_lots + excluded.volume_lots,
            quote_units = c.quote_units + excluded.quote_units,
-           trade_count = c.trade_count + excluded.trade_count
+           trade_count = c.trade_count + excluded.trade_count,
+           taker_buy_lots = c.taker_buy_lots + excluded.taker_buy_lots,
+           taker_buy_units = c.taker_buy_units + excluded.taker_buy_units
 """
 UPSERT_PRICES = """
     INSERT INTO trading_pricecandle AS c

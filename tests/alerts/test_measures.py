@@ -1,6 +1,6 @@
 """Each measure on rows whose figure was worked out by hand."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,6 +16,7 @@ from ledger.models import Deposit, DepositStatus
 from ledger.services import deposit
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, StateReason
+from persistence.downloads.models import DailyFile
 from persistence.models import DeadLetter, FaultKind, PersistenceFault, ReconcileRun
 from tests.admin.factories import make_market, make_order, make_trade, make_user
 from tests.admin.running_market import beat_engine, now_ms, run_market
@@ -238,6 +239,17 @@ def test_statements_that_do_not_add_up() -> None:
     found = read(Measure.FAULTY_STATEMENTS)[""]
     assert found.value == 2
     assert found.words == f"the newest is {row.pk}"
+
+
+def test_daily_files_that_could_not_be_written(market: Market) -> None:
+    assert read(Measure.FAILED_FILES)[""].value == 0
+    for day, fault in ((3, ""), (4, "[Errno 28] No space left on device"), (5, "")):
+        DailyFile.objects.create(market=market, kind="trades", day=date(2026, 1, day), fault=fault)
+    found = read(Measure.FAILED_FILES)[""]
+    assert found.value == 1
+    assert found.words == "BTC-PERP trades of 2026-01-04: [Errno 28] No space left on device"
+    DailyFile.objects.update(fault="")
+    assert read(Measure.FAILED_FILES)[""].value == 0
 
 
 def gained(user: User, market: Market, units: int, days_ago: int = 0) -> None:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from feeds.account import account_message, accounts_of, orders_of
-from feeds.labels import Labels
+from feeds.labels import Labels, OrderLabel
 from feeds.scale import Scale
 from matching.messages.conditional_events import ConditionalAmended, CoverChanged, OrderAttached
 from matching.messages.events import (
@@ -319,10 +319,13 @@ def test_events_of_orders_carry_their_client_order_ids(event: Event) -> None:
     entry = OutputEntry(seq=3, input_id="5-0", time_ms=5, command_id=0, events=(event,))
     assert orders_of(entry, {7, 9}) == {(7, 5)}
     for label in ("mine", None):
-        (told,) = heard(event, 7, {(7, 5): label})
+        (told,) = heard(event, 7, {(7, 5): OrderLabel(label)})
         assert told["clientOrderId"] == label
-    (told,) = heard(event, 7, {(8, 5): "theirs", (7, 4): "another"})
+        assert "algoId" not in told
+    (told,) = heard(event, 7, {(8, 5): OrderLabel("theirs"), (7, 4): OrderLabel("another")})
     assert "clientOrderId" not in told  # not known: neither an id nor that there is none
+    (told,) = heard(event, 7, {(7, 5): OrderLabel("algo-3-1", 3)})
+    assert (told["clientOrderId"], told["algoId"]) == ("algo-3-1", 3)
 
 
 def test_every_event_that_names_an_order_is_asked_for() -> None:

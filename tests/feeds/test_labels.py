@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.models import User
 from feeds import labels
-from feeds.labels import ClientOrderIds
+from feeds.labels import ClientOrderIds, OrderLabel
 from tests.feeds.conftest import MARKET, Feeds, leg, trade
 from tests.feeds.test_feeds import NewUser, accepted, subscribed_account
 from tests.trading.client import Trader, make_market, make_trader, set_ticker
@@ -85,18 +85,21 @@ def test_while_postgres_is_away_what_is_known_is_told(
     async def scenario() -> None:
         known = ClientOrderIds()
         await known.learn_live(user.pk)
-        assert await known.of([seen]) == {seen: "seen"}
+        assert await known.of([seen]) == {seen: OrderLabel("seen")}
         await asyncio.to_thread(end_other_connections)
         with monkeypatch.context() as away:
             away.setitem(connection.settings_dict, "HOST", "127.0.0.1")
             away.setitem(connection.settings_dict, "PORT", server.port if silent else 1)
-            assert await known.of([live, seen, unseen]) == {live: "live", seen: "seen"}
+            assert await known.of([live, seen, unseen]) == {
+                live: OrderLabel("live"),
+                seen: OrderLabel("seen"),
+            }
             assert await known.of([unseen]) == {}
         while await known.of([unseen]) == {}:  # the thread may still be waiting for the silent one
             await asyncio.sleep(0.05)
         assert await known.of([unseen, (user.pk, 987_654)]) == {
-            unseen: "unseen",
-            (user.pk, 987_654): None,
+            unseen: OrderLabel("unseen"),
+            (user.pk, 987_654): OrderLabel(),
         }
         known.stop()
 
@@ -126,7 +129,7 @@ def test_only_the_newest_are_kept(
         known = ClientOrderIds()
         for _ in range(2):
             for number, order in enumerate(own):
-                assert await known.of([order]) == {order: f"o{number}"}
+                assert await known.of([order]) == {order: OrderLabel(f"o{number}")}
         known.stop()
 
     asyncio.run(scenario())

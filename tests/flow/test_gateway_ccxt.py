@@ -1,13 +1,17 @@
 """ccxt, unmodified: every unified method, and what it answers beside our own API's answer."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import ccxt
+import ccxt.async_support
 import pytest
 
+from tests.flow.committed import committed
 from tests.flow.exchange import Trader, wait_for
-from tests.flow.venue import SYMBOL, Account, ccxt_client, make_account
+from tests.flow.venue import SYMBOL, Account, ccxt_client, ccxt_options, configure, make_account
+from trading.price_history import take_standings
 
 NewTrader = Callable[..., Trader]
 pytestmark = pytest.mark.django_db
@@ -238,3 +242,57 @@ def test_strangers(account: Account) -> None:
         wrong.fetch_balance()
     with pytest.raises(ccxt.BadSymbol):
         wrong.fapiPublicGetDepth({"symbol": "NOPEUSDT"})
+
+
+# --- asyncio --------------------------------------------------------------------------------------
+
+
+def test_its_asyncio_client_trades_too(account: Account, new_trader: NewTrader) -> None:
+    maker = new_trader()
+    maker.wait_until(maker.place("SHORT", "0.2", "50010"), "open")
+
+    async def trade() -> tuple[Any, Any, Any]:
+        client = configure(
+            ccxt.async_support.binanceusdm(ccxt_options(account)), account.trader.exchange
+        )
+        try:
+            await client.load_markets()
+            bought, resting = await asyncio.gather(
+                client.create_order(SYMBOL, "market", "buy", 0.1),
+                client.create_order(SYMBOL, "limit", "buy", 0.1, 49_000),
+            )
+            open_now = await client.fetch_open_orders(SYMBOL)
+            await client.cancel_order(resting["id"], SYMBOL)
+            return bought, resting, open_now
+        finally:
+            await client.close()
+
+    bought, resting, open_now = asyncio.run(trade())
+    assert (bought["status"], bought["average"]) == ("closed", 50_010)
+    assert [one["id"] for one in open_now] == [resting["id"]]
+    account.trader.wait_until(int(resting["id"]), "cancelled")
+
+
+def test_who_took_and_who_holds_over_time(client: Any, new_trader: NewTrader) -> None:
+    maker = new_trader()
+    for price in ("49990", "50010"):
+        side = "LONG" if price < "50000" else "SHORT"
+        maker.wait_until(maker.place(side, "0.3", price), "open")
+    client.create_order(SYMBOL, "market", "buy", 0.2)
+    client.create_order(SYMBOL, "market", "sell", 0.1)
+
+    asked = {"symbol": "BTCUSDT", "period": "5m"}
+    # Both may fall into two periods, and other tests have traded before: what is new is theirs.
+    taken = wait_for(lambda: client.fapiDataGetTakerlongshortRatio(asked), "a period")[-1]
+    candle = client.fapiPublicGetKlines({"symbol": "BTCUSDT", "interval": "5m", "limit": 1})[-1]
+    assert taken["timestamp"] == candle[0]
+    assert float(taken["buyVol"]) == float(candle[9])
+    assert float(taken["buyVol"]) + float(taken["sellVol"]) == pytest.approx(float(candle[5]))
+    assert float(taken["sellVol"]) > 0
+
+    committed(take_standings)
+    (accounts,) = client.fapiDataGetTopLongShortAccountRatio({**asked, "limit": 1})
+    (positions,) = client.fapiDataGetTopLongShortPositionRatio({**asked, "limit": 1})
+    for told in (accounts, positions):
+        assert float(told["longAccount"]) + float(told["shortAccount"]) == pytest.approx(1)
+        assert accounts["timestamp"] == told["timestamp"]

@@ -4,14 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal as D
 from typing import Any
 
 import ccxt.pro
 import pytest
 import websockets
 
+from common.redis_client import redis_client
+from matching.messages.codec import encode_command
+from matching.messages.commands import UpdateIndexPrice
+from matching.messages.streams import COMMAND_FIELD, input_stream
 from tests.flow.committed import committed
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
 from tests.flow.venue import SYMBOL, Account, ccxt_options, configure, make_account
 from tests.patience import PATIENCE_S
 
@@ -264,6 +269,52 @@ def test_what_an_account_is_told_until_it_is_liquidated(
             assert owner.get("/user/positions")["positions"] == []
 
     asyncio.run(script())
+
+
+def test_funding_is_told_with_its_reason(
+    account: Account, new_trader: NewTrader, exchange: Exchange
+) -> None:
+    """Of a market of its own, whose clock is moved to when funding is due."""
+    committed(exchange.open_market, "FUND-PERP", funding_interval_ms=60_000)
+    maker, owner = new_trader("100000"), account.trader
+    maker.market_id = owner.market_id = "FUND-PERP"
+    key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]
+    wait_for(
+        lambda: account.send("GET", "/fapi/v1/depth?symbol=FUNDUSDT").status_code == 200,
+        "the market at the gateway",
+    )
+    maker.wait_until(maker.place("SHORT", "0.1", "50000"), "open")
+    owner.wait_until(owner.place("LONG", "0.1", None), "filled")
+
+    (before,) = account.signed("GET", "/fapi/v3/balance").json()
+
+    async def script() -> None:
+        async with connected(account, f"/private/ws?listenKey={key}") as hear:
+            index = account.send("GET", "/fapi/v1/premiumIndex?symbol=FUNDUSDT").json()
+            await asyncio.to_thread(_tell_at, "FUND-PERP", index["nextFundingTime"] + 1)
+            while (event := await hear())["e"] != "ACCOUNT_UPDATE" or (
+                event["a"]["m"] != "FUNDING_FEE"
+            ):
+                pass
+        paid = wait_for(lambda: owner.get("/user/funding")["payments"], "the payment")
+        (balance,) = event["a"]["B"]
+        assert D(paid[0]["amount"]) < 0
+        assert D(balance["wb"]) == D(before["balance"]) + D(paid[0]["amount"])
+        (held,) = event["a"]["P"]
+        assert (held["s"], held["pa"]) == ("FUNDUSDT", "0.100")
+        (income,) = account.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE").json()
+        assert (income["symbol"], float(income["income"])) == (
+            "FUNDUSDT",
+            float(paid[0]["amount"]),
+        )
+
+    asyncio.run(script())
+
+
+def _tell_at(market_id: str, time_ms: int) -> None:
+    """The index, as if it were so late: an engine's time is that of its commands."""
+    command = encode_command(UpdateIndexPrice(index_price_ticks=MARK_TICKS))
+    redis_client().xadd(input_stream(market_id), {COMMAND_FIELD: command}, id=f"{time_ms}-0")
 
 
 def test_controls(account: Account) -> None:

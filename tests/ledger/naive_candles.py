@@ -50,9 +50,17 @@ def _candles_of_fills(
             sum(fill["size_lots"] * fill["price_ticks"] for fill in within)
             * units_per_tick_lot[key[0]],
             len(within),
+            *_bought_by_takers(within, units_per_tick_lot[key[0]]),
         )
         for key, within in trades.items()
     }
+
+
+def _bought_by_takers(within: list[Row], units_per_tick_lot: int) -> tuple[int, int]:
+    """Whoever took from a maker who sold has bought."""
+    bought = [fill for fill in within if fill["side"] == "SHORT"]
+    ticks = sum(fill["size_lots"] * fill["price_ticks"] for fill in bought)
+    return sum(fill["size_lots"] for fill in bought), ticks * units_per_tick_lot
 
 
 def _key(row: Row) -> Key:
@@ -61,5 +69,5 @@ def _key(row: Row) -> Key:
 
 def _values(row: Row) -> Values:
     columns = ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
-    sums = ("volume_lots", "quote_units", "trade_count")
+    sums = ("volume_lots", "quote_units", "trade_count", "taker_buy_lots", "taker_buy_units")
     return tuple(int(row[name]) for name in (*columns, *sums))

@@ -179,6 +179,10 @@ def test_what_is_open_is_taken_down(world: World, monkeypatch: pytest.MonkeyPatc
         "insuranceFund": "7.5",
     }
     assert answer["standings"] == [first, first | {"takenAt": "2026-01-02T00:00:00Z"}]
+    row = MarketStanding.objects.get(taken_ms=MIDNIGHT_MS)
+    # Of three accounts the largest one is the fifth.
+    top = (row.top_long_accounts, row.top_short_accounts, row.top_long_lots, row.top_short_lots)
+    assert top == (0, 1, 0, 40)
     within = Window(at_ms(MIDNIGHT_MS + 1), None)
     assert [row.taken_ms for row in standings_of_market("BTC-PERP", within)] == [
         MIDNIGHT_MS + 300_000

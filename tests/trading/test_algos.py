@@ -66,11 +66,16 @@ def test_a_scaled_is_so_many_orders_over_a_range(trader: Trader, redis_db: redis
     shown = trader.api.get(f"/algos/{algo_id}").body
     assert (shown["state"], shown["slicesSent"], shown["openSlices"]) == ("running", 4, 4)
     assert [one["orderId"] for one in shown["slices"]] == [o.pk for o in reversed(orders)]
+    assert trader.place(price="24000").status == 202
+    listed = trader.api.get("/user/orders").body["orders"]
+    assert [one["algoId"] for one in listed] == [None] + [algo_id] * 4
+    alone = trader.api.get(f"/order/{orders[0].pk}").body
+    assert (alone["algoId"], alone["clientOrderId"]) == (algo_id, f"algo-{algo_id}-1")
     again = start(trader, SCALED, clientAlgoId="ladder", timeInForce="GTX", qty="1.0")
     assert (again.status, again.body["id"]) == (200, algo_id)
     differs = start(trader, SCALED, clientAlgoId="ladder", count=5)
     assert (differs.status, differs.code) == (409, "CLIENT_ALGO_ID_REUSED")
-    assert Order.objects.count() == 4
+    assert Order.objects.count() == 5
 
 
 def test_uneven_sizes_prices_and_margin_add_up(trader: Trader) -> None:

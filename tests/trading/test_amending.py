@@ -8,10 +8,12 @@ import json
 from typing import Any
 
 import pytest
+import redis
 
 from ledger.models import JournalEntry, Wallet
-from matching.messages.commands import AmendConditional, AmendOrder
-from tests.trading.client import Answer, Trader, make_trader
+from matching.messages.commands import AmendConditional, AmendOrder, PlaceOrder
+from matching.messages.streams import input_stream
+from tests.trading.client import Answer, Trader, make_trader, sent_commands, set_ticker
 from trading.commands.outbox import command_of_row
 from trading.models import Order, OutboxCommand
 
@@ -99,7 +101,7 @@ def test_what_is_refused_and_why(
     assert Wallet.objects.get(user=trader.user).held_units == 2_506_250_000
 
 
-@pytest.mark.parametrize("status", ["pending", "filled", "cancelled"])
+@pytest.mark.parametrize("status", ["filled", "cancelled"])
 def test_only_an_open_or_waiting_order_can_be_amended(
     trader: Trader, order: Order, status: str
 ) -> None:
@@ -107,6 +109,57 @@ def test_only_an_open_or_waiting_order_can_be_amended(
     answer = amend(trader, order, price="25010")
     assert (answer.status, answer.code) == (409, "NOT_AMENDABLE")
     assert status in answer.body["message"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_on_its_way_is_changed_behind_it(trader: Trader, redis_db: redis.Redis) -> None:
+    trader.place()
+    order = Order.objects.get()
+    redis_db.delete(input_stream("BTC-PERP"))  # as if its engine had never been told
+    assert amend(trader, order, price="24950").status == 202
+    told = sent_commands(redis_db)
+    assert [type(command) for command in told] == [PlaceOrder, AmendOrder]
+    assert {getattr(command, "order_id", 0) for command in told} == {order.pk}
+
+
+def test_a_new_short_is_not_thought_to_keep_what_it_held_to_take(
+    trader: Trader, redis_db: redis.Redis
+) -> None:
+    """With a bid at 25,100 it may sell there; once it rests it reserves for its limit alone."""
+    set_ticker(redis_db, best_bid_ticks=251_000)
+    trader.place(side="SHORT", margin=None, leverage=10)
+    order = Order.objects.get()
+    set_ticker(redis_db)
+    assert amend(trader, order, price="25050").status == 202
+    row = OutboxCommand.objects.get(command_type="AmendOrder")
+    # 500 × (2.505 + 0.012525) less 500 × (2.5 + 0.0125): what it holds besides goes back.
+    assert command_of_row(row) == AmendOrder(
+        command_id=row.pk,
+        order_id=order.pk,
+        account_id=trader.user.pk,
+        price_ticks=250_500,
+        size_lots=500,
+        hold_units=500 * (2_505_000 + 12_525 - 2_500_000 - 12_500),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"orderType": "market", "price": None}, "pending"),
+        ({"timeInForce": "IOC"}, "pending"),
+        ({"price": None, "priceMatch": "QUEUE"}, "name one"),
+    ],
+)
+def test_what_can_t_be_changed_on_its_way(
+    trader: Trader, redis_db: redis.Redis, fields: dict[str, Any], words: str
+) -> None:
+    set_ticker(redis_db, best_bid_ticks=249_990, best_ask_ticks=250_010)
+    answer = trader.place(**fields)
+    assert answer.status == 202, answer
+    refused = amend(trader, Order.objects.get(), qty="0.4")
+    assert (refused.status, refused.code) == (409, "NOT_AMENDABLE")
+    assert words in refused.body["message"]
 
 
 CONDITIONAL = "AmendConditional"

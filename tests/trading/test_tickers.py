@@ -35,11 +35,13 @@ def keep(market_id: str, minutes: Iterable[TradeFigures]) -> None:
 
 def columns(figures: list[int]) -> dict[str, int]:
     names = ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
-    return dict(zip((*names, "volume_lots", "quote_units", "trade_count"), figures, strict=True))
+    sums = ("volume_lots", "quote_units", "trade_count", "taker_buy_lots", "taker_buy_units")
+    return dict(zip((*names, *sums), figures, strict=True))
 
 
 def minute_of(time_ms: int, low_ticks: int) -> TradeFigures:
-    return TradeFigures(time_ms, low_ticks + 1, low_ticks + 3, low_ticks, low_ticks + 2, 5, 700, 2)
+    prices = (low_ticks + 1, low_ticks + 3, low_ticks, low_ticks + 2)
+    return TradeFigures(time_ms, *prices, 5, 700, 2, 0, 0)
 
 
 @pytest.mark.django_db
@@ -72,7 +74,10 @@ def test_tickers_of_all_markets(market: Market, redis_db: redis.Redis) -> None:
     make_market("ETH-PERP")
     set_ticker(redis_db, last_price_ticks=249_995, best_ask_ticks=250_001, open_interest_lots=1_500)
     now_ms = time.time_ns() // 1_000_000
-    keep(market.pk, [TradeFigures(now_ms - MINUTE_MS, 200_000, 260_000, 190_000, 250_000, 9, 8, 7)])
+    keep(
+        market.pk,
+        [TradeFigures(now_ms - MINUTE_MS, 200_000, 260_000, 190_000, 250_000, 9, 8, 7, 0, 0)],
+    )
     answer = Api().get("/tickers").body
     assert same_shape(answer, examples.TICKERS)
     assert [one["marketId"] for one in answer["tickers"]] == ["BTC-PERP", "ETH-PERP"]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from common.choices import choices
 from markets.models import Market
@@ -43,6 +44,17 @@ class AlgoEnding(StrEnum):
     OPERATOR = "OPERATOR"
 
 
+class AlgoHappening(StrEnum):
+    """What its trader is told of, by the name that the feeds give it."""
+
+    STARTED = "AlgoStarted"
+    SLICE_SENT = "AlgoSliceSent"
+    SLICE_REFUSED = "AlgoSliceRefused"
+    PAUSED = "AlgoPaused"
+    RESUMED = "AlgoResumed"
+    ENDED = "AlgoEnded"
+
+
 LIVE_STATES = (AlgoState.RUNNING, AlgoState.PAUSED)
 
 
@@ -61,6 +73,7 @@ class Algo(models.Model):
     filled_…               of slices that are over; `selectors` adds those that are not
     next_at                when it is looked at next; none once nothing can change any more
     paused_at              since when; what is due later comes later by as long
+    events_told            the number of its newest event
     """
 
     user = models.ForeignKey(
@@ -85,6 +98,7 @@ class Algo(models.Model):
     slots_left = models.IntegerField()
     slices_sent = models.IntegerField(default=0)
     refusals = models.IntegerField(default=0)
+    events_told = models.IntegerField(default=0, db_default=0)
     filled_lots = models.BigIntegerField(default=0)
     filled_cost_units = models.BigIntegerField(default=0)
     state = models.CharField(
@@ -162,7 +176,42 @@ class AlgoSlice(models.Model):
         ]
         indexes = [
             models.Index(fields=["algo"], condition=Q(is_over=False), name="algo_slice_not_over"),
+            models.Index(
+                fields=["order"], condition=Q(order__isnull=False), name="algo_slice_of_order"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"Slice {self.number} of algo {self.algo_id}"
+
+
+class AlgoEvent(models.Model):
+    """What the feeds tell its trader, written in the transaction in which it happened.
+
+    number       1, 2, 3 … of its algo, without a gap: the algo's row is locked meanwhile
+    state, code  the algo's right after it, and why it ended, or a slice was refused
+    recorded_at  by Postgres' clock, as those who read what is new go by it
+    """
+
+    algo = models.ForeignKey(Algo, models.PROTECT, related_name="events", db_index=False)
+    number = models.IntegerField()
+    happening = models.CharField(max_length=16, choices=choices(AlgoHappening))
+    state = models.CharField(max_length=9, choices=choices(AlgoState))
+    slice_number = models.IntegerField(null=True)
+    order = models.ForeignKey(
+        Order, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    code = models.CharField(max_length=32, blank=True, default="")
+    words = models.TextField(blank=True, default="")
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["algo", "number"], name="algo_event_once"),
+        ]
+        indexes = [models.Index(fields=["recorded_at"], name="algo_event_recorded")]
+
+    def __str__(self) -> str:
+        return f"Event {self.number} of algo {self.algo_id}"

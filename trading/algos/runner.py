@@ -16,7 +16,14 @@ from accounts.models import User
 from common.errors import DomainError, ErrorCode
 from markets.rules import MarketRules, market_rules
 from matching.messages.vocabulary import OrderStatus, RejectCode
-from trading.algos.models import Algo, AlgoEnding, AlgoKind, AlgoSlice, AlgoState
+from trading.algos.models import (
+    Algo,
+    AlgoEnding,
+    AlgoHappening,
+    AlgoKind,
+    AlgoSlice,
+    AlgoState,
+)
 from trading.algos.plan import (
     PlannedSlice,
     scaled_slices,
@@ -24,6 +31,7 @@ from trading.algos.plan import (
     slots_missed,
     twap_slice,
 )
+from trading.algos.telling import record, record_slices
 from trading.models import LIVE_STATUSES
 from trading.orders.isolation import is_everyones
 from trading.orders.place import PlacedOrder, place_together
@@ -181,6 +189,7 @@ def _send(algo: Algo, rules: MarketRules, planned: Sequence[PlannedSlice], now: 
             raise result
         rows.append(row)
     AlgoSlice.objects.bulk_create(rows)
+    record_slices(algo, rows)
     algo.slices_sent = planned[-1].number
     return sent_lots
 
@@ -202,9 +211,10 @@ def _end_if_over(algo: Algo, rules: MarketRules, in_flight_lots: int, now: datet
 
 
 def end_algo(algo: Algo, state: AlgoState, reason: str, now: datetime) -> None:
-    """On the row in memory. Words stay only of a refusal."""
+    """On the row in memory, with its event. Words stay only of a refusal."""
     algo.state, algo.reason, algo.ended_at = state, reason, now
     algo.paused_at = None
     if state is not AlgoState.FAILED:
         algo.reason_words = ""
     algo.slots_left = 0
+    record(algo, AlgoHappening.ENDED)

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from accounts.models import User
 from common.errors import DomainError, ErrorCode
 from markets.rules import market_rules
-from trading.algos.models import Algo, AlgoEnding, AlgoKind, AlgoState
+from trading.algos.models import Algo, AlgoEnding, AlgoHappening, AlgoKind, AlgoState
 from trading.algos.request import NewAlgo
 from trading.algos.runner import LOOK_AGAIN, end_algo, take_step
 from trading.algos.selectors import live_algos, no_such_algo
+from trading.algos.telling import record
 from trading.algos.terms import algo_asked, algo_terms_asked
 from trading.models import LIVE_STATUSES, Order
 from trading.orders.cancel import cancel_order_as_operator, cancel_together
@@ -47,6 +48,7 @@ def start_algo(
         message = f"An account has at most {LIVE_MAX} algos running or paused. Cancel one."
         raise DomainError(ErrorCode.TOO_MANY_ALGOS, message)
     algo.save()
+    record(algo, AlgoHappening.STARTED)
     take_step(algo, now)
     return StartedAlgo(algo)
 
@@ -117,6 +119,7 @@ def _pause(rows: QuerySet[Algo], algo_id: int, now: datetime) -> Algo:
         raise DomainError(ErrorCode.ALGO_NOT_PAUSABLE, message)
     if algo.state != AlgoState.PAUSED:
         algo.state, algo.paused_at, algo.updated_at = AlgoState.PAUSED, now, now
+        record(algo, AlgoHappening.PAUSED)
         algo.save()
     return algo
 
@@ -129,6 +132,7 @@ def resume_algo(user_id: int, algo_id: int, now: datetime) -> Algo:
         # Nothing counts as missed but what was when it was paused.
         algo.next_at = now if algo.next_at is None else algo.next_at + (now - algo.paused_at)
         algo.state, algo.paused_at, algo.updated_at = AlgoState.RUNNING, None, now
+        record(algo, AlgoHappening.RESUMED)
         algo.save()
     return algo
 

@@ -149,6 +149,7 @@ ORDER = {
     "trigger": None,
     "parentId": None,
     "otherId": None,
+    "algoId": None,
     "makerFee": "0.0002",
     "takerFee": "0.0005",
     "selfTradePrevention": "EXPIRE_MAKER",

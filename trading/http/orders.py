@@ -187,7 +187,8 @@ def _order_id_asked(request: Request) -> int:
 
 def _order(request: Request, order_id: int) -> Response:
     order = selectors.order_of_user(user_id_of(request), order_id)
-    return Response(order_answer(order, market_rules(order.market_id)))
+    algo_ids = selectors.algo_ids_of([order])
+    return Response(order_answer(order, market_rules(order.market_id), algo_ids))
 
 
 def _amend(request: Request, order_id: int, changes: OrderChanges) -> Response:
@@ -257,8 +258,8 @@ class OrdersView(APIView):
             page, next_cursor = timed_page(request, rows, "created_at", along)
         else:
             page, next_cursor = keyset_page(request, rows, along=along)
-        rules = all_market_rules()
-        orders = [order_answer(row, rules[row.market_id]) for row in page]
+        rules, algo_ids = all_market_rules(), selectors.algo_ids_of(page)
+        orders = [order_answer(row, rules[row.market_id], algo_ids) for row in page]
         return Response(OrdersPage(orders=orders, next_cursor=next_cursor))
 
 

@@ -20,6 +20,7 @@ class Candle(models.Model):
     have no bound that a bigint could be trusted with.
 
     quote_units   Σ price × size, as money
+    taker_buy_…   of trades whose taker bought; 0 in rows of before they were counted
     """
 
     pk = models.CompositePrimaryKey("market", "interval_ms", "start_ms")
@@ -35,6 +36,8 @@ class Candle(models.Model):
     volume_lots = models.DecimalField(max_digits=40, decimal_places=0)
     quote_units = models.DecimalField(max_digits=40, decimal_places=0)
     trade_count = models.BigIntegerField()
+    taker_buy_lots = models.DecimalField(max_digits=40, decimal_places=0, default=0, db_default=0)
+    taker_buy_units = models.DecimalField(max_digits=40, decimal_places=0, default=0, db_default=0)
 
     class Meta:
         ordering = ["-start_ms"]

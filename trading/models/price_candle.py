@@ -35,6 +35,8 @@ class MarketStanding(models.Model):
     taken_ms           on whole five minutes
     long_accounts      with a long position; short_accounts likewise
     insurance_units    the market's fund
+    top_…              of the fifth of accounts with the largest positions, rounded up; 0 in rows
+                       of before they were counted
     """
 
     pk = models.CompositePrimaryKey("market", "taken_ms")
@@ -44,6 +46,10 @@ class MarketStanding(models.Model):
     long_accounts = models.IntegerField()
     short_accounts = models.IntegerField()
     insurance_units = models.BigIntegerField()
+    top_long_accounts = models.IntegerField(default=0, db_default=0)
+    top_short_accounts = models.IntegerField(default=0, db_default=0)
+    top_long_lots = models.BigIntegerField(default=0, db_default=0)
+    top_short_lots = models.BigIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"{self.market_id} at {self.taken_ms}"

@@ -2,6 +2,10 @@
 
 Of a resting order price and size go to the engine whole. Of one that waits only what changes goes,
 so that two changes on their way at once don't undo each other.
+
+An engine decides on a new order moments before its row says so, and whoever was told may change it
+at once. So an order that is pending in Postgres is changed by the terms it was placed with, and the
+change goes behind it: nobody waits for the row, and the engine, which knows the order, judges.
 """
 
 from dataclasses import replace
@@ -14,7 +18,9 @@ from ledger.models import EntryKind
 from markets.conversions import lots_text, to_ms, to_ticks
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AmendConditional, AmendOrder
+from matching.messages.holds import order_reserve
 from matching.messages.limits import MAX_ICEBERG_PARTS
+from matching.messages.streams import Ticker
 from matching.messages.vocabulary import (
     OrderStatus,
     OrderType,
@@ -50,26 +56,49 @@ def amend_order(
     if not (order.reduce_only or order.close_position):
         check_may_open(user_id, is_blocked=is_blocked)
     rules = market_rules(order.market_id)
-    if order.status in UNFIRED:
-        promise_command(rules.id, _conditional(rules, order, changes), user_id)
+    if _is_waiting(order):
+        command = _conditional(rules, order, changes)
+        promise_command(rules.id, command, user_id, behind=_on_its_way(order))
     else:
         _amend_resting(rules, order, changes)
     return order
 
 
+def _is_waiting(order: Order) -> bool:
+    """For its condition; of a pending one, once its engine has it."""
+    is_new = order.status == OrderStatus.PENDING and order.trigger_kind is not None
+    return order.status in UNFIRED or is_new
+
+
+def _on_its_way(order: Order) -> list[Order]:
+    """The engine may not have it yet, if Redis was away when it was placed."""
+    return [order] if order.status == OrderStatus.PENDING else []
+
+
 def _check_amendable(order: Order, changes: OrderChanges) -> None:
     code = ErrorCode.NOT_AMENDABLE
-    if order.status not in (OrderStatus.OPEN, *UNFIRED):
+    if order.status not in (OrderStatus.OPEN, *UNFIRED) and not _may_come_to_rest(order):
         message = (
             f"Order {order.pk} is {order.status}: only an open or waiting order can be amended."
         )
         raise DomainError(code, message)
     if order.triggered_at is not None and order.status == OrderStatus.WAITING:
         raise DomainError(code, f"Order {order.pk} has fired and waits for its hold.")
-    if changes.trigger is not None and order.status == OrderStatus.OPEN:
+    if order.status == OrderStatus.PENDING and order.price_match and changes.price is None:
+        message = f"Order {order.pk} is on its way to its price: name one, or try again."
+        raise DomainError(code, message, "price")
+    if changes.trigger is not None and not _is_waiting(order):
         why = "its trigger has fired" if order.trigger_kind else "it has no trigger"
-        message = f"Order {order.pk} is open: {why}. Leave trigger out."
+        message = f"Order {order.pk} is {order.status}: {why}. Leave trigger out."
         raise DomainError(code, message, "trigger")
+
+
+def _may_come_to_rest(order: Order) -> bool:
+    """A new one whose engine may have put it in the book or has it wait, as far as its row says."""
+    if order.status != OrderStatus.PENDING:
+        return False
+    rests = order.time_in_force in (TimeInForce.GTC, TimeInForce.GTX)
+    return order.trigger_kind is not None or (rests and order.order_type == OrderType.LIMIT)
 
 
 def _amend_resting(rules: MarketRules, order: Order, changes: OrderChanges) -> None:
@@ -93,7 +122,7 @@ def _amend_resting(rules: MarketRules, order: Order, changes: OrderChanges) -> N
         size_lots=size_lots,
         hold_units=extra.total_units,
     )
-    promise_command(rules.id, command, order.user_id)
+    promise_command(rules.id, command, order.user_id, behind=_on_its_way(order))
 
 
 def _read(rules: MarketRules, order: Order, changes: OrderChanges) -> tuple[int, int]:
@@ -124,7 +153,7 @@ def _conditional(rules: MarketRules, order: Order, changes: OrderChanges) -> Ame
         message = "Nothing would change: give another price, qty or trigger."
         raise DomainError(ErrorCode.NOTHING_TO_AMEND, message)
     ticker, standing = market_ticker(rules.id), _standing(order, rules)
-    if order.status == OrderStatus.ASLEEP:
+    if order.status == OrderStatus.ASLEEP or (_on_its_way(order) and order.parent_id is not None):
         draft = draft_attached(rules, ticker, standing, terms)
     else:
         draft = draft_order(rules, ticker, standing, terms, is_new=False)
@@ -226,6 +255,29 @@ def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lo
         client_order_id=None,
         self_trade_prevention=SelfTradePrevention(order.self_trade_prevention),
     )
-    standing = _standing(order, rules)
-    draft = draft_order(rules, market_ticker(rules.id), standing, terms, is_new=False)
-    return replace(draft.needed, already_held_units=order.held_units)
+    standing, ticker = _standing(order, rules), market_ticker(rules.id)
+    draft = draft_order(rules, ticker, standing, terms, is_new=False)
+    held_units = order.held_units
+    if order.status == OrderStatus.PENDING:
+        held_units = min(held_units, _held_at_rest(rules, order, ticker))
+    return replace(draft.needed, already_held_units=held_units)
+
+
+def _held_at_rest(rules: MarketRules, order: Order, ticker: Ticker) -> int:
+    """What its engine leaves a new order once it rests: a short that might have met bids gives the
+    difference to them back, and what takes its price from the book held for the worst of it, so
+    nothing is counted on. What is brought beyond need goes back, too."""
+    if order.price_match:
+        return 0
+    reserve = order_reserve(
+        units_per_tick_lot=rules.units_per_tick_lot,
+        taker_fee_ppm=order.taker_fee_ppm,
+        side=Side(order.side),
+        order_type=OrderType.LIMIT,
+        price_ticks=order.price_ticks,
+        mark_ticks=ticker.mark_price_ticks,
+        best_bid_ticks=0,
+        named_margin_per_lot_units=order.margin_units // order.size_lots,
+        leverage=order.leverage,
+    )
+    return Needed.of(reserve, order.size_lots).total_units

@@ -12,11 +12,32 @@ export interface AccountEvents {
   events: AccountEvent[];
 }
 
+/**
+ * What happened to an algo. `number` counts its events without a gap; they are no part of what is
+ * resumed: after a cut `GET /algos` says how they stand.
+ */
+export interface AlgoMessage {
+  channel: "account";
+  type: "algo";
+  marketId: string;
+  event: "AlgoStarted" | "AlgoSliceSent" | "AlgoSliceRefused" | "AlgoPaused" | "AlgoResumed" | "AlgoEnded";
+  algoId: number;
+  clientAlgoId: string | null;
+  number: number;
+  state: "running" | "paused" | "done" | "cancelled" | "failed";
+  slice: number | null;
+  orderId: number | null;
+  reason: string | null;
+  message?: string;
+  timeMs: number;
+}
+
 /** One thing that happened; `event` is its name, the rest its figures (docs/api.md). */
 export interface AccountEvent {
   event: string;
   orderId?: number | null;
   clientOrderId?: string | null;
+  algoId?: number;
   [figure: string]: unknown;
 }
 

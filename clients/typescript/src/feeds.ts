@@ -4,7 +4,7 @@
  * up for is told as a gap.
  */
 
-import { AccountCursor, type AccountEvents, type AccountGap } from "./account.ts";
+import { AccountCursor, type AccountEvents, type AccountGap, type AlgoMessage } from "./account.ts";
 import { Book, type BookMessage } from "./book.ts";
 import { Connection, type FeedStatus, type SocketMaker } from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
@@ -39,6 +39,7 @@ export interface AccountHandlers {
   events(message: AccountEvents): void;
   /** Read orders, positions and fills anew. */
   gap(gap: AccountGap): void;
+  algo?(message: AlgoMessage): void;
   /** From now on events are told, those that were missed first. */
   listening?(): void;
   /** The credentials are good no more. */
@@ -189,7 +190,9 @@ export class Feeds {
       const gap = message as unknown as AccountGap;
       this.#cursor.skip(gap);
       this.#account?.gap(gap);
-    } else {
+    } else if (message["type"] === "algo") {
+      this.#account?.algo?.(message as unknown as AlgoMessage);
+    } else if (message["type"] === "events") {
       const events = message as unknown as AccountEvents;
       if (this.#cursor.take(events)) this.#account?.events(events);
     }

@@ -1,4 +1,4 @@
-export type { AccountEvent, AccountEvents, AccountGap } from "./account.ts";
+export type { AccountEvent, AccountEvents, AccountGap, AlgoMessage } from "./account.ts";
 export { Book, type BookMessage, type Level } from "./book.ts";
 export type { FeedStatus, SocketLike, SocketMaker } from "./connection.ts";
 export {

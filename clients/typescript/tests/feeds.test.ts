@@ -77,7 +77,9 @@ test("what was subscribed is subscribed again after a cut", async () => {
 test("the account goes on where it was, each event once, and gaps are told", async () => {
   const heard: number[] = [];
   const gaps: number[] = [];
+  const algos: string[] = [];
   connect(new Tokens()).account({
+    algo: ({ event, number }) => algos.push(`${event} ${number}`),
     events: ({ seq }: AccountEvents) => heard.push(seq),
     gap: ({ nextSeq }: AccountGap) => gaps.push(nextSeq),
   });
@@ -94,6 +96,8 @@ test("the account goes on where it was, each event once, and gaps are told", asy
     epoch: { "BTC-PERP": "a" },
   };
   server.say(standing);
+  server.say({ channel: "account", type: "algo", marketId: "BTC-PERP", event: "AlgoStarted", number: 1 });
+  server.say({ channel: "account", type: "of a later version", marketId: "BTC-PERP" });
   server.say(event(12));
   await until(() => heard.includes(12));
   server.cut();
@@ -106,7 +110,7 @@ test("the account goes on where it was, each event once, and gaps are told", asy
   server.say({ channel: "account", type: "gap", marketId: "BTC-PERP", afterSeq: 15, nextSeq: 3, epoch: "b" });
   server.say(event(3, "b")); // set back: numbers are used again in another epoch
   await until(() => heard.includes(3));
-  expect([heard, gaps]).toEqual([[12, 13, 15, 3], [3]]);
+  expect([heard, gaps, algos]).toEqual([[12, 13, 15, 3], [3], ["AlgoStarted 1"]]);
 });
 
 test("a token that is over is renewed once; one that can't be ends the account", async () => {

@@ -30,6 +30,7 @@ READERS: Mapping[Measure, Callable[[Look], Readings]] = {
     Measure.RECONCILE_DIFFERENCES: doors.reconcile_differences,
     Measure.RECONCILE_AGE: doors.reconcile_age,
     Measure.FAULTY_STATEMENTS: doors.faulty_statements,
+    Measure.FAILED_FILES: doors.failed_files,
     Measure.FAILED_SIGN_INS: doors.failed_sign_ins,
     Measure.PROFIT: profits.profit,
     Measure.PROFIT_OF_DEPOSITS: profits.profit_of_deposits,

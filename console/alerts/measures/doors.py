@@ -8,6 +8,7 @@ from console.alerts.measures.look import Look, Reading, Readings
 from ledger.models import Deposit, DepositStatus, Withdrawal
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
+from persistence.downloads.models import DailyFile
 from persistence.reconciliation import newest_run
 from trading.statements.models import FaultyStatement
 
@@ -15,6 +16,7 @@ SIGN_INS_WITHIN = timedelta(minutes=10)
 SIGN_INS_MAX = 10_000
 STATEMENTS_WITHIN = timedelta(days=1)
 STATEMENTS_MAX = 1_000
+FILES_MAX = 1_000
 
 
 def deposit_wait(look: Look) -> Readings:
@@ -65,6 +67,11 @@ def faulty_statements(look: Look) -> Readings:
     newest = FaultyStatement.objects.values_list("pk", "found_at")[:STATEMENTS_MAX]
     found = [pk for pk, found_at in newest if found_at > since]
     return {"": Reading(len(found), f"the newest is {found[0]}" if found else "")}
+
+
+def failed_files(_: Look) -> Readings:
+    failed = list(DailyFile.objects.exclude(fault="").order_by("-day")[:FILES_MAX])
+    return {"": Reading(len(failed), f"{failed[0]}: {failed[0].fault}" if failed else "")}
 
 
 def failed_sign_ins(look: Look) -> Readings:

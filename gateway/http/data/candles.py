@@ -23,6 +23,7 @@ from trading.models import CANDLE_INTERVALS_MS, Candle
 from trading.price_history import PriceKind, PricesWithin, price_candles
 
 CANDLES_DEFAULT, CANDLES_MAX = 500, 1_500
+RATIOS_DEFAULT, RATIOS_MAX = 30, 500
 _MINUTE_MS, _HOUR_MS, _DAY_MS = (CANDLE_INTERVALS_MS[name] for name in ("1m", "1h", "1d"))
 _MONDAY_MS = 4 * _DAY_MS  # the first of the epoch, which began on a Thursday
 _MONTHS_OF_YEAR = 12
@@ -73,6 +74,10 @@ INTERVALS = {
     "1M": Interval("1d", 31, _month_of, _month_after),
 }
 
+PERIODS = {
+    name: INTERVALS[name] for name in ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
+}
+
 
 def interval_of(params: Params) -> Interval:
     """Case tells a month from a minute. Raises GatewayRefusal."""
@@ -92,7 +97,7 @@ class CandleStretch:
     count: int
 
 
-def _stretch(params: Params, interval: Interval) -> CandleStretch:
+def _stretch(params: Params, interval: Interval, usual: int, most: int) -> CandleStretch:
     """Raises GatewayRefusal."""
     window_asked(params)
     start_ms, end_ms = params.time_ms("startTime"), params.time_ms("endTime")
@@ -100,7 +105,7 @@ def _stretch(params: Params, interval: Interval) -> CandleStretch:
     if start_ms is not None:  # the first that opens within
         begun_ms = interval.start_of(start_ms)
         start_ms = begun_ms if begun_ms >= start_ms else interval.next_of(begun_ms)
-    return CandleStretch(start_ms, until_ms + 1, params.limit(CANDLES_DEFAULT, CANDLES_MAX))
+    return CandleStretch(start_ms, until_ms + 1, params.limit(usual, most))
 
 
 # --- of trades ------------------------------------------------------------------------------------
@@ -118,6 +123,8 @@ class Bar:
     volume_lots: int = 0
     quote_units: int = 0
     trade_count: int = 0
+    taker_buy_lots: int = 0
+    taker_buy_units: int = 0
 
     def add(self, other: "Bar") -> None:
         self.high_ticks = max(self.high_ticks, other.high_ticks)
@@ -126,6 +133,8 @@ class Bar:
         self.volume_lots += other.volume_lots
         self.quote_units += other.quote_units
         self.trade_count += other.trade_count
+        self.taker_buy_lots += other.taker_buy_lots
+        self.taker_buy_units += other.taker_buy_units
 
 
 def klines(asked: VenueAsk) -> list[list[Any]]:
@@ -137,17 +146,39 @@ def continuous_klines(asked: VenueAsk) -> list[list[Any]]:
     return _klines(asked.params, market_of(asked.params.required("pair")))
 
 
+def taker_ratio(asked: VenueAsk) -> list[dict[str, Any]]:
+    """What takers bought and sold, by period."""
+    params = asked.params
+    rules = market_of(params.required("symbol"))
+    period = PERIODS[params.word("period", [one.upper() for one in PERIODS]).lower()]
+    stretch = _stretch(params, period, RATIOS_DEFAULT, RATIOS_MAX)
+    return [
+        {
+            "buySellRatio": ratio_text(bar.taker_buy_lots, sold_lots) or "0",
+            "buyVol": qty_text(bar.taker_buy_lots, rules),
+            "sellVol": qty_text(sold_lots, rules),
+            "timestamp": bar.start_ms,
+        }
+        for bar, sold_lots in (
+            (bar, bar.volume_lots - bar.taker_buy_lots) for bar in _bars(rules, period, stretch)
+        )
+    ]
+
+
 def _klines(params: Params, rules: MarketRules) -> list[list[Any]]:
     interval = interval_of(params)
-    asked = _stretch(params, interval)
+    stretch = _stretch(params, interval, CANDLES_DEFAULT, CANDLES_MAX)
+    return [_kline(bar, interval, rules) for bar in _bars(rules, interval, stretch)]
+
+
+def _bars(rules: MarketRules, interval: Interval, asked: CandleStretch) -> Sequence[Bar]:
     rows = selectors.candles_of_market(rules.id, interval.kept, _window(asked))
     parts = asked.count * interval.parts
     if asked.start_ms is not None:
         found = list(rows.order_by("start_ms")[:parts])
     else:
         found = list(rows.order_by("-start_ms")[:parts])[::-1]
-    bars = _joined(map(_bar_of_row, found), interval)
-    return [_kline(bar, interval, rules) for bar in _within(bars, asked)]
+    return _within(_joined(map(_bar_of_row, found), interval), asked)
 
 
 def bars_of(market_id: str, interval: Interval, count: int) -> Sequence[Bar]:
@@ -167,6 +198,8 @@ def _bar_of_row(row: Candle) -> Bar:
         int(row.volume_lots),
         int(row.quote_units),
         row.trade_count,
+        int(row.taker_buy_lots),
+        int(row.taker_buy_units),
     )
 
 
@@ -191,7 +224,6 @@ def _within(bars: Sequence[Bar], asked: CandleStretch) -> Sequence[Bar]:
 
 
 def _kline(bar: Bar, interval: Interval, rules: MarketRules) -> list[Any]:
-    """Who of two was the taker is not kept by interval: the last two are zero."""
     return [
         bar.start_ms,
         *(
@@ -202,8 +234,8 @@ def _kline(bar: Bar, interval: Interval, rules: MarketRules) -> list[Any]:
         interval.next_of(bar.start_ms) - 1,
         units_text(bar.quote_units),
         bar.trade_count,
-        "0",
-        "0",
+        qty_text(bar.taker_buy_lots, rules),
+        units_text(bar.taker_buy_units),
         "0",
     ]
 
@@ -263,7 +295,7 @@ def _price_klines(params: Params, rules: MarketRules, kind: PriceKind) -> list[l
 def _price_bars(
     params: Params, rules: MarketRules, kind: PriceKind, interval: Interval
 ) -> Sequence[Bar]:
-    asked = _stretch(params, interval)
+    asked = _stretch(params, interval, CANDLES_DEFAULT, CANDLES_MAX)
     kept_ms, end_ms = CANDLE_INTERVALS_MS[interval.kept], asked.end_ms
     if asked.start_ms is not None:
         end_ms = min(end_ms, asked.start_ms + asked.count * interval.parts * kept_ms)

@@ -1,5 +1,6 @@
 """Mark and index prices, funding, and what was open over time."""
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.http.calls import VenueAsk
@@ -126,16 +127,32 @@ def open_interest_history(asked: VenueAsk) -> list[dict[str, Any]]:
 
 def account_ratio(asked: VenueAsk) -> list[dict[str, Any]]:
     """How many accounts are long and short, as parts of one."""
+    return _ratios(asked, lambda row: (row.long_accounts, row.short_accounts))
+
+
+def top_account_ratio(asked: VenueAsk) -> list[dict[str, Any]]:
+    """Of the fifth with the largest positions."""
+    return _ratios(asked, lambda row: (row.top_long_accounts, row.top_short_accounts))
+
+
+def top_position_ratio(asked: VenueAsk) -> list[dict[str, Any]]:
+    """What those hold."""
+    return _ratios(asked, lambda row: (row.top_long_lots, row.top_short_lots))
+
+
+def _ratios(
+    asked: VenueAsk, sides_of: Callable[[MarketStanding], tuple[int, int]]
+) -> list[dict[str, Any]]:
     _, symbol, rows = _standings(asked)
     return [
         {
             "symbol": symbol,
-            "longShortRatio": ratio_text(row.long_accounts, row.short_accounts) or "0",
-            "longAccount": ratio_text(row.long_accounts, both) or "0",
-            "shortAccount": ratio_text(row.short_accounts, both) or "0",
+            "longShortRatio": ratio_text(longs, shorts) or "0",
+            "longAccount": ratio_text(longs, longs + shorts) or "0",
+            "shortAccount": ratio_text(shorts, longs + shorts) or "0",
             "timestamp": row.taken_ms,
         }
-        for row, both in ((row, row.long_accounts + row.short_accounts) for row in rows)
+        for row, (longs, shorts) in ((row, sides_of(row)) for row in rows)
     ]
 
 

@@ -78,7 +78,7 @@ def order_event(
         "ps": "BOTH",
         "cp": order.close_position,
         "pP": False,
-        "si": 0,
+        "si": order.algo_id,
         "ss": 0,
         "rp": "0",
         "V": order.self_trade_prevention,

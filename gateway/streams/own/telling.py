@@ -37,11 +37,13 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import ExecutionType, OrderStatus, Role, Side
 from trading.models import Order
+from trading.selectors import algo_ids_of
 
 KEPT_MAX = 50_000
 TRIES, TRY_AGAIN_S = 5, 0.5
 
 Told = list[tuple[int, dict[str, Any]]]
+OwnRow = tuple[Order, bool, int]  # whether it was sent as a plain order; the algo that sent it or 0
 _BEGINNINGS = (OrderAccepted, OrderRejected, OrderWaiting)
 
 
@@ -86,15 +88,16 @@ class Telling:
             for event in entry.events
             if isinstance(event, _BEGINNINGS)
         }
-        for order, is_plain in await self._read(ids):
+        for order, is_plain, algo_id in await self._read(ids):
             shown = of_row(order)
+            shown.algo_id = algo_id
             if order.pk in begun and not order.triggered_at:
                 shown = _as_it_began(shown)
             self._orders[order.user_id, order.pk] = shown
             if is_plain:
                 self._sent_as_plain.add(order.pk)
 
-    async def _read(self, ids: list[int]) -> list[tuple[Order, bool]]:
+    async def _read(self, ids: list[int]) -> list[OwnRow]:
         for _ in range(TRIES - 1):
             try:
                 return await self._hub.ask(lambda: _rows(ids))
@@ -206,9 +209,10 @@ def _as_it_began(order: ShownOrder) -> ShownOrder:
     return order
 
 
-def _rows(ids: list[int]) -> list[tuple[Order, bool]]:
+def _rows(ids: list[int]) -> list[OwnRow]:
     sent = StopAsOrder.objects.filter(
         user_id=OuterRef("user_id"), client_order_id=OuterRef("client_order_id")
     )
-    rows = Order.objects.filter(pk__in=ids).annotate(is_plain=Exists(sent))
-    return [(row, bool(row.is_plain)) for row in rows]
+    rows = list(Order.objects.filter(pk__in=ids).annotate(is_plain=Exists(sent)))
+    algo_ids = algo_ids_of(rows)
+    return [(row, bool(row.is_plain), algo_ids.get(row.pk, 0)) for row in rows]

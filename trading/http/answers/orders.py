@@ -1,6 +1,6 @@
 """① Orders as a trader reads them: placed, on their way, listed, in batches."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
@@ -105,8 +105,8 @@ class OrdersCancelling(Answer, frozen=True):
 class OrderAnswer(Answer, frozen=True):
     """`parentId` is the entry that a take-profit or stop-loss is attached to, null for others;
     `qty` is then what it covers of that, and while it is `asleep` what it covered last or would.
-    `otherId` is the order that makes a pair with it. `visibleQty` is the most the book shows of it
-    at a time, null for all.
+    `otherId` is the order that makes a pair with it, `algoId` the algo that sent it. `visibleQty`
+    is the most the book shows of it at a time, null for all.
 
     `type` is the side, LONG or SHORT. `price` of a market order is the worst it may fill at;
     null while it waits for its trigger, and for a conditional one that only reduces.
@@ -146,6 +146,7 @@ class OrderAnswer(Answer, frozen=True):
     trigger: TriggerAnswer | None
     parent_id: int | None
     other_id: int | None
+    algo_id: int | None
     maker_fee: str
     taker_fee: str
     self_trade_prevention: str
@@ -239,7 +240,8 @@ def price_or_none(price_ticks: int, rules: MarketRules) -> str | None:
     return ticks_text(price_ticks, rules.tick_size) if price_ticks else None
 
 
-def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
+def order_answer(order: Order, rules: MarketRules, algo_ids: Mapping[int, int]) -> OrderAnswer:
+    """``algo_ids``: of orders that algos sent."""
     by_margin = order.margin_units > 0
     is_sized = not order.is_of_whole_position
     return OrderAnswer(
@@ -268,6 +270,7 @@ def order_answer(order: Order, rules: MarketRules) -> OrderAnswer:
         trigger=_trigger_answer(order, rules),
         parent_id=order.parent_id,
         other_id=order.other_id,
+        algo_id=algo_ids.get(order.pk),
         maker_fee=units_text(order.maker_fee_ppm),
         taker_fee=units_text(order.taker_fee_ppm),
         self_trade_prevention=order.self_trade_prevention,

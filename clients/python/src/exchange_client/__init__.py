@@ -8,6 +8,7 @@ from exchange_client import calls
 from exchange_client.calls.call import Call
 from exchange_client.errors import (
     ApiError,
+    BrokenFile,
     ClientOrderIdReused,
     Conflict,
     ExchangeError,
@@ -31,7 +32,15 @@ from exchange_client.feeds.order_socket import OrderSocket
 from exchange_client.feeds.sync_feed import Feed
 from exchange_client.http.async_client import AsyncClient
 from exchange_client.http.sync_client import Client
-from exchange_client.models.orders import NewOrder, NewOther, NewTrigger, OrderChange
+from exchange_client.models.algos import NewAlgo
+from exchange_client.models.orders import (
+    NewAttached,
+    NewOrder,
+    NewOther,
+    NewTrigger,
+    OrderChange,
+    TriggerChange,
+)
 from exchange_client.retries import NO_RETRIES, Retries
 from exchange_client.signing import Credentials, Ed25519Key, HmacKey, Password, Tokens
 
@@ -42,6 +51,7 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "AsyncFeed",
+    "BrokenFile",
     "Call",
     "Client",
     "ClientOrderIdReused",
@@ -54,6 +64,8 @@ __all__ = [
     "InsufficientBalance",
     "InvalidRequest",
     "MarketNotOpen",
+    "NewAlgo",
+    "NewAttached",
     "NewOrder",
     "NewOther",
     "NewTrigger",
@@ -71,6 +83,7 @@ __all__ = [
     "SecondFactorRequired",
     "SessionOver",
     "Tokens",
+    "TriggerChange",
     "Unavailable",
     "UnexpectedAnswer",
     "calls",

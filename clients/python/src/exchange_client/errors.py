@@ -30,6 +30,10 @@ class UnexpectedAnswer(ExchangeError):
     """An answer that this version can't read: no JSON, or of another shape."""
 
 
+class BrokenFile(ExchangeError):
+    """What came is not the file that was asked for, and was not kept: another try may."""
+
+
 @dataclass(eq=False)
 class ApiError(ExchangeError):
     """`message` says what to change, `code` is for programs, `field` the member at fault."""

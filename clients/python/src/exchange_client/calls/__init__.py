@@ -4,6 +4,6 @@ No call does anything by itself. `exchange_client.Client` and `AsyncClient` have
 which sends it; both send the same.
 """
 
-from exchange_client.calls import account, markets, orders, sessions
+from exchange_client.calls import account, algos, markets, money, orders, sessions
 
-__all__ = ["account", "markets", "orders", "sessions"]
+__all__ = ["account", "algos", "markets", "money", "orders", "sessions"]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from exchange_client.calls.call import Call, body_of, path_of, query_of
 from exchange_client.codec import Asked, encodable
 from exchange_client.models import orders as models
-from exchange_client.models.orders import NewOrder, OrderChange, new_id
+from exchange_client.models.orders import NewOrder, OrderChange, TriggerChange, new_id
 from exchange_client.models.words import Side
 
 
@@ -44,9 +44,12 @@ def amend_order(
     client_order_id: str | None = None,
     price: Decimal | None = None,
     qty: Decimal | None = None,
+    trigger: TriggerChange | None = None,
 ) -> Call[models.Placed]:
+    """`trigger` is of one that waits, also attached to an entry."""
     path, query = _named(order_id, client_order_id)
-    return Call("PATCH", path, models.Placed, query, body_of(price=price, qty=qty))
+    body = body_of(price=price, qty=qty, trigger=trigger)
+    return Call("PATCH", path, models.Placed, query, body)
 
 
 def amend_orders(changes: Sequence[OrderChange]) -> Call[models.Batch]:

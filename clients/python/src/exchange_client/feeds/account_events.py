@@ -16,10 +16,12 @@ class AccountEvent(
 
 
 class OrderEvent(AccountEvent, frozen=True, kw_only=True):
-    """`client_order_id` is None of an order that was given none."""
+    """`client_order_id` is None of an order that was given none, `algo_id` of one that no algo
+    sent."""
 
     order_id: int
     client_order_id: str | None = None
+    algo_id: int | None = None
     status: str = ""
 
 
@@ -106,6 +108,7 @@ class Fill(AccountEvent, frozen=True, kw_only=True):
 
     order_id: int | None
     client_order_id: str | None = None
+    algo_id: int | None = None
     status: str | None
     trade_id: int
     execution: str

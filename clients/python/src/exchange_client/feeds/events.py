@@ -50,6 +50,23 @@ class Gap:
     next_seq: int
 
 
+class AlgoChanged(Answer, frozen=True):
+    """`number` counts the events of an algo without a gap: leave aside what is not above the last
+    one, and ask `algo(algo_id)` where one is missing. They are no part of what is resumed."""
+
+    market_id: str
+    event: str
+    algo_id: int
+    client_algo_id: str | None
+    number: int
+    state: str
+    slice: int | None
+    order_id: int | None
+    reason: str | None
+    time_ms: int
+    message: str = ""
+
+
 class TradeSeen(Answer, frozen=True):
     channel: str
     trade_id: int
@@ -96,6 +113,7 @@ FeedEvent = (
     | Disconnected
     | BookChanged
     | AccountChanged
+    | AlgoChanged
     | Gap
     | TradeSeen
     | TickerSeen

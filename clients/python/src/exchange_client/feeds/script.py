@@ -31,6 +31,7 @@ from exchange_client.feeds.book import Book, BookMessage
 from exchange_client.feeds.events import (
     AccountChanged,
     AccountMessage,
+    AlgoChanged,
     BookChanged,
     ChannelMessage,
     Connected,
@@ -212,6 +213,8 @@ class FeedScript:
             yield from self._on_book(decode(text, BookMessage))
         elif head.channel == ACCOUNT and head.type == "events":
             yield from self._on_account(decode(text, AccountMessage))
+        elif head.channel == ACCOUNT and head.type == "algo":
+            yield Tell(decode(text, AlgoChanged))
         elif head.channel == ACCOUNT and head.type == "gap":
             yield from self._on_gap(decode(text, GapMessage))
         elif head.type == "trade":

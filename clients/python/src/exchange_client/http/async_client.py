@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 
 from exchange_client.calls import account as of_account
+from exchange_client.calls import algos as of_algos
 from exchange_client.calls import markets as of_markets
+from exchange_client.calls import money as of_money
 from exchange_client.calls import orders as of_orders
 from exchange_client.calls import sessions as of_sessions
 from exchange_client.calls.call import Call
+from exchange_client.calls.money import FileCall
 from exchange_client.clock import ExchangeClock
 from exchange_client.errors import ExchangeError
 from exchange_client.feeds.async_feed import AsyncFeed
 from exchange_client.feeds.script import FeedScript
+from exchange_client.http.file_sink import FileSink
 from exchange_client.http.script import Pause, Renew, Script, Send, Steps
 from exchange_client.retries import Retries
 from exchange_client.signing import Credentials, Tokens
@@ -101,6 +106,11 @@ class AsyncClient:
             yield page
             following = following.after(page)
 
+    async def save(self, file: FileCall, path: Path) -> Path:
+        """A file as it comes, in its place once it is whole and right:
+        `client.save(calls.money.statement(), Path("mine.csv"))`. Raises ExchangeError."""
+        return await self._run(self._script.save(file, path))
+
     def feed(
         self,
         *,
@@ -131,8 +141,10 @@ class AsyncClient:
 
     async def _take(self, step: Send | Pause | Renew) -> Any:
         match step:
-            case Send(request=request):
+            case Send(request=request, sink=sink):
                 try:
+                    if sink is not None:
+                        return await self._saved(request, sink)
                     return await self._http.send(request)
                 except httpx.RequestError as error:
                     return error
@@ -142,6 +154,19 @@ class AsyncClient:
                 async with self._renewing:
                     await self._run(self._script.renewing(stale))
         return None
+
+    async def _saved(self, request: httpx.Request, sink: FileSink) -> httpx.Response:
+        response = await self._http.send(request, stream=True)
+        try:
+            if not response.is_success:
+                await response.aread()
+                return response
+            sink.begin()
+            async for piece in response.aiter_bytes():
+                sink.write(piece)
+            return response
+        finally:
+            await response.aclose()
 
     # --- what anybody may ask ---------------------------------------------------------------------
 
@@ -174,6 +199,13 @@ class AsyncClient:
     order = _sends(of_orders.order)
     orders = _sends(of_orders.orders)
 
+    start_algo = _sends(of_algos.start_algo)
+    algo = _sends(of_algos.algo)
+    algos = _sends(of_algos.algos)
+    pause_algo = _sends(of_algos.pause_algo)
+    resume_algo = _sends(of_algos.resume_algo)
+    end_algo = _sends(of_algos.end_algo)
+
     # --- the account ------------------------------------------------------------------------------
 
     snapshot = _sends(of_account.snapshot)
@@ -191,6 +223,11 @@ class AsyncClient:
     transfer = _sends(of_account.transfer)
     transfers = _sends(of_account.transfers)
     fund = _sends(of_account.fund)
+    withdraw = _sends(of_money.withdraw)
+    withdrawals = _sends(of_money.withdrawals)
+    cancel_withdrawal = _sends(of_money.cancel_withdrawal)
+    withdrawal_addresses = _sends(of_money.withdrawal_addresses)
+    daily_files = _sends(of_money.daily_files)
 
     # --- sessions and keys ------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ token that comes twice ends its session.
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ import httpx
 from exchange_client import codec, retries
 from exchange_client.calls import sessions
 from exchange_client.calls.call import Call
+from exchange_client.calls.money import FileCall
 from exchange_client.clock import ExchangeClock
 from exchange_client.errors import (
     ApiError,
@@ -31,6 +34,7 @@ from exchange_client.errors import (
     UnexpectedAnswer,
     api_error,
 )
+from exchange_client.http.file_sink import FileSink
 from exchange_client.models.sessions import Session
 from exchange_client.retries import Retries
 from exchange_client.signing import Credentials, Key, Password, Tokens, signature_headers
@@ -44,9 +48,11 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 @dataclass(frozen=True)
 class Send:
-    """Is sent the response, or the httpx error."""
+    """Is sent the response, or the httpx error. The body of a success goes into the sink, if there
+    is one."""
 
     request: httpx.Request
+    sink: FileSink | None = None
 
 
 @dataclass(frozen=True)
@@ -99,11 +105,24 @@ class Script:
 
     def answer(self, call: Call[T]) -> Steps[T]:
         """Raises ExchangeError."""
+        return (yield from self._tried(call, lambda token: self._once(call, token)))
+
+    def save(self, asked: FileCall, path: Path) -> Steps[Path]:
+        """Raises ExchangeError, and leaves nothing behind then."""
+        sink = FileSink(path, asked)
+        try:
+            once = partial(self._once, asked.call, sink=sink)
+            yield from self._tried(asked.call, once)
+            return sink.keep()
+        finally:
+            sink.drop()
+
+    def _tried(self, call: Call[Any], once: Callable[[str], Steps[T]]) -> Steps[T]:
         failed, was_renewed, was_set = 0, False, False
         while True:
             token = "" if call.is_public else (yield from self._token())
             try:
-                return (yield from self._once(call, token))
+                return (yield from once(token))
             except ExchangeError as error:
                 if retries.is_token_over(error) and token and not was_renewed:
                     was_renewed = True
@@ -155,8 +174,8 @@ class Script:
 
     # --- one try ----------------------------------------------------------------------------------
 
-    def _once(self, call: Call[T], token: str) -> Steps[T]:
-        outcome = yield Send(self._request(call, token))
+    def _once(self, call: Call[T], token: str, sink: FileSink | None = None) -> Steps[T]:
+        outcome = yield Send(self._request(call, token), sink)
         if isinstance(outcome, _UNSENT):
             raise NotReached(f"The exchange can't be reached: {outcome!r}") from outcome
         if isinstance(outcome, httpx.TransportError):
@@ -164,7 +183,7 @@ class Script:
             raise OutcomeUnknown(what) from outcome
         if isinstance(outcome, Exception):
             raise UnexpectedAnswer(repr(outcome)) from outcome
-        return _read(outcome, call)
+        return _read(outcome, call, is_saved=sink is not None)
 
     def _request(self, call: Call[Any], token: str) -> httpx.Request:
         """Anew for each try: a signature is good for one."""
@@ -217,9 +236,9 @@ class Script:
         } | window
 
 
-def _read(response: httpx.Response, call: Call[T]) -> T:
+def _read(response: httpx.Response, call: Call[T], *, is_saved: bool) -> T:
     if response.is_success:
-        return codec.decode(response.content, call.answer)
+        return codec.decode(b"null" if is_saved else response.content, call.answer)
     try:
         body = response.json()
     except ValueError:

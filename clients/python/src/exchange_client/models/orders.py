@@ -33,6 +33,16 @@ class NewTrigger(Asked, frozen=True):
     callback: Decimal | None = None
 
 
+class NewAttached(Asked, frozen=True):
+    """A take-profit or stop-loss of an entry: `price` fires it; then a limit order at
+    `limit_price`, or a market order. It covers what is filled of its entry."""
+
+    price: Decimal
+    by: TriggerBy = "MARK"
+    limit_price: Decimal | None = None
+    client_order_id: str = msgspec.field(default_factory=new_id)
+
+
 class NewOther(Asked, frozen=True):
     """A conditional order that makes a pair with the one it comes with: whichever fills or fires
     first cancels the other. It is named by a client order id of its own."""
@@ -73,6 +83,8 @@ class NewOrder(Asked, frozen=True):
     close_position: bool = False
     expires_at: datetime | None = None
     trigger: NewTrigger | None = None
+    take_profit: NewAttached | None = None
+    stop_loss: NewAttached | None = None
     other: NewOther | None = None
     self_trade_prevention: SelfTradePrevention = "EXPIRE_MAKER"
     client_order_id: str = msgspec.field(default_factory=new_id)
@@ -112,6 +124,13 @@ class NewOrder(Asked, frozen=True):
         return cls(market_id=market_id, side=side, order_type="market", trigger=trigger, **terms)
 
 
+class TriggerChange(Asked, frozen=True):
+    """Of the condition of an order that waits, also an attached one; what is left out stays."""
+
+    price: Decimal | None = None
+    callback: Decimal | None = None
+
+
 class OrderChange(Asked, frozen=True):
     """Names its order by one of both ids; `qty` is of the whole order, with what is filled."""
 
@@ -119,6 +138,7 @@ class OrderChange(Asked, frozen=True):
     client_order_id: str | None = None
     price: Decimal | None = None
     qty: Decimal | None = None
+    trigger: TriggerChange | None = None
 
 
 class Trigger(Answer, frozen=True):
@@ -130,7 +150,9 @@ class Trigger(Answer, frozen=True):
 
 
 class Order(Answer, frozen=True):
-    """`type` is the side. `qty` and `remaining_qty` are None while it is of a whole position."""
+    """`type` is the side. `qty` and `remaining_qty` are None while it is of a whole position.
+    `parent_id` is its entry where it is attached, `other_id` the other of a pair, `algo_id` the
+    algo that sent it."""
 
     id: int
     user_id: int
@@ -161,7 +183,9 @@ class Order(Answer, frozen=True):
     created_at: datetime
     updated_at: datetime
     price_match: str | None = None
+    parent_id: int | None = None
     other_id: int | None = None
+    algo_id: int | None = None
     visible_qty: Decimal | None = None
 
 
@@ -199,6 +223,8 @@ class Placed(Answer, frozen=True):
     order_id: int
     status: str
     result: OrderResult | None = None
+    take_profit_id: int | None = None
+    stop_loss_id: int | None = None
     other_id: int | None = None
 
 
@@ -222,6 +248,8 @@ class BatchItem(Answer, frozen=True):
     required: Required | None = None
     available: Decimal | None = None
     result: OrderResult | None = None
+    take_profit_id: int | None = None
+    stop_loss_id: int | None = None
     other_id: int | None = None
 
 
