@@ -17,25 +17,22 @@ import httpx
 import pytest
 import redis
 from django.conf import settings
-from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
 from common import redis_client as clients
 from common.redis.addresses import AddressedPool, RedisAddressRefused, checked
 from common.redis.cluster import ClusterAddress, ClusterClient
-from markets.models import Market
 from matching.messages.streams import by_server, depth_key, input_stream, server_of, ticker_key
 from matching.messages.vocabulary import OrderStatus
 from matching.runtime.line import Line
 from tests.builders.cluster import MASTERS, RedisCluster
 from tests.builders.tls import TlsFront, make_certificate
 from tests.deploy.test_sentinels import forget_clients, waited_for
-from tests.flow.conftest import _empty
+from tests.flow.demo import demo_on
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
 from trading.models import Fill, Order
-from trading.services import configure_market
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = pytest.mark.django_db
 
 OTHER_MARKET = "ETH-PERP"
 
@@ -56,24 +53,16 @@ def exchange(
 ) -> Iterator[Exchange]:
     """All parts on it, this process's services too; what can't be on one stays where it was."""
     beside = dict.fromkeys(("BROKER_URL", "CACHE_URL", "LIMITS_URL"), settings.REDIS_URL)
-    with django_db_blocker.unblock(), ExitStack() as stack:
-        _empty()
-        stack.callback(_empty)
+    with ExitStack() as stack:
         patched = stack.enter_context(pytest.MonkeyPatch.context())
         stack.callback(forget_clients)
         patched.setattr(settings, "REDIS_URL", cluster.url)
         forget_clients()
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000
-            configure_market(market, by=None)
         running = Exchange(tmp_path_factory.mktemp("logs"), **beside)
-        stack.callback(running.stop)
-        running.start()
+        stack.enter_context(demo_on(running, django_db_blocker))
         running.start_beat()
-        for market_id in (MARKET, OTHER_MARKET):
-            wait_for(partial(is_open, running, market_id), "an open market")
-            running.set_mark(market_id, MARK_TICKS, price_of_mark(running, market_id))
+        wait_for(partial(is_open, running, OTHER_MARKET), "an open market")
+        running.set_mark(OTHER_MARKET, MARK_TICKS, price_of_mark(running, OTHER_MARKET))
         yield running
 
 
@@ -87,11 +76,13 @@ def price_of_mark(running: Exchange, market_id: str) -> str:
     return f"{price.normalize():f}"
 
 
+@pytest.mark.drill
 def test_markets_are_on_several_servers(cluster: RedisCluster) -> None:
     ports = {cluster.master_of(input_stream(one)) for one in (MARKET, OTHER_MARKET, "SOL-PERP")}
     assert len(ports) == MASTERS
 
 
+@pytest.mark.drill
 def test_parts_trade_on_it(exchange: Exchange) -> None:
     maker, taker = exchange.trader("100000"), exchange.trader("100000")
     resting = maker.place("SHORT", "0.02", "50020")
@@ -129,6 +120,7 @@ class Sender(threading.Thread):
         self.join()
 
 
+@pytest.mark.drill
 def test_a_master_is_killed_while_orders_come(exchange: Exchange, cluster: RedisCluster) -> None:
     maker, taker = exchange.trader("1000000"), exchange.trader("1000000")
     maker.wait_until(maker.place("SHORT", "5", "50020"), "open")
@@ -154,6 +146,7 @@ def test_a_master_is_killed_while_orders_come(exchange: Exchange, cluster: Redis
     wait_for(cluster.is_well, "the old master as a replica")
 
 
+@pytest.mark.drill
 def test_afterwards_rows_and_engines_agree(exchange: Exchange) -> None:
     trader = dataclasses.replace(exchange.trader("100000"), market_id=OTHER_MARKET)
     price = price_of_mark(exchange, OTHER_MARKET)
@@ -170,6 +163,7 @@ def test_afterwards_rows_and_engines_agree(exchange: Exchange) -> None:
     assert reconciled.returncode == 0, reconciled.stdout
 
 
+@pytest.mark.drill
 def test_calls_of_several_markets_are_split(exchange: Exchange) -> None:
     client = clients.redis_client()
     parts = by_server(client, [MARKET, OTHER_MARKET, MARKET])
