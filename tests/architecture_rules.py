@@ -104,17 +104,8 @@ IMPORT_RULES = (
         ("matching.core", "matching.messages", "matching.RUNNING_BUILD"),
         frozenset({"msgspec", "redis", "structlog"}),
     ),
-    # The command is where the pure part meets the site: it asks the one factory for its client.
-    ImportRule(
-        "matching.management",
-        (
-            "matching",
-            "common.redis_client",
-            "common.metrics",
-            "common.sharing",
-            "common.tracing",
-        ),
-    ),
+    # The command is where the pure part meets the site.
+    ImportRule("matching.management", ("matching", "common")),
     ImportRule("matching.apps", (), frozenset({"django"})),
     ImportRule("matching", (), banned=_DJANGO),
     ImportRule("common", ()),

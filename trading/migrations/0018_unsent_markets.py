@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('markets', '0001_initial'),
-        ('trading', '0015_algos'),
+        ('trading', '0017_candle_takers'),
     ]
 
     operations = [
