@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from exchange_site.embedded.ports import free_port
-from tests.chaos import checks, custody, promises, transfers
+from tests.chaos import checks, compound, custody, promises, transfers
 from tests.chaos.exchange import Exchange
 from tests.chaos.faults import Damage, plan
 from tests.chaos.load import MARKETS, Prober, Request
@@ -69,6 +69,7 @@ class Run:
         self.failures: dict[str, list[str]] = {}
         self.remarks: list[str] = []
         self.happened: dict[str, int] = {}
+        self._ended: list[Request] = []
 
     def go(self) -> bool:
         options = self.options
@@ -100,6 +101,7 @@ class Run:
             thread.join()
         self.exchange.end_storm()
         self.exchange.end_operator()
+        self._ended = compound.end_algos(self.exchange.url, [one.name for one in self.traders])
         say(f"load ended after {time.monotonic() - began:.0f} s; checking")
         self._check()
         self._print_figures()
@@ -133,7 +135,7 @@ class Run:
         ]
         with self.exchange.database() as database:
             books = checks.Books(database, self.requests)
-        for name, check in checks.BOOK_CHECKS.items():
+        for name, check in (checks.BOOK_CHECKS | compound.COMPOUND_CHECKS).items():
             self.failures[name] = check(books)
         chain = self.exchange.chain_file
         self.failures["withdrawals lost or doubled"] = custody.wrong_withdrawals(books, chain)
@@ -153,7 +155,7 @@ class Run:
         self.failures["naive replay"] = differences
         self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
         self.happened = occurrences(books, self.recorder) | custody.happened(books)
-        self.happened |= transfers.happened(books)
+        self.happened |= transfers.happened(books) | compound.happened(books)
         if self.options.duration >= LONG_RUN_S:
             self.failures["never happened"] = never_happened(self.happened)
 
@@ -165,7 +167,8 @@ class Run:
 
     @property
     def requests(self) -> list[Request]:
-        return [request for caller in self._callers for request in caller.requests]
+        of_load = [request for caller in self._callers for request in caller.requests]
+        return of_load + self._ended
 
     @property
     def _callers(self) -> list[Trader | Prober]:

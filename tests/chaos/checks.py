@@ -22,7 +22,7 @@ from tests.chaos.transfers import sub_account_units, transfer_rows
 from tests.ledger.naive_candles import candle_differences
 
 QUIET_WITHIN_S = 180.0
-LIVE = ("pending", "waiting", "open")
+LIVE = ("pending", "asleep", "waiting", "open")
 
 
 def wait_until_quiet(exchange: Exchange) -> list[str]:
@@ -46,6 +46,7 @@ def _unquiet(exchange: Exchange) -> list[str]:
     reasons = []
     with exchange.database() as database:
         for what, query in (
+            ("algos not over", "SELECT count(*) FROM trading_algo WHERE next_at IS NOT NULL"),
             ("orders pending", "SELECT count(*) FROM trading_order WHERE status = 'pending'"),
             (
                 "commands not applied",
@@ -135,12 +136,23 @@ class Books:
                 for row in cursor.execute("SELECT id, tick_size, lot_size FROM markets_market")
             }
             self.wallets = cursor.execute("SELECT * FROM ledger_wallet").fetchall()
+            algos = cursor.execute("SELECT * FROM trading_algo").fetchall()
+            self.algos = {row["id"]: row for row in algos}
+            self.slices = _by_algo(cursor, "trading_algoslice")
+            self.algo_events = _by_algo(cursor, "trading_algoevent")
         self.deposits: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for deposit in deposits:
             self.deposits[deposit["idempotency_key"]].append(deposit)
 
     def of(self, kind: str) -> Iterable[Request]:
         return (request for request in self.requests if request.kind == kind)
+
+
+def _by_algo(cursor: Any, table: str) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in cursor.execute(f"SELECT * FROM {table} ORDER BY number"):
+        found[row["algo_id"]].append(row)
+    return found
 
 
 def _sum(cursor: Any, rows: str) -> int:
@@ -174,16 +186,17 @@ def doubled_orders(books: Books) -> list[str]:
         for key, rows in books.by_client_id.items()
         if len(rows) != 1
     ]
-    asked = {}
+    asked: dict[str, Request] = {}
     for request in books.of("order"):
-        asked[request.key] = request
+        asked |= dict.fromkeys(request.keys, request)
         told = {a.body["orderId"] for a in request.attempts if 200 <= a.status < 300}
         refused = request.acknowledged is None and not request.ambiguous
         if len(told) > 1:
             doubled.append(f"order {request.key}: told ids {told}")
         if refused and request.key in books.by_client_id:
             doubled.append(f"order {request.key}: refused with {request.attempts[-1]}, yet there")
-    for key in set(books.by_client_id) - set(asked):
+    sliced = {f"algo-{a}-{one['number']}" for a, some in books.slices.items() for one in some}
+    for key in set(books.by_client_id) - set(asked) - sliced:
         doubled.append(f"client order id {key}: nobody asked for it")
     return doubled
 
@@ -200,6 +213,7 @@ def wrong_orders(books: Books) -> list[str]:
             "filled": left == 0 and order["filled_lots"] > 0,
             "open": left > 0,
             "waiting": order["filled_lots"] == order["cancelled_lots"] == order["held_units"] == 0,
+            "asleep": order["filled_lots"] == order["cancelled_lots"] == order["held_units"] == 0,
             "rejected": order["filled_lots"] == 0,
             "cancelled": left == 0,
             "expired": left == 0,
@@ -331,8 +345,9 @@ def _market_book_differences(
     depth = msgspec.json.decode(data, type=Depth)
     levels: dict[str, dict[int, int]] = {"LONG": {}, "SHORT": {}}
     rows = database.execute(
-        "SELECT side, price_ticks, sum(size_lots - filled_lots - cancelled_lots)::bigint "
-        "FROM trading_order WHERE market_id = %s AND status = 'open' GROUP BY 1, 2",
+        "SELECT side, price_ticks, sum(least(size_lots - filled_lots - cancelled_lots, "
+        "CASE visible_lots WHEN 0 THEN size_lots ELSE visible_lots - filled_lots %% visible_lots "
+        "END))::bigint FROM trading_order WHERE market_id = %s AND status = 'open' GROUP BY 1, 2",
         [market],
     )
     for side, price, lots in rows:

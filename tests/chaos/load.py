@@ -60,6 +60,12 @@ class Request:
         return next((a for a in self.attempts if 200 <= a.status < 300), None)
 
     @property
+    def keys(self) -> list[str]:
+        """Client order ids that an order's request asks for, with those that come with it."""
+        along = ("takeProfit", "stopLoss", "other")
+        return [self.key, *(self.sent[n]["clientOrderId"] for n in along if n in self.sent)]
+
+    @property
     def ambiguous(self) -> bool:
         """Some attempt may have had its effect without saying so."""
         return any(a.status == NO_ANSWER or a.status >= 500 for a in self.attempts)

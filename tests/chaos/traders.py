@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.chaos.compound import Algos, Body, iceberg, with_exits, with_other
 from tests.chaos.custody import Outside
 from tests.chaos.load import MARKETS, Caller, Request
 from tests.chaos.transfers import Purses
@@ -37,6 +38,7 @@ class Trader(threading.Thread):
         self.reckless = reckless
         self._outside = Outside(self.caller, chain_url, self.rng)
         self._purses = Purses(self.caller, others, self.rng)
+        self._algos = Algos(self.caller, self.rng)
         self._halt = stop
         self._per_second = per_second
         self._count = 0
@@ -68,7 +70,12 @@ class Trader(threading.Thread):
 
     def _steady_acts(self) -> list[tuple[float, Callable[[], None]]]:
         return [
-            (38, self._limit),
+            (30, self._limit),
+            (4, self._iceberg),
+            (4, self._with_exits),
+            (4, self._with_other),
+            (1, lambda: self._algos.start(self._new_limit(), self._key())),
+            (1, self._algos.change),
             (5, self._market),
             (6, self._immediate),
             (8, self._batch),
@@ -95,6 +102,7 @@ class Trader(threading.Thread):
             (45, self._gamble),
             (8, self._limit),
             (8, self._conditional),
+            (4, self._with_exits),
             (8, self._margin),
             (5, self._amend),
             (5, self._cancel),
@@ -186,6 +194,19 @@ class Trader(threading.Thread):
             ("EXPIRE_MAKER", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH")
         )
         return self._order(market, side, selfTradePrevention=prevention, **terms)
+
+    def _iceberg(self) -> None:
+        self._send_made(iceberg)
+
+    def _with_exits(self) -> None:
+        self._send_made(with_exits)
+
+    def _with_other(self) -> None:
+        self._send_made(with_other)
+
+    def _send_made(self, make: Callable[[Body, random.Random], Body]) -> None:
+        plain = self._new_limit()
+        self._send(plain and make(plain, self.rng))
 
     def _market(self) -> None:
         market, side = self._market_and_side()
