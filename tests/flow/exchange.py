@@ -50,6 +50,7 @@ class Exchange:
 
     def __init__(self, logs: Path, **variables: str) -> None:
         self._variables = variables
+        self.tree = Path(settings.BASE_DIR)  # whose code a process runs that is started
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.logs = logs
@@ -109,7 +110,7 @@ class Exchange:
         port = str(self.metrics_ports.setdefault(name, free_port()))
         self._processes[name] = subprocess.Popen(
             command,
-            cwd=settings.BASE_DIR,
+            cwd=self.tree,
             env=self.environment | {"METRICS_PORT": port},
             stdout=log,
             stderr=log,
