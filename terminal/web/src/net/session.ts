@@ -26,7 +26,7 @@ export interface FactorAsked {
 
 /** What is an account's own; all else is its trader's, and takes no account. */
 const OF_ONE_ACCOUNT =
-  /^\/v1\/(orders?|user\/(equity|orders|positions|fills|funding|ledger|leverage|snapshot|statement))(\/|$)/;
+  /^\/v1\/(orders?|algos|user\/(equity|orders|positions|fills|funding|ledger|leverage|snapshot|statement))(\/|$)/;
 const AGAIN_MS = 2_000;
 
 /** One tab at a time: the cookie is renewed now and then, and each one works once. */

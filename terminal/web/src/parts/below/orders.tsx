@@ -5,7 +5,7 @@ import { api, type Order } from "../../net/exchange.ts";
 import { orders, readSoon } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { isProtective, isUnfired } from "../../state/protection.ts";
-import { choose, markets } from "../../state/markets.ts";
+import { choose, tickOf } from "../../state/markets.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { Table, type Column } from "./table.tsx";
 
@@ -56,19 +56,50 @@ export async function cancel(order: Order): Promise<void> {
   }
 }
 
-function tickOf(marketId: string): string {
-  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
+/** What sets it apart from a plain order. */
+function marksOf({ visibleQty, otherId, priceMatch, clientOrderId }: Order): string[] {
+  const parts: string[] = [];
+  if (visibleQty !== null) parts.push(`iceberg of ${visibleQty}`);
+  if (otherId !== null) parts.push(`pair with ${otherId}`);
+  if (priceMatch !== null) parts.push(MATCHED[priceMatch] ?? words(priceMatch));
+  const algo = /^algo-(\d+)-(\d+)$/.exec(clientOrderId ?? "");
+  if (algo) parts.push(`algo ${algo[1] ?? ""}, part ${algo[2] ?? ""}`);
+  return parts;
 }
 
-export function kindOf(order: Order): string {
+const MATCHED: Record<string, string> = {
+  QUEUE: "best of its side",
+  OPPONENT: "best of the other side",
+  QUEUE_5: "fifth of its side",
+  OPPONENT_5: "fifth of the other side",
+};
+
+function termsOf(order: Order): string[] {
   const { orderType, trigger, postOnly, reduceOnly, closePosition, parentId } = order;
-  const parts = [trigger ? words(trigger.type) : "", words(orderType)];
+  const parts = [trigger ? words(trigger.type) : "", words(orderType)].filter((part) => part !== "");
   // What is attached only reduces; saying so would be twice the same.
-  if (parentId !== null) return [...parts.filter((part) => part !== ""), `of order ${parentId}`].join(", ");
+  if (parentId !== null) return [...parts, `of order ${parentId}`];
   if (postOnly) parts.push("post-only");
   if (closePosition) parts.push("whole position");
   else if (reduceOnly) parts.push("reduce-only");
-  return parts.filter((part) => part !== "").join(", ");
+  return parts;
+}
+
+export function kindOf(order: Order): string {
+  return [...termsOf(order), ...marksOf(order)].join(", ");
+}
+
+function Kind({ order }: { order: Order }) {
+  return (
+    <>
+      {termsOf(order).join(", ")}
+      {marksOf(order).map((mark) => (
+        <span key={mark} class="badge mark">
+          {mark}
+        </span>
+      ))}
+    </>
+  );
 }
 
 export function conditionOf({ trigger, marketId }: Order): string {
@@ -91,7 +122,7 @@ const COLUMNS: Column<Order>[] = [
       </button>
     ),
   },
-  { name: "Type", cell: kindOf },
+  { name: "Type", cell: (order) => <Kind order={order} /> },
   {
     name: "Status",
     cell: ({ status }) => <span class={`status status-${status}`}>{words(status)}</span>,

@@ -6,7 +6,7 @@ import { unrealized } from "../../lib/worth.ts";
 import type { Position } from "../../net/exchange.ts";
 import { openPositions, orders, positions } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
-import { choose, markets, standings } from "../../state/markets.ts";
+import { choose, markets, standings, tickOf } from "../../state/markets.ts";
 import { exitsOf, type ExitKind } from "../../state/protection.ts";
 import { Table, type Column } from "./table.tsx";
 
@@ -21,10 +21,6 @@ export function Positions() {
       empty="No open positions. What you buy or sell shows here, with its profit at the mark price."
     />
   );
-}
-
-function tickOf(marketId: string): string {
-  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
 }
 
 function baseOf(marketId: string): string {
