@@ -7,6 +7,8 @@ import { show } from "../../state/dialogs.ts";
 import { isProtective, isUnfired } from "../../state/protection.ts";
 import { choose, tickOf } from "../../state/markets.ts";
 import { tell, tellError } from "../../state/toasts.ts";
+import { explainOrder } from "./explain.ts";
+import { conditionOf, marksOf, termsOf } from "./kind.ts";
 import { Table, type Column } from "./table.tsx";
 
 export function Orders() {
@@ -56,39 +58,6 @@ export async function cancel(order: Order): Promise<void> {
   }
 }
 
-/** What sets it apart from a plain order. */
-function marksOf({ visibleQty, otherId, priceMatch, clientOrderId }: Order): string[] {
-  const parts: string[] = [];
-  if (visibleQty !== null) parts.push(`iceberg of ${visibleQty}`);
-  if (otherId !== null) parts.push(`pair with ${otherId}`);
-  if (priceMatch !== null) parts.push(MATCHED[priceMatch] ?? words(priceMatch));
-  const algo = /^algo-(\d+)-(\d+)$/.exec(clientOrderId ?? "");
-  if (algo) parts.push(`algo ${algo[1] ?? ""}, part ${algo[2] ?? ""}`);
-  return parts;
-}
-
-const MATCHED: Record<string, string> = {
-  QUEUE: "best of its side",
-  OPPONENT: "best of the other side",
-  QUEUE_5: "fifth of its side",
-  OPPONENT_5: "fifth of the other side",
-};
-
-function termsOf(order: Order): string[] {
-  const { orderType, trigger, postOnly, reduceOnly, closePosition, parentId } = order;
-  const parts = [trigger ? words(trigger.type) : "", words(orderType)].filter((part) => part !== "");
-  // What is attached only reduces; saying so would be twice the same.
-  if (parentId !== null) return [...parts, `of order ${parentId}`];
-  if (postOnly) parts.push("post-only");
-  if (closePosition) parts.push("whole position");
-  else if (reduceOnly) parts.push("reduce-only");
-  return parts;
-}
-
-export function kindOf(order: Order): string {
-  return [...termsOf(order), ...marksOf(order)].join(", ");
-}
-
 function Kind({ order }: { order: Order }) {
   return (
     <>
@@ -100,13 +69,6 @@ function Kind({ order }: { order: Order }) {
       ))}
     </>
   );
-}
-
-export function conditionOf({ trigger, marketId }: Order): string {
-  if (!trigger) return "–";
-  const by = words(trigger.by);
-  if (trigger.callback !== null) return `${by}, callback ${Number(trigger.callback) * 100}%`;
-  return `${by} ${byStep(trigger.price, tickOf(marketId))}`;
 }
 
 const COLUMNS: Column<Order>[] = [
@@ -159,6 +121,14 @@ const COLUMNS: Column<Order>[] = [
           onClick={() => void cancel(order)}
         >
           Cancel
+        </button>
+        <button
+          type="button"
+          class="small"
+          aria-label={`What order ${order.id} is`}
+          onClick={() => explainOrder(order)}
+        >
+          Why?
         </button>
       </span>
     ),

@@ -1,16 +1,20 @@
 /** What the trader holds: profit at the mark as it is now. */
 
+import { useEffect } from "preact/hooks";
 import { decimal, digitsOf } from "../../lib/decimal.ts";
 import { byStep, exactMoney, money, percent, signedMoney, signOf } from "../../lib/format.ts";
 import { unrealized } from "../../lib/worth.ts";
 import type { Position } from "../../net/exchange.ts";
 import { openPositions, orders, positions } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
+import { followFunding, funded } from "../../state/funding.ts";
 import { choose, markets, standings, tickOf } from "../../state/markets.ts";
 import { exitsOf, type ExitKind } from "../../state/protection.ts";
+import { explainPosition } from "./explain-money.ts";
 import { Table, type Column } from "./table.tsx";
 
 export function Positions() {
+  useEffect(followFunding, []);
   if (positions.value === null) return <div class="loading">Loading positions…</div>;
   return (
     <Table
@@ -61,6 +65,21 @@ function Exits({ position }: { position: Position }) {
   return (
     <span data-testid="exits">
       {first("TAKE_PROFIT")} / {first("STOP")}
+    </span>
+  );
+}
+
+/** To the last digit: what was got or paid is money that moved. */
+function Funding({ marketId }: { marketId: string }) {
+  const found = funded.value.get(marketId);
+  if (!found) return <>–</>;
+  return (
+    <span
+      class={signOf(found.sum)}
+      data-testid="funding"
+      title={`In ${found.count} settlements since it opened`}
+    >
+      {signedMoney(found.sum)}
     </span>
   );
 }
@@ -121,7 +140,7 @@ const COLUMNS: Column<Position>[] = [
     ),
   },
   { name: "Margin ratio", isNumber: true, cell: ({ marginRatio }) => <Ratio ratio={marginRatio} /> },
-  { name: "Unrealised profit", isNumber: true, cell: (position) => <Profit position={position} /> },
+  { name: "Profit", isNumber: true, cell: (position) => <Profit position={position} /> },
   {
     name: "Realised",
     isNumber: true,
@@ -131,7 +150,8 @@ const COLUMNS: Column<Position>[] = [
       </span>
     ),
   },
-  { name: "Take profit / stop", isNumber: true, cell: (position) => <Exits position={position} /> },
+  { name: "Funding", isNumber: true, cell: ({ marketId }) => <Funding marketId={marketId} /> },
+  { name: "TP / stop", isNumber: true, cell: (position) => <Exits position={position} /> },
   {
     name: "",
     cell: (position) => (
@@ -144,6 +164,14 @@ const COLUMNS: Column<Position>[] = [
         </button>
         <button type="button" class="small" onClick={() => show({ kind: "close", position })}>
           Close
+        </button>
+        <button
+          type="button"
+          class="small"
+          aria-label={`How ${position.marketId} stands`}
+          onClick={() => explainPosition(position)}
+        >
+          Why?
         </button>
       </span>
     ),
