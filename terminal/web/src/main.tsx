@@ -7,6 +7,7 @@ import { beginKeys } from "./keys.ts";
 import { feeds } from "./net/exchange.ts";
 import { resume } from "./net/session.ts";
 import { beginAccount } from "./state/account.ts";
+import { beginAddress } from "./state/address.ts";
 import { beginAlgos } from "./state/algos.ts";
 import { beginBook } from "./state/book.ts";
 import { beginConnection } from "./state/connection.ts";
@@ -14,6 +15,7 @@ import { beginForm } from "./state/form.ts";
 import { beginMarkets } from "./state/markets.ts";
 import { root } from "./state/site.ts";
 
+beginAddress();
 beginConnection();
 beginBook();
 beginAccount();

@@ -74,9 +74,15 @@ function isRemembered(): boolean {
   return document.cookie.split("; ").includes("session_there=1");
 }
 
-export function signUp(username: string, password: string, termsVersion?: number): Promise<void> {
-  const terms = termsVersion === undefined ? {} : { termsVersion };
-  return begin("/page/signup", { username, password, ...terms });
+export interface SignUp {
+  username: string;
+  password: string;
+  termsVersion?: number;
+  referralCode?: string;
+}
+
+export function signUp(asked: SignUp): Promise<void> {
+  return begin("/page/signup", asked);
 }
 
 /** What the second step takes, where there is one. */
