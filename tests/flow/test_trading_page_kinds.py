@@ -124,8 +124,9 @@ def test_a_twap_is_paused_resumed_and_ended(
     expect(row).to_contain_text("Running")
     row.get_by_role("button", name="Orders").click()
     expect(ticket.page.locator("dialog")).to_contain_text("0.01 of 0.01, Filled")
-    assert ticket.serious_faults() == []
+    assert ticket.serious_faults("dialog") == []
     ticket.page.keyboard.press("Escape")
+    assert ticket.serious_faults() == []  # the ticket's fields, and the list below
     row.get_by_role("button", name="End").click()
     expect(row).to_contain_text("Cancelled")
     expect(ticket.tab("Algos")).to_have_text("Algos")
