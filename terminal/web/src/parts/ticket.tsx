@@ -17,6 +17,7 @@ import { Attached } from "./attached.tsx";
 import { Leverage } from "./leverage.tsx";
 import { Foreseen } from "./foreseen.tsx";
 import { MoreFields, MoreKinds } from "./more.tsx";
+import { Worth } from "./worth.tsx";
 
 const KINDS = [
   ["limit", "Limit"],
@@ -40,6 +41,7 @@ export function Ticket() {
         choose={(kind) => (form.kind.value = kind)}
       />
       <Form base={rules.baseAsset} quote={rules.quoteAsset} tick={rules.tickSize} />
+      <Worth quote={rules.quoteAsset} />
     </div>
   );
 }

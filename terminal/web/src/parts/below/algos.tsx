@@ -48,11 +48,11 @@ function pricesOf({ kind, marketId, fromPrice, toPrice, price }: Algo): string {
 function Progress({ algo: { qty, filledQty } }: { algo: Algo }) {
   const share = Math.min(1, Number(filledQty) / Number(qty));
   return (
-    <span class="ratio progress">
+    <span class="progress">
+      {filledQty} / {qty}
       <i>
         <i style={{ transform: `scaleX(${share})` }} />
       </i>
-      {filledQty} / {qty}
     </span>
   );
 }

@@ -96,8 +96,11 @@ const COLUMNS: Column<Order>[] = [
       orderType === "market" ? "Market" : byStep(price, tickOf(marketId)),
   },
   { name: "Trigger", isNumber: true, cell: conditionOf },
-  { name: "Size", isNumber: true, cell: ({ qty }) => qty ?? "whole position" },
-  { name: "Filled", isNumber: true, cell: ({ filledQty }) => filledQty },
+  {
+    name: "Filled / size",
+    isNumber: true,
+    cell: ({ qty, filledQty }) => `${filledQty} / ${qty ?? "whole position"}`,
+  },
   { name: "Held", isNumber: true, cell: ({ held }) => held },
   { name: "Placed", cell: ({ createdAt }) => moment(createdAt) },
   {

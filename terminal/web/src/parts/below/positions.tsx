@@ -1,5 +1,6 @@
 /** What the trader holds: profit at the mark as it is now. */
 
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { decimal, digitsOf } from "../../lib/decimal.ts";
 import { byStep, exactMoney, money, percent, signedMoney, signOf } from "../../lib/format.ts";
@@ -45,6 +46,11 @@ function Profit({ position }: { position: Position }) {
       {signedMoney(profit)} {margin.gt(0) && <small>({percent(profit.div(margin))})</small>}
     </span>
   );
+}
+
+/** Two figures of a kind, one above the other. */
+function Two({ children }: { children: ComponentChildren }) {
+  return <span class="two">{children}</span>;
 }
 
 /** Two digits more than a price has, as it is an average; all of them on asking. */
@@ -113,8 +119,16 @@ const COLUMNS: Column<Position>[] = [
     ),
   },
   { name: "Size", isNumber: true, cell: ({ marketId, qty }) => `${qty} ${baseOf(marketId)}` },
-  { name: "Entry", isNumber: true, cell: (position) => <Entry position={position} /> },
-  { name: "Mark", isNumber: true, cell: (position) => byStep(markOf(position), tickOf(position.marketId)) },
+  {
+    name: "Entry / mark",
+    isNumber: true,
+    cell: (position) => (
+      <Two>
+        <Entry position={position} />
+        <span class="dim">{byStep(markOf(position), tickOf(position.marketId))}</span>
+      </Two>
+    ),
+  },
   {
     name: "Liquidation",
     isNumber: true,
@@ -123,34 +137,40 @@ const COLUMNS: Column<Position>[] = [
     ),
   },
   {
-    name: "Margin",
+    name: "Margin, ratio",
     isNumber: true,
     cell: (position) => (
-      <span title={exactMoney(position.margin)}>
-        {money(position.margin)}{" "}
-        <button
-          type="button"
-          class="link"
-          onClick={() => show({ kind: "margin", position })}
-          aria-label="Change the margin"
-        >
-          ±
-        </button>
-      </span>
+      <Two>
+        <span title={exactMoney(position.margin)}>
+          <button
+            type="button"
+            class="link"
+            onClick={() => show({ kind: "margin", position })}
+            aria-label="Change the margin"
+          >
+            ±
+          </button>{" "}
+          {money(position.margin)}
+        </span>
+        <Ratio ratio={position.marginRatio} />
+      </Two>
     ),
   },
-  { name: "Margin ratio", isNumber: true, cell: ({ marginRatio }) => <Ratio ratio={marginRatio} /> },
   { name: "Profit", isNumber: true, cell: (position) => <Profit position={position} /> },
   {
-    name: "Realised",
+    name: "Realised, funding",
     isNumber: true,
-    cell: ({ realizedPnl }) => (
-      <span class={signOf(realizedPnl)} title={exactMoney(realizedPnl)}>
-        {signedMoney(decimal(realizedPnl).round(2))}
-      </span>
+    cell: ({ marketId, realizedPnl }) => (
+      <Two>
+        <span class={signOf(realizedPnl)} title={exactMoney(realizedPnl)}>
+          {signedMoney(decimal(realizedPnl).round(2))}
+        </span>
+        <span>
+          <small class="dim">funding</small> <Funding marketId={marketId} />
+        </span>
+      </Two>
     ),
   },
-  { name: "Funding", isNumber: true, cell: ({ marketId }) => <Funding marketId={marketId} /> },
   { name: "TP / stop", isNumber: true, cell: (position) => <Exits position={position} /> },
   {
     name: "",
