@@ -1,9 +1,9 @@
 """The trading page in Chromium, beside a simulator that sends orders all the while.
 
-What counts: how long until the page can be used, whether anything kept the browser's main thread
-for longer than a few frames (long tasks), whether its memory grows, and whether anything was wrong
-on its console. The exchange, its simulator and the browser share this machine's cores, so times
-are this machine's; the growth of memory is a quotient of one run, and is judged.
+What counts: how long until the page can be used (`page_loads`), whether anything kept the browser's
+main thread for longer than a few frames (long tasks), whether its memory grows, and whether
+anything was wrong on its console. The exchange, its simulator and the browser share this machine's
+cores, so times are this machine's; quotients of one run are judged.
 
 ``python -m benchmarks.page --minutes 10``, or `make page-soak`.
 """
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from benchmarks import page_loads
 from benchmarks.exchange import ROOT, Exchange
 from benchmarks.report import Row, at_most, keep, table
 
@@ -71,6 +72,14 @@ def simulator(url: str) -> Iterator[None]:
         finally:
             process.terminate()
             process.wait(60)
+
+
+def first_loads(url: str) -> page_loads.Loads:
+    """While nobody trades: what the page itself takes."""
+    from tests.flow.desk import chromium
+
+    with chromium() as browser:
+        return page_loads.measure(browser, url, f"/trade/{MARKET}")
 
 
 def watch(url: str, seconds: float) -> Seen:
@@ -131,7 +140,7 @@ def rows_of(seen: Seen) -> list[Row]:
     )
     longest = max(seen.long_ms, default=0.0)
     return [
-        Row(STAGE, "until it can be used", seen.interactive_ms, "ms"),
+        Row(STAGE, "until it can be used, under load", seen.interactive_ms, "ms"),
         Row(STAGE, "trades shown meanwhile", seen.trades, ""),
         Row(STAGE, "longest task after the start", longest, "ms"),
         Row(STAGE, f"tasks over {LONG_MS} ms", sum(ms > LONG_MS for ms in seen.long_ms), ""),
@@ -146,13 +155,14 @@ def soak(seconds: float) -> list[Row]:
     try:
         exchange.wait_ready()
         url = f"http://127.0.0.1:{exchange.port}"
+        loads = first_loads(url)
         with simulator(url):
             seen = watch(url, seconds)
     finally:
         exchange.stop()
     for words in seen.wrong:
         print(words, file=sys.stderr)
-    return rows_of(seen)
+    return [*page_loads.rows_of(loads), *rows_of(seen)]
 
 
 def main() -> None:

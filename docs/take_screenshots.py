@@ -69,9 +69,34 @@ def _take_trading(browser: Browser, site: str) -> None:
     page.locator(".toast").first.wait_for(state="detached")
     _take(page, "trading")
     page.get_by_role("button", name="Light colours").click()
+    _start_algo(page)
     _take(page, "trading-light")
+    _take_account(page)
     _take_phone(browser, page, "dark", "trading-phone", "Chart")
     _take_phone(browser, page, "light", "trading-phone-light", "Trade")
+
+
+def _start_algo(page: Page) -> None:
+    """What is behind More, and how far it is."""
+    page.get_by_role("tab", name="More", exact=True).click()
+    page.locator("select[name=more-kind]").select_option("twap")
+    page.locator("input[name=size]").fill("0.2")
+    page.get_by_test_id("submit").click()
+    page.get_by_role("tab", name="Algos (1)", exact=True).click()
+    page.get_by_role("table", name="Algos").wait_for()
+    page.locator(".toast").first.wait_for(state="detached")
+
+
+def _take_account(page: Page) -> None:
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Account and security").click()
+    page.locator(".account-parts").get_by_role("button", name="Referrals", exact=True).click()
+    page.get_by_role("button", name="Make a code").click()
+    page.get_by_role("table", name="Referral codes").wait_for()
+    page.get_by_role("button", name="Close", exact=True).focus()
+    page.wait_for_timeout(SETTLED_MS)
+    page.screenshot(path=FOLDER / "trading-account.png")
+    page.keyboard.press("Escape")
 
 
 def _take_phone(browser: Browser, desk: Page, scheme: Any, name: str, part: str) -> None:

@@ -102,9 +102,9 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "PUBLIC_URL",
-            "the origin of your pages for traders: links in mails are `PUBLIC_URL/verify-"
-            "mail#token=…` and `/reset-password#token=…`; without it a mail has the bare "
-            "token",
+            "where traders open the trading page, as in `https://exchange.example`: links in "
+            "mails are `PUBLIC_URL/verify-mail#token=…` and `/reset-password#token=…`, which it "
+            "answers; without it a mail has the bare token",
         ),
         Variable(
             "CONSOLE_URL",

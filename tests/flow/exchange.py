@@ -123,6 +123,7 @@ class Exchange:
             "DATABASE_URL": database_url(),
             "REDIS_URL": settings.REDIS_URL,
             "DEMO": "1",
+            "CUSTODY_NETWORKS": "demo,manual",  # who sends by the demo's plays its chain
             "PASSKEY_RP_ID": "localhost",  # of a name, never of an address
             "PASSKEY_ORIGINS": f"http://localhost:{self.port}",
         }

@@ -40,15 +40,24 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def newcomer(browser: Browser, exchange: Exchange) -> Iterator[TradingPage]:
-    """Signed up and funded by clicking, as whoever opens the page for the first time."""
+def stranger(browser: Browser, exchange: Exchange) -> Iterator[TradingPage]:
+    """Whoever opens the page for the first time; one page for all of this module, as a browser's
+    page is dear."""
     page = TradingPage(browser, exchange.url)
+    page.open("/")
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def newcomer(stranger: TradingPage, exchange: Exchange) -> Iterator[TradingPage]:
+    """The same, signed up and funded by clicking."""
+    page = stranger
     page.open()
     page.sign_up(NEWCOMER)
     page.fund("10000")
     expect(page.page.get_by_test_id("equity")).to_have_text("10,000.00")
     yield page
-    page.close()
     signed_in(exchange, NEWCOMER).cancel_everything()
 
 
@@ -59,9 +68,10 @@ def signed_in(exchange: Exchange, username: str) -> Trader:
     return Trader(exchange, answer["userId"], username, answer["token"])
 
 
-def test_whoever_is_not_signed_in_sees_the_market(browser: Browser, exchange: Exchange) -> None:
-    page = TradingPage(browser, exchange.url)
-    page.open("/")
+def test_whoever_is_not_signed_in_sees_the_market(
+    stranger: TradingPage, exchange: Exchange
+) -> None:
+    page = stranger
     expect(page.button("Sign up or sign in to trade")).to_be_visible()
     page.page.keyboard.press("/")
     expect(page.page.get_by_role("table").locator("tbody tr")).to_have_count(
@@ -71,7 +81,6 @@ def test_whoever_is_not_signed_in_sees_the_market(browser: Browser, exchange: Ex
     page.page.keyboard.press("Enter")
     expect(page.page).to_have_url(f"{exchange.url}/trade/BTC-PERP")
     assert page.refused == []
-    page.close()
 
 
 def test_the_first_order_until_its_profit(
@@ -248,8 +257,9 @@ def test_a_liquidation_is_seen_and_explained(
     unlucky, other = new_trader(), new_trader()
     unlucky.wait_until(unlucky.place("SHORT", "0.1", "50000", margin="150"), "open")
     other.wait_until(other.place("LONG", "0.1", "50000", margin="5000"), "filled")
-    own = TradingPage(browser, exchange.url)
+    own = TradingPage(browser, exchange.url, scheme="light")  # as the machine likes it
     own.open()
+    assert own.theme() == "light"
     own.sign_in(unlucky.username)
     expect(own.row("Positions")).to_contain_text("Short")
     other.wait_until(other.place("SHORT", "0.2", "51000", margin="4000"), "open")
@@ -305,7 +315,7 @@ def test_maintenance_is_announced_with_its_time(newcomer: TradingPage) -> None:
     expect(banner).to_have_count(0)
 
 
-def test_panes_keep_the_size_they_were_given(newcomer: TradingPage) -> None:
+def test_a_page_that_is_loaded_again_is_signed_in_and_as_it_was(newcomer: TradingPage) -> None:
     ticket = newcomer.page.locator("#ticket")
     before = ticket.bounding_box()
     newcomer.page.get_by_role("separator", name="Width of the ticket").press("ArrowLeft")
@@ -313,16 +323,13 @@ def test_panes_keep_the_size_they_were_given(newcomer: TradingPage) -> None:
     assert before is not None
     assert after is not None
     assert after["width"] - before["width"] == 24
+    kept = newcomer.page.evaluate("() => document.cookie + JSON.stringify(localStorage)")
+    assert "eyJ" not in kept
+    newcomer.button("Light colours").click()
     newcomer.page.reload()
     expect(newcomer.page.locator(".user")).to_have_text(NEWCOMER)
     assert ticket.bounding_box() == after
-
-
-def test_a_page_that_is_loaded_again_is_signed_in(newcomer: TradingPage) -> None:
-    kept = newcomer.page.evaluate("() => document.cookie + JSON.stringify(localStorage)")
-    assert "eyJ" not in kept
-    newcomer.page.reload()
-    expect(newcomer.page.locator(".user")).to_have_text("page-newcomer")
+    assert newcomer.theme() == "light"
 
 
 def test_markup_stays_text(newcomer: TradingPage, exchange: Exchange) -> None:
@@ -346,21 +353,19 @@ def test_markup_stays_text(newcomer: TradingPage, exchange: Exchange) -> None:
     assert page.title() == "Exchange"
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_anybody_can_read_and_use_it(
-    browser: Browser, newcomer: TradingPage, exchange: Exchange, scheme: str, width: int
-) -> None:
-    page = TradingPage(browser, exchange.url, width=width, scheme=scheme)
-    page.context.add_cookies(newcomer.context.cookies())  # type: ignore[arg-type]
-    page.open()
-    expect(page.page.locator(".chart")).to_be_attached()
-    expect(page.page.locator(".user")).to_be_attached()
-    assert page.page.evaluate("document.scrollingElement.scrollWidth") <= width
-    assert page.serious_faults() == []
-    page.page.keyboard.press("/")
-    assert page.serious_faults() == []
-    page.close()
+def test_anybody_can_read_and_use_it(newcomer: TradingPage, width: int) -> None:
+    page = newcomer.page
+    page.set_viewport_size({"width": width, "height": 900})
+    for words in ("Dark colours", "Light colours"):
+        newcomer.button(words).click()
+        expect(page.locator(".chart")).to_be_attached()
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        assert newcomer.serious_faults() == [], words
+        page.keyboard.press("/")
+        assert newcomer.serious_faults("dialog") == [], words
+        page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_who_signs_out_is_out(newcomer: TradingPage) -> None:

@@ -1,29 +1,44 @@
-"""A trader's account on the trading page: second factors, keys, sessions, accounts, money out, a
-statement, a new password; then signing in with what was set up."""
+"""A trader's account on the trading page: second factors, keys, sessions, accounts, money out until
+it has arrived, a statement, a new password; then signing in with what was set up. And another's:
+brought by a link, with a password set by mail, and closed."""
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from accounts.people.resets import write_resets
 from custody.addresses import keep_supply
 from custody.networks import network_named
+from custody.sending import send_due_payouts
+from custody.tasks import ask_custody
+from mails.models import Mail
+from mails.secrets import with_secret
 from terminal.bundle import folder
 from tests.builders.factors import code_of
 from tests.flow.committed import committed
 from tests.flow.desk import chromium
 from tests.flow.exchange import PASSWORD, Exchange, wait_for
 from tests.flow.trading_page import TradingPage
+from tests.people.mailbox import TOKEN
+from tests.withdrawals.chain import blocks, call, played_chain
 
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(not folder().is_dir(), reason="the page was not built: make page"),
 ]
-HOLDER = "page-holder"
+HOLDER, LEAVER = "page-holder", "page-leaver"
 NEW_PASSWORD = "staple of my own"
+CHAIN_ADDRESS = "dm1" + "c" * 40
 MARKUP = "<b>cold</b>"
+PARTS = (
+    *("Security", "API keys", "Withdraw", "Accounts, transfers"),
+    *("Referrals", "Mail and notices", "Close the account"),
+)
 
 
 class Holder(TradingPage):
@@ -35,12 +50,31 @@ class Holder(TradingPage):
         self.page.locator(".account-parts").get_by_role("button", name=name, exact=True).click()
         return self.page.get_by_role("region", name=name)
 
+    def open_account(self) -> None:
+        self.page.locator(".menu summary").click()
+        self.button("Account and security").click()
+
     def fill(self, **fields: str) -> None:
         for name, text in fields.items():
             self.page.locator(f"input[name={name.replace('_', '-')}]").fill(text)
 
     def shown_once(self) -> list[str]:
         return self.page.get_by_test_id("once").all_inner_texts()
+
+
+@pytest.fixture(scope="module")
+def visitor(holder: Holder) -> Iterator[Holder]:
+    """Somebody else, at the same time."""
+    page = Holder(holder.context.browser or pytest.fail("no browser"), holder.url)
+    yield page
+    page.close()
+
+
+def _token_mailed(subject: str) -> str:
+    """Of the newest mail, as its reader has it."""
+    mail = committed(Mail.objects.filter(subject=subject).order_by("pk").last)
+    (token,) = TOKEN.findall(with_secret(mail.body, mail.sealed))
+    return str(token)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +93,7 @@ def _signed_up(browser: Browser, exchange: Exchange) -> Holder:
     page.sign_up(HOLDER)
     page.fund("10000")
     _give_authenticator(page)
-    page.page.locator(".menu summary").click()
-    page.button("Account and security").click()
+    page.open_account()
     return page
 
 
@@ -156,8 +189,7 @@ def test_money_moves_between_own_accounts(holder: Holder) -> None:
     expect(holder.row("Open orders")).to_contain_text("Open")
     holder.button("Cancel all").click()
     expect(holder.page.get_by_text("No open orders.")).to_be_visible()
-    holder.page.locator(".menu summary").click()
-    holder.button("Account and security").click()
+    holder.open_account()
     holder.part("Accounts, transfers")
     holder.button("Trade for main").click()
     expect(equity).to_have_text("9,750.00")
@@ -186,6 +218,33 @@ def test_money_leaves_by_the_address_book(holder: Holder) -> None:
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text(re.compile("Approved|Sending|Sent"))
     assert holder.page.locator(".account b", has_text="cold").count() == 0
+
+
+def test_a_withdrawal_is_sent_and_confirmed(holder: Holder, settings: Any, tmp_path: Path) -> None:
+    """This process takes the worker's steps, and plays the chain that the money leaves by."""
+    part = holder.part("Withdraw")
+    part.get_by_label("Network").select_option("demo")
+    holder.fill(new_address=CHAIN_ADDRESS, label="on chain")
+    holder.button("Add address").click()
+    expect(holder.row("Address book")).to_have_count(2)
+    part.get_by_label("To").select_option(label=f"on chain, demo: {CHAIN_ADDRESS}")
+    holder.fill(withdrawal_amount="50")
+    part.get_by_role("button", name="Withdraw", exact=True).click()
+    row = holder.row("Withdrawals").filter(has_text="50.00")
+    expect(row).to_contain_text("Approved")
+    with played_chain(tmp_path, settings) as chain:
+        committed(send_due_payouts)
+        expect(row).to_contain_text("Sending")
+        blocks(chain)
+        committed(ask_custody)
+        expect(row).to_contain_text("Sent, 1 confirmations")
+        expect(holder.page.get_by_test_id("equity")).to_have_text("9,750.00")
+        blocks(chain, 2)
+        committed(ask_custody)
+        assert call(chain, "GET", f"/addresses/{CHAIN_ADDRESS}") == {"arrived": "50"}
+    expect(row).to_contain_text("Confirmed")
+    expect(row).to_contain_text("tx")
+    expect(holder.page.get_by_test_id("equity")).to_have_text("9,700.00")
 
 
 def test_deposits_fees_and_notices_are_told(holder: Holder, exchange: Exchange) -> None:
@@ -221,12 +280,76 @@ def test_a_statement_is_a_file(holder: Holder, form: str, end: str) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_anybody_can_use_each_part(holder: Holder, width: int) -> None:
     holder.page.set_viewport_size({"width": width, "height": 844})
-    for name in ("Security", "API keys", "Withdraw", "Accounts, transfers", "Mail and notices"):
+    for name in PARTS:
         part = holder.part(name)
         expect(part.locator(".loading")).to_have_count(0)
-        assert holder.serious_faults() == [], name
+        assert holder.serious_faults("dialog") == [], name
         assert holder.page.evaluate("document.scrollingElement.scrollWidth") <= width
     holder.page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_whoever_comes_by_a_link_is_counted(holder: Holder, visitor: Holder) -> None:
+    holder.part("Referrals")
+    holder.button("Make a code").click()
+    expect(holder.row("Referral codes")).to_have_count(1)
+    (link,) = holder.shown_once()
+    visitor.page.goto(link)
+    visitor.button("Sign up").first.click()
+    expect(visitor.page.locator("input[name=referral-code]")).to_have_value(link.split("=")[1])
+    visitor.page.keyboard.press("Escape")
+    visitor.sign_up(LEAVER)
+    expect(visitor.page.locator(".user")).to_have_text(LEAVER)
+    holder.part("Fees")
+    holder.part("Referrals")
+    expect(holder.row("Referral codes").locator("[data-name='Traders who came']")).to_have_text("1")
+
+
+def test_a_forgotten_password_is_set_by_mail(visitor: Holder, settings: Any) -> None:
+    """From a mail that is given and verified to a sign-in with the new password."""
+    page = visitor.page
+    visitor.page.keyboard.press("Escape")
+    visitor.open_account()
+    visitor.part("Mail and notices")
+    visitor.fill(mail="leaver@example.com", mail_password=PASSWORD)
+    visitor.button("Send a token there").click()
+    expect(page.get_by_text("waits for its verification")).to_be_visible()
+    page.goto(f"{visitor.url}/verify-mail#token={_token_mailed('Is this your mail address?')}")
+    assert page.url == f"{visitor.url}/"
+    visitor.button("Verify").click()
+    expect(page.get_by_role("log")).to_contain_text("Verified")
+    page.locator(".menu summary").click()
+    visitor.button("Sign out").click()
+    visitor.button("Sign in").click()
+    visitor.button("Forgot the password?").click()
+    visitor.fill(forgotten="leaver@example.com")
+    visitor.button("Mail me a link").click()
+    expect(page.get_by_role("heading", name="Set a new password")).to_be_visible()
+    settings.PUBLIC_URL = visitor.url
+    committed(write_resets)
+    token = _token_mailed("Set a new password")
+    page.goto(f"{visitor.url}/reset-password#token={token}")
+    visitor.fill(reset_password=NEW_PASSWORD)
+    visitor.button("Set the password").click()
+    expect(page.get_by_role("heading", name="Welcome back")).to_be_visible()
+    page.get_by_label("User name").fill(LEAVER)
+    page.get_by_label("Password").fill(NEW_PASSWORD)
+    page.locator("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator(".user")).to_have_text(LEAVER)
+
+
+def test_an_account_is_closed_once_it_is_empty(holder: Holder, visitor: Holder) -> None:
+    holder.part("Close the account")
+    holder.fill(closing_password=PASSWORD)
+    holder.button("Close the account for good").click()
+    expect(holder.page.get_by_test_id("reasons")).to_contain_text("USD is in the wallet")
+    visitor.open_account()
+    visitor.part("Close the account")
+    visitor.fill(closing_password=NEW_PASSWORD)
+    visitor.button("Close the account for good").click()
+    expect(visitor.page.get_by_role("log")).to_contain_text("The account is closed.")
+    expect(visitor.button("Sign up").first).to_be_visible()
+    cookies = partial(visitor.page.evaluate, "document.cookie")
+    wait_for(lambda: "session_there" not in cookies(), "the end of its cookie")
 
 
 def test_a_new_password_ends_all_else_and_asks_for_what_was_set_up(

@@ -112,9 +112,13 @@ class TradingPage:
     def row(self, label: str) -> Locator:
         return self.page.get_by_role("table", name=label).locator("tbody tr")
 
-    def serious_faults(self) -> list[str]:
-        """What axe finds that keeps people from the page."""
-        found = Axe().run(self.page).response["violations"]
+    def theme(self) -> str:
+        return str(self.page.evaluate("document.documentElement.dataset.theme"))
+
+    def serious_faults(self, part: str | None = None) -> list[str]:
+        """What axe finds that keeps people from the page, or from a part of it: all else is not
+        looked at again."""
+        found = Axe().run(self.page, context=part).response["violations"]
         return [
             f"{one['id']}: {node['target']} {node['html'][:120]}"
             for one in found

@@ -54,7 +54,7 @@ def test_every_call_of_the_api_is_in_it(schema: Any) -> None:
         and url.lookup_str != "gateway.http.view.GatewayView"  # another protocol's
     }
     described = {path.replace("{", "<").replace("}", ">") for path in schema["paths"]}
-    page = {"/", "/trade/<str:market_id>"}  # for browsers
+    page = {"/", "/trade/<str:market_id>", "/reset-password", "/verify-mail"}  # for browsers
     calls = {path.replace("<int:", "<").replace("<str:", "<") for path in paths - page}
     assert calls == described
 

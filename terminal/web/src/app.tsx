@@ -26,13 +26,17 @@ const WORDS = { chart: "Chart", book: "Book", trade: "Trade", positions: "Positi
 
 export function App() {
   return (
-    <div class="terminal" data-page={phonePage.value}>
+    <div
+      class="terminal"
+      data-page={phonePage.value}
+      style={{ "--book": `${bookWidth.value}px`, "--ticket": `${ticketWidth.value}px` }}
+    >
       <a class="skip" href="#ticket">
         To the order ticket
       </a>
       <Header />
       <Banner />
-      <main class="panes" style={{ "--book": `${bookWidth.value}px`, "--ticket": `${ticketWidth.value}px` }}>
+      <main class="panes">
         <section class="pane pane-chart" aria-label="Chart">
           <LazyChart />
         </section>

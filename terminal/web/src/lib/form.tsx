@@ -82,6 +82,7 @@ interface PasswordProps {
   change: (value: string) => void;
   error: string | undefined;
   isNew?: boolean;
+  isFirst?: boolean;
 }
 
 export function PasswordField({
@@ -91,6 +92,7 @@ export function PasswordField({
   change,
   error,
   isNew = false,
+  isFirst = false,
 }: PasswordProps) {
   return (
     <Field
@@ -98,7 +100,10 @@ export function PasswordField({
       value={value}
       change={change}
       error={error}
-      input={{ name, type: "password", autocomplete: isNew ? "new-password" : "current-password" }}
+      input={{
+        ...{ name, type: "password", autofocus: isFirst },
+        autocomplete: isNew ? "new-password" : "current-password",
+      }}
     />
   );
 }

@@ -26,7 +26,7 @@ export interface FactorAsked {
 
 /** What is an account's own; all else is its trader's, and takes no account. */
 const OF_ONE_ACCOUNT =
-  /^\/v1\/(orders?|user\/(equity|orders|positions|fills|funding|ledger|leverage|snapshot|statement))(\/|$)/;
+  /^\/v1\/(orders?|algos|user\/(equity|orders|positions|fills|funding|ledger|leverage|snapshot|statement))(\/|$)/;
 const AGAIN_MS = 2_000;
 
 /** One tab at a time: the cookie is renewed now and then, and each one works once. */
@@ -74,9 +74,15 @@ function isRemembered(): boolean {
   return document.cookie.split("; ").includes("session_there=1");
 }
 
-export function signUp(username: string, password: string, termsVersion?: number): Promise<void> {
-  const terms = termsVersion === undefined ? {} : { termsVersion };
-  return begin("/page/signup", { username, password, ...terms });
+export interface SignUp {
+  username: string;
+  password: string;
+  termsVersion?: number;
+  referralCode?: string;
+}
+
+export function signUp(asked: SignUp): Promise<void> {
+  return begin("/page/signup", asked);
 }
 
 /** What the second step takes, where there is one. */

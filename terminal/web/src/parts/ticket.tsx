@@ -9,17 +9,21 @@ import { equity, openPositions } from "../state/account.ts";
 import { show } from "../state/dialogs.ts";
 import * as form from "../state/form.ts";
 import { market, standing } from "../state/markets.ts";
-import { place } from "../state/placing.ts";
+import { moreKind } from "../state/more.ts";
+import { place, startAlgo } from "../state/placing.ts";
 import { price, side, size, type Side } from "../state/ticket.ts";
 import { tell } from "../state/toasts.ts";
 import { Attached } from "./attached.tsx";
 import { Leverage } from "./leverage.tsx";
 import { Foreseen } from "./foreseen.tsx";
+import { MoreFields, MoreKinds } from "./more.tsx";
+import { Worth } from "./worth.tsx";
 
 const KINDS = [
   ["limit", "Limit"],
   ["market", "Market"],
   ["conditional", "Stop / TP"],
+  ["more", "More"],
 ] as const;
 const SHARES = [0, 25, 50, 75, 100];
 
@@ -37,6 +41,7 @@ export function Ticket() {
         choose={(kind) => (form.kind.value = kind)}
       />
       <Form base={rules.baseAsset} quote={rules.quoteAsset} tick={rules.tickSize} />
+      <Worth quote={rules.quoteAsset} />
     </div>
   );
 }
@@ -70,8 +75,8 @@ function Form({ base, quote, tick }: FormProps) {
   const [isSending, setSending] = useState(false);
   const [isAsking, setAsking] = useState(false);
   const send = async () => {
-    const order = form.order.value ?? null;
-    if (!order) {
+    const [order, algo] = [form.order.value, form.algo.value];
+    if (!order && !algo) {
       form.errors.value = { qty: "Say how much." };
       return;
     }
@@ -82,8 +87,8 @@ function Form({ base, quote, tick }: FormProps) {
     setAsking(false);
     setSending(true);
     try {
-      const id = await place(order);
-      tell("plain", `Order ${id} received`, "Pending until the engine has it.");
+      if (algo) await startAlgo(algo);
+      if (order) tell("plain", `Order ${await place(order)} received`, "Pending until the engine has it.");
       size.value = form.takeProfitAt.value = form.stopLossAt.value = "";
       form.share.value = 0;
     } catch (error) {
@@ -92,7 +97,7 @@ function Form({ base, quote, tick }: FormProps) {
       setSending(false);
     }
   };
-  const wrong = form.errors.value;
+  const wrong = form.wrongElsewhere.value;
   return (
     <form
       class="ticket-form"
@@ -113,13 +118,15 @@ function Form({ base, quote, tick }: FormProps) {
         <HeldNow base={base} />
       </dl>
       {form.kind.value === "conditional" && <Conditional quote={quote} />}
+      {form.kind.value === "more" && <MoreKinds />}
       {form.isLimit.value && <Price quote={quote} tick={tick} />}
+      {form.kind.value === "more" && <MoreFields base={base} quote={quote} />}
       <Size base={base} quote={quote} />
       <Terms />
       {form.canAttach.value && <Attached quote={quote} />}
-      {wrong[""] && (
+      {wrong && (
         <p class="form-error" role="alert">
-          {wrong[""]}
+          {wrong}
         </p>
       )}
       <Submit base={base} isSending={isSending} isAsking={isAsking} />
@@ -155,13 +162,9 @@ function Submit({ base, isSending, isAsking }: { base: string; isSending: boolea
       </button>
     );
   }
-  const action = form.isReduceOnly.value
-    ? isLong
-      ? "Buy to reduce"
-      : "Sell to reduce"
-    : isLong
-      ? "Buy / Long"
-      : "Sell / Short";
+  const told = isLong ? ["Buy to reduce", "Buy / Long"] : ["Sell to reduce", "Sell / Short"];
+  const act = form.isReduceOnly.value ? told[0] : told[1];
+  const action = form.isAlgo.value ? `${moreKind.value === "twap" ? "TWAP" : "Scaled"}: ${act}` : act;
   return (
     <button
       type="submit"
@@ -326,9 +329,10 @@ function Conditional({ quote }: { quote: string }) {
 
 function Terms() {
   const isPlainLimit = form.kind.value === "limit";
+  const canRestOnly = isPlainLimit || (form.isAlgo.value && moreKind.value === "scaled");
   return (
     <div class="terms">
-      {isPlainLimit && (
+      {canRestOnly && (
         <label>
           <input
             type="checkbox"

@@ -17,6 +17,8 @@ export const positions = signal<Position[] | null>(null);
 export const equity = signal<Schemas["EquityAnswer"] | null>(null);
 /** Counts what was heard: lists of the past are read anew. */
 export const heardCount = signal(0);
+/** Counts settlements of funding that were heard. */
+export const fundedCount = signal(0);
 /** Whether events come; until then the lists are as old as they were read. */
 export const isListening = signal(false);
 
@@ -157,6 +159,7 @@ function take(message: AccountEvents): void {
   for (const event of message.events) {
     if (typeof event.orderId === "number") changeOrder(event.orderId, event, message.timeMs);
     if (event.event === "PositionChanged") changePosition(message.marketId, event, message.timeMs);
+    if (event.event === "FundingSettled") fundedCount.value += 1;
     tellOf(message.marketId, event);
   }
   heardCount.value += 1;

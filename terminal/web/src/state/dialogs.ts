@@ -14,10 +14,11 @@ export type Told = [string, string];
 
 export type AccountPart =
   | ("security" | "sessions" | "keys" | "deposit" | "withdraw")
-  | ("accounts" | "fees" | "statement" | "notices");
+  | ("accounts" | "fees" | "referrals" | "statement" | "notices" | "closing");
 
 export type Open =
-  | { kind: "sign-in" | "sign-up" | "faucet" | "markets" }
+  | { kind: "sign-in" | "sign-up" | "forgotten" | "faucet" | "markets" }
+  | { kind: "new-password" | "verify-mail"; token: string }
   | { kind: "account"; part: AccountPart }
   | { kind: "close" | "margin" | "protect" | "reverse"; position: Position }
   | { kind: "amend"; order: Order; moved?: Moved }

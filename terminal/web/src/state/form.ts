@@ -8,11 +8,13 @@ import { api, type Schemas } from "../net/exchange.ts";
 import { session } from "../net/session.ts";
 import { heardCount } from "./account.ts";
 import { chosenId, market, standing } from "./markets.ts";
+import { algoOf, clearMore, isAlgo as isMoreAlgo, isMoreTyped, makeMore, moreKind } from "./more.ts";
 import { price, side, size } from "./ticket.ts";
 
-export type Kind = "limit" | "market" | "conditional";
+export type Kind = "limit" | "market" | "conditional" | "more";
 export type Preview = Schemas["OrderPreviewAnswer"];
 type NewOrder = Schemas["NewOrder"];
+type NewAlgo = Schemas["NewAlgo"];
 type Trigger = Schemas["NewTrigger"];
 
 export const kind = signal<Kind>("limit");
@@ -46,9 +48,17 @@ export const leverage = computed(() => {
   return Math.min(leverages.value[chosenId.value] ?? FIRST_LEVERAGE, most);
 });
 
-export const isLimit = computed(
-  () => kind.value === "limit" || (kind.value === "conditional" && executes.value === "limit"),
-);
+/** Sent piece by piece, rather than as an order. */
+export const isAlgo = computed(() => kind.value === "more" && isMoreAlgo.value);
+
+const isMatched = computed(() => kind.value === "more" && moreKind.value === "match");
+const isPair = computed(() => kind.value === "more" && moreKind.value === "pair");
+
+/** Whether a price is typed that it may not be worse than. */
+export const isLimit = computed(() => {
+  if (kind.value === "more") return !isAlgo.value && !isMatched.value;
+  return kind.value === "limit" || (kind.value === "conditional" && executes.value === "limit");
+});
 
 /** What a size in the quote asset is divided by. */
 const worth = computed(() => {
@@ -66,32 +76,46 @@ export const qty = computed(() => {
 
 export const isProbed = computed(() => foreseen.value !== null && foreseen.value === probe.value);
 
-export const order = computed<NewOrder | null>(() => (qty.value === "" ? null : ordering(qty.value)));
+export const order = computed<NewOrder | null>(() =>
+  qty.value === "" || isAlgo.value ? null : ordering(qty.value),
+);
+
+export const algo = computed<NewAlgo | null>(() => {
+  if (qty.value === "" || !isAlgo.value) return null;
+  const ofLeverage = isReduceOnly.value ? null : leverage.value;
+  const basics = { marketId: chosenId.value, side: side.value, qty: qty.value, leverage: ofLeverage };
+  return algoOf({ ...basics, isPostOnly: isPostOnly.value });
+});
 
 /** Whether every price that this kind of order needs was typed. */
 const isPriced = computed(() => {
   const isTrailing = triggerType.value === "TRAILING_STOP";
   const needsTrigger = kind.value === "conditional" && !isTrailing;
+  if (kind.value === "more" && !isMoreTyped.value) return false;
   return (!isLimit.value || price.value.trim() !== "") && (!needsTrigger || triggerPrice.value.trim() !== "");
 });
 
-/** What only reduces has nothing to protect. */
-export const canAttach = computed(() => !isReduceOnly.value);
+/** What only reduces has nothing to protect, and a pair or an algo takes nothing along. */
+export const canAttach = computed(() => !isReduceOnly.value && !isPair.value && !isAlgo.value);
 
-/** The smallest that is taken: while no size is typed it tells the largest. */
+/** The smallest that is taken: while no size is typed it tells the largest. An algo is foreseen by it
+    alone, as one order at the market. */
 const probe = computed<NewOrder | null>(() => {
   const [rules, at] = [market.value, worth.value];
   if (!rules || !at || at.lte(0)) return null;
   const [lot, least] = [decimal(rules.lotSize), decimal(rules.minQty)];
   const byWorth = floorTo(decimal(rules.minNotional).div(at), lot).plus(lot);
-  return isReduceOnly.value ? null : ordering((byWorth.gt(least) ? byWorth : least).toFixed());
+  if (isReduceOnly.value) return null;
+  const smallest = ordering((byWorth.gt(least) ? byWorth : least).toFixed());
+  delete smallest.visibleQty; // of the size that will be typed
+  return smallest;
 });
 
 function ordering(ofQty: string): NewOrder {
   const asked: NewOrder = {
     marketId: chosenId.value,
     side: side.value,
-    orderType: isLimit.value ? "limit" : "market",
+    orderType: isLimit.value || isMatched.value ? "limit" : "market",
     qty: ofQty,
   };
   if (isLimit.value) asked.price = price.value.trim();
@@ -100,6 +124,7 @@ function ordering(ofQty: string): NewOrder {
   if (kind.value === "limit" && isPostOnly.value) asked.postOnly = true;
   else if (kind.value === "limit") asked.timeInForce = timeInForce.value;
   if (kind.value === "conditional") asked.trigger = triggering();
+  if (kind.value === "more" && !isAlgo.value) makeMore(asked);
   if (canAttach.value && hasAttached.value) {
     const [profit, stop] = [takeProfitAt.value.trim(), stopLossAt.value.trim()];
     if (profit !== "") asked.takeProfit = { price: profit, by: attachedBy.value };
@@ -130,9 +155,21 @@ export function refuse(error: unknown): void {
   errors.value = { [field]: message };
 }
 
+/** Fields that say themselves what is wrong with them, where they are there. */
+const SAYING =
+  /^(price|qty|trigger|trigger\.(price|callback)|(takeProfit|stopLoss|other)(\.price)?|other\.trigger(\.price)?|visibleQty|priceMatch|fromPrice|toPrice|count|durationS|intervalS)$/;
+
+/** All else is said above the button. */
+export const wrongElsewhere = computed(() => {
+  const hasPrice = isLimit.value || isAlgo.value;
+  const isSaid = (field: string) => SAYING.test(field) && (field !== "price" || hasPrice);
+  return Object.entries(errors.value).find(([field]) => !isSaid(field))?.[1];
+});
+
 /** Prices of the market before mean nothing here. */
 export function clear(): void {
   size.value = price.value = triggerPrice.value = takeProfitAt.value = stopLossAt.value = "";
+  clearMore();
   share.value = 0;
   errors.value = {};
   preview.value = foreseen.value = null;

@@ -70,6 +70,10 @@ function take(id: string, ticker: TickerMessage): void {
   standings.value = new Map(standings.peek()).set(id, now);
 }
 
+export function tickOf(marketId: string): string {
+  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
+}
+
 /** The busiest, until somebody chooses. */
 function firstId(): string {
   const busiest = [...standings.peek().values()].sort(

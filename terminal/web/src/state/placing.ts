@@ -3,6 +3,8 @@
 import { NoAnswer } from "exchange-client";
 import { api, type Schemas } from "../net/exchange.ts";
 import { LIVE, placed, readSoon } from "./account.ts";
+import { readAlgos } from "./algos.ts";
+import { tell } from "./toasts.ts";
 
 const TRIES = 4;
 const AGAIN_MS = 1_200;
@@ -10,11 +12,26 @@ const AGAIN_MS = 1_200;
 /** Its id; raises ApiError for a refusal. */
 export async function place(order: Schemas["NewOrder"]): Promise<number> {
   const body = { ...order, clientOrderId: newId() };
+  const made = await insisted(() => api.post("/order", { body }));
+  for (const id of [made.orderId, made.takeProfitId, made.stopLossId, made.otherId])
+    if (id !== undefined) void look(id);
+  return made.orderId;
+}
+
+/** Raises ApiError for a refusal. */
+export async function startAlgo(algo: Schemas["NewAlgo"]): Promise<void> {
+  const body = { ...algo, clientAlgoId: newId() };
+  const { id, kind, sliceCount } = await insisted(() => api.post("/algos", { body }));
+  const name = kind === "TWAP" ? "TWAP" : "Scaled order";
+  tell("plain", `${name} ${id} started`, `${sliceCount} orders; see Algos below.`);
+  readSoon();
+  void readAlgos();
+}
+
+async function insisted<T>(ask: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { orderId, takeProfitId, stopLossId } = await api.post("/order", { body });
-      for (const id of [orderId, takeProfitId, stopLossId]) if (id !== undefined) void look(id);
-      return orderId;
+      return await ask();
     } catch (error) {
       if (!(error instanceof NoAnswer) || attempt === TRIES) throw error;
       await new Promise((wake) => setTimeout(wake, AGAIN_MS));

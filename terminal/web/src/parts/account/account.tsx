@@ -5,10 +5,12 @@ import { Dialog } from "../../lib/dialog.tsx";
 import { closeDialog, show, type AccountPart } from "../../state/dialogs.ts";
 import { FactorPrompt } from "../factor.tsx";
 import { Accounts } from "./accounts.tsx";
+import { Closing } from "./closing.tsx";
 import { Deposits } from "./deposits.tsx";
 import { Fees } from "./fees.tsx";
 import { Keys } from "./keys.tsx";
 import { Notices } from "./notices.tsx";
+import { Referrals } from "./referrals.tsx";
 import { Security } from "./security.tsx";
 import { Sessions } from "./sessions.tsx";
 import { Statement } from "./statement.tsx";
@@ -22,8 +24,10 @@ const PARTS: Record<AccountPart, readonly [string, FunctionComponent]> = {
   withdraw: ["Withdraw", Withdrawals],
   accounts: ["Accounts, transfers", Accounts],
   fees: ["Fees", Fees],
+  referrals: ["Referrals", Referrals],
   statement: ["Statement", Statement],
   notices: ["Mail and notices", Notices],
+  closing: ["Close the account", Closing],
 };
 
 export default function Account({ part }: { part: AccountPart }) {

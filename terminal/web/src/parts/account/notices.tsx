@@ -7,6 +7,7 @@ import { Form, PasswordField, useSending, Waiting } from "../../lib/form.tsx";
 import { words } from "../../lib/format.ts";
 import { confirmsOrders, sounds } from "../../lib/prefs.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
+import { withFactor } from "../../state/fresh.ts";
 import { tell } from "../../state/toasts.ts";
 
 type Profile = Schemas["ProfileAnswer"];
@@ -56,7 +57,9 @@ function NewMail({ done }: { done: () => void }) {
   const confirming = useSending();
   const submit = () =>
     void sending.send(async () => {
-      tell("plain", (await api.post("/user/mail", { body: { mail: mail.trim(), password } })).message);
+      const body = { mail: mail.trim(), password };
+      const { message } = await withFactor(() => api.post("/user/mail", { body }));
+      tell("plain", message);
       setPassword("");
       done();
     });

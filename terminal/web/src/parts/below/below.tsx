@@ -4,16 +4,19 @@ import { signal } from "@preact/signals";
 import { Tabs } from "../../lib/fields.tsx";
 import { account, session } from "../../net/session.ts";
 import { openPositions, orders } from "../../state/account.ts";
+import { workingCount } from "../../state/algos.ts";
 import { show } from "../../state/dialogs.ts";
+import { Algos } from "./algos.tsx";
 import { ClosedPositions, Fills, Funding, Ledger, OrderHistory } from "./lists.tsx";
 import { Orders } from "./orders.tsx";
 import { Positions } from "./positions.tsx";
 
-type Tab = "positions" | "orders" | "history" | "fills" | "closed" | "funding" | "ledger";
+type Tab = "positions" | "orders" | "algos" | "history" | "fills" | "closed" | "funding" | "ledger";
 
 const SHOWN: Record<Tab, () => preact.JSX.Element> = {
   positions: Positions,
   orders: Orders,
+  algos: Algos,
   history: OrderHistory,
   fills: Fills,
   closed: ClosedPositions,
@@ -27,6 +30,7 @@ export function Below() {
   const tabs = [
     ["positions", `Positions${count(openPositions.value)}`],
     ["orders", `Open orders${count(orders.value)}`],
+    ["algos", `Algos${workingCount.value > 0 ? ` (${workingCount.value})` : ""}`],
     ["history", "Order history"],
     ["fills", "Fills"],
     ["closed", "Closed positions"],

@@ -1,11 +1,12 @@
-/** What lies behind a row: why it was refused, why it ended, how a liquidation went. */
+/** What lies behind an order or a position that ended: why it was refused, how a liquidation went. */
 
 import { exactMoney, moment, percent, words } from "../../lib/format.ts";
 import { reasonOf } from "../../lib/reasons.ts";
 import { api, type Order, type Schemas } from "../../net/exchange.ts";
+import { LIVE } from "../../state/account.ts";
 import { show, type Told } from "../../state/dialogs.ts";
 import { tellError } from "../../state/toasts.ts";
-import { conditionOf, kindOf } from "./orders.tsx";
+import { conditionOf, kindOf } from "./kind.ts";
 
 type Closed = Schemas["ClosedPositionAnswer"];
 type Liquidation = Schemas["LiquidationAnswer"];
@@ -22,10 +23,21 @@ const ENDINGS: Record<string, string> = {
   SETTLED: "The market was settled at its last price.",
 };
 
+/** What one that may still fill waits for. */
+const WAITS: Record<string, string> = {
+  pending: "The exchange has it and its engine hasn't decided yet: within moments it will.",
+  asleep: "It sleeps until the order it is attached to fills.",
+  waiting: "It waits for its condition, and holds nothing until then.",
+  open: "It rests in the book until somebody takes it.",
+};
+
 export function explainOrder(order: Order): void {
+  const isLive = LIVE.includes(order.status);
   const rows: Told[] = [
     ["Status", words(order.status)],
-    ["Reason", order.reason === null ? "none: it went as asked" : words(order.reason)],
+    ...(isLive
+      ? []
+      : [["Reason", order.reason === null ? "none: it went as asked" : words(order.reason)] as Told]),
     ["Type", kindOf(order)],
     ["Condition", conditionOf(order)],
     ["Time in force", order.timeInForce],
@@ -37,7 +49,7 @@ export function explainOrder(order: Order): void {
     ["Placed", moment(order.createdAt)],
     ["Last change", moment(order.updatedAt)],
   ];
-  const why = reasonOf(order.reason);
+  const why = reasonOf(order.reason) || (WAITS[order.status] ?? "");
   show({ kind: "explain", title: `Order ${order.id}, ${order.marketId}`, why, rows });
 }
 

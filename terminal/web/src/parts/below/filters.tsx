@@ -22,10 +22,11 @@ export interface OwnWords {
 interface Props {
   filter: Filter;
   own: OwnWords | undefined;
+  isDated: boolean;
   change: (filter: Filter) => void;
 }
 
-export function Filters({ filter, own, change }: Props) {
+export function Filters({ filter, own, isDated, change }: Props) {
   const choices = (label: string, name: "market" | "word", options: readonly string[], say = words) => (
     <label class="select">
       <select
@@ -57,8 +58,8 @@ export function Filters({ filter, own, change }: Props) {
     <>
       {choices("Market", "market", ids, (id) => id ?? "")}
       {own && choices(own.label, "word", own.options)}
-      {day("From", "first")}
-      {day("to", "last")}
+      {isDated && day("From", "first")}
+      {isDated && day("to", "last")}
       {filter !== NO_FILTER && (
         <button type="button" class="link" onClick={() => change(NO_FILTER)}>
           Show all

@@ -1,6 +1,6 @@
 /** Lists of the past: newest first, in pages, by market and day, as a file. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { spanOf } from "../../lib/days.ts";
 import { heardCount } from "../../state/account.ts";
 import { tell, tellError } from "../../state/toasts.ts";
@@ -29,6 +29,10 @@ interface Props<T> {
   read: (asked: Asked, word: string) => Promise<Page<T>>;
   rowKey: (row: T) => string | number;
   empty: string;
+  /** False where days can't be asked for. */
+  isDated?: boolean;
+  /** Rows are read anew at once as it changes. */
+  changes?: number;
 }
 
 /** Rows of what was heard just now follow within moments. */
@@ -43,13 +47,15 @@ function asked(filter: Filter, limit: number, cursor: string | null): Asked {
   return found;
 }
 
-export function History<T>({ name, columns, own, read, rowKey, empty }: Props<T>) {
+export function History<T>(props: Props<T>) {
+  const { name, columns, own, read, rowKey, empty, isDated = true, changes = 0 } = props;
   const [rows, setRows] = useState<T[] | null>(null);
   const [next, setNext] = useState<string | null>(null);
   const [wrong, setWrong] = useState("");
   const [filter, setFilter] = useState(NO_FILTER);
   const [isWriting, setWriting] = useState(false);
   const heard = heardCount.value;
+  const seen = useRef(changes);
   const page = (limit: number, cursor: string | null) => read(asked(filter, limit, cursor), filter.word);
   useEffect(() => {
     let isGone = false;
@@ -63,12 +69,14 @@ export function History<T>({ name, columns, own, read, rowKey, empty }: Props<T>
         },
         (error: unknown) => !isGone && setWrong((error as Error).message),
       );
-    const timer = setTimeout(() => void first(), rows === null ? 0 : READ_AFTER_MS);
+    const isOwnDoing = changes !== seen.current;
+    seen.current = changes;
+    const timer = setTimeout(() => void first(), rows === null || isOwnDoing ? 0 : READ_AFTER_MS);
     return () => {
       isGone = true;
       clearTimeout(timer);
     };
-  }, [heard, filter]);
+  }, [heard, filter, changes]);
   const more = async () => {
     if (next === null) return;
     try {
@@ -94,6 +102,7 @@ export function History<T>({ name, columns, own, read, rowKey, empty }: Props<T>
         <Filters
           filter={filter}
           own={own}
+          isDated={isDated}
           change={(chosen) => {
             setRows(null);
             setFilter(chosen);

@@ -4,7 +4,8 @@ import { moment, signedMoney, signOf, words } from "../../lib/format.ts";
 import { api, type Order, type Schemas } from "../../net/exchange.ts";
 import { History, type Asked } from "./history.tsx";
 import { explainClosed, explainOrder } from "./explain.ts";
-import { kindOf } from "./orders.tsx";
+import { explainFill, explainLine, explainPayment } from "./explain-money.ts";
+import { kindOf } from "./kind.ts";
 import type { Column } from "./table.tsx";
 
 function Side({ side }: { side: string }) {
@@ -13,6 +14,17 @@ function Side({ side }: { side: string }) {
 
 function Gain({ figure }: { figure: string }) {
   return <span class={signOf(figure)}>{signedMoney(figure)}</span>;
+}
+
+function why<T>(explain: (row: T) => void): Column<T> {
+  return {
+    name: "",
+    cell: (row) => (
+      <button type="button" class="small" onClick={() => explain(row)}>
+        Why?
+      </button>
+    ),
+  };
 }
 
 const STATUSES = ["filled", "cancelled", "expired", "rejected", "open", "waiting"];
@@ -45,14 +57,7 @@ const ORDERS: Column<Order>[] = [
     text: ({ filledQty }) => filledQty,
   },
   { name: "Placed", cell: ({ createdAt }) => moment(createdAt), text: ({ createdAt }) => createdAt },
-  {
-    name: "",
-    cell: (order) => (
-      <button type="button" class="small" onClick={() => explainOrder(order)}>
-        Why?
-      </button>
-    ),
-  },
+  why(explainOrder),
 ];
 
 export function OrderHistory() {
@@ -94,6 +99,7 @@ const FILLS: Column<Fill>[] = [
   },
   { name: "Order", cell: ({ orderId }) => orderId ?? "–", text: ({ orderId }) => orderId },
   { name: "Time", cell: ({ executedAt }) => moment(executedAt), text: ({ executedAt }) => executedAt },
+  why(explainFill),
 ];
 
 export function Fills() {
@@ -148,14 +154,7 @@ const CLOSED: Column<Closed>[] = [
     text: ({ netPnl }) => netPnl,
   },
   { name: "Closed", cell: ({ closedAt }) => moment(closedAt), text: ({ closedAt }) => closedAt },
-  {
-    name: "",
-    cell: (closed) => (
-      <button type="button" class="small" onClick={() => void explainClosed(closed)}>
-        Why?
-      </button>
-    ),
-  },
+  why<Closed>((closed) => void explainClosed(closed)),
 ];
 
 export function ClosedPositions() {
@@ -191,6 +190,7 @@ const FUNDING: Column<Payment>[] = [
     text: ({ amount }) => amount,
   },
   { name: "Time", cell: ({ fundingTime }) => moment(fundingTime), text: ({ fundingTime }) => fundingTime },
+  why(explainPayment),
 ];
 
 export function Funding() {
@@ -221,6 +221,7 @@ const LEDGER: Column<Entry>[] = [
   { name: "Market", cell: ({ marketId }) => marketId ?? "–", text: ({ marketId }) => marketId },
   { name: "Order", cell: ({ orderId }) => orderId ?? "–", text: ({ orderId }) => orderId },
   { name: "Time", cell: ({ createdAt }) => moment(createdAt), text: ({ createdAt }) => createdAt },
+  why(explainLine),
 ];
 
 export function Ledger() {

@@ -5,8 +5,10 @@ import { api, type Order } from "../../net/exchange.ts";
 import { orders, readSoon } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { isProtective, isUnfired } from "../../state/protection.ts";
-import { choose, markets } from "../../state/markets.ts";
+import { choose, tickOf } from "../../state/markets.ts";
 import { tell, tellError } from "../../state/toasts.ts";
+import { explainOrder } from "./explain.ts";
+import { conditionOf, marksOf, termsOf } from "./kind.ts";
 import { Table, type Column } from "./table.tsx";
 
 export function Orders() {
@@ -56,26 +58,17 @@ export async function cancel(order: Order): Promise<void> {
   }
 }
 
-function tickOf(marketId: string): string {
-  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
-}
-
-export function kindOf(order: Order): string {
-  const { orderType, trigger, postOnly, reduceOnly, closePosition, parentId } = order;
-  const parts = [trigger ? words(trigger.type) : "", words(orderType)];
-  // What is attached only reduces; saying so would be twice the same.
-  if (parentId !== null) return [...parts.filter((part) => part !== ""), `of order ${parentId}`].join(", ");
-  if (postOnly) parts.push("post-only");
-  if (closePosition) parts.push("whole position");
-  else if (reduceOnly) parts.push("reduce-only");
-  return parts.filter((part) => part !== "").join(", ");
-}
-
-export function conditionOf({ trigger, marketId }: Order): string {
-  if (!trigger) return "–";
-  const by = words(trigger.by);
-  if (trigger.callback !== null) return `${by}, callback ${Number(trigger.callback) * 100}%`;
-  return `${by} ${byStep(trigger.price, tickOf(marketId))}`;
+function Kind({ order }: { order: Order }) {
+  return (
+    <>
+      {termsOf(order).join(", ")}
+      {marksOf(order).map((mark) => (
+        <span key={mark} class="badge mark">
+          {mark}
+        </span>
+      ))}
+    </>
+  );
 }
 
 const COLUMNS: Column<Order>[] = [
@@ -91,7 +84,7 @@ const COLUMNS: Column<Order>[] = [
       </button>
     ),
   },
-  { name: "Type", cell: kindOf },
+  { name: "Type", cell: (order) => <Kind order={order} /> },
   {
     name: "Status",
     cell: ({ status }) => <span class={`status status-${status}`}>{words(status)}</span>,
@@ -103,8 +96,11 @@ const COLUMNS: Column<Order>[] = [
       orderType === "market" ? "Market" : byStep(price, tickOf(marketId)),
   },
   { name: "Trigger", isNumber: true, cell: conditionOf },
-  { name: "Size", isNumber: true, cell: ({ qty }) => qty ?? "whole position" },
-  { name: "Filled", isNumber: true, cell: ({ filledQty }) => filledQty },
+  {
+    name: "Filled / size",
+    isNumber: true,
+    cell: ({ qty, filledQty }) => `${filledQty} / ${qty ?? "whole position"}`,
+  },
   { name: "Held", isNumber: true, cell: ({ held }) => held },
   { name: "Placed", cell: ({ createdAt }) => moment(createdAt) },
   {
@@ -128,6 +124,14 @@ const COLUMNS: Column<Order>[] = [
           onClick={() => void cancel(order)}
         >
           Cancel
+        </button>
+        <button
+          type="button"
+          class="small"
+          aria-label={`What order ${order.id} is`}
+          onClick={() => explainOrder(order)}
+        >
+          Why?
         </button>
       </span>
     ),

@@ -1,16 +1,21 @@
 /** What the trader holds: profit at the mark as it is now. */
 
+import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { decimal, digitsOf } from "../../lib/decimal.ts";
 import { byStep, exactMoney, money, percent, signedMoney, signOf } from "../../lib/format.ts";
 import { unrealized } from "../../lib/worth.ts";
 import type { Position } from "../../net/exchange.ts";
 import { openPositions, orders, positions } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
-import { choose, markets, standings } from "../../state/markets.ts";
+import { followFunding, funded } from "../../state/funding.ts";
+import { choose, markets, standings, tickOf } from "../../state/markets.ts";
 import { exitsOf, type ExitKind } from "../../state/protection.ts";
+import { explainPosition } from "./explain-money.ts";
 import { Table, type Column } from "./table.tsx";
 
 export function Positions() {
+  useEffect(followFunding, []);
   if (positions.value === null) return <div class="loading">Loading positions…</div>;
   return (
     <Table
@@ -21,10 +26,6 @@ export function Positions() {
       empty="No open positions. What you buy or sell shows here, with its profit at the mark price."
     />
   );
-}
-
-function tickOf(marketId: string): string {
-  return markets.value.find(({ id }) => id === marketId)?.tickSize ?? "0.01";
 }
 
 function baseOf(marketId: string): string {
@@ -47,6 +48,11 @@ function Profit({ position }: { position: Position }) {
   );
 }
 
+/** Two figures of a kind, one above the other. */
+function Two({ children }: { children: ComponentChildren }) {
+  return <span class="two">{children}</span>;
+}
+
 /** Two digits more than a price has, as it is an average; all of them on asking. */
 function Entry({ position: { marketId, averagePrice } }: { position: Position }) {
   if (averagePrice === null) return <>–</>;
@@ -65,6 +71,21 @@ function Exits({ position }: { position: Position }) {
   return (
     <span data-testid="exits">
       {first("TAKE_PROFIT")} / {first("STOP")}
+    </span>
+  );
+}
+
+/** To the last digit: what was got or paid is money that moved. */
+function Funding({ marketId }: { marketId: string }) {
+  const found = funded.value.get(marketId);
+  if (!found) return <>–</>;
+  return (
+    <span
+      class={signOf(found.sum)}
+      data-testid="funding"
+      title={`In ${found.count} settlements since it opened`}
+    >
+      {signedMoney(found.sum)}
     </span>
   );
 }
@@ -98,8 +119,16 @@ const COLUMNS: Column<Position>[] = [
     ),
   },
   { name: "Size", isNumber: true, cell: ({ marketId, qty }) => `${qty} ${baseOf(marketId)}` },
-  { name: "Entry", isNumber: true, cell: (position) => <Entry position={position} /> },
-  { name: "Mark", isNumber: true, cell: (position) => byStep(markOf(position), tickOf(position.marketId)) },
+  {
+    name: "Entry / mark",
+    isNumber: true,
+    cell: (position) => (
+      <Two>
+        <Entry position={position} />
+        <span class="dim">{byStep(markOf(position), tickOf(position.marketId))}</span>
+      </Two>
+    ),
+  },
   {
     name: "Liquidation",
     isNumber: true,
@@ -108,34 +137,41 @@ const COLUMNS: Column<Position>[] = [
     ),
   },
   {
-    name: "Margin",
+    name: "Margin, ratio",
     isNumber: true,
     cell: (position) => (
-      <span title={exactMoney(position.margin)}>
-        {money(position.margin)}{" "}
-        <button
-          type="button"
-          class="link"
-          onClick={() => show({ kind: "margin", position })}
-          aria-label="Change the margin"
-        >
-          ±
-        </button>
-      </span>
+      <Two>
+        <span title={exactMoney(position.margin)}>
+          <button
+            type="button"
+            class="link"
+            onClick={() => show({ kind: "margin", position })}
+            aria-label="Change the margin"
+          >
+            ±
+          </button>{" "}
+          {money(position.margin)}
+        </span>
+        <Ratio ratio={position.marginRatio} />
+      </Two>
     ),
   },
-  { name: "Margin ratio", isNumber: true, cell: ({ marginRatio }) => <Ratio ratio={marginRatio} /> },
-  { name: "Unrealised profit", isNumber: true, cell: (position) => <Profit position={position} /> },
+  { name: "Profit", isNumber: true, cell: (position) => <Profit position={position} /> },
   {
-    name: "Realised",
+    name: "Realised, funding",
     isNumber: true,
-    cell: ({ realizedPnl }) => (
-      <span class={signOf(realizedPnl)} title={exactMoney(realizedPnl)}>
-        {signedMoney(decimal(realizedPnl).round(2))}
-      </span>
+    cell: ({ marketId, realizedPnl }) => (
+      <Two>
+        <span class={signOf(realizedPnl)} title={exactMoney(realizedPnl)}>
+          {signedMoney(decimal(realizedPnl).round(2))}
+        </span>
+        <span>
+          <small class="dim">funding</small> <Funding marketId={marketId} />
+        </span>
+      </Two>
     ),
   },
-  { name: "Take profit / stop", isNumber: true, cell: (position) => <Exits position={position} /> },
+  { name: "TP / stop", isNumber: true, cell: (position) => <Exits position={position} /> },
   {
     name: "",
     cell: (position) => (
@@ -148,6 +184,14 @@ const COLUMNS: Column<Position>[] = [
         </button>
         <button type="button" class="small" onClick={() => show({ kind: "close", position })}>
           Close
+        </button>
+        <button
+          type="button"
+          class="small"
+          aria-label={`How ${position.marketId} stands`}
+          onClick={() => explainPosition(position)}
+        >
+          Why?
         </button>
       </span>
     ),

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../../lib/dialog.tsx";
 import { closeDialog, open, type AccountPart } from "../../state/dialogs.ts";
 import { MarketList } from "../market-list.tsx";
+import { Forgotten, NewPassword, VerifyMail } from "./mailed.tsx";
 import { Faucet } from "./money.tsx";
 import { Amend } from "./order.tsx";
 import { ClosePosition, Margin } from "./position.tsx";
@@ -20,6 +21,12 @@ export function Dialogs() {
     case "sign-in":
     case "sign-up":
       return <SignIn kind={now.kind} />;
+    case "forgotten":
+      return <Forgotten />;
+    case "new-password":
+      return <NewPassword token={now.token} />;
+    case "verify-mail":
+      return <VerifyMail token={now.token} />;
     case "faucet":
       return <Faucet />;
     case "markets":

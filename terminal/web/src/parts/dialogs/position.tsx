@@ -10,7 +10,7 @@ import { unrealized } from "../../lib/worth.ts";
 import { api, type Position, type Schemas } from "../../net/exchange.ts";
 import { openPositions, readSoon } from "../../state/account.ts";
 import { closeDialog } from "../../state/dialogs.ts";
-import { markets, standings } from "../../state/markets.ts";
+import { standings, tickOf } from "../../state/markets.ts";
 import { newId } from "../../state/placing.ts";
 import { tell } from "../../state/toasts.ts";
 
@@ -21,7 +21,7 @@ export function current(position: Position): Position {
 
 export function Standing({ position }: { position: Position }) {
   const mark = standings.value.get(position.marketId)?.markPrice;
-  const tick = markets.value.find(({ id }) => id === position.marketId)?.tickSize ?? "0.01";
+  const tick = tickOf(position.marketId);
   const profit = unrealized(position, mark);
   return (
     <dl class="foreseen">

@@ -5,8 +5,9 @@ import { useEffect, useState } from "preact/hooks";
 import { Dialog } from "../../lib/dialog.tsx";
 import { Field, Tabs } from "../../lib/fields.tsx";
 import { api, type Schemas } from "../../net/exchange.ts";
-import { showFactor, signIn, signUp, type FactorAsked } from "../../net/session.ts";
+import { showFactor, signIn, signUp, type FactorAsked, type SignUp } from "../../net/session.ts";
 import { FactorForm } from "../factor.tsx";
+import { referralCode } from "../../state/address.ts";
 import { closeDialog, show } from "../../state/dialogs.ts";
 import { isDemo } from "../../state/site.ts";
 
@@ -51,6 +52,8 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
   const [password, setPassword] = useState("");
   const [terms, setTerms] = useState<Schemas["Terms"] | null>(null);
   const [isAccepted, setAccepted] = useState(false);
+  const [code, setCode] = useState(referralCode);
+  const [hasCode, setHasCode] = useState(referralCode !== "");
   const [isSending, setSending] = useState(false);
   const [wrong, refuse] = useRefusal();
   const isNew = kind === "sign-up";
@@ -64,11 +67,14 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
     setSending(true);
     refuse(null);
     try {
-      if (isNew) await signUp(username, password, isAccepted ? terms?.version : undefined);
+      const asked: SignUp = { username, password };
+      if (isAccepted && terms) asked.termsVersion = terms.version;
+      if (code.trim() !== "") asked.referralCode = code.trim();
+      if (isNew) await signUp(asked);
       else {
-        const asked = await signIn(username, password);
-        if (asked) {
-          ask(asked);
+        const factor = await signIn(username, password);
+        if (factor) {
+          ask(factor);
           return;
         }
       }
@@ -108,6 +114,15 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
           autocomplete: isNew ? "new-password" : "current-password",
         }}
       />
+      {isNew && hasCode && (
+        <Field
+          label="Referral code"
+          value={code}
+          change={setCode}
+          error={wrong["referralCode"]}
+          input={{ name: "referral-code" }}
+        />
+      )}
       {isNew && terms && (
         <label class="check">
           <input
@@ -126,6 +141,16 @@ function Password({ kind, ask }: { kind: Kind; ask: (asked: FactorAsked) => void
       <button type="submit" class="submit accent" disabled={isSending}>
         {isSending ? "One moment…" : isNew ? "Sign up" : "Sign in"}
       </button>
+      {isNew && !hasCode && (
+        <button type="button" class="link" onClick={() => setHasCode(true)}>
+          I have a referral code
+        </button>
+      )}
+      {!isNew && (
+        <button type="button" class="link" onClick={() => show({ kind: "forgotten" })}>
+          Forgot the password?
+        </button>
+      )}
       {isNew && isDemo && <p class="dim">This is a demo: its money is play money.</p>}
     </form>
   );
