@@ -25,7 +25,7 @@ from tests.flow.exchange import MARK_TICKS, MARKET, wait_for
 from trading.models import Fill, Order
 from trading.services import configure_market
 
-pytestmark = pytest.mark.slow  # a drill: some twelve processes, one after another
+pytestmark = pytest.mark.drill  # some twelve processes, one after another
 
 
 @pytest.fixture
