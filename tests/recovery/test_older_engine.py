@@ -57,7 +57,12 @@ def test_what_an_older_engine_refused_the_next_one_takes(
 
         wait_until(refused, "a dead letter")
         plain = exchange.place(exchange.bob, Side.LONG, 1)
-        wait_until(lambda: exchange.work() or _status(plain) == OrderStatus.OPEN, "its neighbour")
+
+        def is_open() -> bool:
+            exchange.work()
+            return _status(plain) == OrderStatus.OPEN
+
+        wait_until(is_open, "its neighbour")
         engine.stop()
         exchange.work()
     letter = DeadLetter.objects.first()
