@@ -174,6 +174,11 @@ class ClusterClient:
         self._pool_class = pool_class
         self._connection_class = TlsSlotConnection if address.is_tls else SlotConnection
         self._retry: dict[str, Any] = {} if retry is None else {"retry": retry}
+        # By its first failure redis-py finds out who took over: without a second try the first call
+        # of each process after a failover would fail, however long ago that was.
+        self._retry_whole: dict[str, Any] = (
+            {} if retry is None else {"retry": Retry(NoBackoff(), 1)}
+        )
         self._servers: dict[int, redis.Redis] = {}
         self._quiet = _Quiet(quiet_s)
         self._lock = threading.Lock()
@@ -212,7 +217,7 @@ class ClusterClient:
                 startup_nodes=[_node(*place) for place in self._nodes.listed],
                 ssl=self._nodes.is_tls,
                 **self._nodes.options,
-                **self._retry,
+                **self._retry_whole,
             )
 
 
