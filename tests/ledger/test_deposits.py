@@ -169,8 +169,12 @@ def test_nobody_but_the_trader_is_kept_from_deciding(db, approval):
 
 def test_a_refused_deposit_moves_nothing(alice, approval):
     operator = make_user("operator", 0)
-    deposit = services.deposit(alice.pk, 5).deposit
+    asked = onramp(alice, amount=5, idempotencyKey="k")
+    assert "waits for an operator's approval" in json.loads(asked.content)["message"]
+    deposit = Deposit.objects.get()
     services.refuse_deposit(deposit.pk, operator.pk)
+    again = onramp(alice, amount=5, idempotencyKey="k")
+    assert "was refused by an operator" in json.loads(again.content)["message"]
     services.refuse_deposit(deposit.pk, operator.pk)
     with pytest.raises(DomainError, match="is refused already"):
         services.approve_deposit(deposit.pk, operator.pk)

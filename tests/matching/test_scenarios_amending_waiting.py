@@ -180,3 +180,15 @@ def test_a_margin_that_would_be_beyond_any_money_is_refused() -> None:
     _, alice, _ = protected()
     entry = alice.buys(1, at=1_030, margin=10**15, trigger=stop_at(1_020))
     assert refused(alice.moves(entry, lots=1_000)) == "INVALID_SIZE"
+
+
+def test_what_is_changed_goes_to_the_back_of_its_price() -> None:
+    """In the order of the changes, however often."""
+    exchange, alice, _ = protected()
+    first, second, third = (
+        alice.sells(1, trigger=stop_at(970), reduce_only=True) for _ in range(3)
+    )
+    for order in (third, second, first):
+        alice.moves(order, trigger=980)
+    exchange.restarts()
+    assert fired(exchange, 980) == [third.order_id, second.order_id, first.order_id]

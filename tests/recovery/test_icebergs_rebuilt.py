@@ -2,6 +2,7 @@
 any two steps: it shows what it showed, and queues where it queued."""
 
 import pytest
+from msgspec.structs import replace
 
 from matching.messages.vocabulary import OrderType, Side
 from persistence.recovery.starting_points import make_starting_point
@@ -54,3 +55,18 @@ def test_it_shows_and_queues_as_before(exchange: Exchange, restarts: bool) -> No
     assert (row.status, row.visible_lots, row.remaining_lots) == ("open", 7, 16)
     assert filled_after(19) == [30, 5]
     assert Position.objects.get(user=exchange.alice).position_lots == 30
+
+
+def test_one_that_shows_a_lot_at_a_time(exchange: Exchange) -> None:
+    exchange.start()
+    ice = replace(ICE, visible_qty="0.001")
+    order_id = place_order(exchange.alice.pk, ice).order_id
+    exchange.settle()
+    make_starting_point(MARKET, "a test of it")
+    exchange.move_index(MARK_TICKS)
+    plain = exchange.place(exchange.bob, Side.LONG, 1)
+    exchange.place(exchange._trader("carol"), Side.SHORT, 2)
+    exchange.settle()
+    exchange.assert_sound()
+    rows = Order.objects.in_bulk([order_id, plain])
+    assert [row.filled_lots for row in rows.values()] == [1, 1]
