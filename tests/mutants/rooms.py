@@ -10,6 +10,8 @@ LEDGER = (
     "tests/ledger/test_persistence.py",
     "tests/ledger/test_perpetual_events.py",
     "tests/ledger/test_conditional_orders.py",
+    "tests/ledger/test_attached_orders.py",
+    "tests/ledger/test_order_terms.py",
     "tests/ledger/test_second_deliveries.py",
     "tests/ledger/test_position_leverage.py",
     "tests/ledger/test_poison.py",
@@ -29,6 +31,7 @@ RECONCILE = (
     "tests/reconcile/test_planted_everywhere.py",
     "tests/reconcile/test_planted.py",
     "tests/reconcile/test_planted_perps.py",
+    "tests/reconcile/test_planted_withdrawals.py",
     "tests/reconcile/test_runs.py",
     "tests/reconcile/test_clean.py",
 )
@@ -68,6 +71,38 @@ ACCOUNTS = (
     "tests/accounts/test_staff_sessions.py",
     "tests/security/test_guessing.py",
 )
+FACTORS = (
+    "tests/factors/test_traders.py",
+    "tests/factors/test_operators.py",
+    "tests/security/test_second_factors.py",
+    "tests/security/test_factor_resets.py",
+)
+KEYS = (
+    "tests/accounts/test_keys.py",
+    "tests/security/test_keys.py",
+    "tests/security/test_key_powers.py",
+    "tests/security/test_keys_served.py",
+)
+FAMILIES = ("tests/families/test_accounts.py", "tests/families/test_transfers.py")
+LAW = (
+    "tests/people/test_terms.py",
+    "tests/people/test_countries.py",
+    "tests/people/test_identity.py",
+)
+PEOPLE = (
+    "tests/people/test_mail.py",
+    "tests/people/test_resets.py",
+    "tests/people/test_closing.py",
+    "tests/people/test_erasing.py",
+    "tests/people/test_kept.py",
+)
+NOTICES = ("tests/people/test_notices.py", "tests/trading/test_notices.py", *PEOPLE)
+WITHDRAWALS = (
+    "tests/withdrawals/test_states.py",
+    "tests/withdrawals/test_asking.py",
+    "tests/security/test_withdrawals.py",
+    "tests/withdrawals/test_never_below_zero.py",
+)
 PLACING = (
     "tests/trading/test_placing.py",
     "tests/trading/test_boundaries.py",
@@ -87,6 +122,22 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/security/test_four_eyes.py",
         "tests/security/test_limits.py",
     ),
+    "ledger/withdrawals": WITHDRAWALS,
+    "ledger/models/withdrawal_states.py": WITHDRAWALS,
+    "ledger/models/withdrawal_terms.py": WITHDRAWALS,
+    "ledger/models/withdrawals.py": WITHDRAWALS,
+    "ledger/transfers": ("tests/families/test_transfers.py", "tests/trading/test_schema.py"),
+    "ledger/adjustments.py": ("tests/approvals/test_adjustments.py",),
+    "ledger/models/adjustments.py": ("tests/approvals/test_adjustments.py",),
+    "ledger/balances": ("tests/families/test_statements.py", "tests/console/test_money.py"),
+    "ledger/holds.py": (
+        "tests/trading/test_placing.py",
+        "tests/trading/test_boundaries.py",
+        "tests/trading/test_overdraw.py",
+        "tests/withdrawals/test_never_below_zero.py",
+        "tests/withdrawals/test_asking.py",
+        *LEDGER,
+    ),
     "ledger/signals.py": ("tests/ledger/test_deposits.py", "tests/ledger/test_persistence.py"),
     "persistence/writing/candles.py": ("tests/ledger/test_candles.py",),
     "persistence/faults.py": (
@@ -103,6 +154,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "tests/platform/test_tasks.py",
         "tests/ledger/test_listener.py",
         "tests/reconcile/test_runs.py",
+    ),
+    "persistence/downloads": ("tests/downloads/test_daily_files.py",),
+    "persistence/snapshots": ("tests/ledger/test_snapshot.py",),
+    "persistence/price_moves.py": (
+        "tests/ledger/test_price_moves.py",
+        "tests/ledger/test_price_history.py",
+    ),
+    "persistence/projection/prices.py": ("tests/ledger/test_price_history.py", *LEDGER),
+    "persistence/reading.py": ("tests/ledger/test_shared_markets.py", *LEDGER),
+    "persistence/recovery/looking.py": (
+        "tests/ledger/test_shared_markets.py",
+        "tests/recovery/test_starting_points.py",
     ),
     "persistence/worker_heartbeat.py": (
         "tests/ledger/test_listener.py",
@@ -140,7 +203,28 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "accounts/staff/sessions.py": ("tests/accounts/test_staff_sessions.py",),
     "accounts/staff/sign_in.py": ("tests/security/test_guessing.py",),
     "accounts/tasks.py": (*ACCOUNTS, "tests/platform/test_tasks.py"),
+    "accounts/staff/invitations.py": ("tests/console/test_invitations.py",),
+    "accounts/staff": ("tests/console/test_operators.py", "tests/console/test_invitations.py"),
+    "accounts/factors": FACTORS,
+    "accounts/models/factors.py": FACTORS,
+    "accounts/sealing.py": (*FACTORS, *KEYS),
+    "accounts/keys": KEYS,
+    "accounts/families": FAMILIES,
+    "accounts/law": LAW,
+    "accounts/models/law.py": LAW,
+    "accounts/verification": ("tests/withdrawals/test_asking.py", *LAW),
+    "accounts/models/verification.py": ("tests/withdrawals/test_asking.py", *LAW),
+    "accounts/people": PEOPLE,
+    "accounts/models/people.py": PEOPLE,
+    "accounts/access/mail_addresses.py": PEOPLE,
+    "accounts/access/unlocking.py": ("tests/security/test_guessing.py", *PEOPLE),
+    "accounts/access/single_use.py": PEOPLE,
+    "accounts/notices": NOTICES,
+    "accounts/referrals": ("tests/families/test_referrals.py",),
+    "accounts/throttles.py": (*ACCOUNTS, "tests/security/test_addresses.py"),
+    "accounts/access": (*ACCOUNTS, "tests/security/test_sessions.py"),
     "accounts": ACCOUNTS,
+    "trading/intake/decisions.py": ("tests/trading/test_decisions.py",),
     "trading/intake": (
         "tests/trading/test_intake_plain.py",
         "tests/trading/test_intake.py",
