@@ -12,7 +12,7 @@ from persistence.listener import OutputStreamListener
 
 
 def this_worker(node: str) -> VersionedPart:
-    return this_process("worker", CONTRACT, node)
+    return this_process("worker", CONTRACT, node.partition("@")[0])
 
 
 class PersistenceStep(bootsteps.StartStopStep):
