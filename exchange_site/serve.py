@@ -7,6 +7,7 @@ that die are started again. All count in one folder, and this one shows it (`com
 import argparse
 import os
 import resource
+import signal
 import sys
 
 import uvicorn
@@ -39,9 +40,13 @@ def main() -> None:
     options = parser.parse_args()
     _allow_many_sockets()
     _show_metrics()
+    # uvicorn, once it has ended, raises the signal again that told it to.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     attendance = _attend(options.what)
-    _run(options)
-    attendance.stop()
+    try:
+        _run(options)
+    finally:
+        attendance.stop()
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from trading.commands.backlog import BacklogSender
 
 
 def this_worker(node: str) -> VersionedPart:
-    return this_process("worker", CONTRACT, node)
+    return this_process("worker", CONTRACT, node.partition("@")[0])
 
 
 class PersistenceStep(bootsteps.StartStopStep):

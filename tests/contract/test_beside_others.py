@@ -1,6 +1,7 @@
 """No part starts beside one that it, or that one, would not understand."""
 
 import os
+import socket
 import subprocess
 import sys
 import tomllib
@@ -75,8 +76,8 @@ def present(someone: VersionedPart):
     assert someone not in parts_present(redis_client())
 
 
-def starts(kind: str) -> subprocess.Popen[str]:
-    served = ["--port", str(free_port())] if kind in ("api", "feeds") else []
+def starts(kind: str, port: int = 0) -> subprocess.Popen[str]:
+    served = ["--port", str(port or free_port())] if kind in ("api", "feeds") else []
     return subprocess.Popen(
         [sys.executable, *COMMANDS[kind], *served],
         cwd=settings.BASE_DIR,
@@ -85,6 +86,11 @@ def starts(kind: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
@@ -105,16 +111,19 @@ def test_a_part_that_would_not_be_understood_ends_with_one_line(redis_db, kind):
     assert parts_present(redis_db) == []
 
 
-def test_a_part_starts_where_nobody_is_and_says_so_until_it_ends(redis_db):
-    engine = starts("engine")
+@pytest.mark.parametrize("kind", ["engine", "feeds", "api"])
+def test_a_part_starts_where_nobody_is_and_says_so_until_it_ends(redis_db, kind):
+    process = starts(kind, port := free_port())
     try:
-        (found,) = wait_for(lambda: parts_present(redis_db) or None, "the engine to be there")
-        assert (found.kind, found.release) == ("engine", RELEASE)
+        (found,) = wait_for(lambda: parts_present(redis_db) or None, f"the {kind} to be there")
+        assert (found.kind, found.release) == (kind, RELEASE)
         assert (found.major, found.minor) == CONTRACT
+        if kind != "engine":
+            wait_for(lambda: is_open(port), f"the {kind} to listen")
     finally:
-        engine.terminate()
-        said, _ = engine.communicate()
-    assert engine.returncode == 0, said
+        process.terminate()
+        said, _ = process.communicate()
+    assert process.returncode == 0, said
     assert parts_present(redis_db) == []
 
 

@@ -69,11 +69,11 @@ def test_what_an_older_engine_refused_the_next_one_takes(
         wait_until(refused, "a dead letter")
         plain = exchange.place(exchange.bob, Side.LONG, 1)
 
-        def is_open() -> bool:
+        def neighbour_is_taken() -> bool:
             exchange.work()
             return _status(plain) == OrderStatus.OPEN
 
-        wait_until(is_open, "its neighbour")
+        wait_until(neighbour_is_taken, "the order after it")
         engine.stop()
         exchange.work()
     letter = DeadLetter.objects.first()
