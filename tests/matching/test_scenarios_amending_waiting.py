@@ -188,7 +188,7 @@ def test_what_is_changed_goes_to_the_back_of_its_price() -> None:
     first, second, third = (
         alice.sells(1, trigger=stop_at(970), reduce_only=True) for _ in range(3)
     )
-    for order in (third, second, first):
+    for order in (second, third, first):
         alice.moves(order, trigger=980)
     exchange.restarts()
-    assert fired(exchange, 980) == [third.order_id, second.order_id, first.order_id]
+    assert fired(exchange, 980) == [second.order_id, third.order_id, first.order_id]
