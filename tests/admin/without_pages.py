@@ -18,7 +18,7 @@ WITHOUT_A_PAGE = {
     "of a moment, or a place in a list": """
         accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
         accounts.PasswordReset gateway.StopAsOrder trading.LiquidationsTold
-        trading.MarginCall custody.CustodyNews
+        trading.MarginCall trading.UnsentMarket custody.CustodyNews
         custody.PollCursor
         """,
 }

@@ -80,7 +80,8 @@ def test_it_waits_until_somebody_rests_no_longer(
 ) -> None:
     clock = [1_000.0]
     noting = Noting(world.redis_db)
-    monkeypatch.setattr(listener_module, "redis_client", lambda: noting)
+    for part in ("listener", "output_news"):
+        monkeypatch.setattr(f"persistence.{part}.redis_client", lambda: noting)
     monkeypatch.setattr("persistence.listener.time.monotonic", lambda: clock[0])
     listener._listen_once()
     assert noting.blocks_ms == [BLOCK_MS]

@@ -70,6 +70,7 @@ def test_an_order_from_placing_to_part_filled(trader: Trader) -> None:
     assert order.pop("updatedAt") == created
     assert order == {
         "id": order_id,
+        "algoId": None,
         "userId": trader.user.pk,
         "marketId": "BTC-PERP",
         "clientOrderId": "mine",

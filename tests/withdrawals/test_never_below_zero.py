@@ -86,8 +86,8 @@ def test_fifty_threads_at_one_wallet(
         thread.join()
     assert len(lowest) == THREADS * ACTS  # none of them died
     assert min(lowest) >= 0
-    assert outcomes["_withdraw"] > 1
-    assert outcomes["_order"] > 1
+    assert outcomes["_withdraw"]
+    assert outcomes["_order"]
     for check in (WALLETS, JOURNAL_TOTAL, WITHDRAWALS):
         assert run_check(check, {}).shown == []
     _nothing_is_lost(trader)
