@@ -1,12 +1,29 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from _pytest.runner import runtestprotocol
 from pytest_django.plugin import DjangoDbBlocker
 
 from markets.rules import forget_markets
 from tests.flow.collector import Collector, collecting
 from tests.flow.demo import demo_on
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, Trader, wait_for
+
+_told: set[str] = set()
+
+
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """A module marked as a story goes on from test to test on one page. Where a worker of xdist is
+    handed the rest of one, what comes before is done here, too: without a report, as the worker
+    that had it gives that."""
+    if item.get_closest_marker("story") is None:
+        return
+    _told.add(item.nodeid)
+    of_module = [one for one in item.session.items if one.path == item.path]
+    for before in of_module[: of_module.index(item)]:
+        if before.nodeid not in _told:
+            _told.add(before.nodeid)
+            runtestprotocol(before, log=False, nextitem=item)
 
 
 @pytest.fixture(scope="package")

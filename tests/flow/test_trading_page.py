@@ -25,6 +25,7 @@ from trading.services import set_market_state
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.story,
     pytest.mark.skipif(not folder().is_dir(), reason="the page was not built: make page"),
 ]
 NEWCOMER = "page-newcomer"
@@ -325,7 +326,7 @@ def test_a_page_that_is_loaded_again_is_signed_in_and_as_it_was(newcomer: Tradin
     assert after["width"] - before["width"] == 24
     kept = newcomer.page.evaluate("() => document.cookie + JSON.stringify(localStorage)")
     assert "eyJ" not in kept
-    newcomer.button("Light colours").click()
+    newcomer.show_in("light")
     newcomer.page.reload()
     expect(newcomer.page.locator(".user")).to_have_text(NEWCOMER)
     assert ticket.bounding_box() == after
@@ -357,13 +358,13 @@ def test_markup_stays_text(newcomer: TradingPage, exchange: Exchange) -> None:
 def test_anybody_can_read_and_use_it(newcomer: TradingPage, width: int) -> None:
     page = newcomer.page
     page.set_viewport_size({"width": width, "height": 900})
-    for words in ("Dark colours", "Light colours"):
-        newcomer.button(words).click()
+    for theme in ("dark", "light"):
+        newcomer.show_in(theme)
         expect(page.locator(".chart")).to_be_attached()
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-        assert newcomer.serious_faults() == [], words
+        assert newcomer.serious_faults() == [], theme
         page.keyboard.press("/")
-        assert newcomer.serious_faults("dialog") == [], words
+        assert newcomer.serious_faults("dialog") == [], theme
         page.keyboard.press("Escape")
     page.set_viewport_size({"width": 1440, "height": 900})
 

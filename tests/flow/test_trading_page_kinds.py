@@ -14,6 +14,7 @@ from tests.flow.trading_page import TradingPage
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.story,
     pytest.mark.skipif(not folder().is_dir(), reason="the page was not built: make page"),
 ]
 

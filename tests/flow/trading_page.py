@@ -112,6 +112,12 @@ class TradingPage:
     def row(self, label: str) -> Locator:
         return self.page.get_by_role("table", name=label).locator("tbody tr")
 
+    def show_in(self, theme: str) -> None:
+        """ "dark" or "light"."""
+        if self.theme() != theme:
+            self.button(f"{theme.capitalize()} colours").click()
+        assert self.theme() == theme
+
     def theme(self) -> str:
         return str(self.page.evaluate("document.documentElement.dataset.theme"))
 
