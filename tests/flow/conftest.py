@@ -18,6 +18,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     that had it gives that."""
     if item.get_closest_marker("story") is None:
         return
+    if item.getparent(pytest.Module) not in item.session._setupstate.stack:
+        _told.clear()  # its page is closed, or not open yet
     _told.add(item.nodeid)
     of_module = [one for one in item.session.items if one.path == item.path]
     for before in of_module[: of_module.index(item)]:

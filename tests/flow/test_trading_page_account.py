@@ -23,7 +23,7 @@ from tests.builders.factors import code_of
 from tests.flow.committed import committed
 from tests.flow.desk import chromium
 from tests.flow.exchange import PASSWORD, Exchange, wait_for
-from tests.flow.trading_page import TradingPage
+from tests.flow.trading_page import TradingPage, retire
 from tests.people.mailbox import TOKEN
 from tests.withdrawals.chain import blocks, call, played_chain
 
@@ -85,6 +85,7 @@ def holder(exchange: Exchange) -> Iterator[Holder]:
         page = _signed_up(browser, exchange)
         yield page
         page.close()
+        committed(retire, HOLDER, LEAVER)
 
 
 def _signed_up(browser: Browser, exchange: Exchange) -> Holder:
