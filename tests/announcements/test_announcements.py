@@ -17,10 +17,10 @@ from announcements.selectors import SHOWN_MAX
 from common.admin.record_urls import list_url, url_of
 from tests.admin.conftest import client_of, operator
 from tests.admin.factories import make_user
-from tests.feeds.conftest import Feeds, feeds, running_feeds
+from tests.feeds.conftest import Feeds
 from tests.trading.client import Api
 
-__all__ = ["client_of", "feeds", "operator", "running_feeds"]
+__all__ = ["client_of", "operator"]
 
 ClientOf = Callable[[str], Client]
 HOUR = timedelta(hours=1)

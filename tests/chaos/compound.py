@@ -115,8 +115,9 @@ def end_algos(url: str, names: list[str]) -> list[Request]:
 
 
 def wrong_pairs(books: Books) -> list[str]:
-    """Whichever fills first cancels the other in the same sequence, so both have never filled; and
-    of two that know each other none lives on alone unless the other filled or fired."""
+    """Whichever fills or fires first cancels the other in the same sequence, so both have never
+    filled; and of two that know each other none lives on without the other unless it is the one
+    that did."""
     wrong = []
     for order in books.orders.values():
         other = books.orders.get(order["other_id"] or 0)
@@ -127,8 +128,8 @@ def wrong_pairs(books: Books) -> list[str]:
         if order["filled_lots"] and other["filled_lots"]:
             wrong.append(f"pair {order['id']}, {other['id']}: both have filled")
         for one, its in ((order, other), (other, order)):
-            is_decided = its["filled_lots"] or its["triggered_at"]
-            if one["status"] in _LIVE and its["status"] not in _LIVE and not is_decided:
+            has_decided = bool(one["filled_lots"] or one["triggered_at"])
+            if one["status"] in _LIVE and has_decided is (its["status"] in _LIVE):
                 wrong.append(f"order {one['id']} is {one['status']}, {its['id']} {its['status']}")
     return wrong
 

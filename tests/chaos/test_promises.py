@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from matching.messages.events import Event, MarginAdjusted, OutputEntry
 from tests.chaos.checks import Books
+from tests.chaos.compound import wrong_exits, wrong_pairs
 from tests.chaos.load import Attempt, Request
 from tests.chaos.promises import lost_or_doubled, wrong_effects, wrong_leverages
 from tests.chaos.streams import MarketRecord, Recorder
@@ -79,3 +80,44 @@ def test_the_leverage_is_the_one_told_last() -> None:
     assert found(5, first, second)
     assert found(10, second, unknown) == found(20, second, unknown) == []
     assert found(5)
+
+
+def pair(one: dict[str, Any], other: dict[str, Any]) -> Books:
+    """Orders 1 and 2, which name each other."""
+    still = {"filled_lots": 0, "triggered_at": None, "parent_id": None}
+    orders = {
+        1: {"id": 1, "other_id": 2, "status": "waiting", **still} | one,
+        2: {"id": 2, "other_id": 1, "status": "open", **still} | other,
+    }
+    return books([], orders=orders)
+
+
+FILLED_A_LOT, FIRED = {"filled_lots": 1}, {"triggered_at": "10:00", "status": "open"}
+CANCELLED = {"status": "cancelled"}
+
+
+def test_of_a_pair_one_lives_on_if_it_decided() -> None:
+    assert wrong_pairs(pair({}, {})) == []
+    assert wrong_pairs(pair(CANCELLED, FILLED_A_LOT)) == []
+    assert wrong_pairs(pair(FIRED, CANCELLED)) == []
+    assert wrong_pairs(pair(CANCELLED, {"status": "filled", "filled_lots": 9})) == []
+    assert wrong_pairs(pair(CANCELLED, CANCELLED)) == []
+    assert wrong_pairs(pair(CANCELLED, {})) == ["order 2 is open, 1 cancelled"]
+    assert wrong_pairs(pair({}, FILLED_A_LOT)) == ["order 2 is open, 1 waiting"]
+    assert wrong_pairs(pair({}, {"status": "filled", "filled_lots": 9}))
+    assert wrong_pairs(pair(FIRED, {})) == ["order 1 is open, 2 open"]
+    assert wrong_pairs(pair(FIRED | FILLED_A_LOT, FILLED_A_LOT))
+    assert wrong_pairs(pair({"other_id": None}, {})) == []
+    assert wrong_pairs(pair({}, {"other_id": 3}))
+
+
+def test_exits_close_what_their_entry_filled() -> None:
+    def with_entry(of_exit: dict[str, Any], of_entry: dict[str, Any]) -> list[str]:
+        made = pair(of_exit | {"other_id": None, "parent_id": 2}, of_entry | {"other_id": None})
+        return wrong_exits(made)
+
+    assert with_entry({"status": "asleep"}, {}) == []
+    assert with_entry({}, CANCELLED | FILLED_A_LOT) == []
+    assert with_entry({"status": "asleep"}, CANCELLED) == ["order 1 is asleep, its entry cancelled"]
+    assert with_entry(FILLED_A_LOT, FILLED_A_LOT) == []
+    assert with_entry({"filled_lots": 2}, FILLED_A_LOT) == ["entry 2: filled 1, its exits 2"]

@@ -6,10 +6,20 @@ import redis
 from markets.models import Market
 from tests.admin.conftest import _redis, client_of, market, module_world, operator, world
 from tests.builders.keys import Key, make_ed25519_key, make_key
+from tests.feeds.conftest import feeds, running_feeds
 from tests.trading.client import Api, Trader, forget_caches, make_market, make_trader, set_ticker
 from tests.trading.intake_server import IntakeApi
 
-__all__ = ["_redis", "client_of", "market", "module_world", "operator", "world"]
+__all__ = [
+    "_redis",
+    "client_of",
+    "feeds",
+    "market",
+    "module_world",
+    "operator",
+    "running_feeds",
+    "world",
+]
 
 
 @pytest.fixture

@@ -18,10 +18,8 @@ from accounts.models import EndReason, Session, User
 from accounts.services import suspend_user
 from common.errors import DomainError
 from common.limits.budgets import Rate
-from tests.feeds.conftest import Feeds, feeds, running_feeds
+from tests.feeds.conftest import Feeds
 from tests.trading.client import PASSWORD, Api, forget_caches
-
-__all__ = ["feeds", "running_feeds"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
