@@ -23,7 +23,7 @@ from ledger.models import Account, JournalEntry, Posting, Wallet
 from markets.conversions import units_text
 from persistence.reconciliation import reconcile
 from tests.families.family import acting, open_account, send
-from tests.reconcile.conftest import kept, session
+from tests.reconcile.conftest import session
 from tests.trading.client import Api, Trader, make_trader, token_of
 from trading.models import Position
 from trading.statements import reading, services
@@ -31,7 +31,7 @@ from trading.statements.api import COST
 from trading.statements.models import FaultyStatement
 from trading.statements.writing import CsvWriter, JsonWriter
 
-__all__ = ["kept", "session"]
+__all__ = ["session"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
