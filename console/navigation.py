@@ -5,6 +5,7 @@ may open it. Where one is open, its item is marked.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -195,7 +196,9 @@ def _may(site: AdminSite, request: HttpRequest, item: Item) -> bool:
     return registered is not None and registered.has_view_permission(request)
 
 
+@cache
 def _path(site: AdminSite, item: Item) -> str:
+    """Every page has all of them."""
     if "." not in item.target:
         return reverse(f"{site.name}:{item.target}")
     return list_path(item.target)

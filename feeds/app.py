@@ -115,6 +115,8 @@ class Feeds:
         self._per_address[origin] += 1
         try:
             await connection.run()
+        except asyncio.CancelledError:  # only the server's end does this, after it has waited
+            log.info("feed_connection_cut", address=address)
         finally:
             self._per_address[origin] -= 1
             if not self._per_address[origin]:

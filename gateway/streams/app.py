@@ -66,6 +66,8 @@ class VenueStreams:
         self._per_address[origin] += 1
         try:
             await connection.run()
+        except asyncio.CancelledError:  # only the server's end does this, after it has waited
+            log.info("gateway_connection_cut", address=address)
         finally:
             self._connections.discard(connection)
             self._per_address[origin] -= 1

@@ -1,7 +1,7 @@
 /** A dialog of the browser's own: it keeps the focus, and Escape closes it. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   title: string;
@@ -13,7 +13,8 @@ interface Props {
 export function Dialog({ title, close, children, isWide = false }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // In the same turn as its words are there: whoever presses Escape then closes it.
+  useLayoutEffect(() => {
     ref.current?.showModal();
   }, []);
   return (
