@@ -131,8 +131,20 @@ def _run(version: str, name: str, *options: str) -> None:
         raise BackupRefused([*faults, said[-1]][0])
 
 
+# Of an address: how it is spoken to, and to which of several.
+_OPTIONS = {
+    "PGSSLMODE": "sslmode",
+    "PGSSLROOTCERT": "sslrootcert",
+    "PGSSLCERT": "sslcert",
+    "PGSSLKEY": "sslkey",
+    "PGTARGETSESSIONATTRS": "target_session_attrs",
+}
+
+
 def _connection() -> dict[str, str]:
     """As libpq reads it: the password is on no command line."""
     database: dict[str, Any] = connection.settings_dict
     named = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
-    return {name: str(database[key]) for name, key in named.items() if database[key]}
+    found = {name: str(database[key]) for name, key in named.items() if database[key]}
+    options = database["OPTIONS"]
+    return found | {name: str(options[key]) for name, key in _OPTIONS.items() if key in options}

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from exchange_site.embedded.ports import free_port
+from tests.builders.standby import PostgresPair
 from tests.chaos import checks, compound, custody, promises, transfers
 from tests.chaos.exchange import Exchange
 from tests.chaos.faults import Damage, plan
@@ -63,7 +64,8 @@ class Recovery:
 class Run:
     def __init__(self, options: argparse.Namespace, data: Path) -> None:
         self.options = options
-        self.exchange = Exchange(data, *_ports(options.port))
+        self.pair = PostgresPair(data.with_name("postgres")) if options.standby else None
+        self.exchange = Exchange(data, *_ports(options.port), self.pair)
         self.recovery = Recovery()
         self.stop_load = threading.Event()
         self.failures: dict[str, list[str]] = {}
@@ -110,7 +112,7 @@ class Run:
     def _storm(self) -> None:
         options = self.options
         wipe = options.wipe or options.duration >= LONG_RUN_S
-        steps = plan(options.seed, options.kills, wipe=wipe)
+        steps = plan(options.seed, options.kills, wipe=wipe, standby=options.standby)
         calm_s = min(5.0, options.duration * 0.1)
         time.sleep(calm_s)  # traders sign up and fund
         began, lasts_s = time.monotonic(), options.duration - 2 * calm_s
@@ -228,6 +230,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=25.0, help="requests per second, about")
     parser.add_argument("--within", type=float, default=60.0, help="seconds to recover in")
     parser.add_argument("--wipe", action="store_true", help="FLUSHALL in the middle")
+    parser.add_argument(
+        "--standby", action="store_true", help="a standby takes over from each Postgres killed"
+    )
     parser.add_argument("--port", type=int, default=0, help="of the API; feeds on the next")
     parser.add_argument("--data", type=Path, default=None, help="kept afterwards")
     options = parser.parse_args()
@@ -255,6 +260,8 @@ def main() -> int:
         clean = run.go()
     finally:
         run.exchange.stop()
+        if run.pair is not None:
+            run.pair.stop()
         if clean and options.data is None:
             shutil.rmtree(folder, ignore_errors=True)
     say("clean" if clean else f"FAILED with seed {options.seed}; see {run.exchange.data}/logs")

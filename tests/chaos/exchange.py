@@ -17,6 +17,7 @@ import redis
 
 from exchange_site.embedded.bootstrap import ROOT
 from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
+from tests.builders.standby import PostgresPair
 
 UP_WITHIN_S = 180.0
 _OURS_ALONE = (
@@ -38,8 +39,12 @@ _MARKS: dict[str, tuple[str, ...]] = {
 
 
 class Exchange:
-    def __init__(self, data: Path, port: int, feeds_port: int) -> None:
+    def __init__(
+        self, data: Path, port: int, feeds_port: int, pair: PostgresPair | None = None
+    ) -> None:
+        """``pair``: in place of a Postgres of its own."""
         self.data = data
+        self.pair = pair
         self.url = f"http://127.0.0.1:{port}"
         self.log = data.with_name(f"{data.name}.log")
         inherited = {name: text for name, text in os.environ.items() if name not in _OURS_ALONE}
@@ -51,6 +56,8 @@ class Exchange:
             "DEMO": "1",
             "CHAIN_TEMPER": "stormy",
         }
+        if pair is not None:
+            self.environment["DATABASE_URL"] = pair.url
         self.process: subprocess.Popen[bytes] | None = None
         self.services: dict[str, str] = {}
         self._standbys: list[subprocess.Popen[bytes]] = []
@@ -135,6 +142,8 @@ class Exchange:
 
     def main_of(self, part: str) -> psutil.Process | None:
         """The process of a part that supervisord started; None between two lives."""
+        if part == "postgres" and self.pair is not None:
+            return self.pair.primary_process
         assert self.process is not None
         try:
             (supervisor,) = psutil.Process(self.process.pid).children()

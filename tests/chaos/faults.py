@@ -33,6 +33,7 @@ WEIGHTS = {
     "standby": 3,
     "chain": 4,
 }
+OFTEN = 30
 RUBBISH_SHARE = 0.12  # extra faults that are no kill, per kill
 WAIT_SHARE = 0.3  # of kills after which recovery is waited for
 
@@ -46,14 +47,16 @@ class Step:
     waits: bool
 
 
-def plan(seed: int, kills: int, *, wipe: bool) -> list[Step]:
-    """Every part at least once where the kills suffice; rubbish and the wipe in between."""
+def plan(seed: int, kills: int, *, wipe: bool, standby: bool = False) -> list[Step]:
+    """Every part at least once where the kills suffice; rubbish and the wipe in between. Postgres
+    more often where it has a standby."""
     rng = random.Random(f"plan {seed}")
     names = list(WEIGHTS)
     rng.shuffle(names)
     # A standby has to be started before it can be killed: the first call starts one.
     faults = ["standby start", *names[:kills]]
-    faults += rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=max(0, kills - len(names)))
+    weights = WEIGHTS | ({"postgres": OFTEN} if standby else {})
+    faults += rng.choices(list(weights), list(weights.values()), k=max(0, kills - len(names)))
     others = ["rubbish"] * max(2, round(kills * RUBBISH_SHARE))
     others += ["standby start"] * max(1, kills // 10)  # a second one under the same name, too
     for other in others:
@@ -93,6 +96,8 @@ class Damage:
             return False
         if fault == "prices":
             pid = self._kill_prices()
+        elif fault == "postgres" and self._exchange.pair is not None:
+            pid = self._exchange.pair.fail_over()
         elif fault == "standby":
             pid = self._exchange.kill_standby()
             if pid is None:

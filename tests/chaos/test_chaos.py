@@ -18,13 +18,25 @@ WITHIN_S = 10 * PATIENCE_S
 
 @pytest.mark.slow
 def test_nothing_acknowledged_is_lost(folder: Path) -> None:
+    said = run(folder, "--duration", "25", "--kills", str(len(WEIGHTS)), "--wipe")
+    assert f"kills                {len(WEIGHTS)}: " in said
+    assert "lost                 0\ndoubled              0\nclean\n" in said, said
+
+
+@pytest.mark.drill
+def test_nothing_is_lost_with_a_primary_whose_standby_takes_over(folder: Path) -> None:
+    said = run(folder, "--duration", "60", "--kills", "20", "--standby")
+    assert "lost                 0\ndoubled              0\nclean\n" in said, said
+
+
+def run(folder: Path, *options: str) -> str:
+    """What it said."""
     log = folder / "chaos.log"
     seed = os.environ.get("CHAOS_SEED", "7")
-    options = ["--seed", seed, "--duration", "25", "--kills", str(len(WEIGHTS)), "--wipe"]
-    options += ["--within", str(PATIENCE_S)]
+    given = ["--seed", seed, "--within", str(PATIENCE_S), *options]
     with log.open("wb") as output:
         status = subprocess.run(
-            [sys.executable, "-m", "tests.chaos", *options, "--data", str(folder / "exchange")],
+            [sys.executable, "-m", "tests.chaos", *given, "--data", str(folder / "exchange")],
             cwd=ROOT,
             stdout=output,
             stderr=output,
@@ -33,8 +45,7 @@ def test_nothing_acknowledged_is_lost(folder: Path) -> None:
         ).returncode
     said = log.read_text(errors="replace")
     assert status == 0, said
-    assert f"kills                {len(WEIGHTS)}: " in said
-    assert "lost                 0\ndoubled              0\nclean\n" in said, said
+    return said
 
 
 def test_a_plan_is_of_its_seed_and_kills_every_part() -> None:

@@ -19,7 +19,9 @@ import httpx
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 
+from exchange_site.backups import taking
 from exchange_site.backups.checking import check_base
 from exchange_site.backups.places import BackupRefused
 from exchange_site.embedded import postgres, redis_server
@@ -247,6 +249,18 @@ def test_a_copy_that_was_changed_is_refused(folder: Path, name: str, content: st
         (base / name).write_text(content)
     with pytest.raises(BackupRefused):
         check_base(base)
+
+
+def test_the_server_is_spoken_to_as_its_address_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in clear where TLS is asked for, and of two to the one that takes writes."""
+    options = {"sslmode": "verify-full", "sslrootcert": "/a", "target_session_attrs": "primary"}
+    of_address = {"HOST": "a,b", "PORT": "1,2", "OPTIONS": {**options, "connect_timeout": 3}}
+    monkeypatch.setattr(connection, "settings_dict", {**connection.settings_dict, **of_address})
+    told = taking._connection()
+    assert (told["PGHOST"], told["PGPORT"]) == ("a,b", "1,2")
+    assert (told["PGSSLMODE"], told["PGSSLROOTCERT"]) == ("verify-full", "/a")
+    assert told["PGTARGETSESSIONATTRS"] == "primary"
+    assert "PGSSLKEY" not in told
 
 
 @pytest.mark.django_db
