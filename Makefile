@@ -139,8 +139,10 @@ questions: $(INSTALLED_DEV) compiled
 
 # Kills every part of an exchange of its own under load, and says whether anything was lost.
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
+# HOSTS=1: eleven hosts of a network of their own are killed and cut off, as root (FLAGS=--faults N).
+CHAOS = $(if $(HOSTS),tests.hosts,tests.chaos)
 chaos: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
+	$(BIN)/python -m $(CHAOS) --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
 
 # Clients of the venue that are too heavy for `make test`, against an exchange with its simulator.
 # ONLY names one of them, MINUTES says how long freqtrade trades.

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 import redis
 
+from common.redis.addresses import AddressedPool
 from exchange_site.embedded.bootstrap import ROOT
 from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
 from tests.builders.standby import PostgresPair
@@ -99,6 +100,8 @@ class Exchange:
                 self.process.kill()
                 self.process.wait()
         end(leftovers(self.data))
+        if self.pair is not None:
+            self.pair.stop()
 
     # -- looking
 
@@ -110,8 +113,9 @@ class Exchange:
         return psycopg.connect(self.services["DATABASE_URL"], connect_timeout=5)
 
     def store(self) -> redis.Redis:
-        return redis.Redis.from_url(
-            self.services["REDIS_URL"], socket_timeout=10, socket_connect_timeout=2
+        url = self.services["REDIS_URL"]
+        return redis.Redis.from_pool(
+            AddressedPool.from_url(url, socket_timeout=10, socket_connect_timeout=2)
         )
 
     def health(self) -> tuple[int, list[str]]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import redis
 
+from common.redis.addresses import AddressedPool
 from matching.messages.codec import encode_command
 from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import COMMAND_FIELD, input_stream
@@ -72,9 +73,10 @@ def _publish(client: redis.Redis, ticks: dict[str, int]) -> None:
 
 def main() -> None:
     seed, began_ms = int(sys.argv[1]), int(sys.argv[2])
-    client = redis.Redis.from_url(
+    pool = AddressedPool.from_url(
         os.environ["REDIS_URL"], socket_timeout=2, socket_connect_timeout=1
     )
+    client = redis.Redis.from_pool(pool)
     walks = {market: prices(seed, market) for market in HOME_TICKS}
     step = 0
     while True:
