@@ -17,7 +17,8 @@ class Balancer(threading.Thread):
         super().__init__(name=f"balancer {place}", daemon=True)
         self._place, self._servers = place, servers
         self._turn = itertools.count()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = asyncio.Event()
         self._listens = threading.Event()
 
     def open(self) -> None:
@@ -25,13 +26,18 @@ class Balancer(threading.Thread):
         self._listens.wait()
 
     def run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(asyncio.start_server(self._take, *self._place))
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(self._take, *self._place)
         self._listens.set()
-        self._loop.run_forever()
+        await self._closing.wait()
+        server.close()
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._closing.set)
         self.join()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
