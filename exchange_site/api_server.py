@@ -23,6 +23,7 @@ from exchange_site.edge.bodies import Bodies  # noqa: E402
 from exchange_site.edge.counted import Counted  # noqa: E402
 from exchange_site.edge.haste import Unhurried  # noqa: E402
 from exchange_site.edge.places import Places  # noqa: E402
+from exchange_site.edge.refusals import RefusedAtTheEnd  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 from gateway.edge import VenueWords  # noqa: E402
@@ -52,7 +53,8 @@ _streams = VenueStreams(
 )
 _places = Places(django_application)
 _intake = Intake(_places, _desk, _feeds.decisions)
-_http = Counted(VenueWords(Bodies(Unhurried(VenueOrders(_intake, _desk, _feeds.decisions)))))
+_orders = VenueOrders(_intake, _desk, _feeds.decisions)
+_http = RefusedAtTheEnd(Counted(VenueWords(Bodies(Unhurried(_orders)))))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

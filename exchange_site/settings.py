@@ -166,8 +166,15 @@ DATABASES = {"default": env.db("DATABASE_URL")}
 # One connection per thread for its life: opening one costs more than an order.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# A server that vanished without a word is noticed in seconds, not when TCP gives up.
-DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, tcp_user_timeout=10_000)
+# A server that vanished without a word is noticed in seconds, not when TCP gives up: by whoever
+# says something, and by whoever waits for an answer.
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=3,
+    tcp_user_timeout=10_000,
+    keepalives_idle=4,
+    keepalives_interval=2,
+    keepalives_count=3,
+)
 # Django forbids prepared statements; so, those that ask for it are prepared and no others.
 DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 2**31
 # A pooler in transaction mode stands between: whatever a session would remember is not used.

@@ -1,21 +1,26 @@
 """Where Redis is: one server, the master that sentinels name, or a cluster.
 
 Theory of operation. ``redis+sentinel://user:password@host:port,host:port/master-name/0`` lists
-sentinels. Each new connection asks them, in their order, who is master, goes there, and asks that
-server itself whether it is: a master that was replaced believes what it was until it is told. When
-sentinels make another server master they cut the connections of the one before, so an open
-connection needs no asking: it leads to a master or breaks, and whoever used it connects again and
-is led to the new one. Everything else is as with one server: pools, lines and forked children know
-nothing of it. User and password are those of the servers; sentinels are asked without.
+sentinels. Each new connection asks all of them who is master, and goes by the newest word of the
+first that are more than half: one that was cut off together with an old master still names that.
+Then it asks that server itself whether it is: a master that was replaced believes what it was
+until it is told. When sentinels make another server master they cut the connections of the one
+before, as soon as they reach it. Until then a process would have two masters, one by its old
+connections and one by its new ones; so a pool remembers the newest word any of its connections was
+given, and no connection of an older one is used again (`is_of_newest`). Everything else is as with
+one server: lines and forked children know nothing of it. User and password are those of the
+servers; sentinels are asked without.
 
 Celery has its own way to name sentinels, and gets the address in its words. For clusters see
 `common.redis.cluster`.
 """
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote, unquote
 
 import redis
@@ -109,6 +114,14 @@ class NoMaster(redis.ConnectionError):
     """No sentinel that answers knows a master that is one."""
 
 
+class Named(NamedTuple):
+    """A sentinel's word; the one of the higher ``epoch`` is the newer."""
+
+    epoch: int
+    host: str
+    port: int
+
+
 class MasterConnection(redis.Connection):
     """Leads to whichever server is master as it is opened."""
 
@@ -116,9 +129,10 @@ class MasterConnection(redis.Connection):
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._sentinels = sentinels
         self._master = master
+        self.epoch = 0
 
     def _connect(self) -> Any:
-        self.host, self.port = self._named_master()
+        self.epoch, self.host, self.port = self._named_master()
         return super()._connect()  # type: ignore[no-untyped-call]
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
@@ -126,16 +140,26 @@ class MasterConnection(redis.Connection):
         self.send_command("ROLE", check_health=False)  # type: ignore[no-untyped-call]
         _demand_master(self.read_response())
 
-    def _named_master(self) -> Place:
-        for host, port in self._sentinels:
-            with redis.Redis(host=host, port=port, **_SENTINEL_OPTIONS) as sentinel:
-                try:
-                    named: Any = sentinel.execute_command(_WHERE, self._master)
-                except redis.RedisError:
-                    continue
-            if named:
-                return str(named[0]), int(named[1])
-        raise _no_master(self._master)
+    def _named_master(self) -> Named:
+        found: list[Named] = []
+        asking = ThreadPoolExecutor(len(self._sentinels), "sentinels")
+        try:
+            asked = [asking.submit(self._word_of, *place) for place in self._sentinels]
+            for answer in as_completed(asked):
+                found += answer.result()
+                if _are_enough(found, self._sentinels):
+                    break
+        finally:
+            asking.shutdown(wait=False)
+        return _newest(found, self._master)
+
+    def _word_of(self, host: str, port: int) -> list[Named]:
+        """[] of one that doesn't answer, or knows no such master."""
+        with redis.Redis(host=host, port=port, **_SENTINEL_OPTIONS) as sentinel:
+            try:
+                return [_named(sentinel.execute_command(_WHERE, self._master))]
+            except redis.RedisError:
+                return []
 
 
 class AsyncMasterConnection(redis.asyncio.Connection):
@@ -147,7 +171,7 @@ class AsyncMasterConnection(redis.asyncio.Connection):
         self._master = master
 
     async def _connect(self) -> None:
-        self.host, self.port = await self._named_master()
+        _, self.host, self.port = await self._named_master()
         await super()._connect()  # type: ignore[no-untyped-call]
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
@@ -155,22 +179,32 @@ class AsyncMasterConnection(redis.asyncio.Connection):
         await self.send_command("ROLE", check_health=False)
         _demand_master(await self.read_response())
 
-    async def _named_master(self) -> Place:
+    async def _named_master(self) -> Named:
+        found: list[Named] = []
+        asked = [asyncio.ensure_future(self._word_of(*place)) for place in self._sentinels]
+        try:
+            for answer in asyncio.as_completed(asked):
+                found += await answer
+                if _are_enough(found, self._sentinels):
+                    break
+        finally:
+            for one in asked:
+                one.cancel()
+        return _newest(found, self._master)
+
+    async def _word_of(self, host: str, port: int) -> list[Named]:
         options = _SENTINEL_OPTIONS | {"retry": redis.asyncio.retry.Retry(NoBackoff(), 0)}
-        for host, port in self._sentinels:
-            async with redis.asyncio.Redis(host=host, port=port, **options) as sentinel:
-                try:
-                    named: Any = await sentinel.execute_command(  # type: ignore[no-untyped-call]
-                        _WHERE, self._master
-                    )
-                except redis.RedisError:
-                    continue
-            if named:
-                return str(named[0]), int(named[1])
-        raise _no_master(self._master)
+        async with redis.asyncio.Redis(host=host, port=port, **options) as sentinel:
+            try:
+                told: Any = await sentinel.execute_command(  # type: ignore[no-untyped-call]
+                    _WHERE, self._master
+                )
+            except redis.RedisError:
+                return []
+        return [_named(told)]
 
 
-_WHERE = "SENTINEL GET-MASTER-ADDR-BY-NAME"
+_WHERE = "SENTINEL MASTER"
 _SENTINEL_OPTIONS: dict[str, Any] = {
     "socket_timeout": SENTINEL_TIMEOUT_S,
     "socket_connect_timeout": SENTINEL_TIMEOUT_S,
@@ -179,8 +213,18 @@ _SENTINEL_OPTIONS: dict[str, Any] = {
 }
 
 
-def _no_master(master: str) -> NoMaster:
-    return NoMaster(f"no sentinel names a master of {master}")
+def _named(told: Any) -> Named:
+    return Named(int(told["config-epoch"]), str(told["ip"]), int(told["port"]))
+
+
+def _are_enough(found: Sequence[Named], sentinels: Sequence[Place]) -> bool:
+    return len(found) > len(sentinels) // 2
+
+
+def _newest(found: Iterable[Named], master: str) -> Named:
+    if word := max(found, default=None):
+        return word
+    raise NoMaster(f"no sentinel names a master of {master}")
 
 
 def _demand_master(role: Any) -> None:
@@ -189,7 +233,23 @@ def _demand_master(role: Any) -> None:
 
 
 class AddressedPool(redis.ConnectionPool):
-    """Connections to what an address of ours names."""
+    """Connections to what an address of ours names, and of several masters to the newest."""
+
+    newest_epoch = 0
+
+    def get_connection(self, *command: Any, **options: Any) -> Any:
+        connection = super().get_connection(*command, **options)
+        try:
+            if not is_of_newest(connection, self):
+                connection.disconnect()  # type: ignore[no-untyped-call]
+                connection.connect()  # type: ignore[no-untyped-call]
+            if not is_of_newest(connection, self):
+                raise NoMaster("sentinels that know the newest master don't answer")
+        except BaseException:
+            self.release(connection)
+            raise
+        self.newest_epoch = max(self.newest_epoch, getattr(connection, "epoch", 0))
+        return connection
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -197,6 +257,12 @@ class AddressedPool(redis.ConnectionPool):
             return super().from_url(url, **options)
         options |= SentinelAddress.parsed(url).connection_options
         return cls(connection_class=MasterConnection, **options)
+
+
+def is_of_newest(connection: object, pool: object) -> bool:
+    """Whether no connection of the pool was led to a newer master than this one."""
+    newest: int = getattr(pool, "newest_epoch", 0)
+    return getattr(connection, "epoch", 0) >= newest
 
 
 def async_pool(url: str, **options: Any) -> redis.asyncio.ConnectionPool:

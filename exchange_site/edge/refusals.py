@@ -1,12 +1,16 @@
-"""Answers that are given before anything of a request is done."""
+"""Answers that are given before anything of a request is done, or where nobody waits for it."""
 
+import asyncio
 from typing import Any
 
 import msgspec
+import structlog
 
 from common.errors import DomainError, ErrorCode
 from common.http.no_store import NO_STORE
 from common.http.statuses import body_of, status_of
+
+log = structlog.get_logger(__name__)
 
 
 def request_timeout() -> DomainError:
@@ -28,6 +32,12 @@ def request_lost() -> DomainError:
     message = "The process that worked at this request died. If it was to change something, look "
     message += "whether it did, or send it again under the same key."
     return DomainError(ErrorCode.REQUEST_LOST, message)
+
+
+def stopping() -> DomainError:
+    message = "The server stops, and has waited for this request as long as it does. If it was to "
+    message += "change something, look whether it did, or send it again under the same key."
+    return DomainError(ErrorCode.BUSY, message)
 
 
 def too_many_waiting() -> DomainError:
@@ -54,3 +64,29 @@ async def refuse(
     ]
     await send({"type": "http.response.start", "status": status_of(error), "headers": head})
     await send({"type": "http.response.body", "body": body, "more_body": not is_last})
+
+
+class RefusedAtTheEnd:
+    """An ASGI application in front of another. What runs is cancelled by the server's end alone,
+    which has waited for it as long as it does: told so, instead of a bare fault."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        has_begun = False
+
+        async def sending(message: Any) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._application(scope, receive, sending)
+        except asyncio.CancelledError:
+            log.warning("request_cut", method=scope["method"], path=scope["path"])
+            if not has_begun:
+                await refuse(send, stopping(), (b"connection", b"close"))

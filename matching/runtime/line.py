@@ -12,6 +12,8 @@ from typing import Any
 
 import redis
 
+from common.redis.addresses import is_of_newest
+
 
 class Line:
     """Of one thread. Opened by its first command, and again after it broke."""
@@ -24,8 +26,11 @@ class Line:
     def send(self, *command: Any) -> None:
         """Raises redis.RedisError; what was sent before counts as broken, too."""
         try:
+            pool = self._client.connection_pool
             if self._connection is None:
-                self._connection = self._client.connection_pool.get_connection()
+                self._connection = pool.get_connection()
+            elif not is_of_newest(self._connection, pool):
+                raise redis.ConnectionError("another master was named: this one takes nothing more")
             # No health check here: its answer would come between those that are open.
             self._connection.send_packed_command(
                 self._connection.pack_command(*command), check_health=False

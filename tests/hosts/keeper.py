@@ -46,7 +46,7 @@ class Keeper(threading.Thread):
         self.fault: BaseException | None = None
         self._network, self._hosts, self._servers = network, hosts, servers
         self._primary, self._standby = servers
-        self._has_copy = False
+        self._has_copy = self._waits = False
         self._primary_seen = self._standby_seen = time.monotonic()
         self._halt = threading.Event()
 
@@ -76,11 +76,12 @@ class Keeper(threading.Thread):
         if in_step:
             self.is_in_step = True
         elif streaming:
+            self._waits = True
             self._set(self._primary, _WAIT)
         else:
-            if now - self._standby_seen > GONE_S:
+            if self._waits and now - self._standby_seen > GONE_S:
                 self.is_in_step = False
-                self._set(self._primary, _GO_ON_ALONE)
+                self._waits = not self._set(self._primary, _GO_ON_ALONE)
             self._start_standby()
 
     def _start_standby(self) -> None:
@@ -119,15 +120,16 @@ class Keeper(threading.Thread):
         if heard is None or heard[0]:
             return
         self._primary, self._standby = self._standby, self._primary
-        self._has_copy = self.is_in_step = False
+        self._has_copy = self.is_in_step = self._waits = False
         self._set(self._primary, _GO_ON_ALONE)
         self._ask(self._primary, "SELECT pg_promote()")
         self._primary_seen = self._standby_seen = time.monotonic()
         self.promotions += 1
 
-    def _set(self, name: str, words: str) -> None:
-        if self._ask(name, words) is not None:
-            self._ask(name, "SELECT pg_reload_conf()")
+    def _set(self, name: str, words: str) -> bool:
+        """Whether it did."""
+        told = self._ask(name, words)
+        return told is not None and self._ask(name, "SELECT pg_reload_conf()") is not None
 
     def _ask(self, name: str, words: str) -> tuple[Any, ...] | None:
         """The row it answers, () where it has none to answer; None if it didn't answer."""

@@ -45,6 +45,7 @@ BATCH_MAX = 1_000  # of one call to Redis
 BEFORE_MARK = timedelta(seconds=5)
 # Whoever commits a command of the market waits for so long at most.
 LOCK_TIMEOUT_MS = 1_000
+NO_REPLICAS = "NOREPLICAS"
 _LOCK = 0x626C6F67  # "blog": the advisory lock of whoever sends
 
 Waiting = tuple[datetime, type[Order] | type[OutboxCommand], int]  # committed at, of which, id
@@ -100,6 +101,8 @@ def _attempt(market_id: str, since: datetime) -> int:
     try:
         return _send_backlog(market_id, since)
     except redis.ResponseError as error:
+        if NO_REPLICAS in str(error):  # it takes nothing at all, as one that is away
+            raise
         log.error("backlog_refused", market=market_id, why=str(error))
     except (redis.RedisError, OperationalError, InterfaceError):
         raise
