@@ -157,7 +157,8 @@ class MasterConnection(redis.Connection):
         """[] of one that doesn't answer, or knows no such master."""
         with redis.Redis(host=host, port=port, **_SENTINEL_OPTIONS) as sentinel:
             try:
-                return [_named(sentinel.execute_command(_WHERE, self._master))]
+                known = sentinel.execute_command(_KNOWN, self._master)
+                return [_named(known, sentinel.execute_command(_WHERE, self._master))]
             except redis.RedisError:
                 return []
 
@@ -195,16 +196,17 @@ class AsyncMasterConnection(redis.asyncio.Connection):
     async def _word_of(self, host: str, port: int) -> list[Named]:
         options = _SENTINEL_OPTIONS | {"retry": redis.asyncio.retry.Retry(NoBackoff(), 0)}
         async with redis.asyncio.Redis(host=host, port=port, **options) as sentinel:
+            ask: Any = sentinel.execute_command
             try:
-                told: Any = await sentinel.execute_command(  # type: ignore[no-untyped-call]
-                    _WHERE, self._master
-                )
+                known = await ask(_KNOWN, self._master)
+                return [_named(known, await ask(_WHERE, self._master))]
             except redis.RedisError:
                 return []
-        return [_named(told)]
 
 
-_WHERE = "SENTINEL MASTER"
+# In this order: in the midst of a failover the second has the new master's address, of whose epoch
+# the first then is, or an older one. An older master never comes with a newer epoch.
+_KNOWN, _WHERE = "SENTINEL MASTER", "SENTINEL GET-MASTER-ADDR-BY-NAME"
 _SENTINEL_OPTIONS: dict[str, Any] = {
     "socket_timeout": SENTINEL_TIMEOUT_S,
     "socket_connect_timeout": SENTINEL_TIMEOUT_S,
@@ -213,8 +215,8 @@ _SENTINEL_OPTIONS: dict[str, Any] = {
 }
 
 
-def _named(told: Any) -> Named:
-    return Named(int(told["config-epoch"]), str(told["ip"]), int(told["port"]))
+def _named(known: Any, place: Any) -> Named:
+    return Named(int(known["config-epoch"]), str(place[0]), int(place[1]))
 
 
 def _are_enough(found: Sequence[Named], sentinels: Sequence[Place]) -> bool:
