@@ -10,20 +10,18 @@ from pathlib import Path
 
 import pytest
 import redis
-from django.core.management import call_command
 
 from common.redis_client import redis_client
 from common.sharing.versions import parts_present
-from markets.models import Market
 from markets.rules import forget_markets
 from matching.messages.vocabulary import OrderStatus
 from persistence.models import DeadLetter, MarketCursor, PersistenceFault
 from persistence.reconciliation import run_reconciliation
 from tests.contract.release import COMMIT
 from tests.contract.trees import NEW, Load, RollingExchange, unpacked
+from tests.flow.demo import make_demo_markets
 from tests.flow.exchange import MARK_TICKS, MARKET, wait_for
 from trading.models import Fill, Order
-from trading.services import configure_market
 
 pytestmark = pytest.mark.drill  # some twelve processes, one after another
 
@@ -42,10 +40,7 @@ def exchange(
 ) -> Iterator[RollingExchange]:
     """All of it of the older release, on a database that this one has migrated."""
     forget_markets()  # a test before may have looked at other rows
-    call_command("createdemo", verbosity=0)
-    for market in Market.objects.all():
-        market.index_stale_ms = 3_600_000  # nobody tells the index but this test
-        configure_market(market, by=None)
+    make_demo_markets()
     (tmp_path / "logs").mkdir()
     running = RollingExchange(tmp_path / "logs", LIMITS="0")
     try:

@@ -20,14 +20,9 @@ def demo_on(running: Exchange, blocker: DjangoDbBlocker) -> Iterator[Exchange]:
     Its rows are committed, as other processes must see them; before and after it there are none.
     """
     with blocker.unblock(), ExitStack() as stack:
-        _empty()
-        stack.callback(_empty)
-        call_command("createdemo", verbosity=0)
-        for market in Market.objects.all():
-            market.index_stale_ms = 3_600_000  # nobody tells the index but the tests
-            # The mark is the index also after funding was settled in the midst of a run.
-            market.funding_interest_ppm = 0
-            configure_market(market, by=None)
+        empty_database()
+        stack.callback(empty_database)
+        make_demo_markets()
         stack.callback(running.stop)
         running.start()
         wait_for(lambda: running.ticker()["state"] == "ACTIVE", "an open market")
@@ -35,7 +30,17 @@ def demo_on(running: Exchange, blocker: DjangoDbBlocker) -> Iterator[Exchange]:
         yield running
 
 
-def _empty() -> None:
+def make_demo_markets() -> None:
+    """For an exchange whose prices come from the tests alone."""
+    call_command("createdemo", verbosity=0)
+    for market in Market.objects.all():
+        market.index_stale_ms = 3_600_000
+        # The mark is the index also after funding was settled in the midst of a run.
+        market.funding_interest_ppm = 0
+        configure_market(market, by=None)
+
+
+def empty_database() -> None:
     """The database as `migrate` leaves it, and nothing in Redis."""
     redis_client().flushdb()
     call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import redis
-from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
@@ -30,11 +29,10 @@ from benchmarks.pages import RISK_BOARD, SMALL_TRADER, Page, Visitor, all_pages
 from common.admin import lists
 from common.admin.record_urls import url_of
 from common.postgres import keysets
-from common.redis_client import redis_client
 from console.alerts.measures import READERS
 from console.alerts.measures.look import Look
 from console.alerts.vocabulary import Measure
-from markets.rules import forget_markets
+from tests.flow.demo import empty_database
 from tests.trading.client import set_ticker
 from trading.models import CANDLE_INTERVALS_MS, Fill, Order, Position
 
@@ -46,22 +44,16 @@ ROWS_READ_MAX = 9_000
 _SERVER_CURSOR = re.compile(r"DECLARE .*? CURSOR .*?FOR (?=SELECT)")
 
 
-def _empty() -> None:
-    redis_client().flushdb()
-    call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
-    forget_markets()
-
-
 @pytest.fixture(scope="module")
 def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Committed, as VACUUM wants it, and gone afterwards."""
     with django_db_blocker.unblock():
-        _empty()
+        empty_database()
         make_history(Size(orders=40_000, users=30_000))
         with connection.cursor() as cursor:  # as autovacuum would, which may not have come yet
             cursor.execute("ANALYZE")
         yield
-        _empty()
+        empty_database()
 
 
 @pytest.fixture
