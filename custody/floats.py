@@ -10,7 +10,7 @@ parts, in one statement and so at one instant, and then makes one of those it fi
 what is new since the look before, however long the exchange has run.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractUser
 from django.db import connection
@@ -91,7 +91,7 @@ def look(network: Network) -> FloatLook | None:
 
 def expected_at(network: str, known: int) -> Expected:
     """``known``: a number of custody's news."""
-    values = {"network": network, "known": known, "at_once": PARTS_AT_ONCE}
+    values: dict[str, Any] = {"network": network, "known": known, "at_once": PARTS_AT_ONCE}
     with connection.cursor() as cursor:
         cursor.execute(_EXPECTED, values)
         parts, is_behind, *units = cursor.fetchone()
