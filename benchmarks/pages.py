@@ -131,6 +131,8 @@ def sums() -> Iterator[Page]:
     hour = f"from={to_ms(now - timedelta(hours=1))}&to={to_ms(now)}"
     for query in (hour, f"{hour}&format=csv"):
         yield Page("API, statement", f"/user/statement?{query}", WHALE)
+    for user_id in (WHALE, SMALL_TRADER):  # in a transaction of its own
+        yield Page("API, snapshot", "/user/snapshot", user_id)
     newest = Fill.objects.filter(market=BUSY_MARKET).latest("pk")
     asked = f"/admin/incident/?market={BUSY_MARKET}"
     kinds = "".join(f"&kind={kind}" for kind in TimelineKind)
@@ -192,7 +194,7 @@ def _filtered() -> Iterator[str]:
 
 def _around() -> Iterator[str]:
     """What a trader reads that is no order, fill or position."""
-    yield from ("keys", "accounts", "referrals", "fees", "profile", "terms", "factors", "snapshot")
+    yield from ("keys", "accounts", "referrals", "fees", "profile", "terms", "factors")
     for path in ("transfers", "withdrawals", "deposits"):
         yield from (path, f"{path}?limit=500", f"{path}?cursor=5000")
     yield "withdrawal-addresses"
