@@ -65,9 +65,6 @@ INSERT INTO ledger_accountflow (interval_ms, start_ms, market_id, account_kind, 
                                 amount_units)
 SELECT 60000, (extract(epoch FROM now())::bigint / 60 - n) * 60000, market, 'fees', 'fill', 1000
   FROM generate_series(0, $orders / 10) n, unnest('{BTC-PERP,ETH-PERP}'::text[]) market;
-INSERT INTO ledger_journalmoment (at, posting_id)
-SELECT now() - make_interval(hours => n), greatest(1, newest.id - n * 200)
-  FROM generate_series(1, 24 * 60) n, (SELECT max(id) AS id FROM ledger_posting) newest;
 INSERT INTO trading_pricecandle (
     market_id, interval_ms, start_ms, mark_open_ticks, mark_high_ticks, mark_low_ticks,
     mark_close_ticks, index_open_ticks, index_high_ticks, index_low_ticks, index_close_ticks)
@@ -159,6 +156,15 @@ SELECT line.entry_id, account.id, line.units
          UNION ALL
         SELECT entry_id, user_id, 'available', amount_units FROM ledger_adjustment) line
   JOIN ledger_account account ON account.user_id = line.user_id AND account.kind = line.kind;
+CREATE TEMP TABLE posted ON COMMIT DROP AS
+SELECT row_number() OVER (ORDER BY entry.created_at, posting.id) AS place, posting.entry_id,
+       posting.account_id, posting.amount_units, entry.created_at
+  FROM ledger_posting posting JOIN ledger_journalentry entry ON entry.id = posting.entry_id;
+TRUNCATE ledger_posting;
+INSERT INTO ledger_posting (id, entry_id, account_id, amount_units)
+SELECT place, entry_id, account_id, amount_units FROM posted ORDER BY place;
+INSERT INTO ledger_journalmoment (at, posting_id)
+SELECT date_trunc('hour', created_at) + interval '1 hour', max(place) FROM posted GROUP BY 1;
 INSERT INTO mails_mail (key, state, tries, ended_at, last_error, "to", subject, body)
 SELECT 'm' || n, 'sent', 1, now(), '', 'trader' || n || '@example.com', 'Hello', 'Hello'
   FROM generate_series(1, $users) n;

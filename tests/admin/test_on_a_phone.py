@@ -109,7 +109,8 @@ def test_every_page_fits(phone: tuple[Page, str]) -> None:
     for path in dict.fromkeys(addresses()):
         page.set_viewport_size(PHONE)  # type: ignore[arg-type]
         answer = page.goto(url + path, wait_until="load")
-        assert answer is not None and answer.status == 200, path
+        assert answer is not None
+        assert answer.status == 200, path
         wrong += [f"{path}: on a phone {one}" for one in page.evaluate(CUT_OFF)]
         screens = page.evaluate("document.documentElement.scrollHeight") / PHONE["height"]
         if screens > SCREENS_MAX and not path.endswith("?"):  # lists are as long as they are
