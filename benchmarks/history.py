@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from benchmarks.history_around import STATEMENTS
 from prices.demo_markets import DEMO_MARKETS
 
 WHALE = 1  # the user id of the account with a third of the orders
@@ -75,7 +76,7 @@ def _statements(size: Size) -> Iterator[str]:
         "old": max(20, size.orders // 1_000),  # what happened only so long ago
         "settlements": min(200, size.orders // 2_000),  # of thousands of positions each
     }
-    for statement in _SQL.split(";\n"):
+    for statement in f"{_SQL};\n{STATEMENTS.strip()}".split(";\n"):
         yield re.sub(r"\$(\w+)", lambda found: str(numbers[found.group(1)]), statement)
 
 
@@ -238,7 +239,7 @@ SELECT n, CASE WHEN n <= 20 THEN 'OLD-PERP' ELSE 'BTC-PERP' END, 1
 _PLAIN_INDEXES = """
 SELECT indexrelid::regclass, pg_get_indexdef(indexrelid)
   FROM pg_index
- WHERE NOT indisunique AND indrelid::regclass::text ~ '^(accounts|ledger|trading)_'
+ WHERE NOT indisunique AND indrelid::regclass::text ~ '^(accounts|custody|ledger|trading)_'
 """
 
 _SEQUENCES = """

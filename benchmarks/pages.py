@@ -4,6 +4,7 @@ the console, and every read of the API, as requests on the rows of `benchmarks.h
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -13,17 +14,20 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from benchmarks.history import BUSY_MARKET, DORMANT_MARKET, WHALE, WHALE_NAME
 from benchmarks.tokens import token_of
 from common.admin.record_urls import list_url, url_of
+from console.alerts.models import Alert
 from console.factors.door import mark_shown
 from console.incident.sources.lines import TimelineKind
 from console.risk.first import PositionOrder
 from console.today.ranges import RANGES
 from console.why.views import KINDS
-from ledger.models import Account
+from ledger.models import Account, Withdrawal
+from markets.conversions import to_ms
 from matching.messages.vocabulary import OrderStatus
 from trading.models import CANDLE_INTERVALS_MS, Fill, Order, Position
 
@@ -31,6 +35,10 @@ SMALL_TRADER, IDLE_TRADER = 500, 15_000
 CHOICES_MAX = 3
 WHY = {asked.model: kind for kind, asked in KINDS.items()}
 RISK_BOARD = "admin risk board"  # reads every open position, once or twice
+PATHS = (
+    "alerts", "status", "stop", "policy", "stress", "incident", "hindsight", "exports", "launch",
+    "withdrawals", "custody", "operators", "factors", "transfer-rule", "referral-rule",
+)  # fmt: skip
 LIST_LINK = re.compile(r'href="(/admin/\w+/\w+/\?[^"]+)"')
 
 
@@ -59,6 +67,9 @@ class Visitor:
     def get(self, page: Page) -> Any:
         response = self._client(page).get(page.path)
         assert response.status_code == 200, (page, response.status_code)
+        if response.streaming:
+            for _ in response.streaming_content:
+                pass
         return response
 
     def _client(self, page: Page) -> Client:
@@ -97,16 +108,31 @@ def _console() -> Iterator[Page]:
     """What an operator's jobs begin with."""
     for words in (WHALE_NAME, "30000", "nothing-like-it"):
         yield Page("admin console", f"/admin/search/?s={words}&extended=1")
-    for path in ("alerts", "status", "stop", "policy", "stress", "incident", f"freeze/{WHALE}"):
+    of_whale = [f"{path}/{WHALE}" for path in ("freeze", "see-as", "family")]
+    of_market = [f"{path}/{BUSY_MARKET}" for path in ("rules", "launch/market")]
+    for path in (*PATHS, *of_whale, *of_market, f"people/{WHALE}/export", f"operators/{WHALE + 1}"):
         yield Page("admin console", f"/admin/{path}/")
+    for state in ("waiting", "confirmed"):
+        newest = Withdrawal.objects.filter(state=state).latest("pk")
+        yield Page("admin console", f"/admin/withdrawals/{newest.pk}/")
+    yield Page("admin console", f"/admin/alerts/{Alert.objects.latest('pk').pk}/")
 
 
 def sums() -> Iterator[Page]:
     """Pages that cost as much as happened in the time they are asked for, or add up all rows of a
     kind: beside `all_pages`, none of which does."""
     yield Page("admin money", "/admin/money/")
+    now = timezone.now()
+    for age in (timedelta(minutes=30), timedelta(days=2)):
+        yield Page("admin money", f"/admin/money/?at={now - age:%Y-%m-%dT%H:%M}")
     for name in RANGES:
         yield Page("admin today", f"/admin/?range={name}")
+        yield Page("admin today", f"/admin/today/series/?range={name}")
+    hour = f"from={to_ms(now - timedelta(hours=1))}&to={to_ms(now)}"
+    for query in (hour, f"{hour}&format=csv"):
+        yield Page("API, statement", f"/user/statement?{query}", WHALE)
+    for user_id in (WHALE, SMALL_TRADER):  # in a transaction of its own
+        yield Page("API, snapshot", "/user/snapshot", user_id)
     newest = Fill.objects.filter(market=BUSY_MARKET).latest("pk")
     asked = f"/admin/incident/?market={BUSY_MARKET}"
     kinds = "".join(f"&kind={kind}" for kind in TimelineKind)
@@ -166,6 +192,14 @@ def _filtered() -> Iterator[str]:
     yield f"positions/history?ending=ADL&to={long_ago}"
 
 
+def _around() -> Iterator[str]:
+    """What a trader reads that is no order, fill or position."""
+    yield from ("keys", "accounts", "referrals", "fees", "profile", "terms", "factors")
+    for path in ("transfers", "withdrawals", "deposits"):
+        yield from (path, f"{path}?limit=500", f"{path}?cursor=5000")
+    yield "withdrawal-addresses"
+
+
 def _calls() -> Iterator[Page]:
     for user_id in (WHALE, SMALL_TRADER, IDLE_TRADER):
         orders = [f"?status={status}" for status in OrderStatus]
@@ -175,13 +209,22 @@ def _calls() -> Iterator[Page]:
         paths = [f"orders{query}" for query in orders] + [f"fills{query}" for query in fills]
         paths += ["ledger", "ledger?limit=500", "ledger?cursor=5000", "positions", "equity"]
         paths += ["positions?status=all", "funding", "positions/history", *_filtered()]
+        paths += [*_around()]
         for path in paths:
             yield Page("API of a trader", f"/user/{path}", user_id)
-    yield Page("API, public", "/markets")
+        for path in ("/algos", "/algos?limit=500", "/auth/sessions", "/auth/sign-ins"):
+            yield Page("API of a trader", path, user_id)
+        yield Page("API of a trader", "/auth/sign-ins/failed", user_id)
+    for path in ("statement", "data"):  # as long as what they tell of
+        yield Page("API of a trader", f"/user/{path}", IDLE_TRADER)
+    for path in ("/markets", "/tickers", "/exchange", "/announcements", "/terms", "/downloads"):
+        yield Page("API, public", path)
+    yield Page("API, public", f"/downloads?marketId={BUSY_MARKET}")
     for market_id in (BUSY_MARKET, DORMANT_MARKET):
         lists = ("/trades", "/funding", "/liquidations")
         windows = [f"{path}?{end}={_long_ago_ms()}" for path in lists for end in ("from", "to")]
-        for path in ("", *lists, "/trades?cursor=1000", *windows):
+        now = ("/prices?interval=1m", "/standings", "/depth", "/ticker")
+        for path in ("", *lists, "/trades?cursor=1000", *windows, *now):
             yield Page("API, public", f"/markets/{market_id}{path}")
         for interval in CANDLE_INTERVALS_MS:
             for page in ("", "&limit=500", "&cursor=1700000000000"):

@@ -23,6 +23,7 @@ from common.admin.base import (
     time_column,
     when,
 )
+from common.admin.filters import words_filter
 from common.reasons import REASON_MAX
 
 PERMISSION = "accounts.set_verification"
@@ -63,7 +64,7 @@ def ask_level(
 class VerificationAdmin(RecordAdmin):
     list_display = ("id", "user_name", "level", "reason", "setter", "set_time")
     list_select_related = ("user", "set_by")
-    list_filter = ("level",)
+    list_filter = (words_filter("level", [str(level) for level in LEVELS]),)
     walked_by = ("user__id__exact",)
     search_ids = ("id",)
     search_users = ("user",)

@@ -23,7 +23,12 @@ def words_filter(name: str, allowed: Iterable[str], title: str = "") -> type[Sim
             return [(str(word), str(word)) for word in sorted(allowed)]
 
         def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            return queryset.filter(**{name: self.value()}) if self.value() else queryset
+            asked = self.value()
+            if not asked:
+                return queryset
+            return (
+                queryset.filter(**{name: asked}) if asked in map(str, allowed) else queryset.none()
+            )
 
     Filter.title = title or name
     return Filter

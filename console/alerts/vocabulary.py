@@ -190,7 +190,8 @@ ABOUT: Mapping[Measure, About] = {
     ),
     Measure.DEAD_LETTERS: About(
         "Dead letters", Unit.COUNT, MeasureScope.MARKET, 60,
-        "entries of the last hour that no engine could read", "What their sender meant.",
+        "entries of the last hour that no engine could read, of the newest 1,000 of all markets",
+        "What their sender meant.",
     ),
     Measure.INSURANCE_FUND: About(
         "Insurance fund low", Unit.MONEY, MeasureScope.MARKET, 60,

@@ -331,7 +331,7 @@ def _check_persistence_lag(rows: MarketRows, streams: MarketStreams) -> Check:
 
 def _check_dead_letters(rows: MarketRows) -> Check:
     level = Grade.WARN if rows.dead_letters_last_day else Grade.OK
-    text = f"{rows.dead_letters} in all, {rows.dead_letters_last_day} within a day"
+    text = f"{rows.dead_letters_last_day:,} within a day"
     return Check("dead letters", level, text)
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from console.health.streams import COUNT_CAP
@@ -55,7 +54,6 @@ class MarketRows:
     config_version: int
     applied_config_version: int
     cursor_seq: int
-    dead_letters: int
     dead_letters_last_day: int
     stale_pending_orders: int
     stale_commands: int
@@ -91,7 +89,7 @@ def read_rows() -> list[MarketRows]:
         return [
             _market_rows(
                 market,
-                letters.get(market.pk, (0, 0)),
+                letters.get(market.pk, 0),
                 liquidations.get(market.pk, 0),
                 stopped.get(market.pk, ""),
                 waiting.get(market.pk, _NOTHING_WAITS),
@@ -118,7 +116,7 @@ def _waiting(now: datetime) -> dict[str, _Waiting]:
 
 def _market_rows(
     market: Market,
-    letters: tuple[int, int],
+    letters: int,
     liquidations: int,
     stopped: str,
     waiting: _Waiting,
@@ -131,8 +129,7 @@ def _market_rows(
         config_version=market.config_version,
         applied_config_version=market.status.applied_config_version,
         cursor_seq=market.cursor.seq,
-        dead_letters=letters[0],
-        dead_letters_last_day=letters[1],
+        dead_letters_last_day=letters,
         stale_pending_orders=waiting.orders,
         stale_commands=waiting.commands,
         oldest_waiting_ms=int((now - (waiting.oldest or now)).total_seconds() * 1_000),
@@ -162,11 +159,8 @@ def _stopped() -> dict[str, str]:
     return {f.market_id: f"stopped before sequence {f.seq}: {f.reason}" for f in faults}
 
 
-def _dead_letters(now: datetime) -> dict[str, tuple[int, int]]:
-    """Per market: all, and those of the last day."""
-    recent = Count("pk", filter=Q(recorded_at__gt=now - timedelta(days=1)))
-    counts = DeadLetter.objects.order_by().values_list("market_id")
-    return {
-        market_id: (total, last)
-        for market_id, total, last in counts.annotate(total=Count("pk"), recent=recent)
-    }
+def _dead_letters(now: datetime) -> dict[str, int]:
+    """Likewise."""
+    newest = DeadLetter.objects.values_list("market_id", "recorded_at")[:COUNT_CAP]
+    since = now - timedelta(days=1)
+    return Counter(market_id for market_id, recorded_at in newest if recorded_at > since)

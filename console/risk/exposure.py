@@ -16,6 +16,8 @@ _FIELDS = (
     "market",
     "side",
     "order_type",
+    "status",
+    "price_match",
     "trigger_kind",
     "triggered_at",
     "reduce_only",

@@ -3,7 +3,7 @@
 from custody.models.addresses import DepositAddress
 from custody.models.cases import CaseKind, CustodyCase
 from custody.models.deposits import ChainDeposit, ChainDepositState
-from custody.models.floats import FloatLook, FloatMovement
+from custody.models.floats import FloatLook, FloatMovement, FloatPart
 from custody.models.news import CustodyNews, PollCursor
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "DepositAddress",
     "FloatLook",
     "FloatMovement",
+    "FloatPart",
     "PollCursor",
 ]

@@ -78,3 +78,23 @@ class FloatLook(models.Model):
     def difference_units(self) -> int:
         """Above zero: custody has more than our rows say."""
         return self.custody_units - self.expected_units
+
+
+class FloatPart(models.Model):
+    """What custody should hold, in parts whose sum it is; the columns are those of `FloatLook`.
+
+    Triggers of Postgres add one as a movement, a deposit or a withdrawal comes to count or ceases
+    to, so that both are there or neither. A look puts those it finds into one.
+    """
+
+    network = models.CharField(max_length=NETWORK_MAX)
+    float_units = models.BigIntegerField(db_default=0)
+    credited_units = models.BigIntegerField(db_default=0)
+    coming_units = models.BigIntegerField(db_default=0)
+    sent_units = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"part {self.pk} of the float on {self.network}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
 from accounts.access.obstacles import register_obstacles
 from accounts.people.erasing import register_eraser
@@ -38,13 +38,6 @@ def _erase_labels(user_id: int) -> None:
 def undecided() -> QuerySet[Withdrawal]:
     """What waits for operators, or for a stop to end; the oldest first."""
     return Withdrawal.objects.filter(state__in=UNDECIDED).order_by("pk")
-
-
-def handed_units(network: str) -> int:
-    """What custody has been told to send on a network and says it is sending or has sent."""
-    states = (WithdrawalState.SENT, WithdrawalState.CONFIRMED)
-    rows = Withdrawal.objects.filter(network=network, state__in=states)
-    return int(rows.aggregate(sum=Sum("amount_units"))["sum"] or 0)
 
 
 def on_their_way() -> QuerySet[Withdrawal]:

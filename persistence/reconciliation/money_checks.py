@@ -289,6 +289,40 @@ BALANCE_MARKS = SqlCheck(
     """,
 )
 
+# Kept in parts as rows change, which looks at custody's balance add up.
+FLOATS = SqlCheck(
+    "float",
+    """
+    WITH kept AS (
+        SELECT network, sum(float_units) AS moved, sum(credited_units) AS credited,
+               sum(coming_units) AS coming, sum(sent_units) AS sent
+          FROM custody_floatpart GROUP BY network
+    ), counted AS (
+        SELECT network, sum(moved) AS moved, sum(credited) AS credited, sum(coming) AS coming,
+               sum(sent) AS sent
+          FROM (SELECT network, amount_units, 0, 0, 0 FROM custody_floatmovement
+                 UNION ALL
+                SELECT network, 0, CASE state WHEN 'credited' THEN amount_units ELSE 0 END,
+                       CASE state WHEN 'seen' THEN amount_units ELSE 0 END, 0
+                  FROM custody_chaindeposit
+                 UNION ALL
+                SELECT network, 0, 0, 0, amount_units
+                  FROM ledger_withdrawal WHERE state IN ('sent', 'confirmed')
+               ) AS row (network, moved, credited, coming, sent)
+         GROUP BY network
+    )
+    SELECT NULL, 'float on ' || network || ': ' || part.name, part.counted::text, part.kept::text
+      FROM counted FULL JOIN kept USING (network)
+     CROSS JOIN LATERAL (VALUES
+           ('movements', COALESCE(counted.moved, 0), COALESCE(kept.moved, 0)),
+           ('credited', COALESCE(counted.credited, 0), COALESCE(kept.credited, 0)),
+           ('coming', COALESCE(counted.coming, 0), COALESCE(kept.coming, 0)),
+           ('sent', COALESCE(counted.sent, 0), COALESCE(kept.sent, 0))
+           ) part (name, counted, kept)
+     WHERE part.counted <> part.kept
+    """,
+)
+
 MONEY_CHECKS = (
     JOURNAL_ENTRIES,
     JOURNAL_TOTAL,
@@ -304,4 +338,5 @@ MONEY_CHECKS = (
     FEES,
     CONSERVATION,
     BALANCE_MARKS,
+    FLOATS,
 )

@@ -170,6 +170,7 @@ FILLED = {
 
 def test_large_orders_that_go_without_a_fill(market: Market) -> None:
     spoofer, honest, small = make_user(), make_user(), make_user()
+    order(spoofer, market, created_at=NOW - HOUR)  # too long ago
     for _ in range(19):
         order(spoofer, market)
     assert read(Measure.CANCEL_RATIO) == {}  # of 19 a share says nothing
@@ -177,7 +178,6 @@ def test_large_orders_that_go_without_a_fill(market: Market) -> None:
     for _ in range(20):
         order(honest, market, **FILLED)
         order(small, market, size_lots=100, cancelled_lots=100)
-    order(spoofer, market, created_at=NOW - HOUR)  # too long ago
     order(spoofer, market, status=OrderStatus.OPEN, reason="", cancelled_lots=0)  # may yet fill
     assert {key: one.value for key, one in read(Measure.CANCEL_RATIO).items()} == {
         f"BTC-PERP/{spoofer.pk}": 950_000,
@@ -187,10 +187,10 @@ def test_large_orders_that_go_without_a_fill(market: Market) -> None:
 
 def test_self_trades(market: Market) -> None:
     one, other = make_user(), make_user()
+    order(one, market, reason=CancelReason.SELF_TRADE, created_at=NOW - HOUR)
     for _ in range(3):
         order(one, market, reason=CancelReason.SELF_TRADE)
     order(other, market)
-    order(one, market, reason=CancelReason.SELF_TRADE, created_at=NOW - HOUR)
     assert {key: found.value for key, found in read(Measure.SELF_TRADES).items()} == {
         f"BTC-PERP/{one.pk}": 3
     }

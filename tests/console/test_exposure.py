@@ -4,7 +4,9 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -67,6 +69,19 @@ def test_the_whole_exposure_of_a_trader(client_of: ClientOf) -> None:
     for amount in (exposure.gross_units, exposure.margin_units, equity, 5_000_000, 2_000_000):
         assert money(amount) in text
     assert reverse("admin:freeze", args=[user.pk]) in text
+
+
+def test_live_orders_take_one_query() -> None:
+    market, user = naive.make_markets()["BTC-PERP"], make_user()
+    exposure_of(user, timezone.now())  # rules of the markets are remembered from here on
+    asked = []
+    for _ in range(2):
+        for _ in range(5):
+            make_order(user, market)
+        with CaptureQueriesContext(connection) as captured:
+            assert exposure_of(user, timezone.now()).orders
+        asked.append(len(captured))
+    assert asked[0] == asked[1]
 
 
 def test_live_orders_are_worth_what_is_left_of_them() -> None:

@@ -131,6 +131,7 @@ def test_a_planted_breach_is_found(operation, why):
         (AddConstraintNotValid("thing", POSITIVE), True),
         (migrations.RunSQL("CREATE INDEX CONCURRENTLY l ON thing (lots)"), False),
         (migrations.RunSQL("ALTER TABLE thing ADD CONSTRAINT p CHECK (lots > 0) NOT VALID"), True),
+        (migrations.RunSQL("CREATE TRIGGER t AFTER UPDATE ON thing EXECUTE FUNCTION f()"), True),
         (migrations.RunSQL("CREATE FUNCTION f() AS $$ UPDATE thing SET lots = 1 $$"), True),
     ],
 )

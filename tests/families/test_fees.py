@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.families.services import members
 from accounts.models import User
@@ -99,6 +100,18 @@ def test_the_highest_that_is_reached(anna: Trader, tiers: dict[str, FeeTier]) ->
     FeeTier.objects.filter(name="Gold").update(from_volume_units=2_000_000 * USD)
     move_tiers(next_day())
     assert tiers_of(anna.user) == {"Silver"}
+
+
+def test_who_stays_is_not_looked_at_one_by_one(anna: Trader, tiers: dict[str, FeeTier]) -> None:
+    trade(anna.user, 1_000_000)
+    assert move_tiers(TODAY) == 1
+    for _ in range(3):
+        trade(make_trader().user, 1)
+    with CaptureQueriesContext(connection) as captured:
+        assert move_tiers(next_day()) == 0
+    asked = [query["sql"] for query in captured.captured_queries]
+    assert [sql for sql in asked if "FOR NO KEY UPDATE" in sql] == []
+    assert len(asked) < 10
 
 
 def test_by_hand_wins_until_it_is_taken_back(anna: Trader, tiers: dict[str, FeeTier]) -> None:

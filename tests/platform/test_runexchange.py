@@ -1,5 +1,6 @@
 """`manage.py runexchange` as a newcomer starts it: no servers given, an empty folder."""
 
+import json
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ from tests.platform.test_bootstrap import environment
 UP_WITHIN_S = 2 * PATIENCE_S
 STEP_WITHIN_S = PATIENCE_S
 PARTS = {"postgres", "redis", "engine", "worker", "beat", "api", "feeds", "prices", "chain"}
+README = ROOT / "README.md"
 ROW = re.compile(r"^(\w+) +running +(\d+)", re.MULTILINE)
 
 pytestmark = pytest.mark.slow
@@ -35,7 +37,7 @@ class Run:
         self.data = data
         self.log = log
         self.port = free_port()
-        given = {"PORT": str(self.port), "FEEDS_PORT": str(free_port())}
+        given = {"PORT": str(self.port), "FEEDS_PORT": str(free_port()), "CHAIN_TEMPER": "calm"}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "runexchange"],
@@ -107,12 +109,38 @@ def _lives(run: Run) -> None:
         assert httpx.get(site + page, follow_redirects=True, timeout=PATIENCE_S).status_code == 200
     _only_ours_may_read(run)
     _operator_signs_in(run, site)
+    _money_goes_in_and_out(run, site)
     for name in ("engine", "api", "redis"):
         os.kill(run.pids()[name], signal.SIGKILL)
     for name in ("engine", "api", "redis"):
         run.wait_for(rf"{name} \(pid \d+\) died")
         run.wait_for(rf"{name} restarted as pid \d+")
     run.wait_until(lambda: _answers(site))
+
+
+def _money_goes_in_and_out(run: Run, site: str) -> None:
+    """As the README says it, by the trader of its session."""
+    blocks = re.findall(r"^```(?:bash|sh)\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    session, money = blocks
+    functions, traders, _ = re.split(r"^# (?=Two traders|Bob sells)", session, flags=re.MULTILINE)
+    (chain,) = re.findall(r"^chain +running.*?(http://\S+)", run.said(), re.MULTILINE)
+    shell = subprocess.run(
+        ["bash", "-e", "-u", "-o", "pipefail"],
+        input=f"{functions}# {traders}{money}",
+        env={**os.environ, "EXCHANGE": site, "CHAIN": chain},
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_S,
+        check=False,
+    )
+    assert (shell.returncode, shell.stderr) == (0, "")
+    *_, sent, deposits, _, asked, withdrawals, arrived = map(json.loads, shell.stdout.splitlines())
+    (deposit,), (withdrawal,) = deposits["deposits"], withdrawals["withdrawals"]
+    assert (deposit["status"], deposit["amount"]) == ("credited", "250")
+    assert deposit["reference"] == sent["id"]
+    assert asked["status"] == "approved"
+    assert (withdrawal["status"], withdrawal["amount"]) == ("confirmed", "100")
+    assert arrived == {"arrived": "100"}
 
 
 def _is_killed(run: Run) -> None:

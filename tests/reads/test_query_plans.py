@@ -8,6 +8,7 @@ The risk board alone passes over all open positions, and is held to that.
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -160,6 +161,22 @@ def test_no_measure_reads_a_long_table(
     queries = [query["sql"] for query in captured.captured_queries]
     asked = [sql for sql in queries if sql.lstrip("(\n").startswith(("SELECT", "WITH"))]
     assert [one for sql in asked for one in complaints(sql, long_tables())] == []
+
+
+CONDUCT = (Measure.SELF_TRADES, Measure.PAIR_TRADES, Measure.FAMILY_TRADES, Measure.CANCEL_RATIO)
+
+
+@pytest.mark.parametrize("measure", CONDUCT)
+def test_what_was_before_the_hour_costs_a_measure_next_to_nothing(
+    visitor: Visitor, measure: Measure
+) -> None:
+    """However many of a market's newest orders and trades it would look at."""
+    look = Look(Fill.objects.latest("pk").executed_at + timedelta(hours=2))
+    with CaptureQueriesContext(connection) as captured:
+        assert READERS[measure](look) == {}
+    asked = [query["sql"] for query in captured.captured_queries]
+    read = sum(rows_read(node) for sql in asked for node in plan_nodes(sql))
+    assert read < 100
 
 
 def test_a_statement_that_reads_a_long_table_is_seen(visitor: Visitor) -> None:

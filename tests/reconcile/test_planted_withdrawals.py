@@ -111,3 +111,9 @@ def test_a_row_that_is_gone_leaves_its_movements(rows: Rows) -> None:
     differences = found()
     assert the(differences, "withdrawal").subject == f"journal entry {row.hold_entry_id}"
     assert "held by orders" in checks_of(differences)
+
+
+def test_a_float_that_is_not_what_its_rows_are(rows: Rows) -> None:
+    plant("UPDATE custody_floatpart SET sent_units = sent_units + 1")
+    expected = Difference("float", "", "float on demo: sent", str(AMOUNT), str(AMOUNT + 1))
+    assert found() == [expected]

@@ -1,6 +1,6 @@
 """Families move between fee tiers by what they traded in 30 days."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
@@ -30,12 +30,28 @@ def move_tiers(day: date) -> int:
         return 0
     tiers = list(FeeTier.objects.exclude(from_volume_units=None).order_by("from_volume_units"))
     volumes = sums_by_family(day - timedelta(days=DAYS), day - timedelta(days=1))
-    # Who is in a tier by volume and traded nothing since leaves it, too.
-    placed = UserFeeTier.objects.filter(by_volume=True, user__parent=None)
-    families = sorted({*volumes, *placed.values_list("user_id", flat=True)})
-    count = sum(_move(main_id, tiers, volumes.get(main_id), day) for main_id in families)
+    due = sorted(_may_move(tiers, volumes))
+    count = sum(_move(main_id, tiers, volumes.get(main_id), day) for main_id in due)
     end_run(run, count)
     return count
+
+
+def _may_move(tiers: Sequence[FeeTier], volumes: Mapping[int, DaySums]) -> Iterator[int]:
+    """Families that are elsewhere than their volume says. Most stay where they are: so these alone
+    are locked, and looked at again. Who is in a tier by volume and traded nothing since leaves it,
+    too."""
+    placed = {
+        user_id: (tier_id, by_volume)
+        for user_id, tier_id, by_volume in UserFeeTier.objects.filter(
+            user__parent=None
+        ).values_list("user_id", "tier_id", "by_volume")
+    }
+    for main_id in volumes.keys() | placed.keys():
+        now_in, by_volume = placed.get(main_id, (None, True))
+        traded = volumes.get(main_id)
+        reached = tier_for(traded.volume_units if traded else 0, tiers)
+        if by_volume and now_in != (reached.pk if reached else None):
+            yield main_id
 
 
 def tier_for(volume_units: int, tiers: Sequence[FeeTier]) -> FeeTier | None:

@@ -1,4 +1,8 @@
-"""How traders trade, among the newest orders and trades of each market: one statement a measure."""
+"""How traders trade, among the newest orders and trades of each market: one statement a measure.
+
+Where the time that is looked at begins is found first, by halving: a market that was quiet
+meanwhile costs a few steps, however many orders and trades it had before.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -18,6 +22,7 @@ from matching.messages.vocabulary import (
 )
 
 WITHIN = timedelta(hours=1)
+SKEW_MAX = timedelta(minutes=1)  # of the clocks of processes that take orders
 ROWS_MAX = 20_000  # orders, or trades, of a market
 AT_LEAST = 20  # large orders of a trader, trades of a pair: of fewer a share says nothing
 
@@ -29,7 +34,8 @@ _ORDERS = """
 WITH newest AS MATERIALIZED (
     SELECT user_id, order_type, status, reason, filled_lots, created_at,
            price_ticks::numeric * size_lots * %(per_lot_{number})s AS units
-      FROM trading_order WHERE market_id = %(market_{number})s ORDER BY id DESC LIMIT %(rows)s)
+      FROM trading_order WHERE market_id = %(market_{number})s AND id >= %(first_{number})s
+     ORDER BY id DESC LIMIT %(rows)s)
 """
 _SELF_TRADES = """
 SELECT user_id, count(*) AS found FROM newest
@@ -53,8 +59,7 @@ WITH newest AS MATERIALIZED (
     SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * %(per_lot_{number})s AS units
       FROM trading_fill
      WHERE market_id = %(market_{number})s AND executed_at > %(since)s AND execution = %(trade)s
-       AND trade_id > (SELECT trade_id FROM trading_fill WHERE market_id = %(market_{number})s
-                        ORDER BY trade_id DESC LIMIT 1) - %(rows)s)
+       AND trade_id >= %(first_{number})s)
 """
 _PAIRS = """
 , pair AS (
@@ -84,18 +89,51 @@ SELECT family, trades, inside.units, 2 * inside.units / whole.units AS share
   FROM inside JOIN whole USING (family)
  ORDER BY share DESC, family LIMIT %(readings)s
 """
+# Ids rise with time, but for orders of processes whose clocks differ.
+_FIRST_ORDER = """
+WITH RECURSIVE halved (low, high) AS (
+    SELECT min(id), max(id) + 1 FROM trading_order
+     UNION ALL
+    SELECT CASE WHEN is_before THEN middle + 1 ELSE low END,
+           CASE WHEN is_before THEN high ELSE middle END
+      FROM (SELECT low, high, (low + high) / 2 AS middle FROM halved WHERE low < high) part
+     CROSS JOIN LATERAL (SELECT created_at <= %(since)s AS is_before
+                           FROM trading_order WHERE id >= middle ORDER BY id LIMIT 1) probe)
+SELECT low FROM halved WHERE low >= high
+"""
+# Of each market, among its newest; none of one without a trade since.
+_FIRST_TRADES = """
+WITH RECURSIVE halved (market_id, low, high, beyond) AS (
+    SELECT market.id, greatest(0, newest.trade_id + 1 - %(rows)s), newest.trade_id + 1,
+           newest.trade_id + 1
+      FROM markets_market market
+     CROSS JOIN LATERAL (SELECT trade_id FROM trading_fill WHERE market_id = market.id
+                          ORDER BY trade_id DESC LIMIT 1) newest
+     UNION ALL
+    SELECT market_id, CASE WHEN is_before THEN middle + 1 ELSE low END,
+           CASE WHEN is_before THEN high ELSE middle END, beyond
+      FROM (SELECT *, (low + high) / 2 AS middle FROM halved WHERE low < high) part
+     CROSS JOIN LATERAL (SELECT executed_at <= %(since)s AS is_before FROM trading_fill
+                          WHERE market_id = part.market_id AND trade_id >= middle
+                          ORDER BY trade_id LIMIT 1) probe)
+SELECT market_id, low FROM halved WHERE low >= high AND low < beyond
+"""
 
 
 def self_trades(look: Look) -> Readings:
     return {
         f"{market_id}/{user_id}": Reading(count, "", market_id)
-        for market_id, _, user_id, count in _fetched(_ORDERS + _SELF_TRADES, look)
+        for market_id, _, user_id, count in _fetched(
+            _ORDERS + _SELF_TRADES, look, _first_orders(look)
+        )
     }
 
 
 def cancel_ratio(look: Look) -> Readings:
     found = {}
-    for market_id, large, user_id, cancelled, ended in _fetched(_ORDERS + _CANCELLED, look):
+    for market_id, large, user_id, cancelled, ended in _fetched(
+        _ORDERS + _CANCELLED, look, _first_orders(look)
+    ):
         words = f"{cancelled:,} of {ended:,} orders of {money(large)} or more"
         found[f"{market_id}/{user_id}"] = Reading(cancelled * PPM // ended, words, market_id)
     return found
@@ -103,7 +141,9 @@ def cancel_ratio(look: Look) -> Readings:
 
 def pair_trades(look: Look) -> Readings:
     found = {}
-    for market_id, _, one, other, trades, units, busier in _fetched(_TRADES + _PAIRS, look):
+    for market_id, _, one, other, trades, units, busier in _fetched(
+        _TRADES + _PAIRS, look, _first_trades(look)
+    ):
         words = f"{trades:,} trades for {money(int(units))}"
         share = int(units) * PPM // int(busier)
         found[f"{market_id}/{one}+{other}"] = Reading(share, words, market_id)
@@ -113,13 +153,29 @@ def pair_trades(look: Look) -> Readings:
 def family_trades(look: Look) -> Readings:
     """By main account."""
     found = {}
-    for market_id, _, family, trades, units, share in _fetched(_TRADES + _FAMILIES, look):
+    for market_id, _, family, trades, units, share in _fetched(
+        _TRADES + _FAMILIES, look, _first_trades(look)
+    ):
         words = f"{trades:,} trades for {money(int(units))}"
         found[f"{market_id}/{family}"] = Reading(int(share * PPM), words, market_id)
     return found
 
 
-def _fetched(of_market: str, look: Look) -> list[tuple[Any, ...]]:
+def _first_orders(look: Look) -> dict[str, int]:
+    """By market, and the same of all: ids of orders are."""
+    found = _rows(_FIRST_ORDER, {"since": look.now - WITHIN - SKEW_MAX})
+    return {
+        market_id: first
+        for (first,) in found
+        for market_id in Market.objects.values_list("pk", flat=True)
+    }
+
+
+def _first_trades(look: Look) -> dict[str, int]:
+    return dict(_rows(_FIRST_TRADES, {"since": look.now - WITHIN, "rows": ROWS_MAX}))
+
+
+def _fetched(of_market: str, look: Look, first: dict[str, int]) -> list[tuple[Any, ...]]:
     """Per row its market's id and what is large there, then what was asked for.
 
     One statement of a part for each market, named in it: of a market that it doesn't know as it
@@ -141,14 +197,17 @@ def _fetched(of_market: str, look: Look) -> list[tuple[Any, ...]]:
         "maker": Role.MAKER.value,
     }
     parts = []
-    for number, market in enumerate(Market.objects.order_by("pk")):
+    for number, market in enumerate(Market.objects.filter(pk__in=first).order_by("pk")):
         parts.append(_PART.format(number=number, found=of_market.format(number=number)))
         values[f"market_{number}"] = market.pk
+        values[f"first_{number}"] = first[market.pk]
         values[f"large_{number}"] = market.impact_notional_units
         values[f"per_lot_{number}"] = market.units_per_tick_lot
-    if not parts:
-        return []
+    return _rows(" UNION ALL ".join(parts), values) if parts else []
+
+
+def _rows(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), values)
+        cursor.execute(sql, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -1,8 +1,7 @@
 """Prices, states and insurance funds of markets, as persisted."""
 
+from collections import Counter
 from datetime import timedelta
-
-from django.db.models import Count
 
 from common.redis_client import probe_redis_client
 from console.alerts.measures.look import Look, Reading, Readings
@@ -15,6 +14,7 @@ from matching.messages.vocabulary import MarketState, StateReason
 from persistence.models import DeadLetter
 
 _LETTERS_WITHIN = timedelta(hours=1)
+_LETTERS_MAX = 1_000
 
 
 def index_age(look: Look) -> Readings:
@@ -49,9 +49,9 @@ def market_halted(look: Look) -> Readings:
 
 def dead_letters(look: Look) -> Readings:
     since = look.now - _LETTERS_WITHIN
-    rows = DeadLetter.objects.filter(recorded_at__gt=since).order_by()
-    counted = rows.values_list("market_id").annotate(found=Count("pk"))
-    return {market_id: Reading(found, "", market_id) for market_id, found in counted}
+    newest = DeadLetter.objects.values_list("market_id", "recorded_at")[:_LETTERS_MAX]
+    counted = Counter(market_id for market_id, recorded_at in newest if recorded_at > since)
+    return {market_id: Reading(found, "", market_id) for market_id, found in counted.items()}
 
 
 def insurance_fund(look: Look) -> Readings:
