@@ -7,7 +7,14 @@ from typing import Any
 from django.utils import timezone
 
 from persistence.models import ReconcileRun
-from persistence.reconciliation import asked_at, is_overdue, is_running, newest_run
+from persistence.reconciliation import (
+    asked_at,
+    is_overdue,
+    is_running,
+    newest_run,
+    newest_seal,
+)
+from persistence.sealing.models import JournalSeal
 
 RUNS_SHOWN = 20
 _COUNTED = ("wallets", "orders", "fills", "postings")
@@ -16,7 +23,7 @@ _COUNTED = ("wallets", "orders", "fills", "postings")
 @dataclass(frozen=True)
 class Newest:
     """``verdict`` and ``tone``: the answer in a word. ``asked_at``: since when a run is awaited
-    that an operator asked for."""
+    that an operator asked for. ``seal``: up to where a run need not read."""
 
     run: ReconcileRun | None
     verdict: str
@@ -25,6 +32,7 @@ class Newest:
     not_compared: list[str]
     asked_at: datetime | None
     is_running: bool
+    seal: JournalSeal | None
     history: list[ReconcileRun]
 
     @property
@@ -43,6 +51,7 @@ def newest() -> Newest:
         not_compared=[f"{m['market']}: {m['notCompared']}" for m in _engines(run, compared=False)],
         asked_at=asked_at(),
         is_running=is_running(),
+        seal=newest_seal(),
         history=list(ReconcileRun.objects.order_by("-pk")[:RUNS_SHOWN]),
     )
 
