@@ -336,5 +336,5 @@ def test_how_much_is_sealed(traded: World, client_of: ClientOf) -> None:
     assert "Sealed:" not in client.get(URL).content.decode()
     (seal,) = seal_stretches(JournalEntry.objects.latest("pk").pk)
     page = client.get(f"{URL}?part=newest").content.decode()
-    assert f"Sealed: {JournalEntry.objects.count()} journal entries" in page
+    assert f"Sealed: {JournalEntry.objects.count():,} journal entries" in page
     assert seal.sha256 in page

@@ -49,7 +49,11 @@ _SQL = (
     (r"\bALTER\s+COLUMN\s+\w+\s+(SET\s+DATA\s+)?TYPE\b", "may rewrite the table"),
     (r"\bCREATE\s+(UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY)", "builds an index under a lock"),
     (r"\bADD\s+CONSTRAINT\b(?![^;]*\bNOT\s+VALID\b)", "scans the table under a lock"),
-    (r"\b(UPDATE|DELETE\s+FROM)\s+\w+", "changes rows in the migration's one transaction"),
+    # But of a trigger, whose events are "UPDATE OR …" and "UPDATE ON …".
+    (
+        r"\b(UPDATE(?!\s+O[RN]\b)|DELETE\s+FROM)\s+\w+",
+        "changes rows in the migration's one transaction",
+    ),
 )
 
 
