@@ -50,6 +50,7 @@ class Exchange:
             "SIMULATE": "0",
             "DEMO": "1",
             "CHAIN_TEMPER": "stormy",
+            "SEAL_ENTRIES": "1000",
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.services: dict[str, str] = {}
