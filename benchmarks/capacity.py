@@ -21,7 +21,7 @@ BUSY_MAX = 2 / 3  # of what a part has
 TRADERS_BASE = 10
 SECONDS_OF_DAY = 86_400
 PER_MESSAGE_US = 6.0  # of a feeds process, frames and one write a tick
-BYTES_OF_ORDER, LOG_BYTES_OF_ORDER = 4_700, 9_200  # `benchmarks.growth`
+BYTES_OF_ORDER, LOG_BYTES_OF_ORDER = 4_300, 9_100  # `benchmarks.growth`
 
 
 class Cost(NamedTuple):

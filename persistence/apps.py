@@ -9,6 +9,7 @@ class PersistenceConfig(AppConfig):
         """Those of rooms that have their own, too."""
         super().import_models()
         from persistence.downloads import models as downloads  # noqa: F401
+        from persistence.sealing import models as sealing  # noqa: F401
 
     def ready(self) -> None:
         from persistence import signals  # noqa: F401  connects the receivers

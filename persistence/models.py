@@ -143,11 +143,13 @@ class ReconcileRun(models.Model):
     """A run of `persistence.reconciliation` and what it found. Old runs go.
 
     market_id     of a run of one market; empty for a run of everything
+    is_full       whether it read all rows, and not just what is behind the newest seal
     differences   the first of difference_count: [check, market, subject, expected, found]
     compared      per market: the sequence its engine was compared at, or why it was not
     """
 
     market_id = models.CharField("market", max_length=32, blank=True, default="")
+    is_full = models.BooleanField("full proof", default=False, db_default=False)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
     difference_count = models.BigIntegerField("differences")
@@ -161,6 +163,10 @@ class ReconcileRun(models.Model):
 
     def __str__(self) -> str:
         return f"Reconciliation {self.pk}"
+
+    @property
+    def scope(self) -> str:
+        return f"{self.market_id or 'everything'}{', in full' if self.is_full else ''}"
 
     @property
     def took(self) -> timedelta:

@@ -11,7 +11,7 @@ from persistence.faults import handle_fault
 from persistence.models import MarketCursor
 from persistence.price_moves import persist_price_moves
 from persistence.projection.batch import PersistenceStopped
-from persistence.reconciliation import run_asked, run_if_due
+from persistence.reconciliation import run_asked, run_if_due, seal_if_due
 from persistence.recovery import archive
 
 # A sweep that waited this long is superseded by the next.
@@ -70,6 +70,12 @@ def reconcile_all() -> None:
 @shared_task
 def reconcile_now() -> None:
     run_asked()
+
+
+@shared_task
+def seal_journal() -> None:
+    """The next run does what this one left undone."""
+    seal_if_due()
 
 
 def _market_ids() -> list[str]:

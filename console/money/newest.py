@@ -6,8 +6,16 @@ from typing import Any
 
 from django.utils import timezone
 
+from common.admin.base import when
 from persistence.models import ReconcileRun
-from persistence.reconciliation import asked_at, is_overdue, is_running, newest_run
+from persistence.reconciliation import (
+    asked_at,
+    is_overdue,
+    is_running,
+    newest_run,
+    newest_seal,
+)
+from persistence.sealing.models import JournalSeal
 
 RUNS_SHOWN = 20
 _COUNTED = ("wallets", "orders", "fills", "postings")
@@ -16,7 +24,7 @@ _COUNTED = ("wallets", "orders", "fills", "postings")
 @dataclass(frozen=True)
 class Newest:
     """``verdict`` and ``tone``: the answer in a word. ``asked_at``: since when a run is awaited
-    that an operator asked for."""
+    that an operator asked for. ``sealed``: up to where a run need not read; empty if nothing is."""
 
     run: ReconcileRun | None
     verdict: str
@@ -25,6 +33,7 @@ class Newest:
     not_compared: list[str]
     asked_at: datetime | None
     is_running: bool
+    sealed: str
     history: list[ReconcileRun]
 
     @property
@@ -43,7 +52,17 @@ def newest() -> Newest:
         not_compared=[f"{m['market']}: {m['notCompared']}" for m in _engines(run, compared=False)],
         asked_at=asked_at(),
         is_running=is_running(),
+        sealed=_sealed(newest_seal()),
         history=list(ReconcileRun.objects.order_by("-pk")[:RUNS_SHOWN]),
+    )
+
+
+def _sealed(seal: JournalSeal | None) -> str:
+    if seal is None:
+        return ""
+    return (
+        f"{seal.entry_count:,} journal entries, up to number {seal.last_entry_id:,}, by {seal} of "
+        f"{when(seal.sealed_at)} UTC, SHA-256 {seal.sha256}"
     )
 
 

@@ -91,7 +91,7 @@ def _run_row(run: ReconcileRun) -> Row:
     return [
         ("Run", link(ReconcileRun, run.pk)),
         ("Started", f"{when(run.started_at)} UTC"),
-        ("Of", run.market_id or "everything"),
+        ("Of", run.scope),
         ("Result", result_badge(run)),
         ("Took", f"{run.took.total_seconds():.1f} s"),
     ]

@@ -227,6 +227,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "Shorter than a second, a busy machine has markets change hands for nothing",
         ),
         Variable(
+            "SEAL_ENTRIES",
+            "how many journal entries are [sealed](operating.md#seals) at a time, at least 1,000",
+        ),
+        Variable(
             "SELF_ONRAMP",
             "`1` lets traders fund themselves; otherwise operators approve deposits",
             usual="off unless `DEMO`",

@@ -51,7 +51,7 @@ class ReconcileRunAdmin(RecordAdmin):
 
     started = time_column("started_at", "started")
     result = shown("result", result_badge)
-    scope = shown("of", lambda run: run.market_id or "everything")
+    scope = shown("of", lambda run: run.scope)
     took = shown("took", _took)
 
     def tables(self, obj: ReconcileRun) -> Iterable[Table]:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from persistence.sealing.scope import EVERYTHING, ProofScope
+
 # Of one check; the rest are only counted.
 SHOWN_PER_CHECK_MAX = 200
 
@@ -21,7 +23,7 @@ class Difference(NamedTuple):
 
 class SqlCheck(NamedTuple):
     """``sql`` answers a row (market, subject, expected, found) per difference, and none when all is
-    well."""
+    well. It reads the relations of a scope."""
 
     name: str
     sql: str
@@ -34,14 +36,16 @@ class DifferencesFound(NamedTuple):
     shown: Sequence[Difference]
 
 
-def run_check(check: SqlCheck, values: Mapping[str, Any]) -> DifferencesFound:
+def run_check(
+    check: SqlCheck, values: Mapping[str, Any], scope: ProofScope = EVERYTHING
+) -> DifferencesFound:
     """Raises DatabaseError."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT d.*, count(*) OVER () FROM ({check.sql})"  # noqa: S608  no outside text
+            f"{scope.prelude} SELECT d.*, count(*) OVER () FROM ({check.sql})"  # noqa: S608  no outside text
             " AS d(market, subject, expected, found)"
             f" ORDER BY market, length(subject), subject LIMIT {SHOWN_PER_CHECK_MAX}",
-            values,
+            {**values, **scope.values},
         )
         rows = cursor.fetchall()
     shown = [Difference(check.name, row[0] or "", *row[1:4]) for row in rows]

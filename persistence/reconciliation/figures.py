@@ -2,17 +2,17 @@
 
 from django.db import connection
 
+from persistence.sealing.scope import ProofScope
+
 # pg_class counts are estimates; what was proved deserves exact ones.
 _FIGURES = """
-    WITH posted AS (
-        SELECT a.kind, sum(p.amount_units) AS units
-          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
-         WHERE a.user_id IS NULL GROUP BY a.kind
+    , posted AS (
+        SELECT kind, sum(units) AS units FROM account_totals WHERE user_id IS NULL GROUP BY kind
     )
     SELECT 'wallets', count(*)::numeric FROM ledger_wallet
-     UNION ALL SELECT 'orders', count(*) FROM trading_order
-     UNION ALL SELECT 'fills', count(*) FROM trading_fill
-     UNION ALL SELECT 'postings', count(*) FROM ledger_posting
+     UNION ALL SELECT 'orders', orders + (SELECT count(*) FROM new_orders) FROM proven
+     UNION ALL SELECT 'fills', fills + (SELECT count(*) FROM fills) FROM proven
+     UNION ALL SELECT 'postings', postings + (SELECT count(*) FROM postings) FROM proven
      UNION ALL SELECT 'available_units', sum(available_units) FROM ledger_wallet
      UNION ALL SELECT 'held_units', sum(held_units) FROM ledger_wallet
      UNION ALL SELECT 'margin_units', sum(margin_units) FROM trading_position
@@ -24,8 +24,8 @@ _FIGURES = """
 """
 
 
-def read_figures() -> dict[str, int]:
+def read_figures(scope: ProofScope) -> dict[str, int]:
     """Counts of rows and sums of money, by name. Raises DatabaseError."""
     with connection.cursor() as cursor:
-        cursor.execute(_FIGURES)
+        cursor.execute(scope.prelude + _FIGURES, scope.values)
         return {name: int(value or 0) for name, value in cursor.fetchall()}

@@ -11,7 +11,7 @@ ORDER_STATUS = SqlCheck(
            filled_lots || ' filled and ' || cancelled_lots || ' cancelled of ' || size_lots
            || ' lots, ' || held_units || ' held of ' || hold_units
            || ', arrival ' || arrival || ', reason "' || reason || '"'
-      FROM trading_order
+      FROM checked_orders
      WHERE (%(market)s::text IS NULL OR market_id = %(market)s)
        AND NOT CASE status
            WHEN 'pending' THEN filled_lots = 0 AND cancelled_lots = 0 AND held_units = hold_units
@@ -48,11 +48,11 @@ ORDER_FILLS = SqlCheck(
     ), fills AS (
         SELECT order_id, min(market_id) AS market_id, sum(size_lots) AS lots,
                sum(size_lots::numeric * price_ticks) AS tick_lots
-          FROM trading_fill
-         WHERE order_id IS NOT NULL AND (%(market)s::text IS NULL OR market_id = %(market)s)
+          FROM order_fills
+         WHERE %(market)s::text IS NULL OR market_id = %(market)s
          GROUP BY order_id
     ), orders AS (
-        SELECT id, market_id, filled_lots, filled_cost_units FROM trading_order
+        SELECT id, market_id, filled_lots, filled_cost_units FROM checked_orders
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
     ), both_sides AS (
         SELECT COALESCE(o.market_id, f.market_id) AS market_id,
@@ -77,7 +77,7 @@ FILL_OWNERS = SqlCheck(
     SELECT f.market_id, 'fill ' || f.id,
            o.market_id || ' ' || o.side || ' of user ' || o.user_id || ' (order ' || o.id || ')',
            f.market_id || ' ' || f.side || ' of user ' || f.user_id
-      FROM trading_fill f JOIN trading_order o ON o.id = f.order_id
+      FROM fills f JOIN checked_orders o ON o.id = f.order_id
      WHERE (%(market)s::text IS NULL OR f.market_id = %(market)s)
        AND (f.market_id, f.side, f.user_id) <> (o.market_id, o.side, o.user_id)
     """,
@@ -88,12 +88,8 @@ ORDER_HOLDS = SqlCheck(
     "order's hold",
     """
     WITH moved AS (
-        SELECT e.order_id, e.market_id, p.amount_units AS units
-          FROM ledger_journalentry e
-          JOIN ledger_posting p ON p.entry_id = e.id
-          JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'held'
-         WHERE e.order_id IS NOT NULL
-           AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
+        SELECT order_id, market_id, amount_units AS units FROM order_held
+         WHERE %(market)s::text IS NULL OR market_id = %(market)s
          UNION ALL
         SELECT (payload->>'order_id')::bigint, market_id, -(payload->>'hold_units')::bigint
           FROM trading_outboxcommand
@@ -103,7 +99,7 @@ ORDER_HOLDS = SqlCheck(
         SELECT order_id, min(market_id) AS market_id, sum(units) AS held
           FROM moved GROUP BY order_id
     ), orders AS (
-        SELECT id, market_id, held_units FROM trading_order
+        SELECT id, market_id, held_units FROM checked_orders
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
     )
     SELECT COALESCE(o.market_id, posted.market_id), 'order ' || COALESCE(o.id, posted.order_id),
@@ -126,7 +122,7 @@ AWAITED_HOLDS = SqlCheck(
            AND (%(market)s::text IS NULL OR market_id = %(market)s)
          GROUP BY order_id
     ), fired AS (
-        SELECT id, market_id, status, held_units FROM trading_order
+        SELECT id, market_id, status, held_units FROM checked_orders
          WHERE triggered_at IS NOT NULL AND NOT reduce_only
            AND status IN ('waiting', 'cancelled', 'expired')
            AND (%(market)s::text IS NULL OR market_id = %(market)s)
@@ -146,9 +142,9 @@ ORDER_POSTINGS = SqlCheck(
     SELECT e.market_id, 'posting ' || p.id,
            'user ' || o.user_id || ' in ' || o.market_id || ' (order ' || o.id || ')',
            'user ' || a.user_id || ' in ' || COALESCE(e.market_id, 'no market')
-      FROM ledger_journalentry e
-      JOIN trading_order o ON o.id = e.order_id
-      JOIN ledger_posting p ON p.entry_id = e.id
+      FROM entries e
+      JOIN checked_orders o ON o.id = e.order_id
+      JOIN postings p ON p.entry_id = e.id
       JOIN ledger_account a ON a.id = p.account_id AND a.user_id IS NOT NULL
      WHERE (%(market)s::text IS NULL OR e.market_id = %(market)s)
        AND (a.user_id <> o.user_id OR e.market_id IS DISTINCT FROM o.market_id)
@@ -160,19 +156,18 @@ FILL_POSTINGS = SqlCheck(
     "fill's postings",
     """
     WITH posted AS (
-        SELECT e.market_id, COALESCE(e.order_id, 0) AS order_id, e.trade_id,
-               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'fees'), 0) AS fee,
-               -COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'clearing'), 0) AS pnl
-          FROM ledger_journalentry e
-          JOIN ledger_posting p ON p.entry_id = e.id
-          JOIN ledger_account a ON a.id = p.account_id
-         WHERE e.kind IN ('fill', 'liquidation', 'adl')
-           AND (%(market)s::text IS NULL OR e.market_id = %(market)s)
-         GROUP BY e.market_id, e.order_id, e.trade_id
+        SELECT l.market_id, COALESCE(l.order_id, 0) AS order_id, l.trade_id,
+               COALESCE(sum(l.amount_units) FILTER (WHERE a.kind = 'fees'), 0) AS fee,
+               -COALESCE(sum(l.amount_units) FILTER (WHERE a.kind = 'clearing'), 0) AS pnl
+          FROM fill_lines l
+          JOIN ledger_account a ON a.id = l.account_id
+         WHERE l.kind IN ('fill', 'liquidation', 'adl')
+           AND (%(market)s::text IS NULL OR l.market_id = %(market)s)
+         GROUP BY l.market_id, l.order_id, l.trade_id
     ), fills AS (
         SELECT market_id, COALESCE(order_id, 0) AS order_id, trade_id,
                sum(fee_units) AS fee_units, sum(realized_pnl_units) AS realized_pnl_units
-          FROM trading_fill
+          FROM fills
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
          GROUP BY market_id, order_id, trade_id
     )
@@ -195,7 +190,7 @@ TRADES = SqlCheck(
            'one taker and one maker on opposite sides, at one price, size and sequence',
            string_agg(role || ' ' || side || ' ' || size_lots || ' at ' || price_ticks
                       || ' in sequence ' || seq, ', ' ORDER BY role)
-      FROM trading_fill
+      FROM fills
      WHERE %(market)s::text IS NULL OR market_id = %(market)s
      GROUP BY market_id, trade_id
     HAVING count(*) <> 2 OR min(role) = max(role) OR min(side) = max(side)
@@ -208,10 +203,13 @@ TRADE_IDS = SqlCheck(
     "trade ids",
     """
     WITH steps AS (
-        SELECT market_id, trade_id,
-               COALESCE(lag(trade_id) OVER (PARTITION BY market_id ORDER BY trade_id), 0) AS before
-          FROM (SELECT DISTINCT market_id, trade_id FROM trading_fill
+        SELECT market_id, trades.trade_id,
+               COALESCE(lag(trades.trade_id) OVER (PARTITION BY market_id
+                                                   ORDER BY trades.trade_id),
+                        cuts.trade_id) AS before
+          FROM (SELECT DISTINCT market_id, trade_id FROM fills
                  WHERE %(market)s::text IS NULL OR market_id = %(market)s) AS trades
+          JOIN cuts USING (market_id)
     )
     SELECT market_id, 'trades ' || before + 1 || ' to ' || trade_id - 1,
            (trade_id - before - 1) || ' trades', 'none'
@@ -225,13 +223,13 @@ POSITIONS = SqlCheck(
     WITH moved AS (
         SELECT market_id, user_id, realized_pnl_units,
                CASE side WHEN 'LONG' THEN size_lots ELSE -size_lots END AS lots
-          FROM trading_fill
+          FROM fills
          UNION ALL
-        SELECT market_id, user_id, realized_pnl_units, -position_lots FROM trading_settlement
+        SELECT market_id, user_id, realized_pnl_units, -position_lots FROM settlements
          UNION ALL
-        SELECT s.market_id, p.user_id, p.from_profit_units, 0
-          FROM trading_fundingpayment p JOIN trading_fundingsettlement s ON s.id = p.settlement_id
-         WHERE p.from_profit_units <> 0
+        SELECT market_id, user_id, from_profit_units, 0 FROM payments WHERE from_profit_units <> 0
+         UNION ALL
+        SELECT market_id, user_id, realized_pnl_units, lots FROM position_bases
     ), traded AS (
         SELECT market_id, user_id, sum(realized_pnl_units) AS pnl, sum(lots) AS lots
           FROM moved
@@ -266,15 +264,17 @@ SEQUENCES = SqlCheck(
     "sequence",
     """
     WITH written AS (
-        SELECT market_id, 'fills' AS what, max(seq) AS seq FROM trading_fill GROUP BY market_id
+        SELECT market_id, 'fills' AS what, max(seq) AS seq FROM fills GROUP BY market_id
          UNION ALL
         SELECT market_id, 'positions', max(seq) FROM trading_position GROUP BY market_id
          UNION ALL
-        SELECT market_id, 'journal entries', max(seq) FROM ledger_journalentry
-         WHERE seq IS NOT NULL GROUP BY market_id
+        SELECT market_id, 'journal entries', max(seq) FROM engine_entries GROUP BY market_id
          UNION ALL
-        SELECT market_id, 'applied commands', max(applied_seq) FROM trading_outboxcommand
-         WHERE applied_seq IS NOT NULL GROUP BY market_id
+        SELECT m.id, 'applied commands', (
+            SELECT max(applied_seq) FROM trading_outboxcommand
+             WHERE market_id = m.id AND applied_seq IS NOT NULL) FROM markets_market m
+         UNION ALL
+        SELECT market_id, 'seals', seq FROM cuts
          UNION ALL
         SELECT market_id, 'dead letters', max(seq) FROM persistence_deadletter GROUP BY market_id
     )

@@ -1,7 +1,8 @@
 """Statements that prove money right: every row they answer is a difference.
 
-Each answers (market, subject, expected, found). What is expected comes from the rows that can't be
-edited without trace (postings, fills), or from the many where one is compared with a sum.
+They read what `persistence.sealing.scope` defines in front of them: everything, or what is not
+sealed. Each answers (market, subject, expected, found). What is expected comes from the rows that
+can't be edited without trace (postings, fills), or from the many where one is compared with a sum.
 ``%(market)s`` is the market asked for, or null for all.
 """
 
@@ -11,7 +12,7 @@ JOURNAL_ENTRIES = SqlCheck(
     "journal entry",
     """
     WITH sums AS (
-        SELECT entry_id, sum(amount_units) AS total FROM ledger_posting GROUP BY entry_id
+        SELECT entry_id, sum(amount_units) AS total FROM postings GROUP BY entry_id
     )
     SELECT e.market_id,
            'journal entry ' || COALESCE(e.id, s.entry_id) || COALESCE(' (' || e.kind || ')', ''),
@@ -19,7 +20,7 @@ JOURNAL_ENTRIES = SqlCheck(
            CASE WHEN e.id IS NULL THEN 'postings without their entry'
                 WHEN s.entry_id IS NULL THEN 'no postings'
                 ELSE 'a sum of ' || s.total END
-      FROM ledger_journalentry e FULL JOIN sums s ON s.entry_id = e.id
+      FROM entries e FULL JOIN sums s ON s.entry_id = e.id
      WHERE e.id IS NULL OR s.total IS DISTINCT FROM 0
     """,
 )
@@ -28,7 +29,7 @@ JOURNAL_TOTAL = SqlCheck(
     "journal total",
     """
     SELECT NULL, 'all postings', '0', total::text
-      FROM (SELECT COALESCE(sum(amount_units), 0) AS total FROM ledger_posting) AS posted
+      FROM (SELECT COALESCE(sum(units), 0) AS total FROM account_totals) AS posted
      WHERE total <> 0
     """,
 )
@@ -37,12 +38,12 @@ WALLETS = SqlCheck(
     "wallet",
     """
     WITH posted AS (
-        SELECT a.user_id,
-               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'available'), 0) AS available,
-               COALESCE(sum(p.amount_units) FILTER (WHERE a.kind = 'held'), 0) AS held
-          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
-         WHERE a.kind IN ('available', 'held')
-         GROUP BY a.user_id
+        SELECT user_id,
+               COALESCE(sum(units) FILTER (WHERE kind = 'available'), 0) AS available,
+               COALESCE(sum(units) FILTER (WHERE kind = 'held'), 0) AS held
+          FROM account_totals
+         WHERE kind IN ('available', 'held')
+         GROUP BY user_id
     ), both_sides AS (
         SELECT COALESCE(w.user_id, posted.user_id) AS user_id,
                w.available_units, COALESCE(posted.available, 0) AS posted_available,
@@ -64,7 +65,7 @@ HELD_BY_ORDERS = SqlCheck(
     "held by orders",
     """
     WITH holds AS (
-        SELECT user_id, held_units FROM trading_order WHERE held_units > 0
+        SELECT user_id, held_units FROM checked_orders WHERE held_units > 0
          UNION ALL
         SELECT (payload->>'account_id')::bigint,
                CASE command_type WHEN 'AmendOrder' THEN (payload->>'hold_units')::bigint
@@ -87,9 +88,7 @@ MARGIN = SqlCheck(
     "margin",
     """
     WITH posted AS (
-        SELECT a.user_id, sum(p.amount_units) AS margin
-          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
-         WHERE a.kind = 'margin' GROUP BY a.user_id
+        SELECT user_id, units AS margin FROM account_totals WHERE kind = 'margin'
     ), carried AS (
         SELECT user_id, sum(margin_units) AS margin FROM trading_position GROUP BY user_id
     )
@@ -104,9 +103,7 @@ CLEARING = SqlCheck(
     "entry cost",
     """
     WITH posted AS (
-        SELECT a.market_id, sum(p.amount_units) AS clearing
-          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
-         WHERE a.kind = 'clearing' GROUP BY a.market_id
+        SELECT market_id, units AS clearing FROM account_totals WHERE kind = 'clearing'
     ), carried AS (
         SELECT market_id, sum(entry_cost_units) AS cost FROM trading_position GROUP BY market_id
     )
@@ -122,15 +119,13 @@ CLEARING = SqlCheck(
 ACCOUNT_SIGNS = SqlCheck(
     "account sign",
     """
-    SELECT a.market_id,
-           a.kind || CASE WHEN a.user_id IS NULL THEN '' ELSE ' of user ' || a.user_id END,
-           CASE a.kind WHEN 'deposits' THEN 'at most 0' ELSE 'at least 0' END,
-           sum(p.amount_units)::text
-      FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
-     WHERE a.kind IN ('available', 'held', 'margin', 'insurance', 'deposits', 'withdrawals')
-     GROUP BY a.id
-    HAVING CASE a.kind WHEN 'deposits' THEN sum(p.amount_units) > 0
-                       ELSE sum(p.amount_units) < 0 END
+    SELECT market_id,
+           kind || CASE WHEN user_id IS NULL THEN '' ELSE ' of user ' || user_id END,
+           CASE kind WHEN 'deposits' THEN 'at most 0' ELSE 'at least 0' END,
+           units::text
+      FROM account_totals
+     WHERE kind IN ('available', 'held', 'margin', 'insurance', 'deposits', 'withdrawals')
+       AND CASE kind WHEN 'deposits' THEN units > 0 ELSE units < 0 END
     """,
 )
 
@@ -139,12 +134,13 @@ DEPOSITS = SqlCheck(
     """
     WITH credited AS (
         SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
-          FROM ledger_journalentry e
-          JOIN ledger_posting p ON p.entry_id = e.id
+          FROM entries e
+          JOIN postings p ON p.entry_id = e.id
           JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'available'
          WHERE e.kind = 'deposit' GROUP BY e.id, a.user_id
     ), approved AS (
-        SELECT id, entry_id, user_id, amount_units FROM ledger_deposit WHERE status = 'approved'
+        SELECT id, entry_id, user_id, amount_units FROM ledger_deposit
+         WHERE status = 'approved' AND COALESCE(entry_id > (SELECT after_entry FROM proven), true)
     )
     SELECT NULL,
            CASE WHEN d.id IS NULL THEN 'journal entry ' || c.entry_id ELSE 'deposit ' || d.id END,
@@ -161,14 +157,16 @@ TRANSFERS = SqlCheck(
     """
     WITH moved AS (
         SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
-          FROM ledger_journalentry e
-          JOIN ledger_posting p ON p.entry_id = e.id
+          FROM entries e
+          JOIN postings p ON p.entry_id = e.id
           JOIN ledger_account a ON a.id = p.account_id
          WHERE e.kind = 'transfer' GROUP BY e.id, a.user_id
     ), said AS (
         SELECT id, entry_id, from_user_id AS user_id, -amount_units AS amount FROM ledger_transfer
+         WHERE entry_id > (SELECT after_entry FROM proven)
          UNION ALL
         SELECT id, entry_id, to_user_id, amount_units FROM ledger_transfer
+         WHERE entry_id > (SELECT after_entry FROM proven)
     )
     SELECT NULL,
            CASE WHEN said.id IS NULL THEN 'journal entry ' || moved.entry_id
@@ -186,8 +184,8 @@ REFERRALS = SqlCheck(
     """
     WITH moved AS (
         SELECT e.id AS entry_id, a.user_id, sum(p.amount_units) AS amount
-          FROM ledger_journalentry e
-          JOIN ledger_posting p ON p.entry_id = e.id
+          FROM entries e
+          JOIN postings p ON p.entry_id = e.id
           JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'available'
          WHERE e.kind = 'referral' GROUP BY e.id, a.user_id
     )
@@ -196,7 +194,8 @@ REFERRALS = SqlCheck(
                 ELSE 'referral payment ' || said.id END,
            COALESCE(said.amount_units || ' to user ' || said.referrer_id, 'no payment'),
            COALESCE(moved.amount || ' to user ' || moved.user_id, 'nothing paid')
-      FROM trading_referralpayment said FULL JOIN moved
+      FROM (SELECT * FROM trading_referralpayment
+             WHERE entry_id > (SELECT after_entry FROM proven)) said FULL JOIN moved
         ON moved.entry_id = said.entry_id AND moved.user_id = said.referrer_id
      WHERE said.amount_units IS DISTINCT FROM moved.amount
     """,
@@ -208,19 +207,19 @@ WITHDRAWALS = SqlCheck(
     """
     WITH moved AS (
         SELECT e.id, e.kind, a.user_id, sum(p.amount_units) AS held
-          FROM ledger_journalentry e
-          JOIN ledger_posting p ON p.entry_id = e.id
+          FROM entries e
+          JOIN postings p ON p.entry_id = e.id
           JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'held'
          WHERE e.kind IN ('withdrawal_hold', 'withdrawal', 'withdrawal_back')
          GROUP BY e.id, e.kind, a.user_id
     ), asked AS (
         SELECT id, hold_entry_id AS entry_id, user_id, amount_units AS held,
                'withdrawal_hold' AS kind
-          FROM ledger_withdrawal
+          FROM ledger_withdrawal WHERE hold_entry_id > (SELECT after_entry FROM proven)
          UNION ALL
         SELECT id, end_entry_id, user_id, -amount_units,
                CASE state WHEN 'confirmed' THEN 'withdrawal' ELSE 'withdrawal_back' END
-          FROM ledger_withdrawal WHERE end_entry_id IS NOT NULL
+          FROM ledger_withdrawal WHERE end_entry_id > (SELECT after_entry FROM proven)
     )
     SELECT NULL,
            CASE WHEN asked.id IS NULL THEN 'journal entry ' || moved.id
@@ -240,11 +239,9 @@ FEES = SqlCheck(
     "fees",
     """
     WITH posted AS (
-        SELECT COALESCE(sum(p.amount_units), 0) AS fees
-          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
-         WHERE a.kind = 'fees'
+        SELECT COALESCE(sum(units), 0) AS fees FROM account_totals WHERE kind = 'fees'
     ), paid AS (
-        SELECT (SELECT COALESCE(sum(fee_units), 0) FROM trading_fill)
+        SELECT (SELECT fee_units FROM proven) + (SELECT COALESCE(sum(fee_units), 0) FROM fills)
              - (SELECT COALESCE(sum(amount_units), 0) FROM trading_referralpayment) AS fees
     )
     SELECT NULL, 'fees account', paid.fees::text, posted.fees::text
@@ -257,11 +254,10 @@ CONSERVATION = SqlCheck(
     "conservation",
     """
     WITH posted AS (
-        SELECT COALESCE(sum(p.amount_units) FILTER (WHERE a.kind IN ('fees', 'insurance')), 0)
-                   AS kept,
-               COALESCE(sum(p.amount_units) FILTER
-                        (WHERE a.kind IN ('deposits', 'withdrawals', 'adjustments')), 0) AS outside
-          FROM ledger_account a JOIN ledger_posting p ON p.account_id = a.id
+        SELECT COALESCE(sum(units) FILTER (WHERE kind IN ('fees', 'insurance')), 0) AS kept,
+               COALESCE(sum(units) FILTER
+                        (WHERE kind IN ('deposits', 'withdrawals', 'adjustments')), 0) AS outside
+          FROM account_totals
     ), inside AS (
         SELECT (SELECT COALESCE(sum(available_units + held_units), 0) FROM ledger_wallet)
              + (SELECT COALESCE(sum(margin_units - entry_cost_units), 0) FROM trading_position)
@@ -280,11 +276,11 @@ BALANCE_MARKS = SqlCheck(
     """
     SELECT NULL, 'balance mark of account ' || mark.account_id || ' up to ' || mark.posting_id,
            posted.total::text, mark.total_units::text
-      FROM (SELECT DISTINCT ON (account_id) * FROM ledger_balancemark
-             ORDER BY account_id, posting_id DESC) mark
+      FROM found_marks mark
      CROSS JOIN LATERAL (
-            SELECT COALESCE(sum(amount_units), 0) AS total FROM ledger_posting
-             WHERE account_id = mark.account_id AND id <= mark.posting_id) posted
+            SELECT mark.after_units + COALESCE(sum(amount_units), 0) AS total FROM ledger_posting
+             WHERE account_id = mark.account_id AND id > mark.after_posting_id
+               AND id <= mark.posting_id) posted
      WHERE posted.total <> mark.total_units
     """,
 )

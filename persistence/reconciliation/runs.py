@@ -1,8 +1,7 @@
 """A run: all checks in one snapshot of the database, engines asked afterwards, the result kept."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -13,9 +12,13 @@ from common.postgres.alone import alone
 from common.redis_client import redis_client
 from ledger.models import StopCause
 from ledger.withdrawals.stops import settle_stop
-from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
-from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
 from persistence.models import MarketCursor, ReconcileRun
+from persistence.reconciliation.checks import (
+    ALL_CHECKS,
+    check_values,
+    in_one_snapshot,
+    read_by_index,
+)
 from persistence.reconciliation.differences import SHOWN_PER_CHECK_MAX, Difference, run_check
 from persistence.reconciliation.engine import (
     Comparison,
@@ -24,9 +27,9 @@ from persistence.reconciliation.engine import (
     read_market_rows,
 )
 from persistence.reconciliation.figures import read_figures
-from persistence.reconciliation.lives import POSITION_LIVES
-from persistence.reconciliation.market_checks import MARKET_CHECKS
-from persistence.reconciliation.money_checks import MONEY_CHECKS, WALLETS
+from persistence.reconciliation.money_checks import WALLETS
+from persistence.reconciliation.seal_proof import seal_differences
+from persistence.sealing.scope import EVERYTHING, behind, newest_seal
 
 DIFFERENCES_KEPT = SHOWN_PER_CHECK_MAX  # of one run, in its row
 DIFFERENCES_LOGGED = 20
@@ -40,14 +43,6 @@ SELECT EXISTS (
     SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
      WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND objsubid = 1
        AND datname = current_database())
-"""
-
-# The planner's usual guesses fit orders, not a look at every row; compiling costs more than it
-# gains here.
-_ONE_SNAPSHOT = """
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL jit = off;
-SET LOCAL work_mem = '64MB'
 """
 
 log = structlog.get_logger(__name__)
@@ -67,22 +62,30 @@ def wallet_differences() -> list[Difference]:
     return list(run_check(WALLETS, {}).shown)
 
 
-def reconcile(market_id: str | None = None) -> Reconciled:
-    """Everything, or all of money and one market. Changes nothing.
+def reconcile(market_id: str | None = None, *, is_full: bool = False) -> Reconciled:
+    """Everything, or all of money and one market: what lies behind the newest seal, or, of a full
+    proof, all rows there are and each seal. Changes nothing.
 
     Raises LookupError for an unknown market, and DatabaseError. Not inside another transaction.
     """
     count = 0
     differences: list[Difference] = []
     with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute(_ONE_SNAPSHOT)
+        in_one_snapshot()
         markets = _read_markets(market_id)
-        for check in (*MONEY_CHECKS, *MARKET_CHECKS, POSITION_LIVES):
-            found = run_check(check, _values(market_id))
+        seal = None if is_full else newest_seal()
+        scope = behind(seal) if seal else EVERYTHING
+        if seal:
+            read_by_index()
+        for check in ALL_CHECKS:
+            found = run_check(check, check_values(market_id), scope)
             count += found.total
             differences += found.shown
-        figures = read_figures()
+        figures = read_figures(scope)
+        if is_full:
+            of_seals = list(seal_differences())
+            count += len(of_seals)
+            differences += of_seals[:SHOWN_PER_CHECK_MAX]
     comparisons = [compare_with_engine(redis_client(), rows) for rows in markets]
     for comparison in comparisons:
         count += len(comparison.differences)
@@ -90,11 +93,13 @@ def reconcile(market_id: str | None = None) -> Reconciled:
     return Reconciled(count, differences, comparisons, figures)
 
 
-def run_reconciliation(market_id: str | None = None) -> tuple[ReconcileRun, Reconciled]:
+def run_reconciliation(
+    market_id: str | None = None, *, is_full: bool = False
+) -> tuple[ReconcileRun, Reconciled]:
     """`reconcile`, and the record of it. Raises what `reconcile` raises."""
     started_at = timezone.now()
-    result = reconcile(market_id)
-    return _record(market_id, started_at, result), result
+    result = reconcile(market_id, is_full=is_full)
+    return _record(market_id, started_at, result, is_full=is_full), result
 
 
 def run_if_due() -> ReconcileRun | None:
@@ -160,23 +165,13 @@ def _read_markets(market_id: str | None) -> list[RowsOfEngine]:
     return [read_market_rows(cursor) for cursor in cursors]
 
 
-def _values(market_id: str | None) -> Mapping[str, Any]:
-    reasons: dict[OrderStatus, list[str]] = {OrderStatus.CANCELLED: [], OrderStatus.EXPIRED: []}
-    for reason in CancelReason:
-        reasons[reason.final_status].append(reason.value)
-    return {
-        "market": market_id,
-        "units_per_currency": MONEY_UNITS_PER_CURRENCY,
-        "cancel_reasons": reasons[OrderStatus.CANCELLED],
-        "expiry_reasons": reasons[OrderStatus.EXPIRED],
-        "reject_codes": [code.value for code in RejectCode],
-    }
-
-
 @transaction.atomic
-def _record(market_id: str | None, started_at: datetime, result: Reconciled) -> ReconcileRun:
+def _record(
+    market_id: str | None, started_at: datetime, result: Reconciled, *, is_full: bool
+) -> ReconcileRun:
     run = ReconcileRun.objects.create(
         market_id=market_id or "",
+        is_full=is_full,
         started_at=started_at,
         finished_at=timezone.now(),
         difference_count=result.difference_count,

@@ -361,11 +361,13 @@ def _market_book_differences(
 
 
 def unclean(exchange: Exchange) -> list[str]:
-    """`manage.py reconcile`, and `verifyreplay` from the oldest snapshot kept."""
+    """`manage.py reconcile`, behind the newest seal and in full, and `verifyreplay` from the oldest
+    snapshot kept."""
     found = []
-    status, said = exchange.manage("reconcile")
-    if status:
-        found.append(f"reconcile: {said.strip()}")
+    for arguments in ((), ("--full",)):
+        status, said = exchange.manage("reconcile", *arguments)
+        if status:
+            found.append(f"reconcile {' '.join(arguments)}: {said.strip()}")
     with exchange.store() as client:
         starts = {market: _oldest_start(client, market) for market in MARKETS}
     for market, seq in starts.items():

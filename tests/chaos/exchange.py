@@ -56,6 +56,7 @@ class Exchange:
             "SIMULATE": "0",
             "DEMO": "1",
             "CHAIN_TEMPER": "stormy",
+            "SEAL_ENTRIES": "1000",
         }
         if pair is not None:
             self.environment["DATABASE_URL"] = pair.url

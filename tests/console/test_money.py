@@ -29,6 +29,7 @@ from matching.messages.events import InsuranceFunded
 from persistence.models import ReconcileRun
 from persistence.reading import persist_market
 from persistence.reconciliation import asking, reconcile, runs
+from persistence.reconciliation.sealer import seal_stretches
 from persistence.tasks import reconcile_now
 from tests.admin.factories import make_user
 from tests.builders.away import redis_away
@@ -328,3 +329,12 @@ def test_moments_are_minutes_in_utc() -> None:
     now = datetime(2030, 2, 1, tzinfo=UTC)
     assert moment_of("", now) == (None, "")
     assert moment_of(" 2030-01-31T18:00 ", now) == (datetime(2030, 1, 31, 18, tzinfo=UTC), "")
+
+
+def test_how_much_is_sealed(traded: World, client_of: ClientOf) -> None:
+    client = client_of("viewer")
+    assert "Sealed:" not in client.get(URL).content.decode()
+    (seal,) = seal_stretches(JournalEntry.objects.latest("pk").pk)
+    page = client.get(f"{URL}?part=newest").content.decode()
+    assert f"Sealed: {JournalEntry.objects.count():,} journal entries" in page
+    assert seal.sha256 in page

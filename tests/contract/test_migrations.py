@@ -133,6 +133,7 @@ def test_a_planted_breach_is_found(operation, why):
         (migrations.RunSQL("ALTER TABLE thing ADD CONSTRAINT p CHECK (lots > 0) NOT VALID"), True),
         (migrations.RunSQL("CREATE TRIGGER t AFTER UPDATE ON thing EXECUTE FUNCTION f()"), True),
         (migrations.RunSQL("CREATE FUNCTION f() AS $$ UPDATE thing SET lots = 1 $$"), True),
+        (migrations.RunSQL("CREATE TRIGGER t BEFORE UPDATE OR DELETE ON thing …"), True),
     ],
 )
 def test_what_disturbs_nobody_is_not_found(operation, is_atomic):

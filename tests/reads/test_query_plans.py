@@ -203,7 +203,7 @@ def test_a_filtered_ledger_reads_only_the_traders_own(visitor: Visitor, query: s
     page = Page("", f"/user/ledger?{query}", WHALE)
     nodes = [node for sql in statements(visitor, page) for node in plan_nodes(sql)]
     own = [node for node in nodes if node.get("Relation Name") == "ledger_posting"]
-    assert "posting_of_account" in {node.get("Index Name") for node in own}
+    assert "posting_by_account" in {node.get("Index Name") for node in own}
     assert [node for node in own if node.get("Rows Removed by Filter")] == []
 
 

@@ -12,10 +12,10 @@ from django.db import connection, transaction
 from matching.messages.vocabulary import OrderStatus
 from persistence.models import DeadLetter, MarketCursor
 from persistence.reconciliation import reconcile
+from persistence.reconciliation.checks import check_values
 from persistence.reconciliation.differences import run_check
 from persistence.reconciliation.lives import POSITION_LIVES
 from persistence.reconciliation.market_checks import MARKET_CHECKS, ORDER_STATUS
-from persistence.reconciliation.runs import _values
 from tests.reconcile.planting import BTC, checks_of, first_of, found, order_with, plant, the
 from trading.models import Fill, Order, Position
 
@@ -138,7 +138,7 @@ def _loosened(session: redis.Redis) -> Iterator[None]:
 @pytest.mark.usefixtures("_loosened")
 def test_each_number_of_an_order_is_judged_by_its_status() -> None:
     order = first_of(Order.objects.order_by("pk"))
-    values = _values(None)
+    values = check_values(None)
     nothing: dict[str, Any] = {
         "size_lots": 10, "filled_lots": 0, "cancelled_lots": 0, "hold_units": 60, "held_units": 0,
         "arrival": 0, "reason": "", "triggered_at": None, "trigger_kind": "STOP",

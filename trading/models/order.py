@@ -191,12 +191,13 @@ class Order(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["user", "-id"], name="order_of_user"),
+            # Ascending, as rows come: see `ledger.models.Posting`.
+            models.Index(fields=["user", "id"], name="order_by_user"),
             models.Index(
                 fields=["parent"], condition=Q(parent__isnull=False), name="order_of_parent"
             ),
-            models.Index(fields=["user", "-created_at", "-id"], name="order_of_user_by_time"),
-            models.Index(fields=["market", "-id"], name="order_of_market"),
+            models.Index(fields=["user", "created_at", "id"], name="order_by_user_and_time"),
+            models.Index(fields=["market", "id"], name="order_by_market"),
             models.Index(
                 fields=["market", "id"],
                 condition=Q(status__in=LIVE_STATUSES),
@@ -289,8 +290,8 @@ class Fill(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["user", "-id"], name="fill_of_user"),
-            models.Index(fields=["user", "-executed_at", "-id"], name="fill_of_user_by_time"),
+            models.Index(fields=["user", "id"], name="fill_by_user"),
+            models.Index(fields=["user", "executed_at", "id"], name="fill_by_user_and_time"),
             models.Index(
                 fields=["market", "seq"],
                 condition=~Q(execution=ExecutionType.TRADE),

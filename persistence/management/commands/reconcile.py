@@ -9,7 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from markets.conversions import units_text
-from persistence.reconciliation import Difference, Reconciled, run_reconciliation
+from persistence.reconciliation import (
+    Difference,
+    Reconciled,
+    differences_of_seal,
+    newest_seal,
+    run_reconciliation,
+)
+from persistence.sealing.models import JournalSeal
 
 COLUMN_WIDTH_MAX = 60
 HEADINGS = Difference("check", "market", "subject", "expected", "found")
@@ -18,21 +25,40 @@ HEADINGS = Difference("check", "market", "subject", "expected", "found")
 class Command(BaseCommand):
     help = (
         "Compare wallets with postings, orders and positions with fills, and rows with engines."
-        " Exit 1 and a table of differences where they do not agree."
+        " Exit 1 and a table of differences where they do not agree. Reads what is behind the"
+        " newest seal, or with --full everything, and proves each seal."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--market", help="Only this market, beside the checks of all money.")
+        parser.add_argument("--full", action="store_true", help="All rows, and every seal.")
+        parser.add_argument("--seal", type=int, help="Only the rows of the seal of this number.")
 
     def handle(self, **options: Any) -> None:
+        if options["seal"] is not None and (options["full"] or options["market"]):
+            raise CommandError("--seal stands alone: it proves one seal and nothing else")
         try:
-            run, result = run_reconciliation(options["market"])
+            if options["seal"] is not None:
+                self._prove_seal(options["seal"])
+            else:
+                self._reconcile(options["market"], is_full=options["full"])
         except LookupError as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
             first_line = str(error).partition("\n")[0]
             raise CommandError(f"Postgres: {first_line}") from error
+
+    def _prove_seal(self, number: int) -> None:
+        differences = differences_of_seal(number)
+        if differences:
+            self._write_table(Reconciled(len(differences), differences, [], {}))
+            sys.exit(1)
+        self._write_seal(JournalSeal.objects.get(pk=number))
+        self.stdout.write("No differences.")
+
+    def _reconcile(self, market_id: str | None, *, is_full: bool) -> None:
+        run, result = run_reconciliation(market_id, is_full=is_full)
         for comparison in result.comparisons:
             if comparison.not_compared:
                 text = f"NOT compared with its engine: {comparison.not_compared}"
@@ -42,11 +68,19 @@ class Command(BaseCommand):
         if result.difference_count:
             self._write_table(result)
             sys.exit(1)
+        seal = newest_seal()
+        if seal is not None:
+            self._write_seal(seal)
         for name, value in result.figures.items():
             is_money = name.endswith("_units")
             words = name.removesuffix("_units").replace("_", " ")
             self.stdout.write(f"{words:>14} {units_text(value) if is_money else f'{value:,}'}")
         self.stdout.write(f"No differences (run {run.pk}).")
+
+    def _write_seal(self, seal: JournalSeal) -> None:
+        self.stdout.write(
+            f"{seal}: up to journal entry {seal.last_entry_id:,}, SHA-256 {seal.sha256}"
+        )
 
     def _write_table(self, result: Reconciled) -> None:
         rows: list[Sequence[str]] = [HEADINGS, *result.differences]

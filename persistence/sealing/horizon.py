@@ -1,0 +1,54 @@
+"""Up to which ids every row is there that will ever be.
+
+Ids come from sequences, so a transaction that drew a low one may commit after others that drew
+higher ones, and until then nobody sees its rows. Whoever draws from a sequence holds a lock on it
+until his transaction ends: Postgres shows these locks. So the last id of a sequence is read, then
+who holds a lock on it; once those transactions have ended, no row with an id up to that one can
+come any more, and a snapshot taken then has all of them.
+"""
+
+import time
+from collections.abc import Mapping
+
+from django.db import connection
+
+PATIENCE_S = 10.0  # with transactions that have drawn an id; the usual one takes milliseconds
+_LOOK_EVERY_S = 0.05
+
+# By column of a seal.
+SEQUENCES: Mapping[str, str] = {
+    "last_entry_id": "ledger_journalentry_id_seq",
+    "last_order_id": "trading_order_id_seq",
+    "last_life_id": "trading_positionlife_id_seq",
+    "last_mark_id": "ledger_balancemark_id_seq",
+}
+_DRAWING = """
+SELECT virtualtransaction FROM pg_locks
+ WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND relation = ANY(%s::regclass[])
+"""
+
+
+def complete_ids() -> dict[str, int] | None:
+    """The last id of each sequence; None where a transaction that drew one doesn't end in time.
+    Outside a transaction, before the one that is to see the rows."""
+    names = list(SEQUENCES.values())
+    with connection.cursor() as cursor:
+        last = {column: _last_of(cursor, name) for column, name in SEQUENCES.items()}
+        cursor.execute(_DRAWING, [names])
+        awaited = {holder for (holder,) in cursor.fetchall()}
+        deadline = time.monotonic() + PATIENCE_S
+        while awaited:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_LOOK_EVERY_S)
+            cursor.execute(_DRAWING, [names])
+            awaited &= {holder for (holder,) in cursor.fetchall()}
+    return last
+
+
+def _last_of(cursor, name: str) -> int:  # type: ignore[no-untyped-def]  # Django's has no name
+    cursor.execute(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {name}")  # noqa: S608
+    (last,) = cursor.fetchone()
+    return int(last)
