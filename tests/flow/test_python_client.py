@@ -74,9 +74,12 @@ def test_every_kind_of_order(trader: Trader) -> None:
         moved = client.amend_order(attached.stop_loss_id, trigger=TriggerChange(price=D(48100)))
         assert moved.order_id == attached.stop_loss_id
         trader.wait_until(iceberg.order_id, "open")
+        client.amend_order(iceberg.order_id, visible_qty=D("0.02"))
         stop = wait_for(lambda: _moved(client, moved.order_id), "the stop moved")
         assert (stop.status, stop.parent_id) == ("asleep", attached.order_id)
-        assert client.order(iceberg.order_id).visible_qty == D("0.01")
+        wait_for(
+            lambda: client.order(iceberg.order_id).visible_qty == D("0.02"), "more of it shown"
+        )
         assert client.order(queued.order_id).price == D(50500)
         assert client.order(pair.order_id).other_id == pair.other_id
         client.cancel_all(MARKET, protective=True)
