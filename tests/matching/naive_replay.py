@@ -239,9 +239,11 @@ class NaiveReplay(NaiveForced):
 
     def _terms_of(self, order_id: int) -> PlaceOrder:
         command = self.command
-        if isinstance(command, PlaceOrder) and command.order_id == order_id:
+        terms = self.waiting.pop(order_id, None)  # also one that fired as it came
+        if terms is None:
+            assert isinstance(command, PlaceOrder)
+            assert command.order_id == order_id
             return command
-        terms = self.waiting.pop(order_id)
         # An activation's fills may fire another order in the same entry, which holds nothing.
         hold = 0
         if isinstance(command, ActivateOrder) and command.order_id == order_id:
