@@ -1,10 +1,9 @@
-"""`clients/python` on real processes: every kind of order, algos and what the feed tells of them,
-money out, files. Sync and async send the same; each step here is taken by one of both."""
+"""`clients/python` on real processes: every kind of order, algos and what the feed tells of them.
+Sync and async send the same; each step here is taken by one of both."""
 
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from exchange_client import (
@@ -15,10 +14,8 @@ from exchange_client import (
     NewOrder,
     NewOther,
     NewTrigger,
-    NotFound,
     Tokens,
     TriggerChange,
-    calls,
 )
 from exchange_client.errors import ApiError
 from exchange_client.feeds.events import AlgoChanged, Connected
@@ -144,20 +141,3 @@ def test_a_twap_is_paused_and_resumed(trader: Trader) -> None:
         assert client.resume_algo(algo.id).state == "running"
         assert client.end_algo(algo.id).reason == "USER"
         assert client.algo(algo.id).slices[0].number == 1
-
-
-def test_money_out_and_files(trader: Trader, tmp_path: Path) -> None:
-    with client_of(trader) as client:
-        assert client.withdrawals().withdrawals == []
-        assert client.withdrawal_addresses().addresses == []
-        with pytest.raises(ApiError) as refused:
-            client.withdraw(D(1), "demo", "dm1" + "q" * 30)
-        assert 400 <= refused.value.status < 500
-        with pytest.raises(NotFound):
-            client.cancel_withdrawal(987_654)
-        assert client.daily_files(kind=["trades", "candles"], limit=5).downloads is not None
-        path = client.save(calls.money.statement(), tmp_path / "statement.csv")
-    lines = path.read_text().splitlines()
-    assert lines[0].startswith("record,")
-    assert any(line.startswith("movement,") and ",deposit," in line for line in lines)
-    assert lines[-1].startswith("complete,")
