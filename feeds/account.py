@@ -7,6 +7,8 @@ remembers never stands in the middle of an entry.
 from collections.abc import Collection
 from typing import Any
 
+from msgspec import UnsetType
+
 from feeds.labels import Labels, OwnOrder
 from feeds.protocol import ACCOUNT_CHANNEL
 from feeds.scale import Scale
@@ -236,10 +238,7 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= {"cancelledQty": scale.size(event.cancelled_lots) if is_sized else None}
             shown |= {"remainingQty": scale.size(event.remaining_lots) if is_sized else None}
         case OrderAmended():
-            shown |= _order(event.order_id, OrderStatus.OPEN)
-            shown |= {"price": scale.price(event.price_ticks), "qty": scale.size(event.size_lots)}
-            shown |= {"remainingQty": scale.size(event.remaining_lots)}
-            shown |= {"keptPriority": event.kept_priority}
+            shown |= _order(event.order_id, OrderStatus.OPEN) | _amended(event, scale)
         case CancelRejected() | AmendRejected() | ActivationRejected():
             shown |= {"orderId": event.order_id, "reason": event.code}
         case PositionChanged():
@@ -254,6 +253,18 @@ def _own(event: Event, scale: Scale) -> dict[str, Any] | None:
             shown |= _conditional(event, scale)
         case _:
             return _own_money(event, scale)
+    return shown
+
+
+def _amended(event: OrderAmended, scale: Scale) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "price": scale.price(event.price_ticks),
+        "qty": scale.size(event.size_lots),
+        "remainingQty": scale.size(event.remaining_lots),
+        "keptPriority": event.kept_priority,
+    }
+    if not isinstance(event.visible_lots, UnsetType):
+        shown |= {"visibleQty": scale.size(event.visible_lots)}
     return shown
 
 

@@ -4,7 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from common.errors import DomainError, ErrorCode
 from common.postgres.prepared import read_all
@@ -17,6 +20,7 @@ from matching.messages.limits import MAX_ID
 from matching.messages.streams import Depth, depth_key
 from matching.messages.vocabulary import OrderStatus, Role
 from trading.models import (
+    AMEND_COMMANDS,
     CANDLE_INTERVALS_MS,
     LIVE_STATUSES,
     Candle,
@@ -90,6 +94,26 @@ def order_of_user(user_id: int, order_id: int) -> Order:
     if order is None:
         raise _no_such_order()
     return order
+
+
+def order_to_amend(user_id: int, order_id: int) -> tuple[Order, list[OutboxCommand]]:
+    """As `order_of_user`, and the amendments of it that its row doesn't show yet, the oldest first.
+    Which those are is asked with the row: none is missing from both or in both."""
+    asked = (
+        OutboxCommand.objects.filter(
+            created_by_id=OuterRef("user_id"),
+            applied_seq__isnull=True,
+            command_type__in=AMEND_COMMANDS,
+        )
+        .annotate(named_id=Cast(KeyTextTransform("order_id", "payload"), BigIntegerField()))
+        .filter(named_id=OuterRef("pk"))
+    )
+    orders = Order.objects.filter(pk=order_id, user_id=user_id)
+    order = orders.annotate(on_their_way=ArraySubquery(asked.values("pk"))).first()
+    if order is None:
+        raise _no_such_order()
+    ids = order.on_their_way
+    return order, list(OutboxCommand.objects.filter(pk__in=ids).order_by("pk")) if ids else []
 
 
 _IDS_NAMED = """

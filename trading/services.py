@@ -23,7 +23,7 @@ from trading.commands.top_ups import (
 )
 from trading.commands.versions import Rules, Why, rules_of, tiers_of
 from trading.fee_tiers import assign_fee_tier, check_not_own, is_member, take_out_of_tier
-from trading.orders.amend import amend_order
+from trading.orders.amending.amend import amend_order
 from trading.orders.cancel import (
     cancel_all_orders,
     cancel_market_as_operator,

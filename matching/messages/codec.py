@@ -30,7 +30,7 @@ class Contract(NamedTuple):
 
 
 # The minor rises with every release in which a message got a field, a kind or a value.
-CONTRACT = Contract(major=COMMAND_VERSION, minor=1)
+CONTRACT = Contract(major=COMMAND_VERSION, minor=2)
 
 
 class UndecodableMessage(ValueError):

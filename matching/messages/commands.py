@@ -193,10 +193,14 @@ class ActivateOrder(_Command, frozen=True, tag="ActivateOrder"):
 
 
 class AmendOrder(_Command, frozen=True, tag="AmendOrder"):
-    """Change price, size or both of a resting order.
+    """Change price, size or what is shown of a resting order.
 
     price_ticks, size_lots   the new ones, whole size including what is filled
     hold_units               further hold the change needs; what it doesn't need goes back
+    keeps_price, keeps_size  the sender named no new one: it stays as it is when the command comes,
+                             whatever was changed before; ``price_ticks`` and ``size_lots`` are then
+                             what the hold was made for
+    visible_lots             the most that the book shows of it from now on
     """
 
     command_id: Id
@@ -205,6 +209,9 @@ class AmendOrder(_Command, frozen=True, tag="AmendOrder"):
     price_ticks: PriceTicks
     size_lots: SizeLots
     hold_units: MoneyUnits
+    keeps_price: bool | UnsetType = UNSET
+    keeps_size: bool | UnsetType = UNSET
+    visible_lots: SizeLots | UnsetType = UNSET
 
 
 class AmendConditional(_Command, frozen=True, tag="AmendConditional"):

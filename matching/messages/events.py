@@ -14,7 +14,7 @@ Money moves only as these events say, per account named:
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from matching.messages.conditional_events import (
     ConditionalAmended,
@@ -143,7 +143,9 @@ class OrderTriggered(EventBase, frozen=True, tag="OrderTriggered"):
 
 class OrderAmended(EventBase, frozen=True, tag="OrderAmended"):
     """The order has this price and size from now on. Its hold grew by ``brought_units``, of which,
-    and of what it had, ``released_units`` went back to the wallet."""
+    and of what it had, ``released_units`` went back to the wallet.
+
+    visible_lots: the most that the book shows of it, where the command named it."""
 
     order_id: int
     account_id: int
@@ -153,6 +155,7 @@ class OrderAmended(EventBase, frozen=True, tag="OrderAmended"):
     kept_priority: bool
     brought_units: int
     released_units: int
+    visible_lots: int | UnsetType = UNSET
 
 
 class AmendRejected(EventBase, frozen=True, tag="AmendRejected"):

@@ -61,6 +61,14 @@ MAX_ID = 2**63 - 1
 MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, the last a row can say
 
 
+def lots_shown(visible_lots: int, filled_lots: int, remaining_lots: int) -> int:
+    """What the book shows of an order that shows at most ``visible_lots``, or all of itself (0):
+    what is not filled yet of the part it is at. Parts are counted from its first lot."""
+    if not visible_lots:
+        return remaining_lots
+    return min(remaining_lots, visible_lots - filled_lots % visible_lots)
+
+
 def highest_price_ticks(units_per_tick_lot: int, open_interest_lots: int) -> int:
     """The highest index or settlement price at which the market's open interest, or a single lot,
     is within `MAX_OPEN_VALUE_UNITS`; 0 if none is."""

@@ -70,6 +70,7 @@ class ProjectedOrder:
         "trigger_price_ticks",
         "triggered_ms",
         "user_id",
+        "visible_lots",
     )
 
     def __init__(
@@ -92,6 +93,7 @@ class ProjectedOrder:
         leverage: int,
         trigger_price_ticks: int,
         trigger_callback_ppm: int,
+        visible_lots: int,
     ) -> None:
         self.id = id
         self.user_id = user_id
@@ -111,6 +113,7 @@ class ProjectedOrder:
         self.leverage = leverage
         self.trigger_price_ticks = trigger_price_ticks
         self.trigger_callback_ppm = trigger_callback_ppm
+        self.visible_lots = visible_lots
         self.touched_ms = 0
         self.is_amended = False
 

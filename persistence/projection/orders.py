@@ -1,5 +1,7 @@
 """⑤ Events of an order onto its row: accepted, rested, cancelled, fired, amended, refused."""
 
+from msgspec import UnsetType
+
 from matching.messages.conditional_events import (
     ConditionalAmended,
     CoverChanged,
@@ -91,6 +93,8 @@ def project_order_amended(batch: Batch, _entry: OutputEntry, event: OrderAmended
     row.margin_units = row.margin_units // row.size_lots * event.size_lots
     row.size_lots = event.size_lots
     row.cancelled_lots = 0
+    if not isinstance(event.visible_lots, UnsetType):
+        row.visible_lots = event.visible_lots
     row.hold_units += event.brought_units
     row.held_units += event.brought_units
     require_remaining(batch, row, event.remaining_lots)

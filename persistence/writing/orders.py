@@ -13,14 +13,14 @@ UPDATE_AMENDED_ORDERS = """
            updated_at = timestamptz 'epoch' + v.touched_ms * interval '1 millisecond',
            price_ticks = v.price, size_lots = v.size, margin_units = v.margin,
            hold_units = v.hold, trigger_price_ticks = v.trigger_price,
-           trigger_callback_ppm = v.callback,
+           trigger_callback_ppm = v.callback, visible_lots = v.visible,
            triggered_at = timestamptz 'epoch' + v.triggered_ms * interval '1 millisecond'
       FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
                   %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
                   %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                  %s::int[])
+                  %s::int[], %s::bigint[])
            AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms, price,
-                size, margin, hold, triggered_ms, trigger_price, callback)
+                size, margin, hold, triggered_ms, trigger_price, callback, visible)
      WHERE o.id = v.id
 """
 
@@ -50,6 +50,7 @@ def update_amended_orders(statements: Statements, rows: list[ProjectedOrder]) ->
         numbers_or_nulls(row.triggered_ms for row in rows),
         numbers(row.trigger_price_ticks for row in rows),
         numbers(row.trigger_callback_ppm for row in rows),
+        numbers(row.visible_lots for row in rows),
     )
     statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
 
@@ -58,7 +59,7 @@ LOAD_ORDERS = """
     SELECT id, user_id, side, size_lots, held_units, filled_lots, cancelled_lots,
            filled_cost_units, status, reason, arrival, price_ticks, margin_units, hold_units,
            (extract(epoch FROM triggered_at) * 1000)::bigint, leverage,
-           trigger_price_ticks, trigger_callback_ppm
+           trigger_price_ticks, trigger_callback_ppm, visible_lots
       FROM trading_order WHERE id = ANY(%s::bigint[]) AND market_id = %s
 """
 UPDATE_ORDERS = """

@@ -318,6 +318,8 @@ class Trader(threading.Thread):
         if self.rng.random() < 0.6:
             away = self.rng.gauss(0.001, 0.0015) * (-1 if side == "LONG" else 1)
             changes["price"] = self._price(market, away) or order["price"]
+        if order["timeInForce"] == "GTC" and self.rng.random() < 0.3:
+            changes["visibleQty"] = self._qty(market)
         if not changes or self.rng.random() < 0.4:
             changes["qty"] = self._qty(market)
         request = Request(self.name, "amend", str(order["id"]), changes)

@@ -208,6 +208,32 @@ def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> Non
     asyncio.run(script())
 
 
+def test_an_order_s_event_names_the_algo_that_sent_it(account: Account) -> None:
+    key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]
+    trader = account.trader
+
+    async def script() -> None:
+        async with connected(account, f"/private/ws?listenKey={key}") as hear:
+            scaled = {"kind": "SCALED", "marketId": "BTC-PERP", "side": "LONG", "qty": "0.02"}
+            scaled |= {"fromPrice": "48000", "toPrice": "48100", "count": 2, "leverage": 10}
+            answer = await asyncio.to_thread(trader.send, "POST", "/algos", json=scaled)
+            assert answer.status_code == 202, answer.text
+            algo_id = answer.json()["id"]
+            plain = await asyncio.to_thread(trader.place, "LONG", "0.01", "47900")
+            named: dict[int, set[int]] = {}
+            while plain not in named or len(named) < 3:
+                event = await hear()
+                if event["e"] == "ORDER_TRADE_UPDATE":
+                    named.setdefault(event["o"]["i"], set()).add(event["o"]["si"])
+            sent = {order_id for order_id, said in named.items() if said == {algo_id}}
+            slices = trader.get(f"/algos/{algo_id}")["slices"]
+            assert sent == {one["orderId"] for one in slices}
+            assert named[plain] == {0}
+            await asyncio.to_thread(trader.send, "DELETE", f"/algos/{algo_id}")
+
+    asyncio.run(script())
+
+
 def test_what_an_account_is_told_until_it_is_liquidated(
     account: Account, new_trader: NewTrader, exchange: Exchange
 ) -> None:

@@ -96,9 +96,10 @@ def test_each_op_does_what_its_call_does(new_trader: NewTrader, open_socket: Con
     again = socket.ask("place", "a", order=order)
     assert (again["status"], again["answer"]["orderId"]) == (200, order_id)
     assert again["rateLimit"]["limit"] == rate_of(PER_S[CallKind.ORDERS]).burst
-    change = {"clientOrderId": "first", "price": "49910"}
+    change = {"clientOrderId": "first", "price": "49910", "visibleQty": "0.02"}
     assert socket.ack("amend", 2, order=change)["message"] == "Amendment received."
     wait_for(lambda: trader.order(order_id)["price"] == "49910", "the amendment")
+    assert trader.order(order_id)["visibleQty"] == "0.02"
     assert socket.ack("cancel", 3, clientOrderId="first")["orderId"] == order_id
     trader.wait_until(order_id, "cancelled")
     assert socket.refused("cancel", 4, orderId=order_id) == "ORDER_NOT_OPEN"

@@ -65,6 +65,44 @@ def test_of_a_pair_one_cancels_the_other(ticket: Ticket) -> None:
     expect(ticket.page.get_by_text("No open orders.")).to_be_visible()
 
 
+def test_of_a_breakout_s_two_stops_the_one_that_fires_ends_the_other(
+    ticket: Ticket, new_trader: Callable[..., Trader]
+) -> None:
+    """Fired by the last price, which a trade moves: the mark is other traders', too."""
+    page, maker, taker = ticket.page, new_trader(), new_trader()
+    maker.wait_until(maker.place("LONG", "0.001", "50000"), "open")
+    taker.wait_until(taker.place("SHORT", "0.001", "50000"), "filled")
+    ticket.button("Sell / Short").click()
+    ticket.more("breakout", above="50600", below="50700", size="0.004")
+    ticket.submit()  # a sell below 50,700 would fire at once
+    expect(page.locator("input[name=more-below]")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("input[name=more-above]")).not_to_have_attribute("aria-invalid", "true")
+    ticket.button("Buy / Long").click()
+    ticket.more("breakout", above="49000", below="49500")
+    ticket.submit()
+    expect(page.locator("input[name=more-above]")).to_have_attribute("aria-invalid", "true")
+    ticket.more("breakout", above="50600", below="49700")
+    page.get_by_role("button", name="Which price fires it: Buy above").click()
+    expect(page.locator(".foreseen").first).to_contain_text("Waits")
+    ticket.submit()
+    ticket.tab("Open orders").click()
+    rows = ticket.row("Open orders")
+    expect(rows).to_have_count(2)
+    for price, side in (("50,600.0", "Buy"), ("49,700.0", "Sell")):
+        leg = rows.filter(has_text=price)
+        expect(leg).to_contain_text(re.compile(rf"{side}.*pair with \d+.*Waiting"))
+        expect(leg).to_contain_text("Last")
+    assert ticket.serious_faults() == []
+    maker.wait_until(maker.place("LONG", "0.002", "49600"), "open")
+    taker.place("SHORT", "0.001", "49600")
+    expect(page.get_by_text("No open orders.")).to_be_visible()
+    ticket.tab("Order history").click()
+    history = ticket.row("Order history")
+    expect(history.nth(0)).to_contain_text(re.compile("Buy.*Other fired"))
+    expect(history.nth(1)).to_contain_text(re.compile("Sell.*0.001 / 0.004"))
+    ticket.tab("Open orders").click()
+
+
 def test_an_iceberg_shows_a_part(ticket: Ticket, exchange: Exchange) -> None:
     ticket.more("iceberg", price="49400", size="0.1", visibleQty="0.02")
     ticket.submit()

@@ -253,14 +253,26 @@ class Trader:
         )
         return Placed(0, self.exchange.send(command))
 
-    def amends(self, order: Placed, *, at: int, lots: int, brings: int = 0) -> Placed:
+    def amends(
+        self,
+        order: Placed,
+        *,
+        at: int | None = None,
+        lots: int | None = None,
+        shows: int = 0,
+        brings: int = 0,
+    ) -> Placed:
+        """What is left out stays, whatever the trader believes that it is: 777 here."""
         command = AmendOrder(
             command_id=self.exchange.next_command_id(),
             order_id=order.order_id,
             account_id=self.account_id,
-            price_ticks=at,
-            size_lots=lots,
+            price_ticks=at or 777,
+            size_lots=lots or 777,
             hold_units=brings,
+            keeps_price=at is None or UNSET,
+            keeps_size=lots is None or UNSET,
+            visible_lots=shows or UNSET,
         )
         return Placed(order.order_id, self.exchange.send(command))
 

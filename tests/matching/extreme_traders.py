@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from matching.core.engine import Engine
 from matching.core.market import snapshot
@@ -272,6 +273,9 @@ class Extreme:
                 price_ticks=price,
                 size_lots=self.lots(price),
                 hold_units=rng.choice((0, MAX_MONEY_UNITS, self.money())),
+                keeps_price=rng.choice((UNSET, True)),
+                keeps_size=rng.choice((UNSET, True)),
+                visible_lots=rng.choice((UNSET, UNSET, 1, self.lots(price))),
                 **who,
             )
         waiting = list(self.market.engine.state.triggers.orders.values())

@@ -1,21 +1,33 @@
-"""What the naive replay asks of single events: answers, changed conditions, limits, rankings."""
+"""What the naive replay asks of single events: answers, changed orders, limits, rankings."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import msgspec
+from msgspec import UnsetType
 
-from matching.messages.commands import AmendConditional, Command, PlaceOrder
+from matching.messages.commands import AmendConditional, AmendOrder, Command, PlaceOrder
 from matching.messages.conditional_events import ConditionalAmended, OrderAttached
 from matching.messages.events import (
     Event,
     OrderAccepted,
+    OrderAmended,
     OrderRejected,
     OrderWaiting,
     Trade,
 )
-from matching.messages.vocabulary import CancelReason, RejectCode, Side, TriggerBy, TriggerKind
+from matching.messages.vocabulary import (
+    CancelReason,
+    OrderType,
+    RejectCode,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    TriggerBy,
+    TriggerKind,
+)
 from tests.matching.naive_ranking import naive_ranking
-from tests.matching.naive_rules import Holding
+from tests.matching.naive_rules import Holding, Resting
 from tests.matching.predicted import Differs
 
 MET_IN_THE_BOOK = (CancelReason.UNAFFORDABLE, CancelReason.PRICE_BAND, CancelReason.SELF_TRADE)
@@ -45,6 +57,54 @@ def expect_an_answer(command: Command | None, published: list[Event], seen: set[
         return
     if is_new is not bool(answers):
         raise Differs(f"order {command.order_id}, new: {is_new}, was answered {answers}")
+
+
+@dataclass
+class NaiveAmended:
+    """What an order must be after its amendment, and whether it stays where it is."""
+
+    price: int
+    size: int
+    left: int
+    visible: int
+    keeps_place: bool
+
+
+def naive_amended(order: Resting, asked: AmendOrder, event: OrderAmended) -> NaiveAmended:
+    """What isn't named is as it was, and only what grows goes to the back."""
+    price = order.price if asked.keeps_price is True else asked.price_ticks
+    size = order.filled + order.left if asked.keeps_size is True else asked.size_lots
+    visible = order.visible if isinstance(asked.visible_lots, UnsetType) else asked.visible_lots
+    left = size - order.filled
+    shown = min(left, visible - order.filled % visible) if visible else left
+    grows = price != order.price or left > order.left or shown > order.shown
+    after = NaiveAmended(price, size, left, visible, not grows)
+    told = (event.price_ticks, event.size_lots, event.remaining_lots, event.visible_lots)
+    if told != (price, size, left, asked.visible_lots) or event.kept_priority is grows:
+        raise Differs(f"{event} is not {asked} of {order}")
+    return after
+
+
+def terms_as_new(
+    order: Resting, held: int, post_only: bool, prevention: SelfTradePrevention
+) -> PlaceOrder:
+    """What is left of an order, with what it holds, as if it were placed now."""
+    return PlaceOrder(
+        order_id=order.order_id,
+        account_id=order.account_id,
+        side=Side.LONG if order.sign > 0 else Side.SHORT,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTX if post_only else TimeInForce.GTC,
+        price_ticks=order.price,
+        size_lots=order.left,
+        margin_units=order.named * order.left,
+        leverage=order.leverage,
+        hold_units=held,
+        maker_fee_ppm=order.maker_fee_ppm,
+        taker_fee_ppm=order.taker_fee_ppm,
+        reduce_only=order.reduce_only,
+        self_trade_prevention=prevention,
+    )
 
 
 def amended_condition(

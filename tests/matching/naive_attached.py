@@ -84,6 +84,8 @@ class NaiveAttached:
         for leg in (trade.taker, trade.maker):
             if not leg.order_id:
                 continue
+            if leg.order_id not in buys:
+                raise Differs(f"{trade} is of an order that nobody sent")
             self.filled[leg.order_id] += trade.size_lots
             if not leg.remaining_lots:
                 self.ended.add(leg.order_id)

@@ -196,9 +196,7 @@ class NaiveExchange(NaivePrices):
             need = margin + self.loss_at_mark(order.sign, order.price, 1) + fee
         released = max(0, order.reserve - need) * order.left
         order.reserve = min(order.reserve, need)
-        order.shown = order.left
-        if order.visible:  # in parts counted from its first lot
-            order.shown = min(order.left, order.visible - order.filled % order.visible)
+        self.show(order, order.visible)
         self.book.append(order)
         self.events.append(
             OrderRested(
@@ -212,6 +210,11 @@ class NaiveExchange(NaivePrices):
             )
         )
         self.trim(order.account_id)
+
+    def show(self, order: Resting, visible: int) -> None:
+        """In parts counted from its first lot; 0: all."""
+        order.visible = visible
+        order.shown = min(order.left, visible - order.filled % visible) if visible else order.left
 
     # ------------------------------------------------------------------------------- matching
 

@@ -58,7 +58,6 @@ from matching.messages.events import (
 )
 from matching.messages.vocabulary import (
     ExecutionType,
-    OrderType,
     RejectCode,
     SelfTradePrevention,
     Side,
@@ -67,10 +66,13 @@ from matching.messages.vocabulary import (
 from tests.matching.naive_amended import (
     GIVEN_REFUSALS,
     MET_IN_THE_BOOK,
+    NaiveAmended,
     amended_condition,
     check_slippage_limit,
     compare_rank,
     expect_an_answer,
+    naive_amended,
+    terms_as_new,
 )
 from tests.matching.naive_attached import NaiveAttached
 from tests.matching.naive_forced import NaiveForced
@@ -237,9 +239,11 @@ class NaiveReplay(NaiveForced):
 
     def _terms_of(self, order_id: int) -> PlaceOrder:
         command = self.command
-        if isinstance(command, PlaceOrder) and command.order_id == order_id:
+        terms = self.waiting.pop(order_id, None)  # also one that fired as it came
+        if terms is None:
+            assert isinstance(command, PlaceOrder)
+            assert command.order_id == order_id
             return command
-        terms = self.waiting.pop(order_id)
         # An activation's fills may fire another order in the same entry, which holds nothing.
         hold = 0
         if isinstance(command, ActivateOrder) and command.order_id == order_id:
@@ -284,54 +288,40 @@ class NaiveReplay(NaiveForced):
         command = self.command
         assert isinstance(command, AmendOrder)
         (order,) = [o for o in self.book if o.order_id == command.order_id]
-        if event.kept_priority:
-            self.at += 1
-            if event.price_ticks != order.price or event.remaining_lots >= order.left:
-                raise Differs(f"{event} of {order} keeps its place")
-            gone = order.left - event.remaining_lots
-            if event.released_units != order.reserve * gone + command.hold_units:
-                raise Differs(f"{event} releases something else than {order} held")
-            self.shrink(order, gone)
+        after = naive_amended(order, command, event)
+        if not after.keeps_place:
+            self._expect(lambda: self._replace(order, command, after))
             return
-        self._expect(lambda: self._replace(order, command, event.remaining_lots))
+        self.at += 1
+        gone = order.left - after.left
+        if event.released_units != order.reserve * gone + command.hold_units:
+            raise Differs(f"{event} releases something else than {order} held")
+        self.shrink(order, gone)
+        self.show(order, after.visible)
 
-    def _replace(self, order: Resting, command: AmendOrder, left: int) -> None:
+    def _replace(self, order: Resting, command: AmendOrder, after: NaiveAmended) -> None:
         """The order leaves, and arrives as a new one with what it and the amendment hold."""
         post_only = order.order_id in self.post_only
         held = order.reserve * order.left + command.hold_units
         self.shrink(order, order.left)
         self.arrivals += 1
-        order.arrival, order.price, order.left = self.arrivals, command.price_ticks, left
-        order.reserve = held // left
+        left = after.left
+        order.arrival, order.price, order.left = self.arrivals, after.price, left
+        order.reserve, order.visible = held // left, after.visible
         self.events.append(
             OrderAmended(
                 order_id=order.order_id,
                 account_id=order.account_id,
                 price_ticks=order.price,
-                size_lots=command.size_lots,
+                size_lots=after.size,
                 remaining_lots=left,
                 kept_priority=False,
                 brought_units=command.hold_units,
                 released_units=held - order.reserve * left,
+                visible_lots=command.visible_lots,
             )
         )
-        terms = PlaceOrder(
-            order_id=order.order_id,
-            account_id=order.account_id,
-            side=Side.LONG if order.sign > 0 else Side.SHORT,
-            order_type=OrderType.LIMIT,
-            time_in_force=TimeInForce.GTX if post_only else TimeInForce.GTC,
-            price_ticks=order.price,
-            size_lots=left,
-            margin_units=order.named * left,
-            leverage=order.leverage,
-            hold_units=held,
-            maker_fee_ppm=order.maker_fee_ppm,
-            taker_fee_ppm=order.taker_fee_ppm,
-            reduce_only=order.reduce_only,
-            self_trade_prevention=self.prevention[order.order_id],
-        )
-        self.meet(order, terms)
+        self.meet(order, terms_as_new(order, held, post_only, self.prevention[order.order_id]))
 
     # --------------------------------------------------------------------------- liquidations
 

@@ -262,6 +262,7 @@ def amend_order(world: World, rng: random.Random) -> AmendOrder | None:
     order = rng.choice(live)
     price = order.price_ticks if rng.random() < 0.5 else near(world, rng, 4_000)
     size = max(1, order.filled_lots + order.remaining_lots * rng.choice((1, 2, 3, 4)) // 2)
+    keeps_price, keeps_size = rng.random() < 0.3, rng.random() < 0.3
     worth = world.config.units_per_tick_lot * price * size
     enough = worth // order.leverage + worth // 500 + worth * abs(price - world.mark_ticks) // price
     brings = 0 if order.reduce_only else rng.choice((0, rng.randint(0, 1_000), enough))
@@ -272,6 +273,9 @@ def amend_order(world: World, rng: random.Random) -> AmendOrder | None:
         price_ticks=price,
         size_lots=size,
         hold_units=brings,
+        keeps_price=keeps_price or UNSET,
+        keeps_size=keeps_size or UNSET,
+        visible_lots=max(1, size // rng.choice((1, 2, 3, 4))) if rng.random() < 0.4 else UNSET,
     )
 
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from matching.messages.events import (
+    AmendRejected,
     Event,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderRested,
@@ -62,6 +64,14 @@ class Placed:
     @property
     def refused(self) -> str | None:
         return next((str(e.code) for e in self.events if isinstance(e, OrderRejected)), None)
+
+    @property
+    def amended(self) -> OrderAmended:
+        return only(OrderAmended, self.events)
+
+    @property
+    def not_amended(self) -> str:
+        return str(only(AmendRejected, self.events).code)
 
     @property
     def triggered(self) -> bool:

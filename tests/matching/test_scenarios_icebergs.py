@@ -92,6 +92,76 @@ def test_amended_it_hides_as_before(exchange: Exchange, traders: list[Trader]) -
     assert alice.amends(ice, at=1_002, lots=401).names == ["AmendRejected"]
 
 
+def test_shown_less_it_keeps_its_place_and_shown_more_it_goes_to_the_back(
+    exchange: Exchange, traders: list[Trader]
+) -> None:
+    alice, bob, carol = traders
+    ice = alice.sells(10, at=1_001, shows=4)
+    plain = bob.sells(1, at=1_001)
+    less = alice.amends(ice, shows=3)
+    assert less.amended.kept_priority
+    assert (less.amended.price_ticks, less.amended.size_lots) == (1_001, 10)
+    assert (less.amended.visible_lots, exchange.asks) == (3, [(1_001, 3 + 1)])
+    assert met(carol.buys(1, at=1_001)) == [(ice.order_id, 1)]
+    held = alice.held
+    more = alice.amends(ice, shows=5)  # four of its part of five are left
+    assert not more.amended.kept_priority
+    assert (alice.held, exchange.asks) == (held, [(1_001, 1 + 4)])
+    exchange.restarts()
+    assert met(carol.buys(6, at=1_001)) == [
+        (plain.order_id, 1), (ice.order_id, 4), (ice.order_id, 1),
+    ]  # fmt: skip
+
+
+def test_an_order_that_shows_itself_whole_may_hide_and_show_itself_again(
+    exchange: Exchange, traders: list[Trader]
+) -> None:
+    alice, bob, carol = traders
+    order = alice.sells(10, at=1_001)
+    bob.sells(1, at=1_001)
+    assert alice.amends(order, shows=2).amended.kept_priority
+    assert exchange.asks == [(1_001, 2 + 1)]
+    assert not alice.amends(order, shows=10).amended.kept_priority
+    assert exchange.asks == [(1_001, 10 + 1)]
+    assert alice.amends(order, shows=10).not_amended == "NOTHING_TO_AMEND"
+    # More of the order, and no more of it to be seen.
+    alice.amends(order, lots=40, shows=10, brings=10**8)
+    assert exchange.asks == [(1_001, 1 + 10)]
+    carol.buys(12, at=1_001)
+    assert exchange.asks == [(1_001, 9)]
+    exchange.restarts()
+    assert exchange.asks == [(1_001, 9)]
+
+
+def test_what_an_amendment_may_not_show(exchange: Exchange, traders: list[Trader]) -> None:
+    alice, *_ = traders
+    ice = alice.sells(200, at=1_001, shows=4)
+    passive = alice.sells(10, at=1_001, tif=TimeInForce.GTX)
+    for amended, code in (
+        (alice.amends(ice, shows=1), "INVALID_SIZE"),  # a hundred parts at most
+        (alice.amends(ice, shows=201), "INVALID_SIZE"),
+        (alice.amends(ice, lots=301, shows=3, brings=10**9), "INVALID_SIZE"),
+        (alice.amends(passive, shows=3), "INVALID_TIME_IN_FORCE"),
+    ):
+        assert amended.not_amended == code
+    assert exchange.asks == [(1_001, 4 + 10)]
+
+
+def test_what_an_amendment_does_not_name_is_as_the_one_before_left_it(
+    exchange: Exchange, traders: list[Trader]
+) -> None:
+    """Each was sent by the order as it was before both."""
+    alice, bob, _carol = traders
+    order = alice.buys(10, at=990)
+    alice.amends(order, at=995, brings=10**8)
+    last = alice.amends(order, lots=20, brings=10**8).amended
+    assert (last.price_ticks, last.size_lots, exchange.bids) == (995, 20, [(995, 20)])
+    alice.amends(order, shows=5)
+    bob.sells(3, at=995)
+    last = alice.amends(order, at=996, brings=10**8).amended
+    assert (last.size_lots, last.remaining_lots, exchange.bids) == (20, 17, [(996, 2)])
+
+
 def test_reduce_only_is_trimmed_from_what_is_hidden(
     exchange: Exchange, traders: list[Trader]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec import UNSET
 
 from ledger.models import JournalEntry, Wallet
 from matching.messages.commands import AmendConditional, AmendOrder, PlaceOrder
@@ -63,6 +64,8 @@ def test_a_change_is_promised_with_what_it_needs(
         price_ticks=price_ticks,
         size_lots=size_lots,
         hold_units=extra_units,
+        keeps_price="price" not in changes or UNSET,
+        keeps_size="qty" not in changes or UNSET,
     )
     wallet = Wallet.objects.get(user=trader.user)
     assert wallet.held_units == order.held_units + extra_units
@@ -74,8 +77,8 @@ def test_a_change_is_promised_with_what_it_needs(
 
 
 REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
-    ({}, "NOTHING_TO_AMEND", "", "another price or qty"),
-    ({"price": "25000", "qty": "0.5"}, "NOTHING_TO_AMEND", "", "another price or qty"),
+    ({}, "NOTHING_TO_AMEND", "", "another price, qty or visibleQty"),
+    ({"price": "25000", "qty": "0.5"}, "NOTHING_TO_AMEND", "", "another price, qty or visibleQty"),
     ({"price": "25000.05"}, "INVALID_PRICE", "price", "tick 0.1"),
     ({"price": "27500.1"}, "PRICE_OUTSIDE_BAND", "price", "at most 27500"),
     ({"qty": "0.2"}, "INVALID_SIZE", "qty", "above 0.2"),
@@ -140,6 +143,7 @@ def test_a_new_short_is_not_thought_to_keep_what_it_held_to_take(
         price_ticks=250_500,
         size_lots=500,
         hold_units=500 * (2_505_000 + 12_525 - 2_500_000 - 12_500),
+        keeps_size=True,
     )
 
 

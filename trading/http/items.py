@@ -12,7 +12,7 @@ from common.http.bodies import to_struct
 from common.http.errors import internal_error, to_api_error
 from matching.messages.limits import MAX_ID
 from trading.models import Order
-from trading.orders.amend import amend_order
+from trading.orders.amending.amend import amend_order
 from trading.orders.cancel import cancel_together
 from trading.orders.opening import from_blocked
 from trading.orders.place import PlacedOrder, Result, place_together

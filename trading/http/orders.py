@@ -156,10 +156,12 @@ class OrderView(APIView):
         keys=Scope.TRADE,
     )
     def patch(self, request: Request, order_id: int) -> Response:
-        """Asks the engine for another price or size; of an order that waits also for another
-        `trigger`, in one step.
+        """Asks the engine for another price, size or `visibleQty`; of an order that waits also for
+        another `trigger`, in one step. What is not given stays, as amendments that are on their way
+        leave it.
 
-        Fewer lots at the same price keep the order's place in the queue.
+        At the same price no more lots, and no more of them shown, keep the order's place in the
+        queue.
         """
         return _amend(request, order_id, parse_body(request, OrderChanges))
 

@@ -10,7 +10,7 @@ from trading.models.days import TierDay, TraderDay
 from trading.models.market_version import MarketVersion
 from trading.models.notices import LiquidationsTold, MarginCall
 from trading.models.order import LIVE_STATUSES, Fill, Order
-from trading.models.outbox import MARKET_COMMANDS, OutboxCommand
+from trading.models.outbox import AMEND_COMMANDS, MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
     FundingPayment,
     FundingSettlement,
@@ -25,6 +25,7 @@ from trading.models.trader import Countdown, FeeTier, TraderLeverage, UserFeeTie
 from trading.models.unsent import UnsentMarket
 
 __all__ = [
+    "AMEND_COMMANDS",
     "CANDLE_INTERVALS_MS",
     "KEPT_INTERVALS_MS",
     "LIVE_STATUSES",

@@ -5,6 +5,7 @@ from django.db.models.functions import Now
 
 from markets.models import Market
 
+AMEND_COMMANDS = ("AmendOrder", "AmendConditional")
 # Of a market as a whole, from operators; the others are about traders' orders and positions.
 MARKET_COMMANDS = ("ConfigureMarket", "SetMarketState", "SettleMarket", "FundInsurance")
 
@@ -52,6 +53,11 @@ class OutboxCommand(models.Model):
                 fields=["market", "-id"],
                 condition=Q(command_type__in=MARKET_COMMANDS),
                 name="outbox_of_market",
+            ),
+            models.Index(
+                fields=["created_by", "id"],
+                condition=Q(applied_seq__isnull=True, command_type__in=AMEND_COMMANDS),
+                name="outbox_amending",
             ),
             models.Index(
                 fields=["market", "applied_seq"],

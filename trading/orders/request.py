@@ -117,11 +117,13 @@ class TriggerChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_u
 
 
 class OrderChanges(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What is not given stays. `qty` is of the whole order, with what is filled. `trigger` is of an
-    order that waits for its price; its `price` is then the limit it will have."""
+    """What is not given stays. `qty` is of the whole order, with what is filled; no more than
+    `visibleQty` of it is shown at a time. `trigger` is of an order that waits for its price; its
+    `price` is then the limit it will have."""
 
     price: OptionalNumber = None
     qty: OptionalNumber = None
+    visible_qty: OptionalNumber = None
     trigger: TriggerChanges | None = None
 
 

@@ -264,13 +264,25 @@ def _read_visible(
 ) -> int:
     if new.visible_qty is None:
         return 0
-    if not (new.order_type is OrderType.LIMIT and time_in_force is TimeInForce.GTC):
+    check_may_hide(new.order_type, time_in_force, is_conditional=new.trigger is not None)
+    return visible_in_bounds(rules, new.visible_qty, size_lots)
+
+
+def check_may_hide(
+    order_type: OrderType, time_in_force: TimeInForce, *, is_conditional: bool
+) -> None:
+    """Raises DomainError for an order of which the book can't show a part."""
+    if not (order_type is OrderType.LIMIT and time_in_force is TimeInForce.GTC):
         message = "visible_qty is of a GTC limit order: leave it out."
         raise invalid("visible_qty", message, ErrorCode.INVALID_TIME_IN_FORCE).naming("visible_qty")
-    if new.trigger is not None:
+    if is_conditional:
         message = "A conditional order shows all of itself: leave visible_qty out."
         raise invalid("visible_qty", message).naming("visible_qty")
-    visible_lots = to_lots(new.visible_qty, rules.lot_size, "visible_qty")
+
+
+def visible_in_bounds(rules: MarketRules, visible_qty: object, size_lots: int) -> int:
+    """Raises DomainError."""
+    visible_lots = to_lots(visible_qty, rules.lot_size, "visible_qty")
     least_lots = max(rules.min_size_lots, ceil_div(size_lots, MAX_ICEBERG_PARTS))
     if not least_lots <= visible_lots <= size_lots:
         least = lots_text(least_lots, rules.lot_size)

@@ -26,6 +26,7 @@ needs to know about it.
 from collections.abc import Iterator
 from typing import Final
 
+from matching.messages.limits import lots_shown
 from matching.messages.vocabulary import SelfTradePrevention
 
 PAGE_BITS: Final = 5
@@ -281,8 +282,8 @@ class OrderBook:
     def append(self, order: Order) -> None:
         """The order joins the back of the queue at its price."""
         if order.visible_lots:
-            shown = order.visible_lots - order.filled_lots % order.visible_lots
-            order.hidden_lots = max(0, order.remaining_lots - shown)
+            shown = lots_shown(order.visible_lots, order.filled_lots, order.remaining_lots)
+            order.hidden_lots = order.remaining_lots - shown
         self.orders[order.order_id] = order
         side = self.bids if order.is_long else self.asks
         level = side.by_price.get(order.price_ticks)
@@ -337,6 +338,16 @@ class OrderBook:
             return
         self.remove(order)
         order.remaining_lots = 0
+
+    def show(self, order: Order, visible_lots: int) -> None:
+        """From now on this is the most that is shown of a resting order, which keeps its place."""
+        level = order.level
+        if level is None:
+            raise ValueError(f"order {order.order_id} is not in the book")
+        order.visible_lots = visible_lots
+        shown = lots_shown(visible_lots, order.filled_lots, order.remaining_lots)
+        level.size_lots += shown - (order.remaining_lots - order.hidden_lots)
+        order.hidden_lots = order.remaining_lots - shown
 
     def fill_shown(self, order: Order, size_lots: int) -> None:
         """Take lots off what a resting iceberg shows: some of it is hidden, so it stays."""

@@ -125,17 +125,25 @@ def refused_by_limits(config: MarketConfig, command: PlaceOrder) -> RejectCode |
     if not command.reduce_only and command.leverage > config.tiers[0].max_leverage:
         return RejectCode.INVALID_LEVERAGE
     if not isinstance(command.visible_lots, UnsetType):
-        if command.time_in_force is not TimeInForce.GTC or command.order_type is OrderType.MARKET:
-            return RejectCode.INVALID_TIME_IN_FORCE  # only what rests is shown
-        least = max(config.min_size_lots, ceil_div(command.size_lots, MAX_ICEBERG_PARTS))
-        if not least <= command.visible_lots <= command.size_lots:
-            return RejectCode.INVALID_SIZE
+        code = refused_by_visible(config, command, command.visible_lots, command.size_lots)
+        if code is not None:
+            return code
     notional = config.units_per_tick_lot * command.price_ticks * command.size_lots
     if notional > MAX_NOTIONAL_UNITS:
         return RejectCode.INVALID_SIZE
     if notional < config.min_notional_units and not command.reduce_only:
         return RejectCode.MIN_NOTIONAL
     return None
+
+
+def refused_by_visible(
+    config: MarketConfig, command: PlaceOrder, visible_lots: int, size_lots: int
+) -> RejectCode | None:
+    """``size_lots`` is the whole order's."""
+    if command.time_in_force is not TimeInForce.GTC or command.order_type is OrderType.MARKET:
+        return RejectCode.INVALID_TIME_IN_FORCE  # only what rests is shown
+    least = max(config.min_size_lots, ceil_div(size_lots, MAX_ICEBERG_PARTS))
+    return None if least <= visible_lots <= size_lots else RejectCode.INVALID_SIZE
 
 
 def refused_by_price(state: State, config: MarketConfig, command: PlaceOrder) -> RejectCode | None:

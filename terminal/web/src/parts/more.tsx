@@ -5,12 +5,18 @@ import { decimal, read } from "../lib/decimal.ts";
 import * as form from "../state/form.ts";
 import * as more from "../state/more.ts";
 import { market } from "../state/markets.ts";
+import { side } from "../state/ticket.ts";
 
 const KINDS: readonly (readonly [more.MoreKind, string, string])[] = [
   [
     "pair",
     "One cancels the other",
     "A limit order and a stop: whichever fills or fires first ends the other.",
+  ],
+  [
+    "breakout",
+    "Breakout",
+    "Two stops: one buys above, one sells below. Whichever fires first ends the other.",
   ],
   ["iceberg", "Iceberg", "A limit order of which the book shows a part at a time."],
   ["match", "Price match", "A limit order that takes its price from the book as it arrives."],
@@ -61,6 +67,8 @@ export function MoreFields({ base, quote }: { base: string; quote: string }) {
   switch (more.moreKind.value) {
     case "pair":
       return <PairStop quote={quote} />;
+    case "breakout":
+      return <Breakout quote={quote} />;
     case "iceberg":
       return (
         <Figure
@@ -127,13 +135,15 @@ function eachOf(parts: string | undefined): { hint?: string } {
 interface FigureProps {
   label: string;
   at: typeof more.stopAt;
+  /** As the API names it. */
   field: string;
+  name?: string;
   suffix?: string;
   placeholder?: string;
   hint?: string;
 }
 
-function Figure({ label, at, field, suffix, placeholder = "", hint }: FigureProps) {
+function Figure({ label, at, field, name = field, suffix, placeholder = "", hint }: FigureProps) {
   return (
     <NumberField
       label={label}
@@ -144,39 +154,16 @@ function Figure({ label, at, field, suffix, placeholder = "", hint }: FigureProp
         at.value = text;
         form.forget(field);
       }}
-      input={{ name: `more-${field}`, placeholder }}
+      input={{ name: `more-${name}`, placeholder }}
       suffix={suffix}
     />
   );
 }
 
 function PairStop({ quote }: { quote: string }) {
-  const wrong = form.errors.value;
   return (
     <>
-      <NumberField
-        label="Stop at"
-        value={more.stopAt.value}
-        error={wrong["other.trigger.price"] ?? wrong["other.trigger"] ?? wrong["other"]}
-        change={(text) => {
-          more.stopAt.value = text;
-          form.forget("other.trigger.price", "other.trigger", "other");
-        }}
-        input={{ name: "more-stop" }}
-        suffix={
-          <>
-            <button
-              type="button"
-              class="link"
-              aria-label="Which price fires the stop"
-              onClick={() => (more.stopBy.value = more.stopBy.value === "MARK" ? "LAST" : "MARK")}
-            >
-              {more.stopBy.value === "MARK" ? "Mark" : "Last"} ⇄
-            </button>
-            {quote}
-          </>
-        }
-      />
+      <StopPrice label="Stop at" at={more.stopAt} name="more-stop" prefix="other." quote={quote} />
       <Figure
         label="Then limit"
         at={more.stopLimit}
@@ -184,6 +171,88 @@ function PairStop({ quote }: { quote: string }) {
         suffix={quote}
         placeholder="at the market"
       />
+    </>
+  );
+}
+
+interface StopPriceProps {
+  label: string;
+  at: typeof more.stopAt;
+  name: string;
+  /** Of the fields that the API names: "other." where it is the other of the pair. */
+  prefix: string;
+  quote: string;
+}
+
+function StopPrice({ label, at, name, prefix, quote }: StopPriceProps) {
+  const fields = [`${prefix}trigger.price`, `${prefix}trigger`, ...(prefix === "" ? [] : ["other"])];
+  const wrong = form.errors.value;
+  return (
+    <NumberField
+      label={label}
+      value={at.value}
+      error={fields.map((field) => wrong[field]).find((words) => words !== undefined)}
+      change={(text) => {
+        at.value = text;
+        form.forget(...fields);
+      }}
+      input={{ name }}
+      suffix={
+        <>
+          <button
+            type="button"
+            class="link"
+            aria-label={`Which price fires it: ${label}`}
+            onClick={() => (more.stopBy.value = more.stopBy.value === "MARK" ? "LAST" : "MARK")}
+          >
+            {more.stopBy.value === "MARK" ? "Mark" : "Last"} ⇄
+          </button>
+          {quote}
+        </>
+      }
+    />
+  );
+}
+
+/** The one of the ticket's side is the order that is sent and foreseen, the other its other. */
+function Breakout({ quote }: { quote: string }) {
+  const [ofBuy, ofSell] = side.value === "LONG" ? ["", "other."] : ["other.", ""];
+  const isLimit = more.executes.value === "limit";
+  const shown = side.value === "LONG" ? "the buy’s" : "the sell’s";
+  return (
+    <>
+      <StopPrice label="Buy above" at={more.buyAbove} name="more-above" prefix={ofBuy} quote={quote} />
+      <StopPrice label="Sell below" at={more.sellBelow} name="more-below" prefix={ofSell} quote={quote} />
+      <label class="field-box select">
+        <span>Then</span>
+        <select
+          name="more-executes"
+          value={more.executes.value}
+          onChange={(event) => (more.executes.value = event.currentTarget.value as "market")}
+        >
+          <option value="market">Market</option>
+          <option value="limit">Limit</option>
+        </select>
+      </label>
+      {isLimit && (
+        <>
+          <Figure
+            label="Buy limit"
+            at={more.buyLimit}
+            field={`${ofBuy}price`}
+            name="buyLimit"
+            suffix={quote}
+          />
+          <Figure
+            label="Sell limit"
+            at={more.sellLimit}
+            field={`${ofSell}price`}
+            name="sellLimit"
+            suffix={quote}
+          />
+        </>
+      )}
+      <p class="field-hint">Both are of one size. What is foreseen below is {shown}.</p>
     </>
   );
 }

@@ -164,11 +164,14 @@ function Submit({ base, isSending, isAsking }: { base: string; isSending: boolea
   }
   const told = isLong ? ["Buy to reduce", "Buy / Long"] : ["Sell to reduce", "Sell / Short"];
   const act = form.isReduceOnly.value ? told[0] : told[1];
-  const action = form.isAlgo.value ? `${moreKind.value === "twap" ? "TWAP" : "Scaled"}: ${act}` : act;
+  const algo = moreKind.value === "twap" ? "TWAP" : "Scaled";
+  const plain = form.isAlgo.value ? `${algo}: ${act}` : act;
+  const tone = form.isBreakout.value ? "accent" : isLong ? "buy" : "sell";
+  const action = form.isBreakout.value ? "Both stops:" : plain;
   return (
     <button
       type="submit"
-      class={isLong ? "submit buy" : "submit sell"}
+      class={`submit ${tone}`}
       disabled={isSending}
       data-testid="submit"
     >
@@ -176,7 +179,9 @@ function Submit({ base, isSending, isAsking }: { base: string; isSending: boolea
         ? "Sending…"
         : isAsking
           ? `Confirm: ${action} ${form.qty.value} ${base}`
-          : `${action} ${base}`}
+          : form.isBreakout.value
+            ? "Place both stops"
+            : `${action} ${base}`}
     </button>
   );
 }

@@ -53,10 +53,11 @@ export const isAlgo = computed(() => kind.value === "more" && isMoreAlgo.value);
 
 const isMatched = computed(() => kind.value === "more" && moreKind.value === "match");
 const isPair = computed(() => kind.value === "more" && moreKind.value === "pair");
+export const isBreakout = computed(() => kind.value === "more" && moreKind.value === "breakout");
 
 /** Whether a price is typed that it may not be worse than. */
 export const isLimit = computed(() => {
-  if (kind.value === "more") return !isAlgo.value && !isMatched.value;
+  if (kind.value === "more") return !isAlgo.value && !isMatched.value && !isBreakout.value;
   return kind.value === "limit" || (kind.value === "conditional" && executes.value === "limit");
 });
 
@@ -96,7 +97,9 @@ const isPriced = computed(() => {
 });
 
 /** What only reduces has nothing to protect, and a pair or an algo takes nothing along. */
-export const canAttach = computed(() => !isReduceOnly.value && !isPair.value && !isAlgo.value);
+export const canAttach = computed(
+  () => !isReduceOnly.value && !isPair.value && !isBreakout.value && !isAlgo.value,
+);
 
 /** The smallest that is taken: while no size is typed it tells the largest. An algo is foreseen by it
     alone, as one order at the market. */
@@ -161,7 +164,7 @@ const SAYING =
 
 /** All else is said above the button. */
 export const wrongElsewhere = computed(() => {
-  const hasPrice = isLimit.value || isAlgo.value;
+  const hasPrice = isLimit.value || isAlgo.value || isBreakout.value;
   const isSaid = (field: string) => SAYING.test(field) && (field !== "price" || hasPrice);
   return Object.entries(errors.value).find(([field]) => !isSaid(field))?.[1];
 });

@@ -44,11 +44,13 @@ def amend_order(
     client_order_id: str | None = None,
     price: Decimal | None = None,
     qty: Decimal | None = None,
+    visible_qty: Decimal | None = None,
     trigger: TriggerChange | None = None,
 ) -> Call[models.Placed]:
-    """`trigger` is of one that waits, also attached to an entry."""
+    """`visible_qty` is of one that rests, `trigger` of one that waits, also attached to an
+    entry. What isn't given stays."""
     path, query = _named(order_id, client_order_id)
-    body = body_of(price=price, qty=qty, trigger=trigger)
+    body = body_of(price=price, qty=qty, visible_qty=visible_qty, trigger=trigger)
     return Call("PATCH", path, models.Placed, query, body)
 
 

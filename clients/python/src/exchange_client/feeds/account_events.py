@@ -89,6 +89,7 @@ class OrderAmended(OrderEvent, frozen=True, kw_only=True):
     qty: Decimal
     remaining_qty: Decimal
     kept_priority: bool
+    visible_qty: Decimal | None = None
 
 
 class CancelRejected(OrderEvent, frozen=True, kw_only=True):

@@ -132,12 +132,14 @@ class TriggerChange(Asked, frozen=True):
 
 
 class OrderChange(Asked, frozen=True):
-    """Names its order by one of both ids; `qty` is of the whole order, with what is filled."""
+    """Names its order by one of both ids; `qty` is of the whole order, with what is filled. What
+    isn't given stays."""
 
     order_id: int | None = None
     client_order_id: str | None = None
     price: Decimal | None = None
     qty: Decimal | None = None
+    visible_qty: Decimal | None = None
     trigger: TriggerChange | None = None
 
 

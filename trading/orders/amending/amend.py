@@ -1,7 +1,8 @@
 """Changing an order that rests or waits: checked like a new one, with the further hold it needs.
 
-Of a resting order price and size go to the engine whole. Of one that waits only what changes goes,
-so that two changes on their way at once don't undo each other.
+A command says what is changed, and the engine keeps the rest as it has it: so of two amendments
+that are on their way at once neither undoes the other. What is checked here, and the hold, are of
+the order as it will be when the command comes to it (`expected`).
 
 An engine decides on a new order moments before its row says so, and whoever was told may change it
 at once. So an order that is pending in Postgres is changed by the terms it was placed with, and the
@@ -11,7 +12,7 @@ change goes behind it: nobody waits for the row, and the engine, which knows the
 from dataclasses import replace
 
 from django.db import transaction
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from common.errors import DomainError, ErrorCode, invalid
 from ledger.models import EntryKind
@@ -19,8 +20,7 @@ from markets.conversions import lots_text, to_ms, to_ticks
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AmendConditional, AmendOrder
 from matching.messages.holds import order_reserve
-from matching.messages.limits import MAX_ICEBERG_PARTS
-from matching.messages.streams import Ticker
+from matching.messages.limits import MAX_ICEBERG_PARTS, lots_shown
 from matching.messages.vocabulary import (
     OrderStatus,
     OrderType,
@@ -32,11 +32,18 @@ from trading import selectors
 from trading.commands.order_command import command_of_order
 from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import Order
+from trading.orders.amending.expected import as_changed, as_expected
 from trading.orders.draft import check_notional, draft_attached, draft_order
 from trading.orders.hold import NOTHING_NEEDED, Needed, hold_money
 from trading.orders.opening import check_may_open
 from trading.orders.request import OrderChanges
-from trading.orders.terms import OrderTerms, size_in_bounds, trigger_changed
+from trading.orders.terms import (
+    OrderTerms,
+    check_may_hide,
+    size_in_bounds,
+    trigger_changed,
+    visible_in_bounds,
+)
 from trading.selectors import TraderStanding
 
 UNFIRED = (OrderStatus.ASLEEP, OrderStatus.WAITING)
@@ -46,21 +53,26 @@ UNFIRED = (OrderStatus.ASLEEP, OrderStatus.WAITING)
 def amend_order(
     user_id: int, order_id: int, changes: OrderChanges, *, is_blocked: bool = False
 ) -> Order:
-    """Ask the engine for another price, size or, while it waits, condition. ``is_blocked``: the
-    country that is asked from, where only what reduces is changed. Raises DomainError.
+    """Ask the engine for another price, size, part to be shown or, while it waits, condition.
+    ``is_blocked``: the country that is asked from, where only what reduces is changed. Raises
+    DomainError.
 
-    Fewer lots at the same price keep a resting order's place; any other change is a new arrival.
+    At the same price no more lots, and no more of them shown, keep a resting order's place; any
+    other change is a new arrival.
     """
-    order = selectors.order_of_user(user_id, order_id)
-    _check_amendable(order, changes)
+    order, on_their_way = selectors.order_to_amend(user_id, order_id)
+    expected = as_expected(order, on_their_way)
+    _check_amendable(expected, changes)
     if not (order.reduce_only or order.close_position):
         check_may_open(user_id, is_blocked=is_blocked)
     rules = market_rules(order.market_id)
+    command: AmendOrder | AmendConditional
     if _is_waiting(order):
-        command = _conditional(rules, order, changes)
-        promise_command(rules.id, command, user_id, behind=_on_its_way(order))
+        command = _conditional(rules, expected, changes)
     else:
-        _amend_resting(rules, order, changes)
+        is_settled = order.status == OrderStatus.OPEN and not on_their_way
+        command = _resting(rules, expected, changes, is_settled=is_settled)
+    promise_command(rules.id, command, user_id, behind=_on_its_way(order))
     return order
 
 
@@ -101,28 +113,52 @@ def _may_come_to_rest(order: Order) -> bool:
     return order.trigger_kind is not None or (rests and order.order_type == OrderType.LIMIT)
 
 
-def _amend_resting(rules: MarketRules, order: Order, changes: OrderChanges) -> None:
+def _resting(
+    rules: MarketRules, order: Order, changes: OrderChanges, *, is_settled: bool
+) -> AmendOrder:
+    """``is_settled``: all that was asked of it is in its row, so it holds what that says."""
     price_ticks, size_lots = _read(rules, order, changes)
-    if order.visible_lots and size_lots > order.visible_lots * MAX_ICEBERG_PARTS:
-        most = lots_text(order.visible_lots * MAX_ICEBERG_PARTS, rules.lot_size)
-        message = f"qty must be at most {most}, for what the book shows of it."
-        raise invalid("qty", message, ErrorCode.INVALID_SIZE)
-    remaining_lots = size_lots - order.filled_lots
+    visible_lots = _read_visible(rules, order, changes, size_lots)
+    after = as_changed(order, price_ticks, size_lots, visible_lots)
+    if _terms_of_place(after) == _terms_of_place(order):
+        message = "Nothing would change: give another price, qty or visible_qty."
+        raise DomainError(ErrorCode.NOTHING_TO_AMEND, message).naming("visible_qty")
     extra = NOTHING_NEEDED
-    if price_ticks != order.price_ticks or remaining_lots > order.remaining_lots:
+    if not _keeps_place(order, after):
         check_notional(rules, price_ticks, size_lots, order.reduce_only)
-        extra = _extra_hold(rules, order, price_ticks, remaining_lots)
+        held_units = order.held_units if is_settled else _held_at_least(rules, order)
+        extra = replace(_needed(rules, after), already_held_units=held_units)
     if extra.total_units:
         hold_money(order.user_id, rules.id, EntryKind.AMEND_HOLD, extra, order.pk)
-    command = AmendOrder(
+    return AmendOrder(
         command_id=NOT_YET,
         order_id=order.pk,
         account_id=order.user_id,
         price_ticks=price_ticks,
         size_lots=size_lots,
         hold_units=extra.total_units,
+        keeps_price=changes.price is None or UNSET,
+        keeps_size=changes.qty is None or UNSET,
+        visible_lots=UNSET if changes.visible_qty is None else visible_lots,
     )
-    promise_command(rules.id, command, order.user_id, behind=_on_its_way(order))
+
+
+def _terms_of_place(order: Order) -> tuple[int, int, int]:
+    return order.price_ticks, order.remaining_lots, order.visible_lots
+
+
+def _keeps_place(before: Order, after: Order) -> bool:
+    """As the engine says it (`matching.core.orders.amend`): nothing grows that others stand
+    behind."""
+    return (
+        after.price_ticks == before.price_ticks
+        and after.remaining_lots <= before.remaining_lots
+        and _lots_shown(after) <= _lots_shown(before)
+    )
+
+
+def _lots_shown(order: Order) -> int:
+    return lots_shown(order.visible_lots, order.filled_lots, order.remaining_lots)
 
 
 def _read(rules: MarketRules, order: Order, changes: OrderChanges) -> tuple[int, int]:
@@ -138,15 +174,27 @@ def _read(rules: MarketRules, order: Order, changes: OrderChanges) -> tuple[int,
         raise invalid(
             "qty", f"qty must be above {filled}, which is filled.", ErrorCode.INVALID_SIZE
         )
-    same_size = size_lots - order.filled_lots == order.remaining_lots
-    if price_ticks == order.price_ticks and same_size:
-        message = "Nothing would change: give another price or qty."
-        raise DomainError(ErrorCode.NOTHING_TO_AMEND, message)
     return price_ticks, size_lots
+
+
+def _read_visible(rules: MarketRules, order: Order, changes: OrderChanges, size_lots: int) -> int:
+    if changes.visible_qty is not None:
+        time_in_force = TimeInForce(order.time_in_force)
+        check_may_hide(OrderType.LIMIT, time_in_force, is_conditional=False)
+        return visible_in_bounds(rules, changes.visible_qty, size_lots)
+    if order.visible_lots and size_lots > order.visible_lots * MAX_ICEBERG_PARTS:
+        most = lots_text(order.visible_lots * MAX_ICEBERG_PARTS, rules.lot_size)
+        message = f"qty must be at most {most}, for what the book shows of it."
+        raise invalid("qty", message, ErrorCode.INVALID_SIZE)
+    return order.visible_lots
 
 
 def _conditional(rules: MarketRules, order: Order, changes: OrderChanges) -> AmendConditional:
     """What is asked of an order that waits, as it differs from what is."""
+    if changes.visible_qty is not None:
+        check_may_hide(
+            OrderType(order.order_type), TimeInForce(order.time_in_force), is_conditional=True
+        )
     before = _terms_waiting(order)
     terms = _terms_changed(rules, before, changes, is_attached=order.parent_id is not None)
     if terms == before:
@@ -235,15 +283,17 @@ def _standing(order: Order, rules: MarketRules) -> TraderStanding:
     )
 
 
-def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lots: int) -> Needed:
-    """What the order would hold if it were placed now, beyond what it holds."""
+def _needed(rules: MarketRules, order: Order) -> Needed:
+    """What is left of the order would hold if it were placed now. Raises DomainError where that
+    would be refused."""
+    remaining_lots = order.remaining_lots
     terms = OrderTerms(
         side=Side(order.side),
         order_type=OrderType.LIMIT,
         time_in_force=TimeInForce(order.time_in_force),
-        limit_ticks=price_ticks,
+        limit_ticks=order.price_ticks,
         size_lots=remaining_lots,
-        margin_units=order.margin_units // order.size_lots * remaining_lots,
+        margin_units=_margin_per_lot(order) * remaining_lots,
         leverage=order.leverage,
         leverage_named=True,
         max_slippage_ppm=0,
@@ -256,17 +306,13 @@ def _extra_hold(rules: MarketRules, order: Order, price_ticks: int, remaining_lo
         self_trade_prevention=SelfTradePrevention(order.self_trade_prevention),
     )
     standing, ticker = _standing(order, rules), market_ticker(rules.id)
-    draft = draft_order(rules, ticker, standing, terms, is_new=False)
-    held_units = order.held_units
-    if order.status == OrderStatus.PENDING:
-        held_units = min(held_units, _held_at_rest(rules, order, ticker))
-    return replace(draft.needed, already_held_units=held_units)
+    return draft_order(rules, ticker, standing, terms, is_new=False).needed
 
 
-def _held_at_rest(rules: MarketRules, order: Order, ticker: Ticker) -> int:
-    """What its engine leaves a new order once it rests: a short that might have met bids gives the
-    difference to them back, and what takes its price from the book held for the worst of it, so
-    nothing is counted on. What is brought beyond need goes back, too."""
+def _held_at_least(rules: MarketRules, order: Order) -> int:
+    """What its engine leaves an order, of what is brought for it, once it rests: a short that might
+    have met bids gives the difference to them back, and what takes its price from the book held for
+    the worst of it, so nothing is counted on. What is brought beyond need goes back, too."""
     if order.price_match:
         return 0
     reserve = order_reserve(
@@ -275,9 +321,14 @@ def _held_at_rest(rules: MarketRules, order: Order, ticker: Ticker) -> int:
         side=Side(order.side),
         order_type=OrderType.LIMIT,
         price_ticks=order.price_ticks,
-        mark_ticks=ticker.mark_price_ticks,
+        mark_ticks=market_ticker(rules.id).mark_price_ticks,
         best_bid_ticks=0,
-        named_margin_per_lot_units=order.margin_units // order.size_lots,
+        named_margin_per_lot_units=_margin_per_lot(order),
         leverage=order.leverage,
     )
-    return Needed.of(reserve, order.size_lots).total_units
+    return min(order.held_units, Needed.of(reserve, order.remaining_lots).total_units)
+
+
+def _margin_per_lot(order: Order) -> int:
+    """That its trader named; 0 where leverage decides."""
+    return order.margin_units // order.size_lots

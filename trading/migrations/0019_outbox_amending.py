@@ -1,0 +1,24 @@
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [
+        ("trading", "0018_unsent_markets"),
+    ]
+
+    operations = [
+        AddIndexConcurrently(
+            model_name="outboxcommand",
+            index=models.Index(
+                condition=models.Q(
+                    ("applied_seq__isnull", True),
+                    ("command_type__in", ("AmendOrder", "AmendConditional")),
+                ),
+                fields=["created_by", "id"],
+                name="outbox_amending",
+            ),
+        ),
+    ]
