@@ -7,7 +7,7 @@ Then it asks that server itself whether it is: a master that was replaced believ
 until it is told. When sentinels make another server master they cut the connections of the one
 before, as soon as they reach it. Until then a process would have two masters, one by its old
 connections and one by its new ones; so a pool remembers the newest word any of its connections was
-given, and no connection of an older one is used again (`is_of_newest`). Everything else is as with
+given, and marks those of an older one: none is used again. Everything else is as with
 one server: lines and forked children know nothing of it. User and password are those of the
 servers; sentinels are asked without.
 
@@ -237,21 +237,29 @@ def _demand_master(role: Any) -> None:
 class AddressedPool(redis.ConnectionPool):
     """Connections to what an address of ours names, and of several masters to the newest."""
 
-    newest_epoch = 0
+    _newest_epoch = 0
 
     def get_connection(self, *command: Any, **options: Any) -> Any:
         connection = super().get_connection(*command, **options)
-        try:
-            if not is_of_newest(connection, self):
-                connection.disconnect()  # type: ignore[no-untyped-call]
-                connection.connect()  # type: ignore[no-untyped-call]
-            if not is_of_newest(connection, self):
-                raise NoMaster("sentinels that know the newest master don't answer")
-        except BaseException:
-            self.release(connection)
-            raise
-        self.newest_epoch = max(self.newest_epoch, getattr(connection, "epoch", 0))
+        if isinstance(connection, MasterConnection):
+            try:
+                self._lead_to_newest(connection)
+            except BaseException:
+                self.release(connection)
+                raise
         return connection
+
+    def _lead_to_newest(self, connection: MasterConnection) -> None:
+        if connection.epoch < self._newest_epoch:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            connection.connect()  # type: ignore[no-untyped-call]
+        if connection.epoch < self._newest_epoch:
+            raise NoMaster("sentinels that know the newest master don't answer")
+        if connection.epoch > self._newest_epoch:
+            self._newest_epoch = connection.epoch
+            with self._lock:
+                for other in self._in_use_connections - {connection}:
+                    other.mark_for_reconnect()
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
@@ -259,12 +267,6 @@ class AddressedPool(redis.ConnectionPool):
             return super().from_url(url, **options)
         options |= SentinelAddress.parsed(url).connection_options
         return cls(connection_class=MasterConnection, **options)
-
-
-def is_of_newest(connection: object, pool: object) -> bool:
-    """Whether no connection of the pool was led to a newer master than this one."""
-    newest: int = getattr(pool, "newest_epoch", 0)
-    return getattr(connection, "epoch", 0) >= newest
 
 
 def async_pool(url: str, **options: Any) -> redis.asyncio.ConnectionPool:

@@ -12,8 +12,6 @@ from typing import Any
 
 import redis
 
-from common.redis.addresses import is_of_newest
-
 
 class Line:
     """Of one thread. Opened by its first command, and again after it broke."""
@@ -26,10 +24,9 @@ class Line:
     def send(self, *command: Any) -> None:
         """Raises redis.RedisError; what was sent before counts as broken, too."""
         try:
-            pool = self._client.connection_pool
             if self._connection is None:
-                self._connection = pool.get_connection()
-            elif not is_of_newest(self._connection, pool):
+                self._connection = self._client.connection_pool.get_connection()
+            elif self._connection.should_reconnect():
                 raise redis.ConnectionError("another master was named: this one takes nothing more")
             # No health check here: its answer would come between those that are open.
             self._connection.send_packed_command(

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("trading", "0018_unsent_markets"),
+        ("trading", "0019_ascending_indexes"),
     ]
 
     operations = [
