@@ -156,6 +156,7 @@ class Run:
         self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
         self.happened = occurrences(books, self.recorder) | custody.happened(books)
         self.happened |= transfers.happened(books) | compound.happened(books)
+        self.happened |= {"stretches sealed": books.seals}
         if self.options.duration >= LONG_RUN_S:
             self.failures["never happened"] = never_happened(self.happened)
 
