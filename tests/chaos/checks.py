@@ -85,6 +85,7 @@ class Books:
         self.cursors: dict[str, int] = dict(
             database.execute("SELECT market_id, seq FROM persistence_marketcursor")
         )
+        self.seals = int(_one(database, "SELECT count(*) FROM persistence_journalseal"))
         self.orders: dict[int, dict[str, Any]] = {}
         self.by_client_id: dict[str, list[dict[str, Any]]] = defaultdict(list)
         with database.cursor(row_factory=psycopg.rows.dict_row) as cursor:

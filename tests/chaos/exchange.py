@@ -40,6 +40,8 @@ _MARKS: dict[str, tuple[str, ...]] = {
 
 
 class Exchange:
+    has_one_master = True  # of Redis
+
     def __init__(
         self, data: Path, port: int, feeds_port: int, pair: PostgresPair | None = None
     ) -> None:

@@ -16,6 +16,7 @@ def naive_differences(books: Books, recorder: Recorder) -> tuple[list[str], list
         if missing:
             remarks.append(f"{market}: input of {len(missing)} sequences was lost with Redis")
             continue
+        said_to = remarks if record.is_torn else differences
         naive = NaiveReplay()
         published: dict[tuple[int, str], tuple[int | None, ...]] = {}
         for data, entry in history:
@@ -26,11 +27,12 @@ def naive_differences(books: Books, recorder: Recorder) -> tuple[list[str], list
             try:
                 naive.follow(command, entry.events)
             except Differs as difference:
-                differences.append(f"{market} at {entry.seq}: {difference}, after {command}")
+                said = f"{market} at {entry.seq}: {difference}, after {command}"
+                said_to.append(said)
                 break
             published |= _fills_of(entry)
         else:
-            differences += _row_differences(books, market, published)
+            said_to += _row_differences(books, market, published)
         remarks.append(f"{market}: {len(history)} commands, {naive.fills} trades followed")
     return differences, remarks
 

@@ -86,7 +86,8 @@ class Run:
         self.exchange.start()
         self.exchange.start_operator(options.seed)
         self.exchange.start_storm(options.seed)
-        self.recorder = Recorder(self.exchange.store(), list(MARKETS))
+        one_master = self.exchange.has_one_master
+        self.recorder = Recorder(self.exchange.store(), list(MARKETS), one_master=one_master)
         self.damage: Log = self._log()
         url = self.exchange.url
         names = [f"chaos{n}" for n in range(TRADERS)]
@@ -169,6 +170,7 @@ class Run:
         self.failures["reconcile and verifyreplay"] = checks.unclean(self.exchange)
         self.happened = occurrences(books, self.recorder) | custody.happened(books)
         self.happened |= transfers.happened(books) | compound.happened(books)
+        self.happened |= {"stretches sealed": books.seals}
         if self.options.duration >= LONG_RUN_S:
             self.failures["never happened"] = never_happened(self.happened)
 

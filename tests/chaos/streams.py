@@ -2,6 +2,10 @@
 
 Input entries are kept by id, output entries by sequence. A new starting point drops the output
 beyond it, whose sequences are then given again: the later entry counts.
+
+Of several masters the one that is lost may have shown what no other has, and what the next one has
+instead may be trimmed before it is read. So a record that was torn there is followed, but what
+differs in it proves nothing.
 """
 
 import threading
@@ -32,6 +36,7 @@ class MarketRecord:
         self.commands: dict[str, bytes] = {}
         self.entries: dict[int, OutputEntry] = {}
         self.epochs: list[bytes] = []
+        self.is_torn = False
         self._last_input = "0-0"
         self._last_seq = 0
 
@@ -76,11 +81,12 @@ class MarketRecord:
 
 
 class Recorder(threading.Thread):
-    def __init__(self, client: redis.Redis, markets: list[str]) -> None:
+    def __init__(self, client: redis.Redis, markets: list[str], *, one_master: bool = True) -> None:
         super().__init__(name="recorder", daemon=True)
         self.records = {market_id: MarketRecord(market_id) for market_id in markets}
         self.fault: BaseException | None = None
         self._client = client
+        self._one_master = one_master
         self._lock = threading.Lock()
         self._halt = threading.Event()
 
@@ -100,6 +106,7 @@ class Recorder(threading.Thread):
         self._client.connection_pool.disconnect()
         for record in self.records.values():
             record.start_over()
+            record.is_torn = not self._one_master
 
     def read(self) -> None:
         with self._lock:

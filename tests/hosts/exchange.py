@@ -25,6 +25,8 @@ READY_WITHIN_S = 240.0
 
 
 class HostsExchange(Exchange):
+    has_one_master = False
+
     def __init__(self, data: Path) -> None:
         super().__init__(data, free_port(), free_port())
         self.network = Network(HOSTS)
