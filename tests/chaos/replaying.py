@@ -10,7 +10,8 @@ from tests.matching.naive_replay import Differs, NaiveReplay
 
 def naive_differences(books: Books, recorder: Recorder) -> tuple[list[str], list[str]]:
     """Differences, and remarks."""
-    differences, remarks = [], []
+    differences: list[str] = []
+    remarks: list[str] = []
     for market, record in recorder.records.items():
         history, missing = record.history(books.cursors[market])
         if missing:
