@@ -65,7 +65,7 @@ class Visitor:
         self._traders: dict[int, Client] = {}
 
     def get(self, page: Page) -> Any:
-        response = self._client(page).get(page.path)
+        response: Any = self._client(page).get(page.path)
         assert response.status_code == 200, (page, response.status_code)
         if response.streaming:
             for _ in response.streaming_content:
