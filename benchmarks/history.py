@@ -209,7 +209,7 @@ INSERT INTO trading_outboxcommand (market_id, command_type, payload, created_by_
                                    applied_seq)
 SELECT CASE WHEN n <= 20 THEN 'OLD-PERP' ELSE 'BTC-PERP' END,
        CASE WHEN n <= 20 THEN 'SetMarketState' ELSE 'CancelOrder' END, '{}', 1 + n % $users,
-       now(), CASE WHEN n > 10 THEN n END
+       now() - make_interval(secs => $orders - 2 * n), CASE WHEN n > 10 THEN n END
   FROM generate_series(1, $orders / 2) n;
 INSERT INTO accounts_session (user_id, refresh_hash, opened_at, renewed_at, expires_at, address,
                               client, ended_at, end_reason)

@@ -65,7 +65,7 @@ class Visitor:
         self._traders: dict[int, Client] = {}
 
     def get(self, page: Page) -> Any:
-        response = self._client(page).get(page.path)
+        response: Any = self._client(page).get(page.path)
         assert response.status_code == 200, (page, response.status_code)
         if response.streaming:
             for _ in response.streaming_content:
@@ -133,6 +133,8 @@ def sums() -> Iterator[Page]:
         yield Page("API, statement", f"/user/statement?{query}", WHALE)
     for user_id in (WHALE, SMALL_TRADER):  # in a transaction of its own
         yield Page("API, snapshot", "/user/snapshot", user_id)
+    for path in ("statement", "data"):
+        yield Page("API, statement", f"/user/{path}", IDLE_TRADER)
     newest = Fill.objects.filter(market=BUSY_MARKET).latest("pk")
     asked = f"/admin/incident/?market={BUSY_MARKET}"
     kinds = "".join(f"&kind={kind}" for kind in TimelineKind)
@@ -215,8 +217,6 @@ def _calls() -> Iterator[Page]:
         for path in ("/algos", "/algos?limit=500", "/auth/sessions", "/auth/sign-ins"):
             yield Page("API of a trader", path, user_id)
         yield Page("API of a trader", "/auth/sign-ins/failed", user_id)
-    for path in ("statement", "data"):  # as long as what they tell of
-        yield Page("API of a trader", f"/user/{path}", IDLE_TRADER)
     for path in ("/markets", "/tickers", "/exchange", "/announcements", "/terms", "/downloads"):
         yield Page("API, public", path)
     yield Page("API, public", f"/downloads?marketId={BUSY_MARKET}")

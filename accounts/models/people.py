@@ -50,6 +50,7 @@ class Person(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["mail"], name="person_mail"),
             models.Index(
                 Lower("mail"),
                 condition=Q(mail_verified_at__isnull=False),

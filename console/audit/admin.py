@@ -113,7 +113,6 @@ def _hashes(row: AuditRow) -> Cell:
 class AuditRowAdmin(RecordAdmin):
     list_display = ("id", "time", "operator_cell", "address", "object_link", "verb_word", "what")
     list_filter = (_OperatorFilter, _KindFilter, _VerbFilter)
-    list_select_related = ("operator",)
     walked_by = ("object_key", "operator", "verb", "object_kind")
     search_ids = ("id", "command_id")
     search_texts = ("object_key",)
@@ -147,6 +146,10 @@ class AuditRowAdmin(RecordAdmin):
     market_word = shown("market", lambda row: row.market or NOTHING)
     command = shown("command or sequence", _command)
     hashes = shown("hash", _hashes)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditRow]:
+        # Who did nothing has no row, so joined, Postgres would rather read all users.
+        return super().get_queryset(request).prefetch_related("operator")
 
     def walks(self, asked: Mapping[str, str]) -> list[Q]:
         """Of one object, of an operator, of a verb: each has an index."""

@@ -70,6 +70,7 @@ class Withdrawal(models.Model):
         ]
         indexes = [
             models.Index(fields=["user", "-id"], name="withdrawal_of_user"),
+            models.Index(fields=["address"], name="withdrawal_to_address"),
             models.Index(fields=["id"], condition=~Q(state__in=ENDS), name="withdrawal_open"),
             models.Index(
                 fields=["id"], condition=Q(state__in=UNDECIDED), name="withdrawal_undecided"

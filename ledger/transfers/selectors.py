@@ -27,7 +27,8 @@ def transfer_of(transfer_id: int) -> Transfer:
 
 
 def _with_users(rows: QuerySet[Transfer]) -> QuerySet[Transfer]:
-    return rows.select_related("from_user", "to_user", "sender", "receiver")
+    # Joined four times, Postgres would rather read all users.
+    return rows.prefetch_related("from_user", "to_user", "sender", "receiver")
 
 
 @register_rows

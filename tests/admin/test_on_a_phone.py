@@ -2,6 +2,7 @@
 nothing is cut off, and nothing is wider than the screen or longer than anybody scrolls."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -16,7 +17,6 @@ from console.alerts.models import Alert
 from console.doors.pages import PAGES
 from console.groups import create_groups
 from ledger.models import Withdrawal
-from markets.models import Market
 from tests.admin.factories import make_user, make_world
 from tests.admin.test_browser import CHROMIUM
 from trading.models import Order
@@ -82,7 +82,7 @@ def phone(live_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
 
 def addresses() -> Iterator[str]:
     trader = User.objects.filter(is_staff=False).order_by("pk")[0]
-    arguments = {
+    arguments: dict[str, list[Any]] = {
         "withdrawal": [Withdrawal.objects.latest("pk").pk],
         "alert": [Alert.objects.latest("pk").pk],
         "operator": [User.objects.get(username="boss").pk],
@@ -95,7 +95,6 @@ def addresses() -> Iterator[str]:
     for page in PAGES:
         if page.see is not None and page.name not in NO_PAGES:
             yield reverse(f"admin:{page.name}", args=arguments.get(page.name, []))
-    yield reverse("admin:market-versions", args=[Market.objects.get().pk])
     for model in sorted(admin.site._registry, key=lambda model: model._meta.label):
         yield list_url(model, "")
         row = model._default_manager.order_by("pk").first()
