@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from benchmarks.feeds_listeners import Heard, Plan
 from benchmarks.report import Row, compared, main, progress
 from benchmarks.servers import start_servers
+from benchmarks.sockets import cpu_s
 from exchange_site.embedded.parts import feeds_command
 from exchange_site.embedded.ports import free_port
 
@@ -82,8 +82,9 @@ def _in_turn(
         for kind, measured in zip((feeds_command, _plain_command), found, strict=True):
             name = kind.__name__.strip("_").partition("_")[0]
             progress(STAGE, f"{clients} clients, {name}; round {number + 1} of {rounds}")
-            with _serving(kind(port := free_port())) as pid, _engines(markets):
-                measured.append(_measure(port, pid, clients, seconds, markets))
+            plan = Plan(port := free_port(), clients, _channels(markets), seconds)
+            with serving(kind(port), port) as pid, engines(markets):
+                measured.append(measure(pid, plan))
     return found
 
 
@@ -91,9 +92,13 @@ def _plain_command(port: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.feeds_plain", "feeds", "--port", str(port)]
 
 
-def _measure(port: int, pid: int, clients: int, seconds: float, markets: list[str]) -> Measured:
+def _channels(markets: list[str]) -> list[str]:
     topics = ("book", "ticker", "trades")
-    channels = [f"{topic}:{market_id}" for market_id in markets for topic in topics]
+    return [f"{topic}:{market_id}" for market_id in markets for topic in topics]
+
+
+def measure(pid: int, plan: Plan) -> Measured:
+    """What the process spends while the plan's clients listen."""
     listeners = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.feeds_listeners"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -102,20 +107,14 @@ def _measure(port: int, pid: int, clients: int, seconds: float, markets: list[st
     assert listeners.stdout is not None
     with listeners:
         _pin(listeners.pid, 1)
-        plan = Plan(port, clients, channels, seconds)
         listeners.stdin.write(msgspec.json.encode(plan) + b"\n")
         listeners.stdin.flush()
         if listeners.stdout.readline() != b"ready\n":
             raise RuntimeError("the listeners ended early")
-        time.sleep(seconds / 4)
-        used_s, began = _cpu_s(pid), time.monotonic()
+        time.sleep(plan.seconds / 4)
+        used_s, began = cpu_s(pid), time.monotonic()
         heard = msgspec.json.decode(listeners.stdout.readline(), type=Heard)
-        return Measured(heard, _cpu_s(pid) - used_s, time.monotonic() - began)
-
-
-def _cpu_s(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+        return Measured(heard, cpu_s(pid) - used_s, time.monotonic() - began)
 
 
 def _pin(pid: int, core: int) -> None:
@@ -124,11 +123,12 @@ def _pin(pid: int, core: int) -> None:
 
 
 @contextmanager
-def _serving(command: list[str]) -> Iterator[int]:
+def serving(command: list[str], port: int) -> Iterator[int]:
+    """On a core of its own where the machine has two; its process."""
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         _pin(process.pid, 0)
-        asyncio.run(_wait_for(int(command[-1])))
+        asyncio.run(_wait_for(port))
         yield process.pid
     finally:
         process.terminate()
@@ -148,7 +148,7 @@ async def _wait_for(port: int) -> None:
 
 
 @contextmanager
-def _engines(markets: list[str]) -> Iterator[None]:
+def engines(markets: list[str]) -> Iterator[None]:
     """What engines' shells would write, until the end."""
     over = threading.Event()
     thread = threading.Thread(target=_write, args=(markets, over))

@@ -42,17 +42,17 @@ def run(short: bool) -> list[Row]:
                 for letter, (name, own) in zip("ab", requests.items(), strict=True):
                     prefix = f"{letter}{connections:03d}{number:04d}"
                     plan = Plan(port, connections, seconds, 0.3, prefix, own)
-                    before_s = _cpu_s(pid)
+                    before_s = cpu_s(pid)
                     measured = measure(plan)
                     orders = sum(measured.statuses.values())
-                    spent_ms[name].append((_cpu_s(pid) - before_s) * 1_000 / orders)
+                    spent_ms[name].append((cpu_s(pid) - before_s) * 1_000 / orders)
                     found[name].append(measured)
                     forget_streams()
             rows += _rows(connections, found, spent_ms)
     return rows
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """Of its workers and all their threads, as the scheduler counts: clock ticks are too coarse for
     a second."""
     server = psutil.Process(pid)

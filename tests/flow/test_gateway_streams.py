@@ -214,7 +214,12 @@ def test_an_order_s_event_names_the_algo_that_sent_it(account: Account) -> None:
 
     async def script() -> None:
         async with connected(account, f"/private/ws?listenKey={key}") as hear:
-            scaled = {"kind": "SCALED", "marketId": "BTC-PERP", "side": "LONG", "qty": "0.02"}
+            scaled: dict[str, Any] = {
+                "kind": "SCALED",
+                "marketId": "BTC-PERP",
+                "side": "LONG",
+                "qty": "0.02",
+            }
             scaled |= {"fromPrice": "48000", "toPrice": "48100", "count": 2, "leverage": 10}
             answer = await asyncio.to_thread(trader.send, "POST", "/algos", json=scaled)
             assert answer.status_code == 202, answer.text
