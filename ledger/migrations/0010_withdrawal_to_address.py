@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('ledger', '0008_withdrawals'),
+        ('ledger', '0009_ascending_indexes'),
     ]
 
     operations = [
