@@ -66,7 +66,8 @@ def test_amendments_fare_each_on_its_own(trader: Trader, redis_db: redis.Redis) 
         "MALFORMED_JSON",
     ]
     sent = [one for one in sent_commands(redis_db) if isinstance(one, AmendOrder)]
-    assert [(one.order_id, one.price_ticks) for one in sent] == [(mine, 240_000), (mine, 250_000)]
+    assert [(one.order_id, one.price_ticks) for one in sent] == [(mine, 240_000)] * 2
+    assert [one.keeps_price is True for one in sent] == [False, True]
     assert patch(trader).code == "BATCH_SIZE"
     assert patch(trader, *[{"orderId": mine}] * 101).code == "BATCH_SIZE"
 
