@@ -20,11 +20,7 @@ from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.access.sessions import Origin, open_session
-from accounts.models import (
-    Person,
-    Session,
-    User,
-)
+from accounts.models import Person, Session, User
 from common.admin.lists import RecordsList
 from common.admin.record_urls import list_url, url_of
 from ledger.models import Account, Wallet
