@@ -5,14 +5,15 @@ WITHOUT_A_PAGE = {
     "sums of rows that have one, and keys of several columns, which the admin doesn't know": """
         trading.Candle trading.PriceCandle trading.MarketStanding trading.TierDay trading.TraderDay
         trading.DailyRun ledger.AccountFlow ledger.JournalMoment ledger.BalanceMark
-        custody.FloatPart
+        custody.FloatPart persistence.SealedMarket persistence.SealedPosition
+        persistence.SealedTotal persistence.CarriedOrder
         """,
     "told on pages of the console": """
         accounts.Freeze accounts.StaffSession accounts.Invitation accounts.Departure
         accounts.Factor accounts.RecoveryCode approvals.ApprovalRule trading.MarketVersion
         trading.ReferralRule ledger.TransferRule ledger.WithdrawalStep ledger.WithdrawalAddress
         ledger.WithdrawalLimit ledger.SendingStop custody.DepositAddress custody.FloatLook
-        custody.FloatMovement
+        custody.FloatMovement persistence.JournalSeal
         """,
     "told on the page of what they belong to": "trading.AlgoSlice",
     "told to traders as it happens; the page of the algo has how it stands": "trading.AlgoEvent",

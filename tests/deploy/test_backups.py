@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 
 from exchange_site.backups import taking
 from exchange_site.backups.checking import check_base
@@ -255,7 +255,8 @@ def test_the_server_is_spoken_to_as_its_address_says(monkeypatch: pytest.MonkeyP
     """Not in clear where TLS is asked for, and of two to the one that takes writes."""
     options = {"sslmode": "verify-full", "sslrootcert": "/a", "target_session_attrs": "primary"}
     of_address = {"HOST": "a,b", "PORT": "1,2", "OPTIONS": {**options, "connect_timeout": 3}}
-    monkeypatch.setattr(connection, "settings_dict", {**connection.settings_dict, **of_address})
+    database = connections["default"]  # not what stands for it: that is undone by taking away
+    monkeypatch.setattr(database, "settings_dict", {**database.settings_dict, **of_address})
     told = taking._connection()
     assert (told["PGHOST"], told["PGPORT"]) == ("a,b", "1,2")
     assert (told["PGSSLMODE"], told["PGSSLROOTCERT"]) == ("verify-full", "/a")

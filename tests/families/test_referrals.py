@@ -13,6 +13,7 @@ from common.errors import DomainError
 from ledger.models import Account, AccountKind, EntryKind, JournalEntry, Posting, Wallet
 from matching.messages.limits import MAX_MONEY_UNITS
 from persistence.reconciliation.money_checks import CONSERVATION, FEES, REFERRALS, WALLETS
+from persistence.sealing.scope import EVERYTHING
 from tests.admin.factories import make_user as make_operator
 from tests.families.family import acting, available, open_account
 from tests.families.test_fees import TODAY, trade
@@ -61,7 +62,8 @@ def wrong(*checks: Any) -> list[Any]:
     found = []
     with connection.cursor() as cursor:
         for check in checks:
-            cursor.execute(check.sql, {"market": None})
+            asked = f"{EVERYTHING.prelude} SELECT * FROM ({check.sql}) AS found"
+            cursor.execute(asked, {**EVERYTHING.values, "market": None})
             found += cursor.fetchall()
     return found
 
