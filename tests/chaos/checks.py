@@ -21,7 +21,9 @@ from tests.chaos.load import MARKETS, Request
 from tests.chaos.transfers import sub_account_units, transfer_rows
 from tests.ledger.naive_candles import candle_differences
 
-QUIET_WITHIN_S = 180.0
+# What a worker had claimed to send as it was killed is due again after five minutes
+# (`common.outgoing`).
+QUIET_WITHIN_S = 480.0
 LIVE = ("pending", "asleep", "waiting", "open")
 
 
