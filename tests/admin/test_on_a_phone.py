@@ -22,6 +22,7 @@ from tests.admin.test_browser import CHROMIUM
 from trading.models import Order
 
 pytestmark = [
+    pytest.mark.drill,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
     pytest.mark.django_db(transaction=True),
 ]

@@ -16,7 +16,7 @@ from tests.patience import PATIENCE_S
 WITHIN_S = 10 * PATIENCE_S
 
 
-@pytest.mark.slow
+@pytest.mark.drill
 def test_nothing_acknowledged_is_lost(folder: Path) -> None:
     said = run(folder, "--duration", "25", "--kills", str(len(WEIGHTS)), "--wipe")
     assert f"kills                {len(WEIGHTS)}: " in said

@@ -85,7 +85,7 @@ def test_a_withdrawal_arrives(trader: Trader, settings: Any, tmp_path: Path) -> 
 
     asked = asyncio.run(sent())
     assert asked.status == "approved"  # so little goes by itself
-    with client_of(trader) as client, played_chain(tmp_path, settings) as chain:
+    with client_of(trader) as client, played_chain(trader.exchange.logs, settings) as chain:
 
         def now() -> Withdrawal:
             (one,) = client.withdrawals(limit=1).withdrawals

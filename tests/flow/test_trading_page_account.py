@@ -224,7 +224,9 @@ def test_money_leaves_by_the_address_book(holder: Holder) -> None:
     assert holder.page.locator(".account b", has_text="cold").count() == 0
 
 
-def test_a_withdrawal_is_sent_and_confirmed(holder: Holder, settings: Any, tmp_path: Path) -> None:
+def test_a_withdrawal_is_sent_and_confirmed(
+    holder: Holder, exchange: Exchange, settings: Any
+) -> None:
     """This process takes the worker's steps, and plays the chain that the money leaves by."""
     part = holder.part("Withdraw")
     part.get_by_label("Network").select_option("demo")
@@ -236,7 +238,7 @@ def test_a_withdrawal_is_sent_and_confirmed(holder: Holder, settings: Any, tmp_p
     part.get_by_role("button", name="Withdraw", exact=True).click()
     row = holder.row("Withdrawals").filter(has_text="50.00")
     expect(row).to_contain_text("Approved")
-    with played_chain(tmp_path, settings) as chain:
+    with played_chain(exchange.logs, settings) as chain:
         committed(send_due_payouts)
         expect(row).to_contain_text("Sending")
         blocks(chain)

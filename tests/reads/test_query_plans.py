@@ -114,6 +114,7 @@ def statements(visitor: Visitor, page: Page) -> list[str]:
     return [sql for sql in queries if sql.lstrip("(\n").startswith(("SELECT", "WITH"))]
 
 
+@pytest.mark.drill  # a thousand pages
 def test_no_page_reads_a_long_table(visitor: Visitor) -> None:
     long = long_tables()
     expected = {"trading_order", "trading_fill", "trading_candle", "ledger_posting"}

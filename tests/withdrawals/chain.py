@@ -23,7 +23,8 @@ def _client() -> httpx.Client:
 
 @contextmanager
 def played_chain(folder: Path, settings: Any, temper: Temper = CALM) -> Iterator[Chain]:
-    """On a free port, and our settings name it."""
+    """On a free port, and our settings name it. The chain of a folder goes on where it ended: of
+    one exchange there can be no other, as custody's news are numbered."""
     chain = Chain(
         Options(
             port=0,
