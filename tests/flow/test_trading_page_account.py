@@ -5,7 +5,6 @@ brought by a link, with a password set by mail, and closed."""
 import re
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
