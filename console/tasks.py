@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from common.outgoing.rows import forget_old
+from common.outgoing.due_rows import forget_old
 from console.alerts.evaluation import watch as watch_measures
 from console.alerts.models import WebhookDelivery
 from console.alerts.webhooks import send_due_webhooks

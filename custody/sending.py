@@ -5,7 +5,7 @@ asked. Whatever dies in between, the row is due again after its lease, and custo
 same id, answers what became of the first. Only custody's own word gives the money back.
 """
 
-from common.outgoing.rows import NotSent, send_due
+from common.outgoing.due_rows import NotSent, send_due
 from custody.inbox import follow
 from custody.interface import CustodyAway, Unsendable
 from custody.networks import networks

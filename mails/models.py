@@ -1,6 +1,6 @@
 from django.db import models
 
-from common.outgoing.rows import Outgoing, OutgoingState
+from common.outgoing.due_rows import Outgoing, OutgoingState
 
 SUBJECT_MAX = 200
 

@@ -8,7 +8,7 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from common.outgoing.rows import NotSent, OutgoingState, send_due
+from common.outgoing.due_rows import NotSent, OutgoingState, send_due
 from mails.models import SUBJECT_MAX, Mail
 from mails.secrets import seal, with_secret
 

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from common.outgoing.rows import forget_old
+from common.outgoing.due_rows import forget_old
 from mails.models import Mail
 from mails.services import send_due_mails
 

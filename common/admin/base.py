@@ -33,8 +33,8 @@ from common.admin.acts import Act, Verb, tell
 from common.admin.changes import NOTHING, SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
+from common.admin.quick_rows import cell_start, escaped
 from common.admin.record_urls import key_of, list_url, url_of
-from common.admin.rows import cell_start, escaped
 from common.admin.widgets import dress
 
 USERS_OF_SEARCH_MAX = 20

@@ -22,8 +22,8 @@ from django.db.models import BigIntegerField, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from common.admin.quick_rows import QuickRows
 from common.admin.record_urls import url_of
-from common.admin.rows import QuickRows
 from common.postgres.keysets import key_after, newest_keys
 
 if TYPE_CHECKING:  # generic to the type checker alone

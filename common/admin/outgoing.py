@@ -1,4 +1,4 @@
-"""Lists of what leaves the house; see `common.outgoing.rows`."""
+"""Lists of what leaves the house; see `common.outgoing.due_rows`."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from common.admin.actions import ask_then_run
 from common.admin.base import RecordAdmin, badge, shown, time_column, when
 from common.admin.changes import NOTHING
 from common.admin.filters import words_filter
-from common.outgoing.rows import TRIES_MAX, OutgoingState
+from common.outgoing.due_rows import TRIES_MAX, OutgoingState
 
 _TONES = {OutgoingState.SENT: "ok", OutgoingState.FAILED: "bad", OutgoingState.WAITING: "warn"}
 

@@ -10,9 +10,9 @@ is not closed:
        └──clear again──► gone
 
 What an alert says to the outside (`telling`) is rows that commit with it, mails and webhook
-deliveries; tasks of their own send them (`common.outgoing.rows`), so that no receiver ever holds up
-the watch. A figure that could not be taken neither opens nor closes an alert, and the page names
-it. A run that was missed is made up for by the next: what held before a gap of more than
+deliveries; tasks of their own send them (`common.outgoing.due_rows`), so that no receiver ever
+holds up the watch. A figure that could not be taken neither opens nor closes an alert, and the page
+names it. A run that was missed is made up for by the next: what held before a gap of more than
 `evaluation.GAP_MIN` begins to hold anew.
 
 A snooze is of a rule and a subject, has an end and a reason: meanwhile the alert lives on, and

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from common.choices import choices
-from common.outgoing.rows import Outgoing
+from common.outgoing.due_rows import Outgoing
 from common.reasons import REASON_MAX
 from console.alerts.vocabulary import About, Measure, Severity
 from markets.models import Market

@@ -22,8 +22,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 
+from common.outgoing.due_rows import NotSent, send_due
 from common.outgoing.reach import AddressRefused, host_problem, session_to
-from common.outgoing.rows import NotSent, send_due
 from console.alerts.models import AlertRecipient, WebhookDelivery
 
 TIMEOUT_S = 10

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import redis
 
-from console.health.rows import MarketRows
+from console.health.market_rows import MarketRows
 from markets.conversions import ticks_to_decimal
 from markets.rules import published_ticker
 from matching.messages.limits import highest_price_ticks

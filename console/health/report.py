@@ -15,8 +15,8 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.redis_client import probe_redis_client
+from console.health.market_rows import MarketRows, read_rows
 from console.health.prices import MarketPrices, read_prices, sources_finding
-from console.health.rows import MarketRows, read_rows
 from console.health.streams import (
     EngineBeat,
     MarketStreams,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from console.incident.models import ReplayRun, Verdict
 from console.incident.sources.events import KINDS_OF_EVENTS, event_lines
 from console.incident.sources.lines import LinePlace, LinesPage, TimelineKind, TimelineLine
-from console.incident.sources.rows import SOURCES
+from console.incident.sources.row_sources import SOURCES
 from console.incident.stretch import Stretch
 from console.jobs.models import JobState
 

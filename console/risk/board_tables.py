@@ -21,7 +21,7 @@ from console.risk.lines import PositionLine
 from console.risk.markets import HOLDERS_SHOWN, Cover, MarketRisk, SideHolders
 from markets.display import money, price, size
 from markets.models import Market
-from trading.admin.rows import position_size, side_badge
+from trading.admin.row_tables import position_size, side_badge
 from trading.models import Position
 
 

@@ -16,7 +16,7 @@ from ledger.models import Wallet
 from markets.conversions import units_text
 from markets.display import average_price, gain_or_loss, money, signed_money
 from markets.models import Market
-from trading.admin.rows import position_size
+from trading.admin.row_tables import position_size
 from trading.models import Order, Position
 
 

@@ -11,7 +11,7 @@ from console.why.stream import Moment, Streams
 from markets.display import gain_or_loss, money, percent, price, size
 from matching.messages.holds import fee_units
 from matching.messages.vocabulary import ExecutionType, Role, Side
-from trading.admin.rows import counterparts, other_key
+from trading.admin.row_tables import counterparts, other_key
 from trading.models import Fill, Liquidation, Order
 
 # Closing and opening part of a fill are rounded up each by itself.

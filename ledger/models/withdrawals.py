@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from common.choices import choices
-from common.outgoing.rows import Outgoing
+from common.outgoing.due_rows import Outgoing
 from common.reasons import REASON_MAX
 from ledger.models.journal import JournalEntry
 from ledger.models.withdrawal_states import APPROVED_ONCE, ENDS, UNDECIDED, By, WithdrawalState

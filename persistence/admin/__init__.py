@@ -1,5 +1,5 @@
 """The operator's view of persistence."""
 
-from persistence.admin import downloads, faults, progress, reconciliation
+from persistence.admin import cursors, downloads, faults, reconciliation
 
-__all__ = ["downloads", "faults", "progress", "reconciliation"]
+__all__ = ["cursors", "downloads", "faults", "reconciliation"]

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from markets.models import Market
 from markets.rules import MarketRules, market_rules
+from persistence.downloads.day_lines import HEADS, day_window, parts_of
 from persistence.downloads.files import path_of, write_file
 from persistence.downloads.models import DailyFile, FileKind
 from persistence.downloads.moment import is_persisted_to
-from persistence.downloads.rows import HEADS, day_window, parts_of
 from trading.selectors import trades_of_market
 
 RUN_S = 60.0  # then the next run goes on

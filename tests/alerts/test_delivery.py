@@ -16,7 +16,14 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from common.errors import DomainError
-from common.outgoing.rows import BACKOFF_S, KEPT_FOR, LEASE, TRIES_MAX, OutgoingState, forget_old
+from common.outgoing.due_rows import (
+    BACKOFF_S,
+    KEPT_FOR,
+    LEASE,
+    TRIES_MAX,
+    OutgoingState,
+    forget_old,
+)
 from console.alerts import webhooks
 from console.alerts.evaluation import judge
 from console.alerts.measures.look import Reading

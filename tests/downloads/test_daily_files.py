@@ -15,7 +15,7 @@ from django.test import Client
 from markets.models import Market
 from matching.messages.streams import input_stream
 from matching.messages.vocabulary import ExecutionType, Role, Side
-from persistence.downloads import rows, services
+from persistence.downloads import day_lines, services
 from persistence.downloads.files import write_file
 from persistence.downloads.models import DailyFile
 from persistence.models import MarketCursor
@@ -105,7 +105,7 @@ def ms(at: datetime) -> int:
 def test_each_day_that_is_over_has_its_files(
     traded: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "PART_ROWS", 2)
+    monkeypatch.setattr(day_lines, "PART_ROWS", 2)
     make_daily_files()
     listed = get("/downloads")["downloads"]
     assert {(one["kind"], one["day"], one["rows"]) for one in listed} == {

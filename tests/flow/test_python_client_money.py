@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from custody.sending import send_due_payouts
 from custody.tasks import ask_custody
 from markets.rules import market_rules
+from persistence.downloads.day_lines import HEADS, parts_of
 from persistence.downloads.files import path_of, write_file
 from persistence.downloads.models import DailyFile, FileKind
-from persistence.downloads.rows import HEADS, parts_of
 from tests.flow.committed import committed
 from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.withdrawals.chain import blocks, call, played_chain

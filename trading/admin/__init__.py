@@ -7,9 +7,9 @@ from trading.admin import (
     journal,
     liquidations,
     lives,
+    market_status,
     orders,
     positions,
-    progress,
     traders,
 )
 from trading.admin.catalogue import markets, tiers, top_ups
@@ -21,10 +21,10 @@ __all__ = [
     "journal",
     "liquidations",
     "lives",
+    "market_status",
     "markets",
     "orders",
     "positions",
-    "progress",
     "tiers",
     "top_ups",
     "traders",

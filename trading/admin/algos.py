@@ -37,7 +37,7 @@ from markets.display import (
 )
 from markets.models import Market
 from trading.admin.orders import reason_words
-from trading.admin.rows import side_badge, status_badge
+from trading.admin.row_tables import side_badge, status_badge
 from trading.algos.models import LIVE_STATES, Algo, AlgoKind, AlgoSlice, AlgoState
 from trading.algos.selectors import SLICES_SHOWN_MAX, AlgoFigures, figures_of, newest_slices
 from trading.algos.services import cancel_algo_as_operator, pause_algo_as_operator

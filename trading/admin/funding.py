@@ -32,7 +32,7 @@ from markets.display import (
     signed_money,
 )
 from markets.models import Market
-from trading.admin.rows import lots_and_way
+from trading.admin.row_tables import lots_and_way
 from trading.models import FundingPayment, FundingSettlement, Settlement
 
 

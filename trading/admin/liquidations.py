@@ -35,7 +35,7 @@ from markets.display import (
 )
 from markets.models import Market
 from matching.messages.vocabulary import CancelReason, ExecutionType, Role
-from trading.admin.rows import (
+from trading.admin.row_tables import (
     counterparts,
     fills_table,
     lots_and_way,

@@ -13,7 +13,7 @@ from markets.display import (
     size,
     size_column,
 )
-from trading.admin.rows import side_badge
+from trading.admin.row_tables import side_badge
 from trading.models import LifeEnding, PositionLife
 
 

@@ -44,7 +44,7 @@ from markets.display import (
 from markets.models import Market
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Side, TriggerKind
 from trading import services
-from trading.admin.rows import (
+from trading.admin.row_tables import (
     LIVE,
     counterparts,
     execution_badge,

@@ -31,7 +31,7 @@ from markets.display import (
     signed_money,
 )
 from markets.rules import market_rules
-from trading.admin.rows import LIVE, fills_table, orders_table, position_size
+from trading.admin.row_tables import LIVE, fills_table, orders_table, position_size
 from trading.models import Fill, Order, Position
 from trading.positions.figures import (
     PositionFigures,

@@ -24,8 +24,8 @@ from trading import services
 from trading.admin.catalogue.actions import SettleForm, TopUpForm
 from trading.admin.catalogue.form import MarketForm
 from trading.admin.catalogue.tiers import TierInline
-from trading.admin.progress import commands_table, funding_words
-from trading.admin.rows import state_badge
+from trading.admin.market_status import commands_table, funding_words
+from trading.admin.row_tables import state_badge
 from trading.models import MARKET_COMMANDS, OutboxCommand
 
 _FIXED = ("id", "base_asset", "tick_size", "lot_size", "tick", "lot")

@@ -26,7 +26,7 @@ from common.admin.changes import NOTHING, AnyModelAdmin
 from common.admin.filters import words_filter
 from markets.display import funding_rate, market_column, money_column, price_column
 from markets.models import Market, MarketStatus
-from trading.admin.rows import state_badge
+from trading.admin.row_tables import state_badge
 from trading.commands.outbox import PromisedCommand
 from trading.models import MARKET_COMMANDS, OutboxCommand
 
