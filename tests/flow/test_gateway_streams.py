@@ -130,6 +130,15 @@ async def connected(account: Account, path: str) -> AsyncIterator[Callable[[], A
         yield hear
 
 
+async def subscribe(hear: Any, stream: str) -> None:
+    """To one that may be of a market which its process has yet to hear of."""
+    while True:
+        await hear.send({"method": "SUBSCRIBE", "params": [stream], "id": 1})
+        if "error" not in await hear():
+            return
+        await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize("speed", ["", "@100ms", "@500ms"])
 def test_a_book_that_follows_the_chain_is_the_book(
     account: Account, new_trader: NewTrader, speed: str
@@ -254,8 +263,9 @@ def test_what_an_account_is_told_until_it_is_liquidated(
     async def script() -> None:
         async with (
             connected(account, f"/private/ws?listenKey={key}") as hear,
-            connected(account, "/ws/callusdt@forceOrder") as hear_public,
+            connected(account, "/ws") as hear_public,
         ):
+            await subscribe(hear_public, "callusdt@forceOrder")
 
             async def until(kind: str, **named: Any) -> Any:
                 while True:
@@ -305,8 +315,9 @@ def test_what_an_account_is_told_until_it_is_liquidated(
 def test_funding_is_told_with_its_reason(
     account: Account, new_trader: NewTrader, exchange: Exchange
 ) -> None:
-    """Of a market of its own, whose clock is moved to when funding is due."""
-    committed(exchange.open_market, "FUND-PERP", funding_interval_ms=60_000)
+    """Of a market of its own, whose clock is moved to when funding is due: not by a minute, which
+    may pass by itself meanwhile."""
+    committed(exchange.open_market, "FUND-PERP", funding_interval_ms=900_000)
     maker, owner = new_trader("100000"), account.trader
     maker.market_id = owner.market_id = "FUND-PERP"
     key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]

@@ -118,8 +118,18 @@ def _lives(run: Run) -> None:
     run.wait_until(lambda: _answers(site))
 
 
+def _gives_addresses(site: str, token: str) -> bool:
+    address = f"{site}/user/deposit-addresses?network=demo"
+    mine = {"Authorization": f"Bearer {token}"}
+    return "depositAddresses" in httpx.get(address, headers=mine, timeout=PATIENCE_S).json()
+
+
 def _money_goes_in_and_out(run: Run, site: str) -> None:
-    """As the README says it, by the trader of its session."""
+    """As the README says it, by the trader of its session; whoever reads it comes when custody has
+    been asked for addresses, which is within seconds of the first start."""
+    who = {"username": "early", "password": "correct horse battery staple"}
+    token = httpx.post(f"{site}/auth/signup", json=who, timeout=PATIENCE_S).json()["token"]
+    run.wait_until(lambda: _gives_addresses(site, token))
     blocks = re.findall(r"^```(?:bash|sh)\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
     session, money = blocks
     functions, traders, _ = re.split(r"^# (?=Two traders|Bob sells)", session, flags=re.MULTILINE)
