@@ -4,29 +4,18 @@ what the order will need that the ones before it leave.
 The order is 0.5 at 25,000 with a margin of 2,500, 5 a lot: it holds 2,506.25.
 """
 
-import json
 from typing import Any
 
 import pytest
 
 from matching.messages.commands import AmendConditional, AmendOrder
-from tests.trading.client import Answer, Trader, make_trader
+from tests.trading.client import Trader, make_trader
+from tests.trading.test_amending import amend, order
 from trading.commands.outbox import command_of_row
 from trading.models import Order, OutboxCommand
 
+__all__ = ["order"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def order(trader: Trader) -> Order:
-    """Open."""
-    trader.place()
-    Order.objects.update(status="open")
-    return Order.objects.get()
-
-
-def amend(trader: Trader, order: Order, **changes: Any) -> Answer:
-    return trader.api.send("PATCH", f"/order/{order.pk}", json.dumps(changes).encode())
 
 
 def last(kind: type) -> Any:
