@@ -64,12 +64,12 @@ class Accounts(Protocol):
 class Subscriptions(Protocol):
     """What a connection asks of the hub."""
 
-    def check_channel(self, channel: str) -> None: ...
+    async def check_channel(self, channel: str) -> None: ...
     def subscribe(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
     def unsubscribe(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
     def greet(self, connection: "Connection", channel: str, terms: ListenTerms) -> None: ...
     def seqs(self, channels: Iterable[str]) -> dict[str, int]: ...
-    def check_market(self, market_id: str) -> None: ...
+    async def check_market(self, market_id: str) -> None: ...
     def forget(self, connection: "Connection") -> None: ...
     @property
     def accounts(self) -> "Accounts": ...
@@ -234,7 +234,7 @@ class Connection:
             case Subscribe():
                 await self._subscribe(request)
             case Unsubscribe():
-                self._unsubscribe(request.channels)
+                await self._unsubscribe(request.channels)
                 self._answer({"op": "unsubscribed", "channels": request.channels}, request.id)
 
     async def _sign_in(self, request: Auth) -> None:
@@ -269,9 +269,9 @@ class Connection:
             raise FeedError("TOO_MANY_CHANNELS", f"Subscribe to at most {CHANNELS_MAX} channels.")
         for channel in wanted:
             if channel != ACCOUNT_CHANNEL:
-                self._hub.check_channel(channel)
+                await self._hub.check_channel(channel)
         check_every_ms(request.every_ms, wanted)
-        self._check_missed(request)
+        await self._check_missed(request)
         id_text = "" if request.id is None else protocol.encode_id(request.id)
         terms = ListenTerms(request.every_ms or 0, id_text)
         answer: dict[str, Any] = {"op": "subscribed", "channels": wanted}
@@ -295,13 +295,13 @@ class Connection:
         self._subscribe_public([name for name in wanted if name != ACCOUNT_CHANNEL], terms)
         await accounts.replay(self, request.last_seq, request.epoch)
 
-    def _check_missed(self, request: Subscribe) -> None:
+    async def _check_missed(self, request: Subscribe) -> None:
         if request.last_seq and ACCOUNT_CHANNEL not in request.channels:
             raise FeedError(
                 "INVALID_MESSAGE", "lastSeq is of the channel account. Subscribe to it."
             )
         for market_id in request.last_seq:
-            self._hub.check_market(market_id)
+            await self._hub.check_market(market_id)
         if lone := sorted(request.epoch.keys() - request.last_seq.keys()):
             message = f"epoch names {lone[0][:64]!r}, lastSeq doesn't. Send both or lastSeq alone."
             raise FeedError("INVALID_MESSAGE", message)
@@ -313,10 +313,10 @@ class Connection:
             self.channels[channel] = terms
             self._hub.subscribe(self, channel, terms)
 
-    def _unsubscribe(self, channels: list[str]) -> None:
+    async def _unsubscribe(self, channels: list[str]) -> None:
         for channel in channels:
             if channel != ACCOUNT_CHANNEL:
-                self._hub.check_channel(channel)
+                await self._hub.check_channel(channel)
         for channel in channels:
             if channel == ACCOUNT_CHANNEL:
                 self._unsubscribe_account()

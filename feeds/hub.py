@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from announcements.selectors import current_announcements
 from common import cancelling
 from common.metrics.measures import FEED_AGE_SECONDS, FEED_CLIENTS, FEED_WAITING
+from common.sharing.renewal import Renewal
 from common.tracing.stages import Stage, are_traced, tell_stage
 from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
@@ -53,6 +54,7 @@ Found = TypeVar("Found")
 POLL_INTERVAL_S = POLL_INTERVAL_MS / 1_000
 CANDLES_INTERVAL_S = 0.5
 MARKETS_INTERVAL_S = 5.0
+UNKNOWN_INTERVAL_S = 0.1  # for who names a market that is not known
 ANNOUNCEMENTS_INTERVAL_S = 2.0
 ALGOS_INTERVAL_S = 1.0
 IDENTITIES_INTERVAL_S = 1.0
@@ -68,6 +70,7 @@ class Hub:
         self._reader = OutputReader(redis, self)
         self._positions = self._reader.positions
         self._are_markets_known = False
+        self._renewal = Renewal(self._load_markets, UNKNOWN_INTERVAL_S)
         self._announcements = ""
         self._subscribers = Subscribers()
         self._polled = Polled(redis, self._scales, self._subscribers, self.attempt)
@@ -133,9 +136,9 @@ class Hub:
 
     async def _load_markets(self) -> None:
         markets = await _from_postgres(lambda: list(Market.objects.all()))
+        self._are_markets_known = markets is not None
         if markets is None:
             return  # those known last go on
-        self._are_markets_known = True
         self._scales.update({market.pk: Scale.of(market) for market in markets})
 
     async def _announce(self) -> None:
@@ -149,14 +152,17 @@ class Hub:
 
     # --- subscriptions ----------------------------------------------------------------------------
 
-    def check_channel(self, channel: str) -> None:
+    async def check_channel(self, channel: str) -> None:
         if channel == protocol.ANNOUNCEMENTS_CHANNEL:
             return
         market_id = parse_channel(channel).market_id
         if market_id != ALL_MARKETS:
-            self.check_market(market_id)
+            await self.check_market(market_id)
 
-    def check_market(self, market_id: str) -> None:
+    async def check_market(self, market_id: str) -> None:
+        if market_id in self._scales:
+            return
+        await self._renewal.done()
         if not self._are_markets_known:
             raise FeedError("UNAVAILABLE", "The markets can't be read now. Try again.")
         if market_id not in self._scales:
@@ -212,7 +218,7 @@ class Hub:
         else:
             self._faulty.discard(what)
 
-    def begun(self, market_id: str) -> None:
+    def begun(self, market_id: str, is_late: bool) -> None:
         """Who listened to an account before hears that there was something."""
         self.moved(market_id, 0)
 

@@ -13,7 +13,7 @@ see it, what clients hear as the epoch names the run of the Redis server with it
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -68,11 +68,16 @@ class OutputPosition:
         return epoch_name is None and seq > self.reused_seq
 
 
-async def tails(redis: Redis, market_ids: Iterable[str]) -> dict[str, OutputPosition | Exception]:
-    """Positions at the ends of these markets, or why one has none: its keys hold something else."""
+async def places(
+    redis: Redis, market_ids: Iterable[str], from_beginning: Collection[str] = ()
+) -> dict[str, OutputPosition | Exception]:
+    """Positions at the ends of these markets, at the beginnings of some if they are kept; or why
+    one has none: its keys hold something else."""
     found = await _find(redis, market_ids)
     return {
-        market_id: one.fault or one.position(one.newest_seq) for market_id, one in found.items()
+        market_id: one.fault
+        or one.position(one.oldest_seq if market_id in from_beginning else one.newest_seq)
+        for market_id, one in found.items()
     }
 
 
@@ -173,8 +178,7 @@ async def begin_again(
     for market_id, found in (await _find(redis, market_ids)).items():
         if found.fault is not None:
             continue
-        first = None if isinstance(found.info, Exception) else found.info["first-entry"]
-        position = found.position(seq_of(first[0]) - 1 if first else found.newest_seq)
+        position = found.position(found.oldest_seq)
         if epoch_start(found.epoch) is None:
             position.reused_seq = max(positions[market_id].seq, positions[market_id].reused_seq)
         begun[market_id] = position
@@ -236,6 +240,12 @@ class _Tail:
     def newest_seq(self) -> int:
         newest = newest_id(self.info)
         return seq_of(newest.encode()) if newest else 0
+
+    @property
+    def oldest_seq(self) -> int:
+        """The market's last sequence before the first entry that is kept."""
+        first = None if isinstance(self.info, Exception) else self.info["first-entry"]
+        return seq_of(first[0]) - 1 if first else self.newest_seq
 
     def position(self, seq: int) -> OutputPosition:
         start_seq = epoch_start(self.epoch)

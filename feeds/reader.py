@@ -18,8 +18,8 @@ from feeds.output import (
     Row,
     begin_again,
     fallen_back,
+    places,
     read,
-    tails,
 )
 
 log = structlog.get_logger(__name__)
@@ -34,24 +34,33 @@ class OutputListener(Protocol):
 
     def attempt(self, what: str, step: Callable[[], None]) -> None: ...
     async def hear_rows(self, market_id: str, rows: Sequence[Row]) -> None: ...
-    def begun(self, market_id: str) -> None: ...
+    def begun(self, market_id: str, is_late: bool) -> None: ...
     def moved(self, market_id: str, before_seq: int, /) -> None: ...
 
 
 class OutputReader:
-    """``positions`` are where it stands: those of markets that were found."""
+    """``positions`` are where it stands: those of markets that were found.
+
+    A market that nobody asked for at first has come since (``is_late``): all that it put out was
+    put out while somebody listened, so it is read from its beginning, as far as that is kept.
+    """
 
     def __init__(self, redis: Redis, listener: OutputListener) -> None:
         self._redis = redis
         self._listener = listener
         self._checked_at = NEVER
+        self._asked: set[str] | None = None  # markets, whether they could be found or not
         self.positions: dict[str, OutputPosition] = {}
 
     async def find(self, market_ids: Iterable[str]) -> None:
-        """Those that are new here, at their ends: what comes after this returns is heard."""
+        """Those that are not known here, the first ones at their ends: what comes after this
+        returns is heard."""
         if unknown := set(market_ids) - self.positions.keys():
-            for market_id, found in (await tails(self._redis, unknown)).items():
-                self._listener.attempt(market_id, partial(self._begin, market_id, found))
+            late = set() if self._asked is None else unknown - self._asked
+            for market_id, found in (await places(self._redis, unknown, late)).items():
+                begin = partial(self._begin, market_id, found, market_id in late)
+                self._listener.attempt(market_id, begin)
+        self._asked = (self._asked or set()) | unknown
 
     async def step(self, market_ids: Iterable[str]) -> None:
         """What is new of these markets, handed on; waits a moment for it.
@@ -72,6 +81,7 @@ class OutputReader:
     def forget(self) -> None:
         """Nobody listens: whoever does next begins at the ends."""
         self.positions.clear()
+        self._asked = None
 
     async def _check(self) -> None:
         if time.monotonic() - self._checked_at > CHECK_EVERY_S:
@@ -92,12 +102,12 @@ class OutputReader:
             await self._listener.hear_rows(market_id, rows)
             await asyncio.sleep(0)  # between batches the clients have their turn
 
-    def _begin(self, market_id: str, found: OutputPosition | Exception) -> None:
+    def _begin(self, market_id: str, found: OutputPosition | Exception, is_late: bool) -> None:
         if isinstance(found, Exception):
             raise found
         if market_id not in self.positions:  # another task may have been faster
             self.positions[market_id] = found
-            self._listener.begun(market_id)
+            self._listener.begun(market_id, is_late)
 
     def _move(self, market_id: str, position: OutputPosition) -> None:
         """The market doesn't go on from where it was, but from here."""

@@ -23,6 +23,7 @@ from matching.messages.tiers import TierTable
 from matching.messages.vocabulary import MarketState
 
 RULES_AGE_MAX_S = 1.0
+UNKNOWN_AGE_MAX_S = 0.1  # of rules that lack what is asked for: it may have come since
 TICKER_AGE_MAX_S = 0.1
 
 log = structlog.get_logger(__name__)
@@ -72,17 +73,18 @@ class _RulesCache:
         self._read_at: float | None = None
         self._lock = threading.Lock()
 
-    def all(self) -> dict[str, MarketRules]:
-        if self._stale():
+    def all(self, age_max_s: float) -> dict[str, MarketRules]:
+        if self._is_older(age_max_s):
             with self._lock:
-                if self._stale():
+                if self._is_older(age_max_s):
+                    read_at = time.monotonic()
                     markets = Market.objects.order_by("pk").prefetch_related("tiers")
                     self._rules = {market.pk: MarketRules.of(market) for market in markets}
-                    self._read_at = time.monotonic()
+                    self._read_at = read_at
         return self._rules
 
-    def _stale(self) -> bool:
-        return self._read_at is None or time.monotonic() - self._read_at > RULES_AGE_MAX_S
+    def _is_older(self, age_s: float) -> bool:
+        return self._read_at is None or time.monotonic() - self._read_at > age_s
 
     def forget(self) -> None:
         self._read_at = None
@@ -123,16 +125,18 @@ _ticker_decoder = msgspec.json.Decoder(Ticker)
 
 def market_rules(market_id: str) -> MarketRules:
     """Raises DomainError 404 for an unknown market."""
-    rules = _rules_cache.all().get(market_id)
+    rules = all_market_rules().get(market_id)
+    if rules is None:
+        rules = all_market_rules(UNKNOWN_AGE_MAX_S).get(market_id)
     if rules is None:
         message = "There is no such market. GET /markets lists them."
         raise DomainError(ErrorCode.MARKET_NOT_FOUND, message, "market_id")
     return rules
 
 
-def all_market_rules() -> dict[str, MarketRules]:
+def all_market_rules(age_max_s: float = RULES_AGE_MAX_S) -> dict[str, MarketRules]:
     """By market id, in the order of the ids."""
-    return _rules_cache.all()
+    return _rules_cache.all(age_max_s)
 
 
 def market_ticker(market_id: str) -> Ticker:

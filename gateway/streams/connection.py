@@ -9,7 +9,6 @@ import structlog
 from common import cancelling
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
-from gateway.http.data.candles import INTERVALS
 from gateway.streams import names
 from gateway.streams.hub import StreamHub
 from gateway.streams.names import STREAMS_MAX, StreamTopic
@@ -94,13 +93,12 @@ class StreamConnection:
     async def _begin(self) -> str:
         """Why it is refused; "" where it isn't. What the address names and there isn't is left
         aside, but for listen keys: an account's stream that says nothing would be taken for one."""
-        found = {}
-        for name in self._asked.names:
-            if names.is_listen_key(name):
-                if not await self._open(name):
-                    return "This listenKey does not exist."
-            elif topic := self._topic(name):
-                found[name] = topic
+        keys = [name for name in self._asked.names if names.is_listen_key(name)]
+        for key in keys:
+            if not await self._open(key):
+                return "This listenKey does not exist."
+        asked = await self._hub.topics(name for name in self._asked.names if name not in keys)
+        found = {name: topic for name, topic in asked.items() if topic is not None}
         if len(found) > STREAMS_MAX:
             return f"at most {STREAMS_MAX} streams a connection"
         self._topics |= found
@@ -169,12 +167,11 @@ class StreamConnection:
         asked = _names(control)
         keys = [name for name in asked if names.is_listen_key(name)]
         found = {}
-        for name in asked:
-            if name not in keys:
-                topic = self._topic(name)
-                if topic is None:
-                    raise BadControl(f"there is no stream {name[:64]!r}")
-                found[name] = topic
+        topics = await self._hub.topics(name for name in asked if name not in keys)
+        for name, topic in topics.items():
+            if topic is None:
+                raise BadControl(f"there is no stream {name[:64]!r}")
+            found[name] = topic
         if len(self._topics.keys() | found.keys()) > STREAMS_MAX:
             raise BadControl(f"at most {STREAMS_MAX} streams a connection")
         for key in keys:
@@ -203,9 +200,6 @@ class StreamConnection:
             self._hub.unsubscribe(self, list(self._topics.values()))
             self._is_combined = wanted
             self._hub.listen(self, self._topics, wanted)
-
-    def _topic(self, name: str) -> StreamTopic | None:
-        return names.topic_of(name, self._hub.market_ids(), INTERVALS)
 
     async def _open(self, key: str) -> bool:
         is_open = await self._accounts.open(self, key, self._is_combined, self._asked.events)

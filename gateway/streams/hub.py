@@ -22,8 +22,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from common import cancelling
+from common.sharing.renewal import Renewal
+from gateway.http.data.candles import INTERVALS
 from gateway.streams.books import Books
-from gateway.streams.names import StreamKind, StreamTopic
+from gateway.streams.names import StreamKind, StreamTopic, is_of_market, topic_of
 from gateway.streams.output import OF_OUTPUT, Output
 from gateway.streams.protocol import encode
 from gateway.streams.timed import Timed
@@ -32,6 +34,7 @@ from markets.rules import MarketRules
 
 POLL_EVERY_S = 0.1
 MARKETS_EVERY_S = 2.0
+UNKNOWN_EVERY_S = 0.1  # for who names a market that is not known
 FAULT_PAUSE_S = 1.0
 
 Found = TypeVar("Found")
@@ -54,6 +57,7 @@ class StreamHub:
         self._thread = ThreadPoolExecutor(1, "gateway-streams")
         self._jobs: list[asyncio.Task[None]] = []
         self._faulty: set[str] = set()
+        self._renewal = Renewal(self._load_markets, UNKNOWN_EVERY_S)
         self.output = Output(self)
         self.books = Books(self)
         self.timed = Timed(self)
@@ -108,11 +112,21 @@ class StreamHub:
         return await asyncio.get_running_loop().run_in_executor(self._thread, asked)
 
     async def _load_markets(self) -> None:
-        self.markets = await self.ask(listed_markets)
+        self.markets = await self.ask(lambda: listed_markets(age_max_s=0))
         self.symbols = {rules.id: symbol for symbol, rules in self.markets.items()}
 
-    def market_ids(self) -> Mapping[str, str]:
-        return {symbol: rules.id for symbol, rules in self.markets.items()}
+    async def topics(self, names: Iterable[str]) -> dict[str, StreamTopic | None]:
+        """What these streams tell; None for what there isn't, also among the newest markets."""
+        asked = list(names)
+        found = self._topics(asked)
+        if any(topic is None and is_of_market(name) for name, topic in found.items()):
+            await self._renewal.done()
+            found = self._topics(asked)
+        return found
+
+    def _topics(self, names: Iterable[str]) -> dict[str, StreamTopic | None]:
+        market_ids = {symbol: rules.id for symbol, rules in self.markets.items()}
+        return {name: topic_of(name, market_ids, INTERVALS) for name in names}
 
     # --- who listens ------------------------------------------------------------------------------
 

@@ -91,6 +91,11 @@ def topic_of(
     return None
 
 
+def is_of_market(name: str) -> bool:
+    """Whether it is spelled as a stream of one market."""
+    return "@" in name
+
+
 class Address(NamedTuple):
     """What a path asks for. ``is_combined``: each message says of which stream it is."""
 

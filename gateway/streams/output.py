@@ -59,8 +59,11 @@ class Output:
     def attempt(self, what: str, step: Callable[[], None]) -> None:
         self._hub.attempt(what, step)
 
-    def begun(self, market_id: str) -> None:
+    def begun(self, market_id: str, is_late: bool) -> None:
         """Whoever was promised to hear of a market is told so once it is found (`ready`)."""
+        position = self.positions[market_id]
+        if is_late and position.seq > position.start_seq:
+            self.moved(market_id, position.start_seq)
 
     def moved(self, market_id: str, _before_seq: int) -> None:
         for listener in self._listeners:

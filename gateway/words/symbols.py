@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from common.errors import DomainError, ErrorCode
-from markets.rules import MarketRules, all_market_rules, market_ticker
+from markets.rules import (
+    RULES_AGE_MAX_S,
+    UNKNOWN_AGE_MAX_S,
+    MarketRules,
+    all_market_rules,
+    market_ticker,
+)
 from matching.messages.vocabulary import MarketState
 
 
@@ -27,8 +33,10 @@ class _Names:
         self._by_symbol: dict[str, MarketRules] = {}
         self._by_market: dict[str, str] = {}
 
-    def known(self) -> tuple[dict[str, MarketRules], dict[str, str]]:
-        rules = all_market_rules()
+    def known(
+        self, age_max_s: float = RULES_AGE_MAX_S
+    ) -> tuple[dict[str, MarketRules], dict[str, str]]:
+        rules = all_market_rules(age_max_s)
         if rules is not self._rules:
             by_symbol: dict[str, MarketRules] = {}
             for one in rules.values():
@@ -53,6 +61,9 @@ def market_of(symbol: str) -> MarketRules:
     by_symbol, _ = _names.known()
     found = by_symbol.get(symbol.upper())
     if found is None:
+        by_symbol, _ = _names.known(UNKNOWN_AGE_MAX_S)
+        found = by_symbol.get(symbol.upper())
+    if found is None:
         raise DomainError(ErrorCode.MARKET_NOT_FOUND, "Invalid symbol.", "market_id")
     return found
 
@@ -62,9 +73,9 @@ def symbol_of(market_id: str) -> str:
     return by_market[market_id]
 
 
-def listed_markets() -> dict[str, MarketRules]:
+def listed_markets(age_max_s: float = RULES_AGE_MAX_S) -> dict[str, MarketRules]:
     """By symbol; without those that are delisted."""
-    by_symbol, _ = _names.known()
+    by_symbol, _ = _names.known(age_max_s)
     return {
         symbol: rules
         for symbol, rules in by_symbol.items()

@@ -10,7 +10,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 
 from feeds import reader as reading
-from feeds.output import OutputPosition, Row, tails
+from feeds.output import OutputPosition, Row, places
 from feeds.reader import OutputReader
 from matching.messages.streams import ENTRY_FIELD, output_stream, seq_of
 from tests.patience import PATIENCE_S
@@ -24,6 +24,7 @@ class Heard:
     def __init__(self) -> None:
         self.seqs: list[int] = []
         self.moves: list[int] = []
+        self.late: bool | None = None
         self.reader: OutputReader
 
     def attempt(self, what: str, step: Callable[[], None]) -> None:
@@ -36,8 +37,9 @@ class Heard:
             position.seq, position.entry = seq_of(entry_id), fields[ENTRY_FIELD]
             self.seqs.append(position.seq)
 
-    def begun(self, market_id: str) -> None:
+    def begun(self, market_id: str, is_late: bool) -> None:
         assert market_id == MARKET
+        self.late = is_late
 
     def moved(self, _market_id: str, before_seq: int) -> None:
         self.moves.append(before_seq)
@@ -73,6 +75,35 @@ def test_what_comes_before_the_first_step_is_heard(redis_db: redis.Redis) -> Non
     run(script)
 
 
+@pytest.mark.parametrize(("trimmed", "heard_seqs"), [(False, [1, 2, 3]), (True, [2, 3])])
+def test_a_market_that_came_later_is_heard_from_its_beginning(
+    redis_db: redis.Redis, trimmed: bool, heard_seqs: list[int]
+) -> None:
+    async def script(reader: OutputReader, heard: Heard) -> None:
+        await reader.find([])
+        put_out(redis_db, 1, 2)
+        if trimmed:
+            redis_db.xdel(output_stream(MARKET), "1-0")
+        await reader.find([MARKET])
+        assert heard.late is True
+        put_out(redis_db, 3)
+        while heard.seqs != heard_seqs:
+            await reader.step([MARKET])
+
+    run(script)
+
+
+def test_once_nobody_listens_the_next_begins_at_the_ends(redis_db: redis.Redis) -> None:
+    async def script(reader: OutputReader, heard: Heard) -> None:
+        await reader.find([])
+        put_out(redis_db, 1)
+        reader.forget()
+        await reader.find([MARKET])
+        assert (heard.late, reader.positions[MARKET].seq) == (False, 1)
+
+    run(script)
+
+
 def test_an_older_answer_sets_nobody_back(
     redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,17 +111,17 @@ def test_an_older_answer_sets_nobody_back(
     put_out(redis_db, 1, 2)
     answered, late = asyncio.Event(), asyncio.Event()
 
-    async def late_tails(*asked: Any) -> dict[str, OutputPosition | Exception]:
-        found = await tails(*asked)
+    async def late_places(*asked: Any) -> dict[str, OutputPosition | Exception]:
+        found = await places(*asked)
         answered.set()
         await late.wait()
         return found
 
     async def script(reader: OutputReader, heard: Heard) -> None:
-        monkeypatch.setattr(reading, "tails", late_tails)
+        monkeypatch.setattr(reading, "places", late_places)
         second = asyncio.create_task(reader.find([MARKET]))
         await answered.wait()
-        monkeypatch.setattr(reading, "tails", tails)
+        monkeypatch.setattr(reading, "places", places)
         await reader.find([MARKET])
         put_out(redis_db, 3, 4)
         while heard.seqs != [3, 4]:

@@ -129,7 +129,7 @@ def test_a_worker_that_is_killed_leaves_its_markets_to_the_other(
     at_death = load.seq
     wait_until(lambda: load.seq > at_death + 50, "more load")
     wait_until(lambda: min(cursors().values()) > at_death, "the markets of the dead one")
-    assert members() == {NODES[1]}
+    wait_until(lambda: members() == {NODES[1]}, "the end of the dead one's lease")
     load.stop()
     wait_until(lambda: set(cursors().values()) == {load.seq}, "everything")
     assert workers[NODES[1]].poll() is None
