@@ -17,6 +17,7 @@ STAGES = (
     "intake",
     "keys",
     "gateway",
+    "gateway_result",
     "gateway_streams",
     "sockets",
     "exchange",

@@ -218,7 +218,7 @@ class Hub:
         else:
             self._faulty.discard(what)
 
-    def begun(self, market_id: str, is_late: bool) -> None:
+    def begun(self, market_id: str, _is_late: bool) -> None:
         """Who listened to an account before hears that there was something."""
         self.moved(market_id, 0)
 

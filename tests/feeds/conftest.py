@@ -62,11 +62,12 @@ class Feeds:
         options = {"max_queue": None} | options
         return Ear(self.clients.enter_context(connect(self.url + path, **options)))
 
-    def write_entry(self, seq: int, *events: Event) -> None:
+    def write_entry(self, seq: int, *events: Event, market_id: str = MARKET) -> None:
         entry = OutputEntry(
             seq=seq, input_id=f"{seq}-0", time_ms=1_000 + seq, command_id=0, events=events
         )
-        self.redis.xadd(output_stream(MARKET), {ENTRY_FIELD: encode_entry(entry)}, id=f"{seq}-0")
+        stream = output_stream(market_id)
+        self.redis.xadd(stream, {ENTRY_FIELD: encode_entry(entry)}, id=f"{seq}-0")
 
     def write_depth(
         self, seq: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]

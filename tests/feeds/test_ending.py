@@ -20,6 +20,9 @@ class _Hub:
     def forget(self, connection: Any) -> None:
         self.connections.discard(connection)
 
+    async def topics(self, _: Any) -> dict[str, Any]:
+        return {}
+
     async def subscribe(self, *_: Any) -> None: ...
 
     def unsubscribe(self, *_: Any) -> None: ...
@@ -65,7 +68,9 @@ def test_a_connection_that_is_cut_ends_in_a_line(make: Cut, path: str, event: st
 
         scope = {"path": path, "headers": [(b"host", b"localhost")], "client": ("192.0.2.1", 1)}
         connection = asyncio.create_task(app.websocket(scope, receive, send))
-        await accepted.wait()
+        is_accepted = asyncio.create_task(accepted.wait())
+        await asyncio.wait((is_accepted, connection), return_when=asyncio.FIRST_COMPLETED)
+        assert is_accepted.done(), await connection
         connection.cancel()
         await connection
         return app._per_address

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -14,6 +15,7 @@ from feeds.protocol import CHANNELS_MAX, MESSAGE_BYTES_MAX
 from matching.messages.events import OrderCancelled, PositionChanged
 from matching.messages.streams import Ticker, depth_key, output_stream, ticker_key
 from matching.messages.vocabulary import CancelReason, MarketState
+from prices.demo_markets import DEMO_MARKETS
 from tests.feeds.conftest import (
     MARKET,
     Feeds,
@@ -29,6 +31,20 @@ from tests.trading.client import token_of
 
 NewUser = Callable[[str], User]
 BOOK, TRADES, TICKER = f"book:{MARKET}", f"trades:{MARKET}", f"ticker:{MARKET}"
+
+
+def test_a_market_that_comes_while_a_client_listens(feeds: Feeds, new_user: NewUser) -> None:
+    """It is known at once to who names it, and an account misses nothing of it."""
+    alice = new_user("alice")
+    listener, _ = subscribed_account(feeds, alice)
+    new = replace(DEMO_MARKETS[0], market_id="NEW-PERP").build()
+    new.save()
+    for seq in (1, 2):
+        feeds.write_entry(seq, accepted(seq, alice.pk), market_id=new.pk)
+    answer = feeds.connect().ask(op="subscribe", channels=[f"book:{new.pk}"])
+    assert answer == {"op": "subscribed", "channels": [f"book:{new.pk}"]}
+    heard = [listener.hear() for _ in range(2)]
+    assert [(one["marketId"], one["seq"]) for one in heard] == [(new.pk, 1), (new.pk, 2)]
 
 
 def test_book_is_a_snapshot_and_then_deltas(feeds: Feeds) -> None:

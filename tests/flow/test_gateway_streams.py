@@ -130,19 +130,6 @@ async def connected(account: Account, path: str) -> AsyncIterator[Callable[[], A
         yield hear
 
 
-def wait_until_served(account: Account, symbol: str) -> None:
-    address = f"/fapi/v1/depth?symbol={symbol}"
-    wait_for(lambda: account.send("GET", address).status_code == 200, "the market at the gateway")
-
-
-async def subscribe(hear: Any, stream: str) -> None:
-    """To one that may be of a market which its process has yet to hear of."""
-    answer = {"error": ""}
-    while "error" in answer:
-        await hear.send({"method": "SUBSCRIBE", "params": [stream], "id": 1})
-        answer = await hear()
-
-
 @pytest.mark.parametrize("speed", ["", "@100ms", "@500ms"])
 def test_a_book_that_follows_the_chain_is_the_book(
     account: Account, new_trader: NewTrader, speed: str
@@ -259,14 +246,12 @@ def test_what_an_account_is_told_until_it_is_liquidated(
     maker, owner = new_trader("100000"), account.trader
     maker.market_id = owner.market_id = "CALL-PERP"
     key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]
-    wait_until_served(account, "CALLUSDT")
 
     async def script() -> None:
         async with (
             connected(account, f"/private/ws?listenKey={key}") as hear,
-            connected(account, "/ws") as hear_public,
+            connected(account, "/ws/callusdt@forceOrder") as hear_public,
         ):
-            await subscribe(hear_public, "callusdt@forceOrder")
 
             async def until(kind: str, **named: Any) -> Any:
                 while True:
@@ -319,7 +304,6 @@ def test_funding_is_told_with_its_reason(
     maker, owner = new_trader("100000"), account.trader
     maker.market_id = owner.market_id = "FUND-PERP"
     key = account.send("POST", "/fapi/v1/listenKey").json()["listenKey"]
-    wait_until_served(account, "FUNDUSDT")
     maker.wait_until(maker.place("SHORT", "0.1", "50000"), "open")
     owner.wait_until(owner.place("LONG", "0.1", None), "filled")
     (before,) = account.signed("GET", "/fapi/v3/balance").json()
