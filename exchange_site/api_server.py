@@ -26,8 +26,10 @@ from exchange_site.edge.places import Places  # noqa: E402
 from exchange_site.edge.refusals import RefusedAtTheEnd  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
+from gateway.asking.entrance import SocketEntrance  # noqa: E402
 from gateway.edge import VenueWords  # noqa: E402
 from gateway.orders.app import VenueOrders  # noqa: E402
+from gateway.socket_calls.app import VenueCalls, is_of_calls  # noqa: E402
 from gateway.streams.app import VenueStreams, is_of_streams  # noqa: E402
 from trading.intake.app import Intake  # noqa: E402
 from trading.intake.desk import Desk  # noqa: E402
@@ -48,19 +50,24 @@ _feeds = Feeds(
     per_address_max=FEED_CONNECTIONS_PER_ADDRESS_MAX,
     desk=_desk,
 )
-_streams = VenueStreams(
+_entrance = SocketEntrance(
     connections_max=STREAM_CONNECTIONS_MAX, per_address_max=STREAM_CONNECTIONS_PER_ADDRESS_MAX
 )
+_streams = VenueStreams(_entrance)
 _places = Places(django_application)
 _intake = Intake(_places, _desk, _feeds.decisions)
 _orders = VenueOrders(_intake, _desk, _feeds.decisions)
 _http = RefusedAtTheEnd(Counted(VenueWords(Bodies(Unhurried(_orders)))))
+_calls = VenueCalls(_http, _entrance)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     scope = without_version(scope)
     if scope["type"] == "websocket" and is_of_streams(scope["path"]):
         await _streams.websocket(scope, receive, send)
+        return
+    if scope["type"] == "websocket" and is_of_calls(scope["path"]):
+        await _calls.websocket(scope, receive, send)
         return
     if scope["type"] == "websocket":
         await _feeds.websocket(scope, receive, send)
@@ -77,6 +84,7 @@ def _stopping_feeds(receive: Any) -> Any:
     async def read() -> Any:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
+            _calls.stop()
             await _streams.stop()
             await _feeds.stop()
         return message

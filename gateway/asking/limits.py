@@ -48,5 +48,16 @@ def rate_limits() -> list[Mapping[str, object]]:
     ]
 
 
+def rate_limits_used(told: Mapping[str, str]) -> list[dict[str, object]]:
+    """The same with what an answer's headers say was used; without those they say nothing of."""
+    said = {name.lower(): value for name, value in told.items()}
+    headers = (USED_WEIGHT, *reversed(ORDER_COUNTS))
+    return [
+        {**limit, "count": int(said[name.lower()])}
+        for limit, name in zip(rate_limits(), headers, strict=True)
+        if name.lower() in said
+    ]
+
+
 def _rate_limit(kind: str, interval: str, count: int, limit: int) -> dict[str, object]:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": count, "limit": limit}

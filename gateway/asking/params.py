@@ -53,7 +53,7 @@ class Params:
         """Of one of a batch, which is JSON. Raises GatewayRefusal."""
         if not isinstance(item, dict) or len(item) > PARAMETERS_MAX:
             raise missing("batchOrders")
-        return cls({name.lower(): _text_of(value) for name, value in item.items()})
+        return cls({name.lower(): text_of(value) for name, value in item.items()})
 
     def given(self, name: str) -> bool:
         return bool(self.values.get(name.lower()))
@@ -162,7 +162,7 @@ def _json(name: str, text: str) -> Any:
         raise missing(name) from error
 
 
-def _text_of(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Of a value in JSON, as if it had come in a query; what is none is nobody's parameter."""
     if isinstance(value, bool):
         return str(value).lower()

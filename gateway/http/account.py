@@ -36,6 +36,9 @@ class OpenOrders:
     ask_units: int = 0
 
 
+NO_ORDERS = OpenOrders()
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """A trader in one market. ``position`` None: none was ever opened there."""
@@ -46,8 +49,11 @@ class Holding:
     position: Position | None
     orders: OpenOrders
 
-
-NO_ORDERS = OpenOrders()
+    @property
+    def is_used(self) -> bool:
+        """Whether there is a position or an open order."""
+        held = self.position is not None and self.position.position_lots
+        return bool(held) or self.orders != NO_ORDERS
 
 
 def holdings(user_id: int, market_id: str | None = None) -> dict[str, Holding]:
@@ -92,19 +98,20 @@ def _open_orders(user_id: int) -> dict[str, OpenOrders]:
 
 def position_risk(asked: VenueAsk) -> list[dict[str, Any]]:
     """Rows with a position or an open order."""
-    return [row for row in position_risk_all(asked) if _is_used(row)]
+    used = {symbol: one for symbol, one in _asked_for(asked).items() if one.is_used}
+    return [_risk(symbol, one) for symbol, one in used.items()]
 
 
 def position_risk_all(asked: VenueAsk) -> list[dict[str, Any]]:
     """Of every market, or the one that is named."""
+    return [_risk(symbol, one) for symbol, one in _asked_for(asked).items()]
+
+
+def _asked_for(asked: VenueAsk) -> dict[str, Holding]:
     market_id = None
     if asked.params.given("symbol"):
         market_id = market_of(asked.params.text("symbol")).id
-    return [_risk(symbol, one) for symbol, one in holdings(asked.user_id, market_id).items()]
-
-
-def _is_used(row: Mapping[str, Any]) -> bool:
-    return any(row[name] != "0" for name in ("positionAmt", "bidNotional", "askNotional"))
+    return holdings(asked.user_id, market_id)
 
 
 def _risk(symbol: str, holding: Holding) -> dict[str, Any]:
@@ -191,11 +198,7 @@ def account(asked: VenueAsk) -> dict[str, Any]:
 
 def account_used(asked: VenueAsk) -> dict[str, Any]:
     """With markets where there is a position or an open order."""
-    used = {
-        symbol: one
-        for symbol, one in holdings(asked.user_id).items()
-        if (one.position is not None and one.position.position_lots) or one.orders != NO_ORDERS
-    }
+    used = {symbol: one for symbol, one in holdings(asked.user_id).items() if one.is_used}
     return _account(asked, used)
 
 

@@ -1,15 +1,13 @@
 """WebSockets under /fstream, as a plain ASGI callable. Its hub starts with the first client."""
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 import structlog
 
-from common.http.addresses import address_of, origin_of
-from common.limits.budgets import Ask, LocalBudgets, Rate
+from common.http.addresses import address_of
 from common.redis_client import async_redis_client
-from feeds.app import door_refusal
+from gateway.asking.entrance import SocketEntrance
 from gateway.streams import names
 from gateway.streams.connection import Receive, Send, StreamConnection
 from gateway.streams.hub import StreamHub
@@ -18,8 +16,7 @@ from gateway.streams.own.accounts import AccountStreams
 
 log = structlog.get_logger(__name__)
 
-HANDSHAKES = Rate(10, 1, burst=300)  # of an address
-NOT_HERE, TRY_AGAIN_LATER = 4404, 1013
+NOT_HERE = 4404
 GOING_AWAY = 1001
 
 
@@ -30,11 +27,8 @@ def is_of_streams(path: str) -> bool:
 class VenueStreams:
     """One per process and event loop."""
 
-    def __init__(self, *, connections_max: int, per_address_max: int) -> None:
-        self._connections_max = connections_max
-        self._per_address_max = per_address_max
-        self._per_address: Counter[str] = Counter()
-        self._handshakes = LocalBudgets()
+    def __init__(self, entrance: SocketEntrance) -> None:
+        self._entrance = entrance
         self._connections: set[StreamConnection] = set()
         self._starting: asyncio.Task[tuple[StreamHub, AccountStreams]] | None = None
 
@@ -50,37 +44,22 @@ class VenueStreams:
         query = scope.get("query_string", b"").decode("latin-1")
         asked = names.address_of(scope["path"], query)
         address = address_of(scope)
-        origin = origin_of(address)
-        if refused := door_refusal(scope):
-            await _refuse(send, *refused)
-            return
         if asked is None:
             await _refuse(send, NOT_HERE, f"use {BASE}/ws or {BASE}/stream")
             return
-        if why := self._too_many(origin):
-            await _refuse(send, TRY_AGAIN_LATER, why)
+        if refused := self._entrance.refusal(scope, address):
+            await _refuse(send, *refused)
             return
         hub, accounts = await self._hub()
         connection = StreamConnection(receive, send, hub, accounts, address, asked)
         self._connections.add(connection)
-        self._per_address[origin] += 1
         try:
-            await connection.run()
+            with self._entrance.passed(address):
+                await connection.run()
         except asyncio.CancelledError:  # only the server's end does this, after it has waited
             log.info("gateway_connection_cut", address=address)
         finally:
             self._connections.discard(connection)
-            self._per_address[origin] -= 1
-            if not self._per_address[origin]:
-                del self._per_address[origin]
-
-    def _too_many(self, origin: str) -> str:
-        if len(self._connections) >= self._connections_max:
-            return "too many connections; try again later"
-        if self._per_address[origin] >= self._per_address_max:
-            return "too many connections from this address"
-        _, granted = self._handshakes.spend(Ask(origin, HANDSHAKES))
-        return "" if granted else "too many connects from this address; wait"
 
     async def _hub(self) -> tuple[StreamHub, AccountStreams]:
         """Started by whoever asks first."""

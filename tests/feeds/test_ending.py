@@ -8,6 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from feeds.app import Feeds
+from gateway.asking.entrance import SocketEntrance
+from gateway.socket_calls.app import VenueCalls
 from gateway.streams.app import VenueStreams
 
 Cut = Callable[[], Any]
@@ -35,9 +37,13 @@ def feeds() -> Feeds:
 
 
 def streams() -> VenueStreams:
-    app = VenueStreams(connections_max=1, per_address_max=1)
+    app = VenueStreams(SocketEntrance(connections_max=1, per_address_max=1))
     app._starting = _known((_Hub(), _Hub()))
     return app
+
+
+def calls() -> VenueCalls:
+    return VenueCalls(None, SocketEntrance(connections_max=1, per_address_max=1))
 
 
 def _known(found: Any) -> Any:
@@ -51,6 +57,7 @@ def _known(found: Any) -> Any:
     [
         (feeds, "/ws", "feed_connection_cut"),
         (streams, "/fstream/ws", "gateway_connection_cut"),
+        (calls, "/ws-fapi/v1", "gateway_connection_cut"),
     ],
 )
 def test_a_connection_that_is_cut_ends_in_a_line(make: Cut, path: str, event: str) -> None:
@@ -73,7 +80,7 @@ def test_a_connection_that_is_cut_ends_in_a_line(make: Cut, path: str, event: st
         assert is_accepted.done(), await connection
         connection.cancel()
         await connection
-        return app._per_address
+        return (app if isinstance(app, Feeds) else app._entrance)._per_address
 
     with capture_logs() as logs:
         assert not asyncio.run(be_cut())

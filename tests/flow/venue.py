@@ -93,7 +93,8 @@ def configure(client: Any, exchange: Exchange) -> Any:
         addresses |= {f"fapiPublic{version}": path, f"fapiPrivate{version}": path}
     addresses |= {"fapiData": f"{url}/futures/data", "sapi": f"{url}/sapi/v1"}
     streams = f"{url.replace('http', 'ws', 1)}/fstream/ws"
-    client.urls["api"] = addresses | {"ws": {"linear": streams, "ws-api": {"linear": nowhere}}}
+    calls = streams.replace("/fstream/ws", "/ws-fapi/v1")
+    client.urls["api"] = addresses | {"ws": {"linear": streams, "ws-api": {"linear": calls}}}
     client.exceptions["exact"].update(client.exceptions["linear"]["exact"])
     return client
 
