@@ -11,7 +11,7 @@ from gateway.http.data.windows import window_asked
 from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset, market_of, symbol_of
 from gateway.words.vocabulary import SIDE_WORDS
-from ledger.models import EntryKind, LineKind, Posting
+from ledger.models import AccountKind, EntryKind, LineKind, Posting
 from ledger.selectors import LedgerFilter, newest_postings_of_user
 from markets.conversions import to_ms, units_text
 from markets.rules import all_market_rules
@@ -110,6 +110,40 @@ def _income(posting: Posting) -> dict[str, Any]:
         "time": to_ms(entry.created_at),
         "tranId": posting.pk,
         "tradeId": trade,
+    }
+
+
+# --- margin ---------------------------------------------------------------------------------------
+
+_ADDED, _REDUCED = 1, 2  # the venue's words
+_MARGIN_CHANGES = {EntryKind.MARGIN_ADDED: _ADDED, EntryKind.MARGIN_REMOVED: _REDUCED}
+
+
+def margin_changes(asked: VenueAsk) -> list[dict[str, Any]]:
+    """What the trader put into positions or took out, the latest first."""
+    params = asked.params
+    limit = params.limit(500, 500)
+    market_id = market_of(params.required("symbol")).id
+    chosen = params.whole("type", 0, _ADDED, _REDUCED)
+    kinds = [kind for kind, word in _MARGIN_CHANGES.items() if chosen in (0, word)]
+    wanted = LedgerFilter(kinds=kinds, market_id=market_id, window=window_asked(params))
+    # Each has two lines: what the position got is what another account gave.
+    page = newest_postings_of_user(asked.user_id, wanted, 2 * limit, None)
+    of_positions = [one for one in page.postings if one.account.kind == AccountKind.MARGIN]
+    return [_margin_change(posting) for posting in of_positions[:limit]]
+
+
+def _margin_change(posting: Posting) -> dict[str, Any]:
+    entry = posting.entry
+    return {
+        "symbol": symbol_of(entry.market_id or ""),
+        "type": _MARGIN_CHANGES[EntryKind(entry.kind)],
+        "deltaType": "USER_ADJUST",
+        "amount": units_text(abs(posting.amount_units)),
+        "asset": asset(),
+        "time": to_ms(entry.created_at),
+        "positionSide": "BOTH",
+        "clientTranId": "",
     }
 
 

@@ -69,7 +69,7 @@ _ACCOUNT: Routes = {
     ("GET", "/fapi/v1/accountConfig"): reading(account.account_config),
     ("GET", "/fapi/v1/commissionRate"): reading(account.commission_rate),
     ("POST", "/fapi/v1/positionMargin"): trading(setup.change_margin),
-    ("GET", "/fapi/v1/positionMargin/history"): reading(stubs.nothing),
+    ("GET", "/fapi/v1/positionMargin/history"): reading(history.margin_changes),
     ("GET", "/fapi/v1/userTrades"): reading(history.user_trades),
     ("GET", "/fapi/v1/income"): reading(history.income),
     ("GET", "/fapi/v1/forceOrders"): reading(history.force_orders),

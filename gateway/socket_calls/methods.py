@@ -16,6 +16,10 @@ METHODS: Mapping[str, Method] = {
     "depth": Method("GET", "/fapi/v1/depth", is_signed=False),
     "ticker.price": Method("GET", "/fapi/v2/ticker/price", is_signed=False),
     "ticker.book": Method("GET", "/fapi/v1/ticker/bookTicker", is_signed=False),
+    # These the venue has for its spot house alone; ccxt asks them here, too.
+    "klines": Method("GET", "/fapi/v1/klines", is_signed=False),
+    "trades.historical": Method("GET", "/fapi/v1/trades", is_signed=False),
+    "myTrades": Method("GET", "/fapi/v1/userTrades"),
     "order.place": Method("POST", "/fapi/v1/order"),
     "order.test": Method("POST", "/fapi/v1/order/test"),
     "order.modify": Method("PUT", "/fapi/v1/order"),

@@ -80,6 +80,9 @@ def test_ccxt_pro(account: Account, new_trader: NewTrader) -> None:
         (position,) = await client.fetch_positions_ws([SYMBOL])
         assert (position["side"], position["contracts"]) == ("long", 0.2)
         assert (await client.fetch_balance_ws())["USDT"]["total"] > 0
+        assert [one["order"] for one in await client.fetch_my_trades_ws(SYMBOL)] == [bought["id"]]
+        assert (await client.fetch_trades_ws(SYMBOL))[-1]["price"] == 50_000
+        assert (await client.fetch_ohlcv_ws(SYMBOL, "1m"))[-1][4] == 50_000
         with pytest.raises(ccxt.OrderNotFound):
             await client.cancel_order_ws(order["id"], SYMBOL)
         with pytest.raises(ccxt.BadRequest):

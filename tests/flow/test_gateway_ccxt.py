@@ -157,7 +157,10 @@ def test_a_position(client: Any, account: Account, new_trader: NewTrader) -> Non
     assert kinds >= {"TRANSFER", "COMMISSION", "REALIZED_PNL"}
     assert client.fetch_funding_history(SYMBOL) == []
     assert client.fetch_my_liquidations(SYMBOL) == []
-    assert client.fetch_margin_adjustment_history(SYMBOL) == []
+    changes = client.fetch_margin_adjustment_history(SYMBOL)
+    assert {one["type"]: one["amount"] for one in changes} == {"add": 100, "reduce": 50}
+    (added,) = client.fetch_margin_adjustment_history(SYMBOL, "add")
+    assert (added["amount"], added["code"]) == (100, "USDT")
 
 
 def test_conditional_orders(client: Any, account: Account, new_trader: NewTrader) -> None:
