@@ -12,7 +12,7 @@ class JournalEntry(models.Model):
     """One movement of money; its postings sum to zero."""
 
     kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in EntryKind])
-    # Checked per statement, as are the references of a posting: see the first migration.
+    # Checked per statement, as are the references of a posting: see migrations/rules.
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, null=True, db_index=False, db_constraint=False
     )

@@ -22,10 +22,13 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.expressions import Value
 
+from common.postgres.tables import CreateTables
+
 Model = tuple[str, str]
 
 HARMLESS = (
     migrations.CreateModel,
+    CreateTables,
     migrations.AlterModelOptions,
     migrations.AlterModelManagers,
     migrations.AlterModelTableComment,
@@ -71,6 +74,8 @@ def findings(migration: Migration, before: ProjectState, made: Collection[Model]
 def made_by(app: str, operation: Operation) -> set[Model]:
     if isinstance(operation, migrations.CreateModel):
         return {(app, operation.name_lower)}
+    if isinstance(operation, CreateTables):
+        return {(app, table.name_lower) for table in operation.tables}
     return set()
 
 

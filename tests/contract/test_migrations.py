@@ -8,6 +8,7 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Random
 
+from common.postgres.tables import CreateTables
 from tests.contract.migration_rules import Model, findings, made_by
 from tests.contract.release import NEWEST_MIGRATIONS
 
@@ -144,3 +145,4 @@ def test_a_table_of_the_same_release_may_be_made_as_it_needs_to_be():
     made = migrations.CreateModel("Fresh", [("lots", models.BigIntegerField())])
     index = migrations.AddIndex("fresh", models.Index(fields=["lots"], name="fresh_lots"))
     assert breaches(made, index) == []
+    assert breaches(CreateTables([made]), index) == []

@@ -1,5 +1,6 @@
 """An exchange of two releases: the older one is the tree of its commit, the newer one is this."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from django.conf import settings
 
 from common.redis_client import redis_client
@@ -28,7 +30,10 @@ CELERY = [sys.executable, "-m", "celery", "-A", "exchange_site"]
 
 
 def unpacked(commit: str, into: Path) -> Path:
-    """The tree of the commit, without a repository."""
+    """The tree of the commit, without a repository; the test is skipped where nobody has it."""
+    known = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    if not shutil.which("git") or subprocess.run(known, cwd=NEW, check=False).returncode:
+        pytest.skip(f"the history with {commit} is not here: nothing is proven of an upgrade")
     packed = subprocess.run(
         ["git", "archive", commit], cwd=NEW, check=True, stdout=subprocess.PIPE
     ).stdout

@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 
 import pytest
 from django.db import connection, transaction
@@ -135,18 +134,6 @@ def test_a_look_reads_what_is_new(trader: Trader, address: DepositAddress) -> No
     assert (after - before)["custody_floatpart"] < 10
     for table in ("custody_chaindeposit", "ledger_withdrawal", "custody_floatmovement"):
         assert (after - before)[table] == 0
-
-
-def test_what_was_there_before_the_triggers_counts(address: DepositAddress) -> None:
-    """Whatever triggers have added by then."""
-    follow("old", NewsState.SEEN)
-    FloatMovement.objects.create(network=NETWORK, amount_units=50 * UNIT, reference="in")
-    FloatPart.objects.all().delete()
-    follow("old", NewsState.SEEN, 3)
-    follow("new", NewsState.SEEN)
-    with connection.cursor() as cursor:
-        cursor.execute(import_module("custody.migrations.0003_float_parts_before").PARTS_BEFORE)
-    assert units() == (50 * UNIT, 7 * UNIT, 7 * UNIT, 0)
 
 
 def test_news_that_is_not_applied_is_known(db: None) -> None:

@@ -1,106 +1,18 @@
-"""Orders and what the engine made of them, and what Postgres itself enforces about them.
-
-References of orders and fills are checked for a whole statement at once, as those of the journal:
-foreign keys looked up the same user and market again for each order of a batch. Users and markets
-are held by their accounts. Orders are never removed, renumbered or given to another.
-"""
+"""Orders and what the engine made of them, and what Postgres itself enforces about them."""
 
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
 import matching.messages.vocabulary
+import trading.algos.models
 import trading.models.top_up
 from django.conf import settings
 from django.db import migrations, models
 
-
-ORDER_RULES = """
-CREATE FUNCTION trading_require_references_of_fills() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-DECLARE
-    wrong record;
-BEGIN
-    SELECT named.what, named.value INTO wrong FROM (
-        SELECT 'order' AS what, f.order_id::text AS value
-          FROM inserted_fills f LEFT JOIN trading_order o ON o.id = f.order_id
-         WHERE f.order_id IS NOT NULL AND o.id IS NULL
-        UNION ALL
-        SELECT 'user', f.user_id::text
-          FROM (SELECT DISTINCT user_id FROM inserted_fills) AS f
-          LEFT JOIN accounts_user u ON u.id = f.user_id WHERE u.id IS NULL
-        UNION ALL
-        SELECT 'market', f.market_id
-          FROM (SELECT DISTINCT market_id FROM inserted_fills) AS f
-          LEFT JOIN markets_market m ON m.id = f.market_id WHERE m.id IS NULL
-    ) AS named LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'a fill names % %, which is not there', wrong.what, wrong.value
-            USING ERRCODE = 'foreign_key_violation',
-                  CONSTRAINT = 'fill_references_exist',
-                  TABLE = 'trading_fill';
-    END IF;
-    RETURN NULL;
-END $$;
-
-CREATE TRIGGER fill_references_exist
-    AFTER INSERT ON trading_fill
-    REFERENCING NEW TABLE AS inserted_fills
-    FOR EACH STATEMENT EXECUTE FUNCTION trading_require_references_of_fills();
-
-CREATE FUNCTION trading_refuse_order_loss() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% on trading_order: orders are never removed or renumbered', TG_OP
-        USING ERRCODE = 'restrict_violation',
-              CONSTRAINT = 'order_never_removed',
-              TABLE = TG_TABLE_NAME;
-END $$;
-
-CREATE TRIGGER order_never_removed
-    BEFORE DELETE OR UPDATE OF id ON trading_order
-    FOR EACH STATEMENT EXECUTE FUNCTION trading_refuse_order_loss();
-
-CREATE FUNCTION trading_require_references_of_orders() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-DECLARE
-    wrong record;
-BEGIN
-    SELECT named.what, named.value INTO wrong FROM (
-        SELECT 'user' AS what, o.user_id::text AS value
-          FROM (SELECT DISTINCT user_id FROM inserted_orders) AS o
-          LEFT JOIN accounts_user u ON u.id = o.user_id WHERE u.id IS NULL
-        UNION ALL
-        SELECT 'market', o.market_id
-          FROM (SELECT DISTINCT market_id FROM inserted_orders) AS o
-          LEFT JOIN markets_market m ON m.id = o.market_id WHERE m.id IS NULL
-    ) AS named LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'an order names % %, which is not there', wrong.what, wrong.value
-            USING ERRCODE = 'foreign_key_violation',
-                  CONSTRAINT = 'order_references_exist',
-                  TABLE = 'trading_order';
-    END IF;
-    RETURN NULL;
-END $$;
-
-CREATE TRIGGER order_references_exist
-    AFTER INSERT ON trading_order
-    REFERENCING NEW TABLE AS inserted_orders
-    FOR EACH STATEMENT EXECUTE FUNCTION trading_require_references_of_orders();
-
-CREATE FUNCTION trading_refuse_order_of_another() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'order % stays with its user and market', OLD.id
-        USING ERRCODE = 'restrict_violation',
-              CONSTRAINT = 'order_stays_with_its_owner',
-              TABLE = TG_TABLE_NAME;
-END $$;
-
-CREATE TRIGGER order_stays_with_its_owner
-    BEFORE UPDATE OF user_id, market_id ON trading_order FOR EACH ROW
-    WHEN (OLD.user_id <> NEW.user_id OR OLD.market_id <> NEW.market_id)
-    EXECUTE FUNCTION trading_refuse_order_of_another();
-"""
+from common.postgres.tables import CreateTables
+from trading.migrations.rules.append_only import APPEND_ONLY, VERSIONS_APPEND_ONLY
+from trading.migrations.rules.orders import ORDERS_STAY, REFERENCES_OF_FILLS, REFERENCES_OF_ORDERS
 
 
 class Migration(migrations.Migration):
@@ -109,479 +21,738 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
+        ('approvals', '0001_initial'),
+        ('ledger', '0001_initial'),
         ('markets', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Candle',
-            fields=[
-                ('pk', models.CompositePrimaryKey('market', 'interval_ms', 'start_ms', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('interval_ms', models.IntegerField()),
-                ('start_ms', models.BigIntegerField()),
-                ('open_ticks', models.BigIntegerField()),
-                ('high_ticks', models.BigIntegerField()),
-                ('low_ticks', models.BigIntegerField()),
-                ('close_ticks', models.BigIntegerField()),
-                ('volume_lots', models.DecimalField(decimal_places=0, max_digits=40)),
-                ('quote_units', models.DecimalField(decimal_places=0, max_digits=40)),
-                ('trade_count', models.BigIntegerField()),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='candles', to='markets.market')),
-            ],
-            options={
-                'ordering': ['-start_ms'],
-            },
-        ),
-        migrations.CreateModel(
-            name='FeeTier',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True)),
-                ('maker_fee_ppm', models.IntegerField(help_text='Below zero a rebate, at most the taker fee.', validators=[django.core.validators.MinValueValidator(-1000000), django.core.validators.MaxValueValidator(1000000)])),
-                ('taker_fee_ppm', models.IntegerField(validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000000)])),
-                ('orders_per_s', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
-                ('cancels_per_s', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
-                ('reads_per_s', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
-            ],
-            options={
-                'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('maker_fee_ppm__lte', models.F('taker_fee_ppm')), ('maker_fee_ppm__gte', django.db.models.expressions.CombinedExpression(models.F('taker_fee_ppm'), '*', models.Value(-1)))), name='fee_tier_maker_fee_within_taker_fee'), models.CheckConstraint(condition=models.Q(('orders_per_s__isnull', True), ('orders_per_s__range', (1, 100000)), _connector='OR'), name='fee_tier_orders_per_s_in_bounds'), models.CheckConstraint(condition=models.Q(('cancels_per_s__isnull', True), ('cancels_per_s__range', (1, 100000)), _connector='OR'), name='fee_tier_cancels_per_s_in_bounds'), models.CheckConstraint(condition=models.Q(('reads_per_s__isnull', True), ('reads_per_s__range', (1, 100000)), _connector='OR'), name='fee_tier_reads_per_s_in_bounds')],
-            },
-        ),
-        migrations.CreateModel(
-            name='FundingSettlement',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
-                ('funding_time', models.DateTimeField(help_text='The end of the interval.')),
-                ('settled_at', models.DateTimeField()),
-                ('rate_ppb', models.BigIntegerField(help_text="Of the position's value, in billionths.")),
-                ('mark_price_ticks', models.BigIntegerField()),
-                ('per_lot_units', models.BigIntegerField(help_text='What a long paid per lot.')),
-                ('carry', models.BigIntegerField(db_default=0, default=0, help_text='Left by rounding for the next settlement: billionths of a unit per lot.')),
-                ('paid_units', models.BigIntegerField(help_text='Sum of what was paid, which was also received.')),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='funding_settlements', to='markets.market')),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='FundingPayment',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position_lots', models.BigIntegerField(help_text='Long above zero, short below.')),
-                ('amount_units', models.BigIntegerField()),
-                ('from_profit_units', models.BigIntegerField(db_default=0, default=0)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='funding_payments', to=settings.AUTH_USER_MODEL)),
-                ('settlement', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='trading.fundingsettlement')),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Liquidation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
-                ('ordinal', models.IntegerField()),
-                ('liquidated_at', models.DateTimeField()),
-                ('mark_price_ticks', models.BigIntegerField()),
-                ('position_lots', models.BigIntegerField(help_text='Before the attempt.')),
-                ('entry_cost_units', models.BigIntegerField(help_text='Before the attempt.')),
-                ('margin_units', models.BigIntegerField(help_text='Before the attempt.')),
-                ('equity_units', models.BigIntegerField()),
-                ('maintenance_units', models.BigIntegerField()),
-                ('fee_reserve_units', models.BigIntegerField()),
-                ('limit_ticks', models.BigIntegerField(help_text='Of the order sent to the book.')),
-                ('cancelled_orders', models.IntegerField()),
-                ('filled_lots', models.BigIntegerField(help_text='Closed in the book.')),
-                ('deleveraged_lots', models.BigIntegerField(help_text='Closed against other positions.')),
-                ('fee_units', models.BigIntegerField(help_text='Paid to the insurance fund.')),
-                ('insurance_paid_units', models.BigIntegerField(help_text='Paid by the insurance fund.')),
-                ('left_lots', models.BigIntegerField(help_text='Still open.')),
-                ('returned_units', models.BigIntegerField(help_text='Margin that went back to the trader.')),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='liquidations', to='markets.market')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='liquidations', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Order',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_order_id', models.CharField(blank=True, max_length=64, null=True)),
-                ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
-                ('order_type', models.CharField(choices=[('limit', 'limit'), ('market', 'market')], max_length=16)),
-                ('time_in_force', models.CharField(choices=[('GTC', 'GTC'), ('IOC', 'IOC'), ('FOK', 'FOK'), ('GTX', 'GTX')], max_length=3)),
-                ('price_ticks', models.BigIntegerField()),
-                ('size_lots', models.BigIntegerField()),
-                ('max_slippage_ppm', models.IntegerField(db_default=0, default=0)),
-                ('margin_units', models.BigIntegerField()),
-                ('leverage', models.IntegerField()),
-                ('reduce_only', models.BooleanField()),
-                ('close_position', models.BooleanField(db_default=False, default=False)),
-                ('maker_fee_ppm', models.IntegerField(db_default=0, default=0)),
-                ('taker_fee_ppm', models.IntegerField(db_default=0, default=0)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('trigger_kind', models.CharField(blank=True, choices=[('STOP', 'STOP'), ('TAKE_PROFIT', 'TAKE_PROFIT'), ('TRAILING_STOP', 'TRAILING_STOP')], max_length=13, null=True)),
-                ('trigger_by', models.CharField(blank=True, choices=[('MARK', 'MARK'), ('LAST', 'LAST')], max_length=4, null=True)),
-                ('trigger_price_ticks', models.BigIntegerField(db_default=0, default=0)),
-                ('trigger_callback_ppm', models.IntegerField(db_default=0, default=0)),
-                ('triggered_at', models.DateTimeField(blank=True, null=True)),
-                ('self_trade_prevention', models.CharField(choices=[('EXPIRE_MAKER', 'EXPIRE_MAKER'), ('EXPIRE_TAKER', 'EXPIRE_TAKER'), ('EXPIRE_BOTH', 'EXPIRE_BOTH')], max_length=16)),
-                ('terms_asked', models.JSONField(blank=True, null=True)),
-                ('hold_units', models.BigIntegerField()),
-                ('held_units', models.BigIntegerField()),
-                ('filled_lots', models.BigIntegerField(db_default=0, default=0)),
-                ('cancelled_lots', models.BigIntegerField(db_default=0, default=0)),
-                ('filled_cost_units', models.BigIntegerField(db_default=0, default=0)),
-                ('arrival', models.BigIntegerField(db_default=0, default=0, help_text='Its place in the queue of its price: smaller is first.')),
-                ('status', models.CharField(choices=[('pending', 'pending'), ('waiting', 'waiting'), ('open', 'open'), ('filled', 'filled'), ('cancelled', 'cancelled'), ('rejected', 'rejected'), ('expired', 'expired')], db_default=matching.messages.vocabulary.OrderStatus['PENDING'], default=matching.messages.vocabulary.OrderStatus['PENDING'], max_length=9)),
-                ('reason', models.CharField(blank=True, db_default='', default='', help_text='Why the order was rejected, cancelled or expired.', max_length=32)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('market', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='markets.market')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['-id'],
-                'permissions': [('cancel_order', 'Can cancel orders of traders')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Fill',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trade_id', models.BigIntegerField(help_text='Gapless per market; both sides share it.')),
-                ('role', models.CharField(choices=[('MAKER', 'MAKER'), ('TAKER', 'TAKER')], max_length=5)),
-                ('execution', models.CharField(choices=[('TRADE', 'TRADE'), ('LIQUIDATION', 'LIQUIDATION'), ('ADL', 'ADL'), ('SETTLE', 'SETTLE')], db_default=matching.messages.vocabulary.ExecutionType['TRADE'], default=matching.messages.vocabulary.ExecutionType['TRADE'], max_length=11)),
-                ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
-                ('price_ticks', models.BigIntegerField()),
-                ('size_lots', models.BigIntegerField()),
-                ('fee_units', models.BigIntegerField(help_text='Paid by the trader; negative is a rebate.')),
-                ('realized_pnl_units', models.BigIntegerField(help_text='Before the fee.')),
-                ('insurance_units', models.BigIntegerField(db_default=0, default=0)),
-                ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
-                ('executed_at', models.DateTimeField()),
-                ('market', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='markets.market')),
-                ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to=settings.AUTH_USER_MODEL)),
-                ('order', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.order')),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='OutboxCommand',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('command_type', models.CharField(max_length=32)),
-                ('payload', models.JSONField(help_text='The command, without its command_id.')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('idempotency_key', models.CharField(blank=True, help_text="The sender's: the same key again is the same command.", max_length=64, null=True)),
-                ('applied_seq', models.BigIntegerField(null=True, verbose_name='applied at sequence')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='commands', to=settings.AUTH_USER_MODEL)),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='commands', to='markets.market')),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='InsuranceTopUp',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_units', models.BigIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000000000000000)])),
-                ('reason', models.CharField(max_length=500)),
-                ('status', models.CharField(choices=[('requested', 'requested'), ('approved', 'approved'), ('refused', 'refused')], default=trading.models.top_up.TopUpStatus['REQUESTED'], max_length=9)),
-                ('requested_at', models.DateTimeField(auto_now_add=True)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to='markets.market')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('command', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='top_up', to='trading.outboxcommand')),
-            ],
-            options={
-                'verbose_name': 'insurance top-up',
-                'ordering': ['-id'],
-                'permissions': [('request_top_up', 'Can ask for insurance top-ups'), ('decide_top_up', 'Can approve and refuse insurance top-ups')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Position',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position_lots', models.BigIntegerField(help_text='Long above zero, short below.')),
-                ('entry_cost_units', models.BigIntegerField()),
-                ('margin_units', models.BigIntegerField()),
-                ('leverage', models.IntegerField(db_default=0, default=0)),
-                ('realized_pnl_units', models.BigIntegerField(db_default=0, default=0)),
-                ('seq', models.BigIntegerField(help_text='Of the last entry that changed it.', verbose_name='sequence')),
-                ('updated_at', models.DateTimeField()),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='markets.market')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='positions', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['-updated_at'],
-            },
-        ),
-        migrations.CreateModel(
-            name='PositionLife',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
-                ('opened_seq', models.BigIntegerField(verbose_name='opened at sequence')),
-                ('opened_at', models.DateTimeField()),
-                ('closed_seq', models.BigIntegerField(null=True, verbose_name='closed at sequence')),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('ending', models.CharField(blank=True, choices=[('CLOSED', 'CLOSED'), ('FLIPPED', 'FLIPPED'), ('LIQUIDATED', 'LIQUIDATED'), ('ADL', 'ADL'), ('SETTLED', 'SETTLED')], default='', max_length=10)),
-                ('max_lots', models.BigIntegerField()),
-                ('entry_lots', models.DecimalField(decimal_places=0, max_digits=40)),
-                ('entry_units', models.DecimalField(decimal_places=0, max_digits=40)),
-                ('exit_lots', models.DecimalField(decimal_places=0, max_digits=40)),
-                ('exit_units', models.DecimalField(decimal_places=0, max_digits=40)),
-                ('realized_pnl_units', models.BigIntegerField()),
-                ('fee_units', models.BigIntegerField()),
-                ('liquidation_fee_units', models.BigIntegerField()),
-                ('insurance_units', models.BigIntegerField()),
-                ('loss_share_units', models.BigIntegerField()),
-                ('funding_units', models.BigIntegerField()),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='position_lives', to='markets.market')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='position_lives', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'verbose_name_plural': 'position lives',
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Settlement',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
-                ('settled_at', models.DateTimeField()),
-                ('price_ticks', models.BigIntegerField()),
-                ('position_lots', models.BigIntegerField(help_text='Before; long above zero, short below.')),
-                ('realized_pnl_units', models.BigIntegerField()),
-                ('insurance_units', models.BigIntegerField(help_text='To the fund; below zero from it.')),
-                ('returned_units', models.BigIntegerField(help_text="What went to the trader's wallet.")),
-                ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='settlements', to='markets.market')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='settlements', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'ordering': ['-id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='TraderLeverage',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('leverage', models.IntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='markets.market')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='leverages', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='UserFeeTier',
-            fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='fee_tier', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('assigned_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='users', to='trading.feetier')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Countdown',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('due_ms', models.BigIntegerField(help_text="By the engine's clock.")),
-                ('protective', models.BooleanField(db_default=False, default=False, help_text='Waiting reduce-only orders go, too.')),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='countdowns', to='markets.market')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='countdowns', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('user', 'market'), name='countdown_once_per_user_and_market'), models.CheckConstraint(condition=models.Q(('due_ms__gt', 0)), name='countdown_runs')],
-            },
-        ),
-        migrations.AddConstraint(
-            model_name='fundingsettlement',
-            constraint=models.UniqueConstraint(fields=('market', 'seq'), name='funding_settlement_once_per_entry'),
-        ),
-        migrations.AddIndex(
-            model_name='fundingpayment',
-            index=models.Index(fields=['user', '-id'], name='funding_payment_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='fundingpayment',
-            index=models.Index(fields=['settlement', '-id'], name='funding_payment_of_settlement'),
-        ),
-        migrations.AddConstraint(
-            model_name='fundingpayment',
-            constraint=models.UniqueConstraint(fields=('settlement', 'user'), name='funding_payment_once_per_settlement'),
-        ),
-        migrations.AddIndex(
-            model_name='liquidation',
-            index=models.Index(fields=['user', '-id'], name='liquidation_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='liquidation',
-            index=models.Index(fields=['market', '-id'], name='liquidation_of_market'),
-        ),
-        migrations.AddConstraint(
-            model_name='liquidation',
-            constraint=models.UniqueConstraint(fields=('market', 'seq', 'ordinal'), name='liquidation_once_per_entry_and_ordinal'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['user', '-id'], name='order_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['user', '-created_at', '-id'], name='order_of_user_by_time'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['market', '-id'], name='order_of_market'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status__in', (matching.messages.vocabulary.OrderStatus['PENDING'], matching.messages.vocabulary.OrderStatus['WAITING'], matching.messages.vocabulary.OrderStatus['OPEN']))), fields=['market', 'id'], name='order_live_of_market'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status__in', (matching.messages.vocabulary.OrderStatus['PENDING'], matching.messages.vocabulary.OrderStatus['WAITING'], matching.messages.vocabulary.OrderStatus['OPEN']))), fields=['user', '-id'], name='order_live_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('reason', matching.messages.vocabulary.CancelReason['LIQUIDATION'])), fields=['user', 'market'], name='order_cancelled_by_liquidation'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('client_order_id__isnull', False)), fields=('client_order_id', 'user'), name='order_client_order_id_once_per_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('size_lots__gt', 0), ('price_ticks__gt', 0)), name='order_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('held_units__gte', 0), ('held_units__lte', models.F('hold_units'))), name='order_held_within_hold'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('filled_lots__gte', 0), ('cancelled_lots__gte', 0), ('filled_lots__lte', django.db.models.expressions.CombinedExpression(models.F('size_lots'), '-', models.F('cancelled_lots')))), name='order_lots_add_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', (matching.messages.vocabulary.OrderStatus['PENDING'], matching.messages.vocabulary.OrderStatus['WAITING'], matching.messages.vocabulary.OrderStatus['OPEN'])), ('held_units', 0), ('triggered_at__isnull', False), _connector='OR'), name='order_finished_holds_nothing'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('trigger_by__isnull', True), ('trigger_kind__isnull', True)), models.Q(('trigger_by__isnull', False), ('trigger_kind__isnull', False)), _connector='OR'), name='order_trigger_whole_or_none'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', matching.messages.vocabulary.OrderStatus['WAITING']), _negated=True), ('trigger_kind__isnull', False), _connector='OR'), name='order_waits_for_its_trigger'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('maker_fee_ppm__lte', models.F('taker_fee_ppm')), ('taker_fee_ppm__gte', 0)), name='order_maker_fee_at_most_taker_fee'),
-        ),
-        migrations.AddIndex(
-            model_name='fill',
-            index=models.Index(fields=['user', '-id'], name='fill_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='fill',
-            index=models.Index(fields=['user', '-executed_at', '-id'], name='fill_of_user_by_time'),
-        ),
-        migrations.AddIndex(
-            model_name='fill',
-            index=models.Index(condition=models.Q(('execution', matching.messages.vocabulary.ExecutionType['TRADE']), _negated=True), fields=['market', 'seq'], name='fill_forced_of_entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.UniqueConstraint(fields=('market', 'trade_id', 'role'), name='fill_once_per_trade_and_role'),
-        ),
-        migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.CheckConstraint(condition=models.Q(('size_lots__gt', 0), ('price_ticks__gt', 0)), name='fill_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxcommand',
-            index=models.Index(condition=models.Q(('applied_seq__isnull', True)), fields=['market', 'id'], name='outbox_not_applied'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxcommand',
-            index=models.Index(condition=models.Q(('command_type__in', ('ConfigureMarket', 'SetMarketState', 'SettleMarket', 'FundInsurance'))), fields=['market', '-id'], name='outbox_of_market'),
-        ),
-        migrations.AddConstraint(
-            model_name='outboxcommand',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('created_by', 'idempotency_key'), name='outbox_once_per_sender_and_key'),
-        ),
-        migrations.AddIndex(
-            model_name='insurancetopup',
-            index=models.Index(condition=models.Q(('status', trading.models.top_up.TopUpStatus['REQUESTED'])), fields=['id'], name='top_up_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='insurancetopup',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_units__gt', 0)), name='top_up_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='insurancetopup',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', models.F('requested_by')), _negated=True), name='top_up_decided_by_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='insurancetopup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('command__isnull', True), ('decided_by__isnull', True), ('status', trading.models.top_up.TopUpStatus['REQUESTED'])), models.Q(('command__isnull', False), ('decided_by__isnull', False), ('status', trading.models.top_up.TopUpStatus['APPROVED'])), models.Q(('command__isnull', True), ('decided_by__isnull', False), ('status', trading.models.top_up.TopUpStatus['REFUSED'])), _connector='OR'), name='top_up_decision_is_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='position',
-            index=models.Index(condition=models.Q(('position_lots', 0), _negated=True), fields=['market'], name='position_open_of_market'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.UniqueConstraint(fields=('user', 'market'), name='position_once_per_user_and_market'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(('margin_units__gte', 0)), name='position_margin_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('position_lots', 0), _negated=True), models.Q(('margin_units', 0), ('entry_cost_units', 0)), _connector='OR'), name='position_flat_has_no_margin_and_no_cost'),
-        ),
-        migrations.AddIndex(
-            model_name='positionlife',
-            index=models.Index(fields=['user', '-id'], name='position_life_of_user'),
-        ),
-        migrations.AddIndex(
-            model_name='positionlife',
-            index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['user', '-closed_at', '-id'], name='position_life_closed_of_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionlife',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('user', 'market'), name='position_life_open_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='positionlife',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('closed_seq__isnull', True), ('ending', '')), models.Q(('closed_at__isnull', False), ('closed_seq__isnull', False), models.Q(('ending', ''), _negated=True)), _connector='OR'), name='position_life_ended_whole_or_not'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.UniqueConstraint(fields=('market', 'user'), name='settlement_once_per_user_and_market'),
-        ),
-        migrations.AddConstraint(
-            model_name='traderleverage',
-            constraint=models.UniqueConstraint(fields=('user', 'market'), name='trader_leverage_once_per_user_and_market'),
-        ),
-        migrations.AddConstraint(
-            model_name='userfeetier',
-            constraint=models.CheckConstraint(condition=models.Q(('assigned_by', models.F('user')), _negated=True), name='user_fee_tier_assigned_by_another'),
-        ),
-        migrations.RunSQL(ORDER_RULES),
+        CreateTables([
+            migrations.CreateModel(
+                name='Candle',
+                fields=[
+                    ('pk', models.CompositePrimaryKey('market', 'interval_ms', 'start_ms', blank=True, editable=False, primary_key=True, serialize=False)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='candles', to='markets.market')),
+                    ('interval_ms', models.IntegerField()),
+                    ('start_ms', models.BigIntegerField()),
+                    ('open_ticks', models.BigIntegerField()),
+                    ('high_ticks', models.BigIntegerField()),
+                    ('low_ticks', models.BigIntegerField()),
+                    ('close_ticks', models.BigIntegerField()),
+                    ('volume_lots', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('quote_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('trade_count', models.BigIntegerField()),
+                    ('taker_buy_lots', models.DecimalField(db_default=0, decimal_places=0, default=0, max_digits=40)),
+                    ('taker_buy_units', models.DecimalField(db_default=0, decimal_places=0, default=0, max_digits=40)),
+                ],
+                options={
+                    'ordering': ['-start_ms'],
+                },
+            ),
+            migrations.CreateModel(
+                name='TraderDay',
+                fields=[
+                    ('pk', models.CompositePrimaryKey('market', 'day', 'user', blank=True, editable=False, primary_key=True, serialize=False)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                    ('day', models.DateField()),
+                    ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('volume_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('fee_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('realized_pnl_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                ],
+            ),
+            migrations.CreateModel(
+                name='TierDay',
+                fields=[
+                    ('pk', models.CompositePrimaryKey('market', 'day', 'tier_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                    ('day', models.DateField()),
+                    ('tier_id', models.BigIntegerField()),
+                    ('volume_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('fee_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                ],
+            ),
+            migrations.CreateModel(
+                name='OutboxCommand',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='commands', to='markets.market')),
+                    ('command_type', models.CharField(max_length=32)),
+                    ('payload', models.JSONField(help_text='The command, without its command_id.')),
+                    ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='commands', to=settings.AUTH_USER_MODEL)),
+                    ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                    ('idempotency_key', models.CharField(blank=True, help_text="The sender's: the same key again is the same command.", max_length=64, null=True)),
+                    ('applied_seq', models.BigIntegerField(null=True, verbose_name='applied at sequence')),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'indexes': [
+                        models.Index(condition=models.Q(('applied_seq__isnull', True)), fields=['market', 'id'], name='outbox_not_applied'),
+                        models.Index(condition=models.Q(('command_type__in', ('ConfigureMarket', 'SetMarketState', 'SettleMarket', 'FundInsurance'))), fields=['market', '-id'], name='outbox_of_market'),
+                        models.Index(condition=models.Q(('applied_seq__isnull', True), ('command_type__in', ('AmendOrder', 'AmendConditional'))), fields=['created_by', 'id'], name='outbox_amending'),
+                        models.Index(condition=models.Q(('applied_seq__isnull', False)), fields=['market', 'applied_seq'], name='outbox_of_entry'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False)), fields=('created_by', 'idempotency_key'), name='outbox_once_per_sender_and_key'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='MarketVersion',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='markets.market')),
+                    ('version', models.BigIntegerField()),
+                    ('rules', models.JSONField()),
+                    ('rules_hash', models.CharField(max_length=64)),
+                    ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('approved_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('proposal', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.proposal')),
+                    ('reason', models.CharField(blank=True, max_length=500)),
+                    ('restores', models.BigIntegerField(null=True)),
+                    ('command', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='market_version', to='trading.outboxcommand')),
+                    ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ],
+                options={
+                    'ordering': ['market', '-version'],
+                    'default_permissions': ('view',),
+                    'constraints': [
+                        models.UniqueConstraint(fields=('market', 'version'), name='market_version_once_per_market'),
+                        models.CheckConstraint(condition=models.Q(('approved_by', models.F('author')), _negated=True), name='market_version_approved_by_another'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('approved_by__isnull', True), ('proposal__isnull', True)), models.Q(('approved_by__isnull', False), ('proposal__isnull', False)), _connector='OR'), name='market_version_approved_with_its_proposal'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='LiquidationsTold',
+                fields=[
+                    ('market', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, serialize=False, to='markets.market')),
+                    ('seq', models.BigIntegerField()),
+                    ('ordinal', models.IntegerField()),
+                ],
+                options={
+                    'default_permissions': (),
+                },
+            ),
+            migrations.CreateModel(
+                name='MarginCall',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                    ('called_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                    ('ratio_ppm', models.BigIntegerField(null=True)),
+                ],
+                options={
+                    'default_permissions': (),
+                    'constraints': [
+                        models.UniqueConstraint(fields=('user', 'market'), name='margin_call_once_per_user_and_market'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='Order',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='markets.market')),
+                    ('client_order_id', models.CharField(blank=True, max_length=64, null=True)),
+                    ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
+                    ('order_type', models.CharField(choices=[('limit', 'limit'), ('market', 'market')], max_length=16)),
+                    ('time_in_force', models.CharField(choices=[('GTC', 'GTC'), ('IOC', 'IOC'), ('FOK', 'FOK'), ('GTX', 'GTX')], max_length=3)),
+                    ('price_ticks', models.BigIntegerField()),
+                    ('size_lots', models.BigIntegerField()),
+                    ('price_match', models.CharField(blank=True, choices=[('QUEUE', 'QUEUE'), ('QUEUE_5', 'QUEUE_5'), ('OPPONENT', 'OPPONENT'), ('OPPONENT_5', 'OPPONENT_5')], max_length=10, null=True)),
+                    ('visible_lots', models.BigIntegerField(db_default=0, default=0)),
+                    ('max_slippage_ppm', models.IntegerField(db_default=0, default=0)),
+                    ('margin_units', models.BigIntegerField()),
+                    ('leverage', models.IntegerField()),
+                    ('reduce_only', models.BooleanField()),
+                    ('close_position', models.BooleanField(db_default=False, default=False)),
+                    ('maker_fee_ppm', models.IntegerField(db_default=0, default=0)),
+                    ('taker_fee_ppm', models.IntegerField(db_default=0, default=0)),
+                    ('expires_at', models.DateTimeField(blank=True, null=True)),
+                    ('trigger_kind', models.CharField(blank=True, choices=[('STOP', 'STOP'), ('TAKE_PROFIT', 'TAKE_PROFIT'), ('TRAILING_STOP', 'TRAILING_STOP')], max_length=13, null=True)),
+                    ('trigger_by', models.CharField(blank=True, choices=[('MARK', 'MARK'), ('LAST', 'LAST')], max_length=4, null=True)),
+                    ('trigger_price_ticks', models.BigIntegerField(db_default=0, default=0)),
+                    ('trigger_callback_ppm', models.IntegerField(db_default=0, default=0)),
+                    ('parent', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='attached', to='trading.order')),
+                    ('other', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trading.order')),
+                    ('triggered_at', models.DateTimeField(blank=True, null=True)),
+                    ('self_trade_prevention', models.CharField(choices=[('EXPIRE_MAKER', 'EXPIRE_MAKER'), ('EXPIRE_TAKER', 'EXPIRE_TAKER'), ('EXPIRE_BOTH', 'EXPIRE_BOTH')], max_length=16)),
+                    ('terms_asked', models.JSONField(blank=True, null=True)),
+                    ('hold_units', models.BigIntegerField()),
+                    ('held_units', models.BigIntegerField()),
+                    ('filled_lots', models.BigIntegerField(db_default=0, default=0)),
+                    ('cancelled_lots', models.BigIntegerField(db_default=0, default=0)),
+                    ('filled_cost_units', models.BigIntegerField(db_default=0, default=0)),
+                    ('arrival', models.BigIntegerField(db_default=0, default=0, help_text='Its place in the queue of its price: smaller is first.')),
+                    ('status', models.CharField(choices=[('pending', 'pending'), ('asleep', 'asleep'), ('waiting', 'waiting'), ('open', 'open'), ('filled', 'filled'), ('cancelled', 'cancelled'), ('rejected', 'rejected'), ('expired', 'expired')], db_default=matching.messages.vocabulary.OrderStatus['PENDING'], default=matching.messages.vocabulary.OrderStatus['PENDING'], max_length=9)),
+                    ('reason', models.CharField(blank=True, db_default='', default='', help_text='Why the order was rejected, cancelled or expired.', max_length=32)),
+                    ('created_at', models.DateTimeField()),
+                    ('updated_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'permissions': [('cancel_order', 'Can cancel orders of traders')],
+                    'indexes': [
+                        models.Index(fields=['user', 'id'], name='order_by_user'),
+                        models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='order_of_parent'),
+                        models.Index(fields=['user', 'created_at', 'id'], name='order_by_user_and_time'),
+                        models.Index(fields=['market', 'id'], name='order_by_market'),
+                        models.Index(condition=models.Q(('status__in', (matching.messages.vocabulary.OrderStatus['PENDING'], matching.messages.vocabulary.OrderStatus['ASLEEP'], matching.messages.vocabulary.OrderStatus['WAITING'], matching.messages.vocabulary.OrderStatus['OPEN']))), fields=['market', 'id'], name='order_live_of_market'),
+                        models.Index(condition=models.Q(('status__in', (matching.messages.vocabulary.OrderStatus['PENDING'], matching.messages.vocabulary.OrderStatus['ASLEEP'], matching.messages.vocabulary.OrderStatus['WAITING'], matching.messages.vocabulary.OrderStatus['OPEN']))), fields=['user', '-id'], name='order_live_of_user'),
+                        models.Index(condition=models.Q(('reason', matching.messages.vocabulary.CancelReason['LIQUIDATION'])), fields=['user', 'market'], name='order_cancelled_by_liquidation'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(condition=models.Q(('client_order_id__isnull', False)), fields=('client_order_id', 'user'), name='order_client_order_id_once_per_user'),
+                        models.CheckConstraint(condition=models.Q(('size_lots__gt', 0), ('price_ticks__gt', 0)), name='order_positive'),
+                        models.CheckConstraint(condition=models.Q(('held_units__gte', 0), ('held_units__lte', models.F('hold_units'))), name='order_held_within_hold'),
+                        models.CheckConstraint(condition=models.Q(('filled_lots__gte', 0), ('cancelled_lots__gte', 0), ('filled_lots__lte', django.db.models.expressions.CombinedExpression(models.F('size_lots'), '-', models.F('cancelled_lots')))), name='order_lots_add_up'),
+                        models.CheckConstraint(condition=models.Q(('status__in', (matching.messages.vocabulary.OrderStatus['PENDING'], matching.messages.vocabulary.OrderStatus['ASLEEP'], matching.messages.vocabulary.OrderStatus['WAITING'], matching.messages.vocabulary.OrderStatus['OPEN'])), ('held_units', 0), ('triggered_at__isnull', False), _connector='OR'), name='order_finished_holds_nothing'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('trigger_by__isnull', True), ('trigger_kind__isnull', True)), models.Q(('trigger_by__isnull', False), ('trigger_kind__isnull', False)), _connector='OR'), name='order_trigger_whole_or_none'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('status', matching.messages.vocabulary.OrderStatus['WAITING']), _negated=True), ('trigger_kind__isnull', False), _connector='OR'), name='order_waits_for_its_trigger'),
+                        models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('close_position', False), ('reduce_only', True), ('trigger_kind__isnull', False)), _connector='OR'), name='order_attached_only_reduces'),
+                        models.CheckConstraint(condition=models.Q(('other__isnull', True), ('parent__isnull', True), _connector='OR'), name='order_of_a_pair_is_not_attached'),
+                        models.CheckConstraint(condition=models.Q(('maker_fee_ppm__lte', models.F('taker_fee_ppm')), ('taker_fee_ppm__gte', 0)), name='order_maker_fee_at_most_taker_fee'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='Fill',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='markets.market')),
+                    ('trade_id', models.BigIntegerField(help_text='Gapless per market; both sides share it.')),
+                    ('role', models.CharField(choices=[('MAKER', 'MAKER'), ('TAKER', 'TAKER')], max_length=5)),
+                    ('order', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='trading.order')),
+                    ('execution', models.CharField(choices=[('TRADE', 'TRADE'), ('LIQUIDATION', 'LIQUIDATION'), ('ADL', 'ADL'), ('SETTLE', 'SETTLE')], db_default=matching.messages.vocabulary.ExecutionType['TRADE'], default=matching.messages.vocabulary.ExecutionType['TRADE'], max_length=11)),
+                    ('user', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='fills', to=settings.AUTH_USER_MODEL)),
+                    ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
+                    ('price_ticks', models.BigIntegerField()),
+                    ('size_lots', models.BigIntegerField()),
+                    ('fee_units', models.BigIntegerField(help_text='Paid by the trader; negative is a rebate.')),
+                    ('realized_pnl_units', models.BigIntegerField(help_text='Before the fee.')),
+                    ('insurance_units', models.BigIntegerField(db_default=0, default=0)),
+                    ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
+                    ('executed_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'indexes': [
+                        models.Index(fields=['user', 'id'], name='fill_by_user'),
+                        models.Index(fields=['user', 'executed_at', 'id'], name='fill_by_user_and_time'),
+                        models.Index(condition=models.Q(('execution', matching.messages.vocabulary.ExecutionType['TRADE']), _negated=True), fields=['market', 'seq'], name='fill_forced_of_entry'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('market', 'trade_id', 'role'), name='fill_once_per_trade_and_role'),
+                        models.CheckConstraint(condition=models.Q(('size_lots__gt', 0), ('price_ticks__gt', 0)), name='fill_positive'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='Position',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='positions', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='markets.market')),
+                    ('position_lots', models.BigIntegerField(help_text='Long above zero, short below.')),
+                    ('entry_cost_units', models.BigIntegerField()),
+                    ('margin_units', models.BigIntegerField()),
+                    ('leverage', models.IntegerField(db_default=0, default=0)),
+                    ('realized_pnl_units', models.BigIntegerField(db_default=0, default=0)),
+                    ('seq', models.BigIntegerField(help_text='Of the last entry that changed it.', verbose_name='sequence')),
+                    ('updated_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-updated_at'],
+                    'indexes': [
+                        models.Index(condition=models.Q(('position_lots', 0), _negated=True), fields=['market', 'position_lots'], name='position_open_by_size'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('user', 'market'), name='position_once_per_user_and_market'),
+                        models.CheckConstraint(condition=models.Q(('margin_units__gte', 0)), name='position_margin_not_negative'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('position_lots', 0), _negated=True), models.Q(('margin_units', 0), ('entry_cost_units', 0)), _connector='OR'), name='position_flat_has_no_margin_and_no_cost'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='Liquidation',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='liquidations', to='markets.market')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='liquidations', to=settings.AUTH_USER_MODEL)),
+                    ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
+                    ('ordinal', models.IntegerField()),
+                    ('liquidated_at', models.DateTimeField()),
+                    ('mark_price_ticks', models.BigIntegerField()),
+                    ('position_lots', models.BigIntegerField(help_text='Before the attempt.')),
+                    ('entry_cost_units', models.BigIntegerField(help_text='Before the attempt.')),
+                    ('margin_units', models.BigIntegerField(help_text='Before the attempt.')),
+                    ('equity_units', models.BigIntegerField()),
+                    ('maintenance_units', models.BigIntegerField()),
+                    ('fee_reserve_units', models.BigIntegerField()),
+                    ('limit_ticks', models.BigIntegerField(help_text='Of the order sent to the book.')),
+                    ('cancelled_orders', models.IntegerField()),
+                    ('filled_lots', models.BigIntegerField(help_text='Closed in the book.')),
+                    ('deleveraged_lots', models.BigIntegerField(help_text='Closed against other positions.')),
+                    ('fee_units', models.BigIntegerField(help_text='Paid to the insurance fund.')),
+                    ('insurance_paid_units', models.BigIntegerField(help_text='Paid by the insurance fund.')),
+                    ('left_lots', models.BigIntegerField(help_text='Still open.')),
+                    ('returned_units', models.BigIntegerField(help_text='Margin that went back to the trader.')),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'indexes': [
+                        models.Index(fields=['user', '-id'], name='liquidation_of_user'),
+                        models.Index(fields=['market', '-id'], name='liquidation_of_market'),
+                        models.Index(fields=['market', 'liquidated_at'], name='liquidation_in_time'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('market', 'seq', 'ordinal'), name='liquidation_once_per_entry_and_ordinal'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='FundingSettlement',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='funding_settlements', to='markets.market')),
+                    ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
+                    ('funding_time', models.DateTimeField(help_text='The end of the interval.')),
+                    ('settled_at', models.DateTimeField()),
+                    ('rate_ppb', models.BigIntegerField(help_text="Of the position's value, in billionths.")),
+                    ('mark_price_ticks', models.BigIntegerField()),
+                    ('per_lot_units', models.BigIntegerField(help_text='What a long paid per lot.')),
+                    ('carry', models.BigIntegerField(db_default=0, default=0, help_text='Left by rounding for the next settlement: billionths of a unit per lot.')),
+                    ('paid_units', models.BigIntegerField(help_text='Sum of what was paid, which was also received.')),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('market', 'seq'), name='funding_settlement_once_per_entry'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='FundingPayment',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('settlement', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='trading.fundingsettlement')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='funding_payments', to=settings.AUTH_USER_MODEL)),
+                    ('position_lots', models.BigIntegerField(help_text='Long above zero, short below.')),
+                    ('amount_units', models.BigIntegerField()),
+                    ('from_profit_units', models.BigIntegerField(db_default=0, default=0)),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'indexes': [
+                        models.Index(fields=['user', '-id'], name='funding_payment_of_user'),
+                        models.Index(fields=['settlement', '-id'], name='funding_payment_of_settlement'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('settlement', 'user'), name='funding_payment_once_per_settlement'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='Settlement',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='settlements', to='markets.market')),
+                    ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='settlements', to=settings.AUTH_USER_MODEL)),
+                    ('seq', models.BigIntegerField(help_text="Of the engine's output entry.", verbose_name='sequence')),
+                    ('settled_at', models.DateTimeField()),
+                    ('price_ticks', models.BigIntegerField()),
+                    ('position_lots', models.BigIntegerField(help_text='Before; long above zero, short below.')),
+                    ('realized_pnl_units', models.BigIntegerField()),
+                    ('insurance_units', models.BigIntegerField(help_text='To the fund; below zero from it.')),
+                    ('returned_units', models.BigIntegerField(help_text="What went to the trader's wallet.")),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('market', 'user'), name='settlement_once_per_user_and_market'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='PositionLife',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='position_lives', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='position_lives', to='markets.market')),
+                    ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
+                    ('opened_seq', models.BigIntegerField(verbose_name='opened at sequence')),
+                    ('opened_at', models.DateTimeField()),
+                    ('closed_seq', models.BigIntegerField(null=True, verbose_name='closed at sequence')),
+                    ('closed_at', models.DateTimeField(null=True)),
+                    ('ending', models.CharField(blank=True, choices=[('CLOSED', 'CLOSED'), ('FLIPPED', 'FLIPPED'), ('LIQUIDATED', 'LIQUIDATED'), ('ADL', 'ADL'), ('SETTLED', 'SETTLED')], default='', max_length=10)),
+                    ('max_lots', models.BigIntegerField()),
+                    ('entry_lots', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('entry_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('exit_lots', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('exit_units', models.DecimalField(decimal_places=0, max_digits=40)),
+                    ('realized_pnl_units', models.BigIntegerField()),
+                    ('fee_units', models.BigIntegerField()),
+                    ('liquidation_fee_units', models.BigIntegerField()),
+                    ('insurance_units', models.BigIntegerField()),
+                    ('loss_share_units', models.BigIntegerField()),
+                    ('funding_units', models.BigIntegerField()),
+                ],
+                options={
+                    'verbose_name_plural': 'position lives',
+                    'ordering': ['-id'],
+                    'indexes': [
+                        models.Index(fields=['user', '-id'], name='position_life_of_user'),
+                        models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['user', '-closed_at', '-id'], name='position_life_closed_of_user'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('user', 'market'), name='position_life_open_once'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('closed_seq__isnull', True), ('ending', '')), models.Q(('closed_at__isnull', False), ('closed_seq__isnull', False), models.Q(('ending', ''), _negated=True)), _connector='OR'), name='position_life_ended_whole_or_not'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='PriceCandle',
+                fields=[
+                    ('pk', models.CompositePrimaryKey('market', 'interval_ms', 'start_ms', blank=True, editable=False, primary_key=True, serialize=False)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                    ('interval_ms', models.IntegerField()),
+                    ('start_ms', models.BigIntegerField()),
+                    ('mark_open_ticks', models.BigIntegerField()),
+                    ('mark_high_ticks', models.BigIntegerField()),
+                    ('mark_low_ticks', models.BigIntegerField()),
+                    ('mark_close_ticks', models.BigIntegerField()),
+                    ('index_open_ticks', models.BigIntegerField()),
+                    ('index_high_ticks', models.BigIntegerField()),
+                    ('index_low_ticks', models.BigIntegerField()),
+                    ('index_close_ticks', models.BigIntegerField()),
+                ],
+            ),
+            migrations.CreateModel(
+                name='MarketStanding',
+                fields=[
+                    ('pk', models.CompositePrimaryKey('market', 'taken_ms', blank=True, editable=False, primary_key=True, serialize=False)),
+                    ('market', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                    ('taken_ms', models.BigIntegerField()),
+                    ('open_interest_lots', models.BigIntegerField()),
+                    ('long_accounts', models.IntegerField()),
+                    ('short_accounts', models.IntegerField()),
+                    ('insurance_units', models.BigIntegerField()),
+                    ('top_long_accounts', models.IntegerField(db_default=0, default=0)),
+                    ('top_short_accounts', models.IntegerField(db_default=0, default=0)),
+                    ('top_long_lots', models.BigIntegerField(db_default=0, default=0)),
+                    ('top_short_lots', models.BigIntegerField(db_default=0, default=0)),
+                ],
+            ),
+            migrations.CreateModel(
+                name='InsuranceTopUp',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='top_ups', to='markets.market')),
+                    ('amount_units', models.BigIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000000000000000)])),
+                    ('reason', models.CharField(max_length=500)),
+                    ('status', models.CharField(choices=[('requested', 'requested'), ('approved', 'approved'), ('refused', 'refused')], default=trading.models.top_up.TopUpStatus['REQUESTED'], max_length=9)),
+                    ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('requested_at', models.DateTimeField(auto_now_add=True)),
+                    ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('decided_at', models.DateTimeField(null=True)),
+                    ('command', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='top_up', to='trading.outboxcommand')),
+                ],
+                options={
+                    'verbose_name': 'insurance top-up',
+                    'ordering': ['-id'],
+                    'permissions': [
+                        ('request_top_up', 'Can ask for insurance top-ups'),
+                        ('decide_top_up', 'Can approve and refuse insurance top-ups'),
+                    ],
+                    'indexes': [
+                        models.Index(condition=models.Q(('status', trading.models.top_up.TopUpStatus['REQUESTED'])), fields=['id'], name='top_up_waiting'),
+                    ],
+                    'constraints': [
+                        models.CheckConstraint(condition=models.Q(('amount_units__gt', 0)), name='top_up_positive'),
+                        models.CheckConstraint(condition=models.Q(('decided_by', models.F('requested_by')), _negated=True), name='top_up_decided_by_another'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('command__isnull', True), ('decided_by__isnull', True), ('status', trading.models.top_up.TopUpStatus['REQUESTED'])), models.Q(('command__isnull', False), ('decided_by__isnull', False), ('status', trading.models.top_up.TopUpStatus['APPROVED'])), models.Q(('command__isnull', True), ('decided_by__isnull', False), ('status', trading.models.top_up.TopUpStatus['REFUSED'])), _connector='OR'), name='top_up_decision_is_whole'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='FeeTier',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('name', models.CharField(max_length=64, unique=True)),
+                    ('maker_fee_ppm', models.IntegerField(help_text='Below zero a rebate, at most the taker fee.', validators=[django.core.validators.MinValueValidator(-1000000), django.core.validators.MaxValueValidator(1000000)])),
+                    ('taker_fee_ppm', models.IntegerField(validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1000000)])),
+                    ('from_volume_units', models.BigIntegerField(blank=True, help_text='Of 30 days, from which on traders are in it; none: by hand only.', null=True, unique=True, validators=[django.core.validators.MinValueValidator(1)])),
+                    ('orders_per_s', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
+                    ('cancels_per_s', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
+                    ('reads_per_s', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
+                ],
+                options={
+                    'ordering': ['name'],
+                    'constraints': [
+                        models.CheckConstraint(condition=models.Q(('maker_fee_ppm__lte', models.F('taker_fee_ppm')), ('maker_fee_ppm__gte', django.db.models.expressions.CombinedExpression(models.F('taker_fee_ppm'), '*', models.Value(-1)))), name='fee_tier_maker_fee_within_taker_fee'),
+                        models.CheckConstraint(condition=models.Q(('orders_per_s__isnull', True), ('orders_per_s__range', (1, 100000)), _connector='OR'), name='fee_tier_orders_per_s_in_bounds'),
+                        models.CheckConstraint(condition=models.Q(('cancels_per_s__isnull', True), ('cancels_per_s__range', (1, 100000)), _connector='OR'), name='fee_tier_cancels_per_s_in_bounds'),
+                        models.CheckConstraint(condition=models.Q(('reads_per_s__isnull', True), ('reads_per_s__range', (1, 100000)), _connector='OR'), name='fee_tier_reads_per_s_in_bounds'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='UserFeeTier',
+                fields=[
+                    ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='fee_tier', serialize=False, to=settings.AUTH_USER_MODEL)),
+                    ('tier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='users', to='trading.feetier')),
+                    ('assigned_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('by_volume', models.BooleanField(db_default=False, default=False, editable=False)),
+                ],
+                options={
+                    'constraints': [
+                        models.CheckConstraint(condition=models.Q(('assigned_by', models.F('user')), _negated=True), name='user_fee_tier_assigned_by_another'),
+                        models.CheckConstraint(condition=models.Q(('by_volume', False), ('assigned_by', None), _connector='OR'), name='user_fee_tier_by_volume_or_hand'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='TraderLeverage',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='leverages', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='markets.market')),
+                    ('leverage', models.IntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
+                ],
+                options={
+                    'constraints': [
+                        models.UniqueConstraint(fields=('user', 'market'), name='trader_leverage_once_per_user_and_market'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='Countdown',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='countdowns', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='countdowns', to='markets.market')),
+                    ('due_ms', models.BigIntegerField(help_text="By the engine's clock.")),
+                    ('protective', models.BooleanField(db_default=False, default=False, help_text='Waiting reduce-only orders go, too.')),
+                ],
+                options={
+                    'constraints': [
+                        models.UniqueConstraint(fields=('user', 'market'), name='countdown_once_per_user_and_market'),
+                        models.CheckConstraint(condition=models.Q(('due_ms__gt', 0)), name='countdown_runs'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='UnsentMarket',
+                fields=[
+                    ('market', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='markets.market')),
+                    ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ],
+            ),
+            migrations.CreateModel(
+                name='Algo',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='algos', to=settings.AUTH_USER_MODEL)),
+                    ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                    ('kind', models.CharField(choices=[('SCALED', 'SCALED'), ('TWAP', 'TWAP')], max_length=6)),
+                    ('client_algo_id', models.CharField(blank=True, max_length=64, null=True)),
+                    ('terms_asked', models.JSONField()),
+                    ('side', models.CharField(choices=[('LONG', 'LONG'), ('SHORT', 'SHORT')], max_length=5)),
+                    ('size_lots', models.BigIntegerField()),
+                    ('time_in_force', models.CharField(choices=[('GTC', 'GTC'), ('IOC', 'IOC'), ('FOK', 'FOK'), ('GTX', 'GTX')], max_length=3)),
+                    ('from_ticks', models.BigIntegerField(default=0)),
+                    ('to_ticks', models.BigIntegerField(default=0)),
+                    ('limit_ticks', models.BigIntegerField(default=0)),
+                    ('max_slippage_ppm', models.IntegerField(default=0)),
+                    ('margin_units', models.BigIntegerField(default=0)),
+                    ('leverage', models.IntegerField()),
+                    ('reduce_only', models.BooleanField()),
+                    ('slices_planned', models.IntegerField()),
+                    ('interval_s', models.IntegerField(default=0)),
+                    ('slots_left', models.IntegerField()),
+                    ('slices_sent', models.IntegerField(default=0)),
+                    ('refusals', models.IntegerField(default=0)),
+                    ('events_told', models.IntegerField(db_default=0, default=0)),
+                    ('filled_lots', models.BigIntegerField(default=0)),
+                    ('filled_cost_units', models.BigIntegerField(default=0)),
+                    ('state', models.CharField(choices=[('running', 'running'), ('paused', 'paused'), ('done', 'done'), ('cancelled', 'cancelled'), ('failed', 'failed')], default='running', max_length=9)),
+                    ('reason', models.CharField(blank=True, default='', max_length=32)),
+                    ('reason_words', models.TextField(blank=True, default='')),
+                    ('next_at', models.DateTimeField(blank=True, null=True)),
+                    ('paused_at', models.DateTimeField(blank=True, null=True)),
+                    ('created_at', models.DateTimeField()),
+                    ('updated_at', models.DateTimeField()),
+                    ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'permissions': [('stop_algo', 'Can pause and cancel algos of traders')],
+                    'default_permissions': ('view',),
+                    'indexes': [
+                        models.Index(fields=['user', '-id'], name='algo_of_user'),
+                        models.Index(condition=models.Q(('state__in', (trading.algos.models.AlgoState['RUNNING'], trading.algos.models.AlgoState['PAUSED']))), fields=['user'], name='algo_live_of_user'),
+                        models.Index(condition=models.Q(('next_at__isnull', False)), fields=['next_at'], name='algo_due'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(condition=models.Q(('client_algo_id__isnull', False)), fields=('user', 'client_algo_id'), name='algo_client_algo_id_once_per_user'),
+                        models.CheckConstraint(condition=models.Q(('size_lots__gt', 0), ('slices_planned__gt', 0), ('slots_left__gte', 0)), name='algo_positive'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('state__in', (trading.algos.models.AlgoState['RUNNING'], trading.algos.models.AlgoState['PAUSED']))), models.Q(models.Q(('state__in', (trading.algos.models.AlgoState['RUNNING'], trading.algos.models.AlgoState['PAUSED'])), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='algo_ended_when_not_live'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='AlgoSlice',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('algo', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='slices', to='trading.algo')),
+                    ('number', models.IntegerField()),
+                    ('size_lots', models.BigIntegerField()),
+                    ('order', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trading.order')),
+                    ('code', models.CharField(blank=True, default='', max_length=32)),
+                    ('words', models.TextField(blank=True, default='')),
+                    ('is_over', models.BooleanField(default=False)),
+                    ('sent_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-number'],
+                    'default_permissions': (),
+                    'indexes': [
+                        models.Index(condition=models.Q(('is_over', False)), fields=['algo'], name='algo_slice_not_over'),
+                        models.Index(condition=models.Q(('order__isnull', False)), fields=['order'], name='algo_slice_of_order'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('algo', 'number'), name='algo_slice_once'),
+                        models.CheckConstraint(condition=models.Q(models.Q(('code', ''), ('order__isnull', False)), models.Q(('is_over', True), ('order__isnull', True), models.Q(('code', ''), _negated=True)), _connector='OR'), name='algo_slice_placed_or_refused'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='AlgoEvent',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('algo', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='trading.algo')),
+                    ('number', models.IntegerField()),
+                    ('happening', models.CharField(choices=[('AlgoStarted', 'AlgoStarted'), ('AlgoSliceSent', 'AlgoSliceSent'), ('AlgoSliceRefused', 'AlgoSliceRefused'), ('AlgoPaused', 'AlgoPaused'), ('AlgoResumed', 'AlgoResumed'), ('AlgoEnded', 'AlgoEnded')], max_length=16)),
+                    ('state', models.CharField(choices=[('running', 'running'), ('paused', 'paused'), ('done', 'done'), ('cancelled', 'cancelled'), ('failed', 'failed')], max_length=9)),
+                    ('slice_number', models.IntegerField(null=True)),
+                    ('order', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trading.order')),
+                    ('code', models.CharField(blank=True, default='', max_length=32)),
+                    ('words', models.TextField(blank=True, default='')),
+                    ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'default_permissions': (),
+                    'indexes': [models.Index(fields=['recorded_at'], name='algo_event_recorded')],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('algo', 'number'), name='algo_event_once'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='DailyRun',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('kind', models.CharField(choices=[('tiers', 'fee tiers by volume'), ('referrals', 'referral shares')], max_length=9)),
+                    ('day', models.DateField()),
+                    ('count', models.IntegerField(default=0)),
+                    ('ended_at', models.DateTimeField(null=True)),
+                ],
+                options={
+                    'default_permissions': (),
+                    'constraints': [
+                        models.UniqueConstraint(fields=('kind', 'day'), name='daily_run_once'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='TierMove',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('day', models.DateField()),
+                    ('from_tier', models.CharField(blank=True, max_length=64, verbose_name='from')),
+                    ('to_tier', models.CharField(blank=True, max_length=64, verbose_name='to')),
+                    ('volume_units', models.DecimalField(decimal_places=0, max_digits=40, verbose_name='volume')),
+                    ('moved_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'default_permissions': ('view',),
+                    'constraints': [
+                        models.UniqueConstraint(fields=('user', 'day'), name='tier_move_once_per_user_and_day'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='ReferralRule',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('share_ppm', models.IntegerField(verbose_name='share')),
+                    ('reason', models.CharField(max_length=500)),
+                    ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('set_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'permissions': [('set_referral_rule', 'Can set the share of referrals')],
+                    'default_permissions': ('view',),
+                    'constraints': [
+                        models.CheckConstraint(condition=models.Q(('share_ppm__range', (0, 1000000))), name='referral_share_in_bounds'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='ReferralPayment',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('referral', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.referral')),
+                    ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('referrer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('day', models.DateField()),
+                    ('fee_units', models.BigIntegerField()),
+                    ('share_ppm', models.IntegerField(verbose_name='share')),
+                    ('amount_units', models.BigIntegerField()),
+                    ('entry', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.journalentry')),
+                    ('paid_at', models.DateTimeField()),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'default_permissions': ('view',),
+                    'indexes': [
+                        models.Index(fields=['referrer', '-id'], name='referral_payment_of_referrer'),
+                    ],
+                    'constraints': [
+                        models.UniqueConstraint(fields=('user', 'day'), name='referral_payment_once_per_user_and_day'),
+                        models.CheckConstraint(condition=models.Q(('amount_units__gt', 0), ('amount_units__lte', models.F('fee_units'))), name='referral_payment_within_fees'),
+                        models.CheckConstraint(condition=models.Q(('referrer', models.F('user')), _negated=True), name='referral_payment_to_another'),
+                    ],
+                },
+            ),
+            migrations.CreateModel(
+                name='FaultyStatement',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('start', models.DateTimeField()),
+                    ('end', models.DateTimeField(null=True)),
+                    ('difference', models.JSONField()),
+                    ('found_at', models.DateTimeField(auto_now_add=True)),
+                ],
+                options={
+                    'ordering': ['-id'],
+                    'permissions': [('export_statement', 'Can download statements of traders')],
+                    'default_permissions': ('view',),
+                },
+            ),
+        ]),
+        migrations.RunSQL(REFERENCES_OF_ORDERS),
+        migrations.RunSQL(REFERENCES_OF_FILLS),
+        migrations.RunSQL(ORDERS_STAY),
+        migrations.RunSQL(VERSIONS_APPEND_ONLY),
+        migrations.RunSQL(APPEND_ONLY),
     ]

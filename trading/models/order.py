@@ -55,7 +55,7 @@ class Order(models.Model):
     the engine gives it back.
     """
 
-    # References are checked per statement: see the first migration.
+    # References are checked per statement: see migrations/rules.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -248,7 +248,7 @@ class Fill(models.Model):
     insurance_units  what went to the market's insurance fund, below zero what the fund paid
     """
 
-    # References are checked per statement: see the first migration.
+    # References are checked per statement: see migrations/rules.
     market = models.ForeignKey(
         Market, on_delete=models.PROTECT, related_name="fills", db_index=False, db_constraint=False
     )

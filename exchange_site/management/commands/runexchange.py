@@ -16,7 +16,6 @@ import redis
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.utils import Error as DatabaseError
 
 from common.redis_client import redis_client
@@ -34,6 +33,7 @@ from exchange_site.embedded.parts import (
 from exchange_site.embedded.processes import last_line
 from exchange_site.embedded.supervision import Supervision
 from exchange_site.embedded.watch import Watch, table
+from exchange_site.management.commands.migrate import OlderDatabase
 from terminal.bundle import bundle
 
 SERVICE_READY_WITHIN_S = 60.0
@@ -107,10 +107,9 @@ class Command(BaseCommand):
         quiet = StringIO()  # what each made is not news at every start
         try:
             call_command("migrate", interactive=False, verbosity=0)
-        except InconsistentMigrationHistory as error:
+        except OlderDatabase as error:
             raise ServiceError(
-                f"the database of {run.data} was made before 0.1.0, whose tables are others: move "
-                "it away, or name another folder as EXCHANGE_DATA"
+                f"{error}; or move {run.data} away, or name another folder as EXCHANGE_DATA"
             ) from error
         call_command("creategroups", stdout=quiet)
         password = None
