@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Order } from "../src/net/exchange.ts";
-import { asIs, changesOf, mayHide } from "../src/state/changes.ts";
+import { asIs, changesOf, isIceberg, mayHide } from "../src/state/changes.ts";
 
 const order = {
   orderType: "limit",
@@ -42,4 +42,9 @@ test("a part is shown of GTC limit orders that wait for no price", () => {
   expect(mayHide({ ...order, timeInForce: "GTX" })).toBe(false);
   expect(mayHide({ ...order, orderType: "market" })).toBe(false);
   expect(mayHide(waiting)).toBe(false);
+});
+
+test("an order that shows all of itself is no iceberg", () => {
+  expect([order, whole].map(isIceberg)).toEqual([true, false]);
+  expect(isIceberg({ ...order, visibleQty: "0.10" })).toBe(false);
 });

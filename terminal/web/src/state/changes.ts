@@ -29,6 +29,11 @@ export function mayHide(order: Order): boolean {
   return order.orderType === "limit" && order.timeInForce === "GTC" && !isUnfired(order);
 }
 
+/** One that was told to show all of itself is no iceberg. */
+export function isIceberg({ qty, visibleQty }: Order): boolean {
+  return visibleQty !== null && decimal(visibleQty).lt(qty ?? visibleQty);
+}
+
 /** Only what differs is asked for: two changes on their way at once don't undo each other. */
 export function changesOf(order: Order, typed: Typed): Changes {
   const was = asIs(order);
