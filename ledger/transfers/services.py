@@ -88,6 +88,8 @@ def transfer(main_id: int, new: NewTransfer) -> Transfer:
     if source.pk == target.pk:
         raise invalid("to_account", "to_account must be another account than from_account.")
     _check_wallets(source, target, new.amount_units)
+    if receiver.pk != main.pk:
+        _require_still_there(receiver)
     values: dict[str, Any] = {
         "sender": main.pk,
         "receiver": receiver.pk,
@@ -134,13 +136,24 @@ def _target(main: User, new: NewTransfer, *, is_repeat: bool) -> tuple[User, Use
         message = "Transfers to other traders are not open. Transfer within your accounts."
         raise DomainError(ErrorCode.TRANSFERS_CLOSED, message)
     found = find_user(new.to_username or "")
-    # Who can't receive is answered as who isn't there.
     if found is None or found.parent_id is not None or not (is_repeat or found.is_active):
-        message = "There is no trader of this username who could receive a transfer."
-        raise DomainError(ErrorCode.RECIPIENT_NOT_FOUND, message, "to_username")
+        raise _no_receiver()
     if found.pk == main.pk:
         raise invalid("to_username", "to_username is you: give to_account instead.")
     return found, found
+
+
+def _no_receiver() -> DomainError:
+    """Who can't receive is answered as who isn't there."""
+    message = "There is no trader of this username who could receive a transfer."
+    return DomainError(ErrorCode.RECIPIENT_NOT_FOUND, message, "to_username")
+
+
+def _require_still_there(receiver: User) -> None:
+    """Of another family, whose row isn't locked. Closing an account locks its wallet, which is ours
+    by now: it is closed already, or not before this money is in it. Raises DomainError."""
+    if not User.objects.filter(pk=receiver.pk, is_active=True).exists():
+        raise _no_receiver()
 
 
 def _check_wallets(source: User, target: User, amount_units: int) -> None:

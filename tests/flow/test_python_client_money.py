@@ -2,8 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from msgspec.structs import replace
 
 from custody.sending import send_due_payouts
 from custody.tasks import ask_custody
-from markets.rules import market_rules
-from persistence.downloads.day_lines import HEADS, parts_of
-from persistence.downloads.files import path_of, write_file
+from persistence.downloads.day_lines import HEADS
 from persistence.downloads.models import DailyFile, FileKind
 from tests.flow.committed import committed
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.daily_file import TRADED, file_of_today
+from tests.flow.exchange import Exchange, Trader
 from tests.withdrawals.chain import blocks, call, played_chain
+
+__all__ = ["file_of_today"]
 
 NewTrader = Callable[..., Trader]
 
@@ -31,7 +31,6 @@ pytestmark = pytest.mark.django_db
 
 D = Decimal
 ON_CHAIN = "dm1" + "p" * 40
-TRADED = "DAYS-PERP"
 
 
 @pytest.fixture
@@ -110,46 +109,14 @@ def test_a_withdrawal_arrives(trader: Trader, settings: Any, tmp_path: Path) -> 
     assert lines[-1].startswith("complete,")
 
 
-@pytest.fixture
-def file_of_today(exchange: Exchange, new_trader: NewTrader) -> Iterator[DailyFile]:
-    """The trades of a market of its own, written as the task does, as if the day were over."""
-    committed(exchange.open_market, TRADED)
-    maker, taker = new_trader(), new_trader()
-    maker.market_id = taker.market_id = TRADED
-    maker.wait_until(maker.place("SHORT", "0.02", "50010"), "open")
-    taker.wait_until(taker.place("LONG", "0.01", "50010"), "filled")
-    wait_for(lambda: exchange.http.get(f"/markets/{TRADED}/trades").json()["trades"], "the trade")
-    day, kind = datetime.now(UTC).date(), FileKind.TRADES
-    path = path_of(TRADED, kind, day)
-
-    def make() -> DailyFile:
-        parts = parts_of(market_rules(TRADED), kind, day)
-        written = write_file(path, HEADS[kind], parts)
-        return DailyFile.objects.create(
-            market_id=TRADED,
-            kind=kind,
-            day=day,
-            row_count=written.row_count,
-            size_bytes=written.size_bytes,
-            sha256=written.sha256,
-            made_at=datetime.now(UTC),
-        )
-
-    made = committed(make)
-    yield made
-    committed(made.delete)
-    for left in path.parent.glob(f"{path.name}*"):
-        left.unlink()
-
-
 def test_a_daily_file_is_listed_and_saved_whole(
     exchange: Exchange, file_of_today: DailyFile, tmp_path: Path
 ) -> None:
     with Client(exchange.url) as client:
         (told,) = client.daily_files(market_id=TRADED, kind=["trades", "candles"]).downloads
-        assert (told.rows, told.bytes) == (1, file_of_today.size_bytes)
+        assert (told.rows, told.bytes) == (file_of_today.row_count, file_of_today.size_bytes)
         path = client.save(calls.money.daily_file(told), tmp_path / "trades.csv.gz")
-        head, trade = gzip.decompress(path.read_bytes()).decode().splitlines()
+        head, *_, trade = gzip.decompress(path.read_bytes()).decode().splitlines()
         assert head == HEADS[FileKind.TRADES]
         assert trade.endswith(",LONG,50010,0.01,TRADE")
         other: FileToldOf = replace(told, sha256="0" * 64)

@@ -108,6 +108,39 @@ def test_an_iceberg_shows_a_part(ticket: Ticket, exchange: Exchange) -> None:
     ticket.submit()
     expect(ticket.row("Open orders")).to_contain_text("iceberg of 0.02")
     wait_for(lambda: exchange.depth()["bids"] == [["49400", "0.02"]], "the part in the book")
+
+
+def test_another_part_of_it_is_shown(ticket: Ticket, exchange: Exchange) -> None:
+    page, row = ticket.page, ticket.row("Open orders")
+    part = page.locator("input[name=new-visible-qty]")
+
+    def change(text: str) -> None:
+        row.get_by_role("button", name="Change").click()
+        part.fill(text)
+        ticket.button("Change order").click()
+
+    change("0.2")
+    expect(page.locator("dialog .field.wrong")).to_contain_text("visibleQty must be from")
+    expect(part).to_have_attribute("aria-invalid", "true")
+    assert ticket.serious_faults("dialog") == []
+    page.keyboard.press("Escape")
+    change("0.03")
+    expect(row).to_contain_text("iceberg of 0.03")
+    wait_for(lambda: exchange.depth()["bids"] == [["49400", "0.03"]], "more of it")
+    change("")  # all of it
+    wait_for(lambda: exchange.depth()["bids"] == [["49400", "0.1"]], "all of it")
+    expect(row).not_to_contain_text("iceberg")
+    ticket.cancel_all()
+
+
+def test_a_plain_order_becomes_an_iceberg(ticket: Ticket, exchange: Exchange) -> None:
+    ticket.place_limit("Buy / Long", "0.05", "49300")
+    row = ticket.row("Open orders")
+    row.get_by_role("button", name="Change").click()
+    ticket.page.locator("input[name=new-visible-qty]").fill("0.01")
+    ticket.page.keyboard.press("Enter")
+    expect(row).to_contain_text("iceberg of 0.01")
+    wait_for(lambda: exchange.depth()["bids"] == [["49300", "0.01"]], "the part in the book")
     ticket.cancel_all()
 
 

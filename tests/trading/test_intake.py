@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,9 +11,13 @@ import pytest
 import redis
 from django.db import OperationalError
 
+from accounts.keys.replays import Spent, replays
 from accounts.services import suspend_user
+from common.errors import DomainError
 from ledger.models import Wallet
 from markets.models import Market
+from tests.builders.keys import make_key
+from tests.flow.exchange import wait_for
 from tests.patience import PATIENCE_S
 from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands, token_of
 from tests.trading.intake_server import IntakeApi, IntakeServer
@@ -71,6 +75,10 @@ class Crowd:
 
     def cancel(self, trader: Trader, path: str) -> None:
         self._send("DELETE", trader.api.token, b"", path)
+
+    def send_signed(self, data: bytes, headers: dict[str, str]) -> None:
+        api = IntakeApi(None, self.server)
+        self.answers.append(self.pool.submit(api.send, "POST", "/order", data, **headers))
 
     def _send(self, method: str, token: str | None, data: bytes, path: str) -> None:
         api = IntakeApi(token, self.server)
@@ -141,6 +149,31 @@ def test_calls_that_arrive_together_are_one_group(trader: Trader, crowd: Crowd, 
     held = sum(Order.objects.filter(user=trader.user).values_list("held_units", flat=True))
     assert Order.objects.count() == 3
     assert Wallet.objects.get(user=trader.user).held_units == held
+
+
+def test_of_signed_calls_that_arrive_together_redis_is_asked_once(
+    trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, asked, refuse = make_key(trader), [], replays.refuse
+
+    def count(spent: Sequence[Spent]) -> list[DomainError | None]:
+        asked.append(len(spent))
+        return refuse(spent)
+
+    monkeypatch.setattr(replays, "refuse", count)
+    crowd.order(trader)
+    assert gate.reached.wait(PATIENCE_S)
+    asked.clear()
+    bodies = [json.dumps(order_body(qty="0", margin=own)).encode() for own in "1234"]
+    signed = [(body, key.headers("POST", "/order", body)) for body in bodies]
+    for body, headers in [*signed, signed[0]]:
+        crowd.send_signed(body, headers)
+    lane = crowd.server.intake.desk._lane
+    wait_for(lambda: lane is not None and lane._calls.qsize() == 5, "all in front of the lane")
+    gate.open()
+    codes = sorted(code for _, code in crowd.results())
+    assert codes == ["", *["INVALID_SIZE"] * 4, "REPLAYED"]
+    assert asked == [5]
 
 
 def test_cancels_that_arrive_together_are_one_group(

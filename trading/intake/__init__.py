@@ -14,8 +14,8 @@ takes a statement each, in a lane of its own.
 An answer may wait until the engine has decided (`decisions`, `waiting`), on the loop: no thread
 waits, and no query asks.
 
-A call that a key signed passes the door before: a thread of its own looks at signatures, and asks
-Redis for replays, while the lane's group is at Postgres.
+A call that a key signed passes the door before: a thread of its own looks at signatures while the
+lane's group is at Postgres. Whether they are replays the lane asks Redis, once for its group.
 
 A call is answered when what it asks for is committed and published, as by the views. A process that
 dies loses nothing it acknowledged: what was committed and not published is sent again by

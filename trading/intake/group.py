@@ -125,12 +125,11 @@ class Call:
 
 
 def identify_together(calls: Sequence[Call]) -> None:
-    """Who sent each; a replay is refused."""
+    """Who sent each."""
     _meet_keys(calls)
     for call in calls:
         with refusing([call]):
             _identify(call)
-    _refuse_replayed([call for call in calls if call.spent is not None])
 
 
 def answer_together(calls: Sequence[Call]) -> None:
@@ -143,6 +142,7 @@ def answer_together(calls: Sequence[Call]) -> None:
 
 def _answer_together(calls: Sequence[Call]) -> None:
     identify_together([call for call in calls if not call.user_id and call.answer is None])
+    _refuse_replayed([call for call in calls if call.spent is not None and call.answer is None])
     for call in calls:
         if call.answer is None:
             with refusing([call]):

@@ -1,7 +1,9 @@
 """The threads that see to groups of calls. Everything that may wait for a server happens here.
 
 The lane answers them. Signed ones come through the door first, a lane of the same kind that finds
-out who sent them: signatures and replays are looked at while the group before is at Postgres.
+out who sent them: signatures are looked at while the group before is at Postgres. Replays are
+for the lane to find: groups at the door are of one or two, and a round trip to Redis for each would
+cost more than all else about a key.
 """
 
 import queue

@@ -3,12 +3,14 @@
 import { decimal } from "../../lib/decimal.ts";
 import { byStep, words } from "../../lib/format.ts";
 import type { Order } from "../../net/exchange.ts";
+import { isIceberg } from "../../state/changes.ts";
 import { tickOf } from "../../state/markets.ts";
 
 /** What sets it apart from a plain order. */
-export function marksOf({ visibleQty, otherId, priceMatch, clientOrderId }: Order): string[] {
+export function marksOf(order: Order): string[] {
+  const { visibleQty, otherId, priceMatch, clientOrderId } = order;
   const parts: string[] = [];
-  if (visibleQty !== null) parts.push(`iceberg of ${visibleQty}`);
+  if (isIceberg(order)) parts.push(`iceberg of ${visibleQty ?? ""}`);
   if (otherId !== null) parts.push(`pair with ${otherId}`);
   if (priceMatch !== null) parts.push(MATCHED[priceMatch] ?? words(priceMatch));
   const algo = /^algo-(\d+)-(\d+)$/.exec(clientOrderId ?? "");

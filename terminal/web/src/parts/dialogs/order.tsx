@@ -1,48 +1,16 @@
-/** A live order at another price, size or condition. */
+/** A live order at another price, size, part to be shown or condition. */
 
 import { ApiError } from "exchange-client";
 import { useState } from "preact/hooks";
-import { decimal, read } from "../../lib/decimal.ts";
 import { Dialog } from "../../lib/dialog.tsx";
 import { NumberField } from "../../lib/fields.tsx";
 import { words } from "../../lib/format.ts";
-import { api, type Order, type Schemas } from "../../net/exchange.ts";
+import { api, type Order } from "../../net/exchange.ts";
 import { readSoon } from "../../state/account.ts";
+import { asIs, changesOf, mayHide, type Typed } from "../../state/changes.ts";
 import { closeDialog, type Moved } from "../../state/dialogs.ts";
 import { isUnfired } from "../../state/protection.ts";
 import { tell } from "../../state/toasts.ts";
-
-type Changes = Schemas["OrderChanges"];
-
-interface Typed {
-  price: string;
-  qty: string;
-  trigger: string;
-  callback: string;
-}
-
-function asIs({ price, qty, trigger }: Order): Typed {
-  return {
-    price: price ?? "",
-    qty: qty ?? "",
-    trigger: trigger?.price ?? "",
-    callback: trigger?.callback ? decimal(trigger.callback).times(100).toFixed() : "",
-  };
-}
-
-/** Only what differs is asked for: two changes on their way at once don't undo each other. */
-function changesOf(order: Order, typed: Typed): Changes {
-  const was = asIs(order);
-  const changes: Changes = {};
-  const trigger: NonNullable<Changes["trigger"]> = {};
-  if (typed.price.trim() !== was.price) changes.price = typed.price.trim();
-  if (typed.qty.trim() !== was.qty) changes.qty = typed.qty.trim();
-  if (typed.trigger.trim() !== was.trigger) trigger.price = typed.trigger.trim();
-  if (typed.callback.trim() !== was.callback)
-    trigger.callback = read(typed.callback)?.div(100).toFixed() ?? typed.callback;
-  if (Object.keys(trigger).length > 0) changes.trigger = trigger;
-  return changes;
-}
 
 export function Amend({ order, moved = {} }: { order: Order; moved?: Moved }) {
   const [typed, setTyped] = useState<Typed>({ ...asIs(order), ...moved });
@@ -99,10 +67,20 @@ export function Amend({ order, moved = {} }: { order: Order; moved?: Moved }) {
             input={{ name: "new-qty" }}
           />
         )}
+        {mayHide(order) && (
+          <NumberField
+            label="Shown at a time"
+            value={typed.visibleQty}
+            change={set("visibleQty")}
+            error={wrong["visibleQty"]}
+            hint="At least a hundredth of the size. Empty: the book shows all of it."
+            input={{ name: "new-visible-qty", placeholder: "all" }}
+          />
+        )}
         <p class="dim">
           {isWaiting
             ? "Changed in one step: what it protects is protected at every moment."
-            : "Less at the same price keeps its place in the queue; anything else is a new arrival."}
+            : "Less at the same price, or less of it shown, keeps its place in the queue; anything else is a new arrival."}
         </p>
         {wrong[""] && (
           <p class="form-error" role="alert">
