@@ -10,14 +10,16 @@ from telling import given, seen, traded
 from unicorn_binance_websocket_api import BinanceWebSocketApiManager
 
 SYMBOL = "BTCUSDT"
-MARKET_STREAMS = {
-    "aggTrade": "aggTrade",
-    "kline_1m": "kline",
-    "bookTicker": "bookTicker",
-    "depth@100ms": "depthUpdate",
-    "markPrice@1s": "markPriceUpdate",
-    "ticker": "24hrTicker",
-}
+# Those of one connection, by what is heard there.
+MARKET_STREAMS = (
+    {"bookTicker": "bookTicker", "depth@100ms": "depthUpdate"},
+    {
+        "aggTrade": "aggTrade",
+        "kline_1m": "kline",
+        "markPrice@1s": "markPriceUpdate",
+        "ticker": "24hrTicker",
+    },
+)
 ACCOUNT_EVENTS = {"ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE"}
 PATIENCE_S = 60.0
 
@@ -92,7 +94,10 @@ def main() -> None:
         websocket_base_uri=f"{sockets}/fstream/",
         websocket_api_base_uri=f"{sockets}/ws-fapi/v1",
     )
-    streams = manager.create_stream(list(MARKET_STREAMS), [SYMBOL.lower()], stream_buffer_name=True)
+    streams = [
+        (manager.create_stream(list(one), [SYMBOL.lower()], stream_buffer_name=True), one)
+        for one in MARKET_STREAMS
+    ]
     asked = {"headers": {"X-MBX-APIKEY": key["key"]}, "timeout": 60}
     listen_key = httpx.post(f"{base}/fapi/v1/listenKey", **asked).json()["listenKey"]
     account = manager.create_stream([listen_key], [], stream_buffer_name=True)
@@ -100,16 +105,17 @@ def main() -> None:
         api=True, api_key=key["key"], api_secret=key["secret"], stream_label="calls"
     )
     try:
-        for one in (streams, account, socket):
+        for one in (*(stream for stream, _ in streams), account, socket):
             manager.wait_till_stream_has_started(one)
         calls(manager, socket)
-        wanted = set(MARKET_STREAMS.values())
-        kinds = kinds_of(manager, streams, wanted)
-        kinds += kinds_of(manager, account, ACCOUNT_EVENTS)
+        wanted = [(stream, set(kinds.values())) for stream, kinds in streams]
+        wanted.append((account, ACCOUNT_EVENTS))
+        for stream, kinds in wanted:
+            heard = kinds_of(manager, stream, kinds)
+            for kind in sorted(kinds):
+                seen(f"stream {kind}", heard[kind], heard)
     finally:
         manager.stop_manager()
-    for kind in sorted(wanted | ACCOUNT_EVENTS):
-        seen(f"stream {kind}", kinds[kind], kinds)
     traded(0.01, 0.01)
 
 
