@@ -2,9 +2,13 @@
 import os
 import sys
 
+TABLELESS = {"runengine", "verifyreplay", "simulate"}  # they know Redis, or HTTP, and no rows
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+    if not TABLELESS.isdisjoint(sys.argv[1:2]):
+        os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.fewer_apps.tableless"
     if sys.argv[1:2] == ["runexchange"]:
         from exchange_site.embedded.bootstrap import prepared
         from exchange_site.embedded.errors import ServiceError

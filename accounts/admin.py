@@ -37,6 +37,7 @@ from accounts.staff.powers import (
     waiting_powers,
 )
 from accounts.verification.admin import ask_level
+from common.admin import NOTHING
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import (
     BaseAdmin,
@@ -48,7 +49,6 @@ from common.admin.base import (
     words,
     yes_or_no_column,
 )
-from common.admin.changes import NOTHING
 from common.admin.reasons import ReasonedForm, ReasonForm
 from common.admin.widgets import ManyOfMany
 

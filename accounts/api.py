@@ -18,17 +18,12 @@ from accounts.factors.fresh import demand_fresh_factor, factor_shown_at
 from accounts.factors.proofs import Proof
 from accounts.law.countries import require_served
 from accounts.models import EndReason
-from accounts.throttles import (
-    PasswordThrottle,
-    RenewalThrottle,
-    SigninThrottle,
-    SignupThrottle,
-    address_of,
-)
+from accounts.throttles import PasswordThrottle, RenewalThrottle, SigninThrottle, SignupThrottle
 from common.errors import ErrorCode
 from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.http.views import PublicView
+from common.limits.askers import address_of
 from common.times import unix_ms
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from accounts.models import User
+from common.admin import NOTHING
 from common.admin.base import Cell, Show, link, shown
-from common.admin.changes import NOTHING
 
 
 def user_link(user: User | None) -> Cell:

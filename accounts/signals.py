@@ -9,7 +9,7 @@ from accounts.access.refusals import refusals
 from accounts.access.sessions import Origin
 from accounts.models import User
 from accounts.staff.sessions import SessionStore
-from accounts.throttles import address_of
+from common.limits.askers import address_of
 
 
 @receiver([post_save, post_delete], sender=User)

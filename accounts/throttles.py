@@ -19,7 +19,7 @@ from accounts.access.guesses import NAME_LENGTH_MAX, Secret, sign_in_secret
 from accounts.access.tokens import read_refresh
 from accounts.models import GuessKind
 from common.errors import DomainError
-from common.http import addresses
+from common.limits.askers import origin_of
 from common.limits.budgets import Ask, Rate, Standing, give_back, spend
 
 SIGN_UPS = Rate(60, 3_600, burst=60)
@@ -32,17 +32,6 @@ EXPORTS = Rate(60, 3_600, burst=30)  # parts of a user
 RENEWALS = Rate(30, 60, burst=30)  # of a session, which needs one in a quarter of an hour
 FREE_GUESSES = 10  # at one name from wherever, and of an address at the password of its session
 FREE_STAFF_GUESSES = 5
-
-
-def address_of(request: Request | HttpRequest) -> str | None:
-    """Of the client, as far as our own proxies say it; None for what is no address."""
-    address = addresses.asker_of(request.META)
-    return None if address is None else str(address)
-
-
-def origin_of(request: Request | HttpRequest) -> str:
-    """Who is counted as one."""
-    return addresses.origin_of(addresses.asker_of(request.META))
 
 
 class Guesses:

@@ -13,9 +13,9 @@ from django.utils import timezone
 from approvals import services
 from approvals.actions import action_of, all_actions, kinds
 from approvals.models import Proposal, ProposalStatus
+from common.admin import NOTHING
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column, words
-from common.admin.changes import NOTHING
 from common.admin.filters import words_filter
 from common.admin.reasons import ReasonForm
 

@@ -87,6 +87,7 @@ def all_pages(visitor: Visitor) -> Iterator[Page]:
 
 
 def _all_pages(visitor: Visitor) -> Iterator[Page]:
+    admin.autodiscover()
     for model in sorted(admin.site._registry, key=lambda model: model._meta.label):
         yield from _lists(visitor, model)
         yield from _records(visitor, model)

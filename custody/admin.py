@@ -4,22 +4,13 @@ from django.contrib import admin
 
 from accounts.display import user_column
 from accounts.models import User
-from common.admin.base import (
-    Cell,
-    RecordAdmin,
-    Table,
-    badge,
-    link,
-    shown,
-    table_of,
-    time_column,
-    when,
-)
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, table_of, time_column
 from common.admin.filters import words_filter
 from custody.models import CaseKind, ChainDeposit, ChainDepositState, CustodyCase
 from ledger.models import Deposit
-from markets.display import money, money_column
+from markets.columns import money_column
+from markets.display import money
 
 _SHOWN = 20
 _TONES = {ChainDepositState.CREDITED: "ok", ChainDepositState.ORPHANED: "bad"}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from common.errors import DomainError, invalid
-from custody.demo.client import DemoCustody
 from custody.interface import DEMO, Custody
 from custody.manual.custody import ManualCustody
 
@@ -26,6 +25,8 @@ def networks() -> dict[str, Network]:
 
 def _network(name: str) -> Network:
     if name == DEMO:
+        from custody.demo.client import DemoCustody  # its HTTP client, where there is a demo
+
         custody = DemoCustody(settings.DEMO_CHAIN_URL, settings.CUSTODY_TOKEN)
         return Network(name, custody, settings.DEMO_CONFIRMATIONS)
     return Network(name, ManualCustody(), 0)

@@ -9,30 +9,26 @@ address is enough to begin with. They start with the first client and take only 
 the loop with order intake. Whoever has many sends /ws to processes of their own.
 """
 
-import os
 import sys
 from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+from exchange_site.wsgi import application as django_application  # Django is set up by it
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
-django_application: Any = get_wsgi_application()
-
-from common.postgres.waiting import limit_waiting  # noqa: E402
-from exchange_site.edge.bodies import Bodies  # noqa: E402
-from exchange_site.edge.counted import Counted  # noqa: E402
-from exchange_site.edge.haste import Unhurried  # noqa: E402
-from exchange_site.edge.places import Places  # noqa: E402
-from exchange_site.edge.refusals import RefusedAtTheEnd  # noqa: E402
-from exchange_site.edge.versions import without_version  # noqa: E402
-from feeds.app import Feeds  # noqa: E402
-from gateway.asking.entrance import SocketEntrance  # noqa: E402
-from gateway.edge import VenueWords  # noqa: E402
-from gateway.orders.app import VenueOrders  # noqa: E402
-from gateway.socket_calls.app import VenueCalls, is_of_calls  # noqa: E402
-from gateway.streams.app import VenueStreams, is_of_streams  # noqa: E402
-from trading.intake.app import Intake  # noqa: E402
-from trading.intake.desk import Desk  # noqa: E402
+# isort: split
+from exchange_site.edge.bodies import Bodies
+from exchange_site.edge.counted import Counted
+from exchange_site.edge.haste import Unhurried
+from exchange_site.edge.places import Places
+from exchange_site.edge.refusals import RefusedAtTheEnd
+from exchange_site.edge.versions import without_version
+from feeds.app import Feeds
+from gateway.asking.entrance import SocketEntrance
+from gateway.edge import VenueWords
+from gateway.orders.app import VenueOrders
+from gateway.socket_calls.app import VenueCalls, is_of_calls
+from gateway.streams.app import VenueStreams, is_of_streams
+from trading.intake.app import Intake
+from trading.intake.desk import Desk
 
 FEED_CONNECTIONS_MAX = 100
 FEED_CONNECTIONS_PER_ADDRESS_MAX = 25
@@ -40,7 +36,6 @@ FEED_CONNECTIONS_PER_ADDRESS_MAX = 25
 STREAM_CONNECTIONS_MAX = 200
 STREAM_CONNECTIONS_PER_ADDRESS_MAX = 50
 
-limit_waiting()
 # So long the loop and order intake wait for a thread that computes. With Python's own 5 ms an
 # order would wait for several.
 sys.setswitchinterval(0.0005)

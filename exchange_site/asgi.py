@@ -8,7 +8,7 @@ from typing import Any
 
 import django
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.feeds_settings"  # whatever Celery's app said
+os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.fewer_apps.feeds"
 django.setup()
 
 from common.errors import DomainError, ErrorCode  # noqa: E402  Django must be set up first

@@ -7,11 +7,15 @@ from typing import Any
 from celery import Celery, signals
 
 from common.metrics.shared import count_together, shared_folder
+from exchange_site.schedule import BEAT_SCHEDULE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
+# Django's checks would load every page. They are for whoever changes or deploys the exchange.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("exchange_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = BEAT_SCHEDULE
 app.autodiscover_tasks()
 app.steps["worker"].add("persistence.bootsteps:PersistenceStep")
 

@@ -19,7 +19,6 @@ from common.redis.addresses import AddressedPool
 from exchange_site.configuration.environment import Environment
 from exchange_site.configuration.servers import broker_of, one_server, redis_url
 from exchange_site.configuration.traces import traces_share, traces_url
-from exchange_site.schedule import BEAT_SCHEDULE
 from terminal.bundle import folder as page_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -324,7 +323,6 @@ SEAL_ENTRIES = max(1_000, env.int("SEAL_ENTRIES", default=250_000))
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
 # How many sockets of feeds a process takes; whoever comes later is told to try again.
 FEEDS_CONNECTIONS_MAX = env.int("FEEDS_CONNECTIONS_MAX", default=3_000)

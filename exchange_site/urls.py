@@ -1,8 +1,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+import exchange_site.celery  # noqa: F401  the app to which pages hand tasks over
 from console.health.answer import HealthView
 from exchange_site.docs import DocsView, SchemaView
+
+admin.autodiscover()
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -7,17 +7,8 @@ from django.utils.html import format_html_join
 
 from accounts.display import user_link
 from accounts.models import User
-from common.admin.base import (
-    TABLE_ROWS_MAX,
-    Cell,
-    Table,
-    link,
-    list_link,
-    table_of,
-    when,
-    words,
-)
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, table_of, words
 from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
 from markets.display import gain_or_loss, money
 from markets.models import Market

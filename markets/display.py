@@ -1,4 +1,4 @@
-"""Figures as operators read them: prices, sizes, money and rates, and columns of them."""
+"""Figures as operators read them: prices, sizes, money and rates."""
 
 from decimal import Decimal
 
@@ -6,8 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common import decimals
-from common.admin.base import Show, link, shown
-from common.admin.changes import NOTHING
+from common.admin import NOTHING
 from markets import conversions
 from markets.models import Market
 from matching.messages.limits import PPM
@@ -81,30 +80,3 @@ def gain_or_loss(amount_units: int) -> SafeString:
     """Coloured, and signed for those who can't tell the colours apart."""
     tone = "gain" if amount_units > 0 else "loss" if amount_units < 0 else "even"
     return format_html('<span class="amount {}">{}</span>', tone, signed_money(amount_units))
-
-
-# --- columns --------------------------------------------------------------------------------------
-
-
-def market_column() -> Show:
-    return shown("market", lambda row: link(Market, row.market_id))
-
-
-def price_column(attribute: str, name: str) -> Show:
-    return shown(name, lambda row: price(getattr(row, attribute), row.market))
-
-
-def size_column(attribute: str, name: str) -> Show:
-    return shown(name, lambda row: size(getattr(row, attribute), row.market))
-
-
-def money_column(attribute: str, name: str) -> Show:
-    return shown(name, lambda row: money(getattr(row, attribute)))
-
-
-def gain_column(attribute: str, name: str) -> Show:
-    return shown(name, lambda row: gain_or_loss(getattr(row, attribute)))
-
-
-def rate_column(attribute: str, name: str) -> Show:
-    return shown(name, lambda row: percent(getattr(row, attribute)))

@@ -15,6 +15,7 @@ from redis import RedisError
 
 from accounts.staff.operators import operator_of
 from approvals.services import Change
+from common.admin import NOTHING, when
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     BaseAdmin,
@@ -25,14 +26,13 @@ from common.admin.base import (
     link,
     shown,
     table_of,
-    when,
     yes_or_no_column,
 )
-from common.admin.changes import NOTHING, change_words, proposed_words
+from common.admin.changes import change_words, proposed_words
 from common.admin.reasons import ReasonedForm
 from common.redis_client import probe_redis_client
 from markets import conversions
-from markets.display import market_column
+from markets.columns import market_column
 from markets.models import Market
 from prices import services
 from prices.models import PriceSource

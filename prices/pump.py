@@ -33,9 +33,8 @@ from prices.index import Index, SourcePrice, combine
 from prices.models import PriceSource, PriceSourceKind
 from prices.reports import PriceReport, source_report, write_reports
 from prices.sources.pollers import INTERVAL_S, Pollers
-from prices.sources.quote import PriceUnavailable, SourceNews, wall_clock_ms
+from prices.sources.quote import Endpoint, PriceUnavailable, SourceNews, wall_clock_ms
 from prices.sources.synthetic import SyntheticWalks
-from prices.sources.venues import Endpoint
 from trading.commands import publisher
 
 log = structlog.get_logger(__name__)

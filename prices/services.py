@@ -20,7 +20,7 @@ from common.outgoing.reach import host_problem
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from prices.models import PriceSource, PriceSourceKind
-from prices.sources.quote import PriceUnavailable, Quote
+from prices.sources.quote import Endpoint, PriceUnavailable, Quote
 
 
 def validate_price_source(source: PriceSource) -> None:
@@ -173,7 +173,7 @@ def ask_price_sources(
 async def _ask(source: PriceSource, within_s: float | None) -> Quote | PriceUnavailable:
     if source.kind != PriceSourceKind.CCXT:
         return PriceUnavailable("made up by the price process: there is no venue to ask")
-    from prices.sources.venues import Endpoint, ask_once  # ccxt takes a second to import
+    from prices.sources.venues import ask_once  # ccxt takes a second to import
 
     try:
         async with asyncio.timeout(within_s):

@@ -52,6 +52,7 @@ use_cheap_flush()
 use_cheap_static_files()
 count_uses_by_hand()
 
+import exchange_site.urls  # noqa: E402, F401  as in a process that serves pages
 from tests.patience import be_patient  # noqa: E402  Django must be set up first
 
 be_patient()

@@ -7,6 +7,7 @@ every process (`accounts.access.refusals`).
 import time
 from dataclasses import dataclass
 
+import rest_framework_simplejwt.tokens  # noqa: F401  `read_access` has it once it is asked
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request

@@ -5,19 +5,23 @@ Both are signed and neither is stored. An access token names its user (``sub``) 
 new with every renewal, and the session's row keeps the SHA-256 of the newest. So a copy of the
 database holds nothing that could be sent here, and a token that was traded in before is recognised
 when it comes again.
+
+The library brings REST framework along; it is loaded where tokens are made and read, since most
+processes that know sessions do neither.
 """
 
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from common.errors import DomainError, ErrorCode
 from matching.messages.limits import MAX_ID
+
+if TYPE_CHECKING:
+    from rest_framework_simplejwt.tokens import Token
 
 TOKEN_LENGTH_MAX = 2_000
 SESSION_CLAIM = "sid"
@@ -47,6 +51,8 @@ def refresh_lifetime() -> timedelta:
 
 
 def access_token(user_id: int, session_id: int, lifetime: timedelta | None = None) -> str:
+    from rest_framework_simplejwt.tokens import AccessToken
+
     token = AccessToken()
     if lifetime is not None:
         token.set_exp(lifetime=lifetime)
@@ -55,12 +61,17 @@ def access_token(user_id: int, session_id: int, lifetime: timedelta | None = Non
 
 def refresh_token(user_id: int, session_id: int) -> tuple[str, str]:
     """A new one, and the hash its session keeps."""
+    from rest_framework_simplejwt.tokens import RefreshToken
+
     token = RefreshToken()
     return _signed(token, user_id, session_id), _hash(token)
 
 
 def read_access(token: str) -> AccessClaims:
     """Raises DomainError for a token that is forged, expired or of another kind."""
+    from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+    from rest_framework_simplejwt.tokens import AccessToken
+
     if len(token) > TOKEN_LENGTH_MAX:
         raise token_invalid()
     try:
@@ -79,6 +90,9 @@ def read_access(token: str) -> AccessClaims:
 
 def read_refresh(token: str) -> RefreshClaims:
     """Raises DomainError."""
+    from rest_framework_simplejwt.exceptions import TokenError
+    from rest_framework_simplejwt.tokens import RefreshToken
+
     if len(token) > TOKEN_LENGTH_MAX:
         raise refresh_invalid()
     try:
@@ -102,7 +116,7 @@ def refresh_invalid() -> DomainError:
     return DomainError(ErrorCode.REFRESH_INVALID, message, "refresh")
 
 
-def _signed(token: Token, user_id: int, session_id: int) -> str:
+def _signed(token: "Token", user_id: int, session_id: int) -> str:
     token[USER_CLAIM] = str(user_id)
     token[SESSION_CLAIM] = session_id
     return str(token)
@@ -114,11 +128,11 @@ def _lifetime(name: str) -> timedelta:
     return lifetime
 
 
-def _hash(token: Token) -> str:
+def _hash(token: "Token") -> str:
     return hashlib.sha256(str(token["jti"]).encode()).hexdigest()
 
 
-def _an_id(claims: Token, name: str) -> int:
+def _an_id(claims: "Token", name: str) -> int:
     an_id = int(claims[name])
     if not 1 <= an_id <= MAX_ID:
         raise ValueError(name)

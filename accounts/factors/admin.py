@@ -14,19 +14,9 @@ from accounts.factors.recovery import codes_left
 from accounts.factors.selectors import factors_of
 from accounts.models import FactorReset, GuessKind, GuessLock, User
 from approvals.models import Proposal
+from common.admin import NOTHING, when
 from common.admin.actions import ask_then_run
-from common.admin.base import (
-    Cell,
-    RecordAdmin,
-    Table,
-    badge,
-    link,
-    shown,
-    table_of,
-    time_column,
-    when,
-)
-from common.admin.changes import NOTHING
+from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, table_of, time_column
 
 
 @table_of(User)

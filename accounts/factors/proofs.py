@@ -7,7 +7,6 @@ from typing import Any
 
 from accounts.access import guesses
 from accounts.access.guesses import Secret
-from accounts.factors import passkeys
 from accounts.factors.recovery import use_code
 from accounts.factors.selectors import factors_of
 from accounts.factors.totp import step_of
@@ -39,6 +38,8 @@ def show_factor(user_id: int, proof: Proof) -> None:
     if not factors_of(user_id).exists():
         raise wrong_factor()
     if proof.passkey is not None:
+        from accounts.factors import passkeys  # with its library, which only web processes load
+
         is_right = passkeys.is_shown(user_id, dict(proof.passkey))
     else:
         secret = _guessed(user_id)

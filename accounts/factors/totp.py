@@ -6,7 +6,6 @@ import secrets
 import time
 from urllib.parse import quote, urlencode
 
-import segno
 from django.conf import settings
 from django_otp.oath import TOTP
 
@@ -31,6 +30,8 @@ def uri_of(secret: str, username: str) -> str:
 
 def qr_of(uri: str) -> str:
     """The QR code as an image in an address: `data:image/svg+xml…`, which pages may show."""
+    import segno  # only whoever sets up an app is shown one
+
     return str(segno.make_qr(uri).svg_data_uri(scale=_QR_SCALE, dark="#000", light="#fff"))
 
 

@@ -12,6 +12,7 @@ from accounts.display import user_column
 from accounts.keys import services
 from accounts.models import ApiKey, User
 from accounts.staff.operators import operator_of
+from common.admin import NOTHING, when
 from common.admin.actions import ask_form_then_run
 from common.admin.base import (
     Cell,
@@ -23,10 +24,8 @@ from common.admin.base import (
     shown,
     table_of,
     time_column,
-    when,
     words,
 )
-from common.admin.changes import NOTHING
 from common.admin.reasons import ReasonForm
 from common.scopes import Scope
 

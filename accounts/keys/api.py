@@ -13,9 +13,10 @@ from accounts.factors.fresh import demand_fresh_factor
 from accounts.keys import services
 from accounts.keys.networks import NETWORKS_MAX
 from accounts.models import ApiKey
-from accounts.throttles import PasswordThrottle, address_of
+from accounts.throttles import PasswordThrottle
 from common.http.bodies import parse_body
 from common.http.schema import documented
+from common.limits.askers import address_of
 from common.scopes import Scope
 from common.times import unix_ms
 

@@ -10,11 +10,11 @@ from rest_framework.views import APIView
 from accounts.access.authentication import user_id_of
 from accounts.law import identity, terms
 from accounts.models import TermsVersion
-from accounts.throttles import address_of
 from common.errors import invalid
 from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.http.views import PublicView
+from common.limits.askers import address_of
 from common.times import unix_ms
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

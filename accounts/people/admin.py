@@ -22,6 +22,7 @@ from accounts.people.closing import reopen_account
 from accounts.people.erasing import propose_or_erase
 from accounts.staff.operators import operator_of
 from approvals.models import Proposal
+from common.admin import NOTHING, when
 from common.admin.actions import ask_form_then_run
 from common.admin.base import (
     Cell,
@@ -34,10 +35,8 @@ from common.admin.base import (
     table_of,
     time_column,
     way_of,
-    when,
     words,
 )
-from common.admin.changes import NOTHING
 from common.admin.reasons import ReasonForm
 
 SEE = "accounts.see_person"

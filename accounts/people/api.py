@@ -16,17 +16,12 @@ from accounts.factors.fresh import demand_fresh_factor
 from accounts.models import Person, Session, SignInFailure, User
 from accounts.notices.kinds import MUTABLE
 from accounts.people import closing, export, profile, resets
-from accounts.throttles import (
-    ExportThrottle,
-    MailThrottle,
-    PasswordThrottle,
-    ResetThrottle,
-    address_of,
-)
+from accounts.throttles import ExportThrottle, MailThrottle, PasswordThrottle, ResetThrottle
 from common.http.bodies import parse_body
 from common.http.paging import keyset_page, query_text
 from common.http.schema import PAGING, documented, query
 from common.http.views import PublicView
+from common.limits.askers import address_of
 from common.times import unix_ms
 
 

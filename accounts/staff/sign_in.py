@@ -17,13 +17,9 @@ from django.http import HttpRequest
 
 from accounts.access.unlocking import note_failure
 from accounts.models import Door, SignInStep
-from accounts.throttles import (
-    FREE_STAFF_GUESSES,
-    address_of,
-    own_password_guesses,
-    sign_in_guesses,
-)
+from accounts.throttles import FREE_STAFF_GUESSES, own_password_guesses, sign_in_guesses
 from common.admin.acts import Act, Verb, tell
+from common.limits.askers import address_of
 
 if TYPE_CHECKING:  # unfold has no types
     from django.contrib.admin.forms import AdminAuthenticationForm as AuthenticationForm

@@ -12,17 +12,9 @@ from accounts.display import user_column, user_link
 from accounts.models import User, Verification
 from accounts.staff.operators import operator_of
 from accounts.verification.levels import LEVELS, level_of, set_level
+from common.admin import when
 from common.admin.actions import ask_form_then_run
-from common.admin.base import (
-    BaseAdmin,
-    RecordAdmin,
-    Table,
-    link,
-    shown,
-    table_of,
-    time_column,
-    when,
-)
+from common.admin.base import BaseAdmin, RecordAdmin, Table, link, shown, table_of, time_column
 from common.admin.filters import words_filter
 from common.reasons import REASON_MAX
 

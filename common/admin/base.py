@@ -8,7 +8,6 @@ Lists stay cheap on tables of any length, see `common.admin.lists`.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache, reduce
 from http import HTTPStatus
 from operator import or_
@@ -29,8 +28,9 @@ from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from common.admin import NOTHING, when
 from common.admin.acts import Act, Verb, tell
-from common.admin.changes import NOTHING, SaysChanges
+from common.admin.changes import SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
 from common.admin.quick_rows import cell_start, escaped
@@ -88,11 +88,6 @@ def shown(name: str, show: Callable[[Any], Cell]) -> Show:
 def yes_or_no_column(attribute: str, name: str) -> Show:
     """Django's own is a green tick or a red cross, as if "no" were a fault."""
     return shown(name, lambda row: "yes" if getattr(row, attribute) else "no")
-
-
-def when(moment: datetime | None) -> str:
-    """To the second; nothing for never."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else NOTHING
 
 
 def time_column(attribute: str, name: str) -> Show:

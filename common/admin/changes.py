@@ -17,6 +17,7 @@ from django.utils.duration import duration_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common.admin import NOTHING
 from common.admin.acts import Act, Verb, tell
 from common.admin.record_urls import url_of
 from common.decimals import text
@@ -27,7 +28,6 @@ if TYPE_CHECKING:  # generic to the type checker alone, to which unfold is unkno
 else:
     from unfold.admin import ModelAdmin as AnyModelAdmin
 
-NOTHING = "–"
 _PER_CENT = ", %"
 
 

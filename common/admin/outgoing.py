@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from common.admin import NOTHING, when
 from common.admin.actions import ask_then_run
-from common.admin.base import RecordAdmin, badge, shown, time_column, when
-from common.admin.changes import NOTHING
+from common.admin.base import RecordAdmin, badge, shown, time_column
 from common.admin.filters import words_filter
 from common.outgoing.due_rows import TRIES_MAX, OutgoingState
 

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
+from common.admin import NOTHING
 from common.admin.actions import ask_then_run
 from common.admin.base import BaseAdmin, badge, link, shown, yes_or_no_column
-from common.admin.changes import NOTHING
 from common.admin.outgoing import OutgoingAdmin
 from console.alerts.forms import RecipientForm, RuleForm
 from console.alerts.models import AlertRecipient, AlertRule, RecipientKind, WebhookDelivery

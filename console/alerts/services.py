@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.staff.operators import operator_of
+from common.admin import when
 from common.admin.acts import Act, Verb, tell
-from common.admin.base import when
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import REASON_MAX, reason_of
 from console.alerts.models import Alert, AlertRule, AlertSnooze

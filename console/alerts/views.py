@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from common.admin.base import when
+from common.admin import when
 from common.admin.record_urls import key_of
 from common.errors import DomainError
 from console.alerts import selectors, services

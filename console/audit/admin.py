@@ -17,9 +17,10 @@ from django.template.defaultfilters import linebreaksbr
 from django.utils.html import format_html
 
 from accounts.display import user_link
+from common.admin import NOTHING
 from common.admin.acts import Verb
 from common.admin.base import Cell, RecordAdmin, link, shown, time_column
-from common.admin.changes import NOTHING, AnyModelAdmin
+from common.admin.changes import AnyModelAdmin
 from common.admin.record_urls import key_of, list_url
 from console.audit import chain
 from console.audit.models import AuditRow

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.staff.sessions import kept_key
-from accounts.throttles import address_of
 from common.admin.acts import Act, Verb, operator_acted
+from common.limits.askers import address_of
 from console.audit import chain
 from console.audit.models import AuditRow
 

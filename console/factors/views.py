@@ -16,8 +16,8 @@ from accounts.factors.recovery import codes_left
 from accounts.factors.selectors import factors_of, has_factor
 from accounts.models import User
 from accounts.staff.operators import operator_of
+from common.admin import when
 from common.admin.acts import Act, Verb, tell
-from common.admin.base import when
 from common.errors import DomainError
 from common.http.statuses import status_of
 from console.factors import door

@@ -16,8 +16,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.staff.operators import operator_of
+from common.admin import when
 from common.admin.acts import Act, Verb, tell
-from common.admin.base import when
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX

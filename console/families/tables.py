@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from accounts.families.services import MAIN, members
 from accounts.models import User
-from common.admin.base import Cell, Table, badge, link, list_link, when
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import Cell, Table, badge, link, list_link
 from ledger.models import Wallet
 from ledger.transfers.models import Transfer
 from ledger.transfers.selectors import transfers_of

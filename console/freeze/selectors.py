@@ -14,7 +14,7 @@ from accounts.families.services import family_ids
 from accounts.keys.services import keys_of_family
 from accounts.models import Freeze, User
 from accounts.staff.sessions import staff_sessions_of
-from common.admin.base import when
+from common.admin import when
 from markets.display import size
 from trading.models import LIVE_STATUSES, Order, OutboxCommand, Position
 from trading.selectors import positions_of_user

@@ -13,8 +13,8 @@ from accounts.access.sessions import end_sessions_of
 from accounts.families.services import family_ids
 from accounts.models import EndReason, Freeze, Session, User
 from accounts.staff.operators import operator_of
+from common.admin import when
 from common.admin.acts import Act, Verb, tell
-from common.admin.base import when
 from console.freeze.reductions import reduce_positions
 from console.freeze.selectors import waiting_cancels
 from console.guards import each_alone

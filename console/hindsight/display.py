@@ -9,8 +9,8 @@ from django.utils.html import format_html
 
 from accounts.display import UserLinks
 from approvals.models import Proposal
+from common.admin import NOTHING
 from common.admin.base import Cell, link, words
-from common.admin.changes import NOTHING
 from console.hindsight.changes import Changes
 from console.hindsight.models import HindsightRun
 from console.hindsight.outcome import HindsightOutcome, TradeOnly, TraderOutcome, WorldStanding

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from common.admin.base import Cell, Table, list_link, table_of, when, words
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import Cell, Table, list_link, table_of, words
 from common.postgres import keysets
 from ledger.models import (
     USER_ACCOUNT_KINDS,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from common.admin.base import when
+from common.admin import when
 
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 _TEXT_MAX = 32

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from common.admin.base import when
+from common.admin import when
 from persistence.models import ReconcileRun
 from persistence.reconciliation import (
     asked_at,

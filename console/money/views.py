@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from common.admin.base import Cell, badge, link, list_link, when
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import Cell, badge, link, list_link
 from common.admin.record_urls import key_of
 from common.errors import DomainError
 from console.money import services

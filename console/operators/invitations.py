@@ -21,8 +21,9 @@ from accounts.staff.invitations import (
 from accounts.staff.operators import operator_of
 from approvals import policy
 from approvals.models import Proposal
-from common.admin.base import badge, link, when
-from common.admin.changes import NOTHING, proposed_words
+from common.admin import NOTHING, when
+from common.admin.base import badge, link
+from common.admin.changes import proposed_words
 from common.errors import DomainError, ErrorCode
 from console.factors import door
 from console.operators import selectors, services

@@ -16,7 +16,7 @@ from accounts.models import Departure, Invitation, StaffSession, User
 from accounts.staff.invitations import open_invitations
 from accounts.staff.sessions import staff_sessions_of
 from approvals.models import Proposal, ProposalStatus
-from common.admin.base import when
+from common.admin import when
 from console.audit.models import AuditRow
 from console.operators.words import sentences
 

@@ -14,9 +14,9 @@ from accounts.factors.selectors import second_factors_of
 from accounts.models import User
 from accounts.staff.operators import operator_of
 from accounts.staff.sessions import kept_key
+from common.admin import NOTHING, when
 from common.admin.acts import Act, Verb, tell
-from common.admin.base import Cell, badge, link, list_link, when, words
-from common.admin.changes import NOTHING
+from common.admin.base import Cell, badge, link, list_link, words
 from common.errors import DomainError
 from console.audit.models import AuditRow
 from console.operators import selectors, services

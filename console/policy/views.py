@@ -14,9 +14,10 @@ from accounts.staff.operators import operator_of
 from approvals import policy
 from approvals.actions import all_actions
 from approvals.models import ApprovalRule
+from common.admin import NOTHING
 from common.admin.acts import Act, Verb, tell
 from common.admin.base import link
-from common.admin.changes import NOTHING, proposed_words
+from common.admin.changes import proposed_words
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX

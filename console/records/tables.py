@@ -8,7 +8,8 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from accounts.models import Freeze, User
-from common.admin.base import Cell, Table, link, table_of, way_of, when
+from common.admin import when
+from common.admin.base import Cell, Table, link, table_of, way_of
 from console.risk.cells import exposure_link
 from console.risk.exposure import equity_or_none
 from console.seen_as.views import PERMISSION as SEE_AS

@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 from accounts.display import user_link
+from common.admin import NOTHING
 from common.admin.base import Cell, Table, badge, link, list_link, words
-from common.admin.changes import NOTHING
 from console.risk.cells import (
     NO_MARK,
     distance,

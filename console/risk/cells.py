@@ -6,8 +6,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common.admin import NOTHING
 from common.admin.base import Cell, badge, words
-from common.admin.changes import NOTHING
 from console.health.words import seconds
 from console.risk.lines import MarketMark, PositionLine
 from markets.display import gain_or_loss, money, percent, price

@@ -1,7 +1,7 @@
 """The tables of a trader's exposure."""
 
+from common.admin import NOTHING
 from common.admin.base import Cell, Table, link, list_link
-from common.admin.changes import NOTHING
 from console.risk.cells import (
     distance,
     leverage,

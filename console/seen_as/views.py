@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from accounts.models import Freeze, User
+from common.admin import NOTHING
 from common.admin.acts import Act, Verb, tell
-from common.admin.changes import NOTHING
 from common.errors import DomainError
 from common.reasons import REASON_MAX, reason_of
 from console.seen_as.answers import SECTIONS, SeenAnswer, answered

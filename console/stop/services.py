@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.staff.operators import operator_of
+from common.admin import when
 from common.admin.acts import Act, Verb, tell
-from common.admin.base import when
 from common.errors import DomainError, ErrorCode, invalid
 from console.guards import each_alone
 from console.stop.models import MarketStop

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from common.admin import NOTHING
 from common.admin.base import Cell, words
-from common.admin.changes import NOTHING
 from console.jobs.models import JobState
 from console.stress.display import (
     ROWS_SHOWN_MAX,

@@ -8,8 +8,8 @@ from functools import cached_property
 import msgspec
 
 from accounts.display import UserLinks
+from common.admin import NOTHING
 from common.admin.base import Cell, badge, words
-from common.admin.changes import NOTHING
 from console.stress.findings import Deleveraged, Ladder, LadderStanding, Liquidated, Step
 from console.stress.models import StressKind, StressRun
 from console.stress.services import move_words

@@ -10,7 +10,6 @@ from accounts.models import User
 from approvals.models import Proposal
 from approvals.services import proposal_made
 from common.errors import DomainError
-from console.stress.services import predict
 from trading.commands.proposals import RAISE_RISK
 
 log = structlog.get_logger(__name__)
@@ -24,6 +23,8 @@ def predict_rules(proposal: Proposal, **_: Any) -> None:
 
 def _predict(proposal: Proposal) -> None:
     """Where none can be had now, the proposal's page offers it."""
+    from console.stress.services import predict  # which knows pages: not every process does
+
     try:
         predict(User.objects.get(pk=proposal.author_id), proposal)
     except DomainError as error:

@@ -8,7 +8,8 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from accounts.models import User
-from common.admin.base import Cell, link, when, words
+from common.admin import when
+from common.admin.base import Cell, link, words
 from console.why.rules import said_by
 from console.why.stream import Moment, Streams
 from markets.display import money, percent, price, size

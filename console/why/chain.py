@@ -9,7 +9,8 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.html import format_html, format_html_join
 
 from accounts.display import user_link
-from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, when, words
+from common.admin import when
+from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, words
 from console.why.happened import accounts_of, held_words, sentences
 from console.why.stream import Moment, ms_of, names
 from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet

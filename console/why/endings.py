@@ -3,7 +3,7 @@ a sentence for each word of the engine's closed sets."""
 
 from collections.abc import Mapping
 
-from common.admin.base import when
+from common.admin import when
 from console.why.refusals import needed_words
 from console.why.rules import AskedTerms, JudgedMoment, Rule
 from markets.display import money, percent, price

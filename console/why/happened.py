@@ -8,7 +8,8 @@ from django.db.models import Model
 from django.utils.html import format_html
 
 from accounts.models import User
-from common.admin.base import Cell, link, list_link, when, words
+from common.admin import when
+from common.admin.base import Cell, link, list_link, words
 from console.why.endings import ENDINGS, EXECUTIONS, STATE_REASONS
 from console.why.refusals import REFUSALS
 from markets.display import funding_rate, money, percent, price, signed_money, size

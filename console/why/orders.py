@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 from django.utils.html import format_html
 
 from accounts.display import user_link
-from common.admin.base import Cell, link, list_link, when, words
+from common.admin import when
+from common.admin.base import Cell, link, list_link, words
 from console.why.chain import Explanation, Subject, free_units_at
 from console.why.endings import ENDINGS, STATUSES
 from console.why.refusals import REFUSALS

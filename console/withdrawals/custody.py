@@ -12,7 +12,8 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from approvals.models import Proposal
-from common.admin.base import Cell, badge, link, when
+from common.admin import when
+from common.admin.base import Cell, badge, link
 from common.admin.changes import proposed_words
 from common.admin.record_urls import key_of
 from common.errors import DomainError

@@ -12,8 +12,8 @@ from django.utils.html import format_html
 
 from accounts.display import user_link
 from accounts.models import User
-from common.admin.base import Cell, badge, link, way_of, when, words
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import Cell, badge, link, way_of, words
 from common.errors import DomainError, ErrorCode
 from console.withdrawals import services
 from console.withdrawals.facts import Facts, facts_of

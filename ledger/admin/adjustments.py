@@ -13,8 +13,9 @@ from accounts.display import user_column, user_link
 from accounts.models import User
 from accounts.staff.operators import operator_of
 from approvals.models import Proposal
+from common.admin import when
 from common.admin.actions import ask_form_then_run
-from common.admin.base import Cell, RecordAdmin, Table, link, shown, table_of, time_column, when
+from common.admin.base import Cell, RecordAdmin, Table, link, shown, table_of, time_column
 from common.admin.reasons import ReasonForm
 from common.errors import DomainError
 from common.reasons import REASON_MAX

@@ -14,7 +14,7 @@ from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time
 from ledger import services
 from ledger.models import Deposit, DepositStatus, JournalEntry
 from ledger.tables import entries_table
-from markets.display import money_column
+from markets.columns import money_column
 
 _TONES = {DepositStatus.REQUESTED: "warn", DepositStatus.APPROVED: "ok"}
 

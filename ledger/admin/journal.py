@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 
 from accounts.display import user_column
 from accounts.staff.operators import operator_of
+from common.admin import NOTHING, when
 from common.admin.actions import ask_form_then_run
 from common.admin.base import (
     Cell,
@@ -20,10 +21,8 @@ from common.admin.base import (
     list_link,
     shown,
     time_column,
-    when,
     words,
 )
-from common.admin.changes import NOTHING
 from common.postgres.keysets import newest_keys
 from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.admin.adjustments import AdjustmentForm
@@ -43,7 +42,8 @@ from ledger.tables import (
     owner_cell,
     postings_table,
 )
-from markets.display import gain_or_loss, market_column, money, money_column, signed_money
+from markets.columns import market_column, money_column
+from markets.display import gain_or_loss, money, signed_money
 
 COMMON_ACCOUNT_KINDS = {*MARKET_ACCOUNT_KINDS, *GLOBAL_ACCOUNT_KINDS}
 

@@ -6,7 +6,7 @@ from accounts.display import user_column
 from common.admin.base import RecordAdmin, link, shown, time_column
 from ledger.models import JournalEntry
 from ledger.transfers.models import Transfer
-from markets.display import money_column
+from markets.columns import money_column
 
 
 @admin.register(Transfer)

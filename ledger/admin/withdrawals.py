@@ -8,23 +8,14 @@ from django.db.models import Q
 
 from accounts.display import user_column, user_link
 from accounts.models import User
-from common.admin.base import (
-    Cell,
-    RecordAdmin,
-    Table,
-    badge,
-    link,
-    shown,
-    table_of,
-    time_column,
-    when,
-)
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, table_of, time_column
 from common.admin.outgoing import OutgoingAdmin
 from ledger.models import JournalEntry, Payout, Withdrawal, WithdrawalState
 from ledger.models.withdrawal_states import ENDS
 from ledger.tables import entries_table
-from markets.display import money, money_column
+from markets.columns import money_column
+from markets.display import money
 
 _SHOWN = 20
 _TONES = {WithdrawalState.CONFIRMED: "ok", WithdrawalState.FAILED: "bad"}

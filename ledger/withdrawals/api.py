@@ -9,12 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
-from accounts.throttles import address_of
 from common.errors import ErrorCode, invalid
 from common.http.bodies import parse_body
 from common.http.paging import keyset_page
 from common.http.schema import PAGING, documented
 from common.idempotency import read_key
+from common.limits.askers import address_of
 from common.scopes import Scope
 from ledger.api import Amount
 from ledger.models import Withdrawal

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from django.contrib import admin
 from django.utils.html import format_html
 
-from common.admin.base import RecordAdmin, shown, time_column, when
-from common.admin.changes import NOTHING
-from markets.display import market_column
+from common.admin import NOTHING, when
+from common.admin.base import RecordAdmin, shown, time_column
+from markets.columns import market_column
 from persistence.models import DeadLetter, MarketCursor
 
 

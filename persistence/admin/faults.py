@@ -11,9 +11,10 @@ from django.utils.html import format_html
 
 from accounts.display import user_column, user_link
 from accounts.staff.operators import operator_of
+from common.admin import when
 from common.admin.actions import ask_then_run
-from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column, when
-from markets.display import market_column
+from common.admin.base import Cell, RecordAdmin, Table, badge, link, shown, time_column
+from markets.columns import market_column
 from persistence import faults
 from persistence.models import EngineSnapshotArchive, PersistenceFault, QuarantinedEntry
 

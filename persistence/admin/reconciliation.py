@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from django.contrib import admin
 
+from common.admin import NOTHING
 from common.admin.base import Cell, RecordAdmin, Table, badge, shown, time_column
-from common.admin.changes import NOTHING
 from markets.display import money
 from persistence.models import ReconcileRun
 

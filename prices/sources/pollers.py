@@ -9,11 +9,14 @@ it learns replaces one entry of a dictionary, as a frozen whole: other threads r
 import asyncio
 import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import structlog
 
-from prices.sources.quote import PriceUnavailable, Quote, SourceNews, wall_clock_ms
-from prices.sources.venues import Endpoint, Venue
+from prices.sources.quote import Endpoint, PriceUnavailable, Quote, SourceNews, wall_clock_ms
+
+if TYPE_CHECKING:
+    from prices.sources.venues import Venue
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,8 @@ class Pollers:
             await asyncio.sleep(max(0.0, min(pause_s, BACKOFF_MAX_S) - took_s))
 
     async def _ask(self, endpoint: Endpoint) -> Quote:
+        from prices.sources.venues import Venue  # ccxt, which made-up prices needn't wait for
+
         key = (endpoint.venue, endpoint.api_url)
         venue = self._venues.get(key)
         if venue is None:

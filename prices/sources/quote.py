@@ -15,6 +15,15 @@ class PriceRefused(PriceUnavailable):
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """What to ask, and where; `api_url` is empty for the venue's own addresses."""
+
+    venue: str
+    symbol: str
+    api_url: str = ""
+
+
+@dataclass(frozen=True)
 class Quote:
     """A price in quote currency per base asset, as observed."""
 

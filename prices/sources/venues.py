@@ -9,7 +9,6 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,22 +18,19 @@ from django.conf import settings
 
 from common.outgoing.reach import AddressRefused, session_to
 from prices.index import is_price, middle
-from prices.sources.quote import PriceRefused, PriceUnavailable, Quote, wall_clock_ms
+from prices.sources.quote import (
+    Endpoint,
+    PriceRefused,
+    PriceUnavailable,
+    Quote,
+    wall_clock_ms,
+)
 
 REQUEST_TIMEOUT_S = 5.0
 # The first price of a venue takes its list of symbols: several requests, some of megabytes.
 LISTING_TIMEOUT_S = 15.0
 ATTEMPT_TIMEOUT_S = 20.0
 LISTING_AGE_MIN_S = 600.0  # before it is read again for a symbol that isn't on it
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """What to ask, and where; `api_url` is empty for the venue's own addresses."""
-
-    venue: str
-    symbol: str
-    api_url: str = ""
 
 
 def venue_problem(venue: str) -> str | None:

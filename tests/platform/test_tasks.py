@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from celery.schedules import crontab
-from django.conf import settings
 
 from exchange_site.celery import app
+from exchange_site.schedule import BEAT_SCHEDULE
 
 
-@pytest.mark.parametrize("entry", settings.CELERY_BEAT_SCHEDULE.values(), ids=lambda e: e["task"])
+@pytest.mark.parametrize("entry", BEAT_SCHEDULE.values(), ids=lambda e: e["task"])
 def test_what_beat_sends_is_known(entry: dict[str, Any]) -> None:
     app.loader.import_default_modules()
     assert entry["task"] in app.tasks

@@ -15,8 +15,8 @@ import pytest
 from django.conf import settings
 
 from prices.sources import venues
-from prices.sources.quote import PriceRefused, PriceUnavailable, Quote
-from prices.sources.venues import Endpoint, Venue, ask_once, quote_of, venue_problem
+from prices.sources.quote import Endpoint, PriceRefused, PriceUnavailable, Quote
+from prices.sources.venues import Venue, ask_once, quote_of, venue_problem
 from tests.prices.venue import PlayedVenue
 
 Play = Callable[..., PlayedVenue]

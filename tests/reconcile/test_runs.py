@@ -19,6 +19,7 @@ from accounts.models import User
 from console.health.answer import latest
 from console.health.report import Grade, exchange_status
 from exchange_site.embedded.health import monitor_headers
+from exchange_site.schedule import BEAT_SCHEDULE
 from ledger.models import Wallet
 from matching.messages.streams import snapshots_key
 from persistence.models import ReconcileRun
@@ -134,7 +135,7 @@ def test_the_periodic_task_keeps_what_it_found(session, caplog):
 
 
 def test_the_task_is_in_the_schedule():
-    entry = settings.CELERY_BEAT_SCHEDULE["reconcile-all"]
+    entry = BEAT_SCHEDULE["reconcile-all"]
     assert entry["schedule"] == 60.0
     assert entry["task"] == reconcile_all.name
     assert entry["task"] in current_app.tasks

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from accounts.throttles import address_of as address_in_django
-from accounts.throttles import origin_of as origin_in_django
 from common.http.addresses import address_of, origin_of
+from common.limits.askers import address_of as address_in_django
+from common.limits.askers import origin_of as origin_in_django
 from common.limits.budgets import Rate
 from exchange_site.edge.places import Kind, Places
 

@@ -11,8 +11,8 @@ from common.outgoing import reach
 from markets.models import Market
 from prices.models import PriceSource, PriceSourceKind
 from prices.services import validate_price_source
-from prices.sources.quote import PriceUnavailable
-from prices.sources.venues import Endpoint, ask_once
+from prices.sources.quote import Endpoint, PriceUnavailable
+from prices.sources.venues import ask_once
 from tests.prices.venue import PlayedVenue
 
 INSIDE = (

@@ -12,7 +12,7 @@ from a2wsgi import WSGIMiddleware
 from django.db import connection
 from django.test import Client
 
-from exchange_site.api_server import django_application
+from exchange_site.wsgi import application as django_application
 from tests.patience import PATIENCE_S
 from tests.trading.client import Answer, Api
 from trading.intake.app import Intake

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from accounts.display import user_column
 from accounts.models import User
 from accounts.staff.operators import operator_of
+from common.admin import NOTHING, when
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     Cell,
@@ -22,19 +23,11 @@ from common.admin.base import (
     shown,
     table_of,
     time_column,
-    when,
     words,
     yes_or_no_column,
 )
-from common.admin.changes import NOTHING
-from markets.display import (
-    average_price,
-    market_column,
-    money,
-    price,
-    size,
-    size_column,
-)
+from markets.columns import market_column, size_column
+from markets.display import average_price, money, price, size
 from markets.models import Market
 from trading.admin.orders import reason_words
 from trading.admin.row_tables import side_badge, status_badge

@@ -6,8 +6,9 @@ from accounts.display import user_column
 from accounts.referrals.models import Referral, ReferralCode
 from common.admin.base import RecordAdmin, link, shown, time_column
 from ledger.models import JournalEntry
+from markets.columns import money_column, rate_column
 from markets.conversions import units_text
-from markets.display import money, money_column, rate_column
+from markets.display import money
 from trading.fees.models import ReferralPayment, TierMove
 from trading.statements.models import FaultyStatement
 

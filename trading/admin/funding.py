@@ -7,6 +7,7 @@ from django.contrib import admin
 
 from accounts.display import user_column, user_link
 from accounts.models import User
+from common.admin import when
 from common.admin.base import (
     TABLE_ROWS_MAX,
     Cell,
@@ -17,20 +18,11 @@ from common.admin.base import (
     shown,
     table_of,
     time_column,
-    when,
     words,
 )
+from markets.columns import gain_column, market_column, money_column, price_column
 from markets.conversions import carry_text
-from markets.display import (
-    funding_rate,
-    gain_column,
-    gain_or_loss,
-    market_column,
-    money,
-    money_column,
-    price_column,
-    signed_money,
-)
+from markets.display import funding_rate, gain_or_loss, money, signed_money
 from markets.models import Market
 from trading.admin.row_tables import lots_and_way
 from trading.models import FundingPayment, FundingSettlement, Settlement

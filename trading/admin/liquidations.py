@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet, Sum
 
 from accounts.display import user_column, user_link
 from accounts.models import User
+from common.admin import NOTHING, when
 from common.admin.base import (
     TABLE_ROWS_MAX,
     Cell,
@@ -18,21 +19,11 @@ from common.admin.base import (
     shown,
     table_of,
     time_column,
-    when,
     words,
 )
-from common.admin.changes import NOTHING
+from markets.columns import market_column, money_column, price_column
 from markets.conversions import units_text
-from markets.display import (
-    average_price,
-    gain_or_loss,
-    market_column,
-    money,
-    money_column,
-    price,
-    price_column,
-    size,
-)
+from markets.display import average_price, gain_or_loss, money, price, size
 from markets.models import Market
 from matching.messages.vocabulary import CancelReason, ExecutionType, Role
 from trading.admin.row_tables import (

@@ -5,14 +5,8 @@ from django.contrib import admin
 from accounts.display import user_column
 from common.admin.base import RecordAdmin, badge, shown, time_column
 from common.admin.filters import words_filter
-from markets.display import (
-    average_price,
-    gain_column,
-    market_column,
-    money_column,
-    size,
-    size_column,
-)
+from markets.columns import gain_column, market_column, money_column, size_column
+from markets.display import average_price, size
 from trading.admin.row_tables import side_badge
 from trading.models import LifeEnding, PositionLife
 

@@ -11,20 +11,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.display import user_column, user_link
-from common.admin.base import (
-    Cell,
-    RecordAdmin,
-    Table,
-    badge,
-    link,
-    list_link,
-    shown,
-    time_column,
-    when,
-)
-from common.admin.changes import NOTHING, AnyModelAdmin
+from common.admin import NOTHING, when
+from common.admin.base import Cell, RecordAdmin, Table, badge, link, list_link, shown, time_column
+from common.admin.changes import AnyModelAdmin
 from common.admin.filters import words_filter
-from markets.display import funding_rate, market_column, money_column, price_column
+from markets.columns import market_column, money_column, price_column
+from markets.display import funding_rate
 from markets.models import Market, MarketStatus
 from trading.admin.row_tables import state_badge
 from trading.commands.outbox import PromisedCommand

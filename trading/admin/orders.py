@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from accounts.display import user_column, user_link
 from accounts.models import User
 from accounts.staff.operators import operator_of
+from common.admin import NOTHING, when
 from common.admin.actions import ask_then_run
 from common.admin.base import (
     Cell,
@@ -21,26 +22,20 @@ from common.admin.base import (
     shown,
     table_of,
     time_column,
-    when,
     words,
     yes_or_no_column,
 )
-from common.admin.changes import NOTHING
 from common.admin.filters import words_filter
 from markets import conversions
-from markets.display import (
-    average_price,
+from markets.columns import (
     gain_column,
     market_column,
-    money,
     money_column,
-    percent,
-    price,
     price_column,
     rate_column,
-    size,
     size_column,
 )
+from markets.display import average_price, money, percent, price, size
 from markets.models import Market
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Side, TriggerKind
 from trading import services

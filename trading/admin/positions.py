@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from accounts.display import user_column
 from accounts.models import User
+from common.admin import NOTHING
 from common.admin.base import (
     TABLE_ROWS_MAX,
     Cell,
@@ -18,18 +19,10 @@ from common.admin.base import (
     table_of,
     time_column,
 )
-from common.admin.changes import NOTHING, AnyModelAdmin
+from common.admin.changes import AnyModelAdmin
+from markets.columns import gain_column, market_column, money_column
 from markets.conversions import units_text
-from markets.display import (
-    average_price,
-    gain_column,
-    gain_or_loss,
-    market_column,
-    money,
-    money_column,
-    price,
-    signed_money,
-)
+from markets.display import average_price, gain_or_loss, money, price, signed_money
 from markets.rules import market_rules
 from trading.admin.row_tables import LIVE, fills_table, orders_table, position_size
 from trading.models import Fill, Order, Position

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from django.db.models import QuerySet
 
 from accounts.display import user_link
-from common.admin.base import TABLE_ROWS_MAX, Cell, Table, badge, link, list_link, when, words
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import TABLE_ROWS_MAX, Cell, Table, badge, link, list_link, words
 from markets.display import gain_or_loss, money, price, size
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import (

@@ -12,11 +12,12 @@ from django.http import HttpRequest
 from accounts.display import user_column
 from accounts.models import User
 from accounts.staff.operators import operator_of
-from common.admin.base import BaseAdmin, RecordAdmin, list_link, shown, when, yes_or_no_column
-from common.admin.changes import NOTHING
+from common.admin import NOTHING, when
+from common.admin.base import BaseAdmin, RecordAdmin, list_link, shown, yes_or_no_column
 from common.errors import DomainError
 from markets import conversions
-from markets.display import market_column, money, percent, plain_percent, rate_column
+from markets.columns import market_column, rate_column
+from markets.display import money, percent, plain_percent
 from matching.messages.limits import PPM
 from trading import services
 from trading.http.limits import PER_S as PER_S_DEFAULT

@@ -16,8 +16,8 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.throttles import origin_of
 from common.errors import DomainError, ErrorCode
+from common.limits.askers import origin_of
 from common.limits.budgets import Ask, Rate, Standing, spend
 from trading.http.items import BATCH_MAX
 from trading.models import UserFeeTier

@@ -10,8 +10,8 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.throttles import origin_of
 from common.http.errors import json_response
+from common.limits.askers import origin_of
 from trading.http.limits import spend_of_strangers, too_many
 
 _UNCOUNTED = ("/admin/", "/static/", "/health")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import msgspec
 import redis
 
+from common.admin import NOTHING
 from common.admin.base import Cell, link
-from common.admin.changes import NOTHING
 from common.redis_client import request_redis_client
 from console.incident.kept import KeptEntry, KeptOutput
 from console.incident.sources.fields import fields_words, name_words

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from common.admin import NOTHING
 from common.admin.base import Cell
-from common.admin.changes import NOTHING
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS_LENGTH_MAX = 18

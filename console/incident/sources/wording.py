@@ -8,7 +8,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.display import user_link
-from common.admin.base import Cell, link, when, words
+from common.admin import when
+from common.admin.base import Cell, link, words
 from console.audit.models import AuditRow
 from console.incident.sources.fields import fields_words, name_words
 from ledger.models import JournalEntry, Posting

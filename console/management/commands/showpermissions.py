@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.contrib import admin
 from django.core.management.base import BaseCommand, CommandError
 
 from console.doors.table import whole_table, with_table
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--into", type=Path, help="a document that has a place for the table")
 
     def handle(self, *_: Any, into: Path | None, **__: Any) -> None:
+        admin.autodiscover()
         if into is None:
             self.stdout.write(whole_table())
             return

@@ -14,6 +14,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 class Command(BaseCommand):
     help = "Recompute the audit's chain of hashes; exit 1 names the first broken row."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

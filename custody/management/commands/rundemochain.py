@@ -24,6 +24,7 @@ class Command(BaseCommand):
         "Plays a chain with a custody on it, at DEMO_CHAIN_URL: blocks, delays, reorganisations, "
         "webhooks that come late, doubled or never. Runs until SIGTERM or Ctrl-C."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--webhook", default="", help="where news is told")

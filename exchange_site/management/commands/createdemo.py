@@ -19,6 +19,7 @@ class Command(BaseCommand):
         "Creates and opens the demo markets that do not exist yet; others stay as they are, except "
         "that one without any price source gets its synthetic one."
     )
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         for demo in DEMO_MARKETS:

@@ -21,6 +21,7 @@ class Command(BaseCommand):
         "Sends about one index price per second and market, made of the market's price sources: "
         "venues, or a seeded synthetic walk. Runs until SIGTERM or Ctrl-C."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--seed", type=int, default=7, help="of the synthetic walk (7)")

@@ -20,6 +20,7 @@ class Command(BaseCommand):
         "Seeded market makers and takers around the index price, through the public HTTP API "
         "only. Runs until SIGTERM or Ctrl-C."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--traders", type=_trader_count, default=20, help="how many (20)")

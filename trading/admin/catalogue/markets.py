@@ -17,7 +17,8 @@ from common import decimals
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import BaseAdmin, Cell, Show, Table, badge, shown, words
 from common.admin.changes import change_words
-from markets.display import money, money_column, percent, price, rate_column, size
+from markets.columns import money_column, rate_column
+from markets.display import money, percent, price, size
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from trading import services

@@ -13,7 +13,8 @@ from common.admin.base import RecordAdmin, shown
 from common.admin.widgets import dress
 from common.errors import DomainError
 from markets import conversions
-from markets.display import market_column, money, money_column, percent, plain_percent, rate_column
+from markets.columns import market_column, money_column, rate_column
+from markets.display import money, percent, plain_percent
 from markets.models import LeverageTier, Market
 from matching.messages.limits import MAX_LEVERAGE, PPM
 from trading import services

@@ -11,7 +11,7 @@ from accounts.display import user_column
 from accounts.staff.operators import operator_of
 from common.admin.actions import ask_then_run
 from common.admin.base import Cell, RecordAdmin, badge, link, shown, time_column
-from markets.display import market_column, money_column
+from markets.columns import market_column, money_column
 from trading import services
 from trading.models import InsuranceTopUp, OutboxCommand, TopUpStatus
 

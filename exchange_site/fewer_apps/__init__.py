@@ -1,0 +1,1 @@
+"""Settings of processes that need only some of the apps: each costs at every start."""
