@@ -44,6 +44,7 @@ class Client:
 
 CLIENTS = (
     Client("binance-futures-connector", "4.2.0", "connector.py"),
+    Client("unicorn-binance-websocket-api", "2.16.1", "unicorn.py"),
     Client("nautilus_trader", "1.221.0", "nautilus_bot.py"),
     Client("freqtrade", "2026.9", "freqtrade_bot.py"),
 )
