@@ -6,10 +6,12 @@ TABLELESS = {"runengine", "verifyreplay", "simulate"}  # they know Redis, or HTT
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
-    if not TABLELESS.isdisjoint(sys.argv[1:2]):
-        os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.fewer_apps.tableless"
-    if sys.argv[1:2] == ["runexchange"]:
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    whole = "exchange_site.settings"
+    fitting = "exchange_site.fewer_apps.tableless" if command in TABLELESS else whole
+    if os.environ.setdefault("DJANGO_SETTINGS_MODULE", fitting) == whole:  # an operator's own stay
+        os.environ["DJANGO_SETTINGS_MODULE"] = fitting
+    if command == "runexchange":
         from exchange_site.embedded.bootstrap import prepared
         from exchange_site.embedded.errors import ServiceError
 
@@ -17,6 +19,8 @@ def main() -> None:
             prepared()  # decides where Postgres and Redis are, which the settings need
         except (ServiceError, OSError) as error:
             sys.exit(f"error: {error}")
+    if command == "shell":
+        import exchange_site.celery  # noqa: F401  tasks from there go where those of pages go
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

@@ -12,12 +12,14 @@ from django.utils import timezone
 from announcements.models import Announcement
 from common import redis_client as clients
 from console.audit.models import AuditRow
+from console.health import report
 from console.launch.checklist import checklist
 from console.launch.models import MarketLaunch
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import MarketState
 from tests.admin.factories import make_user
 from tests.admin.running_market import run_market
+from tests.patience import PATIENCE_S
 from trading.models import OutboxCommand
 
 ClientOf = Callable[[str], Client]
@@ -34,8 +36,11 @@ def _fresh_probe() -> Iterator[None]:
 
 
 @pytest.fixture
-def closed(market: Market, redis_db: redis.Redis) -> Market:
-    """Never opened, its engine, prices and worker well."""
+def closed(market: Market, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Market:
+    """Never opened, its engine, prices and worker well, for however long a test takes."""
+    for beat in ("ENGINE_BEAT_WARN_MS", "ENGINE_BEAT_BAD_MS", "WORKER_BEAT_BAD_MS"):
+        monkeypatch.setattr(report, beat, int(PATIENCE_S * 1_000))
+    Market.objects.filter(pk=market.pk).update(index_stale_ms=int(PATIENCE_S * 1_000))
     MarketLaunch.objects.create(market=market, reference_price="2510")
     run_market(market, redis_db)
     now_ms = int(timezone.now().timestamp() * 1_000)

@@ -37,7 +37,8 @@ def lengths(exchange: Exchange) -> tuple[int, int, int]:
 def chunk(exchange: Exchange) -> None:
     for number in range(CHUNK):
         exchange.move_index(MARK_TICKS + number)
-    exchange.client.xadd(input_stream(MARKET), {COMMAND_FIELD: b"rubbish"})
+    rubbish: Any = exchange.client.xadd(input_stream(MARKET), {COMMAND_FIELD: b"rubbish"})
+    exchange.last_price_id = rubbish.decode()  # what settling waits for
     exchange.settle()
 
 
