@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import ccxt.pro
+import ccxt
 import pytest
 import websockets
 from binance import AsyncClient
@@ -20,19 +20,12 @@ from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futur
 
 from gateway.socket_calls.methods import METHODS
 from tests.flow.exchange import Trader
-from tests.flow.venue import SYMBOL, Account, ccxt_options, configure, make_account
+from tests.flow.test_gateway_streams import watch
+from tests.flow.venue import BUY, SYMBOL, Account, make_account
 from tests.patience import PATIENCE_S
 
 NewTrader = Callable[..., Trader]
 pytestmark = pytest.mark.django_db
-BUY = {
-    "symbol": "BTCUSDT",
-    "side": "BUY",
-    "type": "LIMIT",
-    "timeInForce": "GTC",
-    "quantity": "0.01",
-    "price": "48000",
-}
 
 
 @pytest.fixture
@@ -47,16 +40,6 @@ def address(account: Account) -> str:
 def test_ccxt_pro(account: Account, new_trader: NewTrader) -> None:
     maker = new_trader("100000")
     maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
-
-    async def run() -> None:
-        client = ccxt.pro.binanceusdm(ccxt_options(account))
-        configure(client, account.trader.exchange)
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await client.load_markets()
-                await script(client)
-        finally:
-            await client.close()
 
     async def script(client: Any) -> None:
         book = await client.fetch_order_book_ws(SYMBOL)
@@ -88,7 +71,7 @@ def test_ccxt_pro(account: Account, new_trader: NewTrader) -> None:
         with pytest.raises(ccxt.BadRequest):
             await client.create_order_ws(SYMBOL, "limit", "buy", 900, 48_000)
 
-    asyncio.run(run())
+    watch(account, script)
 
 
 def test_python_binance(account: Account) -> None:

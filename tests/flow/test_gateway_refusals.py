@@ -12,19 +12,11 @@ from common.scopes import Scope
 from gateway.http.routes import ROUTES
 from gateway.orders.app import TAKEN
 from tests.flow.exchange import Trader, wait_for
-from tests.flow.venue import Account, make_account
+from tests.flow.venue import BUY, Account, make_account
 
 NewTrader = Callable[..., Trader]
 pytestmark = pytest.mark.django_db
 ORDER = "/fapi/v1/order"
-BUY = {
-    "symbol": "BTCUSDT",
-    "side": "BUY",
-    "type": "LIMIT",
-    "timeInForce": "GTC",
-    "quantity": "0.01",
-    "price": "48000",
-}
 
 
 @pytest.fixture

@@ -19,6 +19,14 @@ from trading.models import Order, OutboxCommand
 Answer = TypeVar("Answer")
 
 SYMBOL = "BTC/USDT:USDT"
+BUY = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.01",
+    "price": "48000",
+}
 TIMEOUT_MS = int(PATIENCE_S * 1_000)
 
 
