@@ -349,6 +349,10 @@ def test_risk_makes_fee_tiers_and_puts_traders_in_and_out(client_of: ClientOf) -
     tier = FeeTier.objects.get()
     assert (tier.maker_fee_ppm, tier.taker_fee_ppm) == (-100, 300)
     add = reverse("admin:trading_userfeetier_add")
+    for nobody in ("x", "-1", "9" * 30, "2030-01-02", ""):
+        answer = client.post(add, {"user": nobody, "tier": tier.pk})
+        assert answer.status_code == HTTPStatus.OK, nobody
+    assert not UserFeeTier.objects.exists()
     assert client.post(add, {"user": trader.pk, "tier": tier.pk}).status_code == HTTPStatus.FOUND
     assert "-0.01 %" in get(client, list_url(UserFeeTier, ""))
     url = reverse("admin:trading_userfeetier_delete", args=[trader.pk])
