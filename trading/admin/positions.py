@@ -19,7 +19,6 @@ from common.admin.base import (
     time_column,
 )
 from common.admin.changes import NOTHING, AnyModelAdmin
-from markets.conversions import units_text
 from markets.display import (
     average_price,
     gain_column,
@@ -27,6 +26,7 @@ from markets.display import (
     market_column,
     money,
     money_column,
+    percent,
     price,
     signed_money,
 )
@@ -87,7 +87,7 @@ def _margin_ratio(position: Position) -> Cell:
     figures = _figures(position)
     if figures is None or figures.margin_ratio_ppm is None:
         return NOTHING
-    return units_text(figures.margin_ratio_ppm)
+    return percent(figures.margin_ratio_ppm)
 
 
 def _liquidation_price(position: Position) -> Cell:
@@ -173,7 +173,7 @@ class PositionAdmin(RecordAdmin):
     value = shown("value at the mark", _value)
     unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
     margin = money_column("margin_units", "margin")
-    leverage_at_mark = shown("leverage: value at the mark / margin", _leverage)
+    leverage_at_mark = shown("leverage at the mark", _leverage)
     leverage_of_orders = shown(
         "highest leverage of its orders",
         lambda position: f"{position.leverage}×" if position.leverage else NOTHING,
