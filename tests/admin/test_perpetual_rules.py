@@ -94,12 +94,18 @@ def test_a_solvent_liquidation_names_its_bankruptcy_price(
 
 @pytest.mark.parametrize(
     ("equity_units", "ratio"),
-    [(10_124_999, "1.000001"), (4_000_000, "2.53125"), (1, "10125000"), (0, "–"), (-5, "–")],
+    [
+        (10_124_999, "100.0001 %"),
+        (4_000_000, "253.125 %"),
+        (1, "1012500000 %"),
+        (0, "–"),
+        (-5, "–"),
+    ],
 )
 def test_the_margin_ratio_of_a_liquidation(
     client_of: ClientOf, market: Market, equity_units: int, ratio: str
 ) -> None:
-    """10.125 were needed; as the feed says it."""
+    """10.125 were needed; the ratio that the feed says, in percent as on a position."""
     liquidation = make_liquidation(market, make_user(), make_user(), equity_units=equity_units)
     page = get(client_of("viewer"), url_of(Liquidation, liquidation.pk))
     row = page.partition("Margin ratio")[2].partition("</tr>")[0]

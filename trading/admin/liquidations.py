@@ -22,13 +22,13 @@ from common.admin.base import (
     words,
 )
 from common.admin.changes import NOTHING
-from markets.conversions import units_text
 from markets.display import (
     average_price,
     gain_or_loss,
     market_column,
     money,
     money_column,
+    percent,
     price,
     price_column,
     size,
@@ -196,7 +196,7 @@ def _why(liquidation: Liquidation) -> Table:
     ]
     text = f"{money(equity)} < {sums} = {money(required)}: short of {money(required - equity)}"
     ratio_ppm = liquidated_margin_ratio_ppm(required, equity)
-    ratio = NOTHING if ratio_ppm is None else units_text(ratio_ppm)
+    ratio = NOTHING if ratio_ppm is None else percent(ratio_ppm)
     rows.append(("Margin ratio", ratio, "maintenance margin + fee reserve, over equity"))
     foot = ("Liquidated because", "", words("equity < maintenance + fee reserve:", text))
     return Table("Why", Liquidation, ("what", "amount", "meaning"), rows, foot=foot)
