@@ -206,6 +206,9 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         may_change = super().has_change_permission(request, user)
         return may_change and operator.is_superuser and user.pk != operator.pk
 
+    def offers(self, action: str, obj: User) -> bool:
+        return {"suspend": obj.is_active, "resume": not obj.is_active}.get(action, True)
+
     def has_suspend_user_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.suspend_user")
 
@@ -280,6 +283,7 @@ class GroupAdmin(_QuickChoices, DjangoGroupAdmin):
     """Whoever could change a group could give themselves everything: superusers only."""
 
     ordering = ("name",)
+    list_display = ("name",)
     search_fields = ("name",)
     search_texts = ("name",)
 

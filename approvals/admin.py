@@ -89,6 +89,9 @@ class ProposalAdmin(RecordAdmin):
             [(what, before or NOTHING, after) for what, before, after in obj.changes],
         )
 
+    def offers(self, action: str, obj: Proposal) -> bool:  # noqa: ARG002  all of them end it
+        return obj.status_at(timezone.now()) == ProposalStatus.WAITING
+
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return any(request.user.has_perm(action.permission) for action in all_actions())
 
@@ -108,7 +111,7 @@ class ProposalAdmin(RecordAdmin):
             done="approved",
         )
 
-    @admin.action(description="Refuse a proposal", permissions=["decide"])
+    @admin.action(description="Refuse selected proposal", permissions=["decide"])
     def refuse(self, request: HttpRequest, queryset: QuerySet[Proposal]) -> TemplateResponse | None:
         return ask_form_then_run(
             self,
@@ -124,7 +127,7 @@ class ProposalAdmin(RecordAdmin):
             done=lambda said: f"refused: {said['reason']}",
         )
 
-    @admin.action(description="Withdraw own proposals", permissions=["view"])
+    @admin.action(description="Withdraw selected proposals of your own", permissions=["view"])
     def withdraw(
         self, request: HttpRequest, queryset: QuerySet[Proposal]
     ) -> TemplateResponse | None:

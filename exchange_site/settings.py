@@ -143,7 +143,10 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("common/icon.svg")}
     ],
     "STYLES": [lambda _: static("common/admin.css")],
-    "SCRIPTS": [lambda _: static("console/console.js")],
+    "SCRIPTS": [
+        lambda _: static("console/console.js"),
+        lambda _: static("common/figures.js"),
+    ],
 }
 
 TEMPLATES = [

@@ -57,6 +57,11 @@ def plain_percent(rate_ppm: int) -> Decimal:
     return Decimal(decimals.text(percent_of_ppm(rate_ppm)))
 
 
+def leverage(times: str) -> str:
+    """To a hundredth."""
+    return f"{decimals.text(Decimal(times).quantize(Decimal('0.01')))}×"
+
+
 def funding_rate(rate_ppb: int) -> str:
     """Signed, since the sign says who pays: above zero longs pay shorts."""
     plain = decimals.text(Decimal(rate_ppb).scaleb(-7))

@@ -220,6 +220,9 @@ class PriceSourceAdmin(BaseAdmin):
             self.message_user(request, proposed_words(proposal), messages.WARNING)
         return super().response_add(request, obj, post_url_continue)
 
+    def offers(self, action: str, obj: PriceSource) -> bool:
+        return {"enable": not obj.enabled, "disable": obj.enabled}.get(action, True)
+
     def has_check_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("prices.check_pricesource")
 

@@ -33,9 +33,9 @@ from common.admin.acts import Act, Verb, tell
 from common.admin.changes import SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
-from common.admin.quick_rows import cell_start, escaped
+from common.admin.quick_rows import QuickRows, cell_start, escaped
 from common.admin.record_urls import key_of, list_url, url_of
-from common.admin.widgets import dress
+from common.admin.widgets import RowByName, dress
 
 USERS_OF_SEARCH_MAX = 20
 _DELETE = "delete_selected"
@@ -174,6 +174,7 @@ class BaseAdmin(SaysChanges):
     is_personal = False
     is_list_personal = False
 
+    empty_value_display = NOTHING
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     paginator = CappedPaginator
@@ -255,14 +256,23 @@ class BaseAdmin(SaysChanges):
         dress(form.base_fields.values())
         return form
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.autocomplete_fields:
+            kwargs["widget"] = RowByName(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """What a list shows of related rows, a record shows, too: joined, not asked one by one."""
         rows, joined = super().get_queryset(request), self.list_select_related
         return rows.select_related(*joined) if isinstance(joined, tuple) else rows
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django passes them
+        **kwargs: Any,  # noqa: ARG002
+    ) -> type[ChangeList]:
         newest_first = self.ordering == ("-pk",)  # what is ordered otherwise is few
-        return RecordsList if newest_first else super().get_changelist(request, **kwargs)
+        return RecordsList if newest_first else QuickRows
 
     def walks(self, asked: Mapping[str, str]) -> list[Q]:
         """The runs of rows, newest first, among which those asked for are; by query parameters."""
@@ -330,17 +340,23 @@ class BaseAdmin(SaysChanges):
             made = [*self.tables(obj), *(table for table in contributed if table is not None)]
             context["tables"] = [t for t in made if self._may_view(request, t.model)]
             context["ways"] = self._ways_from(request, obj)
-            context["acts"] = self._acts_of_record(request)
+            context["acts"] = self._acts_of_record(request, obj)
             context |= {"acts_url": list_url(self.model, ""), "checkbox": ACTION_CHECKBOX_NAME}
             if self.is_personal and request.method in ("GET", "HEAD"):
                 tell(Act(verb=Verb.VIEWED, request=request, obj=obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def _acts_of_record(self, request: HttpRequest) -> list[tuple[str, str]]:
+    def offers(self, action: str, obj: Any) -> bool:  # noqa: ARG002  for subclasses
+        """Whether the page of this record has a button for the action of its list: not where it
+        would do nothing."""
+        return True
+
+    def _acts_of_record(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
         """What one may do to rows of the list, and so to this one: (action, in words). A record is
         deleted by a button of its own."""
-        acts = self.get_actions(request)
-        return [(name, _of_one(act[2])) for name, act in acts.items() if act and name != _DELETE]
+        acts = {name: act for name, act in self.get_actions(request).items() if act}
+        offered = {name: act for name, act in acts.items() if self.offers(name, obj)}
+        return [(name, _of_one(act[2])) for name, act in offered.items() if name != _DELETE]
 
     def _ways_from(self, request: HttpRequest, obj: Any) -> list[Cell]:
         ways = _ways.get(self.model, ())
@@ -358,7 +374,8 @@ class BaseAdmin(SaysChanges):
 
 def _of_one(description: str) -> str:
     """ "Cancel selected orders" is "Cancel" on the page of an order."""
-    return description.replace(" the selected ", " selected ").partition(" selected ")[0]
+    verb = description.replace(" the selected ", " selected ").partition(" selected ")[0]
+    return verb.removesuffix(" of")
 
 
 class RecordAdmin(BaseAdmin):

@@ -41,6 +41,8 @@ def cell_start(name: str, css: str = "") -> str:
 class QuickRows(ChangeList):
     """What the template reads: ``headers`` and ``rows_in_html``."""
 
+    is_quick = True
+
     def headers(self) -> Iterator[dict[str, Any]]:
         yield from result_headers(self)
 

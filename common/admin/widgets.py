@@ -1,10 +1,11 @@
 """Form controls of the admin."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.admin.widgets import FilteredSelectMultiple
+from django.contrib.admin.widgets import AutocompleteSelect, FilteredSelectMultiple
+from django.core.exceptions import ValidationError
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -28,6 +29,20 @@ def dress(fields: Iterable[forms.Field]) -> None:
             if isinstance(field.widget, kind) and "class" not in attrs:
                 attrs["class"] = " ".join(classes)
                 break
+
+
+class RowByName(AutocompleteSelect):
+    """Django's own asks Postgres for whatever was posted, also where that is no key."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
+        return super().optgroups(name, [one for one in value if self._is_key(one)], attrs)
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.field.target_field.to_python(text)
+        except ValidationError:
+            return False
+        return True
 
 
 class ManyOfMany(FilteredSelectMultiple):

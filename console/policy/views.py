@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,6 +22,7 @@ from common.admin.changes import proposed_words
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX
+from console.operators.words import sentences
 from markets.conversions import to_units
 
 VIEW, CHANGE = "approvals.view_proposal", "approvals.change_approvalrule"
@@ -63,6 +65,7 @@ def policy_view(site: Any, request: HttpRequest) -> HttpResponse:
     form = PolicyForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _propose(request, form):
         return HttpResponseRedirect(reverse("admin:policy"))
+    deciders = _in_words([action.permission for action in all_actions()])
     decided = {rule.kind: rule.proposal_id for rule in ApprovalRule.objects.all()}
     context = {
         **site.each_context(request),
@@ -73,12 +76,19 @@ def policy_view(site: Any, request: HttpRequest) -> HttpResponse:
                 action.title,
                 policy.rule_words(*policy.rule_of(action)),
                 "always" if action.is_fixed else _decision(decided.get(action.kind)),
-                action.permission,
+                deciders[action.permission],
             )
             for action in all_actions()
         ],
     }
     return TemplateResponse(request, "console/policy/page.html", context)
+
+
+def _in_words(permissions: list[str]) -> dict[str, str]:
+    """As they are declared."""
+    names = [permission.partition(".")[2] for permission in permissions]
+    declared = Permission.objects.filter(codename__in=names).select_related("content_type")
+    return {f"{one.content_type.app_label}.{one.codename}": sentences([one])[0] for one in declared}
 
 
 def _decision(proposal_id: int | None) -> str:

@@ -11,6 +11,7 @@ from common.admin.base import Cell, badge, words
 from console.health.words import seconds
 from console.risk.lines import MarketMark, PositionLine
 from markets.display import gain_or_loss, money, percent, price
+from markets.display import leverage as leverage_text
 from matching.messages.limits import PPM
 
 _HUNDREDTH_PPM = 100  # of a percent
@@ -57,7 +58,7 @@ def distance(line: PositionLine) -> Cell:
 def leverage(line: PositionLine) -> Cell:
     if line.figures is None:
         return NO_MARK
-    return f"{line.figures.leverage}×" if line.figures.leverage else "no margin"
+    return leverage_text(line.figures.leverage) if line.figures.leverage else "no margin"
 
 
 def value(line: PositionLine) -> Cell:

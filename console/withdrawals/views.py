@@ -14,7 +14,7 @@ from accounts.display import user_link
 from accounts.models import User
 from common.admin import NOTHING, when
 from common.admin.base import Cell, badge, link, way_of, words
-from common.errors import DomainError, ErrorCode
+from common.errors import DomainError, ErrorCode, invalid
 from console.withdrawals import services
 from console.withdrawals.facts import Facts, facts_of
 from console.withdrawals.forms import OutcomeForm, ReasonOnly
@@ -158,7 +158,9 @@ def _act(request: HttpRequest, row: Withdrawal, form: Any, by_hand: bool) -> boo
             outcome = SendOutcome(said["outcome"])
             after = services.enter(request, row, outcome, said["reference"], said["reason"])
         else:
-            approves = "approve" in request.POST
+            approves, refuses = "approve" in request.POST, "refuse" in request.POST
+            if approves == refuses:
+                raise invalid("decision", "Say which: approve or refuse.")
             after = services.decide(request, row, approves, said["reason"])
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)

@@ -55,6 +55,9 @@ class DepositAdmin(RecordAdmin):
             return [Q(status__exact=DepositStatus.REQUESTED)]
         return super().walks(asked)
 
+    def offers(self, action: str, obj: Deposit) -> bool:  # noqa: ARG002  both decide
+        return obj.status == DepositStatus.REQUESTED
+
     def has_decide_deposit_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("ledger.decide_deposit")
 

@@ -1,5 +1,6 @@
 """What operators do: each group exactly its own, after a question, through one service."""
 
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from io import StringIO
@@ -224,3 +225,26 @@ def test_a_record_has_the_actions_of_its_list(
     assert OutboxCommand.objects.filter(command_type="CancelOrder").exists() == may
     gone = client.post(list_url(Order, ""), said | {"_selected_action": "999", "confirmed": "yes"})
     assert gone.get("Location") == ("/admin/trading/order/" if may else None)
+
+
+def test_a_record_offers_what_can_be_done_to_it(client_of: ClientOf, market: Market) -> None:
+    client, trader = client_of("superuser"), make_user()
+    ended = {"status": OrderStatus.CANCELLED, "held_units": 0, "cancelled_lots": 500}
+    paused, done = make_algo(trader, market), make_algo(trader, market)
+    Algo.objects.filter(pk=paused.pk).update(state=AlgoState.PAUSED)
+    Algo.objects.filter(pk=done.pk).update(state=AlgoState.CANCELLED, ended_at=paused.created_at)
+    suspended = make_user(is_active=False)
+    offered: list[tuple[Model, set[str]]] = [
+        (make_order(trader, market), {"cancel_selected"}),
+        (make_order(trader, market, **ended), set()),
+        (make_deposit(trader), {"approve", "refuse"}),
+        (make_deposit(trader, DepositStatus.APPROVED), set()),
+        (paused, {"cancel_selected"}),
+        (done, set()),
+        (trader, {"suspend", "propose_reset", "set_level"}),
+        (suspended, {"resume", "propose_reset", "set_level"}),
+    ]
+    for row, names in offered:
+        page = client.get(url_of(type(row), row.pk)).content.decode()
+        assert set(re.findall(r'name="action" value="(\w+)"', page)) == names, row
+    assert ">Set the verification level<" in page

@@ -21,7 +21,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.access.sessions import Origin, open_session
 from accounts.models import Person, Session, User
-from common.admin.lists import RecordsList
+from common.admin.quick_rows import QuickRows
 from common.admin.record_urls import list_url, url_of
 from ledger.models import Account, Wallet
 from markets.models import Market, MarketStatus
@@ -105,7 +105,7 @@ def test_rows_of_lists_are_those_of_django_s_own_tag(
     response: Any = client_of("superuser").get(list_url(model, query))
     shown = response.context_data["cl"]
     rows = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in results(shown))
-    if isinstance(shown, RecordsList) and rows:
+    if isinstance(shown, QuickRows) and rows:
         unlabelled = re.sub(r' data-label="[^"]*"', "", shown.rows_in_html())
         assert unlabelled == rows
 

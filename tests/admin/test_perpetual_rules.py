@@ -94,12 +94,18 @@ def test_a_solvent_liquidation_names_its_bankruptcy_price(
 
 @pytest.mark.parametrize(
     ("equity_units", "ratio"),
-    [(10_124_999, "1.000001"), (4_000_000, "2.53125"), (1, "10125000"), (0, "–"), (-5, "–")],
+    [
+        (10_124_999, "100.0001 %"),
+        (4_000_000, "253.125 %"),
+        (1, "1012500000 %"),
+        (0, "–"),
+        (-5, "–"),
+    ],
 )
 def test_the_margin_ratio_of_a_liquidation(
     client_of: ClientOf, market: Market, equity_units: int, ratio: str
 ) -> None:
-    """10.125 were needed; as the feed says it."""
+    """10.125 were needed; the ratio that the feed says, in percent as on a position."""
     liquidation = make_liquidation(market, make_user(), make_user(), equity_units=equity_units)
     page = get(client_of("viewer"), url_of(Liquidation, liquidation.pk))
     row = page.partition("Margin ratio")[2].partition("</tr>")[0]
@@ -349,6 +355,10 @@ def test_risk_makes_fee_tiers_and_puts_traders_in_and_out(client_of: ClientOf) -
     tier = FeeTier.objects.get()
     assert (tier.maker_fee_ppm, tier.taker_fee_ppm) == (-100, 300)
     add = reverse("admin:trading_userfeetier_add")
+    for nobody in ("x", "-1", "9" * 30, "2030-01-02", ""):
+        answer = client.post(add, {"user": nobody, "tier": tier.pk})
+        assert answer.status_code == HTTPStatus.OK, nobody
+    assert not UserFeeTier.objects.exists()
     assert client.post(add, {"user": trader.pk, "tier": tier.pk}).status_code == HTTPStatus.FOUND
     assert "-0.01 %" in get(client, list_url(UserFeeTier, ""))
     url = reverse("admin:trading_userfeetier_delete", args=[trader.pk])

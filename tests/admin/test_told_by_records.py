@@ -1,6 +1,7 @@
 """What the pages of an order, a position and an entry tell, in human units."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_position_is_valued_at_the_mark(client_of: ClientOf, world: Market) ->
     # One figure for traders and staff.
     for told in (
         as_told.leverage,
-        as_told.margin_ratio,
+        f"{(100 * Decimal(as_told.margin_ratio or 0)).normalize():f} %",
         as_told.initial_margin,
         as_told.removable_margin,
     ):

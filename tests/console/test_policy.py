@@ -26,6 +26,8 @@ def test_groups_see_it_and_change_nothing(client_of: ClientOf, group: str) -> No
     client = client_of(group)
     page = client.get(reverse("admin:policy")).content.decode()
     assert "Settle a market for good" in page
+    assert "ledger.decide_adjustment" not in page  # it is said in words
+    assert "Approve and refuse adjustments of wallets" in page
     assert '<form method="post" class="panel"' not in page
     assert post(client).status_code == 403
     assert not Proposal.objects.exists()

@@ -156,6 +156,11 @@ class AlgoAdmin(RecordAdmin):
             empty="None sent yet.",
         )
 
+    def offers(self, action: str, obj: Algo) -> bool:
+        return obj.state == AlgoState.RUNNING or (
+            action == "cancel_selected" and obj.state in LIVE_STATES
+        )
+
     def has_stop_algo_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.stop_algo")
 

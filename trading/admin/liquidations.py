@@ -22,8 +22,7 @@ from common.admin.base import (
     words,
 )
 from markets.columns import market_column, money_column, price_column
-from markets.conversions import units_text
-from markets.display import average_price, gain_or_loss, money, price, size
+from markets.display import average_price, gain_or_loss, money, percent, price, size
 from markets.models import Market
 from matching.messages.vocabulary import CancelReason, ExecutionType, Role
 from trading.admin.row_tables import (
@@ -187,7 +186,7 @@ def _why(liquidation: Liquidation) -> Table:
     ]
     text = f"{money(equity)} < {sums} = {money(required)}: short of {money(required - equity)}"
     ratio_ppm = liquidated_margin_ratio_ppm(required, equity)
-    ratio = NOTHING if ratio_ppm is None else units_text(ratio_ppm)
+    ratio = NOTHING if ratio_ppm is None else percent(ratio_ppm)
     rows.append(("Margin ratio", ratio, "maintenance margin + fee reserve, over equity"))
     foot = ("Liquidated because", "", words("equity < maintenance + fee reserve:", text))
     return Table("Why", Liquidation, ("what", "amount", "meaning"), rows, foot=foot)

@@ -166,7 +166,8 @@ class OrderAdmin(RecordAdmin):
                 "fields": (
                     ("user_name", "market_link"),
                     ("side_word", "type_word"),
-                    ("price", "size", "price_match", "shows"),
+                    ("price", "size"),
+                    ("price_match", "shows"),
                     ("margin", "only_reduces", "closes_position"),
                     ("trigger", "triggered", "pair"),
                     ("maker_fee", "taker_fee"),
@@ -236,6 +237,9 @@ class OrderAdmin(RecordAdmin):
         if owners == [Q()]:
             owners = [Q(market=market) for market in Market.objects.values_list("pk", flat=True)]
         return [owner & Q(status__in=LIVE) for owner in owners]
+
+    def offers(self, action: str, obj: Order) -> bool:
+        return action != "cancel_selected" or obj.status in LIVE
 
     def has_cancel_order_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.cancel_order")

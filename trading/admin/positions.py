@@ -21,8 +21,7 @@ from common.admin.base import (
 )
 from common.admin.changes import AnyModelAdmin
 from markets.columns import gain_column, market_column, money_column
-from markets.conversions import units_text
-from markets.display import average_price, gain_or_loss, money, price, signed_money
+from markets.display import average_price, gain_or_loss, money, percent, price, signed_money
 from markets.rules import market_rules
 from trading.admin.row_tables import LIVE, fills_table, orders_table, position_size
 from trading.models import Fill, Order, Position
@@ -80,7 +79,7 @@ def _margin_ratio(position: Position) -> Cell:
     figures = _figures(position)
     if figures is None or figures.margin_ratio_ppm is None:
         return NOTHING
-    return units_text(figures.margin_ratio_ppm)
+    return percent(figures.margin_ratio_ppm)
 
 
 def _liquidation_price(position: Position) -> Cell:
@@ -166,7 +165,7 @@ class PositionAdmin(RecordAdmin):
     value = shown("value at the mark", _value)
     unrealized_pnl = shown("unrealised PnL", _unrealized_pnl)
     margin = money_column("margin_units", "margin")
-    leverage_at_mark = shown("leverage: value at the mark / margin", _leverage)
+    leverage_at_mark = shown("leverage at the mark", _leverage)
     leverage_of_orders = shown(
         "highest leverage of its orders",
         lambda position: f"{position.leverage}×" if position.leverage else NOTHING,

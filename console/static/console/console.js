@@ -12,3 +12,26 @@ document.addEventListener("keydown", (event) => {
         window.dispatchEvent(new CustomEvent("opencommand"));
     }
 });
+
+// What is sent is sent once, however often its button is pressed until the answer is here.
+(() => {
+    const ANSWERED_MS = 5_000;
+    let sentAt = new WeakMap();
+
+    document.addEventListener("submit", (event) => {
+        const form = event.target;
+        if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+        if (event.timeStamp - (sentAt.get(form) ?? -Infinity) < ANSWERED_MS) event.preventDefault();
+        else sentAt.set(form, event.timeStamp);
+    });
+    addEventListener("pageshow", () => {
+        sentAt = new WeakMap();
+    });
+})();
+
+// Where a form has several verbs, one of them is pressed: Enter in a field doesn't choose.
+document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input:not([type=submit])")) return;
+    const verbs = event.target.form?.querySelectorAll('[type=submit][name]:not([name^="_"])') ?? [];
+    if (verbs.length > 1) event.preventDefault();
+});

@@ -38,9 +38,9 @@
                 interaction: {mode: "index", intersect: false},
                 plugins: {legend: {labels: {color: quiet}}},
                 scales: {
-                    x: {ticks: {color: quiet, maxRotation: 0, autoSkipPadding: 16}, grid: {display: false}},
-                    volume: scale("left", "Volume"),
-                    fees: scale("right", "Fees"),
+                    x: {title: {display: true, text: "UTC", color: quiet}, ticks: {color: quiet, maxRotation: 0, autoSkipPadding: 16}, grid: {display: false}},
+                    volume: scale("left", "Volume, USD"),
+                    fees: scale("right", "Fees, USD"),
                 },
             },
         });

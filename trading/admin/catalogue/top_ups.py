@@ -56,6 +56,9 @@ class InsuranceTopUpAdmin(RecordAdmin):
             return [Q(status__exact=TopUpStatus.REQUESTED)]
         return super().walks(asked)
 
+    def offers(self, action: str, obj: InsuranceTopUp) -> bool:  # noqa: ARG002  both decide
+        return obj.status == TopUpStatus.REQUESTED
+
     def has_decide_top_up_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("trading.decide_top_up")
 
