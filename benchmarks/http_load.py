@@ -85,13 +85,14 @@ def _venue_signer(template: bytes, secrets: dict[str, str]) -> Callable[[bytes],
 
 
 def _signer(template: bytes, secrets: dict[str, str]) -> Callable[[bytes], bytes] | None:
-    """What makes a request of this template a signed one."""
+    """What makes a request of this template a signed one. Where others of the plan are signed, one
+    that isn't is signed for nothing: else what it costs this process would count for the server."""
     if _VENUE_KEY in template:
         return _venue_signer(template, secrets)
     _, named, rest = template.partition(b"X-API-Key: ")
-    if not named:
+    if not named and not secrets:
         return None
-    public_id = str(rest.partition(b"\r\n")[0], "ascii")
+    public_id = str(rest.partition(b"\r\n")[0], "ascii") if named else next(iter(secrets))
     method, path, _ = str(template.partition(b"\r\n")[0], "ascii").split()
     sign = _hmac(secrets[public_id]) if public_id.startswith("hm") else _ed25519(secrets[public_id])
 
@@ -103,7 +104,11 @@ def _signer(template: bytes, secrets: dict[str, str]) -> Callable[[bytes], bytes
         own = f"\r\nX-API-Timestamp: {timestamp}\r\nX-API-Signature: {signature}\r\n"
         return line + own.encode() + rest
 
-    return signed
+    def unsigned(request: bytes) -> bytes:
+        signed(request)
+        return request
+
+    return signed if named else unsigned
 
 
 def _hmac(secret: str) -> Callable[[bytes], str]:

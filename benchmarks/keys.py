@@ -7,8 +7,8 @@ The same traders, market, server and orders as in `benchmarks.intake`, in turn, 
     ed25519  each request signed with Ed25519
 
 Floor: HMAC at 0.85 of the rate with tokens, at 16 and 64 connections. A signature of Ed25519 takes
-some thirty times as long to check; its rate is shown, with no floor. The load generator signs on
-the same machine, which costs the keys' rates, too.
+some thirty times as long to check; its rate is shown, with no floor. The load generator is on the
+same machine, so it signs what goes with a token, too, and throws that away.
 """
 
 from benchmarks.http_load import Measured, posting, posting_signed
