@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 import structlog
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -120,7 +120,10 @@ class StreamHub:
         asked = list(names)
         found = self._topics(asked)
         if any(topic is None and is_of_market(name) for name, topic in found.items()):
-            await self._renewal.done()
+            try:
+                await self._renewal.done()
+            except (DatabaseError, InterfaceError) as error:  # those known last go on
+                log.warning("gateway_markets_unread", error=str(error).strip())
             found = self._topics(asked)
         return found
 
