@@ -225,7 +225,7 @@ class Hub:
     def moved(self, market_id: str, before_seq: int) -> None:
         """The market's position is another one than what followed from its entries."""
         position = self._positions[market_id]
-        if not before_seq == position.seq <= position.start_seq:
+        if not position.goes_on_from(before_seq):
             self._on_gap(market_id, before_seq, position.seq + 1)
 
     async def hear_rows(self, market_id: str, rows: Sequence[Row]) -> None:

@@ -60,6 +60,11 @@ class OutputPosition:
     reused_seq: int = 0
     entry: bytes = b""
 
+    def goes_on_from(self, before_seq: int) -> bool:
+        """Whether whoever was told all up to there, in the epoch before, missed nothing: as where
+        a market that had put out nothing has its first starting point."""
+        return before_seq == self.seq <= self.start_seq
+
     def holds(self, seq: int, epoch_name: str | None) -> bool:
         """Whether a client that saw this sequence, of the epoch it names or names none, saw what
         this epoch has under it."""

@@ -112,7 +112,8 @@ class OutputReader:
     def _move(self, market_id: str, position: OutputPosition) -> None:
         """The market doesn't go on from where it was, but from here."""
         before_seq = self.positions[market_id].seq
-        log.warning("output_set_back", market=market_id, before=before_seq, seq=position.seq)
+        if not position.goes_on_from(before_seq):
+            log.warning("output_set_back", market=market_id, before=before_seq, seq=position.seq)
         self.positions[market_id] = position
         self._listener.moved(market_id, before_seq)
 

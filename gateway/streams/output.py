@@ -24,12 +24,12 @@ OF_OUTPUT = (StreamKind.TRADE, StreamKind.AGGREGATE_TRADE, StreamKind.FORCE_ORDE
 
 
 class Entries(Protocol):
-    """Who else is told. ``moved``: a market does not go on from where it was."""
+    """Who else is told. ``miss``: something that a market put out can't be told."""
 
     @property
     def are_wanted(self) -> bool: ...
     async def hear(self, market_id: str, entries: list[OutputEntry]) -> None: ...
-    def moved(self, market_id: str) -> None: ...
+    def miss(self, market_id: str) -> None: ...
 
 
 class Output:
@@ -63,27 +63,31 @@ class Output:
         """Whoever was promised to hear of a market is told so once it is found (`ready`)."""
         position = self.positions[market_id]
         if is_late and position.seq > position.start_seq:
-            self.moved(market_id, position.start_seq)
+            self._miss(market_id)
 
-    def moved(self, market_id: str, _before_seq: int) -> None:
-        for listener in self._listeners:
-            listener.moved(market_id)
+    def moved(self, market_id: str, before_seq: int) -> None:
+        if not self.positions[market_id].goes_on_from(before_seq):
+            self._miss(market_id)
 
     async def hear_rows(self, market_id: str, rows: Sequence[Row]) -> None:
         await self._tell(market_id, self._entries_of(market_id, rows))
 
     def _entries_of(self, market_id: str, rows: Sequence[Row]) -> list[OutputEntry]:
-        """One that is missing, or can't be read, is as if the market had moved."""
+        """Those that can be read."""
         entries = []
         position = self.positions[market_id]
         for entry_id, fields in rows:
             entry = decoded(market_id, entry_id, fields)
             if entry is None or seq_of(entry_id) != position.seq + 1:
-                self.moved(market_id, position.seq)
+                self._miss(market_id)
             position.seq, position.entry = seq_of(entry_id), fields.get(ENTRY_FIELD, b"")
             if entry is not None:
                 entries.append(entry)
         return entries
+
+    def _miss(self, market_id: str) -> None:
+        for listener in self._listeners:
+            listener.miss(market_id)
 
     async def _tell(self, market_id: str, entries: list[OutputEntry]) -> None:
         for entry in entries:

@@ -115,7 +115,7 @@ class AccountStreams:
         for entry in entries:
             self._worth.hear(market_id, entry, users)
 
-    def moved(self, market_id: str) -> None:
+    def miss(self, market_id: str) -> None:
         self._disconnect(list(self._ears), f"events of {market_id} were missed")
 
     def _tell(self, user_id: int, event: dict[str, Any]) -> None:
