@@ -1,4 +1,8 @@
-"""Statements that prove a market's orders, fills and positions right. See `money_checks`."""
+"""Statements that prove a market's orders, fills and positions right. See `money_checks`.
+
+An order that a row names is looked up by its key (``LATERAL … OFFSET 0``, see `sealing.scope`): two
+relations of a scope, joined, might be gone through once for each row of the other.
+"""
 
 from persistence.reconciliation.differences import SqlCheck
 
@@ -77,7 +81,8 @@ FILL_OWNERS = SqlCheck(
     SELECT f.market_id, 'fill ' || f.id,
            o.market_id || ' ' || o.side || ' of user ' || o.user_id || ' (order ' || o.id || ')',
            f.market_id || ' ' || f.side || ' of user ' || f.user_id
-      FROM fills f JOIN checked_orders o ON o.id = f.order_id
+      FROM fills f
+     CROSS JOIN LATERAL (SELECT * FROM trading_order WHERE id = f.order_id OFFSET 0) o
      WHERE (%(market)s::text IS NULL OR f.market_id = %(market)s)
        AND (f.market_id, f.side, f.user_id) <> (o.market_id, o.side, o.user_id)
     """,
@@ -143,7 +148,7 @@ ORDER_POSTINGS = SqlCheck(
            'user ' || o.user_id || ' in ' || o.market_id || ' (order ' || o.id || ')',
            'user ' || a.user_id || ' in ' || COALESCE(e.market_id, 'no market')
       FROM entries e
-      JOIN checked_orders o ON o.id = e.order_id
+      CROSS JOIN LATERAL (SELECT * FROM trading_order WHERE id = e.order_id OFFSET 0) o
       JOIN postings p ON p.entry_id = e.id
       JOIN ledger_account a ON a.id = p.account_id AND a.user_id IS NOT NULL
      WHERE (%(market)s::text IS NULL OR e.market_id = %(market)s)
