@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,8 +126,9 @@ class Exchange:
     def hold_prices(self, held: bool) -> None:
         """Its walk would move the markets' prices: meanwhile the benchmark says the index."""
         for process in psutil.Process(self.process.pid).children(recursive=True):
-            if "runprices" in process.cmdline():
-                (process.suspend if held else process.resume)()
+            with suppress(psutil.NoSuchProcess):  # others come and go
+                if "runprices" in process.cmdline():
+                    (process.suspend if held else process.resume)()
 
     def _ready(self) -> bool:
         if self.process.poll() is not None:

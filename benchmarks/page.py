@@ -17,11 +17,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
-from benchmarks import page_loads
+from benchmarks import page_loads, page_memory
 from benchmarks.exchange import ROOT, Exchange
 from benchmarks.report import Row, at_most, keep, table
 
@@ -35,6 +35,8 @@ MARKET = "BTC-PERP"
 LOOK_EVERY_S = 10
 # The first seconds draw all that there is for the first time.
 SETTLED_S = 30
+# By then what runs often has been compiled (`page_memory`).
+COMPILED_S = 150
 LONG_MS = 100
 GROWTH_MAX = 1.1
 SHORTEST_RUN_S = 60
@@ -51,7 +53,8 @@ new PerformanceObserver((list) => {
 @dataclass
 class Seen:
     interactive_ms: float
-    heaps_mb: list[float] = field(default_factory=list)
+    heaps_mb: list[float] = field(default_factory=list)  # once all is compiled
+    held_mb: list[float] = field(default_factory=list)  # by the page: at first, and at last
     long_ms: list[float] = field(default_factory=list)
     trades: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -101,14 +104,17 @@ def watch(url: str, seconds: float) -> Seen:
         page.row("Positions").first.wait_for()
         devtools = page.context.new_cdp_session(page.page)
         page.page.wait_for_timeout(SETTLED_S * 1_000)
+        seen.held_mb.append(_held_mb(page))
         since_ms = page.page.evaluate("performance.now()")
         first = _last_trade(url)
+        page.page.wait_for_timeout((COMPILED_S - SETTLED_S) * 1_000)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            seen.heaps_mb.append(_heap_mb(devtools))
+            seen.heaps_mb.append(page_memory.heap_mb(devtools))
             page.page.wait_for_timeout(LOOK_EVERY_S * 1_000)
         tasks = page.page.evaluate("window.longTasks")
         seen.long_ms = [took for began, took in tasks if began > since_ms]
+        seen.held_mb.append(_held_mb(page))
         seen.trades = _last_trade(url) - first
         seen.wrong = page.wrong
         page.context.close()
@@ -121,10 +127,11 @@ def _interactive_ms(page: "TradingPage") -> float:
     return float(page.page.evaluate("performance.now()"))
 
 
-def _heap_mb(devtools: Any) -> float:
-    """What is used once all that can be let go is."""
-    devtools.send("HeapProfiler.collectGarbage")
-    return float(devtools.send("Runtime.getHeapUsage")["usedSize"]) / 1_000_000
+def _held_mb(page: "TradingPage") -> float:
+    devtools = page.context.new_cdp_session(page.page)
+    held = page_memory.held_mb(devtools)
+    devtools.detach()
+    return held
 
 
 def _last_trade(url: str) -> int:
@@ -133,7 +140,8 @@ def _last_trade(url: str) -> int:
 
 
 def rows_of(seen: Seen) -> list[Row]:
-    """The first tenth of the looks at memory beside the last."""
+    """Memory at the end beside that at the beginning: of all looks the first tenth and the last,
+    and what the page holds itself, from the first half minute on."""
     part = max(1, len(seen.heaps_mb) // 10)
     began, ended = (
         statistics.median(half) for half in (seen.heaps_mb[:part], seen.heaps_mb[-part:])
@@ -145,7 +153,15 @@ def rows_of(seen: Seen) -> list[Row]:
         Row(STAGE, "longest task after the start", longest, "ms"),
         Row(STAGE, f"tasks over {LONG_MS} ms", sum(ms > LONG_MS for ms in seen.long_ms), ""),
         Row(STAGE, "memory of scripts at the end", ended, "MB"),
-        at_most(STAGE, "memory, end beside beginning", ended / began, "", GROWTH_MAX),
+        at_most(STAGE, "the same, beside when it was compiled", ended / began, "", GROWTH_MAX),
+        Row(STAGE, "held by the page at the end", seen.held_mb[-1], "MB"),
+        at_most(
+            STAGE,
+            "the same, beside the beginning",
+            seen.held_mb[-1] / seen.held_mb[0],
+            "",
+            GROWTH_MAX,
+        ),
         at_most(STAGE, "errors on its console", len(seen.wrong), "", 0),
     ]
 

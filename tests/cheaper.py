@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -19,13 +18,6 @@ _sign_in_by_force = Client.force_login
 _truncate = DatabaseOperations.sql_flush
 _add_files_from_finders = WhiteNoiseMiddleware.add_files_from_finders
 _static_files: dict[tuple[str, int | None], dict[str, Any]] = {}
-
-
-def use_cheap_passwords() -> None:
-    """Argon2 as in production, with the least memory and work that it knows."""
-    Argon2PasswordHasher.time_cost = 1
-    Argon2PasswordHasher.memory_cost = 8  # KiB
-    Argon2PasswordHasher.parallelism = 1
 
 
 def show_factors_by_force() -> None:

@@ -17,12 +17,12 @@ import pytest
 import redis
 
 from tests.builders.servers import start_servers
+from tests.cheap_passwords import use_cheap_passwords
 from tests.cheaper import (
     count_uses_by_hand,
     keep_permissions,
     show_factors_by_force,
     use_cheap_flush,
-    use_cheap_passwords,
     use_cheap_static_files,
 )
 

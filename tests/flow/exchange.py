@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -69,7 +70,8 @@ class Exchange:
         self.start_api()
 
     def start_api(self) -> None:
-        self._start("api", api_command(self.port))
+        cheap = {"DJANGO_SETTINGS_MODULE": "tests.served_settings"}
+        self._start("api", api_command(self.port), cheap)
         wait_for(self._answers, "the API")
 
     def start_beat(self) -> None:
@@ -105,13 +107,15 @@ class Exchange:
             process.wait(PATIENCE_S)
         self._files.close()
 
-    def _start(self, name: str, command: list[str]) -> None:
+    def _start(
+        self, name: str, command: list[str], variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         log = self._files.enter_context((self.logs / f"{name}.log").open("a"))
         port = str(self.metrics_ports.setdefault(name, free_port()))
         self._processes[name] = subprocess.Popen(
             command,
             cwd=self.tree,
-            env=self.environment | {"METRICS_PORT": port},
+            env=self.environment | {"METRICS_PORT": port} | variables,
             stdout=log,
             stderr=log,
         )

@@ -2,6 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { ApiError } from "exchange-client";
+import { byContent } from "../lib/content.ts";
 import { decimal, floorTo, read } from "../lib/decimal.ts";
 import { leverages, sizeUnit } from "../lib/prefs.ts";
 import { api, type Schemas } from "../net/exchange.ts";
@@ -77,7 +78,7 @@ export const qty = computed(() => {
 
 export const isProbed = computed(() => foreseen.value !== null && foreseen.value === probe.value);
 
-export const order = computed<NewOrder | null>(() =>
+export const order = byContent<NewOrder | null>(() =>
   qty.value === "" || isAlgo.value ? null : ordering(qty.value),
 );
 
@@ -102,8 +103,8 @@ export const canAttach = computed(
 );
 
 /** The smallest that is taken: while no size is typed it tells the largest. An algo is foreseen by it
-    alone, as one order at the market. */
-const probe = computed<NewOrder | null>(() => {
+    alone, as one order at the market. Most moves of the mark price make no other of it. */
+const probe = byContent<NewOrder | null>(() => {
   const [rules, at] = [market.value, worth.value];
   if (!rules || !at || at.lte(0)) return null;
   const [lot, least] = [decimal(rules.lotSize), decimal(rules.minQty)];
