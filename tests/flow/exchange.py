@@ -115,7 +115,7 @@ class Exchange:
         self._processes[name] = subprocess.Popen(
             command,
             cwd=self.tree,
-            env=self.environment | {"METRICS_PORT": port} | variables,
+            env={**self.environment, "METRICS_PORT": port, **variables},
             stdout=log,
             stderr=log,
         )
