@@ -54,7 +54,7 @@ new PerformanceObserver((list) => {
 class Seen:
     interactive_ms: float
     heaps_mb: list[float] = field(default_factory=list)  # once all is compiled
-    held_mb: list[float] = field(default_factory=list)  # by the page: at first, and at last
+    held: list[page_memory.Held] = field(default_factory=list)  # at first, and at last
     long_ms: list[float] = field(default_factory=list)
     trades: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ def watch(url: str, seconds: float) -> Seen:
         page.row("Positions").first.wait_for()
         devtools = page.context.new_cdp_session(page.page)
         page.page.wait_for_timeout(SETTLED_S * 1_000)
-        seen.held_mb.append(_held_mb(page))
+        seen.held.append(_held(page))
         since_ms = page.page.evaluate("performance.now()")
         first = _last_trade(url)
         page.page.wait_for_timeout((COMPILED_S - SETTLED_S) * 1_000)
@@ -114,7 +114,7 @@ def watch(url: str, seconds: float) -> Seen:
             page.page.wait_for_timeout(LOOK_EVERY_S * 1_000)
         tasks = page.page.evaluate("window.longTasks")
         seen.long_ms = [took for began, took in tasks if began > since_ms]
-        seen.held_mb.append(_held_mb(page))
+        seen.held.append(_held(page))
         seen.trades = _last_trade(url) - first
         seen.wrong = page.wrong
         page.context.close()
@@ -127,9 +127,9 @@ def _interactive_ms(page: "TradingPage") -> float:
     return float(page.page.evaluate("performance.now()"))
 
 
-def _held_mb(page: "TradingPage") -> float:
+def _held(page: "TradingPage") -> page_memory.Held:
     devtools = page.context.new_cdp_session(page.page)
-    held = page_memory.held_mb(devtools)
+    held = page_memory.held(devtools)
     devtools.detach()
     return held
 
@@ -140,28 +140,24 @@ def _last_trade(url: str) -> int:
 
 
 def rows_of(seen: Seen) -> list[Row]:
-    """Memory at the end beside that at the beginning: of all looks the first tenth and the last,
-    and what the page holds itself, from the first half minute on."""
+    """Memory at the end beside that at the beginning: with code, of all looks the first tenth and
+    the last; without, from the first half minute on."""
     part = max(1, len(seen.heaps_mb) // 10)
     began, ended = (
         statistics.median(half) for half in (seen.heaps_mb[:part], seen.heaps_mb[-part:])
     )
+    (made_first, kept_first), (made, kept) = seen.held
     longest = max(seen.long_ms, default=0.0)
     return [
         Row(STAGE, "until it can be used, under load", seen.interactive_ms, "ms"),
         Row(STAGE, "trades shown meanwhile", seen.trades, ""),
         Row(STAGE, "longest task after the start", longest, "ms"),
         Row(STAGE, f"tasks over {LONG_MS} ms", sum(ms > LONG_MS for ms in seen.long_ms), ""),
-        Row(STAGE, "memory of scripts at the end", ended, "MB"),
+        Row(STAGE, "memory of scripts and their code at the end", ended, "MB"),
         at_most(STAGE, "the same, beside when it was compiled", ended / began, "", GROWTH_MAX),
-        Row(STAGE, "held by the page at the end", seen.held_mb[-1], "MB"),
-        at_most(
-            STAGE,
-            "the same, beside the beginning",
-            seen.held_mb[-1] / seen.held_mb[0],
-            "",
-            GROWTH_MAX,
-        ),
+        Row(STAGE, "made by scripts and held at the end", made, "MB"),
+        at_most(STAGE, "the same, beside the beginning", made / made_first, "", GROWTH_MAX),
+        Row(STAGE, "kept by the browser, end beside beginning", kept / kept_first, ""),
         at_most(STAGE, "errors on its console", len(seen.wrong), "", 0),
     ]
 

@@ -42,7 +42,7 @@ function Profit({ position }: { position: Position }) {
   const margin = decimal(position.margin);
   const sign = signOf(profit);
   return (
-    <span class={sign} data-testid="profit" title="Unrealised, at the mark price; of the margin">
+    <span class={`profit ${sign}`} data-testid="profit" title="Unrealised, at the mark price; of the margin">
       {signedMoney(profit)} {margin.gt(0) && <small>({percent(profit.div(margin))})</small>}
     </span>
   );
