@@ -15,6 +15,7 @@ from typing import Any
 from exchange_site.wsgi import application as django_application  # Django is set up by it
 
 # isort: split
+from common.sockets.entrance import SocketEntrance
 from exchange_site.edge.bodies import Bodies
 from exchange_site.edge.counted import Counted
 from exchange_site.edge.haste import Unhurried
@@ -22,7 +23,6 @@ from exchange_site.edge.places import Places
 from exchange_site.edge.refusals import RefusedAtTheEnd
 from exchange_site.edge.versions import without_version
 from feeds.app import Feeds
-from gateway.asking.entrance import SocketEntrance
 from gateway.edge import VenueWords
 from gateway.orders.app import VenueOrders
 from gateway.socket_calls.app import VenueCalls, is_of_calls

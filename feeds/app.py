@@ -1,30 +1,26 @@
 """Feeds and order entry as a plain ASGI callable: WebSockets at /ws.
 
 The hub starts with the server (`lifespan`) or with the first client, whichever a process wants.
-Who may connect is the API's rule: a Host that is ours, and no page of another site.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from accounts.keys.uses import uses
 from accounts.law.countries import is_scope_blocked
 from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.http.statuses import body_of, status_of
-from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.metrics.measures import FEED_CLIENTS_MAX
 from common.redis_client import async_redis_client
-from feeds.connection import Connection, Receive, Send
+from common.sockets.closing import NOT_HERE, Receive, Refusal, Send, refuse
+from common.sockets.entrance import SocketEntrance, door_refusal
+from feeds.connection import Connection
 from feeds.hub import Hub
 from feeds.orders.calls import Sender
 from feeds.orders.entry import OrderEntry
@@ -37,10 +33,6 @@ log = structlog.get_logger(__name__)
 
 PATH = "/ws"
 CONNECTIONS_PER_ADDRESS_MAX = 100
-HANDSHAKES = Rate(10, 1, burst=300)  # of an address
-NOT_HERE = 4404
-NOT_ALLOWED = 4403
-TRY_AGAIN_LATER = 1013
 
 
 class Feeds:
@@ -54,11 +46,11 @@ class Feeds:
         desk: Desk | None = None,
     ) -> None:
         self._desk = desk or Desk()
-        self._connections_max = connections_max or settings.FEEDS_CONNECTIONS_MAX
-        FEED_CLIENTS_MAX.set(self._connections_max)
-        self._per_address_max = per_address_max
-        self._per_address: Counter[str] = Counter()
-        self._handshakes = LocalBudgets()
+        connections_max = connections_max or settings.FEEDS_CONNECTIONS_MAX
+        FEED_CLIENTS_MAX.set(connections_max)
+        self._entrance = SocketEntrance(
+            connections_max=connections_max, per_address_max=per_address_max
+        )
         self._starting: asyncio.Task[Hub] | None = None
         self.decisions = Decisions(self.hub)
 
@@ -88,7 +80,7 @@ class Feeds:
     async def websocket(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         if refused := refusal(scope):
-            await _refuse(send, *refused)
+            await refuse(send, refused)
             return
         try:
             wire = wire_of(scope.get("query_string", b""), scope.get("subprotocols", ()))
@@ -97,30 +89,18 @@ class Feeds:
             return
         hub = await self.hub()
         address = address_of(scope)
-        origin = origin_of(address)
-        if len(hub.connections) >= self._connections_max:
-            await _refuse(send, TRY_AGAIN_LATER, "too many connections; try again later")
+        if refused := self._entrance.crowd_refusal(address):
+            await refuse(send, refused)
             return
-        if self._per_address[origin] >= self._per_address_max:
-            await _refuse(send, TRY_AGAIN_LATER, "too many connections from this address")
-            return
-        _, granted = self._handshakes.spend(Ask(origin, HANDSHAKES))
-        if not granted:
-            await _refuse(send, TRY_AGAIN_LATER, "too many connects from this address; wait")
-            return
-        sender = Sender(address, origin, is_scope_blocked(scope))
+        sender = Sender(address, origin_of(address), is_scope_blocked(scope))
         order_entry = partial(OrderEntry, self._desk, self.decisions, sender)
         connection = Connection(receive, send, hub, order_entry, address, wire, writer_of(scope))
         hub.connections.add(connection)
-        self._per_address[origin] += 1
         try:
-            await connection.run()
+            with self._entrance.passed(address):
+                await connection.run()
         except asyncio.CancelledError:  # only the server's end does this, after it has waited
             log.info("feed_connection_cut", address=address)
-        finally:
-            self._per_address[origin] -= 1
-            if not self._per_address[origin]:
-                del self._per_address[origin]
 
 
 async def _started_hub(decisions: Decisions) -> Hub:
@@ -128,10 +108,6 @@ async def _started_hub(decisions: Decisions) -> Hub:
     await hub.start()
     log.info("feeds_started")
     return hub
-
-
-async def _refuse(send: Send, code: int, reason: str) -> None:
-    await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 async def _refuse_handshake(send: Send, error: DomainError) -> None:
@@ -143,35 +119,8 @@ async def _refuse_handshake(send: Send, error: DomainError) -> None:
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-def refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
+def refusal(scope: dict[str, Any]) -> Refusal | None:
     """Why this handshake isn't taken: close code and reason."""
     if scope["path"] != PATH:
         return NOT_HERE, f"use {PATH}"
     return door_refusal(scope)
-
-
-def door_refusal(scope: dict[str, Any]) -> tuple[int, str] | None:
-    """The same, wherever it leads."""
-    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
-    hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
-    origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]
-    if len(hosts) != 1 or not _is_ours(hosts[0]):
-        return NOT_ALLOWED, "this host is not in ALLOWED_HOSTS"
-    if not all(map(_is_page_of_ours, origins)):
-        return NOT_ALLOWED, "pages of this origin may not connect"
-    return None
-
-
-def _is_ours(host: str) -> bool:
-    domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
-
-
-def _is_page_of_ours(origin: str) -> bool:
-    """Browsers say where a page comes from; programs needn't."""
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    try:
-        return _is_ours(urlsplit(origin).netloc)
-    except ValueError:
-        return False

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import structlog
@@ -11,6 +11,7 @@ from common import cancelling
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.limits.haste import REFUSED_AFTER_S
+from common.sockets.closing import POLICY_VIOLATION, Receive, Send
 from feeds import protocol
 from feeds.identity import Claim, Identity, identify
 from feeds.orders.calls import SignedInAs
@@ -32,10 +33,6 @@ from feeds.streams.wire import PLAIN, Wire
 
 log = structlog.get_logger(__name__)
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 CLOSE_TIMEOUT_S = 2.0
 HEARTBEAT_INTERVAL_S = 15.0
 # Who subscribes to nothing and says nobody is not waited for longer than this, at most twice.
@@ -44,9 +41,6 @@ UNUSED_MAX_S = 10.0
 MESSAGES = Rate(20, 1, burst=200)  # of a client
 _MESSAGE = Ask("messages", MESSAGES)
 _SIGN_IN = Ask("messages", MESSAGES, cost=9)  # besides: its signature takes a thread some time
-
-GOING_AWAY = 1001
-POLICY_VIOLATION = 1008
 
 
 class Accounts(Protocol):

@@ -18,11 +18,12 @@ from announcements.selectors import current_announcements
 from common import cancelling
 from common.metrics.measures import FEED_AGE_SECONDS, FEED_CLIENTS, FEED_WAITING
 from common.sharing.renewal import Renewal
+from common.sockets.closing import GOING_AWAY
 from common.tracing.stages import Stage, are_traced, tell_stage
 from feeds import protocol
 from feeds.account_feed import AccountFeed, decoded
 from feeds.algos import AlgoNews
-from feeds.connection import GOING_AWAY, Connection
+from feeds.connection import Connection
 from feeds.identity import sign_out_refused
 from feeds.labels import ClientOrderIds, Labels
 from feeds.output import Row

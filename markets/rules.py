@@ -5,7 +5,7 @@ The engine judges by its own; what is read here only lets the API refuse early a
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -93,26 +93,29 @@ class _RulesCache:
 class _TickerCache:
     def __init__(self) -> None:
         self._tickers: dict[str, tuple[float, Ticker]] = {}
-        self._unreadable: set[str] = set()
+        self._is_unreadable = False
 
-    def get(self, market_id: str) -> Ticker:
-        known = self._tickers.get(market_id)
-        if known is not None and time.monotonic() - known[0] <= TICKER_AGE_MAX_S:
-            return known[1]
-        ticker = self._published(market_id) or _recorded_ticker(market_id)
-        self._tickers[market_id] = (time.monotonic(), ticker)
-        return ticker
+    def get(self, market_ids: Collection[str]) -> dict[str, Ticker]:
+        since = time.monotonic() - TICKER_AGE_MAX_S
+        kept = ((id, self._tickers.get(id)) for id in market_ids)
+        found = {id: one[1] for id, one in kept if one is not None and one[0] >= since}
+        if missing := [id for id in market_ids if id not in found]:
+            read = _or_recorded(self._published(missing))
+            read_at = time.monotonic()
+            self._tickers |= {id: (read_at, ticker) for id, ticker in read.items()}
+            found |= read
+        return found
 
-    def _published(self, market_id: str) -> Ticker | None:
+    def _published(self, market_ids: Collection[str]) -> dict[str, Ticker | None]:
         try:
-            ticker = published_ticker(request_redis_client(), market_id)
+            tickers = published_tickers(request_redis_client(), market_ids)
         except redis.RedisError as error:
-            if market_id not in self._unreadable:
-                self._unreadable.add(market_id)
-                log.warning("ticker_not_readable", market=market_id, error=str(error))
-            return None
-        self._unreadable.discard(market_id)
-        return ticker
+            if not self._is_unreadable:
+                self._is_unreadable = True
+                log.warning("tickers_not_readable", markets=len(market_ids), error=str(error))
+            return dict.fromkeys(market_ids)
+        self._is_unreadable = False
+        return tickers
 
     def forget(self) -> None:
         self._tickers.clear()
@@ -139,22 +142,24 @@ def all_market_rules(age_max_s: float = RULES_AGE_MAX_S) -> dict[str, MarketRule
     return _rules_cache.all(age_max_s)
 
 
+def market_tickers(market_ids: Collection[str]) -> dict[str, Ticker]:
+    """As the engine's shell published them; else as the ledger recorded them, without best prices.
+    However many, in one round trip."""
+    return _ticker_cache.get(market_ids)
+
+
 def market_ticker(market_id: str) -> Ticker:
-    """As the engine's shell published it; else as the ledger recorded it, without best prices."""
-    return _ticker_cache.get(market_id)
-
-
-def live_ticker(market_id: str) -> Ticker:
-    """The same for somebody who wants to see prices: they are live, or redis.RedisError is
-    raised."""
-    return published_ticker(request_redis_client(), market_id) or _recorded_ticker(market_id)
+    return market_tickers([market_id])[market_id]
 
 
 def live_tickers(market_ids: Collection[str]) -> dict[str, Ticker]:
-    """As `live_ticker`, of many in one round trip."""
-    published = published_tickers(request_redis_client(), market_ids)
-    recorded = _recorded_tickers([id for id, ticker in published.items() if ticker is None])
-    return {id: ticker or recorded[id] for id, ticker in published.items()}
+    """The same for somebody who wants to see prices: they are live, or redis.RedisError is
+    raised."""
+    return _or_recorded(published_tickers(request_redis_client(), market_ids))
+
+
+def live_ticker(market_id: str) -> Ticker:
+    return live_tickers([market_id])[market_id]
 
 
 def forget_markets() -> None:
@@ -163,13 +168,9 @@ def forget_markets() -> None:
     _ticker_cache.forget()
 
 
-def published_ticker(client: redis.Redis, market_id: str) -> Ticker | None:
-    """As the engine's shell published it, if it did. Raises RedisError."""
-    return _decoded(market_id, client.get(ticker_key(market_id)))
-
-
 def published_tickers(client: redis.Redis, market_ids: Collection[str]) -> dict[str, Ticker | None]:
-    """The same of many, in one round trip. Raises RedisError."""
+    """As the engines' shells published them, where they did; in one round trip. Raises
+    RedisError."""
     pipeline = client.pipeline(transaction=False)
     for market_id in market_ids:
         pipeline.get(ticker_key(market_id))
@@ -185,8 +186,9 @@ def _decoded(market_id: str, data: Any) -> Ticker | None:
         return None
 
 
-def _recorded_ticker(market_id: str) -> Ticker:
-    return _recorded_tickers([market_id])[market_id]
+def _or_recorded(published: Mapping[str, Ticker | None]) -> dict[str, Ticker]:
+    recorded = _recorded_tickers([id for id, ticker in published.items() if ticker is None])
+    return {id: ticker or recorded[id] for id, ticker in published.items()}
 
 
 def _recorded_tickers(market_ids: Collection[str]) -> dict[str, Ticker]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
@@ -14,7 +14,7 @@ from common.postgres.prepared import read_all
 from common.postgres.windows import Window, window_of_keys
 from common.redis_client import request_redis_client
 from markets.conversions import to_ms
-from markets.models import MarketStatus
+from markets.models import Market, MarketStatus
 from markets.rules import MarketRules
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import Depth, depth_key
@@ -284,11 +284,44 @@ def trades_of_market(market_id: str, window: Window = EVER) -> QuerySet[Fill]:
     return window_of_keys(trades, window, "trade_id", "executed_at", **fixed)
 
 
+def newest_trades(market_ids: Collection[str]) -> dict[str, Fill]:
+    """The last of each market where there was one. In one query."""
+    own = Fill.objects.filter(market_id=OuterRef("pk"), role=Role.TAKER).order_by("-trade_id")
+    markets = Market.objects.filter(pk__in=market_ids)
+    newest = markets.annotate(newest=Subquery(own.values("pk")[:1])).values("newest")
+    return {fill.market_id: fill for fill in Fill.objects.filter(pk__in=newest)}
+
+
 def candles_of_market(market_id: str, interval: str, window: Window = EVER) -> QuerySet[Candle]:
     """Those that opened within the window."""
     interval_ms = CANDLE_INTERVALS_MS[interval]
     candles = Candle.objects.filter(market_id=market_id, interval_ms=interval_ms)
     return candles.filter(*_within_ms("start_ms", window))
+
+
+_CANDLE_COLUMNS = [field.attname for field in Candle._meta.concrete_fields]
+_NEWEST_CANDLES = """
+SELECT wanted.number, candle.{columns}
+  FROM unnest(%s::text[], %s::integer[], %s::integer[])
+       WITH ORDINALITY AS wanted(market_id, interval_ms, count, number)
+ CROSS JOIN LATERAL (
+       SELECT * FROM trading_candle AS one
+        WHERE one.market_id = wanted.market_id AND one.interval_ms = wanted.interval_ms
+        ORDER BY one.start_ms DESC LIMIT wanted.count) AS candle
+ ORDER BY wanted.number, candle.start_ms
+"""
+
+
+def newest_candles(asked: Sequence[tuple[str, str, int]]) -> list[list[Candle]]:
+    """Of each market and interval so many, the oldest of them first. In one query."""
+    market_ids, intervals, counts = zip(*asked, strict=True)
+    lengths_ms = [CANDLE_INTERVALS_MS[interval] for interval in intervals]
+    found: list[list[Candle]] = [[] for _ in asked]
+    statement = _NEWEST_CANDLES.format(columns=", candle.".join(_CANDLE_COLUMNS))
+    for number, *columns in read_all(statement, (list(market_ids), lengths_ms, list(counts))):
+        candle = Candle(**dict(zip(_CANDLE_COLUMNS, columns, strict=True)))
+        found[number - 1].append(candle)
+    return found
 
 
 def _within_ms(field: str, window: Window) -> list[Q]:
@@ -324,6 +357,12 @@ def funding_of_market(market_id: str, window: Window = EVER) -> QuerySet[Funding
     return window_of_keys(settlements, window, "seq", "settled_at", market_id=market_id)
 
 
+def funding_of_markets(
+    market_ids: Collection[str], window: Window = EVER
+) -> QuerySet[FundingSettlement]:
+    return FundingSettlement.objects.filter(window.within("settled_at"), market_id__in=market_ids)
+
+
 def liquidations_of_market(market_id: str, window: Window = EVER) -> QuerySet[Liquidation]:
     liquidations = Liquidation.objects.filter(market_id=market_id)
     return window_of_keys(liquidations, window, "id", "liquidated_at", market_id=market_id)
@@ -337,7 +376,17 @@ def market_statuses(market_ids: Collection[str]) -> dict[str, MarketStatus]:
     return MarketStatus.objects.in_bulk(market_ids)
 
 
+def market_depths(market_ids: Collection[str]) -> dict[str, Depth]:
+    """As the engines' shells published them; empty before they did. In one round trip. Raises
+    redis.RedisError."""
+    pipeline = request_redis_client().pipeline(transaction=False)
+    for market_id in market_ids:
+        pipeline.get(depth_key(market_id))
+    return {
+        market_id: _depth_decoder.decode(data) if data else _NO_DEPTH
+        for market_id, data in zip(market_ids, pipeline.execute(), strict=True)
+    }
+
+
 def market_depth(market_id: str) -> Depth:
-    """As the engine's shell published it; empty before it did. Raises redis.RedisError."""
-    data = request_redis_client().get(depth_key(market_id))
-    return _depth_decoder.decode(data) if data else _NO_DEPTH
+    return market_depths([market_id])[market_id]

@@ -6,8 +6,9 @@ import redis
 
 from console.health.market_rows import MarketRows
 from markets.conversions import ticks_to_decimal
-from markets.rules import published_ticker
+from markets.rules import published_tickers
 from matching.messages.limits import highest_price_ticks
+from matching.messages.streams import Ticker
 from prices.index import SourceState
 from prices.reports import LiveSource, PriceReport, is_late, live_source, price_text, read_reports
 
@@ -23,22 +24,22 @@ class MarketPrices:
 def read_prices(
     client: redis.Redis, markets: list[MarketRows], now_ms: int
 ) -> dict[str, MarketPrices]:
-    """Per market, in one round trip, and one more for each whose index is stale. Raises
-    RedisError."""
+    """Per market, in one round trip, and one more where an index is stale. Raises RedisError."""
     reports = read_reports(client, [rows.market_id for rows in markets])
+    stale = {rows.market_id for rows in markets if rows.index_stale}
+    told = {id: report for id, report in reports.items() if not is_late(report, now_ms)}
+    tickers = published_tickers(client, stale & told.keys())
     found = {}
     for rows in markets:
-        report = reports.get(rows.market_id)
-        sources = [live_source(source, report, now_ms) for source in rows.price_sources]
-        has_index = rows.index_stale and report is not None and not is_late(report, now_ms)
-        too_high = _too_high(client, rows, report) if has_index and report else ""
-        found[rows.market_id] = MarketPrices(sources, too_high)
+        id = rows.market_id
+        sources = [live_source(source, reports.get(id), now_ms) for source in rows.price_sources]
+        too_high = _too_high(rows, told[id], tickers[id]) if id in tickers else ""
+        found[id] = MarketPrices(sources, too_high)
     return found
 
 
-def _too_high(client: redis.Redis, rows: MarketRows, report: PriceReport) -> str:
+def _too_high(rows: MarketRows, report: PriceReport, ticker: Ticker | None) -> str:
     """By the rule of the engine (`matching.core.market.prices`), which says no more than stale."""
-    ticker = published_ticker(client, rows.market_id)
     open_lots = ticker.open_interest_lots if ticker else 0
     ticks = highest_price_ticks(rows.units_per_tick_lot, open_lots)
     highest = ticks_to_decimal(ticks, rows.tick_size)

@@ -9,7 +9,7 @@ from accounts.models import User
 from console.today.ranges import TimeRange
 from ledger.models import AccountFlow, AccountKind, EntryKind
 from markets.models import Market
-from markets.rules import market_ticker
+from markets.rules import market_tickers
 from trading.models import Candle, Liquidation, TraderDay
 
 Series = list[int]  # one amount per point of the range
@@ -166,8 +166,9 @@ def _add_liquidations(markets: dict[str, MarketFigures], since: datetime) -> Non
 
 
 def _add_books(markets: dict[str, MarketFigures]) -> None:
+    tickers = market_tickers(markets)
     for market_id, found in markets.items():
-        ticker = market_ticker(market_id)
+        ticker = tickers[market_id]
         found.open_interest_lots = ticker.open_interest_lots
         if ticker.best_bid_ticks and ticker.best_ask_ticks:
             found.spread_ticks = ticker.best_ask_ticks - ticker.best_bid_ticks

@@ -4,7 +4,7 @@ A position's margin is its own, so all of an account's margin is locked: what is
 orders or in positions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from gateway.orders.leverage import default_of
 from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset, listed_markets, market_of, symbol_of
 from markets.conversions import average_price_text, to_ms, units_text
-from markets.rules import MarketRules, market_ticker
+from markets.rules import MarketRules, market_tickers
 from matching.messages.limits import PPM
 from matching.messages.vocabulary import Side
 from trading import selectors
@@ -63,17 +63,25 @@ def holdings(user_id: int, market_id: str | None = None) -> dict[str, Holding]:
     }
     leverages = selectors.leverages_set(user_id)
     orders = _open_orders(user_id)
+    asked = {
+        symbol: rules for symbol, rules in listed_markets().items() if market_id in (None, rules.id)
+    }
+    marks = _marks(asked.values())
     return {
         symbol: Holding(
             rules,
-            market_ticker(rules.id).mark_price_ticks,
+            marks[rules.id],
             leverages.get(rules.id) or default_of(rules),
             positions.get(rules.id),
             orders.get(rules.id, NO_ORDERS),
         )
-        for symbol, rules in listed_markets().items()
-        if market_id in (None, rules.id)
+        for symbol, rules in asked.items()
     }
+
+
+def _marks(markets: Iterable[MarketRules]) -> dict[str, int]:
+    tickers = market_tickers([rules.id for rules in markets])
+    return {id: ticker.mark_price_ticks for id, ticker in tickers.items()}
 
 
 def _open_orders(user_id: int) -> dict[str, OpenOrders]:
@@ -128,7 +136,7 @@ def _risk(symbol: str, holding: Holding) -> dict[str, Any]:
         "leverage": str(holding.leverage),
         "marginType": "isolated",
         "isAutoAddMargin": "false",
-        "maxNotionalValue": max_notional(rules, holding.leverage),
+        "maxNotionalValue": max_notional(rules, holding.leverage, holding.mark_ticks),
     }
 
 
@@ -172,16 +180,15 @@ def _profit_units(holding: Holding) -> int:
     return 0 if figures is None else figures.unrealized_pnl_units
 
 
-def max_notional(rules: MarketRules, leverage: int) -> str:
+def max_notional(rules: MarketRules, leverage: int, mark_ticks: int) -> str:
     """Up to which a position may have this leverage, in whole money."""
-    caps = [cap for cap, most in _caps(rules) if most >= leverage]
-    return str(max(caps, default=_caps(rules)[0][0]))
+    caps = _caps(rules, mark_ticks)
+    return str(max((cap for cap, most in caps if most >= leverage), default=caps[0][0]))
 
 
-def _caps(rules: MarketRules) -> list[tuple[int, int]]:
+def _caps(rules: MarketRules, mark_ticks: int) -> list[tuple[int, int]]:
     """Where each tier ends, in whole money, and what leverage it allows. The last ends where all
     that may be open would be worth it."""
-    mark_ticks = market_ticker(rules.id).mark_price_ticks
     last = rules.units_per_tick_lot * rules.max_open_interest_lots * max(1, mark_ticks)
     tiers = rules.tiers.tiers
     ends = [tier.floor_units for tier in tiers[1:]] + [max(last, tiers[-1].floor_units + PPM)]
@@ -237,7 +244,7 @@ def _account(asked: VenueAsk, of_markets: Mapping[str, Holding]) -> dict[str, An
                 "unrealizedProfit": units_text(_profit_units(one)),
                 "leverage": str(one.leverage),
                 "isolated": True,
-                "maxNotional": max_notional(one.rules, one.leverage),
+                "maxNotional": max_notional(one.rules, one.leverage, one.mark_ticks),
             }
             for symbol, one in of_markets.items()
         ],
@@ -294,13 +301,15 @@ def balance(asked: VenueAsk) -> list[dict[str, Any]]:
 
 
 def leverage_brackets(asked: VenueAsk) -> list[dict[str, Any]]:
+    markets = markets_asked(asked)
+    marks = _marks(markets.values())
     return [
-        {"symbol": symbol, "notionalCoef": 1, "brackets": _brackets(rules)}
-        for symbol, rules in markets_asked(asked).items()
+        {"symbol": symbol, "notionalCoef": 1, "brackets": _brackets(rules, marks[rules.id])}
+        for symbol, rules in markets.items()
     ]
 
 
-def _brackets(rules: MarketRules) -> list[dict[str, Any]]:
+def _brackets(rules: MarketRules, mark_ticks: int) -> list[dict[str, Any]]:
     tiers = rules.tiers
     return [
         {
@@ -312,15 +321,17 @@ def _brackets(rules: MarketRules) -> list[dict[str, Any]]:
             "cum": amount_ppm / PPM / PPM,
         }
         for number, (tier, amount_ppm, (cap, _)) in enumerate(
-            zip(tiers.tiers, tiers.amounts_ppm, _caps(rules), strict=True), 1
+            zip(tiers.tiers, tiers.amounts_ppm, _caps(rules, mark_ticks), strict=True), 1
         )
     ]
 
 
 def symbol_config(asked: VenueAsk) -> list[dict[str, Any]]:
     leverages = selectors.leverages_set(asked.user_id)
+    markets = markets_asked(asked)
+    marks = _marks(markets.values())
     found = []
-    for symbol, rules in markets_asked(asked).items():
+    for symbol, rules in markets.items():
         leverage = leverages.get(rules.id) or default_of(rules)
         found.append(
             {
@@ -328,7 +339,7 @@ def symbol_config(asked: VenueAsk) -> list[dict[str, Any]]:
                 "marginType": "ISOLATED",
                 "isAutoAddMargin": False,
                 "leverage": leverage,
-                "maxNotionalValue": max_notional(rules, leverage),
+                "maxNotionalValue": max_notional(rules, leverage, marks[rules.id]),
             }
         )
     return found

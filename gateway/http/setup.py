@@ -9,6 +9,7 @@ from gateway.http.settled import wait_until_settled
 from gateway.words import errors
 from gateway.words.errors import GatewayRefusal, missing
 from gateway.words.symbols import market_of
+from markets.rules import market_ticker
 from trading import services
 
 SUCCESS = {"code": 200, "msg": "success"}
@@ -22,9 +23,10 @@ def set_leverage(asked: VenueAsk) -> dict[str, Any]:
         raise missing("leverage")
     named = asked.params.text("leverage")
     row = services.set_leverage(asked.user_id, rules.id, named)
+    mark_ticks = market_ticker(rules.id).mark_price_ticks
     return {
         "leverage": row.leverage,
-        "maxNotionalValue": max_notional(rules, row.leverage),
+        "maxNotionalValue": max_notional(rules, row.leverage, mark_ticks),
         "symbol": symbol,
     }
 

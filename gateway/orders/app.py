@@ -4,11 +4,13 @@ Everything else passes. A call that waits for its engine is answered as soon as 
 after two seconds as it is by then.
 """
 
+import asyncio
 from collections.abc import Mapping, MutableMapping
 from contextlib import nullcontext
 from typing import Any
 
 import structlog
+from django.db import connection
 
 from accounts.keys.headers import KeyHeaders
 from accounts.keys.signing import SignedRequest
@@ -21,6 +23,7 @@ from gateway.asking.signing import KEY_HEADER, Signed
 from gateway.orders.shown import ShownOrder
 from gateway.orders.tongue import VenueAct, VenueCall, names_of
 from gateway.words.errors import GatewayRefusal
+from matching.messages.events import OutputEntry
 from matching.messages.limits import MAX_ID
 from trading.http.limits import CallKind
 from trading.intake.decisions import Decision, Decisions
@@ -101,12 +104,21 @@ class VenueOrders:
             found = await self._decisions.of(decision, ids)
             if not found:
                 return answer
-            venue.move_on(found)
-            decided = venue.written()
+            decided = await asyncio.to_thread(_moved_on, venue, found)
         except Exception:
             log.exception("gateway_waited_in_vain", path=venue.path)
             return answer
         return WrittenAnswer(decided.status, decided.body, answer.headers)
+
+
+def _moved_on(venue: VenueCall, found: Mapping[int, OutputEntry]) -> WrittenAnswer:
+    """In a thread: the rules of markets are in memory for the most part, which no process can be
+    sure of."""
+    try:
+        venue.move_on(found)
+        return venue.written()
+    finally:
+        connection.close()
 
 
 def _venue_call(scope: Scope, act: VenueAct, body: bytes) -> VenueCall:

@@ -12,7 +12,8 @@ import structlog
 
 from common.http.addresses import address_of
 from common.limits.budgets import Ask, LocalBudgets, Rate
-from gateway.asking.entrance import SocketEntrance
+from common.sockets.closing import GOING_AWAY, POLICY_VIOLATION, refuse
+from common.sockets.entrance import SocketEntrance
 from gateway.asking.signing import KEY_HEADER
 from gateway.socket_calls.messages import (
     Asked,
@@ -27,7 +28,6 @@ from gateway.words.errors import UNKNOWN_ERROR, GatewayRefusal
 PATH = "/ws-fapi/v1"
 ON_THEIR_WAY_MAX = 64
 MESSAGES = Rate(50, 1, burst=500)  # orders are counted by their senders' budgets, too
-POLICY_VIOLATION, GOING_AWAY = 1008, 1001
 _MESSAGE = Ask("messages", MESSAGES)
 _OF_SOCKETS = (b"upgrade", b"connection", b"content-length", b"transfer-encoding")
 _KEY = KEY_HEADER.lower().encode()
@@ -55,8 +55,7 @@ class VenueCalls:
         await receive()  # websocket.connect
         address = address_of(scope)
         if refused := self._entrance.refusal(scope, address):
-            code, reason = refused
-            await send({"type": "websocket.close", "code": code, "reason": reason})
+            await refuse(send, refused)
             return
         client = _Client(self._api, scope, receive, send)
         self._clients.add(client)

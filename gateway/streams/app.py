@@ -7,17 +7,15 @@ import structlog
 
 from common.http.addresses import address_of
 from common.redis_client import async_redis_client
-from gateway.asking.entrance import SocketEntrance
+from common.sockets.closing import GOING_AWAY, NOT_HERE, Receive, Send, refuse
+from common.sockets.entrance import SocketEntrance
 from gateway.streams import names
-from gateway.streams.connection import Receive, Send, StreamConnection
+from gateway.streams.connection import StreamConnection
 from gateway.streams.hub import StreamHub
 from gateway.streams.names import BASE
 from gateway.streams.own.accounts import AccountStreams
 
 log = structlog.get_logger(__name__)
-
-NOT_HERE = 4404
-GOING_AWAY = 1001
 
 
 def is_of_streams(path: str) -> bool:
@@ -45,10 +43,10 @@ class VenueStreams:
         asked = names.address_of(scope["path"], query)
         address = address_of(scope)
         if asked is None:
-            await _refuse(send, NOT_HERE, f"use {BASE}/ws or {BASE}/stream")
+            await refuse(send, (NOT_HERE, f"use {BASE}/ws or {BASE}/stream"))
             return
         if refused := self._entrance.refusal(scope, address):
-            await _refuse(send, *refused)
+            await refuse(send, refused)
             return
         hub, accounts = await self._hub()
         connection = StreamConnection(receive, send, hub, accounts, address, asked)
@@ -77,7 +75,3 @@ async def _started() -> tuple[StreamHub, AccountStreams]:
     accounts.start()
     log.info("gateway_streams_started")
     return hub, accounts
-
-
-async def _refuse(send: Send, code: int, reason: str) -> None:
-    await send({"type": "websocket.close", "code": code, "reason": reason})

@@ -1,7 +1,6 @@
 """One WebSocket client: what it listens to, and what waits to be sent to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from common import cancelling
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
+from common.sockets.closing import POLICY_VIOLATION, Message, Receive, Send
 from gateway.streams import names
 from gateway.streams.hub import StreamHub
 from gateway.streams.names import STREAMS_MAX, StreamTopic
@@ -17,15 +17,10 @@ from gateway.streams.protocol import BadControl, Control, error_text, read_contr
 
 log = structlog.get_logger(__name__)
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 QUEUE_MAX = 2_000
 CLOSE_TIMEOUT_S = 2.0
 MESSAGES = Rate(10, 1, burst=100)
 _MESSAGE = Ask("messages", MESSAGES)
-POLICY_VIOLATION = 1008
 
 
 class StreamConnection:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gateway.asking.params import Params
 from gateway.http.calls import VenueAsk
-from gateway.http.data.candles import INTERVALS, Bar, bars_of
+from gateway.http.data.candles import INTERVALS, Bar, newest_bars
 from gateway.http.data.market import ticker_24h
 from gateway.streams import market_events
 from gateway.streams.names import StreamKind, StreamTopic
@@ -120,9 +120,8 @@ class Timed:
 
     def _newest(self, topics: list[StreamTopic]) -> dict[StreamTopic, list[Bar]]:
         """The one before the last, too: it may have grown before it was over."""
-        return {
-            topic: list(bars_of(topic.market_id, INTERVALS[topic.detail], 2)) for topic in topics
-        }
+        asked = [(topic.market_id, INTERVALS[topic.detail]) for topic in topics]
+        return dict(zip(topics, newest_bars(asked, 2), strict=True))
 
     def _follow(self, topic: StreamTopic, told: _Told, now_ms: int, *, is_last: bool) -> None:
         """Tells what is new since it was told last; to begin with, the one that still grows."""

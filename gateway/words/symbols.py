@@ -15,7 +15,7 @@ from markets.rules import (
     UNKNOWN_AGE_MAX_S,
     MarketRules,
     all_market_rules,
-    market_ticker,
+    market_tickers,
 )
 from matching.messages.vocabulary import MarketState
 
@@ -76,8 +76,9 @@ def symbol_of(market_id: str) -> str:
 def listed_markets(age_max_s: float = RULES_AGE_MAX_S) -> dict[str, MarketRules]:
     """By symbol; without those that are delisted."""
     by_symbol, _ = _names.known(age_max_s)
+    tickers = market_tickers([rules.id for rules in by_symbol.values()])
     return {
         symbol: rules
         for symbol, rules in by_symbol.items()
-        if market_ticker(rules.id).state is not MarketState.DELISTED
+        if tickers[rules.id].state is not MarketState.DELISTED
     }

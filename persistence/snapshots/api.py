@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 from accounts.access.authentication import user_id_of
 from common.http.schema import documented
 from common.scopes import Scope
-from markets.rules import all_market_rules, market_ticker
+from markets.rules import all_market_rules, market_tickers
 from persistence.snapshots.reading import AccountSnapshot, snapshot_of
 from trading.http import examples
 from trading.http.answers.answer import Answer
@@ -54,6 +54,7 @@ class SnapshotView(APIView):
 
 def _answer(snapshot: AccountSnapshot) -> SnapshotAnswer:
     rules = all_market_rules()
+    tickers = market_tickers({one.market_id for one in snapshot.positions})
     return SnapshotAnswer(
         seq=snapshot.seqs,
         equity=equity_answer(snapshot.equity),
@@ -61,7 +62,7 @@ def _answer(snapshot: AccountSnapshot) -> SnapshotAnswer:
             position_answer(
                 one,
                 rules[one.market_id],
-                market_ticker(one.market_id).mark_price_ticks,
+                tickers[one.market_id].mark_price_ticks,
                 snapshot.leverages.get(one.market_id),
             )
             for one in snapshot.positions

@@ -33,20 +33,41 @@ SETTLED_WITHIN_S = 60
 
 @dataclass(frozen=True)
 class Client:
+    """``needs``: what is installed beside it, where its own list can't be; ``python``: another than
+    ours."""
+
     name: str
     version: str
     script: str
+    needs: tuple[str, ...] = ()
+    python: str = sys.executable
 
     @property
     def requirement(self) -> str:
         return f"{self.name}=={self.version}"
 
 
+# Of what hummingbot asks for, two kits for other venues exclude each other: this is what its
+# connector loads.
+_OF_HUMMINGBOT = (
+    "aiohttp==3.14.5 async-timeout==4.0.3 bidict==0.24.1 cachetools==8.0.2 hexbytes==2.0.0"
+    " numpy==2.2.6 pandas==3.1.1 prompt_toolkit==3.0.53 psutil==7.2.2 pydantic==2.14.4"
+    " PyYAML==6.0.4 requests==2.34.2 ruamel.yaml==0.19.1 SQLAlchemy==2.1.9 ujson==6.1.0"
+    " urllib3==1.26.20"
+)
+
 CLIENTS = (
     Client("binance-futures-connector", "4.2.0", "connector.py"),
     Client("unicorn-binance-websocket-api", "2.16.1", "unicorn.py"),
     Client("nautilus_trader", "1.221.0", "nautilus_bot.py"),
     Client("freqtrade", "2026.9", "freqtrade_bot.py"),
+    Client(
+        "hummingbot",
+        "20260922",
+        "hummingbot_bot.py",
+        needs=tuple(_OF_HUMMINGBOT.split()),
+        python="python3.12",
+    ),
 )
 
 
@@ -144,8 +165,14 @@ def python_of(client: Client) -> Path:
     if not (home / "installed").exists():
         print(f"installing {client.requirement}", flush=True)
         shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", client.requirement], check=True)
+        if shutil.which(client.python) is None:
+            sys.exit(f"{client.name} takes {client.python}, which isn't here")
+        subprocess.run([client.python, "-m", "venv", str(home)], check=True)
+        install = [str(python), "-m", "pip", "install", "-q"]
+        if client.needs:
+            subprocess.run([*install, *client.needs], check=True)
+        alone = ["--no-deps"] if client.needs else []
+        subprocess.run([*install, *alone, client.requirement], check=True)
         (home / "installed").touch()
     return python
 

@@ -22,10 +22,12 @@ from pytest_django.plugin import DjangoDbBlocker
 from common import redis_client as clients
 from common.redis.addresses import AddressedPool, RedisAddressRefused, checked
 from common.redis.cluster import ClusterAddress, ClusterClient
+from markets.rules import published_tickers
 from matching.messages.streams import by_server, depth_key, input_stream, server_of, ticker_key
 from matching.messages.vocabulary import OrderStatus
 from matching.runtime.line import Line
 from tests.builders.cluster import MASTERS, RedisCluster
+from tests.builders.round_trips import round_trips
 from tests.builders.tls import TlsFront, make_certificate
 from tests.deploy.test_sentinels import forget_clients, waited_for
 from tests.flow.demo import demo_on
@@ -74,6 +76,20 @@ def price_of_mark(running: Exchange, market_id: str) -> str:
     rules = running.http.get(f"/markets/{market_id}").json()
     price = MARK_TICKS * Decimal(rules["tickSize"])
     return f"{price.normalize():f}"
+
+
+@pytest.mark.drill
+def test_tickers_of_many_markets_are_asked_of_each_server_once(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients.request_redis_client()
+    market_ids = [MARKET, OTHER_MARKET, *(f"M{number}-PERP" for number in range(50))]
+    published_tickers(client, market_ids)  # connects
+    with round_trips(monkeypatch) as sent:
+        found = published_tickers(client, market_ids)
+    assert 1 < len(sent) <= MASTERS
+    assert found[MARKET] is not None
+    assert found[OTHER_MARKET] is not None
 
 
 @pytest.mark.drill

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from common.sockets.entrance import SocketEntrance
 from feeds.app import Feeds
-from gateway.asking.entrance import SocketEntrance
 from gateway.socket_calls.app import VenueCalls
 from gateway.streams.app import VenueStreams
 
@@ -80,7 +80,7 @@ def test_a_connection_that_is_cut_ends_in_a_line(make: Cut, path: str, event: st
         assert is_accepted.done(), await connection
         connection.cancel()
         await connection
-        return (app if isinstance(app, Feeds) else app._entrance)._per_address
+        return app._entrance._per_address
 
     with capture_logs() as logs:
         assert not asyncio.run(be_cut())

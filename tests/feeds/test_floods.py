@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from feeds.app import HANDSHAKES, TRY_AGAIN_LATER, Feeds
+from common.sockets.closing import TRY_AGAIN_LATER
+from common.sockets.entrance import HANDSHAKES
+from feeds.app import Feeds
 from feeds.connection import MESSAGES
 from tests.feeds.conftest import MARKET, Ear, drain
 from tests.feeds.conftest import Feeds as Served

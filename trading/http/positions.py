@@ -13,7 +13,7 @@ from common.http.schema import PAGING, documented, query
 from common.http.windows import TIME_WINDOW, query_window, timed_page
 from common.idempotency import read_key
 from common.scopes import Scope
-from markets.rules import all_market_rules, market_ticker
+from markets.rules import all_market_rules, market_tickers
 from trading import selectors, services
 from trading.http import examples
 from trading.http.answers.orders import MarketCommandSent, OrderPlaced, placed_answer
@@ -147,12 +147,13 @@ class PositionsView(APIView):
         )
         page, next_cursor = keyset_page(request, rows)
         rules = all_market_rules()
+        tickers = market_tickers({row.market_id for row in page})
         leverages = selectors.leverages_set(user_id_of(request))
         positions = [
             position_answer(
                 row,
                 rules[row.market_id],
-                market_ticker(row.market_id).mark_price_ticks,
+                tickers[row.market_id].mark_price_ticks,
                 leverages.get(row.market_id),
             )
             for row in page

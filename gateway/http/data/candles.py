@@ -181,11 +181,15 @@ def _bars(rules: MarketRules, interval: Interval, asked: CandleStretch) -> Seque
     return _within(_joined(map(_bar_of_row, found), interval), asked)
 
 
-def bars_of(market_id: str, interval: Interval, count: int) -> Sequence[Bar]:
-    """The newest, the oldest of them first."""
-    rows = selectors.candles_of_market(market_id, interval.kept)
-    found = list(rows.order_by("-start_ms")[: count * interval.parts])[::-1]
-    return _joined(map(_bar_of_row, found), interval)[-count:]
+def newest_bars(asked: Sequence[tuple[str, Interval]], count: int) -> list[list[Bar]]:
+    """Of each market and interval, the oldest of them first."""
+    rows = selectors.newest_candles(
+        [(market_id, one.kept, count * one.parts) for market_id, one in asked]
+    )
+    return [
+        _joined(map(_bar_of_row, of_one), interval)[-count:]
+        for of_one, (_, interval) in zip(rows, asked, strict=True)
+    ]
 
 
 def _bar_of_row(row: Candle) -> Bar:

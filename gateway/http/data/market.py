@@ -1,8 +1,7 @@
 """What there is to trade and where it stands: rules, books, trades, the last 24 hours."""
 
 import time
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -24,9 +23,9 @@ from markets.conversions import (
     to_ms,
     units_text,
 )
-from markets.rules import MarketRules, live_ticker, live_tickers, market_ticker
+from markets.rules import MarketRules, live_ticker, live_tickers, market_tickers
 from matching.messages.limits import MAX_PRICE_TICKS, PPM
-from matching.messages.vocabulary import Side
+from matching.messages.vocabulary import MarketState, Side
 from trading import selectors
 from trading.day_figures import DayFigures, day_figures
 from trading.models import Fill, MarketVersion
@@ -57,6 +56,9 @@ def now_ms() -> int:
 
 
 def exchange_info(_: VenueAsk) -> dict[str, Any]:
+    markets = listed_markets()
+    ids = [rules.id for rules in markets.values()]
+    tickers, listed_ms = market_tickers(ids), _listed_ms(ids)
     return {
         "timezone": "UTC",
         "serverTime": now_ms(),
@@ -64,11 +66,14 @@ def exchange_info(_: VenueAsk) -> dict[str, Any]:
         "rateLimits": rate_limits(),
         "exchangeFilters": [],
         "assets": [{"asset": asset(), "marginAvailable": True, "autoAssetExchange": "0"}],
-        "symbols": [_symbol(symbol, rules) for symbol, rules in listed_markets().items()],
+        "symbols": [
+            _symbol(symbol, rules, tickers[rules.id].state, listed_ms[rules.id])
+            for symbol, rules in markets.items()
+        ],
     }
 
 
-def _symbol(symbol: str, rules: MarketRules) -> dict[str, Any]:
+def _symbol(symbol: str, rules: MarketRules, state: MarketState, listed_ms: int) -> dict[str, Any]:
     tick, lot = price_text(1, rules), qty_text(1, rules)
     tier = rules.tiers.tiers[0]
     return {
@@ -76,8 +81,8 @@ def _symbol(symbol: str, rules: MarketRules) -> dict[str, Any]:
         "pair": symbol,
         "contractType": "PERPETUAL",
         "deliveryDate": NO_DELIVERY_MS,
-        "onboardDate": _listed_ms(rules.id),
-        "status": MARKET_STATE_WORDS[market_ticker(rules.id).state],
+        "onboardDate": listed_ms,
+        "status": MARKET_STATE_WORDS[state],
         "maintMarginPercent": units_text(tier.maintenance_ppm * 100),
         "requiredMarginPercent": ratio_text(100, tier.max_leverage),
         "baseAsset": rules.base_asset,
@@ -99,11 +104,16 @@ def _symbol(symbol: str, rules: MarketRules) -> dict[str, Any]:
     }
 
 
-@cache
-def _listed_ms(market_id: str) -> int:
-    """When its first rules were made."""
-    made = MarketVersion.objects.filter(market_id=market_id).order_by("version")
-    return to_ms(made.values_list("made_at", flat=True).first())
+_known_listed_ms: dict[str, int] = {}
+
+
+def _listed_ms(market_ids: Collection[str]) -> Mapping[str, int]:
+    """When the first rules of each were made, which doesn't change."""
+    if unknown := set(market_ids) - _known_listed_ms.keys():
+        firsts = MarketVersion.objects.filter(market__in=unknown).order_by("market_id", "version")
+        made = firsts.distinct("market_id").values_list("market_id", "made_at")
+        _known_listed_ms.update({market_id: to_ms(at) for market_id, at in made})
+    return _known_listed_ms
 
 
 def _filters(rules: MarketRules, tick: str, lot: str) -> list[dict[str, Any]]:
@@ -227,17 +237,12 @@ def one_or_all(asked: VenueAsk, found: list[Any]) -> Any:
 def ticker_24h(asked: VenueAsk) -> Any:
     markets = markets_asked(asked)
     ids = [rules.id for rules in markets.values()]
-    figures, last = day_figures(ids), _last_trades(ids)
+    figures, last = day_figures(ids), selectors.newest_trades(ids)
     found = [
         day_ticker(symbol, rules, figures[rules.id], last.get(rules.id))
         for symbol, rules in markets.items()
     ]
     return one_or_all(asked, found)
-
-
-def _last_trades(market_ids: Sequence[str]) -> dict[str, Fill]:
-    newest = (selectors.trades_of_market(one).order_by("-trade_id").first() for one in market_ids)
-    return {fill.market_id: fill for fill in newest if fill is not None}
 
 
 def day_ticker(
@@ -286,9 +291,10 @@ def last_price(asked: VenueAsk) -> Any:
 
 def best_prices(asked: VenueAsk) -> Any:
     markets = markets_asked(asked)
+    books = selectors.market_depths([rules.id for rules in markets.values()])
     found = []
     for symbol, rules in markets.items():
-        book = selectors.market_depth(rules.id)
+        book = books[rules.id]
         (bid, bid_size), (ask, ask_size) = (
             levels(side[:1] or [(0, 0)], rules)[0] for side in (book.bids, book.asks)
         )

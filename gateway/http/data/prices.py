@@ -17,7 +17,7 @@ from markets.conversions import (
 from markets.rules import MarketRules, live_tickers
 from trading import selectors
 from trading.http.answers.prices import funding_estimate
-from trading.models import FundingSettlement, MarketStanding, PriceCandle
+from trading.models import MarketStanding, PriceCandle
 from trading.price_history import STANDINGS_MS
 
 FUNDING_DEFAULT, FUNDING_MAX = 100, 1_000
@@ -66,15 +66,12 @@ def funding_rates(asked: VenueAsk) -> list[dict[str, Any]]:
     params = asked.params
     limit = params.limit(FUNDING_DEFAULT, FUNDING_MAX)
     window = window_asked(params)
-    found: list[FundingSettlement] = []
-    for rules in markets_asked(asked).values():
-        rows = selectors.funding_of_market(rules.id, window)
-        if params.given("startTime"):
-            found += rows.order_by("seq")[:limit]
-        else:
-            found += list(rows.order_by("-seq")[:limit])[::-1]
-    found.sort(key=lambda row: row.settled_at)
-    chosen = found[:limit] if params.given("startTime") else found[-limit:]
+    ids = [rules.id for rules in markets_asked(asked).values()]
+    if params.given("symbol"):
+        rows = selectors.funding_of_market(ids[0], window).order_by("seq")
+    else:
+        rows = selectors.funding_of_markets(ids, window).order_by("settled_at", "market_id")
+    chosen = rows[:limit] if params.given("startTime") else list(rows.reverse()[:limit])[::-1]
     return [
         {
             "symbol": symbol_of(row.market_id),

@@ -21,7 +21,7 @@ from gateway.streams.own.account_events import (
 )
 from ledger.models import Wallet
 from markets.models import Market
-from markets.rules import market_ticker
+from markets.rules import market_tickers
 from matching.messages.events import (
     FundingSettled,
     MarginAdjusted,
@@ -255,5 +255,5 @@ def _look(users: list[int]) -> _Seen:
         leverages[user_id][market_id] = leverage
     known = {market_id: seq or 0 for market_id, seq in cursors.items()}
     held_in = {one.market_id for of_user in positions.values() for one in of_user}
-    marks = {market_id: market_ticker(market_id).mark_price_ticks for market_id in sorted(held_in)}
+    marks = {id: ticker.mark_price_ticks for id, ticker in market_tickers(held_in).items()}
     return _Seen(known, wallets, positions, leverages, marks)

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from common.http.schema import documented
 from common.http.views import PublicView
-from markets.rules import all_market_rules, market_rules, market_ticker
+from markets.rules import all_market_rules, market_rules, market_ticker, market_tickers
 from matching.messages.vocabulary import MarketState
 from trading.http.answers.markets import (
     ExchangeAnswer,
@@ -86,11 +86,12 @@ class MarketView(PublicView):
 
 
 def _listed_markets() -> list[MarketAnswer]:
-    tickers = [(rules, market_ticker(rules.id)) for rules in all_market_rules().values()]
+    rules = all_market_rules()
+    tickers = market_tickers(rules)
     return [
-        market_answer(rules, ticker)
-        for rules, ticker in tickers
-        if ticker.state is not MarketState.DELISTED
+        market_answer(one, tickers[one.id])
+        for one in rules.values()
+        if tickers[one.id].state is not MarketState.DELISTED
     ]
 
 

@@ -1,0 +1,21 @@
+"""How the far end is told that a connection ends: the codes we use, and why in words."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+GOING_AWAY = 1001
+POLICY_VIOLATION = 1008
+TRY_AGAIN_LATER = 1013
+NOT_ALLOWED = 4403
+NOT_HERE = 4404
+
+Refusal = tuple[int, str]  # the code it is closed with, and why
+
+
+async def refuse(send: Send, refusal: Refusal) -> None:
+    code, reason = refusal
+    await send({"type": "websocket.close", "code": code, "reason": reason})
