@@ -58,8 +58,8 @@ class Identity:
     def use_key(self) -> frozenset[Scope]:
         """Once more, for an order: what it may. Raises DomainError."""
         key = self._key()
-        uses.count(key.pk, None if self.address is None else str(self.address))
-        return key.scopes
+        uses.count(key.user.key_id, self.address)
+        return key.user.scopes
 
     def require_reading(self) -> None:
         """Raises FeedError."""
@@ -132,8 +132,8 @@ def _identify(claim: Claim) -> Identity:
         if request.token:
             acting = acting_for(authenticate_token(request.token), account)
             return Identity(acting.pk, token=request.token, account=str(acting.pk))
-        asked = SignedRequest(signed, AUTH_METHOD, AUTH_PATH, "", b"")
-        user, spent = verify(asked, address)
+        asked = SignedRequest(signed, AUTH_METHOD, AUTH_PATH, "")
+        user, spent = verify(asked, b"", address)
         if Scope.TRADE not in user.scopes:
             require_scope(user.scopes, Scope.READ)
         (refused,) = replays.refuse([spent])

@@ -9,9 +9,10 @@ from rest_framework.request import Request
 
 from accounts.families.authentication import refuse_account_with_key
 from accounts.keys.headers import NAMES, KeyHeaders
+from accounts.keys.known import KeyUser
 from accounts.keys.replays import replays
 from accounts.keys.signing import SignedRequest
-from accounts.keys.verifying import KeyUser, require_scope, verify
+from accounts.keys.verifying import require_scope, verify
 from common.errors import DomainError, ErrorCode
 from common.http.addresses import asker_of
 from common.http.calls import scope_of
@@ -35,8 +36,8 @@ class KeyAuthentication(BaseAuthentication):
         path = request.META.get(RAW_PATH) or escape_uri_path(request.path)
         query = request.META.get("QUERY_STRING", "")
         method = str(request.method)
-        signed = SignedRequest(headers, method, path, query, request._request.body)
-        user, spent = verify(signed, asker_of(request.META))
+        signed = SignedRequest(headers, method, path, query)
+        user, spent = verify(signed, request._request.body, asker_of(request.META))
         if method not in SAFE_METHODS:
             (refused,) = replays.refuse([spent], durably=True)
             if refused is not None:

@@ -2,7 +2,8 @@
 
 import re
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from common.errors import DomainError, ErrorCode
 
@@ -17,14 +18,14 @@ WINDOW_MS_DEFAULT = 5_000
 WINDOW_MS_MAX = 60_000
 AHEAD_MS_MAX = 1_000  # of our clock
 
-PUBLIC_ID = re.compile(r"(?:hm|ed)[0-9a-f]{32}", re.ASCII)
+HMAC, ED25519 = "hm", "ed"  # what keys begin with, by their kind
+PUBLIC_ID = re.compile(rf"(?:{HMAC}|{ED25519})[0-9a-f]{{32}}", re.ASCII)
 _TIMESTAMP = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _WINDOW = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
-_SIGNATURE = re.compile(r"(?:[0-9a-f]{64}){1,2}", re.ASCII | re.IGNORECASE)
+_SIGNATURE = re.compile(r"(?:[0-9a-fA-F]{64}){1,2}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHeaders:
+class KeyHeaders(msgspec.Struct, frozen=True, gc=False):
     """As sent. ``window`` is empty where none was."""
 
     public_id: str
@@ -36,17 +37,9 @@ class KeyHeaders:
     def is_given(self) -> bool:
         return bool(self.public_id or self.timestamp or self.window or self.signature)
 
-    @property
-    def window_ms(self) -> int:
-        return int(self.window) if self.window else WINDOW_MS_DEFAULT
-
-    @property
-    def good_until_ms(self) -> int:
-        """Unix ms at which the signature counts for the last time."""
-        return int(self.timestamp) + self.window_ms
-
-    def check(self) -> None:
-        """Their form, then their time. Raises DomainError."""
+    def check(self) -> tuple[int, int]:
+        """Their form, then their time. When it was signed, and when the signature counts for the
+        last time; Unix ms. Raises DomainError."""
         if not PUBLIC_ID.fullmatch(self.public_id):
             raise _malformed(f"{KEY} must be a key as POST /user/keys answered it.")
         if not _TIMESTAMP.fullmatch(self.timestamp):
@@ -59,9 +52,11 @@ class KeyHeaders:
             raise _malformed(
                 f"{SIGNATURE} must be a signature in hex: 64 digits of HMAC-SHA256, 128 of Ed25519."
             )
-        now_ms = time.time_ns() // 1_000_000
-        if not int(self.timestamp) - AHEAD_MS_MAX <= now_ms <= self.good_until_ms:
-            raise _outside_window(int(self.timestamp) - now_ms, now_ms)
+        signed_ms, now_ms = int(self.timestamp), time.time_ns() // 1_000_000
+        good_until_ms = signed_ms + (int(self.window) if self.window else WINDOW_MS_DEFAULT)
+        if not signed_ms - AHEAD_MS_MAX <= now_ms <= good_until_ms:
+            raise _outside_window(signed_ms - now_ms, now_ms)
+        return signed_ms, good_until_ms
 
 
 def _malformed(message: str) -> DomainError:

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from accounts.access.credentials import require_active, require_password
 from accounts.families.services import members, named_account
+from accounts.keys.headers import ED25519, HMAC
 from accounts.keys.known import known_keys
 from accounts.keys.networks import read_networks
 from accounts.law.terms import require_accepted
@@ -84,7 +85,7 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
     if public_key is None and not can_seal():
         message = "Keys with a shared secret are not offered here: give a publicKey of Ed25519."
         raise invalid("public_key", message)
-    public_id = ("hm" if public_key is None else "ed") + secrets.token_hex(16)
+    public_id = (HMAC if public_key is None else ED25519) + secrets.token_hex(16)
     secret = secrets.token_urlsafe(32) if public_key is None else None
     key = ApiKey(
         user_id=account_id,

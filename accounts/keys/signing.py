@@ -9,45 +9,51 @@ that nobody can widen it.
 """
 
 import hashlib
-import hmac
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from accounts.keys.headers import KeyHeaders
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """Path and query as sent, in latin-1 like all that HTTP says before a body."""
+class SignedRequest(msgspec.Struct, frozen=True, gc=False):
+    """But for its body. Path and query as sent, in latin-1 like all that HTTP says before that."""
 
     headers: KeyHeaders
     method: str
     path: str
     query: str
-    body: bytes
 
-    def message(self) -> bytes:
+    def message(self, body: bytes) -> bytes:
         said = self.headers
         head = (said.public_id, said.timestamp, said.window, self.method, self.path, self.query, "")
-        return "\n".join(head).encode("latin-1", errors="replace") + self.body
+        return "\n".join(head).encode("latin-1", errors="replace") + body
 
 
 class Verifier(Protocol):
     def verifies(self, message: bytes, signature_hex: str) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
 class HmacVerifier:
-    """HMAC-SHA256 with a secret that both sides know."""
+    """HMAC-SHA256 with a secret that both sides know. It is begun once and copied for each message:
+    to begin costs several times as much."""
 
-    secret: bytes
+    def __init__(self, secret: bytes) -> None:
+        self._begun = HMAC(secret, SHA256())
 
     def verifies(self, message: bytes, signature_hex: str) -> bool:
-        expected = hmac.digest(self.secret, message, "sha256").hex()
-        return hmac.compare_digest(expected, signature_hex.lower())
+        expected = self._begun.copy()
+        expected.update(message)
+        try:
+            expected.verify(bytes.fromhex(signature_hex))
+        except InvalidSignature:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)

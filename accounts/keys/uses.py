@@ -8,6 +8,7 @@ import multiprocessing.util
 import threading
 import time
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
@@ -36,7 +37,7 @@ WHERE k.id = used.id
 class _Use:
     count: int
     last_s: float  # Unix time
-    address: str | None
+    address: IPv4Address | IPv6Address | None
 
 
 class Uses:
@@ -48,7 +49,7 @@ class Uses:
         self._writing = threading.Lock()  # a process that ends waits for what is being written
         self._writer: threading.Thread | None = None
 
-    def count(self, key_id: int, address: str | None) -> None:
+    def count(self, key_id: int, address: IPv4Address | IPv6Address | None) -> None:
         now_s = time.time()
         with self._lock:
             use = self._uses.get(key_id)
@@ -67,7 +68,12 @@ class Uses:
         if not uses:
             return
         ids = sorted(uses)
-        columns = [[getattr(uses[one], name) for one in ids] for name in _Use.__slots__]
+        used = [uses[one] for one in ids]
+        columns = (
+            [one.count for one in used],
+            [one.last_s for one in used],
+            [None if one.address is None else str(one.address) for one in used],
+        )
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(_LOCK, [ids])

@@ -1,15 +1,14 @@
 """Whether a signed request is of a key that may send it, and whose."""
 
 import time
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from accounts.access.authentication import Caller
 from accounts.access.refusals import refusals
-from accounts.keys.known import KnownKey, known_keys
+from accounts.keys.headers import ED25519, HMAC
+from accounts.keys.known import KeyUser, KnownKey, known_keys
 from accounts.keys.replays import Spent
 from accounts.keys.signing import (
     Ed25519Verifier,
@@ -26,21 +25,13 @@ Address = IPv4Address | IPv6Address
 _NO_SESSION = 0  # which no session's row has: a key outlives them
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUser(Caller):
-    """The user a key stands for, and what it lets its sender do."""
-
-    key_id: int
-    scopes: frozenset[Scope]
-
-
-def verify(request: SignedRequest, address: Address | None) -> tuple[KeyUser, Spent]:
+def verify(request: SignedRequest, body: bytes, address: Address | None) -> tuple[KeyUser, Spent]:
     """Whose it is, and what it is remembered by. Raises DomainError."""
     headers = request.headers
-    headers.check()
-    message = request.message()
+    signed_ms, good_until_ms = headers.check()
+    message = request.message(body)
     user = verify_message(headers.public_id, message, headers.signature, address)
-    return user, Spent(digest_of(message), int(headers.timestamp), headers.good_until_ms)
+    return user, Spent(digest_of(message), signed_ms, good_until_ms)
 
 
 def verify_message(
@@ -53,8 +44,8 @@ def verify_message(
     if key is None or verifier is None or not is_right:
         raise no_such_key()
     check_still_counts(key, address)
-    uses.count(key.pk, None if address is None else str(address))
-    return KeyUser(key.user_id, key.pk, key.scopes)
+    uses.count(key.user.key_id, address)
+    return key.user
 
 
 def check_still_counts(key: KnownKey, address: Address | None) -> None:
@@ -63,7 +54,7 @@ def check_still_counts(key: KnownKey, address: Address | None) -> None:
         raise _invalid("This key was revoked. Use another, or make one with POST /user/keys.")
     if key.ends_s is not None and key.ends_s <= time.time():
         raise _invalid("This key has expired. Make another with POST /user/keys.")
-    refusals.check(key.user_id, _NO_SESSION)
+    refusals.check(key.user.pk, _NO_SESSION)
     if not key.is_allowed_from(address):
         message = f"This key may not be used from {address}. Its owner lists where from."
         raise DomainError(ErrorCode.ADDRESS_NOT_ALLOWED, message)
@@ -95,8 +86,8 @@ def no_such_key() -> DomainError:
 @cache
 def _verifiers_of_nobody() -> dict[str, Verifier]:
     return {
-        "hm": HmacVerifier(b"of nobody: what it signs is refused whatever it says"),
-        "ed": Ed25519Verifier(Ed25519PrivateKey.generate().public_key()),
+        HMAC: HmacVerifier(b"of nobody: what it signs is refused whatever it says"),
+        ED25519: Ed25519Verifier(Ed25519PrivateKey.generate().public_key()),
     }
 
 

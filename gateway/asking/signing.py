@@ -14,10 +14,10 @@ import time
 from dataclasses import dataclass
 
 from accounts.keys.headers import AHEAD_MS_MAX, PUBLIC_ID, WINDOW_MS_DEFAULT, WINDOW_MS_MAX
-from accounts.keys.known import known_keys
+from accounts.keys.known import KeyUser, known_keys
 from accounts.keys.replays import Spent
 from accounts.keys.signing import digest_of
-from accounts.keys.verifying import KeyUser, check_still_counts, verify_message
+from accounts.keys.verifying import check_still_counts, verify_message
 from common.http.addresses import Address
 from gateway.asking.params import SIGNATURE, Params
 from gateway.words import errors
@@ -66,7 +66,7 @@ def known_by_key(key: str, address: Address | None) -> KeyUser:
     if known is None:
         raise GatewayRefusal(errors.KEY_REFUSED)
     check_still_counts(known, address)
-    return KeyUser(known.user_id, known.pk, known.scopes)
+    return known.user
 
 
 def _check_key(key: str) -> None:

@@ -10,8 +10,9 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.keys.known import KeyUser
 from accounts.keys.replays import replays
-from accounts.keys.verifying import KeyUser, require_scope
+from accounts.keys.verifying import require_scope
 from accounts.law.countries import is_asker_blocked
 from common.errors import DomainError
 from common.http.addresses import asker_of, origin_of

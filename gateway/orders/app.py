@@ -142,7 +142,7 @@ def _request(act: VenueAct, venue: VenueCall) -> Plain:
             order_ids = (int(by_id),)
         else:
             names = (by_name,)
-    signed = SignedRequest(KeyHeaders(venue.signed.key, "", "", ""), "", "", "", b"")
+    signed = SignedRequest(KeyHeaders(venue.signed.key, "", "", ""), "", "", "")
     return Plain(venue.path, "", act is VenueAct.PLACE_BATCH, order_ids, signed, "", names)
 
 

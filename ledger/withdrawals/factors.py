@@ -5,7 +5,7 @@ from rest_framework.request import Request
 
 from accounts.access.authentication import session_id_of, user_id_of
 from accounts.factors.fresh import demand_fresh_factor
-from accounts.keys.verifying import KeyUser
+from accounts.keys.known import KeyUser
 
 
 def require_fresh_factor(request: Request) -> None:

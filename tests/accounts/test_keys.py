@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -188,11 +189,11 @@ class _Away:
 
 def test_uses_are_added_up_and_survive_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     key = make_key(make_trader(0))
-    uses.count(key.key_id, "203.0.113.7")
+    uses.count(key.key_id, ip_address("203.0.113.7"))
     with monkeypatch.context() as patched:
         patched.setattr(uses_module, "connection", _Away())
         uses.flush()
-    uses.count(key.key_id, "2001:db8::1")
+    uses.count(key.key_id, ip_address("2001:db8::1"))
     uses.flush()
     row = ApiKey.objects.get()
     assert (row.use_count, row.last_address) == (2, "2001:db8::1")

@@ -209,6 +209,14 @@ def test_a_replayed_order_is_refused(key: Key, paths: tuple[type[Api], type[Api]
     assert Order.objects.count() == 1
 
 
+def test_of_a_replay_nothing_else_is_said(key: Key, path_to_api: type[Api]) -> None:
+    """Whatever is wrong with it: order intake has read it by then."""
+    rubbish = b'{"marketId": "BTC'
+    headers = key.headers("POST", "/order", rubbish)
+    codes = [send_signed(path_to_api(), headers, rubbish).code for _ in range(2)]
+    assert codes == ["MALFORMED_JSON", "REPLAYED"]
+
+
 def test_a_replayed_read_is_served(key: Key) -> None:
     headers = key.headers("GET", "/user/orders")
     assert [Api().send("GET", "/user/orders", b"", **headers).status for _ in range(2)] == [

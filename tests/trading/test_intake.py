@@ -11,17 +11,18 @@ import pytest
 import redis
 from django.db import OperationalError
 
-from accounts.keys.replays import Spent, replays
+from accounts.keys.known import known_keys
+from accounts.keys.replays import Question, Spent, replays
 from accounts.services import suspend_user
-from common.errors import DomainError
 from ledger.models import Wallet
 from markets.models import Market
-from tests.builders.keys import make_key
+from tests.builders.keys import Key, KeyIntakeApi, make_ed25519_key, make_key
 from tests.flow.exchange import wait_for
 from tests.patience import PATIENCE_S
 from tests.trading.client import Answer, Trader, make_trader, order_body, sent_commands, token_of
 from tests.trading.intake_server import IntakeApi, IntakeServer
 from trading.intake import desk, group
+from trading.intake.group import Call, identify_together
 from trading.models import Order, OutboxCommand
 from trading.orders.cancel import cancel_together
 from trading.orders.place import place_together
@@ -154,13 +155,13 @@ def test_calls_that_arrive_together_are_one_group(trader: Trader, crowd: Crowd, 
 def test_of_signed_calls_that_arrive_together_redis_is_asked_once(
     trader: Trader, crowd: Crowd, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, asked, refuse = make_key(trader), [], replays.refuse
+    key, asked, ask = make_key(trader), [], replays.ask
 
-    def count(spent: Sequence[Spent]) -> list[DomainError | None]:
+    def count(spent: Sequence[Spent]) -> Question:
         asked.append(len(spent))
-        return refuse(spent)
+        return ask(spent)
 
-    monkeypatch.setattr(replays, "refuse", count)
+    monkeypatch.setattr(replays, "ask", count)
     crowd.order(trader)
     assert gate.reached.wait(PATIENCE_S)
     asked.clear()
@@ -174,6 +175,27 @@ def test_of_signed_calls_that_arrive_together_redis_is_asked_once(
     codes = sorted(code for _, code in crowd.results())
     assert codes == ["", *["INVALID_SIZE"] * 4, "REPLAYED"]
     assert asked == [5]
+
+
+def test_only_what_takes_long_to_look_at_passes_the_door(
+    trader: Trader, intake: IntakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed: list[str] = []
+
+    def note(calls: Sequence[Call]) -> None:
+        passed.extend(
+            call.request.signed.headers.public_id for call in calls if call.request.signed
+        )
+        identify_together(calls)
+
+    monkeypatch.setattr(desk, "identify_together", note)
+    quick, slow = make_key(trader), make_ed25519_key(trader, name="slow")
+    nobodys = Key(0, "hm" + "0" * 32, quick.sign)
+    known_keys.forget()
+    for key, passes in ((quick, 1), (slow, 2), (nobodys, 1)):
+        codes = [KeyIntakeApi(key, intake).post("/order", order_body(qty="0")).code for _ in "ab"]
+        assert codes == ["INVALID_SIGNATURE" if key is nobodys else "INVALID_SIZE"] * 2
+        assert passed.count(key.public_id) == passes
 
 
 def test_cancels_that_arrive_together_are_one_group(

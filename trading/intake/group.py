@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
@@ -17,7 +17,7 @@ from rest_framework.exceptions import NotAuthenticated
 from accounts.families.authentication import caller_of, refuse_account_with_key
 from accounts.keys.authentication import refuse_both
 from accounts.keys.known import known_keys
-from accounts.keys.replays import Spent, replays
+from accounts.keys.replays import Question, Spent, replays
 from accounts.keys.verifying import require_scope, verify
 from common.errors import DomainError
 from common.http.addresses import Address
@@ -142,11 +142,12 @@ def answer_together(calls: Sequence[Call]) -> None:
 
 def _answer_together(calls: Sequence[Call]) -> None:
     identify_together([call for call in calls if not call.user_id and call.answer is None])
-    _refuse_replayed([call for call in calls if call.spent is not None and call.answer is None])
-    for call in calls:
-        if call.answer is None:
-            with refusing([call]):
-                _read(call)
+    signed = [call for call in calls if call.spent is not None and call.answer is None]
+    question = replays.ask([call.spent for call in signed if call.spent is not None])
+    _read_each([call for call in calls if call.tongue is None])
+    _refuse_replayed(signed, question)
+    # What another protocol says may do something as it is read.
+    _read_each([call for call in calls if call.tongue is not None])
     limit(calls)
     read = [call for call in calls if call.answer is None]
     placing = [call for call in read if not call.is_cancel]
@@ -160,7 +161,7 @@ def _answer_together(calls: Sequence[Call]) -> None:
 def limit(calls: Sequence[Call]) -> None:
     """Each as its sender's budget has it, or the address's."""
     _limit([call for call in calls if call.user_id])
-    _limit_strangers([call for call in calls if _is_a_strangers(call)])
+    _limit_strangers([call for call in calls if call.answer is not None and not call.user_id])
 
 
 def say_standings(calls: Iterable[Call]) -> None:
@@ -184,7 +185,7 @@ def _meet_keys(calls: Sequence[Call]) -> None:
     """Read in one query those that must be read. If that fails, each asks for its own."""
     signed = [call.request.signed for call in calls]
     try:
-        known_keys.read([one.headers.public_id for one in signed if one is not None])
+        known_keys.read({one.headers.public_id for one in signed if one is not None})
     except (OperationalError, InterfaceError) as error:
         log.warning("keys_unread", error=str(error))
 
@@ -203,15 +204,22 @@ def _identify(call: Call) -> None:
         return
     refuse_both(signed.headers, request.authorization)
     refuse_account_with_key(request.account)
-    key_user, call.spent = verify(replace(signed, body=call.body), call.address)
+    key_user, call.spent = verify(signed, call.body, call.address)
     call.user_id, call.scopes = key_user.pk, key_user.scopes
 
 
-def _refuse_replayed(calls: Sequence[Call]) -> None:
-    """In one round trip. What is refused counts for its address, as if nobody had signed it."""
+def _read_each(calls: Iterable[Call]) -> None:
+    for call in calls:
+        if call.answer is None:
+            with refusing([call]):
+                _read(call)
+
+
+def _refuse_replayed(calls: Sequence[Call], question: Question) -> None:
+    """Asked in one round trip. What is refused counts for its address, as if nobody had signed it,
+    and whatever else is wrong with it isn't said."""
     with refusing(calls):
-        spent = [call.spent for call in calls if call.spent is not None]
-        for call, refused in zip(calls, replays.refuse(spent), strict=True):
+        for call, refused in zip(calls, replays.hear(question), strict=True):
             if refused is not None:
                 call.user_id = 0
                 call.answer = _refusal(call, refused)
@@ -266,11 +274,6 @@ def _limit(calls: Sequence[Call]) -> None:
         return
     for call, standing in zip(calls, standings, strict=True):
         _stand(call, standing, call.cost[1])
-
-
-def _is_a_strangers(call: Call) -> bool:
-    """Nobody's budget has counted it."""
-    return call.answer is not None and not call.user_id
 
 
 def _limit_strangers(calls: Sequence[Call]) -> None:

@@ -1,9 +1,9 @@
 """The threads that see to groups of calls. Everything that may wait for a server happens here.
 
-The lane answers them. Signed ones come through the door first, a lane of the same kind that finds
-out who sent them: signatures are looked at while the group before is at Postgres. Replays are
-for the lane to find: groups at the door are of one or two, and a round trip to Redis for each would
-cost more than all else about a key.
+The lane answers them. Those whose signature takes long come through the door first, a lane of the
+same kind that finds out who sent them: it is looked at while the group before is at Postgres.
+Replays are for the lane to find: groups at the door are of one or two, and a round trip to Redis
+for each would cost more than all else about a key.
 """
 
 import queue

@@ -93,14 +93,13 @@ def plain(scope: MutableMapping[str, Any], our_hosts: OurHosts) -> Plain | None:
 
 def _signed(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> SignedRequest | None:
     """None of a request that a token speaks for, or nobody."""
-    said = KeyHeaders(*(headers.get(name, b"").decode("latin-1") for name in _KEY_HEADERS))
-    if not said.is_given:
+    sent = [headers.get(name, b"") for name in _KEY_HEADERS]
+    if not any(sent):
         return None
+    said = KeyHeaders(*[value.decode("latin-1") for value in sent])
     path = scope.get("raw_path") or quote(scope["path"]).encode()
     query: bytes = scope["query_string"]
-    return SignedRequest(
-        said, scope["method"], path.decode("latin-1"), query.decode("latin-1"), b""
-    )
+    return SignedRequest(said, scope["method"], path.decode("latin-1"), query.decode("latin-1"))
 
 
 def _known(method: str, path: str, query: bytes) -> tuple[bool, tuple[int, ...]] | None:

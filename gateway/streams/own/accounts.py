@@ -167,7 +167,7 @@ def _counts(listener: ListenKeyOwner, address: Address | None) -> bool:
         return False
     try:
         check_still_counts(key, address)
-        require_scope(key.scopes, Scope.READ)
+        require_scope(key.user.scopes, Scope.READ)
     except DomainError:
         return False
     return True
