@@ -64,10 +64,13 @@ class Exchange:
         self._names = 0
 
     def start(self) -> None:
-        celery = [sys.executable, "-m", "celery", "-A", "exchange_site", "worker", "-c", "1"]
         self.start_engine()
-        self._start("worker", celery)
+        self.start_own_worker()
         self.start_api()
+
+    def start_own_worker(self) -> None:
+        celery = [sys.executable, "-m", "celery", "-A", "exchange_site", "worker", "-c", "1"]
+        self._start("worker", celery)
 
     def start_api(self) -> None:
         cheap = {"DJANGO_SETTINGS_MODULE": "tests.served_settings"}
@@ -88,9 +91,15 @@ class Exchange:
         self._start("engine", [sys.executable, "manage.py", "runengine"])
 
     def kill_engine(self) -> None:
-        engine = self._processes.pop("engine")
-        engine.send_signal(signal.SIGKILL)
-        engine.wait(PATIENCE_S)
+        self._kill("engine")
+
+    def kill_own_worker(self) -> None:
+        self._kill("worker")
+
+    def _kill(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait(PATIENCE_S)
 
     def restart_engine(self) -> None:
         """As a new build is deployed: the old one keeps a snapshot as it ends."""
