@@ -17,12 +17,16 @@ STAGE = "growth"
 TRADERS = 20
 SHOWN_BYTES = 8  # of an order: what is less is in the sum alone
 
+# A partition and its indexes count for the table and the indexes that they are parts of.
 _SIZES = """
-SELECT owner.relname, part.relname, pg_relation_size(part.oid) FROM pg_class part
+SELECT owner.relname, whole.relname, sum(pg_relation_size(part.oid)) FROM pg_class part
   JOIN pg_namespace ON pg_namespace.oid = part.relnamespace AND nspname = 'public'
-  LEFT JOIN pg_index ON pg_index.indexrelid = part.oid
-  JOIN pg_class owner ON owner.oid = COALESCE(pg_index.indrelid, part.oid)
+  LEFT JOIN pg_inherits ON pg_inherits.inhrelid = part.oid
+  JOIN pg_class whole ON whole.oid = COALESCE(pg_inherits.inhparent, part.oid)
+  LEFT JOIN pg_index ON pg_index.indexrelid = whole.oid
+  JOIN pg_class owner ON owner.oid = COALESCE(pg_index.indrelid, whole.oid)
  WHERE part.relkind IN ('r', 'i')
+ GROUP BY owner.relname, whole.relname
 """
 
 
@@ -36,7 +40,7 @@ def ask(sql: str, *values: Any) -> list[tuple[Any, ...]]:
 
 def sizes() -> dict[tuple[str, str], int]:
     """By table and what of it: its own name for its rows."""
-    return {(table, part): size for table, part, size in ask(_SIZES)}
+    return {(table, part): int(size) for table, part, size in ask(_SIZES)}
 
 
 def log_position() -> str:

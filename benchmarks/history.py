@@ -237,15 +237,17 @@ SELECT n, CASE WHEN n <= 20 THEN 'OLD-PERP' ELSE 'BTC-PERP' END, 1
   FROM generate_series(1, $users / 10) n"""
 
 _PLAIN_INDEXES = """
-SELECT indexrelid::regclass, pg_get_indexdef(indexrelid)
+SELECT indexrelid::regclass, replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ')
   FROM pg_index
  WHERE NOT indisunique AND indrelid::regclass::text ~ '^(accounts|custody|ledger|trading)_'
+   AND indexrelid NOT IN (SELECT inhrelid FROM pg_inherits)  -- those of partitions go along
 """
 
 _SEQUENCES = """
-SELECT table_name, pg_get_serial_sequence(quote_ident(table_name), 'id')
-  FROM information_schema.columns
- WHERE table_schema = 'public' AND column_name = 'id' AND is_identity = 'YES'
+SELECT table_name, sequence_name
+  FROM information_schema.columns,
+       pg_get_serial_sequence(quote_ident(table_name), 'id') sequence_name
+ WHERE table_schema = 'public' AND column_name = 'id' AND sequence_name IS NOT NULL
 """
 
 

@@ -5,6 +5,7 @@ import structlog
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
+from ledger import partitions
 from persistence import reading
 from persistence.downloads.services import make_due_files
 from persistence.faults import handle_fault
@@ -76,6 +77,18 @@ def reconcile_now() -> None:
 def seal_journal() -> None:
     """The next run does what this one left undone."""
     seal_if_due()
+
+
+@shared_task
+def make_partitions() -> None:
+    """The next run does what this one can't: there is room for long."""
+    try:
+        made = partitions.make_partitions()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("partitions_put_off", why=str(error).partition("\n")[0])
+    else:
+        if made:
+            log.info("partitions_made", names=made)
 
 
 def _market_ids() -> list[str]:

@@ -33,7 +33,8 @@ CREATE TABLE seen_change (
 CREATE FUNCTION see_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO seen_change (table_name, old_row, new_row)
-    VALUES (TG_TABLE_NAME, CASE TG_OP WHEN 'INSERT' THEN NULL ELSE to_jsonb(OLD) END,
+    VALUES (COALESCE(pg_partition_root(TG_RELID), TG_RELID)::regclass,
+            CASE TG_OP WHEN 'INSERT' THEN NULL ELSE to_jsonb(OLD) END,
             CASE TG_OP WHEN 'DELETE' THEN NULL ELSE to_jsonb(NEW) END);
     RETURN NULL;
 END $$;

@@ -47,6 +47,7 @@ DEFAULTS: Mapping[Measure, Default] = {
     Measure.RECONCILE_AGE: Default(900, _WARNING, 3_600, clears_after_s=0),
     Measure.FAULTY_STATEMENTS: Default(1, _CRITICAL, clears_after_s=0),
     Measure.FAILED_FILES: Default(1, _WARNING, clears_after_s=0),
+    Measure.PARTITIONS_LATE: Default(1, _WARNING, holds_s=600, clears_after_s=0),
     Measure.FAILED_SIGN_INS: Default(20, _WARNING, 200, clears_at=10),
     Measure.PROFIT: Default(100_000, _WARNING, 1_000_000, clears_after_s=0),
     Measure.PROFIT_OF_DEPOSITS: Default(500, _INFO, clears_after_s=0),

@@ -100,6 +100,7 @@ _OWN: Mapping[Measure, Callable[[Alert], list[Place]]] = {
     Measure.RECONCILE_DIFFERENCES: _list("Reconciliation", ReconcileRun),
     Measure.FAULTY_STATEMENTS: _list("Faulty statements", FaultyStatement),
     Measure.FAILED_FILES: _list("Daily files", DailyFile, "result=failed"),
+    Measure.PARTITIONS_LATE: _status,
     Measure.RECONCILE_AGE: lambda _: [("Is it right?", reverse("admin:money"))],
     Measure.FAILED_SIGN_INS: lambda _: [
         ("Failed sign-ins", list_url("accounts.SignInFailure", ""))

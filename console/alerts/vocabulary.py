@@ -121,6 +121,7 @@ class Measure(StrEnum):
     RECONCILE_AGE = "reconcile_age"
     FAULTY_STATEMENTS = "faulty_statements"
     FAILED_FILES = "failed_files"
+    PARTITIONS_LATE = "partitions_late"
     FAILED_SIGN_INS = "failed_sign_ins"
     PROFIT = "profit"
     PROFIT_OF_DEPOSITS = "profit_of_deposits"
@@ -245,6 +246,12 @@ ABOUT: Mapping[Measure, About] = {
         "Daily files failed", Unit.COUNT, MeasureScope.EXCHANGE, 60,
         "daily files that could not be written when that was tried last, 1,000 at most",
         "Days that wait for persistence, which are not tried yet.",
+    ),
+    Measure.PARTITIONS_LATE: About(
+        "Partitions late", Unit.PERCENT, MeasureScope.EXCHANGE, 60,
+        "what is missing of a partition's width of ids that is to be free before the partition of "
+        "postings that has no end; from 100 % on that one has rows",
+        "Why: the log says `partitions_put_off`. Rows have a place in any case.",
     ),
     Measure.FAILED_SIGN_INS: About(
         "Failed sign-ins", Unit.COUNT, MeasureScope.EXCHANGE, 10,

@@ -231,6 +231,11 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "how many journal entries are [sealed](operating.md#seals) at a time, at least 1,000",
         ),
         Variable(
+            "PARTITION_POSTINGS",
+            "how many postings, by their ids, are in a [partition](operating.md#partitions) of "
+            "their table, at least 10,000; those that are there stay as they are",
+        ),
+        Variable(
             "SELF_ONRAMP",
             "`1` lets traders fund themselves; otherwise operators approve deposits",
             usual="off unless `DEMO`",

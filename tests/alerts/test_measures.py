@@ -5,14 +5,17 @@ from decimal import Decimal
 
 import pytest
 import redis
+from django.conf import LazySettings
 from django.utils import timezone
 
 from accounts.models import SignInFailure, User
+from common.postgres.partitions import partitions_of
 from console.alerts.measures import READERS
 from console.alerts.measures.look import Look
 from console.alerts.vocabulary import ABOUT, Measure
 from console.health.report import ENGINE_FORGOTTEN_MS
 from ledger.models import Deposit, DepositStatus
+from ledger.partitions import make_partitions
 from ledger.services import deposit
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, StateReason
@@ -21,6 +24,7 @@ from persistence.models import DeadLetter, FaultKind, PersistenceFault, Reconcil
 from tests.admin.factories import make_market, make_order, make_trade, make_user
 from tests.admin.running_market import beat_engine, now_ms, run_market
 from tests.alerts.watching import NOW, at, read, value
+from tests.builders.partitions import POSTINGS, cut_behind, next_posting_id
 from tests.trading.client import set_ticker
 from trading.models import Fill, Order, TraderDay
 from trading.statements.models import FaultyStatement
@@ -36,6 +40,7 @@ def test_every_measure_is_described_and_read() -> None:
 
 @pytest.mark.parametrize("measure", Measure)
 def test_a_new_exchange_can_be_measured(measure: Measure) -> None:
+    make_partitions()  # ids of other tests may have come far
     found = read(measure)
     assert not any(one.value for one in found.values())
 
@@ -250,6 +255,18 @@ def test_daily_files_that_could_not_be_written(market: Market) -> None:
     assert found.words == "BTC-PERP trades of 2026-01-04: [Errno 28] No space left on device"
     DailyFile.objects.update(fault="")
     assert read(Measure.FAILED_FILES)[""].value == 0
+
+
+def test_what_is_missing_before_the_partition_without_an_end(settings: LazySettings) -> None:
+    with cut_behind(2_500):
+        settings.PARTITION_POSTINGS = 10_000
+        assert read(Measure.PARTITIONS_LATE)[""].value == 750_000
+        next_posting_id(partitions_of(POSTINGS)[-1].first + 500)
+        found = read(Measure.PARTITIONS_LATE)[""]
+        assert found.value == 1_050_000
+        assert found.words.endswith(" begins -500 ids on")
+        make_partitions()
+        assert read(Measure.PARTITIONS_LATE)[""].value == 0
 
 
 def gained(user: User, market: Market, units: int, days_ago: int = 0) -> None:

@@ -59,6 +59,7 @@ class Exchange:
             "DEMO": "1",
             "CHAIN_TEMPER": "stormy",
             "SEAL_ENTRIES": "1000",
+            "PARTITION_POSTINGS": "10000",  # ends one after another while all goes on
         }
         if pair is not None:
             self.environment["DATABASE_URL"] = pair.url

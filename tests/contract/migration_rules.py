@@ -22,6 +22,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.expressions import Value
 
+from common.postgres.partitioning import PartitionById
 from common.postgres.tables import CreateTables
 
 Model = tuple[str, str]
@@ -37,6 +38,9 @@ HARMLESS = (
     AddConstraintNotValid,
     ValidateConstraint,
 )
+# Looks through the table while others write, and puts it together in milliseconds; to whoever names
+# the table it is the one that it was.
+PARTITIONED = (PartitionById,)
 CONCURRENT = (AddIndexConcurrently, RemoveIndexConcurrently)
 TAKES_AWAY = (
     migrations.DeleteModel,
@@ -91,7 +95,7 @@ def _of_operation(
     elif isinstance(operation, migrations.RunPython):
         if migration.atomic:
             yield "holds its locks to the end: atomic = False, and a transaction a batch"
-    elif isinstance(operation, CONCURRENT):
+    elif isinstance(operation, (*CONCURRENT, *PARTITIONED)):
         if migration.atomic:
             yield "needs atomic = False"
     elif not isinstance(operation, HARMLESS) and model not in made:

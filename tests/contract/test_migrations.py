@@ -8,6 +8,7 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Random
 
+from common.postgres.partitioning import PartitionById
 from common.postgres.tables import CreateTables
 from tests.contract.migration_rules import Model, findings, made_by
 from tests.contract.release import NEWEST_MIGRATIONS
@@ -93,6 +94,7 @@ PLANTED = [
     (alter("lots", models.BigIntegerField(db_default=0, db_index=True)), "builds an index"),
     (migrations.AddIndex("thing", INDEX), "builds an index"),
     (AddIndexConcurrently("thing", INDEX), "atomic = False"),
+    (PartitionById("Thing", lambda: 10), "atomic = False"),
     (migrations.AddConstraint("thing", POSITIVE), "AddConstraintNotValid"),
     (
         migrations.AddConstraint("thing", models.UniqueConstraint(fields=["lots"], name="one")),
@@ -128,6 +130,7 @@ def test_a_planted_breach_is_found(operation, why):
         (alter("note", models.TextField(null=True)), True),
         (alter("lots", models.BigIntegerField(db_default=0, verbose_name="number")), True),
         (AddIndexConcurrently("thing", INDEX), False),
+        (PartitionById("Thing", lambda: 10), False),
         (migrations.RunPython(migrations.RunPython.noop), False),
         (AddConstraintNotValid("thing", POSITIVE), True),
         (migrations.RunSQL("CREATE INDEX CONCURRENTLY l ON thing (lots)"), False),

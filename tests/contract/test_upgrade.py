@@ -25,7 +25,8 @@ PENDING = SQL("SELECT count(*) FROM trading_order WHERE status = 'pending'")
 DEMO_MARKETS = "from tests.flow.demo import make_demo_markets; make_demo_markets()"
 # Rows by which operators are let in are made anew by each `migrate`, as are its own.
 _TABLES = """
-    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+    SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+       AND relkind IN ('r', 'p') AND NOT relispartition
        AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
 """
 

@@ -72,13 +72,32 @@ def visitor(
 def long_tables() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= %s",
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND reltuples >= %s",
             [LONG_TABLE_ROWS],
         )
         return {name for (name,) in cursor.fetchall()}
 
 
+def wholes() -> dict[str, str]:
+    """Of a partition, and of each of its indexes: what it is a part of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT part.relname, whole.relname FROM pg_inherits"
+            " JOIN pg_class part ON part.oid = inhrelid"
+            " JOIN pg_class whole ON whole.oid = inhparent"
+        )
+        return dict(cursor.fetchall())
+
+
 def plan_nodes(sql: str) -> Iterator[dict[str, Any]]:
+    """Tables and indexes by their own names, not by those of their partitions."""
+    whole = wholes()
+    for node in _plan_nodes(sql):
+        named = {key: node[key] for key in ("Relation Name", "Index Name") if key in node}
+        yield node | {key: whole.get(name, name) for key, name in named.items()}
+
+
+def _plan_nodes(sql: str) -> Iterator[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}")
         (found,) = cursor.fetchone()

@@ -18,7 +18,7 @@ def keep(client: redis.Redis) -> Kept:
     tables = {}
     with connection.cursor() as cursor:
         for table in _tables():
-            with cursor.copy(f"COPY {table} TO STDOUT (FORMAT BINARY)") as copy:
+            with cursor.copy(f"COPY (TABLE {table}) TO STDOUT (FORMAT BINARY)") as copy:
                 tables[table] = b"".join(bytes(part) for part in copy)
         cursor.execute(
             "SELECT quote_ident(sequencename), last_value FROM pg_sequences"

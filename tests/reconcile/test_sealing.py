@@ -159,9 +159,12 @@ def _statistics() -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute(
-            "SELECT relname, seq_tup_read + (SELECT sum(idx_scan + idx_tup_read)"
-            " FROM pg_stat_user_indexes i WHERE i.relid = t.relid)"
-            " FROM pg_stat_user_tables t WHERE relname = ANY(%s)",
+            "SELECT COALESCE(pg_partition_root(relid), relid)::regclass::text AS name,"
+            " sum(COALESCE(seq_tup_read, 0) + COALESCE((SELECT sum(idx_scan + idx_tup_read)"
+            " FROM pg_stat_user_indexes i WHERE i.relid = t.relid), 0))"
+            " FROM pg_stat_user_tables t"
+            " WHERE COALESCE(pg_partition_root(relid), relid)::regclass::text = ANY(%s)"
+            " GROUP BY name",
             [list(LONG_TABLES)],
         )
         return {table: int(rows) for table, rows in cursor.fetchall()}

@@ -31,6 +31,7 @@ READERS: Mapping[Measure, Callable[[Look], Readings]] = {
     Measure.RECONCILE_AGE: doors.reconcile_age,
     Measure.FAULTY_STATEMENTS: doors.faulty_statements,
     Measure.FAILED_FILES: doors.failed_files,
+    Measure.PARTITIONS_LATE: doors.partitions_late,
     Measure.FAILED_SIGN_INS: doors.failed_sign_ins,
     Measure.PROFIT: profits.profit,
     Measure.PROFIT_OF_DEPOSITS: profits.profit_of_deposits,

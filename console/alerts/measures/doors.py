@@ -1,13 +1,19 @@
-"""What waits for operators, what reconciliation found, and who knocks at the console's door."""
+"""What waits for operators, what reconciliation found and tasks left undone, and who knocks at the
+console's door.
+"""
 
 from collections import Counter
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from accounts.models import Door, SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
 from ledger.models import Deposit, DepositStatus, Withdrawal
+from ledger.partitions import room_for_postings
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
+from matching.messages.limits import PPM
 from persistence.downloads.models import DailyFile
 from persistence.reconciliation import newest_run
 from trading.statements.models import FaultyStatement
@@ -72,6 +78,12 @@ def faulty_statements(look: Look) -> Readings:
 def failed_files(_: Look) -> Readings:
     failed = list(DailyFile.objects.exclude(fault="").order_by("-day")[:FILES_MAX])
     return {"": Reading(len(failed), f"{failed[0]}: {failed[0].fault}" if failed else "")}
+
+
+def partitions_late(_: Look) -> Readings:
+    room, width = room_for_postings(), settings.PARTITION_POSTINGS
+    missing = PPM * max(0, width - room.ids) // width
+    return {"": Reading(missing, f"{room.partition.name} begins {room.ids:,} ids on")}
 
 
 def failed_sign_ins(look: Look) -> Readings:

@@ -1,0 +1,205 @@
+"""A table that is there becomes one of partitions, while the exchange runs.
+
+Its rows stay where they are: the old table is the first partition of a new one with its name, which
+gets its indexes, triggers, rights and sequence. That its ids are below the first partition's end is
+proven before, beside traffic, by a CHECK: what nobody else may see half done is a matter of the
+catalogue, and takes milliseconds. It is tried until nobody holds the table.
+
+Ids come from a default, not from an identity: before Postgres 17 partitions know none.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import OperationalError, transaction
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.utils import CursorWrapper
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+
+from common.postgres.partitions import (
+    REFUSE_WRITE,
+    is_held,
+    make_newest,
+    partition_name,
+    refuse_writes,
+    wait_shortly,
+)
+
+TRIES = 300
+_LOCK_WAIT_MS = 500  # orders that are taken wait as long at worst
+_BETWEEN_TRIES_S = 1.0
+
+_KIND = "SELECT relkind FROM pg_class WHERE oid = %s::regclass"
+_INDEXES = """
+SELECT index.relname, con.conname, COALESCE(
+           'ALTER TABLE ' || indrelid::regclass || ' ADD CONSTRAINT ' || quote_ident(con.conname)
+               || ' ' || pg_get_constraintdef(con.oid),
+           pg_get_indexdef(indexrelid))
+  FROM pg_index JOIN pg_class index ON index.oid = indexrelid
+  LEFT JOIN pg_constraint con ON con.conindid = indexrelid AND con.contype IN ('p', 'u')
+ WHERE indrelid = %s::regclass ORDER BY index.relname
+"""
+_TRIGGERS = """
+SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
+ WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY tgname
+"""
+_RIGHTS = """
+SELECT format('GRANT %%s ON %%s TO %%s%%s', privilege_type, %s::regclass,
+              CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+              CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM pg_class, aclexplode(relacl) WHERE oid = %s::regclass AND grantee <> relowner
+"""
+_RIGHTS_TO_IDS = """
+SELECT DISTINCT format('GRANT USAGE ON SEQUENCE %%s TO %%s', %s::regclass,
+              CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
+  FROM pg_class, aclexplode(relacl)
+ WHERE oid = %s::regclass AND grantee <> relowner AND privilege_type = 'INSERT'
+"""
+_OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
+
+
+class PartitionById(Operation):
+    """``width``: of the first partition, in ids; asked for as the migration runs. Not atomic."""
+
+    reversible = False
+
+    def __init__(self, model_name: str, width: Callable[[], int]) -> None:
+        self.model_name = model_name
+        self.width = width
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """To Django it is the table that it was."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,  # noqa: ARG002  Django's signature
+        to_state: ProjectState,
+    ) -> None:
+        table = to_state.models[app_label, self.model_name.lower()].options.get(
+            "db_table", f"{app_label}_{self.model_name.lower()}"
+        )
+        with schema_editor.connection.cursor() as cursor:
+            if _ask(cursor, _KIND, table) == [("p",)]:
+                return  # by an earlier run, which ended before it was written down
+            end = _first_end(cursor, table, self.width())
+            _tried(lambda: _prove_below(cursor, table, end), schema_editor, table)
+            try:
+                cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
+                _tried(lambda: _put_together(cursor, table, end), schema_editor, table)
+            except Exception:
+                _tried(lambda: _forget_end(cursor, table), schema_editor, table)
+                raise
+            cursor.execute(f"ANALYZE {table}")
+
+    def describe(self) -> str:
+        return f"Make {self.model_name} a table of partitions by id"
+
+
+def _ask(cursor: CursorWrapper, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    cursor.execute(sql, values)
+    return list(cursor.fetchall())
+
+
+def _first_end(cursor: CursorWrapper, table: str, width: int) -> int:
+    """At least half a partition is left until then, for what others write meanwhile."""
+    ((last,),) = _ask(
+        cursor,
+        f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {table}_id_seq",  # noqa: S608
+    )
+    return ((int(last) + width // 2) // width + 1) * width
+
+
+def _tried(step: Callable[[], None], schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
+    """In a transaction of its own, again and again as long as somebody holds the table."""
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic(using=schema_editor.connection.alias):
+                step()
+            return
+        except OperationalError as error:
+            if not is_held(error):
+                raise
+            time.sleep(_BETWEEN_TRIES_S)
+    raise CommandError(
+        f"{table} is held by a transaction that doesn't end (pg_stat_activity says which): "
+        "migrate again after it"
+    )
+
+
+def _prove_below(cursor: CursorWrapper, table: str, end: int) -> None:
+    _forget_end(cursor, table)
+    cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {table}_end CHECK (id < {end}) NOT VALID")
+
+
+def _forget_end(cursor: CursorWrapper, table: str) -> None:
+    wait_shortly(cursor, _LOCK_WAIT_MS)
+    cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_end")
+
+
+def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
+    wait_shortly(cursor, _LOCK_WAIT_MS)
+    cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    first = partition_name(table, 0)
+    indexes = _ask(cursor, _INDEXES, table)
+    triggers = _ask(cursor, _TRIGGERS, table)
+    _step_aside(cursor, table, first, indexes, triggers)
+    cursor.execute(
+        f"CREATE TABLE {table} (LIKE {first} INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)"
+        " PARTITION BY RANGE (id)"
+    )
+    cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_end")
+    _hand_over_ids(cursor, table, first)
+    for _, _, made_by in indexes:
+        cursor.execute(made_by)
+    cursor.execute(
+        f"ALTER TABLE {table} ATTACH PARTITION {first} FOR VALUES FROM (MINVALUE) TO ('{end}')"
+    )
+    cursor.execute(f"ALTER TABLE {first} DROP CONSTRAINT {table}_end")
+    for _, made_by in triggers:
+        cursor.execute(made_by)
+    cursor.execute(REFUSE_WRITE)
+    refuse_writes(cursor, first)
+    make_newest(cursor, table, end)
+    _hand_over_rights(cursor, table, first)
+
+
+def _step_aside(
+    cursor: CursorWrapper,
+    table: str,
+    first: str,
+    indexes: list[tuple[Any, ...]],
+    triggers: list[tuple[Any, ...]],
+) -> None:
+    """The names are the new table's from now on."""
+    for name, _ in triggers:
+        cursor.execute(f"DROP TRIGGER {name} ON {table}")
+    cursor.execute(f"ALTER TABLE {table} RENAME TO {first}")
+    for name, _, _ in indexes:
+        cursor.execute(f"ALTER INDEX {name} RENAME TO {first}_{name.removeprefix(f'{table}_')}")
+
+
+def _hand_over_ids(cursor: CursorWrapper, table: str, first: str) -> None:
+    sequence = f"{table}_id_seq"
+    ((last, is_called),) = _ask(cursor, f"SELECT last_value, is_called FROM {sequence}")  # noqa: S608
+    cursor.execute(f"ALTER TABLE {first} ALTER COLUMN id DROP IDENTITY")
+    cursor.execute(f"CREATE SEQUENCE {sequence} AS bigint OWNED BY {table}.id")
+    cursor.execute("SELECT setval(%s::regclass, %s, %s)", [sequence, last, is_called])
+    for one in (table, first):
+        cursor.execute(
+            f"ALTER TABLE {one} ALTER COLUMN id SET DEFAULT nextval('{sequence}'::regclass)"
+        )
+
+
+def _hand_over_rights(cursor: CursorWrapper, table: str, first: str) -> None:
+    ((owner,),) = _ask(cursor, _OWNER, first)
+    cursor.execute(f"ALTER TABLE {table} OWNER TO {owner}")
+    for (grant,) in (
+        *_ask(cursor, _RIGHTS, table, first),
+        *_ask(cursor, _RIGHTS_TO_IDS, f"{table}_id_seq", first),
+    ):
+        cursor.execute(grant)
