@@ -3,12 +3,15 @@
 It is the lock of a transaction, on a connection of its own that does nothing else: behind a pooler
 a session's lock would be some server connection's, and its holder would soon talk to another.
 Between statements such a transaction holds back neither vacuum nor anybody's rows.
+
+It is given back before the connection is closed: Postgres ends what a closed connection left a
+moment later, and whoever asks at once would still find it held.
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
 
 @contextmanager
@@ -19,4 +22,8 @@ def alone(lock: int) -> Iterator[bool]:
         with holder.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
             is_alone = cursor.fetchone() == (True,)
-        yield is_alone
+        try:
+            yield is_alone
+        finally:
+            with suppress(DatabaseError, InterfaceError):  # it went with its connection
+                holder.rollback()
