@@ -1,10 +1,12 @@
 """Keys as this process knows them: read from Postgres when met, and again after `REFRESH_S`.
 
 So a revocation counts everywhere within `REFRESH_S`, and a request asks nothing. Requests that
-arrive together have the keys that must be read, read in one query (`KnownKeys.read`). Ids that
+arrive together have the keys that must be read, read in one query (`KnownKeys.read`); keys fall due
+at whole seconds, so that those in use are asked for together. Ids that
 nobody has are kept apart, and fewer of them: whoever makes them up drives out no key.
 """
 
+import math
 import threading
 import time
 from collections.abc import Collection
@@ -100,7 +102,7 @@ class KnownKeys:
         with self._lock:  # else a reading under way would outlast a `forget`
             rows = ApiKey.objects.filter(public_id__in=set(public_ids))
             found = {row.public_id: _known(row) for row in rows}
-            due_s = now_s + REFRESH_S
+            due_s = math.floor(now_s + REFRESH_S)
             for public_id in public_ids:
                 self._keys.pop(public_id, None)  # what was read last comes last
                 if public_id in found:

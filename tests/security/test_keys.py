@@ -294,6 +294,23 @@ def test_other_processes_learn_of_a_deleted_key_within_seconds(
     assert REFRESH_S < 15
 
 
+def test_keys_that_were_met_one_after_another_fall_due_together(
+    trader: Trader, key: Key, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    other, elsewhere, second = make_key(trader, name="other"), KnownKeys(), 1_000.0
+    for at_s, one in ((second + 0.1, key), (second + 0.9, other)):
+        monkeypatch.setattr(KNOWN_CLOCK, lambda at_s=at_s: at_s)
+        elsewhere.get(one.public_id)
+    monkeypatch.setattr(KNOWN_CLOCK, lambda: second + REFRESH_S - 0.1)
+    with django_assert_num_queries(0):
+        elsewhere.read([key.public_id, other.public_id])
+    monkeypatch.setattr(KNOWN_CLOCK, lambda: second + REFRESH_S)
+    with django_assert_num_queries(1):
+        elsewhere.read([key.public_id, other.public_id])
+        elsewhere.get(key.public_id)
+        elsewhere.get(other.public_id)
+
+
 def test_a_deleted_key_is_refused_at_once_where_it_was_deleted(
     trader: Trader, key: Key, path_to_api: type[Api]
 ) -> None:

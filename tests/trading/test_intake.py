@@ -11,6 +11,7 @@ import pytest
 import redis
 from django.db import OperationalError
 
+from accounts.keys import known
 from accounts.keys.known import known_keys
 from accounts.keys.replays import Question, Spent, replays
 from accounts.services import suspend_user
@@ -189,6 +190,7 @@ def test_only_what_takes_long_to_look_at_passes_the_door(
         identify_together(calls)
 
     monkeypatch.setattr(desk, "identify_together", note)
+    monkeypatch.setattr(known, "REFRESH_S", 600.0)  # none falls due meanwhile
     quick, slow = make_key(trader), make_ed25519_key(trader, name="slow")
     nobodys = Key(0, "hm" + "0" * 32, quick.sign)
     known_keys.forget()
