@@ -12,30 +12,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
+from accounts.access.caller import Caller
 from accounts.access.refusals import refusals
 from accounts.access.tokens import AccessClaims, read_access
 from common.errors import DomainError, ErrorCode
 
 VERIFIED_TOKENS_MAX = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A user who was let in, as Django's views ask for one; no row was read."""
-
-    pk: int
-
-    @property
-    def id(self) -> int:
-        return self.pk
-
-    @property
-    def is_authenticated(self) -> bool:
-        return True
-
-    @property
-    def is_active(self) -> bool:
-        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from accounts.access.authentication import Caller
+from accounts.access.caller import Caller
 from accounts.keys.headers import ED25519, PUBLIC_ID
 from accounts.keys.networks import Network
 from accounts.keys.signing import Ed25519Verifier, HmacVerifier, Verifier
