@@ -5,7 +5,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_BUILD := .venv/.installed-build
 INSTALLED_DEV := .venv/.installed-dev
-WORKERS ?= 2
+# Of tests, on two cores: half of their time they wait for servers and browsers.
+WORKERS ?= 3
 
 DURATION ?= 600
 PROOFS ?= 10
