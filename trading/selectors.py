@@ -357,12 +357,6 @@ def funding_of_market(market_id: str, window: Window = EVER) -> QuerySet[Funding
     return window_of_keys(settlements, window, "seq", "settled_at", market_id=market_id)
 
 
-def funding_of_markets(
-    market_ids: Collection[str], window: Window = EVER
-) -> QuerySet[FundingSettlement]:
-    return FundingSettlement.objects.filter(window.within("settled_at"), market_id__in=market_ids)
-
-
 def liquidations_of_market(market_id: str, window: Window = EVER) -> QuerySet[Liquidation]:
     liquidations = Liquidation.objects.filter(market_id=market_id)
     return window_of_keys(liquidations, window, "id", "liquidated_at", market_id=market_id)

@@ -1,7 +1,9 @@
 """Mark and index prices, funding, and what was open over time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from django.db.models import QuerySet
 
 from gateway.http.calls import VenueAsk
 from gateway.http.data.market import markets_asked, now_ms, one_or_all
@@ -17,7 +19,7 @@ from markets.conversions import (
 from markets.rules import MarketRules, live_tickers
 from trading import selectors
 from trading.http.answers.prices import funding_estimate
-from trading.models import MarketStanding, PriceCandle
+from trading.models import FundingSettlement, MarketStanding, PriceCandle
 from trading.price_history import STANDINGS_MS
 
 FUNDING_DEFAULT, FUNDING_MAX = 100, 1_000
@@ -66,12 +68,14 @@ def funding_rates(asked: VenueAsk) -> list[dict[str, Any]]:
     params = asked.params
     limit = params.limit(FUNDING_DEFAULT, FUNDING_MAX)
     window = window_asked(params)
-    ids = [rules.id for rules in markets_asked(asked).values()]
-    if params.given("symbol"):
-        rows = selectors.funding_of_market(ids[0], window).order_by("seq")
-    else:
-        rows = selectors.funding_of_markets(ids, window).order_by("settled_at", "market_id")
-    chosen = rows[:limit] if params.given("startTime") else list(rows.reverse()[:limit])[::-1]
+    from_start = params.given("startTime")
+    sign = "" if from_start else "-"
+    parts = [  # each of its market's index, however long all of them have paid funding
+        selectors.funding_of_market(rules.id, window).order_by(f"{sign}seq")[:limit]
+        for rules in markets_asked(asked).values()
+    ]
+    chosen = list(_in_one_query(parts, [f"{sign}settled_at", f"{sign}market_id"])[:limit])
+    chosen = chosen if from_start else chosen[::-1]
     return [
         {
             "symbol": symbol_of(row.market_id),
@@ -81,6 +85,15 @@ def funding_rates(asked: VenueAsk) -> list[dict[str, Any]]:
         }
         for row, rules in ((row, market_of(symbol_of(row.market_id))) for row in chosen)
     ]
+
+
+def _in_one_query(
+    parts: Sequence[QuerySet[FundingSettlement]], order: Sequence[str]
+) -> QuerySet[FundingSettlement] | list[FundingSettlement]:
+    """Django knows no union of one, which is in its order."""
+    if len(parts) < 2:
+        return [row for part in parts for row in part]
+    return parts[0].union(*parts[1:], all=True).order_by(*order)
 
 
 def funding_info(_: VenueAsk) -> list[dict[str, Any]]:
