@@ -54,31 +54,28 @@ SELECT t.id, t.units::bigint FROM account_totals t
  WHERE t.id IN (SELECT account_id FROM postings) ORDER BY t.id
 """
 _POSITIONS = f"""
-, {LIVES_OF_ROWS}, moved AS (
-    SELECT n.market_id, n.user_id, sum(n.lots) AS lots, sum(n.pnl) AS pnl, max(n.life) AS life
-      FROM numbered n GROUP BY n.market_id, n.user_id
-), standing AS (
-    SELECT moved.market_id, moved.user_id, moved.life,
-           COALESCE(base.lots, 0) + moved.lots AS lots,
-           COALESCE(base.realized_pnl_units, 0) + moved.pnl AS pnl
-      FROM moved
-      LEFT JOIN position_bases base
-        ON base.market_id = moved.market_id AND base.user_id = moved.user_id
+, {LIVES_OF_ROWS}, told AS (
+    SELECT market_id, user_id, lots, pnl, life, true AS has_moved, NULL AS open_life
+      FROM numbered
+     UNION ALL
+    SELECT market_id, user_id, lots, realized_pnl_units, life_count, false, NULL
+      FROM position_bases
+     UNION ALL
+    SELECT market_id, user_id, 0, 0, life, false, jsonb_build_object(
+           'side', side, 'opened_seq', opened_seq,
+           'opened_us', (extract(epoch FROM opened_at) * 1000000)::bigint,
+           'max_lots', max_lots, 'entry_lots', entry_lots,
+           'entry_tick_lots', entry_tick_lots, 'exit_lots', exit_lots,
+           'exit_tick_lots', exit_tick_lots, 'realized_pnl_units', realized_pnl_units,
+           'fee_units', fee_units, 'liquidation_fee_units', liquidation_fee_units,
+           'insurance_units', insurance_units, 'loss_share_units', loss_share_units,
+           'funding_units', funding_units)::text
+      FROM lived WHERE closed_seq IS NULL
 )
-SELECT s.market_id, s.user_id, s.lots::bigint, s.pnl::bigint, s.life,
-       CASE WHEN s.lots <> 0 THEN jsonb_build_object(
-           'side', l.side, 'opened_seq', l.opened_seq,
-           'opened_us', (extract(epoch FROM l.opened_at) * 1000000)::bigint,
-           'max_lots', l.max_lots, 'entry_lots', l.entry_lots,
-           'entry_tick_lots', l.entry_tick_lots, 'exit_lots', l.exit_lots,
-           'exit_tick_lots', l.exit_tick_lots, 'realized_pnl_units', l.realized_pnl_units,
-           'fee_units', l.fee_units, 'liquidation_fee_units', l.liquidation_fee_units,
-           'insurance_units', l.insurance_units, 'loss_share_units', l.loss_share_units,
-           'funding_units', l.funding_units)::text END
-  FROM standing s
-  LEFT JOIN lived l
-    ON l.market_id = s.market_id AND l.user_id = s.user_id AND l.life = s.life
- ORDER BY s.market_id, s.user_id
+SELECT market_id, user_id, sum(lots)::bigint, sum(pnl)::bigint, max(life),
+       CASE WHEN sum(lots) <> 0 THEN max(open_life) END
+  FROM told GROUP BY market_id, user_id HAVING bool_or(has_moved)
+ ORDER BY market_id, user_id
 """  # noqa: S608
 
 

@@ -17,7 +17,9 @@ proven           counts and sums of what is before the scope
 
 Of everything they are the tables themselves. Behind a seal each is read by an index from where it
 begins: ``LATERAL … OFFSET 0`` keeps Postgres from any other way, since it can't know how few rows
-there are. So what a run costs depends on what is new and not on its guesses.
+there are. What is summed up is put together by a sum of parts or a full join, which Postgres does
+by hashes or in order: a plain join it may do by going through one side for each row of the other.
+So what a run costs depends on what is new and not on its guesses.
 """
 
 from collections.abc import Mapping
@@ -153,15 +155,19 @@ _OF_STRETCH: Mapping[str, str] = {
       JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'held'
 """,
     "account_totals": """
-    SELECT a.id, a.kind, a.user_id, a.market_id,
-           COALESCE(before.total_units, 0) + COALESCE(since.units, 0) AS units
-      FROM ledger_account a
-      LEFT JOIN (SELECT account_id, sum(amount_units) AS units FROM postings
-                  GROUP BY account_id) since ON since.account_id = a.id
-      LEFT JOIN LATERAL (SELECT total_units FROM persistence_sealedtotal
-                          WHERE account_id = a.id AND seal_id <= %(seal)s
-                          ORDER BY seal_id DESC LIMIT 1) before ON true
-     WHERE since.account_id IS NOT NULL OR before.total_units IS NOT NULL
+    SELECT id, kind, user_id, market_id, sum(units) AS units
+      FROM (SELECT a.id, a.kind, a.user_id, a.market_id, before.total_units AS units
+              FROM ledger_account a
+             CROSS JOIN LATERAL (SELECT total_units FROM persistence_sealedtotal
+                                  WHERE account_id = a.id AND seal_id <= %(seal)s
+                                  ORDER BY seal_id DESC LIMIT 1) before
+             UNION ALL
+            SELECT a.id, a.kind, a.user_id, a.market_id, since.units
+              FROM (SELECT account_id, sum(amount_units) AS units FROM postings
+                     GROUP BY account_id) since
+             CROSS JOIN LATERAL (SELECT * FROM ledger_account WHERE id = since.account_id
+                                 OFFSET 0) a) AS parts
+     GROUP BY id, kind, user_id, market_id
 """,
     "position_bases": """
     SELECT p.market_id, p.user_id, base.lots, base.realized_pnl_units, base.life_count,
