@@ -8,22 +8,14 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+from common.postgres.append_only import only_add_to, refuse_changes
 from common.postgres.tables import CreateTables
 
 
-AUDIT_RULES = """
-CREATE FUNCTION console_refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% on %: the audit is append-only', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation',
-              CONSTRAINT = 'audit_append_only',
-              TABLE = TG_TABLE_NAME;
-END $$;
-
-CREATE TRIGGER audit_append_only
-    BEFORE UPDATE OR DELETE ON console_auditrow
-    FOR EACH STATEMENT EXECUTE FUNCTION console_refuse_audit_change();
-
+AUDIT_RULES = (
+    refuse_changes("console_refuse_audit_change", "the audit is", "audit_append_only")
+    + only_add_to("console_auditrow", "audit_append_only", "console_refuse_audit_change")
+    + """
 CREATE TRIGGER audit_head_stays
     BEFORE DELETE ON console_audithead
     FOR EACH STATEMENT EXECUTE FUNCTION console_refuse_audit_change();
@@ -42,6 +34,7 @@ CREATE TRIGGER audit_head_moves_on
     BEFORE UPDATE ON console_audithead
     FOR EACH ROW EXECUTE FUNCTION console_require_next_head();
 """
+)
 # Django's log of operators finds what was done to a record.
 OPERATOR_LOG = "CREATE INDEX operator_log_of_object ON django_admin_log (object_id)"
 

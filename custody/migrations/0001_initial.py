@@ -4,15 +4,14 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
+from common.postgres.append_only import only_add_to
 from common.postgres.tables import CreateTables
 from custody.migrations.rules.float_parts import FLOAT_PARTS
 
 
-APPEND_ONLY = """
-CREATE TRIGGER float_movement_append_only
-    BEFORE UPDATE OR DELETE ON custody_floatmovement
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
-"""
+APPEND_ONLY = only_add_to(
+    "custody_floatmovement", "float_movement_append_only", "ledger_refuse_change"
+)
 
 
 class Migration(migrations.Migration):

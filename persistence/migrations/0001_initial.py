@@ -2,32 +2,17 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from common.postgres.append_only import only_add_to, refuse_changes
 from common.postgres.tables import CreateTables
 
 
 # A seal and its parts are only ever added, as the journal is.
-SEAL_RULES = """
-CREATE FUNCTION persistence_refuse_seal_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% on %: seals are append-only', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation',
-              CONSTRAINT = 'seal_append_only',
-              TABLE = TG_TABLE_NAME;
-END $$;
-
-CREATE TRIGGER seal_append_only
-    BEFORE UPDATE OR DELETE ON persistence_journalseal
-    FOR EACH STATEMENT EXECUTE FUNCTION persistence_refuse_seal_change();
-CREATE TRIGGER seal_append_only
-    BEFORE UPDATE OR DELETE ON persistence_sealedmarket
-    FOR EACH STATEMENT EXECUTE FUNCTION persistence_refuse_seal_change();
-CREATE TRIGGER seal_append_only
-    BEFORE UPDATE OR DELETE ON persistence_sealedtotal
-    FOR EACH STATEMENT EXECUTE FUNCTION persistence_refuse_seal_change();
-CREATE TRIGGER seal_append_only
-    BEFORE UPDATE OR DELETE ON persistence_sealedposition
-    FOR EACH STATEMENT EXECUTE FUNCTION persistence_refuse_seal_change();
-"""
+SEAL_RULES = refuse_changes(
+    "persistence_refuse_seal_change", "seals are", "seal_append_only"
+) + "".join(
+    only_add_to(f"persistence_{part}", "seal_append_only", "persistence_refuse_seal_change")
+    for part in ("journalseal", "sealedmarket", "sealedtotal", "sealedposition")
+)
 
 
 class Migration(migrations.Migration):

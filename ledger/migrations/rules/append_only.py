@@ -1,27 +1,20 @@
 """What is only ever added to.
 
 Entries and accounts can't go away, and with its accounts a user or a market is held by their
-foreign keys. TRUNCATE is left alone: it takes the table's owner, and test databases are emptied
-with it.
+foreign keys.
 """
 
-REFUSE_CHANGE = """
-CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% on %: the journal is append-only', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation',
-              CONSTRAINT = 'journal_append_only',
-              TABLE = TG_TABLE_NAME,
-              HINT = 'Correct a wrong entry with another entry.';
-END $$;
-"""
+from common.postgres.append_only import only_add_to, refuse_changes
+
+REFUSE_CHANGE = refuse_changes(
+    "ledger_refuse_change",
+    "the journal is",
+    "journal_append_only",
+    hint="Correct a wrong entry with another entry.",
+)
 
 APPEND_ONLY = "".join(
-    f"""
-CREATE TRIGGER {row}_append_only
-    BEFORE UPDATE OR DELETE ON ledger_{row.replace("_", "")}
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
-"""
+    only_add_to(f"ledger_{row.replace('_', '')}", f"{row}_append_only", "ledger_refuse_change")
     for row in (
         "posting",
         "journal_entry",
