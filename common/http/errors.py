@@ -141,6 +141,14 @@ def json_response(error: DomainError) -> HttpResponse:
     )
 
 
+def method_not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
+    """The same for a view that is not DRF's."""
+    message = exceptions.MethodNotAllowed(str(request.method)).detail
+    response = json_response(DomainError(ErrorCode.METHOD_NOT_ALLOWED, str(message)))
+    response["Allow"] = ", ".join(allowed)
+    return response
+
+
 def _of_admin(request: HttpRequest) -> bool:
     return request.path.startswith("/admin")
 

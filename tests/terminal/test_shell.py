@@ -35,6 +35,12 @@ def test_the_shell_runs_nothing_of_its_own(path: str, monkeypatch: pytest.Monkey
     assert answer["Cache-Control"] == "no-store"
 
 
+def test_who_posts_to_it_is_told_so() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/trade/BTC-PERP", {"side": "LONG"})
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    assert answer.json()["code"] == "METHOD_NOT_ALLOWED"
+
+
 def test_the_theme_is_known_to_the_first_paint(monkeypatch: pytest.MonkeyPatch) -> None:
     page = bundle.PageFiles(bundle.BUILDS, "main.js")
     monkeypatch.setattr(views, "bundle", lambda: page)

@@ -165,6 +165,7 @@ def test_paths_that_lead_nowhere(trader: Trader, path: str) -> None:
             ("POST", "/markets"),
         ),
         *(("DELETE", "/user/orders"), ("GET", "/auth/signin"), ("BREW", "/order")),
+        *(("POST", "/"), ("DELETE", "/trade/BTC-PERP"), ("BREW", "/reset-password")),
     ],
 )
 def test_methods_that_are_not_there(trader: Trader, method: str, path: str) -> None:
