@@ -1,5 +1,6 @@
 """A Redis Cluster of three masters with a replica each, from the redis-server of the wheel."""
 
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.patience import PATIENCE_S
 SLOTS = (range(11_000), range(11_000, 11_700), range(11_700, 16_384))
 MASTERS = len(SLOTS)
 NODE_TIMEOUT_MS = 1_500
+KEY_TAKES_S = 0.3  # of a slot that moves, as if it were large
 BUS_OFFSET = 10_000  # of the port on which its servers talk to each other
 
 
@@ -121,6 +123,28 @@ class RedisCluster:
     def master_of(self, key: str) -> int:
         (port,) = self.masters_of(key)
         return port
+
+    def move(self, key: str, port: int) -> None:
+        """The slot of that key, with all that is in it, to another master, as operators do it while
+        clients go on: for a while some of its keys are here, and some there."""
+        slot, source = key_slot(key.encode()), self.master_of(key)
+        with self.server(source) as giving, self.server(port) as taking:
+            names = [server.execute_command("CLUSTER MYID") for server in (giving, taking)]
+            taking.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", names[0])
+            giving.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", names[1])
+            while keys := giving.execute_command("CLUSTER GETKEYSINSLOT", slot, 1):
+                there = ["127.0.0.1", port, "", 0, int(1_000 * PATIENCE_S)]
+                giving.execute_command("MIGRATE", *there, "AUTH", self._password, "KEYS", *keys)
+                time.sleep(KEY_TAKES_S)
+        masters = [one for one in self.living() if self._is_master(one)]
+        for one in (port, *(other for other in masters if other != port)):
+            with self.server(one) as server:
+                server.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])
+        wait_for(lambda: self.masters_of(key) == {port}, "all to know where the slot is")
+
+    def _is_master(self, port: int) -> bool:
+        with self.server(port) as server:
+            return bool(server.info("replication")["role"] == "master")
 
     def kill(self, port: int) -> None:
         process = self._children[port].process

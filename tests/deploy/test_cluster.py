@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -37,6 +37,7 @@ from trading.models import Fill, Order
 pytestmark = pytest.mark.django_db
 
 OTHER_MARKET = "ETH-PERP"
+PAUSE_S = 0.05  # after an order: a trader may send so many
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ class Sender(threading.Thread):
         self.refused: list[str] = []
 
     def run(self) -> None:
-        while not self._enough.is_set():
+        while not self._enough.wait(PAUSE_S):
             answer = self._trader.try_to_place("LONG", "0.001", "50020", timeInForce="IOC")
             if answer.status_code == httpx.codes.ACCEPTED:
                 self.placed.append(int(answer.json()["orderId"]))
@@ -136,20 +137,16 @@ class Sender(threading.Thread):
         self.join()
 
 
-@pytest.mark.drill
-def test_a_master_is_killed_while_orders_come(exchange: Exchange, cluster: RedisCluster) -> None:
+@contextmanager
+def orders_coming(exchange: Exchange) -> Iterator[Sender]:
+    """Before what is done inside, and after it: each is taken, and filled once and in its turn."""
     maker, taker = exchange.trader("1000000"), exchange.trader("1000000")
     maker.wait_until(maker.place("SHORT", "5", "50020"), "open")
     sender = Sender(taker, MARKET)
     sender.start()
-    wait_for(sender.has_placed(20), "orders before the failover")
-    killed = cluster.master_of(input_stream(MARKET))
-    waiting = clients.request_redis_client()  # of somebody who doesn't look again for a while
-    assert waiting.get(ticker_key(MARKET))
-    cluster.kill(killed)
-    wait_for(lambda: killed not in cluster.masters_of(input_stream(MARKET)), "another master")
-    assert waiting.get(ticker_key(MARKET))
-    wait_for(sender.has_placed(20), "orders after the failover")
+    wait_for(sender.has_placed(20), "orders before")
+    yield sender
+    wait_for(sender.has_placed(20), "orders after")
     sender.stop()
     assert not sender.refused
     pending = Order.objects.filter(user_id=taker.user_id, status=OrderStatus.PENDING)
@@ -161,8 +158,33 @@ def test_a_master_is_killed_while_orders_come(exchange: Exchange, cluster: Redis
     assert list(fills.values_list("order_id", flat=True)) == sender.placed
     (position,) = taker.get("/user/positions")["positions"]
     assert Decimal(position["qty"]) == len(sender.placed) * Decimal("0.001")
+    maker.cancel_everything()
+
+
+@pytest.mark.drill
+def test_a_master_is_killed_while_orders_come(exchange: Exchange, cluster: RedisCluster) -> None:
+    with orders_coming(exchange):
+        killed = cluster.master_of(input_stream(MARKET))
+        waiting = clients.request_redis_client()  # of somebody who doesn't look again for a while
+        assert waiting.get(ticker_key(MARKET))
+        cluster.kill(killed)
+        wait_for(lambda: killed not in cluster.masters_of(input_stream(MARKET)), "another master")
+        assert waiting.get(ticker_key(MARKET))
     cluster.restart(killed)
     wait_for(cluster.is_well, "the old master as a replica")
+
+
+@pytest.mark.drill
+def test_a_market_moves_to_another_master_while_orders_come(
+    exchange: Exchange, cluster: RedisCluster
+) -> None:
+    before = cluster.master_of(input_stream(MARKET))
+    with orders_coming(exchange) as sender:
+        target = cluster.master_of(input_stream(OTHER_MARKET))
+        cluster.move(input_stream(MARKET), target)
+        wait_for(sender.has_placed(20), "orders on the other master")
+        cluster.move(input_stream(MARKET), before)
+    assert cluster.master_of(input_stream(MARKET)) == before != target
 
 
 @pytest.mark.drill
