@@ -113,6 +113,7 @@ class Exchange:
                 [sys.executable, "manage.py", "runexchange"],
                 cwd=ROOT, env=environment, stdout=log, stderr=log,
             )  # fmt: skip
+        self.beside: list[psutil.Process] = []  # parts of it that somebody else started
 
     def wait_ready(self) -> None:
         wait_for(self._ready, f"the exchange, see {self.data}/run.log")
@@ -145,7 +146,9 @@ class Exchange:
     def cpu_seconds(self) -> dict[str, float]:
         """What each part has used so far, its children included."""
         used: defaultdict[str, float] = defaultdict(float)
-        for process in psutil.Process(self.process.pid).children(recursive=True):
+        own = psutil.Process(self.process.pid).children(recursive=True)
+        others = (one for part in self.beside for one in (part, *part.children(recursive=True)))
+        for process in (*own, *others):
             try:
                 command = " ".join(process.cmdline()) or process.name()
                 times = process.cpu_times()
