@@ -23,6 +23,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "make-daily-files": _every(300, "persistence.tasks.make_daily_files"),
     "reconcile-all": _every(60, "persistence.tasks.reconcile_all"),
     "seal-journal": _every(60, "persistence.tasks.seal_journal"),
+    "sum-up-journal": _every(5, "persistence.tasks.sum_up_journal"),
     "make-partitions": _every(60, "persistence.tasks.make_partitions"),
     "forget-old-sessions": _every(3600, "accounts.tasks.forget_old_sessions"),
     "write-resets": _every(5, "accounts.tasks.write_password_resets"),

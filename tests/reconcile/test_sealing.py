@@ -7,11 +7,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
+from common.postgres import horizon
 from ledger.models import JournalEntry, Posting
 from matching.messages.vocabulary import RejectCode
 from persistence.reconciliation import reconcile, runs, seal_if_due, sealer
 from persistence.reconciliation.sealer import seal_stretches
-from persistence.sealing import horizon
 from persistence.sealing.models import JournalSeal
 from tests.reconcile.planting import first_of, plant
 from tests.reconcile.sealed import everything, last_entry, seal_half
