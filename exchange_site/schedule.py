@@ -31,6 +31,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "make-margin-calls": _every(15, "trading.tasks.make_margin_calls"),
     "look-after-stops": _every(5, "console.tasks.look_after_stops"),
     "look-after-freezes": _every(5, "console.tasks.look_after_freezes"),
+    "forget-sent-forms": _every(3600, "console.tasks.forget_sent_forms"),
     "drop-old-exports": _every(3600, "console.tasks.drop_old_exports"),
     "watch": _every(10, "console.tasks.watch"),
     "send-webhooks": _every(5, "console.tasks.send_webhooks"),
