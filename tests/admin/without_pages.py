@@ -19,7 +19,7 @@ WITHOUT_A_PAGE = {
     "told on the page of what they belong to": "trading.AlgoSlice",
     "told to traders as it happens; the page of the algo has how it stands": "trading.AlgoEvent",
     "of a moment, or a place in a list": """
-        console.SentForm accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
+        accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
         accounts.PasswordReset gateway.StopAsOrder trading.LiquidationsTold
         trading.MarginCall trading.UnsentMarket custody.CustodyNews
         custody.PollCursor
