@@ -20,8 +20,8 @@ class RenderedForm:
     names: set[str] = field(default_factory=set)
 
     def said(self, **more: str) -> dict[str, Any]:
-        """With what a person fills in; names of fields have dashes for two underscores."""
-        return {**self.fields, **{name.replace("__", "-"): value for name, value in more.items()}}
+        """With what a person fills in."""
+        return {**self.fields, **more}
 
 
 def _is_sent(kind: str, said: dict[str, str]) -> bool:

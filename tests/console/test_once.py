@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import LazySettings
 from django.contrib import admin
 from django.db import connection, connections
 from django.test import Client
@@ -35,6 +36,7 @@ from ledger.models import Wallet
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import MarketState
 from tests.admin.factories import make_user
+from tests.builders.factors import make_app
 from tests.console.launching import filled
 from tests.console.rendered import forms_of, opened
 
@@ -295,6 +297,26 @@ def test_what_is_shown_once_is_shown_to_one(boss: Client) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, *[302] * (SENDERS - 1)]
     assert AuditRow.objects.filter(verb="invitation_link_made").count() <= 1
     assert all("/password/" not in json.dumps(sent.said) for sent in SentForm.objects.all())
+
+
+def test_pages_that_ask_for_a_factor_in_between_are_of_one_form(
+    boss: Client, settings: LazySettings
+) -> None:
+    settings.FRESH_FACTOR_S = 0
+    app = make_app(User.objects.get(username="superuser-op"))
+    url = "/admin/operators/invite/"
+    said = opened(boss, url, "username").said(username="dora", mail="d@e.com", reason="x")
+    said["is_superuser"] = "on"
+    asking = [boss.post(url, said) for _ in range(2)]
+    assert [page.status_code for page in asking] == [403, 403]
+    assert not Proposal.objects.exists()
+    for page in asking:
+        (form,) = (f for f in forms_of(_text(page)) if "second_factor_code" in f.names)
+        assert boss.post(url, form.said(second_factor_code=app.code())).status_code == 302
+    assert Proposal.objects.count() == 1
+    settings.FRESH_FACTOR_S = 7200  # sent again, with its code, when none is asked for any more
+    assert boss.post(url, form.said(second_factor_code=app.code())).status_code == 302
+    assert Proposal.objects.count() == 1
 
 
 def test_a_secret_is_not_kept(boss: Client) -> None:
