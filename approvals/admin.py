@@ -92,6 +92,15 @@ class ProposalAdmin(RecordAdmin):
     def offers(self, action: str, obj: Proposal) -> bool:  # noqa: ARG002  all of them end it
         return obj.status_at(timezone.now()) == ProposalStatus.WAITING
 
+    def offers_to(self, request: HttpRequest, action: str, obj: Proposal) -> bool:
+        by: Any = request.user
+        is_theirs = (
+            obj.author_id == by.pk
+            if action == "withdraw"
+            else services.why_not_decided_by(obj, by) is None
+        )
+        return is_theirs and super().offers_to(request, action, obj)
+
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return any(request.user.has_perm(action.permission) for action in all_actions())
 

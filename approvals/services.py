@@ -154,17 +154,24 @@ def outdated() -> DomainError:
     )
 
 
-def _lock_for(proposal_id: int, by: AbstractUser) -> Proposal:
-    proposal = _lock_waiting(proposal_id)
+def why_not_decided_by(proposal: Proposal, by: AbstractUser) -> DomainError | None:
+    """Of one that waits; None for who may approve and refuse it."""
     if proposal.author_id == by.pk:
         message = f"You wrote proposal {proposal.pk}: another operator decides it."
-        raise DomainError(ErrorCode.OWN_REQUEST, message)
+        return DomainError(ErrorCode.OWN_REQUEST, message)
     if by.pk in proposal.beneficiary_ids:
         message = f"Proposal {proposal.pk} is for yourself: another operator decides it."
-        raise DomainError(ErrorCode.OWN_REQUEST, message)
+        return DomainError(ErrorCode.OWN_REQUEST, message)
     if not by.has_perm(action_of(proposal.kind).permission):
         message = f"You may not decide this: it takes {action_of(proposal.kind).permission}."
-        raise DomainError(ErrorCode.FORBIDDEN, message)
+        return DomainError(ErrorCode.FORBIDDEN, message)
+    return None
+
+
+def _lock_for(proposal_id: int, by: AbstractUser) -> Proposal:
+    proposal = _lock_waiting(proposal_id)
+    if (refusal := why_not_decided_by(proposal, by)) is not None:
+        raise refusal
     return proposal
 
 

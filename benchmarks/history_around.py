@@ -160,6 +160,15 @@ CREATE TEMP TABLE posted ON COMMIT DROP AS
 SELECT row_number() OVER (ORDER BY entry.created_at, posting.id) AS place, posting.entry_id,
        posting.account_id, posting.amount_units, entry.created_at
   FROM ledger_posting posting JOIN ledger_journalentry entry ON entry.id = posting.entry_id;
+INSERT INTO ledger_kindflow (interval_ms, start_ms, account_kind, market_id, amount_units)
+SELECT ms, floor(extract(epoch FROM posted.created_at) * 1000 / ms)::bigint * ms, account.kind,
+       account.market_id, sum(posted.amount_units)
+  FROM posted JOIN ledger_account account ON account.id = posted.account_id,
+       unnest('{60000,3600000,86400000}'::integer[]) ms
+ WHERE account.user_id IS NOT NULL OR account.kind = 'clearing'
+ GROUP BY 1, 2, 3, 4;
+INSERT INTO ledger_kindflowend (id, last_entry_id)
+SELECT 1, max(id) FROM ledger_journalentry;
 TRUNCATE ledger_posting;
 INSERT INTO ledger_posting (id, entry_id, account_id, amount_units)
 SELECT place, entry_id, account_id, amount_units FROM posted ORDER BY place;

@@ -125,7 +125,8 @@ def sums() -> Iterator[Page]:
     yield Page("admin money", "/admin/money/")
     now = timezone.now()
     for age in (timedelta(minutes=30), timedelta(days=2)):
-        yield Page("admin money", f"/admin/money/?at={now - age:%Y-%m-%dT%H:%M}")
+        for of_minute in ("", ":37"):
+            yield Page("admin money", f"/admin/money/?at={now - age:%Y-%m-%dT%H:%M}{of_minute}")
     for name in RANGES:
         yield Page("admin today", f"/admin/?range={name}")
         yield Page("admin today", f"/admin/today/series/?range={name}")

@@ -13,6 +13,7 @@ from console.exports.models import ExportPart, ExportRun
 from console.hindsight.models import HindsightRun
 from console.incident.models import ReplayRun
 from console.launch.models import MarketLaunch
+from console.once.models import SentForm
 from console.stop.models import MarketStop
 from console.stress.models import StressRun
 
@@ -30,6 +31,7 @@ __all__ = [
     "MarketStop",
     "MeasureLook",
     "ReplayRun",
+    "SentForm",
     "StressRun",
     "WebhookDelivery",
 ]

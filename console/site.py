@@ -98,10 +98,13 @@ class ExchangeAdminSite(AdminSite):
         return _asking_to_wait(response)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """What is dangerous asks for a second factor before it is passed on."""
+        """What is dangerous asks for a second factor before it is passed on, and a form that is
+        sent again is not."""
         from console.factors.asking import asking_first  # as in `_snapshot`
+        from console.once.guard import sent_once
 
-        return super().admin_view(_allowing_unfold(asking_first(view, self)), cacheable)
+        guarded = asking_first(sent_once(view), self)
+        return super().admin_view(_allowing_unfold(guarded), cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Colours are in the style sheet: unfold would write them into every page. Signed in, what

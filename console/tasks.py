@@ -12,6 +12,7 @@ from console.exports import services as exports
 from console.freeze import services as freezes
 from console.guards import outlast
 from console.jobs.tasks import run_job
+from console.once.guard import forget_old as forget_old_forms
 from console.stop import services as stops
 from console.stop.maintenance import begin_due
 
@@ -30,6 +31,11 @@ def log_audit_head() -> None:
 @shared_task
 def drop_old_exports() -> None:
     outlast("exports_not_dropped", exports.drop_old)
+
+
+@shared_task
+def forget_sent_forms() -> None:
+    outlast("forms_not_forgotten", forget_old_forms)
 
 
 @shared_task

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
 from ledger import partitions
+from ledger.balances.kinds import add_new_entries
 from persistence import reading
 from persistence.downloads.services import make_due_files
 from persistence.faults import handle_fault
@@ -77,6 +78,12 @@ def reconcile_now() -> None:
 def seal_journal() -> None:
     """The next run does what this one left undone."""
     seal_if_due()
+
+
+@shared_task
+def sum_up_journal() -> None:
+    """The next run does what this one left undone."""
+    add_new_entries()
 
 
 @shared_task

@@ -156,6 +156,11 @@ IMPORT_RULES = (
         )
         for module in ("ladder", "findings")
     ),
+    # From where a market stands, which is its snapshot and what was asked since.
+    ImportRule(
+        "console.stress.snapshots",
+        ("console", "persistence.recovery", "matching.runtime.replay", *_MONEY),
+    ),
     # What should have happened is asked of the core, and of the ledger's rules what it is worth.
     *(
         ImportRule(

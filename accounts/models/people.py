@@ -59,7 +59,7 @@ class Person(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"person of user {self.user_id}"
+        return f"person of {self.user}"
 
 
 class ResetRequest(models.Model):

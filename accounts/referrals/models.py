@@ -41,4 +41,4 @@ class Referral(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"referral of user {self.user_id}"
+        return f"referral of {self.user}"

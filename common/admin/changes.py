@@ -1,10 +1,12 @@
 """What an edit changed, from what to what, as the operator log keeps it: "taker fee 0.05 % →
-0.06 %". A form that was saved as it was leaves no line.
+0.06 %"; of a row that was added or deleted, what was in it. A form that was saved as it was leaves
+no line.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -14,7 +16,7 @@ from django.contrib.admin.utils import label_for_field
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.duration import duration_string
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 
 from common.admin import NOTHING
@@ -77,6 +79,9 @@ class SaysChanges(AnyModelAdmin):
             request.changed_nothing = True  # type: ignore[attr-defined]
             return []
         found = change_message(form, formsets or (), add=add)
+        if add:
+            more = words_of(found[1:])
+            request.added = [*content_words(form), *([more] if more else [])]  # type: ignore[attr-defined]
         request.changed_nothing = not found  # type: ignore[attr-defined]
         return found
 
@@ -87,7 +92,7 @@ class SaysChanges(AnyModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
         entry: LogEntry = super().log_addition(request, obj, message)
-        _tell(request, Verb.ADDED, obj, "")
+        _tell(request, Verb.ADDED, obj, "\n".join(getattr(request, "added", ())))
         return entry
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry | None:  # type: ignore[override]
@@ -105,8 +110,13 @@ class SaysChanges(AnyModelAdmin):
         rows = self.model._default_manager.select_for_update().filter(pk__in=keys).order_by("pk")
         entries = super().log_deletions(request, rows)
         for obj in rows:
-            _tell(request, Verb.DELETED, obj, "")
+            _tell(request, Verb.DELETED, obj, "\n".join(self._content(obj)))
         return entries
+
+    def _content(self, row: Any) -> list[str]:
+        """What is in a row that will be there no more."""
+        shown = ((name, unescape(strip_tags(value))) for name, value in self.described(row))
+        return [" ".join(f"{name} {value}".split()) for name, value in shown if value != NOTHING]
 
     def log_action(
         self,
@@ -204,6 +214,15 @@ def changes_of(form: Any) -> list[str]:
         f"{name} {before} → {after}" if before else name
         for name, before, after in change_words(form)
     ]
+
+
+def content_words(form: Any) -> list[str]:
+    """Of a valid form of a new row, one text per field that says something. Of a secret only that
+    there is one."""
+    names = (name for name in form.fields if form.cleaned_data.get(name) is not None)
+    found = (_change(form, name) for name in names if name != "reason")  # kept beside the words
+    said = [(name, after) for name, _, after in found if after != NOTHING]
+    return [" ".join(f"{name} {after}".split()) for name, after in said]
 
 
 def change_words(form: Any) -> list[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ from console.alerts.models import AlertRecipient, AlertRule, RecipientKind, Webh
 from console.alerts.telling import tell_test
 from console.alerts.vocabulary import Severity
 from console.alerts.webhooks import new_nonce, secret_of
+from console.once.guard import SHOWN_ONCE
 from markets.models import Market
 
 
@@ -189,7 +190,8 @@ class AlertRecipientAdmin(BaseAdmin):
 
 def _show_secret(request: HttpRequest, recipient: AlertRecipient) -> None:
     secret = secret_of(recipient)
-    messages.warning(request, f"The secret of {recipient}, shown this once: {secret}")
+    words = f"The secret of {recipient}, shown this once: {secret}"
+    messages.warning(request, words, extra_tags=SHOWN_ONCE)
 
 
 @admin.register(WebhookDelivery)

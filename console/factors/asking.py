@@ -20,10 +20,11 @@ from common.errors import DomainError, ErrorCode
 from common.http.statuses import status_of
 from console.factors import door
 from console.factors.dangerous import is_dangerous
+from console.once.guard import RENDERED, TOKEN, rendered_form
 
 CODE, PASSKEY = "second_factor_code", "second_factor_passkey"
 _APP_CODE_LENGTH = 6
-_OURS = (CODE, PASSKEY, "csrfmiddlewaretoken")
+_OURS = (CODE, PASSKEY, TOKEN)
 
 View = Callable[..., HttpResponseBase]
 
@@ -32,6 +33,7 @@ def asking_first(view: View, site: Any) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not (is_dangerous(request) and door.must_ask(request)):
+            _forget_proof(request)
             return view(request, *args, **kwargs)
         operator = operator_of(request)
         if not has_factor(operator.pk):  # theirs was taken away while they were in
@@ -43,7 +45,7 @@ def asking_first(view: View, site: Any) -> View:
         except DomainError as error:
             return _ask(request, site, operator, error)
         door.mark_shown(request)
-        request.POST = _without(request.POST, CODE, PASSKEY)  # type: ignore[assignment]
+        _forget_proof(request)
         return view(request, *args, **kwargs)
 
     return guarded
@@ -109,6 +111,7 @@ def _ask(
     request: HttpRequest, site: Any, operator: User, error: DomainError | None = None
 ) -> HttpResponse:
     posted = _without(request.POST, *_OURS)
+    posted[RENDERED] = rendered_form(request)
     context = {
         **site.each_context(request),
         **proof_context(operator),
@@ -120,6 +123,12 @@ def _ask(
     response["Cache-Control"] = "no-store"
     response.status_code = HTTPStatus.FORBIDDEN
     return answer_of(response, error)
+
+
+def _forget_proof(request: HttpRequest) -> None:
+    """It is no part of what the form says."""
+    if is_proof_given(request):
+        request.POST = _without(request.POST, CODE, PASSKEY)  # type: ignore[assignment]
 
 
 def _without(posted: QueryDict, *names: str) -> QueryDict:

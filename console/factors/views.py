@@ -27,6 +27,7 @@ from console.factors.asking import (
     proof_context,
     show_to_console,
 )
+from console.once.guard import shown_once
 
 NEW_PASSKEY = "new_passkey"
 
@@ -200,7 +201,7 @@ def _nobody(request: HttpRequest, site: Any) -> HttpResponse:
 def _codes(request: HttpRequest, site: Any, codes: list[str], target: str) -> HttpResponse:
     """Shown in this answer, and in no other."""
     context = {"title": "Recovery codes", "codes": codes, "target": target}
-    return _answer(request, site, "codes", context)
+    return shown_once(_answer(request, site, "codes", context), target)
 
 
 def _answer(

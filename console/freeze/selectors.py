@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.access.refusals import HEARD_EVERYWHERE_S
 from accounts.access.sessions import open_sessions
+from accounts.display import with_names
 from accounts.families.services import family_ids
 from accounts.keys.services import keys_of_family
 from accounts.models import Freeze, User
@@ -94,17 +95,21 @@ def reductions_of(freeze: Freeze | None) -> list[tuple[str, Order | None, str]]:
     outcomes: dict[str, Any] = freeze.reductions if freeze else {}
     ids = [one for one in outcomes.values() if isinstance(one, int)]
     orders = Order.objects.select_related("market").in_bulk(ids)
-    return [_reduction(market_id, one, orders) for market_id, one in sorted(outcomes.items())]
+    places = sorted(outcomes)
+    named = with_names([place.replace(" of ", " of account ") for place in places])
+    return [
+        _reduction(name, outcomes[place], orders) for place, name in zip(places, named, strict=True)
+    ]
 
 
 def _reduction(
-    market_id: str, outcome: int | str, orders: dict[int, Order]
+    place: str, outcome: int | str, orders: dict[int, Order]
 ) -> tuple[str, Order | None, str]:
     order = orders.get(outcome) if isinstance(outcome, int) else None
     if order is None:
-        return market_id, None, str(outcome)
+        return place, None, str(outcome)
     filled, whole = size(order.filled_lots, order.market), size(order.size_lots, order.market)
-    return market_id, order, f"{order.status}, {filled} of {whole} filled"
+    return place, order, f"{order.status}, {filled} of {whole} filled"
 
 
 def waiting_cancels(user_id: int) -> QuerySet[OutboxCommand]:

@@ -1,7 +1,8 @@
 """The list: pages of all sources, merged and cut where the first of them was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from accounts.display import with_names
 from console.incident.models import ReplayRun, Verdict
 from console.incident.sources.events import KINDS_OF_EVENTS, event_lines
 from console.incident.sources.lines import LinePlace, LinesPage, TimelineKind, TimelineLine
@@ -27,7 +28,10 @@ def timeline(
     pages = [source.read(stretch, after, LINES_MAX) for source in SOURCES if source.kind in kinds]
     if of_events := kinds & KINDS_OF_EVENTS:
         pages.append(event_lines(stretch, of_events, after, LINES_MAX))
-    return _merged(pages)
+    found = _merged(pages)
+    said = with_names([line.words for line in found.lines])
+    lines = [replace(line, words=words) for line, words in zip(found.lines, said, strict=True)]
+    return Timeline(lines, found.go_on)
 
 
 def _merged(pages: list[LinesPage]) -> Timeline:

@@ -10,10 +10,11 @@ proves something:
     insurance, fees, deposits,      `ledger.AccountFlow`: sums of postings by hour and by minute
     withdrawals, adjustments
 
-For a past moment the exchange's own accounts are the flows that ended by then. The others go
-backwards from now by what the journal says since, which is bounded: further back the page shows the
-exchange's own accounts alone, and claims nothing of the others. A moment is a whole minute, for
-flows are kept by the minute; what was posted in the minute that begins with it is not in it.
+For a past moment all of it is sums of postings: the same flows, and those of the other kinds by
+day, hour and minute (`ledger.balances`), which a worker adds up a little later. What is not in them
+yet, and the part of a minute that a moment is in, the journal is asked for, which is bounded: where
+a worker is far behind, the page shows the exchange's own accounts alone, and claims nothing of
+others.
 
 An entry's time is when its event happened, and it may be persisted later. So what a moment held can
 still grow while persistence is behind, as it should.

@@ -18,7 +18,7 @@ class BalanceMoment(NamedTuple):
     @property
     def field_text(self) -> str:
         """As a form's field of a date and time has it."""
-        return f"{self.at:%Y-%m-%dT%H:%M}" if self.at else ""
+        return self.at.replace(tzinfo=None).isoformat() if self.at else ""
 
 
 def moment_of(text: str, now: datetime) -> BalanceMoment:
@@ -37,9 +37,7 @@ def moment_of(text: str, now: datetime) -> BalanceMoment:
         return BalanceMoment(None, f"{when(said)} is ahead: here is now.")
     if said < EARLIEST:
         return BalanceMoment(None, f"{when(said)} is too long ago: here is now.")
-    at = said.replace(second=0, microsecond=0)
-    message = f"Taken by the minute: {when(at)}." if at != said else ""
-    return BalanceMoment(at, message)
+    return BalanceMoment(said)
 
 
 def milliseconds(at: datetime) -> int:

@@ -46,6 +46,7 @@ _NOW = {
     AccountKind.CLEARING: "minus the entry cost of all positions",
 }
 _FLOWS = "sums of postings, kept by hour and minute"
+_SUMS = "sums of postings, added up by day, hour and minute"
 
 
 def money_view(site: Any, request: HttpRequest) -> HttpResponse:
@@ -99,23 +100,25 @@ def _run_row(run: ReconcileRun) -> Row:
 
 def _balance_context(request: HttpRequest) -> dict[str, Any]:
     moment = moment_of(request.GET.get("at", ""), timezone.now())
+    at_words = f"{moment.field_text.replace('T', ' ')} UTC" if moment.at else "now"
     trial = trial_balance(moment.at)
-    now = trial if moment.at is None else trial_balance(None)
+    whole = trial if trial.is_whole else trial_balance(None)
     return {
         "moment": moment,
-        "at_words": f"{when(moment.at)} UTC" if moment.at else "now",
+        "at_words": at_words,
         "trial": trial,
         "balances": [_balance_row(balance, trial) for balance in trial.balances],
         "trial_sum": signed_money(trial.sum_units),
         "trial_badge": _sum_badge(trial),
-        "custody": _custody(now),
-        "custody_left": _zero_badge(now.sum_units),
+        "custody_at": at_words if whole is trial else "now",
+        "custody": _custody(whole),
+        "custody_left": _zero_badge(whole.sum_units),
     }
 
 
 def _sum_badge(trial: TrialBalance) -> Cell:
     if not trial.is_whole:
-        return badge("not added up: traders’ accounts aren’t known then", "warn")
+        return badge("not added up: not all of them are known", "warn")
     return _zero_badge(trial.sum_units)
 
 
@@ -144,27 +147,25 @@ def _rows_link(balance: AccountBalance, units: int) -> Cell:
 
 
 def _how(balance: AccountBalance, trial: TrialBalance) -> str:
+    if balance.units is None:
+        return f"not known: too many {trial.too_much}"
     if balance.kind in FLOW_KINDS:
         return _FLOWS
-    if balance.units is None:
-        return "not known: too much was posted since"
-    if trial.at is None:
-        return _NOW[balance.kind]
-    return f"{_NOW[balance.kind]}, less what was posted since"
+    return _NOW[balance.kind] if trial.at is None else _SUMS
 
 
-def _custody(now: TrialBalance) -> list[tuple[str, Cell]]:
-    """What came in against where it is, as the ledger has it, now."""
+def _custody(trial: TrialBalance) -> list[tuple[str, Cell]]:
+    """What came in against where it is, as the ledger has it."""
     kinds = AccountKind
-    came_in = -now.units_of(kinds.DEPOSITS)
-    went_out = now.units_of(kinds.WITHDRAWALS)
+    came_in = -trial.units_of(kinds.DEPOSITS)
+    went_out = trial.units_of(kinds.WITHDRAWALS)
     held = {
-        "Traders’ wallets": now.units_of(kinds.AVAILABLE, kinds.HELD),
-        "Margin of positions": now.units_of(kinds.MARGIN),
-        "Entry cost of positions": now.units_of(kinds.CLEARING),
-        "Insurance funds": now.units_of(kinds.INSURANCE),
-        "Fees": now.units_of(kinds.FEES),
-        "Adjustments, taken less given": now.units_of(kinds.ADJUSTMENTS),
+        "Traders’ wallets": trial.units_of(kinds.AVAILABLE, kinds.HELD),
+        "Margin of positions": trial.units_of(kinds.MARGIN),
+        "Entry cost of positions": trial.units_of(kinds.CLEARING),
+        "Insurance funds": trial.units_of(kinds.INSURANCE),
+        "Fees": trial.units_of(kinds.FEES),
+        "Adjustments, taken less given": trial.units_of(kinds.ADJUSTMENTS),
     }
     return [
         ("Deposits", money(came_in)),

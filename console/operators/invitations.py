@@ -26,6 +26,7 @@ from common.admin.base import badge, link
 from common.admin.changes import proposed_words
 from common.errors import DomainError, ErrorCode
 from console.factors import door
+from console.once.guard import shown_once
 from console.operators import selectors, services
 from console.operators.forms import InviteForm, PasswordForm, add_error
 
@@ -108,7 +109,7 @@ def link_view(request: HttpRequest, site: Any, invitation_id: int) -> HttpRespon
         "invitation": invitation,
         "address": request.build_absolute_uri(reverse("admin:join", args=[token])),
     }
-    return answer(request, "link", context)
+    return shown_once(answer(request, "link", context), reverse("admin:operators"))
 
 
 @require_POST

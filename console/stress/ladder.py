@@ -49,13 +49,18 @@ class LadderRefused(Exception):
     """There is nothing to judge in this snapshot; the text says why."""
 
 
-def check_snapshot(taken: EngineSnapshot) -> None:
+def check_size(taken: EngineSnapshot) -> None:
     """Raises LadderRefused."""
     rows = len(taken.positions) + len(taken.orders) + len(taken.waiting)
     if rows > ROWS_MAX:
         raise LadderRefused(
             f"its snapshot has {rows:,} orders and positions, more than the {ROWS_MAX:,} of a run"
         )
+
+
+def check_snapshot(taken: EngineSnapshot) -> None:
+    """Raises LadderRefused."""
+    check_size(taken)
     if taken.config is None or not taken.index_price_ticks or not taken.mark_price_ticks:
         raise LadderRefused("it has no price yet")
     if taken.market_state.is_dormant:

@@ -1,16 +1,19 @@
-"""The newest snapshot of a market that can be run."""
+"""A market as it stands: its newest snapshot, and what its engine was asked since."""
 
 from typing import Any
 
 import msgspec
+import redis
 
 from common.redis_client import redis_client
-from console.stress.ladder import LadderRefused, check_snapshot
+from console.stress.ladder import LadderRefused, check_size, check_snapshot
 from matching.messages.snapshot import EngineSnapshot, SnapshotUnusable, decode_snapshot
 from matching.messages.streams import snapshots_key
+from matching.runtime.replay import ReplayImpossible, brought_forward
 from persistence.recovery.kept_snapshots import frame_of
 
 FRAME_BYTES_MAX = 64_000_000
+COMMANDS_MAX = 200_000  # behind a snapshot; an engine takes one every 10,000
 
 
 class FoundSnapshot(msgspec.Struct, frozen=True):
@@ -38,6 +41,18 @@ def newest_snapshot(market_id: str) -> FoundSnapshot:
         except SnapshotUnusable as error:
             faults.append(f"its snapshot at sequence {seq} can't be read: {error}")
             continue
-        check_snapshot(snapshot)
-        return FoundSnapshot(snapshot, "; ".join(faults))
+        return _as_it_stands(client, market_id, snapshot, faults)
     raise LadderRefused("; ".join(faults) or "there is no snapshot of it yet")
+
+
+def _as_it_stands(
+    client: redis.Redis, market_id: str, snapshot: EngineSnapshot, faults: list[str]
+) -> FoundSnapshot:
+    """Of what can't be brought to now, as it was; the note says so."""
+    check_size(snapshot)
+    try:
+        snapshot = brought_forward(client, market_id, snapshot, COMMANDS_MAX)
+    except (ReplayImpossible, SnapshotUnusable) as error:
+        faults = [*faults, f"it is as of its snapshot at sequence {snapshot.seq}: {error}"]
+    check_snapshot(snapshot)
+    return FoundSnapshot(snapshot, "; ".join(faults))

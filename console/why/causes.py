@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.html import format_html
 
-from accounts.display import user_link
+from accounts.display import user_link, with_names
 from accounts.models import User
 from common.admin import when
 from common.admin.base import Cell, link, words
@@ -63,7 +63,7 @@ def cause_of(
 
 def cause_of_row(row: OutboxCommand) -> Cause:
     said = COMMANDS.get(row.command_type)
-    what = said(row.market, said_by(row)) if said else ""
+    (what,) = with_names([said(row.market, said_by(row)) if said else ""])
     named = link(OutboxCommand, row.pk, row)
     return Cause(
         format_html("{}: {}", named, what) if what else named,

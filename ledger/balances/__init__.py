@@ -13,4 +13,9 @@ Of the first, sums are kept every `MARK_ROWS` postings (`BalanceMark`), made by 
 them, up to hours that are over long enough for every transaction of then to have ended. So no
 statement sums up more than so many, but for those of the hours around the moment. Without hours the
 whole history is summed up each time, which is slow and right.
+
+What all accounts of a kind had together (`kinds`) is kept by day, hour and minute. Traders'
+postings come from many transactions at once, which would wait for one another at one row; so one
+worker adds what is new every few seconds (`KindFlow`), up to an entry before which none can come
+any more.
 """

@@ -36,3 +36,44 @@ class BalanceMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.total_units} up to posting {self.posting_id}"
+
+
+class KindFlow(models.Model):
+    """What accounts gained together within an interval, where `AccountFlow` doesn't say: all
+    traders' of a kind, and what stands against a market's open positions.
+
+    Of the journal's entries up to `KindFlowEnd`, each in the interval of its own time.
+    """
+
+    interval_ms = models.IntegerField()
+    start_ms = models.BigIntegerField()
+    account_kind = models.CharField(max_length=16)
+    market = models.ForeignKey(
+        "markets.Market", models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    amount_units = models.DecimalField(max_digits=40, decimal_places=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["interval_ms", "start_ms", "account_kind", "market"],
+                nulls_distinct=False,
+                name="kind_flow_once_per_interval",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_kind} from {self.start_ms}"
+
+
+class KindFlowEnd(models.Model):
+    """Up to which entry the flows of kinds have all there is. One row."""
+
+    last_entry_id = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"flows of kinds up to entry {self.last_entry_id}"

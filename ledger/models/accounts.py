@@ -98,7 +98,7 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        owner = self.market_id or (f"user {self.user_id}" if self.user_id else "exchange")
+        owner = self.market_id or self.user or "exchange"
         return f"{self.kind} of {owner}"
 
 
@@ -123,4 +123,4 @@ class Wallet(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Wallet of user {self.user_id}"
+        return f"Wallet of {self.user}"

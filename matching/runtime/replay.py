@@ -2,11 +2,12 @@
 
 Because the engine is deterministic this answers two questions about a running market: does this
 build of the engine compute what was published (`verify`), and what exactly did the engine's state
-look like at a past sequence (`state_at`)? `reproduce` answers both where there is no Redis, of what
-was stored in a file.
+look like at a past sequence (`state_at`) or now (`brought_forward`)? `reproduce` answers both where
+there is no Redis, of what was stored in a file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -121,6 +122,23 @@ def state_at(client: redis.Redis, market_id: str, seq: int) -> EngineSnapshot:
             raise ReplayImpossible(f"the input stream ends before sequence {seq}") from None
         except CommandFailed as error:
             raise ReplayImpossible(str(error)) from error
+    return snapshot.take(applier.engine.state, applier.input_id)
+
+
+def brought_forward(
+    client: redis.Redis, market_id: str, frozen: EngineSnapshot, commands_max: int
+) -> EngineSnapshot:
+    """The state after what is stored behind a snapshot, or after so many commands of it.
+    Raises ReplayImpossible, SnapshotUnusable and redis.RedisError."""
+    trimmed: Any = client.get(trimmed_key(market_id))
+    if trimmed and id_order(frozen.input_id) < id_order(trimmed.decode()):
+        raise ReplayImpossible("what came after it is stored no more")
+    applier = Applier(snapshot.restore(frozen), frozen.input_id)
+    try:
+        for _ in islice(_replayed(client, market_id, applier), commands_max):
+            pass
+    except CommandFailed as error:
+        raise ReplayImpossible(str(error)) from error
     return snapshot.take(applier.engine.state, applier.input_id)
 
 

@@ -1,9 +1,10 @@
 """The operator's view of reconciliation: the last result and those before it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.contrib import admin
 
+from accounts.display import with_names
 from common.admin import NOTHING
 from common.admin.base import Cell, RecordAdmin, Table, badge, shown, time_column
 from markets.display import money
@@ -26,6 +27,16 @@ def _figure(name: str, value: int) -> tuple[str, Cell]:
     if name.endswith("_units"):
         return name.removesuffix("_units").replace("_", " "), money(value)
     return name, f"{value:,}"
+
+
+def _difference_rows(run: ReconcileRun) -> Sequence[Sequence[Cell]]:
+    subjects = with_names([str(difference[2]) for difference in run.differences])
+    return [
+        [cell or NOTHING for cell in (check, market, subject, expected, found)]
+        for subject, (check, market, _, expected, found) in zip(
+            subjects, run.differences, strict=True
+        )
+    ]
 
 
 class _ResultFilter(admin.SimpleListFilter):
@@ -60,7 +71,7 @@ class ReconcileRunAdmin(RecordAdmin):
             "Differences",
             ReconcileRun,
             ("check", "market", "subject", "expected", "found"),
-            [[cell or NOTHING for cell in difference] for difference in obj.differences],
+            _difference_rows(obj),
             note=f"And {hidden:,} more." if hidden else "",
         )
         yield Table(

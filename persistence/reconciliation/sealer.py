@@ -1,7 +1,7 @@
 """The next seal: what is behind the newest is proven, and its first stretch sealed.
 
 One transaction, so whoever kills it leaves nothing behind. It proves and reads in one snapshot,
-taken after everybody who drew an id up to the seal's end has ended (`persistence.sealing.horizon`).
+taken after everybody who drew an id up to the seal's end has ended (`common.postgres.horizon`).
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from common.postgres.alone import alone
+from common.postgres.horizon import complete_ids
 from matching.messages.vocabulary import OrderStatus
 from persistence.reconciliation.checks import (
     ALL_CHECKS,
@@ -22,7 +23,6 @@ from persistence.reconciliation.checks import (
 )
 from persistence.reconciliation.differences import run_check
 from persistence.sealing.contents import StretchContents, contents_of, digest_of
-from persistence.sealing.horizon import complete_ids
 from persistence.sealing.models import (
     JournalSeal,
     SealedMarket,
@@ -33,6 +33,13 @@ from persistence.sealing.scope import EVERYTHING, StretchEnd, behind, newest_sea
 
 _LOCK = 0x7365616C  # "seal"
 AT_ONCE_MAX = 20  # stretches that one proof is for, where a long history is yet to be sealed
+# By column of a seal.
+SEQUENCES: Mapping[str, str] = {
+    "last_entry_id": "ledger_journalentry_id_seq",
+    "last_order_id": "trading_order_id_seq",
+    "last_life_id": "trading_positionlife_id_seq",
+    "last_mark_id": "ledger_balancemark_id_seq",
+}
 
 # A market ends before its first entry behind the stretch, or where it is persisted to.
 _MARKET_ENDS = """
@@ -108,10 +115,11 @@ def seal_stretches(entries: int | None = None) -> list[JournalSeal]:
     """Of ``entries`` ids each (SEAL_ENTRIES), as many as are complete behind the newest seal. None
     where a transaction that could still add to them doesn't end, and where not all is right. Raises
     DatabaseError. Not inside another transaction."""
-    ids = complete_ids()
-    if ids is None:
+    last = complete_ids(tuple(SEQUENCES.values()))
+    if last is None:
         log.warning("seal_put_off", why="a transaction that writes to the journal goes on")
         return []
+    ids = dict(zip(SEQUENCES, last, strict=True))
     length = entries or settings.SEAL_ENTRIES
     with transaction.atomic(durable=True):
         in_one_snapshot(read_only=False)

@@ -7,8 +7,8 @@ from there and reads only rows behind it, so it costs what is new, however long 
 * **Where a seal ends** is an id of a journal entry, and for each market a sequence: all entries of
   a market up to that sequence have ids within the seal. Ids come from sequences, so a transaction
   may commit a lower id later than another a higher one; a seal ends where all who drew an id up to
-  there have ended (`horizon`). What an engine caused is sealed only if it is whole: a sequence of
-  which one entry lies behind the seal's last id is looked at anew, with its fills.
+  there have ended (`common.postgres.horizon`). What an engine caused is sealed only if it is whole:
+  a sequence of which one entry lies behind the seal's last id is looked at anew, with its fills.
 * **Why what is before need not be read.** When a seal is made, all checks hold in one snapshot of
   the database, for rows behind the seal before; and that one was made the same way. Rows of the
   journal and fills are never changed by the exchange. Orders are: those that had not ended when the
@@ -17,6 +17,6 @@ from there and reads only rows behind it, so it costs what is new, however long 
   run. The full proof finds it: it reads all rows as if there were no seal, and then holds each
   seal, its sums, its hashes of a hundred entries each and its place in the chain against them.
 
-`models` are the rows, `scope` what a run reads, `horizon` who must have ended, `stories` what
-happened to each position, and `contents` what a stretch adds up to, for whoever makes or proves it.
+`models` are the rows, `scope` what a run reads, `stories` what happened to each position, and
+`contents` what a stretch adds up to, for whoever makes or proves it.
 """

@@ -2,6 +2,7 @@
 pressed twice, and figures that eyes compare."""
 
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -23,6 +24,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 _ALIGNED = "all => all.map(node => [node.innerText, getComputedStyle(node).textAlign])"
+FAR_AWAY = "Asia/Tokyo"  # nine hours ahead, the whole year
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -55,7 +57,7 @@ def seat(live_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seat]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
-            context = browser.new_context(viewport=DESK)  # type: ignore[arg-type]
+            context = browser.new_context(viewport=DESK, timezone_id=FAR_AWAY)  # type: ignore[arg-type]
             context.set_default_timeout(PATIENCE_S * 1_000)
             url = str(live_server)
             context.add_cookies([{"name": "sessionid", "value": cookie, "url": url}])
@@ -114,6 +116,20 @@ def test_a_button_that_is_pressed_twice_sends_once(seat: Seat) -> None:
     )
     seat.page.locator("[name=_save]").dblclick()
     assert seat.page.evaluate("window.sent") == 1
+
+
+def test_who_points_at_a_time_is_told_what_it_is_there(seat: Seat) -> None:
+    order = Order.objects.latest("pk")
+    seat.visit(list_url(Order, ""))
+    cell = seat.page.get_by_text(f"{order.created_at:%Y-%m-%d %H:%M:%S}").first
+    assert cell.get_attribute("title") is None
+    cell.hover()
+    there = order.created_at.astimezone(ZoneInfo(FAR_AWAY))
+    told = cell.get_attribute("title") or ""
+    assert told.startswith(f"Here: {there:%Y-%m-%d %H:%M:%S}")
+    number = seat.page.locator("#result_list td", has_text="USD").first
+    number.hover()
+    assert number.get_attribute("title") is None
 
 
 def test_enter_decides_no_withdrawal(seat: Seat) -> None:

@@ -333,3 +333,17 @@ def test_times_and_commands_are_readable(client_of: ClientOf, world: Market) -> 
     assert f"{NOW:%Y-%m-%d %H:%M:%S}" in get(client, list_url(Order, ""))
     command = OutboxCommand.objects.latest("pk")
     assert "HALTED" in get(client, url_of(OutboxCommand, command.pk))
+
+
+def test_titles_have_names_and_no_numbers_of_people(client_of: ClientOf, world: Market) -> None:
+    """On the page, in the list of what is to be chosen, and so in what is kept of it."""
+    client, looked_at = client_of("superuser"), 0
+    for model in OURS:
+        for row in model._default_manager.order_by("pk")[:3]:
+            page = client.get(url_of(model, row.pk)).content.decode()
+            title = re.findall(r"<title>(.*?)</title>", page, re.DOTALL)
+            looked_at += len(title)
+            for words in (str(row), *title):
+                assert re.search(r"\b(user|account)s? #?\d", words) is None, (model, words)
+                assert " object (" not in words, (model, words)
+    assert looked_at > 60

@@ -1,17 +1,21 @@
 """Proposals and the policy behind them."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
 from approvals import policy, services
 from approvals.actions import all_actions
 from approvals.models import ApprovalRule, Proposal
+from common.admin.record_urls import url_of
 from common.errors import DomainError
+from tests.approvals.conftest import Operator
 from tests.approvals.test_adjustments import propose
 
 
@@ -79,3 +83,20 @@ def test_the_policy_is_changed_by_two(operator: object, tess: User, theo: User) 
     assert not ApprovalRule.objects.exists()
     assert policy.needs_second(kind)
     assert other.has_perm("approvals.change_approvalrule")
+
+
+@pytest.mark.parametrize(
+    ("who", "offered"),
+    [("tess", {"withdraw"}), ("theo", {"approve", "refuse"}), ("viewer-op", set())],
+)
+def test_each_is_offered_what_they_may(
+    alice: User, operator: Operator, tess: User, theo: User, who: str, offered: set[str]
+) -> None:
+    """The author withdraws, another decides, whoever may neither has no button."""
+    operator("viewer")
+    proposal = propose(alice, tess)
+    client = Client()
+    people = {"tess": tess, "theo": theo}
+    client.force_login(people.get(who) or User.objects.get(username=who))
+    page = client.get(url_of(Proposal, proposal.pk)).content.decode()
+    assert set(re.findall(r'name="action" value="(\w+)"', page)) == offered

@@ -104,9 +104,11 @@ def test_adding_and_deleting(client_of: ClientOf, market: Market) -> None:
     client.post(reverse("admin:trading_feetier_delete", args=[tier.pk]), {"post": "yes"})
     assert not FeeTier.objects.exists()
     assert (newest().verb, newest().object_key) == ("deleted", str(tier.pk))
+    assert "taker fee 0.03 %" in newest().words.split("\n")
     fields = {"name": "New", "maker_fee_percent": "0", "taker_fee_percent": "0.1"}
     client.post(reverse("admin:trading_feetier_add"), fields)
     assert (newest().verb, newest().object_words) == ("added", "New")
+    assert newest().words.split("\n") == ["name New", "maker fee 0 %", "taker fee 0.1 %"]
 
 
 def test_every_verb_can_be_filtered_by() -> None:

@@ -92,6 +92,14 @@ def test_the_messages_table_is_whole() -> None:
             assert f"`{message.__name__}`" in text, message.__name__
 
 
+def test_answers_of_an_operators_questions_are_shown_and_small() -> None:
+    folder = ROOT / "docs/screenshots/questions"
+    shown = set(re.findall(r"\((\S+\.jpg)\)", (folder / "questions.md").read_text()))
+    assert {picture.name for picture in folder.glob("*.jpg")} == shown
+    assert len(shown) == 4 * 17
+    assert all((folder / name).stat().st_size < PICTURE_BYTES_MAX for name in shown)
+
+
 def test_pictures_are_shown_and_small() -> None:
     text = "\n".join(document.read_text() for document in DOCUMENTS)
     pictures = list((ROOT / "docs/screenshots").glob("*.png"))

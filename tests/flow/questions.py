@@ -20,7 +20,7 @@ from ledger.models import Adjustment, AdjustmentCategory
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 from tests.flow.committed import committed
-from tests.flow.desk import Answered, Desk, chromium
+from tests.flow.desk import PICTURES, Answered, Desk, chromium
 from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
 from trading.models import Liquidation
 from trading.services import Why, configure_market
@@ -85,9 +85,7 @@ def answers(folder: Path | None) -> Iterator[list[Answered]]:
     found: list[Answered] = []
     yield found
     if folder is not None:
-        lines = [f"| {one.question} | {one.clicks} | {one.seconds:.1f} |" for one in found]
-        head = "| question | clicks | seconds |\n| --- | --- | --- |\n"
-        (folder / "questions.md").write_text(head + "\n".join(lines) + "\n")
+        (folder / "questions.md").write_text(written(found))
 
 
 @pytest.fixture
@@ -101,10 +99,31 @@ def ask(
         answer()
         answers.append(desk.answered(question))
         if folder is not None:
-            name = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")
-            desk.take_pictures(folder, name)
+            desk.take_pictures(folder, name_of(question))
 
     return asked
+
+
+def name_of(question: str) -> str:
+    """Of its pictures."""
+    return re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")
+
+
+def written(found: list[Answered]) -> str:
+    """A table with the pictures of each answer."""
+    sizes = [size for size, *_ in PICTURES]
+    head = ["question", "clicks", "seconds", *(size.replace("-", " px, ") for size in sizes)]
+    rows = [
+        [
+            one.question,
+            str(one.clicks),
+            f"{one.seconds:.1f}",
+            *(f"[picture]({name_of(one.question)}-{size}.jpg)" for size in sizes),
+        ]
+        for one in found
+    ]
+    lines = [" | ".join(cells) for cells in (head, ["---"] * len(head), *rows)]
+    return "# An operator's questions\n\n" + "".join(f"| {line} |\n" for line in lines)
 
 
 def test_why_was_she_liquidated(ask: Ask, desk: Desk, scene: Scene) -> None:

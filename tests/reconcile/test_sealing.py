@@ -7,12 +7,12 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
+from common.postgres import horizon
 from common.postgres.partitions import partitions_of
 from ledger.models import JournalEntry, Posting
 from matching.messages.vocabulary import RejectCode
 from persistence.reconciliation import reconcile, runs, seal_if_due, sealer
 from persistence.reconciliation.sealer import seal_stretches
-from persistence.sealing import horizon
 from persistence.sealing.models import JournalSeal
 from tests.builders.partitions import POSTINGS
 from tests.reconcile.planting import first_of, plant

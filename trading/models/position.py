@@ -54,7 +54,7 @@ class Position(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.market_id} of user {self.user_id}"
+        return f"{self.market_id} of {self.user}"
 
 
 class Liquidation(models.Model):

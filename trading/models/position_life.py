@@ -88,4 +88,5 @@ class PositionLife(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.side} of user {self.user_id} in {self.market_id} since {self.opened_at}"
+        since = f"{self.opened_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.side} of {self.user} in {self.market_id} since {since}"

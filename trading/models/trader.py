@@ -92,7 +92,7 @@ class UserFeeTier(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tier} of user {self.user_id}"
+        return f"{self.tier} of {self.user}"
 
 
 class TraderLeverage(models.Model):
@@ -114,7 +114,7 @@ class TraderLeverage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.leverage}× of user {self.user_id} in {self.market_id}"
+        return f"{self.leverage}× of {self.user} in {self.market_id}"
 
 
 class Countdown(models.Model):
@@ -142,4 +142,4 @@ class Countdown(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Countdown of user {self.user_id} in {self.market_id}"
+        return f"Countdown of {self.user} in {self.market_id}"

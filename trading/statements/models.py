@@ -19,4 +19,4 @@ class FaultyStatement(models.Model):
         permissions = [("export_statement", "Can download statements of traders")]
 
     def __str__(self) -> str:
-        return f"Faulty statement {self.pk} of user {self.user_id}"
+        return f"Faulty statement {self.pk} of {self.user}"

@@ -35,3 +35,21 @@ document.addEventListener("keydown", (event) => {
     const verbs = event.target.form?.querySelectorAll('[type=submit][name]:not([name^="_"])') ?? [];
     if (verbs.length > 1) event.preventDefault();
 });
+
+// Times are in UTC. Who points at one is told what it is where they are.
+(() => {
+    const MOMENT = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d(?:\.\d+)?)?)/g;
+    const here = new Intl.DateTimeFormat("sv-SE", {dateStyle: "short", timeStyle: "long"});
+
+    const localOf = ([, day, time]) => {
+        const at = new Date(`${day}T${time}Z`);
+        return Number.isNaN(at.getTime()) ? [] : [here.format(at)];
+    };
+
+    document.addEventListener("pointerover", ({target}) => {
+        if (!(target instanceof Element) || target.hasAttribute("title")) return;
+        const texts = [...target.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+        const local = texts.flatMap(({data}) => [...data.matchAll(MOMENT)].flatMap(localOf));
+        if (local.length) target.title = `Here: ${local.join(", ")}`;
+    });
+})();

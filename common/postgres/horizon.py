@@ -8,20 +8,13 @@ come any more, and a snapshot taken then has all of them.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from django.db import connection
 
 PATIENCE_S = 10.0  # with transactions that have drawn an id; the usual one takes milliseconds
 _LOOK_EVERY_S = 0.05
 
-# By column of a seal.
-SEQUENCES: Mapping[str, str] = {
-    "last_entry_id": "ledger_journalentry_id_seq",
-    "last_order_id": "trading_order_id_seq",
-    "last_life_id": "trading_positionlife_id_seq",
-    "last_mark_id": "ledger_balancemark_id_seq",
-}
 _DRAWING = """
 SELECT virtualtransaction FROM pg_locks
  WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'
@@ -30,12 +23,12 @@ SELECT virtualtransaction FROM pg_locks
 """
 
 
-def complete_ids() -> dict[str, int] | None:
-    """The last id of each sequence; None where a transaction that drew one doesn't end in time.
-    Outside a transaction, before the one that is to see the rows."""
-    names = list(SEQUENCES.values())
+def complete_ids(sequences: Sequence[str]) -> list[int] | None:
+    """The last id of each; None where a transaction that drew one doesn't end in time. Outside a
+    transaction, before the one that is to see the rows."""
+    names = list(sequences)
     with connection.cursor() as cursor:
-        last = {column: _last_of(cursor, name) for column, name in SEQUENCES.items()}
+        last = [_last_of(cursor, name) for name in names]
         cursor.execute(_DRAWING, [names])
         awaited = {holder for (holder,) in cursor.fetchall()}
         deadline = time.monotonic() + PATIENCE_S
