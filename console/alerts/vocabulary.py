@@ -119,6 +119,7 @@ class Measure(StrEnum):
     PAYOUT_AGE = "payout_age"
     RECONCILE_DIFFERENCES = "reconcile_differences"
     RECONCILE_AGE = "reconcile_age"
+    SEAL_LATE = "seal_late"
     FAULTY_STATEMENTS = "faulty_statements"
     FAILED_FILES = "failed_files"
     PARTITIONS_LATE = "partitions_late"
@@ -235,6 +236,12 @@ ABOUT: Mapping[Measure, About] = {
         "since the newest reconciliation of everything ended; if there was none, since the first "
         "market was made",
         "Whether a run is on at this moment.",
+    ),
+    Measure.SEAL_LATE: About(
+        "Seal late", Unit.SECONDS, MeasureScope.EXCHANGE, 60,
+        "how long the next seal of the journal could have been made: since its last entry is "
+        "there, or the seal before it",
+        "Why: the log says `seal_refused` or `seal_put_off`.",
     ),
     Measure.FAULTY_STATEMENTS: About(
         "Statements that don't add up", Unit.COUNT, MeasureScope.EXCHANGE, 60,

@@ -18,5 +18,6 @@ from there and reads only rows behind it, so it costs what is new, however long 
   seal, its sums, its hashes of a hundred entries each and its place in the chain against them.
 
 `models` are the rows, `scope` what a run reads, `horizon` who must have ended, `stories` what
-happened to each position, and `contents` what a stretch adds up to, for whoever makes or proves it.
+happened to each position, `contents` what a stretch adds up to, for whoever makes or proves it, and
+`due` since when the next could have been made.
 """

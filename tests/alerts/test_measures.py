@@ -2,25 +2,30 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis
 from django.conf import LazySettings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import SignInFailure, User
 from common.postgres.partitions import partitions_of
 from console.alerts.measures import READERS
-from console.alerts.measures.look import Look
+from console.alerts.measures.look import Look, Reading
 from console.alerts.vocabulary import ABOUT, Measure
 from console.health.report import ENGINE_FORGOTTEN_MS
-from ledger.models import Deposit, DepositStatus
+from console.health.seals import seals_finding
+from ledger.models import Deposit, DepositStatus, EntryKind, JournalEntry
 from ledger.partitions import make_partitions
 from ledger.services import deposit
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, StateReason
 from persistence.downloads.models import DailyFile
 from persistence.models import DeadLetter, FaultKind, PersistenceFault, ReconcileRun
+from persistence.sealing.models import JournalSeal
 from tests.admin.factories import make_market, make_order, make_trade, make_user
 from tests.admin.running_market import beat_engine, now_ms, run_market
 from tests.alerts.watching import NOW, at, read, value
@@ -144,6 +149,40 @@ def test_reconciliation() -> None:
     assert value(Measure.RECONCILE_DIFFERENCES, "") == 2
     assert read(Measure.RECONCILE_DIFFERENCES)[""].words == "wallet"
     assert value(Measure.RECONCILE_AGE, "", at(901)) == 900_000
+
+
+def test_the_seal_that_is_not_made(settings: LazySettings) -> None:
+    """Due since the last of its entries, and since the seal before it."""
+    assert read(Measure.SEAL_LATE)[""] == Reading(0, "none is due")
+    entries = JournalEntry.objects.bulk_create(
+        JournalEntry(kind=EntryKind.DEPOSIT, created_at=NOW + number * HOUR) for number in range(7)
+    )
+    last = entries[3].pk
+    settings.SEAL_ENTRIES = last
+    words = f"seal 1, up to journal entry {last:,}"
+    assert read(Measure.SEAL_LATE, NOW + 5 * HOUR)[""] == Reading(2 * 3_600_000, words)
+    seal = make_seal(last_entry_id=last, sealed_at=NOW + 6 * HOUR)
+    assert read(Measure.SEAL_LATE, NOW + 9 * HOUR)[""].value == 0
+    settings.SEAL_ENTRIES = 2
+    words = f"seal 2, up to journal entry {last + 2:,}"
+    assert read(Measure.SEAL_LATE, NOW + 9 * HOUR)[""] == Reading(3 * 3_600_000, words)
+    with CaptureQueriesContext(connection) as asked:
+        read(Measure.SEAL_LATE)
+    assert not any("blocks" in query["sql"] for query in asked.captured_queries)
+    assert seals_finding(seal.sealed_at + timedelta(minutes=14)) == (
+        True,
+        "seal 2 is due for 14 min",
+    )
+    is_well, words = seals_finding(seal.sealed_at + timedelta(minutes=15))
+    assert not is_well
+    assert words.startswith("seal 2 is due for 15 min, and is not made")
+
+
+def make_seal(**fields: Any) -> JournalSeal:
+    names = ("order_id", "life_id", "mark_id")
+    counts = ("entry_count", "posting_count", "fill_count", "order_count", "fee_units")
+    values = {f"last_{name}": 0 for name in names} | dict.fromkeys(counts, 0)
+    return JournalSeal.objects.create(id=1, blocks={}, sha256="", **values, **fields)
 
 
 def test_failed_sign_ins_of_ten_minutes() -> None:

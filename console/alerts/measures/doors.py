@@ -15,7 +15,7 @@ from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
 from matching.messages.limits import PPM
 from persistence.downloads.models import DailyFile
-from persistence.reconciliation import newest_run
+from persistence.reconciliation import due_seal, newest_run
 from trading.statements.models import FaultyStatement
 
 SIGN_INS_WITHIN = timedelta(minutes=10)
@@ -66,6 +66,14 @@ def reconcile_age(look: Look) -> Readings:
         return {"": Reading(_ms_since(run.finished_at, look))}
     first = min((one.market.created_at for one in look.market_statuses), default=None)
     return {"": Reading(_ms_since(first, look), "there was none")} if first else {}
+
+
+def seal_late(look: Look) -> Readings:
+    due = due_seal()
+    if due is None:
+        return {"": Reading(0, "none is due")}
+    words = f"seal {due.number}, up to journal entry {due.last_entry_id:,}"
+    return {"": Reading(_ms_since(due.since, look), words)}
 
 
 def faulty_statements(look: Look) -> Readings:
