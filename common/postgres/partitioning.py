@@ -5,11 +5,15 @@ gets its indexes, triggers, rights and sequence. That its ids are below the firs
 proven before, beside traffic, by a CHECK: what nobody else may see half done is a matter of the
 catalogue, and takes milliseconds. It is tried until nobody holds the table.
 
-Ids come from a default, not from an identity: before Postgres 17 partitions know none.
+Ids come from a default, not from an identity: before Postgres 17 partitions know none. Foreign keys
+that name the table go, or they would name its first partition: a trigger has to do what they did.
+Postgres knows such keys of tables in partitions, too, but then no partition could be detached that
+has rows which are named, also not to be given its end.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -31,6 +35,7 @@ from common.postgres.partitions import (
 TRIES = 300
 _LOCK_WAIT_MS = 500  # orders that are taken wait as long at worst
 _BETWEEN_TRIES_S = 1.0
+_LOOKS, _BETWEEN_LOOKS_S = 100, 0.02  # for a moment in which no id is drawn and not yet used
 
 _KIND = "SELECT relkind FROM pg_class WHERE oid = %s::regclass"
 _INDEXES = """
@@ -57,6 +62,10 @@ SELECT DISTINCT format('GRANT USAGE ON SEQUENCE %%s TO %%s', %s::regclass,
               CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
   FROM pg_class, aclexplode(relacl)
  WHERE oid = %s::regclass AND grantee <> relowner AND privilege_type = 'INSERT'
+"""
+_FOREIGN_KEYS = """
+SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
+  FROM pg_constraint WHERE contype = 'f' AND confrelid = %s::regclass
 """
 _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
@@ -86,6 +95,7 @@ class PartitionById(Operation):
         with schema_editor.connection.cursor() as cursor:
             if _ask(cursor, _KIND, table) == [("p",)]:
                 return  # by an earlier run, which ended before it was written down
+            _tried(lambda: _drop_foreign_keys(cursor, table), schema_editor, table)
             end = _first_end(cursor, table, self.width())
             _tried(lambda: _prove_below(cursor, table, end), schema_editor, table)
             try:
@@ -121,14 +131,22 @@ def _tried(step: Callable[[], None], schema_editor: BaseDatabaseSchemaEditor, ta
             with transaction.atomic(using=schema_editor.connection.alias):
                 step()
             return
+        except _Drawn:
+            pass
         except OperationalError as error:
             if not is_held(error):
                 raise
-            time.sleep(_BETWEEN_TRIES_S)
+        time.sleep(_BETWEEN_TRIES_S)
     raise CommandError(
         f"{table} is held by a transaction that doesn't end (pg_stat_activity says which): "
         "migrate again after it"
     )
+
+
+def _drop_foreign_keys(cursor: CursorWrapper, table: str) -> None:
+    wait_shortly(cursor, _LOCK_WAIT_MS)
+    for (drop,) in _ask(cursor, _FOREIGN_KEYS, table):
+        cursor.execute(drop)
 
 
 def _prove_below(cursor: CursorWrapper, table: str, end: int) -> None:
@@ -142,8 +160,7 @@ def _forget_end(cursor: CursorWrapper, table: str) -> None:
 
 
 def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
-    wait_shortly(cursor, _LOCK_WAIT_MS)
-    cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    _lock(cursor, table)
     first = partition_name(table, 0)
     indexes = _ask(cursor, _INDEXES, table)
     triggers = _ask(cursor, _TRIGGERS, table)
@@ -166,6 +183,38 @@ def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
     refuse_writes(cursor, first)
     make_newest(cursor, table, end)
     _hand_over_rights(cursor, table, first)
+
+
+def _lock(cursor: CursorWrapper, table: str) -> None:
+    """The table, and the sequence of its ids, which is to be another.
+
+    Some draw ids and then insert their rows, as workers do: they wait for the table here, and would
+    be waited for. So the table is let go at once where somebody has drawn, until nobody has. Who
+    comes to draw from then on doesn't find the sequence any more, and does again what it was at.
+    """
+    for _ in range(_LOOKS):
+        with suppress(_Drawn), transaction.atomic(using=cursor.db.alias):
+            wait_shortly(cursor, _LOCK_WAIT_MS)
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            _lock_ids(cursor, f"{table}_id_seq")
+            return
+        time.sleep(_BETWEEN_LOOKS_S)
+    raise _Drawn
+
+
+class _Drawn(Exception):
+    """Somebody has drawn an id, and goes on."""
+
+
+def _lock_ids(cursor: CursorWrapper, sequence: str) -> None:
+    """It changes nothing. Raises _Drawn."""
+    wait_shortly(cursor, 1)
+    try:
+        cursor.execute(f"ALTER SEQUENCE {sequence} NO CYCLE")
+    except OperationalError as error:
+        if is_held(error):
+            raise _Drawn from error
+        raise
 
 
 def _step_aside(

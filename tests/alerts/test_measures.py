@@ -19,17 +19,17 @@ from console.alerts.vocabulary import ABOUT, Measure
 from console.health.report import ENGINE_FORGOTTEN_MS
 from console.health.seals import seals_finding
 from ledger.models import Deposit, DepositStatus, EntryKind, JournalEntry
-from ledger.partitions import make_partitions
 from ledger.services import deposit
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, StateReason
 from persistence.downloads.models import DailyFile
 from persistence.models import DeadLetter, FaultKind, PersistenceFault, ReconcileRun
 from persistence.sealing.models import JournalSeal
+from persistence.tasks import make_partitions
 from tests.admin.factories import make_market, make_order, make_trade, make_user
 from tests.admin.running_market import beat_engine, now_ms, run_market
 from tests.alerts.watching import NOW, at, read, value
-from tests.builders.partitions import POSTINGS, cut_behind, next_posting_id
+from tests.builders.partitions import ENTRIES, POSTINGS, cut_behind, next_id
 from tests.trading.client import set_ticker
 from trading.models import Fill, Order, TraderDay
 from trading.statements.models import FaultyStatement
@@ -297,13 +297,15 @@ def test_daily_files_that_could_not_be_written(market: Market) -> None:
 
 
 def test_what_is_missing_before_the_partition_without_an_end(settings: LazySettings) -> None:
-    with cut_behind(2_500):
-        settings.PARTITION_POSTINGS = 10_000
+    """Of entries or of postings, whichever lack more."""
+    settings.PARTITION_POSTINGS = settings.PARTITION_ENTRIES = 10_000
+    with cut_behind(POSTINGS, 2_500), cut_behind(ENTRIES, 4_000):
         assert read(Measure.PARTITIONS_LATE)[""].value == 750_000
-        next_posting_id(partitions_of(POSTINGS)[-1].first + 500)
+        next_id(ENTRIES, partitions_of(ENTRIES)[-1].first + 500)
         found = read(Measure.PARTITIONS_LATE)[""]
         assert found.value == 1_050_000
-        assert found.words.endswith(" begins -500 ids on")
+        name = partitions_of(ENTRIES)[-1].name
+        assert found.words == f"{name} begins -500 ids on"
         make_partitions()
         assert read(Measure.PARTITIONS_LATE)[""].value == 0
 

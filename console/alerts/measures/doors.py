@@ -5,12 +5,10 @@ console's door.
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from accounts.models import Door, SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
 from ledger.models import Deposit, DepositStatus, Withdrawal
-from ledger.partitions import room_for_postings
+from ledger.partitions import partition_rooms, partition_widths
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
 from matching.messages.limits import PPM
@@ -89,8 +87,12 @@ def failed_files(_: Look) -> Readings:
 
 
 def partitions_late(_: Look) -> Readings:
-    room, width = room_for_postings(), settings.PARTITION_POSTINGS
-    missing = PPM * max(0, width - room.ids) // width
+    """Of the table that lacks most."""
+    widths = partition_widths()
+    missing, room = max(
+        (PPM * max(0, widths[table] - room.ids) // widths[table], room)
+        for table, room in partition_rooms().items()
+    )
     return {"": Reading(missing, f"{room.partition.name} begins {room.ids:,} ids on")}
 
 

@@ -1,0 +1,14 @@
+"""Journal entries in partitions by their ids, as postings are."""
+
+from django.conf import settings
+from django.db import migrations
+
+from common.postgres.partitioning import PartitionById
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [("ledger", "0003_look_ups_of_entries")]
+
+    operations = [PartitionById("JournalEntry", lambda: settings.PARTITION_ENTRIES)]
