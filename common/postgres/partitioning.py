@@ -12,7 +12,7 @@ has rows which are named, also not to be given its end.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -35,7 +35,8 @@ from common.postgres.partitions import (
 TRIES = 300
 _LOCK_WAIT_MS = 500  # orders that are taken wait as long at worst
 _BETWEEN_TRIES_S = 1.0
-_LOOKS, _BETWEEN_LOOKS_S = 100, 0.02  # for a moment in which no id is drawn and not yet used
+_OTHERS_WAIT_MS = 20
+_LOOKS, _BETWEEN_LOOKS_S = 25, 0.02  # for a moment in which nobody is in the way
 
 _KIND = "SELECT relkind FROM pg_class WHERE oid = %s::regclass"
 _INDEXES = """
@@ -71,13 +72,17 @@ _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
 
 class PartitionById(Operation):
-    """``width``: of the first partition, in ids; asked for as the migration runs. Not atomic."""
+    """``width``: of the first partition, in ids; asked for as the migration runs. ``before``: what
+    those lock first who name the sequence of its ids. Not atomic."""
 
     reversible = False
 
-    def __init__(self, model_name: str, width: Callable[[], int]) -> None:
+    def __init__(
+        self, model_name: str, width: Callable[[], int], before: Sequence[str] = ()
+    ) -> None:
         self.model_name = model_name
         self.width = width
+        self.before = before
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """To Django it is the table that it was."""
@@ -89,8 +94,11 @@ class PartitionById(Operation):
         from_state: ProjectState,  # noqa: ARG002  Django's signature
         to_state: ProjectState,
     ) -> None:
-        table = to_state.models[app_label, self.model_name.lower()].options.get(
-            "db_table", f"{app_label}_{self.model_name.lower()}"
+        table, *before = (
+            to_state.models[app_label, name.lower()].options.get(
+                "db_table", f"{app_label}_{name.lower()}"
+            )
+            for name in (self.model_name, *self.before)
         )
         with schema_editor.connection.cursor() as cursor:
             if _ask(cursor, _KIND, table) == [("p",)]:
@@ -100,7 +108,7 @@ class PartitionById(Operation):
             _tried(lambda: _prove_below(cursor, table, end), schema_editor, table)
             try:
                 cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
-                _tried(lambda: _put_together(cursor, table, end), schema_editor, table)
+                _tried(lambda: _put_together(cursor, table, end, before), schema_editor, table)
             except Exception:
                 _tried(lambda: _forget_end(cursor, table), schema_editor, table)
                 raise
@@ -131,7 +139,7 @@ def _tried(step: Callable[[], None], schema_editor: BaseDatabaseSchemaEditor, ta
             with transaction.atomic(using=schema_editor.connection.alias):
                 step()
             return
-        except _Drawn:
+        except _Held:
             pass
         except OperationalError as error:
             if not is_held(error):
@@ -159,8 +167,8 @@ def _forget_end(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_end")
 
 
-def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
-    _lock(cursor, table)
+def _put_together(cursor: CursorWrapper, table: str, end: int, before: Sequence[str]) -> None:
+    _lock(cursor, table, before)
     first = partition_name(table, 0)
     indexes = _ask(cursor, _INDEXES, table)
     triggers = _ask(cursor, _TRIGGERS, table)
@@ -185,35 +193,42 @@ def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
     _hand_over_rights(cursor, table, first)
 
 
-def _lock(cursor: CursorWrapper, table: str) -> None:
+def _lock(cursor: CursorWrapper, table: str, before: Sequence[str]) -> None:
     """The table, and the sequence of its ids, which is to be another.
 
     Some draw ids and then insert their rows, as workers do: they wait for the table here, and would
-    be waited for. So the table is let go at once where somebody has drawn, until nobody has. Who
-    comes to draw from then on doesn't find the sequence any more, and does again what it was at.
+    be waited for. So all is let go as soon as somebody holds what is wanted next, until nobody
+    does. Who comes to draw in between finds no such sequence any more; whoever has to lock
+    ``before`` first doesn't come to it, and others do again what they were at.
     """
+    wanted: list[str] = [
+        *[f"LOCK TABLE {name} IN EXCLUSIVE MODE" for name in before],
+        f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+        f"ALTER SEQUENCE {table}_id_seq NO CYCLE",  # which changes nothing
+    ]
     for _ in range(_LOOKS):
-        with suppress(_Drawn), transaction.atomic(using=cursor.db.alias):
+        with suppress(_Held), transaction.atomic(using=cursor.db.alias):
             wait_shortly(cursor, _LOCK_WAIT_MS)
-            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            _lock_ids(cursor, f"{table}_id_seq")
+            cursor.execute(wanted[0])
+            _lock_others(cursor, wanted[1:])
             return
         time.sleep(_BETWEEN_LOOKS_S)
-    raise _Drawn
+    raise _Held
 
 
-class _Drawn(Exception):
-    """Somebody has drawn an id, and goes on."""
+class _Held(Exception):
+    """Somebody holds what is wanted, and may be waiting for what is locked already."""
 
 
-def _lock_ids(cursor: CursorWrapper, sequence: str) -> None:
-    """It changes nothing. Raises _Drawn."""
-    wait_shortly(cursor, 1)
+def _lock_others(cursor: CursorWrapper, statements: Sequence[str]) -> None:
+    """Raises _Held."""
+    wait_shortly(cursor, _OTHERS_WAIT_MS)
     try:
-        cursor.execute(f"ALTER SEQUENCE {sequence} NO CYCLE")
+        for statement in statements:
+            cursor.execute(statement)
     except OperationalError as error:
         if is_held(error):
-            raise _Drawn from error
+            raise _Held from error
         raise
 
 

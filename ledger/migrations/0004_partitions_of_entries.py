@@ -11,4 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [("ledger", "0003_look_ups_of_entries")]
 
-    operations = [PartitionById("JournalEntry", lambda: settings.PARTITION_ENTRIES)]
+    operations = [
+        # Orders lock wallets, and then draw the ids of their entries.
+        PartitionById("JournalEntry", lambda: settings.PARTITION_ENTRIES, before=["Wallet"]),
+    ]

@@ -1,7 +1,7 @@
 """A table that is there, and written to, becomes one of partitions."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -33,7 +33,7 @@ CREATE TRIGGER things_are_counted AFTER INSERT ON ledger_thing
 """
 _GONE = """
 DROP TABLE IF EXISTS thing_note; DROP TABLE IF EXISTS ledger_thing;
-DROP TABLE IF EXISTS thing_count;
+DROP TABLE IF EXISTS thing_count; DROP TABLE IF EXISTS ledger_gate;
 DROP FUNCTION IF EXISTS count_things; DROP ROLE IF EXISTS thing_reader, thing_writer;
 """
 WRITE = "INSERT INTO ledger_thing (word, units) SELECT 'w', n FROM generate_series(1, %s) n"
@@ -53,11 +53,12 @@ def table(transactional_db: None) -> Iterator[None]:
     ask(_GONE)
 
 
-def partition(width: int = 100) -> None:
+def partition(width: int = 100, before: Sequence[str] = ()) -> None:
     state = ProjectState()
     fields: list[tuple[str, models.Field]] = [("id", models.BigAutoField(primary_key=True))]
-    state.add_model(ModelState("ledger", "Thing", fields))
-    operation = PartitionById("Thing", lambda: width)
+    for name in ("Thing", *before):
+        state.add_model(ModelState("ledger", name, fields))
+    operation = PartitionById("Thing", lambda: width, before)
     with connection.schema_editor(atomic=False) as editor:
         operation.database_forwards("ledger", editor, state, state)
 
@@ -201,6 +202,42 @@ def test_ids_that_are_drawn_before_their_rows_are_written_are_given_once() -> No
     assert len(again) <= len(writers)
     counted = ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing")
     assert counted == [(written[0], written[0])]
+
+
+@pytest.mark.usefixtures("table")
+def test_who_locks_another_table_first_does_not_come_to_a_sequence_that_goes() -> None:
+    """Though it names the sequence before it names the table, as orders do."""
+    ask("CREATE TABLE ledger_gate (id bigint); INSERT INTO ledger_gate VALUES (1)")
+    written, stop, refused = [0], threading.Event(), []
+
+    def write() -> None:
+        with another_connection() as other:
+            while not stop.is_set():
+                try:
+                    other.execute(
+                        "WITH gate AS MATERIALIZED (SELECT FROM ledger_gate FOR NO KEY UPDATE),"
+                        " drawn AS (SELECT nextval('ledger_thing_id_seq') AS id FROM gate)"
+                        " INSERT INTO ledger_thing (id, word, units) SELECT id, 'w', 1 FROM drawn",
+                        prepare=False,
+                    )
+                except psycopg.Error as error:
+                    refused.append(str(error))
+                written[0] += 1
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        wait_until(lambda: written[0] > 200, "rows")
+        partition(width=1_000_000, before=["Gate"])
+        there = written[0]
+        wait_until(lambda: written[0] > there + 200, "more rows")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert refused == []
+    assert ask("SELECT count(*), max(id) FROM ledger_thing") == [(written[0], written[0])]
 
 
 def _draw_and_write(other: psycopg.Connection) -> None:
