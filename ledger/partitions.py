@@ -1,25 +1,35 @@
-"""Partitions of postings, by ranges of their ids: made ahead, one at a time."""
+"""Partitions of the journal, by ranges of ids: made ahead, one at a time."""
+
+from collections.abc import Mapping
 
 from django.conf import settings
 
 from common.postgres.alone import alone
 from common.postgres.partitions import Room, analyze_if_grown, make_ahead, room_of
-from ledger.models import Posting
+from ledger.models import JournalEntry, Posting
 
 _LOCK = 0x70617274  # "part"
-_TABLE = Posting._meta.db_table
 
 
-def make_partitions() -> list[str]:
+def partition_widths() -> Mapping[str, int]:
+    """How many ids a partition has, by table."""
+    return {
+        JournalEntry._meta.db_table: settings.PARTITION_ENTRIES,
+        Posting._meta.db_table: settings.PARTITION_POSTINGS,
+    }
+
+
+def make_partitions(table: str) -> list[str]:
     """The names of those that are new. Another worker's turn is left to it. Raises OperationalError
     where a transaction holds the table for long: the next run does it."""
     with alone(_LOCK) as is_alone:
         if not is_alone:
             return []
-        made = make_ahead(_TABLE, settings.PARTITION_POSTINGS)
-        analyze_if_grown(_TABLE)
+        made = make_ahead(table, partition_widths()[table])
+        analyze_if_grown(table)
         return made
 
 
-def room_for_postings() -> Room:
-    return room_of(_TABLE)
+def partition_rooms() -> Mapping[str, Room]:
+    """By table."""
+    return {table: room_of(table) for table in partition_widths()}

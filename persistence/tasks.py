@@ -89,13 +89,14 @@ def sum_up_journal() -> None:
 @shared_task
 def make_partitions() -> None:
     """The next run does what this one can't: there is room for long."""
-    try:
-        made = partitions.make_partitions()
-    except (OperationalError, InterfaceError) as error:
-        log.warning("partitions_put_off", why=str(error).partition("\n")[0])
-    else:
-        if made:
-            log.info("partitions_made", names=made)
+    for table in partitions.partition_widths():
+        try:
+            made = partitions.make_partitions(table)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("partitions_put_off", table=table, why=str(error).partition("\n")[0])
+        else:
+            if made:
+                log.info("partitions_made", names=made)
 
 
 def _market_ids() -> list[str]:

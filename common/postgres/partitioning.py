@@ -5,11 +5,15 @@ gets its indexes, triggers, rights and sequence. That its ids are below the firs
 proven before, beside traffic, by a CHECK: what nobody else may see half done is a matter of the
 catalogue, and takes milliseconds. It is tried until nobody holds the table.
 
-Ids come from a default, not from an identity: before Postgres 17 partitions know none.
+Ids come from a default, not from an identity: before Postgres 17 partitions know none. Foreign keys
+that name the table go, or they would name its first partition: a trigger has to do what they did.
+Postgres knows such keys of tables in partitions, too, but then no partition could be detached that
+has rows which are named, also not to be given its end.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -31,6 +35,8 @@ from common.postgres.partitions import (
 TRIES = 300
 _LOCK_WAIT_MS = 500  # orders that are taken wait as long at worst
 _BETWEEN_TRIES_S = 1.0
+_OTHERS_WAIT_MS = 20
+_LOOKS, _BETWEEN_LOOKS_S = 25, 0.02  # for a moment in which nobody is in the way
 
 _KIND = "SELECT relkind FROM pg_class WHERE oid = %s::regclass"
 _INDEXES = """
@@ -58,17 +64,25 @@ SELECT DISTINCT format('GRANT USAGE ON SEQUENCE %%s TO %%s', %s::regclass,
   FROM pg_class, aclexplode(relacl)
  WHERE oid = %s::regclass AND grantee <> relowner AND privilege_type = 'INSERT'
 """
+_FOREIGN_KEYS = """
+SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
+  FROM pg_constraint WHERE contype = 'f' AND confrelid = %s::regclass
+"""
 _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
 
 class PartitionById(Operation):
-    """``width``: of the first partition, in ids; asked for as the migration runs. Not atomic."""
+    """``width``: of the first partition, in ids; asked for as the migration runs. ``before``: what
+    those lock first who name the sequence of its ids. Not atomic."""
 
     reversible = False
 
-    def __init__(self, model_name: str, width: Callable[[], int]) -> None:
+    def __init__(
+        self, model_name: str, width: Callable[[], int], before: Sequence[str] = ()
+    ) -> None:
         self.model_name = model_name
         self.width = width
+        self.before = before
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """To Django it is the table that it was."""
@@ -80,17 +94,21 @@ class PartitionById(Operation):
         from_state: ProjectState,  # noqa: ARG002  Django's signature
         to_state: ProjectState,
     ) -> None:
-        table = to_state.models[app_label, self.model_name.lower()].options.get(
-            "db_table", f"{app_label}_{self.model_name.lower()}"
+        table, *before = (
+            to_state.models[app_label, name.lower()].options.get(
+                "db_table", f"{app_label}_{name.lower()}"
+            )
+            for name in (self.model_name, *self.before)
         )
         with schema_editor.connection.cursor() as cursor:
             if _ask(cursor, _KIND, table) == [("p",)]:
                 return  # by an earlier run, which ended before it was written down
+            _tried(lambda: _drop_foreign_keys(cursor, table), schema_editor, table)
             end = _first_end(cursor, table, self.width())
             _tried(lambda: _prove_below(cursor, table, end), schema_editor, table)
             try:
                 cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
-                _tried(lambda: _put_together(cursor, table, end), schema_editor, table)
+                _tried(lambda: _put_together(cursor, table, end, before), schema_editor, table)
             except Exception:
                 _tried(lambda: _forget_end(cursor, table), schema_editor, table)
                 raise
@@ -121,14 +139,22 @@ def _tried(step: Callable[[], None], schema_editor: BaseDatabaseSchemaEditor, ta
             with transaction.atomic(using=schema_editor.connection.alias):
                 step()
             return
+        except _Held:
+            pass
         except OperationalError as error:
             if not is_held(error):
                 raise
-            time.sleep(_BETWEEN_TRIES_S)
+        time.sleep(_BETWEEN_TRIES_S)
     raise CommandError(
         f"{table} is held by a transaction that doesn't end (pg_stat_activity says which): "
         "migrate again after it"
     )
+
+
+def _drop_foreign_keys(cursor: CursorWrapper, table: str) -> None:
+    wait_shortly(cursor, _LOCK_WAIT_MS)
+    for (drop,) in _ask(cursor, _FOREIGN_KEYS, table):
+        cursor.execute(drop)
 
 
 def _prove_below(cursor: CursorWrapper, table: str, end: int) -> None:
@@ -141,9 +167,8 @@ def _forget_end(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_end")
 
 
-def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
-    wait_shortly(cursor, _LOCK_WAIT_MS)
-    cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+def _put_together(cursor: CursorWrapper, table: str, end: int, before: Sequence[str]) -> None:
+    _lock(cursor, table, before)
     first = partition_name(table, 0)
     indexes = _ask(cursor, _INDEXES, table)
     triggers = _ask(cursor, _TRIGGERS, table)
@@ -166,6 +191,45 @@ def _put_together(cursor: CursorWrapper, table: str, end: int) -> None:
     refuse_writes(cursor, first)
     make_newest(cursor, table, end)
     _hand_over_rights(cursor, table, first)
+
+
+def _lock(cursor: CursorWrapper, table: str, before: Sequence[str]) -> None:
+    """The table, and the sequence of its ids, which is to be another.
+
+    Some draw ids and then insert their rows, as workers do: they wait for the table here, and would
+    be waited for. So all is let go as soon as somebody holds what is wanted next, until nobody
+    does. Who comes to draw in between finds no such sequence any more; whoever has to lock
+    ``before`` first doesn't come to it, and others do again what they were at.
+    """
+    wanted: list[str] = [
+        *[f"LOCK TABLE {name} IN EXCLUSIVE MODE" for name in before],
+        f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+        f"ALTER SEQUENCE {table}_id_seq NO CYCLE",  # which changes nothing
+    ]
+    for _ in range(_LOOKS):
+        with suppress(_Held), transaction.atomic(using=cursor.db.alias):
+            wait_shortly(cursor, _LOCK_WAIT_MS)
+            cursor.execute(wanted[0])
+            _lock_others(cursor, wanted[1:])
+            return
+        time.sleep(_BETWEEN_LOOKS_S)
+    raise _Held
+
+
+class _Held(Exception):
+    """Somebody holds what is wanted, and may be waiting for what is locked already."""
+
+
+def _lock_others(cursor: CursorWrapper, statements: Sequence[str]) -> None:
+    """Raises _Held."""
+    wait_shortly(cursor, _OTHERS_WAIT_MS)
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+    except OperationalError as error:
+        if is_held(error):
+            raise _Held from error
+        raise
 
 
 def _step_aside(

@@ -45,6 +45,7 @@ DEFAULTS: Mapping[Measure, Default] = {
     Measure.PAYOUT_AGE: Default(3_600, _WARNING, 6 * 3_600, clears_after_s=0),
     Measure.RECONCILE_DIFFERENCES: Default(1, _CRITICAL, clears_after_s=0),
     Measure.RECONCILE_AGE: Default(900, _WARNING, 3_600, clears_after_s=0),
+    Measure.SEAL_LATE: Default(900, _WARNING, 6 * 3_600, holds_s=180, clears_after_s=0),
     Measure.FAULTY_STATEMENTS: Default(1, _CRITICAL, clears_after_s=0),
     Measure.FAILED_FILES: Default(1, _WARNING, clears_after_s=0),
     Measure.PARTITIONS_LATE: Default(1, _WARNING, holds_s=600, clears_after_s=0),

@@ -36,6 +36,10 @@ def _withdrawals(_: Alert) -> list[Place]:
     return [("Withdrawals", reverse("admin:withdrawals"))]
 
 
+def _money(_: Alert) -> list[Place]:
+    return [("Is it right?", reverse("admin:money"))]
+
+
 def _market(_: Alert) -> list[Place]:
     return []
 
@@ -101,7 +105,8 @@ _OWN: Mapping[Measure, Callable[[Alert], list[Place]]] = {
     Measure.FAULTY_STATEMENTS: _list("Faulty statements", FaultyStatement),
     Measure.FAILED_FILES: _list("Daily files", DailyFile, "result=failed"),
     Measure.PARTITIONS_LATE: _status,
-    Measure.RECONCILE_AGE: lambda _: [("Is it right?", reverse("admin:money"))],
+    Measure.RECONCILE_AGE: _money,
+    Measure.SEAL_LATE: _money,
     Measure.FAILED_SIGN_INS: lambda _: [
         ("Failed sign-ins", list_url("accounts.SignInFailure", ""))
     ],

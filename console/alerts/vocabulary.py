@@ -119,6 +119,7 @@ class Measure(StrEnum):
     PAYOUT_AGE = "payout_age"
     RECONCILE_DIFFERENCES = "reconcile_differences"
     RECONCILE_AGE = "reconcile_age"
+    SEAL_LATE = "seal_late"
     FAULTY_STATEMENTS = "faulty_statements"
     FAILED_FILES = "failed_files"
     PARTITIONS_LATE = "partitions_late"
@@ -236,6 +237,12 @@ ABOUT: Mapping[Measure, About] = {
         "market was made",
         "Whether a run is on at this moment.",
     ),
+    Measure.SEAL_LATE: About(
+        "Seal late", Unit.SECONDS, MeasureScope.EXCHANGE, 60,
+        "how long the next seal of the journal could have been made: since its last entry is "
+        "there, or the seal before it",
+        "Why: the log says `seal_refused` or `seal_put_off`.",
+    ),
     Measure.FAULTY_STATEMENTS: About(
         "Statements that don't add up", Unit.COUNT, MeasureScope.EXCHANGE, 60,
         "statements of traders, found within a day, whose movements weren't what their balances "
@@ -250,7 +257,7 @@ ABOUT: Mapping[Measure, About] = {
     Measure.PARTITIONS_LATE: About(
         "Partitions late", Unit.PERCENT, MeasureScope.EXCHANGE, 60,
         "what is missing of a partition's width of ids that is to be free before the partition of "
-        "postings that has no end; from 100 % on that one has rows",
+        "the journal that has no end; from 100 % on that one has rows",
         "Why: the log says `partitions_put_off`. Rows have a place in any case.",
     ),
     Measure.FAILED_SIGN_INS: About(

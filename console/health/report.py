@@ -17,6 +17,7 @@ from redis import RedisError
 from common.redis_client import probe_redis_client
 from console.health.market_rows import MarketRows, read_rows
 from console.health.prices import MarketPrices, read_prices, sources_finding
+from console.health.seals import seals_finding
 from console.health.streams import (
     EngineBeat,
     MarketStreams,
@@ -182,12 +183,17 @@ def _postgres() -> tuple[list[MarketRows], list[Check]]:
     try:
         rows = read_rows()
         run = newest_run()
+        are_made, seals = seals_finding(timezone.now())
     except DatabaseError as error:
         log.warning("status_postgres_unreachable", error=str(error))
         connection.close_if_unusable_or_obsolete()
         return [], [Check("Postgres", Grade.BAD, "does not answer")]
     answered = Check("Postgres", Grade.OK, f"answered in {_elapsed_ms(started)} ms")
-    return rows, [answered, *([_check_reconciliation(run)] if run else [])]
+    return rows, [
+        answered,
+        *([_check_reconciliation(run)] if run else []),
+        Check("Seals", Grade.OK if are_made else Grade.WARN, seals),
+    ]
 
 
 def _check_reconciliation(run: ReconcileRun) -> Check:

@@ -236,6 +236,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "their table, at least 10,000; those that are there stay as they are",
         ),
         Variable(
+            "PARTITION_ENTRIES",
+            "the same of journal entries",
+        ),
+        Variable(
             "SELF_ONRAMP",
             "`1` lets traders fund themselves; otherwise operators approve deposits",
             usual="off unless `DEMO`",

@@ -28,8 +28,13 @@ class Deposit(models.Model):
         choices=[(s.value, s.value) for s in DepositStatus],
         default=DepositStatus.REQUESTED,
     )
+    # Checked by a trigger: see migrations/rules.
     entry = models.OneToOneField(
-        JournalEntry, on_delete=models.PROTECT, null=True, related_name="deposit"
+        JournalEntry,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="deposit",
+        db_constraint=False,
     )
     requested_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True)

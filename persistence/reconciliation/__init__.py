@@ -21,16 +21,19 @@ from persistence.reconciliation.runs import (
 )
 from persistence.reconciliation.seal_proof import differences_of_seal
 from persistence.reconciliation.sealer import seal_if_due
+from persistence.sealing.due import DueSeal, due_seal
 from persistence.sealing.scope import newest_seal
 
 __all__ = [
     "ASKED_S",
     "RESTS",
     "Difference",
+    "DueSeal",
     "Reconciled",
     "asked_at",
     "claim_run",
     "differences_of_seal",
+    "due_seal",
     "forget_claim",
     "is_overdue",
     "is_running",

@@ -17,6 +17,7 @@ from there and reads only rows behind it, so it costs what is new, however long 
   run. The full proof finds it: it reads all rows as if there were no seal, and then holds each
   seal, its sums, its hashes of a hundred entries each and its place in the chain against them.
 
-`models` are the rows, `scope` what a run reads, `stories` what happened to each position, and
-`contents` what a stretch adds up to, for whoever makes or proves it.
+`models` are the rows, `scope` what a run reads, `stories` what happened to each position,
+`contents` what a stretch adds up to, for whoever makes or proves it, and `due` since when the next
+could have been made.
 """

@@ -299,6 +299,7 @@ def test_no_worker_is_bad(running: redis.Redis) -> None:
     services = {check.name: check.level for check in exchange_status().services}
     assert services == {
         "Postgres": Grade.OK,
+        "Seals": Grade.OK,
         "Redis": Grade.OK,
         "Workers": Grade.BAD,
         "Versions": Grade.OK,

@@ -2,29 +2,34 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis
 from django.conf import LazySettings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import SignInFailure, User
 from common.postgres.partitions import partitions_of
 from console.alerts.measures import READERS
-from console.alerts.measures.look import Look
+from console.alerts.measures.look import Look, Reading
 from console.alerts.vocabulary import ABOUT, Measure
 from console.health.report import ENGINE_FORGOTTEN_MS
-from ledger.models import Deposit, DepositStatus
-from ledger.partitions import make_partitions
+from console.health.seals import seals_finding
+from ledger.models import Deposit, DepositStatus, EntryKind, JournalEntry
 from ledger.services import deposit
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import CancelReason, MarketState, OrderStatus, StateReason
 from persistence.downloads.models import DailyFile
 from persistence.models import DeadLetter, FaultKind, PersistenceFault, ReconcileRun
+from persistence.sealing.models import JournalSeal
+from persistence.tasks import make_partitions
 from tests.admin.factories import make_market, make_order, make_trade, make_user
 from tests.admin.running_market import beat_engine, now_ms, run_market
 from tests.alerts.watching import NOW, at, read, value
-from tests.builders.partitions import POSTINGS, cut_behind, next_posting_id
+from tests.builders.partitions import ENTRIES, POSTINGS, cut_behind, next_id
 from tests.trading.client import set_ticker
 from trading.models import Fill, Order, TraderDay
 from trading.statements.models import FaultyStatement
@@ -146,6 +151,40 @@ def test_reconciliation() -> None:
     assert value(Measure.RECONCILE_AGE, "", at(901)) == 900_000
 
 
+def test_the_seal_that_is_not_made(settings: LazySettings) -> None:
+    """Due since the last of its entries, and since the seal before it."""
+    assert read(Measure.SEAL_LATE)[""] == Reading(0, "none is due")
+    entries = JournalEntry.objects.bulk_create(
+        JournalEntry(kind=EntryKind.DEPOSIT, created_at=NOW + number * HOUR) for number in range(7)
+    )
+    last = entries[3].pk
+    settings.SEAL_ENTRIES = last
+    words = f"seal 1, up to journal entry {last:,}"
+    assert read(Measure.SEAL_LATE, NOW + 5 * HOUR)[""] == Reading(2 * 3_600_000, words)
+    seal = make_seal(last_entry_id=last, sealed_at=NOW + 6 * HOUR)
+    assert read(Measure.SEAL_LATE, NOW + 9 * HOUR)[""].value == 0
+    settings.SEAL_ENTRIES = 2
+    words = f"seal 2, up to journal entry {last + 2:,}"
+    assert read(Measure.SEAL_LATE, NOW + 9 * HOUR)[""] == Reading(3 * 3_600_000, words)
+    with CaptureQueriesContext(connection) as asked:
+        read(Measure.SEAL_LATE)
+    assert not any("blocks" in query["sql"] for query in asked.captured_queries)
+    assert seals_finding(seal.sealed_at + timedelta(minutes=14)) == (
+        True,
+        "seal 2 is due for 14 min",
+    )
+    is_well, words = seals_finding(seal.sealed_at + timedelta(minutes=15))
+    assert not is_well
+    assert words.startswith("seal 2 is due for 15 min, and is not made")
+
+
+def make_seal(**fields: Any) -> JournalSeal:
+    names = ("order_id", "life_id", "mark_id")
+    counts = ("entry_count", "posting_count", "fill_count", "order_count", "fee_units")
+    values = {f"last_{name}": 0 for name in names} | dict.fromkeys(counts, 0)
+    return JournalSeal.objects.create(id=1, blocks={}, sha256="", **values, **fields)
+
+
 def test_failed_sign_ins_of_ten_minutes() -> None:
     for seconds in (0, 1, 599, 600, 900):
         SignInFailure.objects.create(username="ann", failed_at=NOW - timedelta(seconds=seconds))
@@ -258,13 +297,15 @@ def test_daily_files_that_could_not_be_written(market: Market) -> None:
 
 
 def test_what_is_missing_before_the_partition_without_an_end(settings: LazySettings) -> None:
-    with cut_behind(2_500):
-        settings.PARTITION_POSTINGS = 10_000
+    """Of entries or of postings, whichever lack more."""
+    settings.PARTITION_POSTINGS = settings.PARTITION_ENTRIES = 10_000
+    with cut_behind(POSTINGS, 2_500), cut_behind(ENTRIES, 4_000):
         assert read(Measure.PARTITIONS_LATE)[""].value == 750_000
-        next_posting_id(partitions_of(POSTINGS)[-1].first + 500)
+        next_id(ENTRIES, partitions_of(ENTRIES)[-1].first + 500)
         found = read(Measure.PARTITIONS_LATE)[""]
         assert found.value == 1_050_000
-        assert found.words.endswith(" begins -500 ids on")
+        name = partitions_of(ENTRIES)[-1].name
+        assert found.words == f"{name} begins -500 ids on"
         make_partitions()
         assert read(Measure.PARTITIONS_LATE)[""].value == 0
 

@@ -1,4 +1,4 @@
-"""Postings in narrow partitions."""
+"""Postings and journal entries in narrow partitions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,46 +7,47 @@ from django.db import connection, transaction
 
 from common.postgres.partitions import Partition, end_newest, partitions_of
 
+ENTRIES = "ledger_journalentry"
 POSTINGS = "ledger_posting"
 
 
-def next_posting_id(at_least: int = 0) -> int:
+def next_id(table: str, at_least: int = 0) -> int:
     """Ids are never used again, so they go up alone."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT setval('ledger_posting_id_seq', greatest(%s,"
-            " nextval('ledger_posting_id_seq')))",
-            [at_least - 1],
+            "SELECT setval(sequence, greatest(%s, nextval(sequence)))"
+            "  FROM (SELECT %s::regclass AS sequence) named",
+            [at_least - 1, f"{table}_id_seq"],
         )
         (last,) = cursor.fetchone()
     return int(last) + 1
 
 
 @contextmanager
-def cut_behind(*counts: int) -> Iterator[list[Partition]]:
-    """The newest partition ends after so many more postings, and the next after so many; they are
-    gone afterwards, with their rows."""
-    newest = partitions_of(POSTINGS)[-1]
+def cut_behind(table: str, *counts: int) -> Iterator[list[Partition]]:
+    """The newest partition ends after so many more rows, and the next after so many; they are gone
+    afterwards, with their rows."""
+    newest = partitions_of(table)[-1]
     with transaction.atomic(), connection.cursor() as cursor:
-        end = next_posting_id(newest.first + 1)
+        end = next_id(table, newest.first + 1)
         for count in counts:
             end += count
-            end_newest(cursor, POSTINGS, partitions_of(POSTINGS)[-1], end)
+            end_newest(cursor, table, partitions_of(table)[-1], end)
     try:
-        yield partitions_of(POSTINGS)[-len(counts) - 1 :]
+        yield partitions_of(table)[-len(counts) - 1 :]
     finally:
-        without_ends(newest)
+        without_ends(table, newest)
 
 
-def without_ends(newest: Partition) -> None:
+def without_ends(table: str, newest: Partition) -> None:
     """It is the newest again, and what was made behind it is gone."""
     with transaction.atomic(), connection.cursor() as cursor:
-        for partition in partitions_of(POSTINGS):
+        for partition in partitions_of(table):
             if partition.first > newest.first:
                 cursor.execute(f"DROP TABLE {partition.name}")
-        if partitions_of(POSTINGS)[-1] != newest:
-            cursor.execute(f"ALTER TABLE {POSTINGS} DETACH PARTITION {newest.name}")
+        if partitions_of(table)[-1] != newest:
+            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {newest.name}")
             cursor.execute(
-                f"ALTER TABLE {POSTINGS} ATTACH PARTITION {newest.name}"
+                f"ALTER TABLE {table} ATTACH PARTITION {newest.name}"
                 f" FOR VALUES FROM ('{newest.first}') TO (MAXVALUE)"
             )

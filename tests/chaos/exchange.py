@@ -60,6 +60,7 @@ class Exchange:
             "CHAIN_TEMPER": "stormy",
             "SEAL_ENTRIES": "1000",
             "PARTITION_POSTINGS": "10000",  # ends one after another while all goes on
+            "PARTITION_ENTRIES": "10000",
         }
         if pair is not None:
             self.environment["DATABASE_URL"] = pair.url

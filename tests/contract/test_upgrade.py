@@ -1,5 +1,5 @@
 """A database that the last release filled goes on under this one: nothing of it is lost, trade goes
-on, all adds up, and it is made of what a new one is made of."""
+on, also while it is migrated, all adds up, and it is made of what a new one is made of."""
 
 import subprocess
 import sys
@@ -23,11 +23,13 @@ SERVER = database_url().rpartition("/")[0]
 FILLED, FRESH = "filled_before", "made_now"
 PENDING = SQL("SELECT count(*) FROM trading_order WHERE status = 'pending'")
 DEMO_MARKETS = "from tests.flow.demo import make_demo_markets; make_demo_markets()"
-# Rows by which operators are let in are made anew by each `migrate`, as are its own.
+# Rows by which operators are let in are made anew by each `migrate`, as are its own; a measure
+# that is new comes with its rule.
 _TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
        AND relkind IN ('r', 'p') AND NOT relispartition
-       AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
+       AND relname NOT IN (
+           'django_migrations', 'django_content_type', 'auth_permission', 'console_alertrule')
 """
 
 
@@ -67,6 +69,30 @@ def test_a_filled_database_goes_on(tmp_path: Path) -> None:
         exchange.stop()
     manage(exchange, NEW, "migrate", DATABASE_URL=f"{SERVER}/{FRESH}")
     assert schema_of(f"{SERVER}/{FILLED}") == schema_of(f"{SERVER}/{FRESH}")
+
+
+@pytest.mark.usefixtures("databases", "redis_db")
+def test_orders_are_taken_while_it_is_migrated(tmp_path: Path) -> None:
+    """By the release before, which goes on."""
+    old = unpacked(SCHEMA_COMMIT, tmp_path / "old")
+    exchange = RollingExchange(tmp_path, LIMITS="0", DATABASE_URL=f"{SERVER}/{FILLED}")
+    for words in (["migrate"], ["creategroups"], ["shell", "-c", DEMO_MARKETS]):
+        manage(exchange, old, *words)
+    try:
+        with _running(exchange, "old", old):
+            wait_for(lambda: exchange.ticker()["state"] == "ACTIVE", "an open market")
+            exchange.set_mark(MARKET, MARK_TICKS, "50000")
+            load = Load(exchange)
+            with load.sent():
+                load.goes_on()
+                manage(exchange, NEW, "migrate")
+                load.goes_on()
+            assert load.refused == []
+            wait_for(lambda: _count(PENDING) == 0, "no pending orders")
+        with _running(exchange, "new", NEW):
+            assert "No differences" in manage(exchange, NEW, "reconcile", "--full")
+    finally:
+        exchange.stop()
 
 
 def manage(exchange: RollingExchange, tree: Path, *words: str, **variables: str) -> str:

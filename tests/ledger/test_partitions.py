@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from common.postgres.partitions import Partition, analyze_if_grown, partitions_of, room_of
 from ledger.models import Account, AccountFlow, AccountKind, Posting
-from ledger.partitions import make_partitions, room_for_postings
+from ledger.partitions import make_partitions
 from ledger.selectors import LedgerFilter, newest_postings_of_user
 from persistence.tasks import make_partitions as make_partitions_task
-from tests.builders.partitions import POSTINGS, cut_behind, next_posting_id
+from tests.builders.partitions import POSTINGS, cut_behind, next_id
 from tests.ledger.test_listener import wait_until
 from tests.ledger.test_triggers import account, an_entry, lines
 from tests.ledger.world import make_user
@@ -41,7 +41,7 @@ def are_whole(partitions: list[Partition]) -> bool:
 @pytest.fixture
 def cut(db: None) -> Iterator[list[Partition]]:
     """Three more, the first with room for two rows, the second for three."""
-    with cut_behind(2, 3) as partitions:
+    with cut_behind(POSTINGS, 2, 3) as partitions:
         yield partitions
 
 
@@ -138,17 +138,21 @@ def narrow(settings: LazySettings) -> None:
     settings.PARTITION_POSTINGS = WIDTH
 
 
+def make_next() -> list[str]:
+    return make_partitions(POSTINGS)
+
+
 @pytest.mark.django_db
 def test_there_is_a_partition_free_before_the_newest(narrow: None) -> None:
-    with cut_behind(3):
+    with cut_behind(POSTINGS, 3):
         before = partitions_of(POSTINGS)
-        assert room_for_postings().ids == 3
-        made = make_partitions()
-        assert room_for_postings().ids >= WIDTH
+        assert room_of(POSTINGS).ids == 3
+        made = make_next()
+        assert room_of(POSTINGS).ids >= WIDTH
         after = partitions_of(POSTINGS)
         assert [one.name for one in after] == [*(one.name for one in before), *made]
         assert are_whole(after)
-        assert make_partitions() == []
+        assert make_next() == []
         assert partitions_of(POSTINGS) == after
 
 
@@ -157,18 +161,18 @@ def test_there_is_a_partition_free_before_the_newest(narrow: None) -> None:
 def test_what_nobody_made_a_place_for_has_one(narrow: None, rows: int) -> None:
     """Rows in the newest partition: that gets its end behind them, and nothing of how it did."""
     newest = partitions_of(POSTINGS)[-1]
-    next_posting_id(newest.first + 5 * WIDTH)
+    next_id(POSTINGS, newest.first + 5 * WIDTH)
     for _ in range(rows):
         Posting.objects.bulk_create(lines(an_entry(), 1, -1))
     found = list(Posting.objects.order_by("pk").values())
     assert rows_by_partition() == {newest.name: 2 * rows}
-    assert room_for_postings().ids < 0
-    (made,) = make_partitions()
-    assert room_for_postings().ids >= WIDTH
+    assert room_of(POSTINGS).ids < 0
+    (made,) = make_next()
+    assert room_of(POSTINGS).ids >= WIDTH
     assert are_whole(partitions_of(POSTINGS))
     assert list(Posting.objects.order_by("pk").values()) == found
     assert _checks_of(newest.name) == _checks_of(made) == ["posting_moves_something"]
-    next_posting_id(room_of(POSTINGS).partition.first - 1)
+    next_id(POSTINGS, room_of(POSTINGS).partition.first - 1)
     Posting.objects.bulk_create(lines(an_entry(), 1, 1, -2))
     assert rows_by_partition() == {newest.name: 2 * rows + 1, made: 2}
 
@@ -185,7 +189,7 @@ def _checks_of(table: str) -> list[str]:
 @pytest.fixture
 def committed(transactional_db: None, narrow: None) -> Iterator[Partition]:
     """The newest, before which there is room for three."""
-    with cut_behind(3) as partitions:
+    with cut_behind(POSTINGS, 3) as partitions:
         yield partitions[-1]
 
 
@@ -204,7 +208,7 @@ def in_a_thread(call: Callable[[], Any], found: list[Any]) -> threading.Thread:
 def test_of_two_at_once_one_makes_it(committed: Partition) -> None:
     before = len(partitions_of(POSTINGS))
     found: list[list[str]] = []
-    for thread in [in_a_thread(make_partitions, found) for _ in range(4)]:
+    for thread in [in_a_thread(make_next, found) for _ in range(4)]:
         thread.join()
     after = partitions_of(POSTINGS)
     assert [*itertools.chain(*found)] == [partition.name for partition in after[before:]]
@@ -218,7 +222,7 @@ def test_whoever_reads_for_long_is_waited_for_shortly(
 ) -> None:
     """And nobody who writes comes to harm."""
     if has_rows:
-        next_posting_id(committed.first + WIDTH)
+        next_id(POSTINGS, committed.first + WIDTH)
         Posting.objects.bulk_create(lines(an_entry(), 1, -1))
     before = partitions_of(POSTINGS)
     ended, reads = threading.Event(), threading.Event()
@@ -233,14 +237,14 @@ def test_whoever_reads_for_long_is_waited_for_shortly(
     try:
         assert reads.wait(30)
         with pytest.raises(OperationalError, match="lock timeout"):
-            make_partitions()
+            make_next()
         make_partitions_task()
         assert partitions_of(POSTINGS) == before
         Posting.objects.bulk_create(lines(an_entry(), 1, 2, -3))
     finally:
         ended.set()
         reader.join()
-    assert make_partitions()
+    assert make_next()
     assert _checks_of(committed.name) == ["posting_moves_something"]
     assert are_whole(partitions_of(POSTINGS))
 
@@ -258,8 +262,8 @@ def test_who_writes_meanwhile_gets_on(committed: Partition) -> None:
     try:
         for count in (5, 50, 100):
             wait_until(lambda count=count: len(written) >= count, "more rows")
-            next_posting_id(room_of(POSTINGS).partition.first - 20)
-            wait_until(make_partitions, "another partition")
+            next_id(POSTINGS, room_of(POSTINGS).partition.first - 20)
+            wait_until(make_next, "another partition")
     finally:
         stop.set()
         writer.join()
@@ -278,7 +282,7 @@ def filled(db: None) -> Iterator[list[Partition]]:
     """Four partitions of rows of ten accounts, in turns, and of as many entries as rows."""
     trader = make_user("trader", 0)
     with (
-        cut_behind(RUN, RUN, RUN, RUN) as partitions,
+        cut_behind(POSTINGS, RUN, RUN, RUN, RUN) as partitions,
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
@@ -316,11 +320,11 @@ def looked_into(nodes: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def asked(call: Callable[[], Any]) -> list[dict[str, Any]]:
-    """The nodes of all that it asks of postings."""
+def asked(call: Callable[[], Any], table: str = POSTINGS) -> list[dict[str, Any]]:
+    """The nodes of all that it asks of a table."""
     with CaptureQueriesContext(connection) as captured:
         call()
-    found = [query["sql"] for query in captured.captured_queries if POSTINGS in query["sql"]]
+    found = [query["sql"] for query in captured.captured_queries if table in query["sql"]]
     assert found
     return [node for sql in found for node in nodes_of(sql)]
 

@@ -1,7 +1,7 @@
 """A table that is there, and written to, becomes one of partitions."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -32,7 +32,8 @@ CREATE TRIGGER things_are_counted AFTER INSERT ON ledger_thing
     REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION count_things();
 """
 _GONE = """
-DROP TABLE IF EXISTS ledger_thing; DROP TABLE IF EXISTS thing_count;
+DROP TABLE IF EXISTS thing_note; DROP TABLE IF EXISTS ledger_thing;
+DROP TABLE IF EXISTS thing_count; DROP TABLE IF EXISTS ledger_gate;
 DROP FUNCTION IF EXISTS count_things; DROP ROLE IF EXISTS thing_reader, thing_writer;
 """
 WRITE = "INSERT INTO ledger_thing (word, units) SELECT 'w', n FROM generate_series(1, %s) n"
@@ -52,11 +53,12 @@ def table(transactional_db: None) -> Iterator[None]:
     ask(_GONE)
 
 
-def partition(width: int = 100) -> None:
+def partition(width: int = 100, before: Sequence[str] = ()) -> None:
     state = ProjectState()
     fields: list[tuple[str, models.Field]] = [("id", models.BigAutoField(primary_key=True))]
-    state.add_model(ModelState("ledger", "Thing", fields))
-    operation = PartitionById("Thing", lambda: width)
+    for name in ("Thing", *before):
+        state.add_model(ModelState("ledger", name, fields))
+    operation = PartitionById("Thing", lambda: width, before)
     with connection.schema_editor(atomic=False) as editor:
         operation.database_forwards("ledger", editor, state, state)
 
@@ -166,6 +168,117 @@ def test_who_writes_meanwhile_notices_nothing() -> None:
             writer.join()
     counted = ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing")
     assert counted == [(written[0], written[0])]
+
+
+@pytest.mark.usefixtures("table")
+def test_ids_that_are_drawn_before_their_rows_are_written_are_given_once() -> None:
+    """As a worker does. Who is between the two is let go on; who comes to draw as the sequence is
+    being replaced does it again."""
+    written, stop, again = [0], threading.Event(), []
+
+    def write() -> None:
+        with another_connection() as other:
+            while not stop.is_set():
+                try:
+                    with other.transaction():
+                        _draw_and_write(other)
+                except psycopg.errors.InternalError_ as error:
+                    again.append(str(error))
+                else:
+                    written[0] += 3
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        wait_until(lambda: written[0] > 500, "rows")
+        partition(width=1_000_000)
+        there = written[0]
+        wait_until(lambda: written[0] > there + 500, "more rows")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert len(again) <= len(writers)
+    counted = ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing")
+    assert counted == [(written[0], written[0])]
+
+
+@pytest.mark.usefixtures("table")
+def test_who_locks_another_table_first_does_not_come_to_a_sequence_that_goes() -> None:
+    """Though it names the sequence before it names the table, as orders do."""
+    ask("CREATE TABLE ledger_gate (id bigint); INSERT INTO ledger_gate VALUES (1)")
+    written, stop, refused = [0], threading.Event(), []
+
+    def write() -> None:
+        with another_connection() as other:
+            while not stop.is_set():
+                try:
+                    other.execute(
+                        "WITH gate AS MATERIALIZED (SELECT FROM ledger_gate FOR NO KEY UPDATE),"
+                        " drawn AS (SELECT nextval('ledger_thing_id_seq') AS id FROM gate)"
+                        " INSERT INTO ledger_thing (id, word, units) SELECT id, 'w', 1 FROM drawn",
+                        prepare=False,
+                    )
+                except psycopg.Error as error:
+                    refused.append(str(error))
+                written[0] += 1
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        wait_until(lambda: written[0] > 200, "rows")
+        partition(width=1_000_000, before=["Gate"])
+        there = written[0]
+        wait_until(lambda: written[0] > there + 200, "more rows")
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert refused == []
+    assert ask("SELECT count(*), max(id) FROM ledger_thing") == [(written[0], written[0])]
+
+
+def _draw_and_write(other: psycopg.Connection) -> None:
+    drawn = other.execute(
+        "SELECT array_agg(nextval('ledger_thing_id_seq')) FROM generate_series(1, 3)", prepare=True
+    )
+    other.execute(
+        "INSERT INTO ledger_thing (id, word, units) SELECT id, 'w', 1 FROM unnest(%s::bigint[]) id",
+        drawn.fetchone(),
+        prepare=True,
+    )
+
+
+@pytest.mark.usefixtures("table")
+def test_who_has_drawn_an_id_and_goes_on_holds_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitioning, "_BETWEEN_TRIES_S", 0.05)
+    monkeypatch.setattr(partitioning, "_LOOKS", 2)
+    with another_connection() as other, other.transaction():
+        other.execute("SELECT nextval('ledger_thing_id_seq')")
+        with monkeypatch.context() as patch:
+            patch.setattr(partitioning, "TRIES", 3)
+            with pytest.raises(CommandError, match="held by"):
+                partition()
+        other.execute("INSERT INTO ledger_thing (id, word, units) VALUES (1, 'w', 1)")
+    partition()
+    ask(WRITE, 1)
+    assert ask("SELECT id FROM ledger_thing ORDER BY id") == [(1,), (2,)]
+
+
+@pytest.mark.usefixtures("table")
+def test_foreign_keys_that_name_it_go() -> None:
+    """They would name its first partition alone."""
+    ask(
+        "CREATE TABLE thing_note (thing_id bigint REFERENCES ledger_thing"
+        " DEFERRABLE INITIALLY DEFERRED)"
+    )
+    ask(WRITE, 1)
+    ask("INSERT INTO thing_note VALUES (1)")
+    partition()
+    ask("INSERT INTO thing_note VALUES (777)")
+    assert ask("SELECT thing_id FROM thing_note ORDER BY 1") == [(1,), (777,)]
 
 
 @pytest.mark.usefixtures("table")

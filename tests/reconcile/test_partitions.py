@@ -1,4 +1,4 @@
-"""A session whose postings lie in several partitions is proven, sealed and told as any other."""
+"""A session whose journal lies in several partitions is proven, sealed and told as any other."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ from persistence.reconciliation import reconcile
 from persistence.reconciliation.seal_proof import CHECK
 from persistence.reconciliation.sealer import seal_stretches
 from persistence.sealing.models import JournalSeal
-from tests.builders.partitions import cut_behind
+from tests.builders.partitions import ENTRIES, POSTINGS, cut_behind
 from tests.families.test_statements import EPOCH, ask, check
 from tests.reconcile.planting import checks_of, plant
 from tests.reconcile.sealed import everything, last_entry, seal_half
@@ -26,10 +26,13 @@ from tests.reconcile.session import make_session
 
 @pytest.fixture
 def parts(transactional_db: None, redis_db: redis.Redis) -> Iterator[list[Partition]]:
-    """Of its hundreds of postings some are in each, but for the newest."""
+    """Of its hundreds of postings some are in each, but for the newest; so are its entries."""
     forget_markets()
     refusals.forget()
-    with cut_behind(50, 101, 1_000_000) as partitions:
+    with (
+        cut_behind(POSTINGS, 50, 101, 1_000_000) as partitions,
+        cut_behind(ENTRIES, 17, 30, 1_000_000),
+    ):
         make_session(redis_db, seed=11, orders=40)
         yield partitions[:3]
     forget_markets()

@@ -29,6 +29,7 @@ READERS: Mapping[Measure, Callable[[Look], Readings]] = {
     Measure.PAYOUT_AGE: doors.payout_age,
     Measure.RECONCILE_DIFFERENCES: doors.reconcile_differences,
     Measure.RECONCILE_AGE: doors.reconcile_age,
+    Measure.SEAL_LATE: doors.seal_late,
     Measure.FAULTY_STATEMENTS: doors.faulty_statements,
     Measure.FAILED_FILES: doors.failed_files,
     Measure.PARTITIONS_LATE: doors.partitions_late,

@@ -5,17 +5,15 @@ console's door.
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from accounts.models import Door, SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
 from ledger.models import Deposit, DepositStatus, Withdrawal
-from ledger.partitions import room_for_postings
+from ledger.partitions import partition_rooms, partition_widths
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
 from matching.messages.limits import PPM
 from persistence.downloads.models import DailyFile
-from persistence.reconciliation import newest_run
+from persistence.reconciliation import due_seal, newest_run
 from trading.statements.models import FaultyStatement
 
 SIGN_INS_WITHIN = timedelta(minutes=10)
@@ -68,6 +66,14 @@ def reconcile_age(look: Look) -> Readings:
     return {"": Reading(_ms_since(first, look), "there was none")} if first else {}
 
 
+def seal_late(look: Look) -> Readings:
+    due = due_seal()
+    if due is None:
+        return {"": Reading(0, "none is due")}
+    words = f"seal {due.number}, up to journal entry {due.last_entry_id:,}"
+    return {"": Reading(_ms_since(due.since, look), words)}
+
+
 def faulty_statements(look: Look) -> Readings:
     since = look.now - STATEMENTS_WITHIN
     newest = FaultyStatement.objects.values_list("pk", "found_at")[:STATEMENTS_MAX]
@@ -81,8 +87,12 @@ def failed_files(_: Look) -> Readings:
 
 
 def partitions_late(_: Look) -> Readings:
-    room, width = room_for_postings(), settings.PARTITION_POSTINGS
-    missing = PPM * max(0, width - room.ids) // width
+    """Of the table that lacks most."""
+    widths = partition_widths()
+    missing, room = max(
+        (PPM * max(0, widths[table] - room.ids) // widths[table], room)
+        for table, room in partition_rooms().items()
+    )
     return {"": Reading(missing, f"{room.partition.name} begins {room.ids:,} ids on")}
 
 

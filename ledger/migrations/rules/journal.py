@@ -6,19 +6,25 @@ postings and entries name is looked up together there, too: foreign keys, checke
 half of what persisting a batch cost.
 
 The planner settings keep the look-ups on the primary keys, whatever number of rows the plan was
-made for: a plan made for thousands would read whole tables for two.
+made for: a plan made for thousands would read whole tables for two. Of the partitions of entries a
+plan that is kept opens those alone that have ids between the bounds which it is told.
 """
 
-BALANCED_POSTINGS = """
-CREATE FUNCTION ledger_require_balanced_entries() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+REQUIRE_BALANCED_ENTRIES = """
+CREATE OR REPLACE FUNCTION ledger_require_balanced_entries() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     wrong record;
+    first_id bigint;
+    last_id bigint;
 BEGIN
+    SELECT min(entry_id), max(entry_id) INTO first_id, last_id FROM inserted_postings;
     SELECT sums.entry_id, sums.total, entry.id IS NULL AS missing INTO wrong
       FROM (SELECT entry_id, sum(amount_units) AS total
               FROM inserted_postings GROUP BY entry_id) AS sums
-      LEFT JOIN ledger_journalentry entry ON entry.id = sums.entry_id
+      LEFT JOIN ledger_journalentry entry
+        ON entry.id = sums.entry_id AND entry.id BETWEEN first_id AND last_id
      WHERE sums.total <> 0 OR entry.id IS NULL
      ORDER BY sums.entry_id LIMIT 1;
     IF FOUND AND wrong.missing THEN
@@ -46,7 +52,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+"""
 
+BALANCED_POSTINGS = f"""
+{REQUIRE_BALANCED_ENTRIES}
 CREATE TRIGGER posting_entries_sum_to_zero
     AFTER INSERT ON ledger_posting
     REFERENCING NEW TABLE AS inserted_postings
