@@ -6,7 +6,7 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
-from common.postgres.tables import CreateTables
+from common.postgres.schema.tables import CreateTables
 
 
 class Migration(migrations.Migration):

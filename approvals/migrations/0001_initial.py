@@ -5,7 +5,7 @@ import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
-from common.postgres.tables import CreateTables
+from common.postgres.schema.tables import CreateTables
 
 
 class Migration(migrations.Migration):

@@ -8,8 +8,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-from common.postgres.append_only import only_add_to, refuse_changes
-from common.postgres.tables import CreateTables
+from common.postgres.schema.append_only import only_add_to, refuse_changes
+from common.postgres.schema.tables import CreateTables
 
 
 AUDIT_RULES = (

@@ -4,8 +4,8 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-from common.postgres.append_only import only_add_to
-from common.postgres.tables import CreateTables
+from common.postgres.schema.append_only import only_add_to
+from common.postgres.schema.tables import CreateTables
 from custody.migrations.rules.float_parts import FLOAT_PARTS
 
 

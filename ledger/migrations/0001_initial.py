@@ -13,7 +13,7 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
-from common.postgres.tables import CreateTables
+from common.postgres.schema.tables import CreateTables
 from ledger.migrations.rules.append_only import ACCOUNTS_UNCHANGED, APPEND_ONLY, REFUSE_CHANGE
 from ledger.migrations.rules.flows import ADD_FLOWS
 from ledger.migrations.rules.journal import BALANCED_POSTINGS, MARKETS_OF_ENTRIES

@@ -1,9 +1,9 @@
-"""Postings in partitions by their ids; see `common.postgres.partitioning`."""
+"""Postings in partitions by their ids; see `common.postgres.schema.partitioning`."""
 
 from django.conf import settings
 from django.db import migrations
 
-from common.postgres.partitioning import PartitionById
+from common.postgres.schema.partitioning import PartitionById
 
 
 class Migration(migrations.Migration):

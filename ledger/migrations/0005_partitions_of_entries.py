@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations
 
-from common.postgres.partitioning import PartitionById
+from common.postgres.schema.partitioning import PartitionById
 
 
 class Migration(migrations.Migration):

@@ -6,7 +6,7 @@ import matching.messages.vocabulary
 from decimal import Decimal
 from django.db import migrations, models
 
-from common.postgres.tables import CreateTables
+from common.postgres.schema.tables import CreateTables
 
 
 class Migration(migrations.Migration):

@@ -17,7 +17,7 @@ from ledger import services
 from ledger.balances import kinds
 from ledger.balances.models import KindFlow, KindFlowEnd
 from ledger.models import AccountKind, JournalEntry, Posting, Wallet
-from tests.builders.partitions import cut_behind
+from tests.builders.partitions import POSTINGS, cut_behind
 from tests.console.traded import let_money_move
 from tests.ledger.prices import FIRST_TIME_MS
 from tests.ledger.world import World
@@ -116,7 +116,7 @@ def test_what_is_persisted_late_is_of_its_time(traded: World) -> None:
 
 
 def test_over_borders_of_partitions(traded: World) -> None:
-    with cut_behind(1, 2, 3, 2):
+    with cut_behind(POSTINGS, 1, 2, 3, 2):
         for units in range(1, 7):
             services.deposit(traded.bob.pk, units, approved=True)
         assert is_every_moment_right()

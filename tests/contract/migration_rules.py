@@ -22,8 +22,8 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.expressions import Value
 
-from common.postgres.partitioning import PartitionById
-from common.postgres.tables import CreateTables
+from common.postgres.schema.partitioning import PartitionById
+from common.postgres.schema.tables import CreateTables
 
 Model = tuple[str, str]
 

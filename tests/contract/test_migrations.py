@@ -8,8 +8,8 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Random
 
-from common.postgres.partitioning import PartitionById
-from common.postgres.tables import CreateTables
+from common.postgres.schema.partitioning import PartitionById
+from common.postgres.schema.tables import CreateTables
 from tests.contract.migration_rules import Model, findings, made_by
 from tests.contract.release import NEWEST_MIGRATIONS
 

@@ -10,9 +10,9 @@ from django.core.management.base import CommandError
 from django.db import IntegrityError, connection, models
 from django.db.migrations.state import ModelState, ProjectState
 
-from common.postgres import partitioning
-from common.postgres.partitioning import PartitionById
 from common.postgres.partitions import Partition, partitions_of
+from common.postgres.schema import partitioning
+from common.postgres.schema.partitioning import PartitionById
 from tests.ledger.test_listener import wait_until
 
 TABLE = "ledger_thing"

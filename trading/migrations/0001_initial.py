@@ -10,7 +10,7 @@ import trading.models.top_up
 from django.conf import settings
 from django.db import migrations, models
 
-from common.postgres.tables import CreateTables
+from common.postgres.schema.tables import CreateTables
 from trading.migrations.rules.append_only import APPEND_ONLY, VERSIONS_APPEND_ONLY
 from trading.migrations.rules.orders import ORDERS_STAY, REFERENCES_OF_FILLS, REFERENCES_OF_ORDERS
 

@@ -4,7 +4,7 @@ Entries and accounts can't go away, and with its accounts a user or a market is 
 foreign keys.
 """
 
-from common.postgres.append_only import only_add_to, refuse_changes
+from common.postgres.schema.append_only import only_add_to, refuse_changes
 
 REFUSE_CHANGE = refuse_changes(
     "ledger_refuse_change",

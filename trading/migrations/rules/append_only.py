@@ -1,6 +1,6 @@
 """What is only ever added to: versions of a market's rules, and what moved money by rule."""
 
-from common.postgres.append_only import only_add_to, refuse_changes
+from common.postgres.schema.append_only import only_add_to, refuse_changes
 
 VERSIONS_APPEND_ONLY = refuse_changes(
     "trading_refuse_version_change", "versions of rules are", "market_version_append_only"

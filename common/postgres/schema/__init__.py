@@ -1,0 +1,1 @@
+"""What migrations make tables, their rules and their partitions with."""
