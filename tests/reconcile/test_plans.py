@@ -22,6 +22,7 @@ from persistence.reconciliation.differences import run_check
 from persistence.reconciliation.figures import read_figures
 from persistence.sealing.contents import contents_of
 from persistence.sealing.scope import EVERYTHING, ProofScope, behind
+from tests.flow.demo import empty_database
 
 ORDERS = 5_000  # and accounts, fills and journal entries of the same magnitude
 TOUCHED = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter")
@@ -53,6 +54,7 @@ class Touched:
 
 def _touched(scope: ProofScope) -> Counter[str]:
     """By all that a run, and a seal of the same, ask of so long a history."""
+    empty_database()  # its ids are from 1 on
     make_history(Size(orders=ORDERS, users=ORDERS // 5))
     touched = Touched()
     with transaction.atomic(durable=True):
