@@ -1,11 +1,19 @@
 """Partitions of the journal, by ranges of ids: made ahead, one at a time."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from django.conf import settings
+from django.db import OperationalError
 
 from common.postgres.alone import alone
-from common.postgres.partitions import Room, analyze_if_grown, make_ahead, room_of
+from common.postgres.partitions import (
+    Room,
+    analyze_if_grown,
+    make_ahead,
+    room_of,
+    summarize_left,
+)
 from ledger.models import JournalEntry, Posting
 
 _LOCK = 0x70617274  # "part"
@@ -27,6 +35,9 @@ def make_partitions(table: str) -> list[str]:
             return []
         made = make_ahead(table, partition_widths()[table])
         analyze_if_grown(table)
+        if made:
+            with suppress(OperationalError):
+                summarize_left(table)
         return made
 
 

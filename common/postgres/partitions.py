@@ -34,6 +34,12 @@ SELECT parent.reltuples, sum(greatest(part.reltuples, 0))
   JOIN pg_class part ON part.oid = inhrelid
  WHERE parent.oid = %s::regclass GROUP BY parent.oid
 """
+_SUMMARIZE = """
+SELECT brin_summarize_new_values(indexrelid) FROM pg_index
+  JOIN pg_class index ON index.oid = indexrelid
+  JOIN pg_am ON pg_am.oid = index.relam AND amname = 'brin'
+ WHERE indrelid = %s::regclass
+"""
 REFUSE_WRITE = """
 CREATE OR REPLACE FUNCTION common_refuse_write_to_partition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -189,3 +195,15 @@ def analyze_if_grown(table: str) -> bool:
             return False
         cursor.execute(f"ANALYZE {table}")
     return True
+
+
+def summarize_left(table: str) -> None:
+    """Of the partition that ids left last. BRIN indexes learn what is in a range of pages as the
+    next is begun, and so never of a table's last, which would be read by each look-up. Raises
+    OperationalError where a VACUUM is at it."""
+    last = _last_id(table)
+    left = [one.name for one in partitions_of(table) if one.end is not None and one.end <= last]
+    if left:
+        with transaction.atomic(), connection.cursor() as cursor:
+            wait_shortly(cursor, LOCK_WAIT_MS)
+            cursor.execute(_SUMMARIZE, [left[-1]])

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -181,13 +182,6 @@ def filled(db: None) -> Iterator[list[Partition]]:
             [ORDERS, 4 * RUN - 1],
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
-        cursor.execute(
-            "SELECT brin_summarize_new_values(indexrelid) FROM pg_index"
-            " JOIN pg_class ON pg_class.oid = indexrelid AND relkind = 'i'"
-            " JOIN pg_am ON pg_am.oid = relam AND amname = 'brin'"
-            " JOIN pg_inherits ON inhrelid = indrelid AND inhparent = %s::regclass",
-            [ENTRIES],
-        )
         cursor.execute("ANALYZE ledger_journalentry")
         yield partitions
 
@@ -228,6 +222,36 @@ def test_entries_since_a_moment_are_found_by_the_few_pages_of_each(filled: list[
     read = looked_into(nodes)
     assert read[filled[-2].name] == 100
     assert sum(read.values()) == 100
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_end_of_a_partition_is_known_by_its_time_once_ids_have_left_it(
+    settings: LazySettings,
+) -> None:
+    settings.PARTITION_ENTRIES = 10_000
+    with cut_behind(ENTRIES, 6_000, 6_000, 9_000) as partitions:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO ledger_journalentry (kind, created_at)"
+                " SELECT 'deposit', now() FROM generate_series(1, 18000)"
+            )
+        assert make_partitions(ENTRIES)
+        found = [_ranges_not_known(partition) > 0 for partition in partitions[:3]]
+        # The first was left to when ids had left it; the third is written to.
+        assert found == [True, False, True]
+
+
+def _ranges_not_known(partition: Partition) -> int:
+    """They are from now on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT brin_summarize_new_values(inhrelid) FROM pg_inherits JOIN pg_index"
+            " ON indexrelid = inhrelid WHERE inhparent = 'journal_by_time'::regclass"
+            " AND indrelid = %s::regclass",
+            [partition.name],
+        )
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def test_the_newest_entries_are_found_in_the_newest_partitions(filled: list[Partition]) -> None:
