@@ -12,7 +12,7 @@ from console.exports import services as exports
 from console.freeze import services as freezes
 from console.guards import outlast
 from console.jobs.tasks import run_job
-from console.once.guard import forget_old as forget_old_forms
+from console.once.services import forget_old as forget_old_forms
 from console.stop import services as stops
 from console.stop.maintenance import begin_due
 

@@ -227,13 +227,14 @@ def content_words(form: Any) -> list[str]:
 
 def change_words(form: Any) -> list[tuple[str, str, str]]:
     """Of a valid form, each changed field's name, its value before and after; of a secret the name
-    alone. A form's ``unit_of(name)``, if it has one, gives what its numbers are in."""
+    alone. A form's ``unit_of(name)``, if it has one, gives what its numbers are in, and its
+    ``is_secret(name)`` says what is one beside passwords."""
     return [_change(form, name) for name in form.changed_data]
 
 
 def _change(form: Any, name: str) -> tuple[str, str, str]:
     field = form.fields.get(name)
-    if field is None or isinstance(field.widget, forms.PasswordInput):
+    if field is None or isinstance(field.widget, forms.PasswordInput) or _is_secret(form, name):
         return name, "", ""
     before = _before(field, form.get_initial_for_field(field, name))
     return changed_words(form, name, before, form.cleaned_data.get(name))
@@ -246,6 +247,10 @@ def changed_words(form: Any, name: str, before: Any, after: Any) -> tuple[str, s
     label = label.removesuffix(_PER_CENT)
     words = value_words(before, unit), value_words(after, unit)
     return f"{label[:1].lower()}{label[1:]}", *words
+
+
+def _is_secret(form: Any, name: str) -> bool:
+    return hasattr(form, "is_secret") and form.is_secret(name)
 
 
 def _has_units(form: Any) -> bool:

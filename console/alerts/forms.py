@@ -121,6 +121,10 @@ class RecipientForm(_RecipientForm):
             self.add_error("address", error)
         return said
 
+    def is_secret(self, name: str) -> bool:
+        """Whoever knows where a webhook is can often write there."""
+        return name == "address" and self.cleaned_data.get("kind") == RecipientKind.WEBHOOK
+
 
 class NoteForm(forms.Form):
     note = forms.CharField(

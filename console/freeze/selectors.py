@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.access.refusals import HEARD_EVERYWHERE_S
 from accounts.access.sessions import open_sessions
-from accounts.display import with_names
 from accounts.families.services import family_ids
 from accounts.keys.services import keys_of_family
 from accounts.models import Freeze, User
+from accounts.people.names import with_names
 from accounts.staff.sessions import staff_sessions_of
 from common.admin import when
 from markets.display import size

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from accounts.display import with_names
+from accounts.people.names import with_names
 from console.incident.models import ReplayRun, Verdict
 from console.incident.sources.events import KINDS_OF_EVENTS, event_lines
 from console.incident.sources.lines import LinePlace, LinesPage, TimelineKind, TimelineLine

@@ -27,7 +27,6 @@ TOKEN = "csrfmiddlewaretoken"  # noqa: S105  the name of a field
 RENDERED = "rendered_form"  # of the form that a page in between asks about
 MAKE_NOTHING = frozenset({"launch-check", "launch-preview"})  # and are asked by a script
 WAIT = timedelta(seconds=10)
-KEPT_FOR = timedelta(days=1)  # no session is as long
 SHOWN_ONCE = "shown-once"
 _LOOK_EVERY_S = 0.05
 _REFUSED = (Http404, PermissionDenied, SuspiciousOperation)
@@ -69,10 +68,6 @@ def shown_once(response: Answer, location: str) -> Answer:
 def rendered_form(request: HttpRequest) -> str:
     """Which one was sent, also through pages in between."""
     return request.POST.get(RENDERED) or request.POST.get(TOKEN, "")
-
-
-def forget_old() -> None:
-    SentForm.objects.filter(sent_at__lt=timezone.now() - KEPT_FOR).delete()
 
 
 def _key_of(request: HttpRequest) -> str | None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils.html import format_html
 
-from accounts.display import user_link, with_names
+from accounts.display import user_link
 from accounts.models import User
+from accounts.people.names import with_names
 from common.admin import when
 from common.admin.base import Cell, link, words
 from console.why.rules import said_by

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from django.contrib import admin
 
-from accounts.display import with_names
+from accounts.people.names import with_names
 from common.admin import NOTHING
 from common.admin.base import Cell, RecordAdmin, Table, badge, shown, time_column
 from markets.display import money

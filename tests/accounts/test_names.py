@@ -3,8 +3,8 @@
 import pytest
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts.display import with_names
 from accounts.models import User
+from accounts.people.names import with_names
 from tests.admin.factories import make_user
 
 pytestmark = pytest.mark.django_db
