@@ -4,7 +4,6 @@ market, markup, and what axe says."""
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import httpx
 import pytest
@@ -154,14 +153,14 @@ def test_exits_come_with_the_order_and_are_moved_where_they_wait(
     exits = page.get_by_test_id("exits")
     expect(exits).to_have_text("51,000.0 / 49,950.0")
     mine = signed_in(exchange, NEWCOMER)
-    (stop,) = _waiting(mine, "STOP")
+    stop = _stop_at(mine, Decimal(49_950))
 
     newcomer.button("TP / SL").click()
     page.locator("input[name=TAKE_PROFIT]").fill("")
     page.locator("input[name=STOP]").fill("49960")
     newcomer.button("Protect").click()
     expect(exits).to_have_text("– / 49,960.0")
-    assert [order["id"] for order in _waiting(mine, "STOP")] == [stop["id"]]
+    assert _stop_at(mine, Decimal(49_960)) == stop
 
     newcomer.drag_the_line(down_px=20)
     expect(page.get_by_text("it is 49960 now")).to_be_visible()
@@ -169,11 +168,10 @@ def test_exits_come_with_the_order_and_are_moved_where_they_wait(
     assert dropped < 49_960
     newcomer.button("Change order").click()
     expect(exits).to_have_text(f"– / {dropped:,.1f}")
-    (moved,) = _waiting(mine, "STOP")
-    assert (moved["id"], Decimal(moved["trigger"]["price"])) == (stop["id"], dropped)
+    assert _stop_at(mine, dropped) == stop
 
     newcomer.tab("Open orders").click()
-    newcomer.button(f"Change order {stop['id']}").press("Enter")  # the same without a mouse
+    newcomer.button(f"Change order {stop}").press("Enter")  # the same without a mouse
     page.locator("input[name=new-trigger]").fill("49940")
     page.keyboard.press("Enter")
     expect(newcomer.row("Open orders")).to_contain_text("49,940.0")
@@ -197,9 +195,17 @@ def test_a_position_is_turned_around(
     expect(newcomer.page.get_by_text("No open positions.")).to_be_visible()
 
 
-def _waiting(trader: Trader, kind: str) -> list[dict[str, Any]]:
-    live = trader.get("/user/orders?status=waiting")["orders"]
-    return [order for order in live if order["trigger"]["type"] == kind]
+def _stop_at(trader: Trader, price: Decimal) -> int:
+    """The id of the one stop that waits, once its row says that price: the page hears of it
+    before."""
+
+    def look() -> int | None:
+        live = trader.get("/user/orders?status=waiting")["orders"]
+        stops = [order for order in live if order["trigger"]["type"] == "STOP"]
+        there = [one["id"] for one in stops if Decimal(one["trigger"]["price"]) == price]
+        return int(there[0]) if len(stops) == len(there) == 1 else None
+
+    return wait_for(look, f"a stop at {price}")
 
 
 def test_what_is_wrong_is_said_beside_the_field(newcomer: TradingPage) -> None:
