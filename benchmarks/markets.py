@@ -198,28 +198,33 @@ def recovery_s(exchange: Exchange) -> float:
     return time.monotonic() - began
 
 
+def rows_of_one(stage: str, of: str, found: Measured) -> list[Row]:
+    quantiles = statistics.quantiles(found.lag_ms, n=100)
+    rows = [
+        Row(stage, f"{of}: persistence lag, p50", quantiles[49], "ms"),
+        Row(stage, f"{of}: persistence lag, p99", quantiles[98], "ms"),
+        Row(stage, f"{of}: unpersisted", statistics.mean(found.sweep_entries), "entries"),
+        Row(stage, f"{of}: commits", found.commits_per_s, "/s"),
+        Row(stage, f"{of}: status page's snapshot", found.status_ms, "ms"),
+        Row(stage, f"{of}: GET /health", found.health_ms, "ms"),
+        Row(stage, f"{of}: GET /tickers", found.tickers_ms, "ms"),
+        Row(stage, f"{of}: connections to Redis", found.redis_connections, ""),
+        Row(stage, f"{of}: connections to Postgres", found.postgres_connections, ""),
+    ]
+    shares = sorted(found.cpu_share.items(), key=lambda share: -share[1])
+    return rows + [
+        Row(stage, f"{of}: CPU of {part}", 100 * share, "% of a core")
+        for part, share in shares
+        if share >= 0.01
+    ]
+
+
 def rows_of(few: Measured, many: Measured) -> list[Row]:
-    rows = []
-    for found in (few, many):
-        of = f"{found.markets} markets"
-        quantiles = statistics.quantiles(found.lag_ms, n=100)
-        rows += [
-            Row(STAGE, f"{of}: persistence lag, p50", quantiles[49], "ms"),
-            Row(STAGE, f"{of}: persistence lag, p99", quantiles[98], "ms"),
-            Row(STAGE, f"{of}: unpersisted", statistics.mean(found.sweep_entries), "entries"),
-            Row(STAGE, f"{of}: commits", found.commits_per_s, "/s"),
-            Row(STAGE, f"{of}: status page's snapshot", found.status_ms, "ms"),
-            Row(STAGE, f"{of}: GET /health", found.health_ms, "ms"),
-            Row(STAGE, f"{of}: GET /tickers", found.tickers_ms, "ms"),
-            Row(STAGE, f"{of}: connections to Redis", found.redis_connections, ""),
-            Row(STAGE, f"{of}: connections to Postgres", found.postgres_connections, ""),
-        ]
-        shares = sorted(found.cpu_share.items(), key=lambda share: -share[1])
-        rows += [
-            Row(STAGE, f"{of}: CPU of {part}", 100 * share, "% of a core")
-            for part, share in shares
-            if share >= 0.01
-        ]
+    rows = [
+        row
+        for found in (few, many)
+        for row in rows_of_one(STAGE, f"{found.markets} markets", found)
+    ]
     for what, small, large in (
         ("status statements", few.status_statements, many.status_statements),
         ("connections to Redis", few.redis_connections, many.redis_connections),

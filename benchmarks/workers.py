@@ -6,7 +6,6 @@ market gets a made-up price every second, and nothing else happens. As in `bench
 
 import os
 import signal
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 import psutil
 
 from benchmarks.exchange import ROOT, Exchange, wait_for
-from benchmarks.markets import Measured, measure
+from benchmarks.markets import measure, rows_of_one
 from benchmarks.report import Row, main, progress
 
 STAGE = "workers"
@@ -48,27 +47,6 @@ def _sharing() -> int:
     return int(redis_client().zcard(WORKER_MEMBERS_KEY))
 
 
-def rows_of(found: Measured) -> list[Row]:
-    of = f"{found.markets} markets, {WORKERS} workers"
-    quantiles = statistics.quantiles(found.lag_ms, n=100)
-    rows = [
-        Row(STAGE, f"{of}: persistence lag, p50", quantiles[49], "ms"),
-        Row(STAGE, f"{of}: persistence lag, p99", quantiles[98], "ms"),
-        Row(STAGE, f"{of}: status page's snapshot", found.status_ms, "ms"),
-        Row(STAGE, f"{of}: GET /health", found.health_ms, "ms"),
-        Row(STAGE, f"{of}: GET /tickers", found.tickers_ms, "ms"),
-        Row(STAGE, f"{of}: commits", found.commits_per_s, "/s"),
-        Row(STAGE, f"{of}: connections to Redis", found.redis_connections, ""),
-        Row(STAGE, f"{of}: connections to Postgres", found.postgres_connections, ""),
-    ]
-    shares = sorted(found.cpu_share.items(), key=lambda share: -share[1])
-    return rows + [
-        Row(STAGE, f"{of}: CPU of {part}", 100 * share, "% of a core")
-        for part, share in shares
-        if share >= 0.01
-    ]
-
-
 def run(short: bool) -> list[Row]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of the clean-up below
     os.environ["LIMITS"] = "0"
@@ -80,7 +58,7 @@ def run(short: bool) -> list[Row]:
             found = measure(exchange, 100 if short else 1_000, 8.0 if short else 60.0)
     finally:
         exchange.stop()
-    return rows_of(found)
+    return rows_of_one(STAGE, f"{found.markets} markets, {WORKERS} workers", found)
 
 
 if __name__ == "__main__":
