@@ -12,7 +12,7 @@ export function SeenBand({ trader: { username, refused, back } }: { trader: Seen
       <p role="status">
         <b>You see this page as {username}.</b> Nothing can be done here.
         {refused !== "" && ` ${username} is ${refused}: the API refuses them.`}
-        {isOver && <b class="over"> Nothing more is shown: {refusal.value}</b>}
+        {isOver && <b> Nothing more is shown: {refusal.value}</b>}
       </p>
       {!isOver && readAtMs.value > 0 && (
         <span title="Every few seconds">Last read at {timeOfDay(readAtMs.value)}</span>
