@@ -178,6 +178,20 @@ def test_the_next_read_is_refused_once_it_is_not_allowed_any_more(
     assert reads.code("user/equity") == (401, "TOKEN_INVALID")  # of the session before
 
 
+def test_the_console_must_let_them_in_too(
+    support: Client, trader: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads(support, trader)
+    operator = User.objects.filter(username="support-op")
+    operator.update(is_staff=False)
+    assert reads.code("user/equity") == (403, "FORBIDDEN")
+    operator.update(is_staff=True)
+    reads.told("user/equity")
+    settings.DEMO = False
+    monkeypatch.setattr("console.factors.door.shown_at", lambda _: None)  # no second factor
+    assert reads.code("user/equity") == (403, "FORBIDDEN")
+
+
 def test_nothing_is_read_of_whom_no_look_is_open(
     client_of: ClientOf, support: Client, trader: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
