@@ -106,6 +106,10 @@ class ExchangeAdminSite(AdminSite):
         guarded = asking_first(sent_once(view), self)
         return super().admin_view(_allowing_unfold(guarded), cacheable)
 
+    def bare_view(self, view: Any) -> Any:
+        """Of a page that can't act, and isn't in unfold's look: what unfold needs isn't allowed."""
+        return super().admin_view(view)
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Colours are in the style sheet: unfold would write them into every page. Signed in, what
         the house says stands above it."""

@@ -146,6 +146,7 @@ IMPORT_RULES = (
         ("persistence", "trading", "matching.runtime.replay", *_MONEY),
     ),
     ImportRule("console", _OPERATED),
+    ImportRule("console.seen_as.page", ("console", "terminal.views", "accounts", "common")),
     # What would happen is asked of the core itself: as pure as what it asks.
     *(
         ImportRule(

@@ -152,6 +152,7 @@ def planted_imports(path: str, source: str) -> list[str]:
         ("trading/http/orders.py", "from exchange_site.settings import DEMO"),
         ("feeds/hub.py", "from persistence.models import MarketCursor"),
         ("persistence/listener.py", "from console.health.report import exchange_status"),
+        ("console/seen_as/page.py", "from terminal.cookies import keep"),
         ("simulator/client.py", "from matching.messages.commands import PlaceOrder"),
         ("trading/services.py", "from matching.core.engine import Engine"),
         ("trading/services.py", "from matching import core"),
@@ -189,6 +190,7 @@ def test_planted_import_is_found(path: str, source: str) -> None:
         ("ledger/models.py", "from markets.models import Market\nfrom markets import conversions"),
         ("console/health/report.py", "from prices.reports import x\nfrom ledger import models"),
         ("persistence/reconciliation/engine.py", "from matching.runtime.replay import replay"),
+        ("console/seen_as/page.py", "from terminal.views import shell_page"),
         ("exchange_site/urls.py", "from console.health.answer import HealthView"),
     ],
 )

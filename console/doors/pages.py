@@ -98,6 +98,8 @@ PAGES = (
         do=(family_rules.SEE_SHARE, family_rules.SET_SHARE),
     ),
     Page("see-as", see=(SEE_AS,)),
+    Page("see-as-page", see=(SEE_AS,)),
+    Page("see-as-read", see=(SEE_AS,)),
     Page("person-export", see=(EXPORT_PERSON, SEE_PERSON), do=(EXPORT_PERSON, SEE_PERSON)),
     Page("risk", see=(RISK,)),
     Page("risk-trader", see=NEEDED_OF_TRADER),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from django.http import HttpRequest, QueryDict
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts.access.authentication import TokenUser
 from common.errors import DomainError
@@ -57,7 +58,7 @@ def answered(name: str, user_id: int, query: Mapping[str, str]) -> SeenAnswer:
     """Of a name in `SECTIONS`."""
     section = SECTIONS[name]
     try:
-        response = section.view().get(_as_trader(user_id, query))
+        response = asked_as(user_id, section.view(), urlencode(query))
     except DomainError as error:
         return SeenAnswer(section, [], refused=error.message)
     said = msgspec.to_builtins(response.data)
@@ -66,11 +67,12 @@ def answered(name: str, user_id: int, query: Mapping[str, str]) -> SeenAnswer:
     return SeenAnswer(section, said[section.rows], said["nextCursor"])
 
 
-def _as_trader(user_id: int, query: Mapping[str, str]) -> Request:
-    """Never more than a GET, with a user that a token would speak for."""
+def asked_as(user_id: int, view: Any, query: str, **named: Any) -> Response:
+    """Never more than a GET, with a user that a token would speak for. Raises as the view does."""
     plain = HttpRequest()
     plain.method = "GET"
-    plain.GET = QueryDict(urlencode(query))
+    plain.GET = QueryDict(query)
     request = Request(plain)
     request.user = TokenUser(user_id, NO_SESSION)  # type: ignore[assignment]
-    return request
+    response: Response = view.get(request, **named)
+    return response

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from accounts.models import Freeze, User
 from common.admin import NOTHING
@@ -24,9 +25,7 @@ def seen_as_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
     """Asks for a reason first. Only GET comes here: the page has no way to act."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    user = User.objects.filter(pk=user_id).first() if user_id < 2**63 else None
-    if user is None:
-        raise Http404
+    user = trader_of(user_id)
     context = {
         **site.each_context(request),
         "title": f"As {user} sees it",
@@ -35,13 +34,33 @@ def seen_as_view(request: HttpRequest, site: Any, user_id: int) -> HttpResponse:
     }
     template = "ask"
     try:
-        reason = reason_of(request.GET.get("reason", "").replace("\0", ""))
+        reason = reason_of(asked_reason(request))
     except DomainError as error:
         context["wrong"] = error.message if "reason" in request.GET else ""
     else:
         template = "page"
         context |= _seen(request, user, reason)
     return TemplateResponse(request, f"console/seen_as/{template}.html", context)
+
+
+def trader_of(user_id: int) -> User:
+    """Raises Http404."""
+    user = User.objects.filter(pk=user_id).first() if user_id < 2**63 else None
+    if user is None:
+        raise Http404
+    return user
+
+
+def asked_reason(request: HttpRequest) -> str:
+    return request.GET.get("reason", "").replace("\0", "")
+
+
+def refused_word(user: User) -> str:
+    """Why the API refuses them; "" where it doesn't."""
+    if user.is_active:
+        return ""
+    frozen = Freeze.objects.filter(user=user, lifted_at=None).exists()
+    return "frozen" if frozen else "suspended"
 
 
 def _seen(request: HttpRequest, user: User, reason: str) -> dict[str, Any]:
@@ -62,19 +81,13 @@ def _seen(request: HttpRequest, user: User, reason: str) -> dict[str, Any]:
                 if name not in FIRST
             ),
         ],
-        "refused": _refused(user),
+        "refused": refused_word(user),
+        "trading_page": f"{reverse('admin:see-as-page', args=[user.pk])}{_way(reason)}",
     }
 
 
 def _way(reason: str, **asked: str) -> str:
     return f"?{urlencode({'reason': reason, **asked})}"
-
-
-def _refused(user: User) -> str:
-    if user.is_active:
-        return ""
-    frozen = Freeze.objects.filter(user=user, lifted_at=None).exists()
-    return "frozen" if frozen else "suspended"
 
 
 def _section(name: str, user: User, reason: str, cursor: str) -> dict[str, Any]:

@@ -35,6 +35,7 @@ NO_PAGES = {
     "factor-options", "factor-enrol-options", "logout", "invitation-link", "invitation-withdraw",
     "export-file", "family-statement", "login", "join", "factor", "factor-enrol", "unlock",
     "password_change_done", "stress-run", "hindsight-run", "app_list",
+    "see-as-page", "see-as-read",
 }  # fmt: skip
 
 # What sticks out of the screen, or holds more than it shows and can't be scrolled.

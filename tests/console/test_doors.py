@@ -153,6 +153,8 @@ def _arguments(name: str) -> list[Any]:
         "freeze": [order.user_id],
         "withdrawal": [Withdrawal.objects.latest("pk").pk],
         "see-as": [order.user_id],
+        "see-as-page": [order.user_id],
+        "see-as-read": [order.user_id, "user/equity"],
         "person-export": [order.user_id],
         "family": [order.user_id],
         "family-statement": [order.user_id],

@@ -27,6 +27,14 @@ def test_the_lock_names_no_registry_and_pins_all(lock: Path) -> None:
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", pin) for pin in pins)
 
 
+def test_requests_leave_the_page_one_way() -> None:
+    """Where another's page, which an operator looks at, lets nothing out but reads."""
+    asking = re.compile(r"\bfetch\(|sendBeacon|XMLHttpRequest|EventSource|new WebSocket")
+    sources = sorted((WEB / "src").rglob("*.ts*"))
+    found = [path.relative_to(WEB / "src") for path in sources if asking.search(path.read_text())]
+    assert [path.as_posix() for path in found] == ["net/sending.ts"]
+
+
 @pytest.fixture(scope="module", params=[CLIENT_ROOT, WEB], ids=["client", "page"])
 def package(
     request: pytest.FixtureRequest,

@@ -12,9 +12,13 @@ import { Depth } from "./parts/depth.tsx";
 import { Dialogs } from "./parts/dialogs/dialogs.tsx";
 import { Header } from "./parts/header.tsx";
 import { Banner, Toasts } from "./parts/notices.tsx";
+import { SeenBand } from "./parts/seen-band.tsx";
 import { Ticket } from "./parts/ticket.tsx";
 import { Trades } from "./parts/trades.tsx";
+import { Worth } from "./parts/worth.tsx";
 import { PHONE_PAGES, phonePage } from "./state/dialogs.ts";
+import { seen } from "./state/site.ts";
+import { market } from "./state/markets.ts";
 
 const bookTab = signal<"book" | "trades" | "depth">("book");
 const BOOK_TABS = [
@@ -22,7 +26,10 @@ const BOOK_TABS = [
   ["trades", "Trades"],
   ["depth", "Depth"],
 ] as const;
-const WORDS = { chart: "Chart", book: "Book", trade: "Trade", positions: "Positions" } as const;
+const WORDS = {
+  ...{ chart: "Chart", book: "Book", positions: "Positions" },
+  trade: seen ? "Account" : "Trade",
+} as const;
 
 export function App() {
   return (
@@ -32,9 +39,12 @@ export function App() {
       style={{ "--book": `${bookWidth.value}px`, "--ticket": `${ticketWidth.value}px` }}
     >
       <a class="skip" href="#ticket">
-        To the order ticket
+        {seen ? "To the account" : "To the order ticket"}
       </a>
-      <Header />
+      <div class="top">
+        {seen && <SeenBand trader={seen} />}
+        <Header />
+      </div>
       <Banner />
       <main class="panes">
         <section class="pane pane-chart" aria-label="Chart">
@@ -57,9 +67,15 @@ export function App() {
           <h2 class="pane-title">Trades</h2>
           <Trades />
         </section>
-        <section class="pane pane-ticket" id="ticket" aria-label="Order ticket">
+        <section class="pane pane-ticket" id="ticket" aria-label={seen ? "Balances" : "Order ticket"}>
           <Handle label="Width of the ticket" size={ticketWidth} edge="left" least={260} share={0.4} />
-          <Ticket />
+          {seen ? (
+            <div class="ticket">
+              <Worth quote={market.value?.quoteAsset ?? ""} />
+            </div>
+          ) : (
+            <Ticket />
+          )}
         </section>
         <section
           class="pane pane-below"

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Feeds, Rest, type components, type FeedStatus } from "exchange-client";
+import { send } from "./sending.ts";
 import { credentials } from "./session.ts";
 
 export type Schemas = components["schemas"];
@@ -9,7 +10,7 @@ export type Market = Schemas["MarketAnswer"];
 export type Order = Schemas["OrderAnswer"];
 export type Position = Schemas["PositionAnswer"];
 
-export const api = new Rest({ url: "", credentials });
+export const api = new Rest({ url: "", credentials, fetch: (address, init) => send(address as string, init ?? {}) });
 
 export const feedStatus = signal<FeedStatus>("connecting");
 /** What was refused over the feeds, for the console of whoever looks. */

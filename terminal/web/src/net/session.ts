@@ -5,6 +5,8 @@
 
 import { signal } from "@preact/signals";
 import { ApiError, NoAnswer, refusalOf, type Credentials, type Outgoing } from "exchange-client";
+import { seen } from "../state/site.ts";
+import { send } from "./sending.ts";
 
 export interface Session {
   token: string;
@@ -13,11 +15,16 @@ export interface Session {
   operates: boolean;
 }
 
-export const session = signal<Session | null>(null);
+/** Of a trader who is looked at there is no token. */
+export const session = signal<Session | null>(
+  seen && { token: "", userId: seen.userId, username: seen.username, operates: false },
+);
 /** The sub-account that is traded for; null for the main one. */
 export const account = signal<string | null>(null);
 /** False until it is known whether somebody is signed in. */
-export const isSettled = signal(false);
+export const isSettled = signal(seen !== null);
+/** Why an operator is shown nothing more; "" while they are, and on a page of one's own. */
+export const refusal = signal("");
 
 export interface FactorAsked {
   challenge: string;
@@ -41,7 +48,7 @@ async function ask(path: string, body?: object, token?: string): Promise<unknown
     }
     let response: Response;
     try {
-      response = await fetch(path, init);
+      response = await send(path, init);
     } catch (error) {
       throw new NoAnswer("The exchange does not answer.", { cause: error });
     }
@@ -143,7 +150,7 @@ export class PageCredentials implements Credentials {
   }
 
   async #renewOnce(): Promise<boolean> {
-    if (!session.value) return false;
+    if (!session.value || seen) return false;
     try {
       await begin("/page/token");
       return true;

@@ -8,10 +8,12 @@ import type { Market } from "../net/exchange.ts";
 import { orders } from "../state/account.ts";
 import { book } from "../state/book.ts";
 import { chosenId, market, standing } from "../state/markets.ts";
+import { seen } from "../state/site.ts";
 import { takePrice } from "../state/ticket.ts";
 
 const ROW_PX = 20;
 const SPREAD_PX = 34;
+const WHOSE = seen?.username ?? "yours";
 
 export function Book() {
   const rules = market.value;
@@ -130,22 +132,37 @@ interface RowProps {
 
 function Row({ rung, rules, step, most, isOwn }: RowProps) {
   const share = Number(rung.total.div(most).toFixed(3));
-  const words = `${rung.price}, ${rung.qty.toFixed()} ${rules.baseAsset}${isOwn ? ", with an order of yours" : ""}`;
+  const words = `${rung.price}, ${rung.qty.toFixed()} ${rules.baseAsset}${isOwn ? `, with an order of ${WHOSE}` : ""}`;
+  const figures = (
+    <>
+      <i class="depth" style={{ transform: `scaleX(${share})` }} />
+      <span class="price">
+        {isOwn && (
+          <b class="own" title={`An order of ${WHOSE}`}>
+            ●
+          </b>
+        )}
+        {byStep(rung.price, decimal(step).gte(1) ? rules.tickSize : step)}
+      </span>
+      <span>{byStep(rung.qty, rules.lotSize)}</span>
+      <span>{byStep(rung.total, rules.lotSize)}</span>
+    </>
+  );
   return (
     <li>
-      <button type="button" aria-label={words} tabIndex={-1} onClick={() => takePrice(rung.price)}>
-        <i class="depth" style={{ transform: `scaleX(${share})` }} />
-        <span class="price">
-          {isOwn && (
-            <b class="own" title="An order of yours">
-              ●
-            </b>
-          )}
-          {byStep(rung.price, decimal(step).gte(1) ? rules.tickSize : step)}
-        </span>
-        <span>{byStep(rung.qty, rules.lotSize)}</span>
-        <span>{byStep(rung.total, rules.lotSize)}</span>
-      </button>
+      {seen ? (
+        <div class="rung">{figures}</div>
+      ) : (
+        <button
+          type="button"
+          class="rung"
+          aria-label={words}
+          tabIndex={-1}
+          onClick={() => takePrice(rung.price)}
+        >
+          {figures}
+        </button>
+      )}
     </li>
   );
 }
@@ -156,9 +173,13 @@ function Spread({ rules, bid, ask }: { rules: Market; bid: string | undefined; a
   const spread = bid !== undefined && ask !== undefined ? decimal(ask).minus(bid) : null;
   return (
     <div class="spread">
-      <button type="button" onClick={() => last && takePrice(last)} title="Last price: into the ticket">
-        {byStep(last || null, rules.tickSize)}
-      </button>
+      {seen ? (
+        <b title="Last price">{byStep(last || null, rules.tickSize)}</b>
+      ) : (
+        <button type="button" onClick={() => last && takePrice(last)} title="Last price: into the ticket">
+          {byStep(last || null, rules.tickSize)}
+        </button>
+      )}
       <span class="dim" title="Mark price">
         {byStep(now?.markPrice, rules.tickSize)}
       </span>

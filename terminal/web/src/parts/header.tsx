@@ -7,12 +7,16 @@ import { equity } from "../state/account.ts";
 import { show, type AccountPart } from "../state/dialogs.ts";
 import { market, nowMs, standing } from "../state/markets.ts";
 import { tellError } from "../state/toasts.ts";
-import { isDemo } from "../state/site.ts";
+import { isDemo, seen } from "../state/site.ts";
 
 export function Header() {
   return (
     <header class="header">
-      <a class="brand" href="/" aria-label="Exchange, to the first market">
+      <a
+        class="brand"
+        href={seen?.back ?? "/"}
+        aria-label={seen ? "Exchange, back to the console" : "Exchange, to the first market"}
+      >
         <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
           <path d="M5 19V9h3v10zm5.5 0V4h3v15zM16 19v-7h3v7z" fill="currentColor" />
         </svg>
@@ -88,7 +92,7 @@ function Figure(props: { name: string; tone?: string; children: preact.Component
 function Who() {
   return (
     <div class="who">
-      {session.value ? <SignedIn /> : isSettled.value && <SignedOut />}
+      {seen ? <Equity /> : session.value ? <SignedIn /> : isSettled.value && <SignedOut />}
       <button
         type="button"
         class="icon theme"
@@ -114,6 +118,14 @@ function SignedOut() {
   );
 }
 
+function Equity() {
+  return (
+    <span class="equity" title="Equity: available, held by orders, margin and unrealised profit">
+      <span class="dim">Equity</span> <b data-testid="equity">{money(equity.value?.equity)}</b>
+    </span>
+  );
+}
+
 const ACCOUNT: readonly (readonly [AccountPart, string])[] = [
   ["security", "Account and security"],
   ["deposit", "Deposit"],
@@ -129,9 +141,7 @@ function SignedIn() {
       <button type="button" class="accent deposit" onClick={() => show({ kind: "faucet" })}>
         {isDemo ? "Demo funds" : "Deposit"}
       </button>
-      <span class="equity" title="Equity: available, held by orders, margin and unrealised profit">
-        <span class="dim">Equity</span> <b data-testid="equity">{money(equity.value?.equity)}</b>
-      </span>
+      <Equity />
       <details class="menu">
         <summary
           aria-label={`Account of ${session.value?.username ?? ""}${account.value === null ? "" : `, ${account.value}`}`}

@@ -6,9 +6,10 @@
  */
 
 import { computed, effect, signal, untracked } from "@preact/signals";
-import type { AccountEvent, AccountEvents } from "exchange-client";
+import { ApiError, type AccountEvent, type AccountEvents } from "exchange-client";
 import { api, feeds, type Order, type Position, type Schemas } from "../net/exchange.ts";
-import { account, session } from "../net/session.ts";
+import { account, refusal, session } from "../net/session.ts";
+import { seen } from "./site.ts";
 import { tellOf } from "./telling.ts";
 import { tell, tellError } from "./toasts.ts";
 
@@ -19,6 +20,8 @@ export const equity = signal<Schemas["EquityAnswer"] | null>(null);
 export const heardCount = signal(0);
 /** Counts settlements of funding that were heard. */
 export const fundedCount = signal(0);
+/** When all was read last; 0 before. */
+export const readAtMs = signal(0);
 /** Whether events come; until then the lists are as old as they were read. */
 export const isListening = signal(false);
 
@@ -29,6 +32,8 @@ export const LIVE: readonly string[] = ["pending", "asleep", "waiting", "open"];
 /** After an event: rows follow within moments, and on a busy machine within seconds. */
 const READ_AFTER_MS = [120, 700, 3_000];
 const READ_EVERY_MS = 5_000;
+/** Statuses of an operator who may look no more. */
+const REFUSED = [401, 403];
 
 const heardOfOrders = new Map<number, number>(); // id → ms
 const heardOfPositions = new Map<string, number>(); // market id → ms
@@ -53,7 +58,22 @@ export function beginAccount(): void {
 }
 
 function follow(): () => void {
-  const stop = feeds.account({
+  const stop = seen ? () => undefined : listen();
+  heardCount.value += 1; // lists and marks of the account before are read anew
+  readSoon();
+  const timer = setInterval(() => void readAll(), READ_EVERY_MS);
+  return () => {
+    stop();
+    clearInterval(timer);
+    isListening.value = false;
+    orders.value = positions.value = equity.value = null;
+    heardOfOrders.clear();
+    heardOfPositions.clear();
+  };
+}
+
+function listen(): () => void {
+  return feeds.account({
     events: take,
     gap: ({ marketId }) => {
       tell("plain", "Some events were missed", `${marketId}: orders and positions are read anew.`);
@@ -71,17 +91,6 @@ function follow(): () => void {
       session.value = null;
     },
   });
-  heardCount.value += 1; // lists and marks of the account before are read anew
-  readSoon();
-  const timer = setInterval(() => void readAll(), READ_EVERY_MS);
-  return () => {
-    stop();
-    clearInterval(timer);
-    isListening.value = false;
-    orders.value = positions.value = equity.value = null;
-    heardOfOrders.clear();
-    heardOfPositions.clear();
-  };
 }
 
 const timers = new Set<ReturnType<typeof setTimeout>>();
@@ -101,9 +110,25 @@ async function readAll(): Promise<void> {
     orders.value = newest(live, orders.peek() ?? [], (row) => row.id, heardOfOrders);
     positions.value = newest(held, positions.peek() ?? [], (row) => row.marketId, heardOfPositions);
     equity.value = has;
+    readAtMs.value = Date.now();
+    if (seen) hearOf(live, held, has);
   } catch (error) {
+    if (seen && error instanceof ApiError && REFUSED.includes(error.status)) {
+      refusal.value = error.message;
+      session.value = null;
+      return;
+    }
     if (orders.peek() === null && session.peek()) tellError("Your account could not be read", error);
   }
+}
+
+let before = "";
+
+/** Where no events come: lists of the past are read anew once something has changed. */
+function hearOf(live: Order[], held: Position[], has: Schemas["EquityAnswer"]): void {
+  const now = JSON.stringify([live, held.map(({ qty, updatedAt }) => [qty, updatedAt]), has.available]);
+  if (before !== "" && before !== now) heardCount.value += 1;
+  before = now;
 }
 
 async function readOrders(): Promise<Order[]> {

@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { Order, Position } from "../net/exchange.ts";
+import { seen } from "./site.ts";
 
 /** Where a line of the chart was dropped. */
 export interface Moved {
@@ -30,7 +31,11 @@ export const PHONE_PAGES = ["chart", "book", "trade", "positions"] as const;
 export type PhonePage = (typeof PHONE_PAGES)[number];
 export const phonePage = signal<PhonePage>("chart");
 
+/** By these nothing is done: all that there are on another's page. */
+const SHOWING: readonly Open["kind"][] = ["markets", "explain"];
+
 export function show(dialog: Open): void {
+  if (seen && !SHOWING.includes(dialog.kind)) return;
   open.value = dialog;
 }
 

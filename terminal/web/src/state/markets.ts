@@ -3,6 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { TickerMessage } from "exchange-client";
 import { api, feeds, type Market, type Schemas } from "../net/exchange.ts";
+import { seen } from "./site.ts";
 
 export type Standing = Schemas["MarketTickerAnswer"];
 
@@ -30,7 +31,7 @@ export async function beginMarkets(): Promise<void> {
 
 export function choose(id: string): void {
   if (id === idInAddress()) return;
-  history.pushState(null, "", `/trade/${encodeURIComponent(id)}`);
+  history.pushState(null, "", addressOf(id));
   chosenId.value = id;
 }
 
@@ -82,7 +83,16 @@ function firstId(): string {
   return busiest[0]?.marketId ?? "";
 }
 
+/** Of another's page the address is kept, with the reason it was opened for. */
+function addressOf(id: string): string {
+  if (!seen) return `/trade/${encodeURIComponent(id)}`;
+  const kept = new URL(location.href);
+  kept.searchParams.set("market", id);
+  return kept.href;
+}
+
 function idInAddress(): string {
+  if (seen) return new URLSearchParams(location.search).get("market") ?? "";
   const named = /^\/trade\/([^/]+)$/.exec(location.pathname)?.[1];
   return named === undefined ? "" : decodeURIComponent(named);
 }

@@ -6,6 +6,7 @@ import { api } from "../../net/exchange.ts";
 import { change, changedCount, isWorking, type Algo } from "../../state/algos.ts";
 import { show, type Told } from "../../state/dialogs.ts";
 import { choose, nowMs, tickOf } from "../../state/markets.ts";
+import { seen } from "../../state/site.ts";
 import { tellError } from "../../state/toasts.ts";
 import { History, type Asked } from "./history.tsx";
 import type { Column } from "./table.tsx";
@@ -128,9 +129,13 @@ function Hands({ algo }: { algo: Algo }) {
   );
   return (
     <span class="actions">
-      {algo.kind === "TWAP" && algo.state === "running" && button("Pause", () => change(algo, "pause"))}
-      {algo.state === "paused" && button("Resume", () => change(algo, "resume"))}
-      {isWorking(algo) && button("End", () => change(algo, "end"))}
+      {!seen && (
+        <>
+          {algo.kind === "TWAP" && algo.state === "running" && button("Pause", () => change(algo, "pause"))}
+          {algo.state === "paused" && button("Resume", () => change(algo, "resume"))}
+          {isWorking(algo) && button("End", () => change(algo, "end"))}
+        </>
+      )}
       {button("Orders", () => explain(algo))}
     </span>
   );

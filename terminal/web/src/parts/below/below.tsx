@@ -6,6 +6,7 @@ import { account, session } from "../../net/session.ts";
 import { openPositions, orders } from "../../state/account.ts";
 import { workingCount } from "../../state/algos.ts";
 import { show } from "../../state/dialogs.ts";
+import { seen } from "../../state/site.ts";
 import { Algos } from "./algos.tsx";
 import { ClosedPositions, Fills, Funding, Ledger, OrderHistory } from "./lists.tsx";
 import { Orders } from "./orders.tsx";
@@ -55,6 +56,7 @@ export function Below() {
 }
 
 function SignedOut() {
+  if (seen) return <p class="empty">Nothing of {seen.username} is shown any more.</p>;
   return (
     <p class="empty">
       <button type="button" class="link" onClick={() => show({ kind: "sign-up" })}>

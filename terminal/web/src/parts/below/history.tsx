@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { spanOf } from "../../lib/days.ts";
 import { heardCount } from "../../state/account.ts";
+import { seen } from "../../state/site.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { Filters, NO_FILTER, type Filter, type OwnWords } from "./filters.tsx";
 import { csvOf, download, Table, type Column } from "./table.tsx";
@@ -55,7 +56,7 @@ export function History<T>(props: Props<T>) {
   const [filter, setFilter] = useState(NO_FILTER);
   const [isWriting, setWriting] = useState(false);
   const heard = heardCount.value;
-  const seen = useRef(changes);
+  const counted = useRef(changes);
   const page = (limit: number, cursor: string | null) => read(asked(filter, limit, cursor), filter.word);
   useEffect(() => {
     let isGone = false;
@@ -69,8 +70,8 @@ export function History<T>(props: Props<T>) {
         },
         (error: unknown) => !isGone && setWrong((error as Error).message),
       );
-    const isOwnDoing = changes !== seen.current;
-    seen.current = changes;
+    const isOwnDoing = changes !== counted.current;
+    counted.current = changes;
     const timer = setTimeout(() => void first(), rows === null || isOwnDoing ? 0 : READ_AFTER_MS);
     return () => {
       isGone = true;
@@ -108,7 +109,7 @@ export function History<T>(props: Props<T>) {
             setFilter(chosen);
           }}
         />
-        {rows !== null && rows.length > 0 && (
+        {rows !== null && rows.length > 0 && !seen && (
           <button type="button" class="small" disabled={isWriting} onClick={() => void write()}>
             {isWriting ? "Reading…" : "CSV"}
           </button>

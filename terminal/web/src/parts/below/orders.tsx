@@ -6,6 +6,7 @@ import { orders, readSoon } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { isProtective, isUnfired } from "../../state/protection.ts";
 import { choose, tickOf } from "../../state/markets.ts";
+import { seen } from "../../state/site.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { explainOrder } from "./explain.ts";
 import { conditionOf, marksOf, termsOf } from "./kind.ts";
@@ -16,7 +17,7 @@ export function Orders() {
   if (live === null) return <div class="loading">Loading orders…</div>;
   return (
     <>
-      {live.length > 0 && (
+      {live.length > 0 && !seen && (
         <div class="list-tools">
           <button type="button" class="small" onClick={() => void cancelAll(false)}>
             Cancel all
@@ -71,6 +72,31 @@ function Kind({ order }: { order: Order }) {
   );
 }
 
+function Hands({ order }: { order: Order }) {
+  return (
+    <>
+      {(order.status === "open" || isUnfired(order)) && (
+        <button
+          type="button"
+          class="small"
+          aria-label={`Change order ${order.id}`}
+          onClick={() => show({ kind: "amend", order })}
+        >
+          Change
+        </button>
+      )}
+      <button
+        type="button"
+        class="small"
+        aria-label={`Cancel order ${order.id}`}
+        onClick={() => void cancel(order)}
+      >
+        Cancel
+      </button>
+    </>
+  );
+}
+
 const COLUMNS: Column<Order>[] = [
   {
     name: "Market",
@@ -107,24 +133,7 @@ const COLUMNS: Column<Order>[] = [
     name: "",
     cell: (order) => (
       <span class="actions">
-        {(order.status === "open" || isUnfired(order)) && (
-          <button
-            type="button"
-            class="small"
-            aria-label={`Change order ${order.id}`}
-            onClick={() => show({ kind: "amend", order })}
-          >
-            Change
-          </button>
-        )}
-        <button
-          type="button"
-          class="small"
-          aria-label={`Cancel order ${order.id}`}
-          onClick={() => void cancel(order)}
-        >
-          Cancel
-        </button>
+        {!seen && <Hands order={order} />}
         <button
           type="button"
           class="small"

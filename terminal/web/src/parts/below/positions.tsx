@@ -11,6 +11,7 @@ import { show } from "../../state/dialogs.ts";
 import { followFunding, funded } from "../../state/funding.ts";
 import { choose, markets, standings, tickOf } from "../../state/markets.ts";
 import { exitsOf, type ExitKind } from "../../state/protection.ts";
+import { seen } from "../../state/site.ts";
 import { explainPosition } from "./explain-money.ts";
 import { Table, type Column } from "./table.tsx";
 
@@ -104,6 +105,22 @@ function Ratio({ ratio }: { ratio: string | null }) {
   );
 }
 
+function Hands({ position }: { position: Position }) {
+  return (
+    <>
+      <button type="button" class="small" onClick={() => show({ kind: "protect", position })}>
+        TP / SL
+      </button>
+      <button type="button" class="small" onClick={() => show({ kind: "reverse", position })}>
+        Reverse
+      </button>
+      <button type="button" class="small" onClick={() => show({ kind: "close", position })}>
+        Close
+      </button>
+    </>
+  );
+}
+
 const COLUMNS: Column<Position>[] = [
   {
     name: "Market",
@@ -142,14 +159,16 @@ const COLUMNS: Column<Position>[] = [
     cell: (position) => (
       <Two>
         <span title={exactMoney(position.margin)}>
-          <button
-            type="button"
-            class="link"
-            onClick={() => show({ kind: "margin", position })}
-            aria-label="Change the margin"
-          >
-            ±
-          </button>{" "}
+          {!seen && (
+            <button
+              type="button"
+              class="link"
+              onClick={() => show({ kind: "margin", position })}
+              aria-label="Change the margin"
+            >
+              ±
+            </button>
+          )}{" "}
           {money(position.margin)}
         </span>
         <Ratio ratio={position.marginRatio} />
@@ -176,15 +195,7 @@ const COLUMNS: Column<Position>[] = [
     name: "",
     cell: (position) => (
       <span class="actions">
-        <button type="button" class="small" onClick={() => show({ kind: "protect", position })}>
-          TP / SL
-        </button>
-        <button type="button" class="small" onClick={() => show({ kind: "reverse", position })}>
-          Reverse
-        </button>
-        <button type="button" class="small" onClick={() => show({ kind: "close", position })}>
-          Close
-        </button>
+        {!seen && <Hands position={position} />}
         <button
           type="button"
           class="small"

@@ -5,6 +5,7 @@ import { byStep } from "../../lib/format.ts";
 import { api, type Market, type Order, type Position } from "../../net/exchange.ts";
 import { show } from "../../state/dialogs.ts";
 import { isUnfired } from "../../state/protection.ts";
+import { seen } from "../../state/site.ts";
 import { INTERVALS, type Interval } from "./intervals.ts";
 import type { Mark, PriceLine } from "./plot.ts";
 
@@ -44,14 +45,19 @@ function linesOfOrder(rules: Market, order: Order): PriceLine[] {
     const drag = (price: number) => {
       if (onTick(price) !== at) show({ kind: "amend", order, moved: { trigger: onTick(price) } });
     };
-    return [{ key: `trigger ${order.id}`, price: Number(at), title, tone, isDashed: true, drag }];
+    return [{ key: `trigger ${order.id}`, price: Number(at), title, tone, isDashed: true, ...dragged(drag) }];
   }
   if (order.status !== "open" || order.price === null) return [];
   const drag = (price: number) => {
     if (onTick(price) !== order.price) show({ kind: "amend", order, moved: { price: onTick(price) } });
   };
   const title = `${side} ${order.remainingQty ?? ""}`;
-  return [{ key: `order ${order.id}`, price: Number(order.price), title, tone, isDashed: true, drag }];
+  return [{ key: `order ${order.id}`, price: Number(order.price), title, tone, isDashed: true, ...dragged(drag) }];
+}
+
+/** Lines of another's page stay where they are. */
+function dragged(drag: (price: number) => void): Pick<PriceLine, "drag"> {
+  return seen ? {} : { drag };
 }
 
 export async function marksOf(rules: Market, interval: Interval): Promise<Mark[]> {
