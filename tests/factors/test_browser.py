@@ -60,7 +60,12 @@ def page_with_authenticator(browser: Browser, scheme: Any, width: int) -> tuple[
     session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda said: (
+            wrong.append(f"{said.text} {said.location['url']}") if said.type == "error" else None
+        ),
+    )
     return page, wrong
 
 
@@ -69,6 +74,12 @@ def sign_in(page: Page, site: str) -> None:
     page.fill("#id_username", "boss")
     page.fill("#id_password", PASSWORD)
     page.click("#login-form button")
+
+
+def arrive(page: Page, address: str) -> None:
+    """And have all of the page, which else is left while a part of it is on its way."""
+    expect(page).to_have_url(address)
+    page.wait_for_load_state("networkidle")
 
 
 def look(page: Page) -> None:
@@ -104,7 +115,7 @@ def test_a_passkey_from_the_first_sign_in_to_a_dangerous_act(
     expect(page.locator(".recovery-codes li")).to_have_count(10)
     look(page)
     page.get_by_role("link", name="I have kept them").click()
-    expect(page).to_have_url(f"{site}/admin/")
+    arrive(page, f"{site}/admin/")
     assert Factor.objects.get(kind="passkey").sign_count >= 0
 
     page.context.clear_cookies()
@@ -112,7 +123,7 @@ def test_a_passkey_from_the_first_sign_in_to_a_dangerous_act(
     expect(page).to_have_url(f"{site}/admin/factor/")
     look(page)
     page.get_by_role("button", name="Use your passkey").click()
-    expect(page).to_have_url(f"{site}/admin/")
+    arrive(page, f"{site}/admin/")
 
     grow_stale()
     page.goto(f"{site}/admin/auth/group/add/")
@@ -122,7 +133,7 @@ def test_a_passkey_from_the_first_sign_in_to_a_dangerous_act(
     assert not Group.objects.filter(name="night shift").exists()
     look(page)
     page.get_by_role("button", name="Use your passkey").click()
-    expect(page).to_have_url(f"{site}/admin/auth/group/")
+    arrive(page, f"{site}/admin/auth/group/")
     assert Group.objects.filter(name="night shift").exists()
 
     page.goto(f"{site}/admin/factors/")
