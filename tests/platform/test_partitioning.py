@@ -1,7 +1,7 @@
 """A table that is there, and written to, becomes one of partitions."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg
@@ -141,103 +141,89 @@ def test_rights_go_along() -> None:
     ask("DROP OWNED BY thing_reader, thing_writer")
 
 
+def partition_while(
+    write: Callable[[psycopg.Connection], int], *, writers: int, rows: int, **how: Any
+) -> int:
+    """So many go on writing before, meanwhile and after, each time as many rows as ``write`` says:
+    at least ``rows`` on either side. How many they were."""
+    written, stop = [0], threading.Event()
+
+    def go_on() -> None:
+        with another_connection() as other:
+            while not stop.is_set():
+                count = write(other)
+                written[0] += count
+
+    threads = [threading.Thread(target=go_on) for _ in range(writers)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: written[0] > rows, "rows")
+        partition(**how)
+        there = written[0]
+        wait_until(lambda: written[0] > there + rows, "more rows")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    return written[0]
+
+
 @pytest.mark.usefixtures("table")
 def test_who_writes_meanwhile_notices_nothing() -> None:
     """By statements that its connection has prepared before, too."""
-    written, stop = [0], threading.Event()
 
-    def write() -> None:
-        with another_connection() as other:
-            while not stop.is_set():
-                other.execute(
-                    "INSERT INTO ledger_thing (word, units) VALUES ('w', 1), ('w', 2)", prepare=True
-                )
-                written[0] += 2
+    def write(other: psycopg.Connection) -> int:
+        other.execute(
+            "INSERT INTO ledger_thing (word, units) VALUES ('w', 1), ('w', 2)", prepare=True
+        )
+        return 2
 
-    writers = [threading.Thread(target=write) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    try:
-        wait_until(lambda: written[0] > 500, "rows")
-        partition(width=10_000)
-        there = written[0]
-        wait_until(lambda: written[0] > there + 500, "more rows")
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join()
-    counted = ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing")
-    assert counted == [(written[0], written[0])]
+    written = partition_while(write, writers=2, rows=500, width=10_000)
+    assert ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing") == [(written, written)]
 
 
 @pytest.mark.usefixtures("table")
 def test_ids_that_are_drawn_before_their_rows_are_written_are_given_once() -> None:
     """As a worker does. Who is between the two is let go on; who comes to draw as the sequence is
     being replaced does it again."""
-    written, stop, again = [0], threading.Event(), []
+    again = []
 
-    def write() -> None:
-        with another_connection() as other:
-            while not stop.is_set():
-                try:
-                    with other.transaction():
-                        _draw_and_write(other)
-                except psycopg.errors.InternalError_ as error:
-                    again.append(str(error))
-                else:
-                    written[0] += 3
+    def write(other: psycopg.Connection) -> int:
+        try:
+            with other.transaction():
+                _draw_and_write(other)
+        except psycopg.errors.InternalError_ as error:
+            again.append(str(error))
+            return 0
+        return 3
 
-    writers = [threading.Thread(target=write) for _ in range(3)]
-    for writer in writers:
-        writer.start()
-    try:
-        wait_until(lambda: written[0] > 500, "rows")
-        partition(width=1_000_000)
-        there = written[0]
-        wait_until(lambda: written[0] > there + 500, "more rows")
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join()
-    assert len(again) <= len(writers)
-    counted = ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing")
-    assert counted == [(written[0], written[0])]
+    written = partition_while(write, writers=3, rows=500, width=1_000_000)
+    assert len(again) <= 3
+    assert ask("SELECT count(*), count(DISTINCT id) FROM ledger_thing") == [(written, written)]
 
 
 @pytest.mark.usefixtures("table")
 def test_who_locks_another_table_first_does_not_come_to_a_sequence_that_goes() -> None:
     """Though it names the sequence before it names the table, as orders do."""
     ask("CREATE TABLE ledger_gate (id bigint); INSERT INTO ledger_gate VALUES (1)")
-    written, stop, refused = [0], threading.Event(), []
+    refused = []
 
-    def write() -> None:
-        with another_connection() as other:
-            while not stop.is_set():
-                try:
-                    other.execute(
-                        "WITH gate AS MATERIALIZED (SELECT FROM ledger_gate FOR NO KEY UPDATE),"
-                        " drawn AS (SELECT nextval('ledger_thing_id_seq') AS id FROM gate)"
-                        " INSERT INTO ledger_thing (id, word, units) SELECT id, 'w', 1 FROM drawn",
-                        prepare=False,
-                    )
-                except psycopg.Error as error:
-                    refused.append(str(error))
-                written[0] += 1
+    def write(other: psycopg.Connection) -> int:
+        try:
+            other.execute(
+                "WITH gate AS MATERIALIZED (SELECT FROM ledger_gate FOR NO KEY UPDATE),"
+                " drawn AS (SELECT nextval('ledger_thing_id_seq') AS id FROM gate)"
+                " INSERT INTO ledger_thing (id, word, units) SELECT id, 'w', 1 FROM drawn",
+                prepare=False,
+            )
+        except psycopg.Error as error:
+            refused.append(str(error))
+        return 1
 
-    writers = [threading.Thread(target=write) for _ in range(3)]
-    for writer in writers:
-        writer.start()
-    try:
-        wait_until(lambda: written[0] > 200, "rows")
-        partition(width=1_000_000, before=["Gate"])
-        there = written[0]
-        wait_until(lambda: written[0] > there + 200, "more rows")
-    finally:
-        stop.set()
-        for writer in writers:
-            writer.join()
+    written = partition_while(write, writers=3, rows=200, width=1_000_000, before=["Gate"])
     assert refused == []
-    assert ask("SELECT count(*), max(id) FROM ledger_thing") == [(written[0], written[0])]
+    assert ask("SELECT count(*), max(id) FROM ledger_thing") == [(written, written)]
 
 
 def _draw_and_write(other: psycopg.Connection) -> None:
