@@ -170,6 +170,10 @@ class Exchange:
     def depth(self, market_id: str = MARKET) -> dict[str, Any]:
         return self._read(f"/markets/{market_id}/depth")
 
+    def wait_for_book(self, **sides: list[list[str]]) -> None:
+        """Until readers see what is named. An order is in the book, and in the ledger, before."""
+        wait_for(lambda: sides.items() <= self.depth().items(), f"a book of {sides}")
+
     def _read(self, path: str) -> dict[str, Any]:
         """Once it is there. Until then a process of the API says 404 of a market that is new to it,
         or 503 where Redis doesn't answer in time, as on a busy machine."""

@@ -68,7 +68,7 @@ def test_a_scaled_rests_in_the_book_until_it_is_ended(
     for one in algo["slices"]:
         alice.wait_until(one["orderId"], "open")
     bids = [["49900", "0.1"], ["49800", "0.1"], ["49700", "0.1"]]
-    wait_for(lambda: exchange.depth()["bids"] == bids, "three bids")
+    exchange.wait_for_book(bids=bids)
     bob.place("SHORT", "0.15", "49800")
     best = algo["slices"][0]["orderId"]
     alice.wait_until(best, "filled")

@@ -70,7 +70,7 @@ def test_what_is_shown_is_amended(exchange: Exchange, new_trader: NewTrader) -> 
     bob.wait_until(plain, "open")
 
     def shows(qty: str, visible: str) -> None:
-        wait_for(lambda: exchange.depth()["asks"] == [["50010", qty]], f"{qty} in the depth")
+        exchange.wait_for_book(asks=[["50010", qty]])
         wait_for(lambda: alice.order(ice)["visibleQty"] == visible, f"{visible} in its row")
 
     amend(alice, ice, visibleQty="0.02")

@@ -62,7 +62,7 @@ def test_an_order_is_amended_and_cancelled_before_it_is_written_down(
         batch = alice.send("PATCH", "/orders/batch", json={"orders": changes})
         assert [one["ok"] for one in batch.json()["results"]] == [True, True], batch.text
         asks = [["50500", "0.3"]]
-        wait_for(lambda: exchange.depth()["asks"] == asks, "the amended ask in the book")
+        exchange.wait_for_book(asks=asks)
         socket = open_socket(alice)
         assert socket.ack("place", 1, order=body_of("LONG", "0.1", "48000"), wait="result")
         late = socket.hear_until("result")["orderId"]

@@ -20,7 +20,7 @@ def holder(exchange: Exchange, new_trader: NewTrader) -> Trader:
     maker.wait_until(maker.place("SHORT", "0.3", "50000"), "open")
     holder.wait_until(holder.place("LONG", "0.3", "50000"), "filled")
     maker.wait_until(maker.place("LONG", "0.5", "49990"), "open")
-    wait_for(lambda: exchange.depth()["bids"] == [["49990", "0.5"]], "the bid")
+    exchange.wait_for_book(bids=[["49990", "0.5"]])
     return holder
 
 

@@ -21,7 +21,7 @@ from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futur
 from gateway.socket_calls.methods import METHODS
 from tests.flow.exchange import Trader
 from tests.flow.test_gateway_streams import watch
-from tests.flow.venue import BUY, SYMBOL, Account, make_account
+from tests.flow.venue import BUY, SYMBOL, Account, make_account, rest_an_ask
 from tests.patience import PATIENCE_S
 
 NewTrader = Callable[..., Trader]
@@ -38,8 +38,7 @@ def address(account: Account) -> str:
 
 
 def test_ccxt_pro(account: Account, new_trader: NewTrader) -> None:
-    maker = new_trader("100000")
-    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    rest_an_ask(new_trader)
 
     async def script(client: Any) -> None:
         book = await client.fetch_order_book_ws(SYMBOL)

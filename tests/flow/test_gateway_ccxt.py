@@ -10,7 +10,15 @@ import pytest
 
 from tests.flow.committed import committed
 from tests.flow.exchange import Trader, wait_for
-from tests.flow.venue import SYMBOL, Account, ccxt_client, ccxt_options, configure, make_account
+from tests.flow.venue import (
+    SYMBOL,
+    Account,
+    ccxt_client,
+    ccxt_options,
+    configure,
+    make_account,
+    rest_an_ask,
+)
 from trading.price_history import take_standings
 
 NewTrader = Callable[..., Trader]
@@ -164,8 +172,7 @@ def test_a_position(client: Any, account: Account, new_trader: NewTrader) -> Non
 
 
 def test_conditional_orders(client: Any, account: Account, new_trader: NewTrader) -> None:
-    maker = new_trader("100000")
-    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    rest_an_ask(new_trader)
     client.create_order(SYMBOL, "market", "buy", 0.2)
     stop = {"stopLossPrice": 48_000, "reduceOnly": True}
     order = client.create_order(SYMBOL, "market", "sell", 0.2, None, stop)

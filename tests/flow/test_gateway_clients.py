@@ -13,7 +13,7 @@ from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futur
 )
 
 from tests.flow.exchange import Trader
-from tests.flow.venue import Account, make_account
+from tests.flow.venue import Account, make_account, rest_an_ask
 from tests.patience import PATIENCE_S
 
 NewTrader = Callable[..., Trader]
@@ -42,8 +42,7 @@ def python_binance(kind: Any, account: Account) -> Any:
 
 
 def test_python_binance(account: Account, new_trader: NewTrader) -> None:
-    maker = new_trader("100000")
-    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    rest_an_ask(new_trader)
     client = python_binance(Client, account)
     assert client.futures_ping() == {}
     assert client.futures_exchange_info()["symbols"][0]["symbol"] == SYMBOL
@@ -80,8 +79,7 @@ def test_python_binance(account: Account, new_trader: NewTrader) -> None:
 
 
 def test_python_binance_async_and_sockets(account: Account, new_trader: NewTrader) -> None:
-    maker = new_trader("100000")
-    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    rest_an_ask(new_trader)
 
     async def script() -> None:
         client = python_binance(AsyncClient, account)
@@ -108,8 +106,7 @@ def test_python_binance_async_and_sockets(account: Account, new_trader: NewTrade
 
 
 def test_the_venues_sdk(account: Account, new_trader: NewTrader) -> None:
-    maker = new_trader("100000")
-    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    rest_an_ask(new_trader)
     settings = ConfigurationRestAPI(
         api_key=account.key,
         api_secret=account.secret,

@@ -17,7 +17,14 @@ from matching.messages.commands import UpdateIndexPrice
 from matching.messages.streams import COMMAND_FIELD, input_stream
 from tests.flow.committed import committed
 from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
-from tests.flow.venue import SYMBOL, Account, ccxt_options, configure, make_account
+from tests.flow.venue import (
+    SYMBOL,
+    Account,
+    ccxt_options,
+    configure,
+    make_account,
+    rest_an_ask,
+)
 from tests.patience import PATIENCE_S
 
 NewTrader = Callable[..., Trader]
@@ -87,8 +94,7 @@ def test_market_data(account: Account, new_trader: NewTrader) -> None:
 
 
 def test_what_happens_to_an_account(account: Account, new_trader: NewTrader) -> None:
-    maker = new_trader("100000")
-    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    rest_an_ask(new_trader)
 
     async def script(client: Any) -> None:
         async def until(watched: Callable[[], Awaitable[Any]], is_it: Callable[[Any], bool]) -> Any:

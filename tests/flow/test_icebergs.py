@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import Exchange, Trader
 
 NewTrader = Callable[..., Trader]
 
@@ -20,7 +20,7 @@ def test_the_world_sees_a_part(exchange: Exchange, new_trader: NewTrader) -> Non
     bob.wait_until(plain, "open")
 
     def shows(qty: str) -> None:
-        wait_for(lambda: exchange.depth()["asks"] == [["50010", qty]], f"{qty} in the depth")
+        exchange.wait_for_book(asks=[["50010", qty]])
 
     shows("0.04")
     order = alice.order(ice)

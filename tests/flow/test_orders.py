@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import Exchange, Trader
 
 NewTrader = Callable[..., Trader]
 
@@ -30,7 +30,7 @@ def test_a_market_order_sweeps_levels_in_price_then_time_order(
     first = rest(dave, "SHORT", "0.1", "50010")
     second = rest(carol, "SHORT", "0.2", "50010")
     levels = [["50010", "0.3"], ["50020", "0.1"]]
-    wait_for(lambda: exchange.depth()["asks"] == levels, "both levels in the depth")
+    exchange.wait_for_book(asks=levels)
     sweep = erin.place("LONG", "0.35", None)
     order = erin.wait_until(sweep, "filled", "0.35")
     assert erin.fills() == [

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from terminal.bundle import folder
 from tests.flow.desk import chromium
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import Exchange, Trader
 from tests.flow.trading_page import TradingPage
 
 pytestmark = [
@@ -107,7 +107,7 @@ def test_an_iceberg_shows_a_part(ticket: Ticket, exchange: Exchange) -> None:
     ticket.more("iceberg", price="49400", size="0.1", visibleQty="0.02")
     ticket.submit()
     expect(ticket.row("Open orders")).to_contain_text("iceberg of 0.02")
-    wait_for(lambda: exchange.depth()["bids"] == [["49400", "0.02"]], "the part in the book")
+    exchange.wait_for_book(bids=[["49400", "0.02"]])
 
 
 def test_another_part_of_it_is_shown(ticket: Ticket, exchange: Exchange) -> None:
@@ -126,9 +126,9 @@ def test_another_part_of_it_is_shown(ticket: Ticket, exchange: Exchange) -> None
     page.keyboard.press("Escape")
     change("0.03")
     expect(row).to_contain_text("iceberg of 0.03")
-    wait_for(lambda: exchange.depth()["bids"] == [["49400", "0.03"]], "more of it")
+    exchange.wait_for_book(bids=[["49400", "0.03"]])
     change("")  # all of it
-    wait_for(lambda: exchange.depth()["bids"] == [["49400", "0.1"]], "all of it")
+    exchange.wait_for_book(bids=[["49400", "0.1"]])
     expect(row).not_to_contain_text("iceberg")
     ticket.cancel_all()
 
@@ -140,7 +140,7 @@ def test_a_plain_order_becomes_an_iceberg(ticket: Ticket, exchange: Exchange) ->
     ticket.page.locator("input[name=new-visible-qty]").fill("0.01")
     ticket.page.keyboard.press("Enter")
     expect(row).to_contain_text("iceberg of 0.01")
-    wait_for(lambda: exchange.depth()["bids"] == [["49300", "0.01"]], "the part in the book")
+    exchange.wait_for_book(bids=[["49300", "0.01"]])
     ticket.cancel_all()
 
 

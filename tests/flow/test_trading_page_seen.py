@@ -121,6 +121,7 @@ def test_what_the_trader_has_is_there(seen: Seen) -> None:
     expect(page.page.locator("#ticket")).to_contain_text("Margin of positions")
     page.tab("Open orders").click()
     expect(page.row("Open orders")).to_contain_text("49,000.0")
+    page.button("BTC-PERP Buy").click()
     page.tab("Order book").click()
     expect(page.page.locator(".bids .own")).to_be_visible()
     (row,) = AuditRow.objects.filter(operator=seen.operator, words="trading page")

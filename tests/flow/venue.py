@@ -83,6 +83,14 @@ class Account:
         return self.trader.exchange.http.request(method, url, headers=headers, **options)
 
 
+def rest_an_ask(new_trader: Callable[..., Trader]) -> Trader:
+    """Half a lot at 50,000 that every reader of the book sees; its owner."""
+    maker = new_trader("100000")
+    maker.wait_until(maker.place("SHORT", "0.5", "50000"), "open")
+    maker.exchange.wait_for_book(asks=[["50000", "0.5"]])
+    return maker
+
+
 def make_account(trader: Trader, **fields: Any) -> Account:
     body = {"name": "bot", "password": PASSWORD, "permissions": ["read", "trade"]} | fields
     answer = trader.send("POST", "/user/keys", json=body)
