@@ -1,13 +1,14 @@
-"""What a password must be beyond Django's own rules.
+"""How passwords are kept, and what one must be beyond Django's own rules.
 
-The class is a validator of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a password
-is chosen: the API, the admin, `manage.py changepassword`.
+`PlainPasswordRules` is a validator of AUTH_PASSWORD_VALIDATORS, whose hooks Django calls wherever a
+password is chosen: the API, the admin, `manage.py changepassword`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:  # settings name this module before models are there
 
 LENGTH_MAX = 128
 DISTINCT_MIN = 4
+
+
+class OneLaneArgon2(Argon2PasswordHasher):
+    """As much memory and as many passes as Django's, on one core: its eight lanes would take every
+    core of a small machine at once, and orders would wait for them. Passwords that were kept with
+    eight are known as before."""
+
+    parallelism = 1
 
 
 class PlainPasswordRules:

@@ -212,7 +212,7 @@ CACHES: dict[str, dict[str, Any]] = {
 
 LOGIN_REDIRECT_URL = "admin:index"  # instead of a next= that leads elsewhere
 SESSION_ENGINE = "accounts.staff.sessions"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.passwords.OneLaneArgon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

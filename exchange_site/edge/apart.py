@@ -21,7 +21,7 @@ import threading
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
-from queue import Empty, SimpleQueue
+from queue import Empty, LifoQueue
 from typing import Any, BinaryIO
 
 import structlog
@@ -50,7 +50,8 @@ class Apart:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._idle: SimpleQueue[_Process] = SimpleQueue()
+        # The last to be done is the next to be asked: it has at hand what is made once per process.
+        self._idle: LifoQueue[_Process] = LifoQueue()
 
     def open(self) -> None:
         """Without waiting until Django is loaded."""

@@ -4,7 +4,6 @@ A thread keeps a connection to Postgres once it has asked it something, so there
 """
 
 import asyncio
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -86,19 +85,17 @@ def _is_nowhere(_: str, path: str) -> bool:
 @dataclass(frozen=True)
 class Kind:
     """``waiting_max`` counts those in work, too; one address may take half of it, and never all
-    threads where there are several. ``rate``: what an
-    address may ask of each process, refused before a thread is taken; None where budgets of the
-    trader say that (`trading.http.limits`). ``is_apart``: a process of its own computes the answer
-    (`exchange_site.edge.apart`). ``niceness``: how far its threads stand back when cores
-    are short. Only for what computes outside of Python: a thread that stands back would hold the
-    interpreter's lock meanwhile."""
+    threads where there are several. ``rate``: what an address may ask of each process, refused
+    before a thread is taken; None where budgets of the trader say that (`trading.http.limits`).
+    ``is_apart``: a process of its own computes the answer (`exchange_site.edge.apart`), which
+    stands back when cores are short; a thread of this one that did would hold the interpreter's
+    lock meanwhile."""
 
     name: str
     is_of: Callable[[str, str], bool]
     threads: int
     waiting_max: int
     rate: Rate | None = None
-    niceness: int = 0
     is_apart: bool = False
 
 
@@ -111,9 +108,16 @@ KINDS = (
         threads=1,
         waiting_max=64,
         rate=Rate(10, 1, burst=100),
-        niceness=10,
+        is_apart=True,
     ),
-    Kind("documents", _is_document, threads=1, waiting_max=64, rate=Rate(5, 1, burst=40)),
+    Kind(
+        "documents",
+        _is_document,
+        threads=1,
+        waiting_max=64,
+        rate=Rate(5, 1, burst=40),
+        is_apart=True,
+    ),
     Kind("files", _is_file, threads=1, waiting_max=128, rate=Rate(50, 1, burst=300)),
     Kind("admin", _is_admin, threads=2, waiting_max=32, rate=Rate(20, 1, burst=100)),
     Kind(
@@ -193,9 +197,7 @@ class _Place:
         self.told = Told()
         answer: Any = self._answer  # the bridge has types of its own
         self.bridge: Any = WSGIMiddleware(answer)
-        self.bridge.executor = ThreadPoolExecutor(
-            kind.threads, kind.name, initializer=_stand_back, initargs=(kind.niceness,)
-        )
+        self.bridge.executor = ThreadPoolExecutor(kind.threads, kind.name)
 
     def too_much_of(self, origin: str) -> Standing | None:
         """How its budget stands, where that is why it must wait."""
@@ -254,8 +256,3 @@ class _Place:
                     response.close()
         finally:
             self._leave(origin_of(address_of(environ["asgi.scope"])))
-
-
-def _stand_back(niceness: int) -> None:
-    """This thread and those it starts, as Argon2 does: on Linux a thread has a priority."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
