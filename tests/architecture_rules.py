@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 # From the roof to the floor. Who may import whom is below; no arrow goes up this list.
@@ -44,6 +44,10 @@ class Module:
         return ast.parse(self.source, self.path)
 
     @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def name(self) -> str:
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -58,8 +62,10 @@ def within(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
+@cache
 def load(root: Path, folder: str) -> list[Module]:
-    """Modules of a folder; migrations are history, not design, and stay out, as do packages."""
+    """Modules of a folder, read once. Migrations are history, not design, and stay out, as do
+    packages of others."""
     return [
         Module(path.relative_to(root).as_posix(), path.read_text())
         for path in sorted((root / folder).rglob("*.py"))
@@ -208,7 +214,7 @@ _IMPORTERS = frozenset({"import_module", "__import__", "get_model", "import_stri
 
 def imported_names(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """Every module that is imported, wherever in the file, also under TYPE_CHECKING or by name."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name
@@ -218,7 +224,7 @@ def imported_names(module: Module) -> Iterator[tuple[ast.AST, str]]:
                 # `from trading import models` names a module; `from x import Thing` a thing in
                 # one. Both are reported in full: rules match by prefix.
                 yield node, f"{base}.{alias.name}"
-        elif isinstance(node, ast.Call) and _called_name(node) in _IMPORTERS and node.args:
+        elif isinstance(node, ast.Call) and called_name(node) in _IMPORTERS and node.args:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield node, first.value
@@ -256,124 +262,11 @@ def check_imports(module: Module, stdlib: frozenset[str]) -> Iterator[str]:
             yield module.at(node, f"{rule.package} may not import {name}")
 
 
-# ----------------------------------------------------------------------------------------- purity
-
-_IMPURE_CALLS = words(
-    "open print input float complex hash id eval exec compile __import__ globals locals"
-    " breakpoint vars"
-)
-_MUTABLE_MAKERS = words(
-    "list dict set bytearray defaultdict deque Counter OrderedDict SortedDict SortedList"
-    " SortedSet SortedKeyList count cycle"
-)
-_READ_ONLY_ANNOTATIONS = re.compile(r"\b(Mapping|Sequence|frozenset|FrozenSet|tuple)\[")
-_ORDER_BLIND = words("sorted sum any all min max len set frozenset SortedList SortedSet")
-_ORDER_SEEING = frozenset({"list", "tuple", "iter", "enumerate", "deque", "dict", "zip", "map"})
+def called_name(node: ast.Call) -> str:
+    return last_name(node.func)
 
 
-def check_purity(module: Module, set_names: frozenset[str]) -> Iterator[str]:
-    """Breaches of "same commands, same bytes out" that can be seen in the source.
-
-    ``set_names`` are the names known to hold sets, from `names_of_sets` over the whole package.
-    """
-    yield from _impure_expressions(module)
-    yield from _module_state(module)
-    yield from _set_order(module, set_names)
-
-
-def _impure_expressions(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.Constant(value=float() | complex()):
-                yield module.at(node, f"float literal {node.value!r}")
-            case ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div()):
-                yield module.at(node, "true division makes a float")
-            case ast.Name(id="float" | "complex"):
-                yield module.at(node, f"{node.id} has no place here")
-            case ast.Call(func=ast.Name(id=name)) if name in _IMPURE_CALLS - {"float", "complex"}:
-                yield module.at(node, f"{name}() is not pure")
-            case ast.Global() | ast.AsyncFunctionDef() | ast.Await():
-                yield module.at(node, f"{type(node).__name__} is not pure")
-            case _:
-                pass
-
-
-def _module_state(module: Module) -> Iterator[str]:
-    """Module-level containers must be read-only: by their type, or by their annotation."""
-    for node in module.tree.body:
-        if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign) or node.value is None:
-            continue
-        if isinstance(node, ast.AnnAssign) and _READ_ONLY_ANNOTATIONS.search(
-            ast.unparse(node.annotation)
-        ):
-            continue
-        mutable = isinstance(
-            node.value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp
-        )
-        called = isinstance(node.value, ast.Call) and _called_name(node.value) in _MUTABLE_MAKERS
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            continue
-        if mutable or called:
-            yield module.at(node, "mutable module state; annotate it Mapping[…] or Sequence[…]")
-
-
-def names_of_sets(modules: list[Module]) -> frozenset[str]:
-    """Names and attributes that are annotated or assigned as sets anywhere in these modules."""
-    found: set[str] = set()
-    for module in modules:
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.AnnAssign) and _is_set_annotation(node.annotation):
-                found.add(_last_name(node.target))
-            elif isinstance(node, ast.arg) and node.annotation is not None:
-                if _is_set_annotation(node.annotation):
-                    found.add(node.arg)
-            elif isinstance(node, ast.Assign) and _is_set_expression(node.value):
-                found.update(_last_name(target) for target in node.targets)
-    return frozenset(found - {""})
-
-
-def _set_order(module: Module, set_names: frozenset[str]) -> Iterator[str]:
-    def is_set(node: ast.AST) -> bool:
-        return _is_set_expression(node) or _last_name(node) in set_names
-
-    blind = {
-        id(argument)
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Call) and _called_name(node) in _ORDER_BLIND
-        for argument in node.args
-    }
-    for node in ast.walk(module.tree):
-        match node:
-            case ast.For() if is_set(node.iter):
-                yield module.at(node, "iterates a set, whose order is not part of the state")
-            case ast.ListComp() | ast.DictComp() | ast.GeneratorExp():
-                if id(node) not in blind and any(is_set(g.iter) for g in node.generators):
-                    yield module.at(node, "iterates a set, whose order is not part of the state")
-            case ast.Call() if _called_name(node) in _ORDER_SEEING and any(map(is_set, node.args)):
-                yield module.at(node, "takes a set in its order, which is not part of the state")
-            case ast.Call(func=ast.Attribute(attr="pop", value=owner), args=[]) if is_set(owner):
-                yield module.at(node, "pops from a set, whose order is not part of the state")
-            case _:
-                pass
-
-
-def _is_set_annotation(annotation: ast.expr) -> bool:
-    return (
-        re.match(r"(set|frozenset|AbstractSet|MutableSet)\b", ast.unparse(annotation)) is not None
-    )
-
-
-def _is_set_expression(node: ast.AST) -> bool:
-    return isinstance(node, ast.Set | ast.SetComp) or (
-        isinstance(node, ast.Call) and _called_name(node) in {"set", "frozenset"}
-    )
-
-
-def _called_name(node: ast.Call) -> str:
-    return _last_name(node.func)
-
-
-def _last_name(node: ast.AST) -> str:
+def last_name(node: ast.AST) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else ""
@@ -393,7 +286,7 @@ def check_size(module: Module) -> Iterator[str]:
         line = _PRAGMA.sub("", written)
         if len(line) > MAX_COLUMNS:
             yield f"{module.path}:{number}: {len(line)} columns, more than {MAX_COLUMNS}"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > MAX_FUNCTION_LINES:

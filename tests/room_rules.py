@@ -94,7 +94,7 @@ def check_class_names(modules: list[Module]) -> Iterator[str]:
     own begins with "_"."""
     seen: dict[str, Module] = {}
     for module in modules:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
                 continue
             if node.name in TWO_FORMS | _OF_DJANGO:

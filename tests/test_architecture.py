@@ -12,12 +12,11 @@ from tests.architecture_rules import (
     OURS,
     Module,
     check_imports,
-    check_purity,
     check_size,
     load,
-    names_of_sets,
     rule_for,
 )
+from tests.purity_rules import check_purity, names_of_sets
 from tests.writer_rules import check_one_writer, check_streams, check_tables
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -63,7 +63,7 @@ def check_one_writer(module: Module) -> Iterator[str]:
 
 def _orm_writes(module: Module) -> Iterator[str]:
     tainted = _names_of_rows(module)
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         row = _row_behind(node.func.value, tainted)
@@ -105,14 +105,14 @@ def _names_of_rows(module: Module) -> dict[str, str]:
     """
     aliases = {
         alias.asname: alias.name
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.asname and alias.name in ENGINE_ROWS
     }
     tainted: dict[str, str] = dict(aliases)
     for _ in range(3):  # rows of rows: a = Order.objects; b = a.filter(); for c in b
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             for name, row in _bindings(node, tainted):
                 tainted.setdefault(name, row)
     return tainted
@@ -180,7 +180,7 @@ def check_streams(module: Module) -> Iterator[str]:
     """`trading.commands.publisher` alone writes what anybody asked for to input streams,
     `matching.runtime` output streams; names of streams come from `matching.messages.streams`.
     """
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if node.func.attr != "xadd" or module.name == INPUT_WRITER:
@@ -201,19 +201,19 @@ def strings(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """String literals that are no docstrings; f-strings as written, implicit joins as one."""
     docstrings = {
         id(first.value)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         for first in node.body[:1]
         if isinstance(first, ast.Expr) and ast.get_docstring(node, clean=False) is not None
     }
     in_fstring = {
         id(part)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.JoinedStr)
         for part in ast.walk(node)
         if part is not node
     }
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if id(node) in docstrings or id(node) in in_fstring:
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
