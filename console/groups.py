@@ -109,28 +109,26 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 @transaction.atomic
 def create_groups() -> dict[str, int]:
     """Makes the groups, or gives them exactly these permissions again: name → how many."""
-    viewing = Permission.objects.filter(
-        content_type__app_label__in=APPS, codename__startswith="view_"
-    )
+    permissions = {
+        f"{app_label}.{codename}": pk
+        for pk, app_label, codename in Permission.objects.values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
     counts = {}
-    for name, actions in ACTIONS.items():
+    for name in ACTIONS:
         group, _ = Group.objects.get_or_create(name=name)
-        permissions = [*viewing, *(_permission(action) for action in actions)]
-        group.permissions.set(permissions)
-        counts[name] = len(permissions)
+        held = [permissions[one] for one in names_held(name)]
+        group.permissions.set(held)
+        counts[name] = len(held)
     return counts
 
 
 def names_held(group: str) -> frozenset[str]:
-    """What `create_groups` gives it, as `app.codename`, without asking Postgres."""
+    """What `create_groups` gives it, as `app.codename`."""
     viewing = {
         f"{model._meta.app_label}.view_{model._meta.model_name}"
         for model in apps.get_models()
         if model._meta.app_label in APPS and "view" in model._meta.default_permissions
     }
     return frozenset({*viewing, *ACTIONS[group]})
-
-
-def _permission(name: str) -> Permission:
-    app_label, _, codename = name.partition(".")
-    return Permission.objects.get(content_type__app_label=app_label, codename=codename)
