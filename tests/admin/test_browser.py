@@ -95,7 +95,7 @@ def test_lists_records_and_status_show_without_errors(watched: Watched) -> None:
     watched.visit("/admin/status/")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.drill)])
 def test_anybody_can_read_and_use_it(
     live_server: object, monkeypatch: pytest.MonkeyPatch, scheme: Literal["light", "dark"]
 ) -> None:

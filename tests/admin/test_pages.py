@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -159,14 +158,6 @@ def test_rows_of_the_exchange_are_read_only_even_to_a_superuser(
     assert model._default_manager.filter(pk=row.pk).values().get() == before
 
 
-@dataclass(frozen=True)
-class Queries:
-    """What each page took with few rows, and again with many."""
-
-    few: dict[type[Model], int]
-    many: dict[type[Model], int]
-
-
 @pytest.fixture(scope="module")
 def rolled_back(module_world: None, django_db_blocker: DjangoDbBlocker) -> Rows:
     """More rows for one look at all pages, as making them takes far longer than looking."""
@@ -182,42 +173,24 @@ def rolled_back(module_world: None, django_db_blocker: DjangoDbBlocker) -> Rows:
     return rows
 
 
-@pytest.fixture(scope="module")
-def queries_of_lists(rolled_back: Rows) -> Queries:
+def test_lists_take_no_more_queries_with_more_rows(rolled_back: Rows) -> None:
     with rolled_back():
         client = _superuser()
         few = {model: _queries(client, list_url(model, "")) for model in MODELS}
         make_world(traders=30)
         for name in range(30):
             make_world(0, f"M{name}-PERP")
-        many = {model: _queries(client, list_url(model, "")) for model in MODELS}
-    return Queries(few, many)
+        assert {model: _queries(client, list_url(model, "")) for model in MODELS} == few
 
 
-@by_label
-def test_lists_take_no_more_queries_with_more_rows(
-    queries_of_lists: Queries, model: type[Model]
-) -> None:
-    assert queries_of_lists.many[model] == queries_of_lists.few[model]
-
-
-@pytest.fixture(scope="module")
-def queries_of_records(rolled_back: Rows) -> Queries:
+def test_records_take_no_more_queries_with_more_rows(rolled_back: Rows) -> None:
     with rolled_back() as market:
         client = _superuser()
         owner = Order.objects.earliest("pk").user
         urls = {model: url_of(model, _row_of(model, owner)) for model in OURS}
         few = {model: _queries(client, url) for model, url in urls.items()}
         _busy(owner, market)
-        many = {model: _queries(client, url) for model, url in urls.items()}
-    return Queries(few, many)
-
-
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
-def test_records_take_no_more_queries_with_more_rows(
-    queries_of_records: Queries, model: type[Model]
-) -> None:
-    assert queries_of_records.many[model] == queries_of_records.few[model]
+        assert {model: _queries(client, url) for model, url in urls.items()} == few
 
 
 def _superuser() -> Client:

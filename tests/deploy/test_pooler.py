@@ -37,7 +37,7 @@ ROUNDS = 25
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.slow,
+    pytest.mark.drill,
     pytest.mark.skipif(
         shutil.which("pgbouncer") is None, reason="no pgbouncer: apt-get install pgbouncer"
     ),

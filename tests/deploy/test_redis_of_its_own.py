@@ -20,7 +20,7 @@ from tests.flow.demo import demo_on
 from tests.flow.exchange import Exchange, Trader, wait_for
 from tests.trading.servers import Redis
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.drill]
 
 
 @pytest.fixture(scope="module")

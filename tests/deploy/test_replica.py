@@ -25,7 +25,7 @@ from tests.feeds.conftest import database_url
 from tests.flow.demo import demo_on
 from tests.flow.exchange import MARKET, Exchange, Trader, wait_for
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.drill]
 
 
 class Replica:

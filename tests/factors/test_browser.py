@@ -99,7 +99,9 @@ def grow_stale() -> None:
     StaffSession.objects.filter(pk=row.pk).update(session_data=store.encode(data))
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("dark", 390), pytest.param("light", 1440, marks=pytest.mark.drill)]
+)
 def test_a_passkey_from_the_first_sign_in_to_a_dangerous_act(
     browser: Browser, site: str, scheme: Literal["light", "dark"], width: int
 ) -> None:

@@ -82,13 +82,20 @@ def start(folder: Path) -> Iterator[Callable[[], Run]]:
     end(leftovers(data))
 
 
-def test_a_life_a_killed_one_and_one_that_is_stopped_at_once(start: Callable[[], Run]) -> None:
-    """One after another in one folder: to make an exchange takes longer than all that is asked."""
+def test_a_life(start: Callable[[], Run]) -> None:
+    run = start()
+    run.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
+    _lives(run)
+    _stops(run, signal.SIGTERM)
+
+
+@pytest.mark.drill
+def test_one_that_is_killed_and_those_after_it(start: Callable[[], Run]) -> None:
+    """In one folder: to make an exchange takes longer than all that is asked."""
     first = start()
     first.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
-    _lives(first)
-    _is_killed(first)
     secrets = (first.data / "operator.txt").read_text()
+    _is_killed(first)
 
     second = start()
     second.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
