@@ -38,7 +38,7 @@ help:
 	@echo "make page-soak the trading page in a browser under load (MINUTES=10): long tasks, memory, errors"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
 	@echo "make chaos     kill every part under load (HOSTS=1: every host), and look for what was lost or doubled"
-	@echo "make drills    what takes minutes: chaos in short, a restore, failovers, an upgrade, every page"
+	@echo "make drills    what takes minutes: chaos in short, a restore, failovers, a pooler, a replica, an upgrade, every page"
 	@echo "make compat    freqtrade, nautilus_trader and others trade here, and it is written down"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
 	@echo "make clean     remove what was installed and made; data stay"
