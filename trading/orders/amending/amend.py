@@ -241,7 +241,7 @@ def _terms_changed(
             raise invalid("qty", message, ErrorCode.INVALID_SIZE)
         if terms.close_position:
             message = "A close_position order closes all there is then: leave qty out."
-            raise invalid("qty", message, ErrorCode.INVALID_SIZE)
+            raise invalid("qty", message, ErrorCode.INVALID_SIZE).naming("close_position")
         size_lots = size_in_bounds(rules, changes.qty)
         margin_units = terms.margin_units // terms.size_lots * size_lots
         terms = structs.replace(terms, size_lots=size_lots, margin_units=margin_units)
