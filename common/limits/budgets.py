@@ -10,7 +10,7 @@ counts by itself, each process on its own.
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -20,6 +20,7 @@ from common.redis_client import limits_redis_client
 
 LOCAL_MAX = 100_000  # budgets counted in the process
 KEY = "limits:budget:{}"
+BUDGET_HEADER = "X-RateLimit-Budget"
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
+    """``budget`` is its kind and whose it is, as in ``orders:42``."""
+
     budget: str
     rate: Rate
     cost: int = 1
@@ -46,23 +49,26 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What became of an ask, and how the budget stands after it."""
+    """What became of an ask, and how the budget stands after it. ``kind``: the first word of the
+    budget's name, which is no one's; "" where it has none to tell."""
 
     limit: int
     remaining: int
     reset_s: int  # until it is full again
     retry_s: int  # until as much could be asked again; 0 for what was granted
+    kind: str = field(default="", compare=False)
 
     @property
     def granted(self) -> bool:
         return self.retry_s == 0
 
     def headers(self) -> dict[str, str]:
-        return {
+        said = {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": str(self.reset_s),
         }
+        return {**said, BUDGET_HEADER: self.kind} if self.kind else said
 
 
 # Per budget: interval and room in µs, and cost. Answers by how much each is ahead of now, and
@@ -120,6 +126,7 @@ def _standing(ask: Ask, ahead_us: int, granted: bool) -> Standing:
         remaining=max(0, burst - -(-ahead_us // interval_us)),
         reset_s=-(-ahead_us // 1_000_000),
         retry_s=0 if granted else max(1, -(-short_us // 1_000_000)),
+        kind=ask.budget.partition(":")[0],
     )
 
 

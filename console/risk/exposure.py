@@ -8,7 +8,7 @@ from common.errors import DomainError, ErrorCode
 from console.risk.lines import MarketMark, PositionLine, lines_of, market_marks
 from matching.messages.vocabulary import Side
 from trading.models import LIVE_STATUSES, Order
-from trading.positions.equity import Equity, equity_of_user
+from trading.positions.equity import Equity, holdings_of_user
 from trading.positions.figures import value_units
 from trading.selectors import leverages_set, positions_of_user
 
@@ -110,9 +110,10 @@ def _live_orders(user: User, marks: dict[str, MarketMark]) -> list[LiveOrders]:
 
 
 def equity_or_none(user_id: int) -> Equity | None:
-    """None: the user has no wallet, as operators have none."""
+    """At the recorded marks, as the positions beside it. None: the user has no wallet, as operators
+    have none."""
     try:
-        return equity_of_user(user_id)
+        return holdings_of_user(user_id).equity()
     except DomainError as error:
         if error.code is not ErrorCode.WALLET_NOT_FOUND:
             raise

@@ -203,7 +203,7 @@ class _Place:
         """How its budget stands, where that is why it must wait."""
         if self._kind.rate is None or not settings.LIMITS:
             return None
-        standing = self._asked.standing(Ask(origin, self._kind.rate))
+        standing = self._asked.standing(Ask(f"{self._kind.name}:{origin}", self._kind.rate))
         return None if standing.granted else standing
 
     def enter(self, origin: str) -> DomainError | None:

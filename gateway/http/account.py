@@ -22,7 +22,7 @@ from matching.messages.limits import PPM
 from matching.messages.vocabulary import Side
 from trading import selectors
 from trading.models import LIVE_STATUSES, Order, Position
-from trading.positions.equity import equity_of_user
+from trading.positions.equity import holdings_of_user
 from trading.positions.figures import liquidation_price_ticks, position_figures
 
 ALIAS_PREFIX = "Ac"
@@ -253,7 +253,8 @@ def _account(asked: VenueAsk, of_markets: Mapping[str, Holding]) -> dict[str, An
 
 def _money(user_id: int, of_markets: Mapping[str, Holding]) -> dict[str, Any]:
     """Of the settlement asset, the one there is."""
-    equity = equity_of_user(user_id)
+    marks = {one.rules.id: one.mark_ticks for one in of_markets.values()}
+    equity = holdings_of_user(user_id).equity(marks)
     wallet_units = equity.available_units + equity.held_units + equity.margin_units
     maintenance_units = sum(
         one.rules.tiers.maintenance_units(abs(figures.value_units))

@@ -86,7 +86,8 @@ def transfer(main_id: int, new: NewTransfer) -> Transfer:
             raise key_reused(f"a transfer of {units_text(first.amount_units)}")
         return first
     if source.pk == target.pk:
-        raise invalid("to_account", "to_account must be another account than from_account.")
+        message = "to_account must be another account than from_account."
+        raise invalid("to_account", message).naming("to_account", "from_account")
     _check_wallets(source, target, new.amount_units)
     if receiver.pk != main.pk:
         _require_still_there(receiver)
@@ -117,7 +118,7 @@ def _own(main: User, said: str, field: str, *, is_repeat: bool) -> User:
         account = named_account(main.pk, said, archived_too=is_repeat)
     except DomainError as error:
         error.field = field
-        raise
+        raise error.naming(field) from None
     if not is_repeat:
         require_active(account)
     return account
@@ -139,7 +140,8 @@ def _target(main: User, new: NewTransfer, *, is_repeat: bool) -> tuple[User, Use
     if found is None or found.parent_id is not None or not (is_repeat or found.is_active):
         raise _no_receiver()
     if found.pk == main.pk:
-        raise invalid("to_username", "to_username is you: give to_account instead.")
+        message = "to_username is you: give to_account instead."
+        raise invalid("to_username", message).naming("to_username", "to_account")
     return found, found
 
 

@@ -54,6 +54,12 @@ def margin_per_lot(
     return ceil_div(units_per_tick_lot * price_ticks, leverage)
 
 
+def margin_of_size(margin_units: int, before_lots: int, after_lots: int) -> int:
+    """The margin named for a whole order, of other lots: the same per lot, rounded down. Where
+    there are as many it is what was named, whether or not that divides."""
+    return margin_units if after_lots == before_lots else margin_units // before_lots * after_lots
+
+
 def fee_units(units_per_tick_lot: int, price_ticks: int, size_lots: int, fee_ppm: int) -> int:
     """Fee on a fill, rounded up."""
     return ceil_div(units_per_tick_lot * price_ticks * size_lots * fee_ppm, PPM)

@@ -21,6 +21,7 @@ from matching.messages.events import (
     OrderWaiting,
     OutputEntry,
 )
+from matching.messages.holds import margin_of_size
 from matching.messages.vocabulary import OrderStatus
 from persistence.projection.batch import Batch, ProjectedOrder
 from persistence.projection.order_changes import (
@@ -90,7 +91,7 @@ def project_order_amended(batch: Batch, _entry: OutputEntry, event: OrderAmended
     row = open_order(batch, event.order_id, event.account_id)
     row.is_amended = True
     row.price_ticks = event.price_ticks
-    row.margin_units = row.margin_units // row.size_lots * event.size_lots
+    row.margin_units = margin_of_size(row.margin_units, row.size_lots, event.size_lots)
     row.size_lots = event.size_lots
     row.cancelled_lots = 0
     if not isinstance(event.visible_lots, UnsetType):
@@ -111,7 +112,7 @@ def project_conditional_amended(
         raise batch.poison(f"order {row.id} is {row.status} and has no condition to amend")
     row.is_amended = True
     row.price_ticks = event.price_ticks
-    row.margin_units = row.margin_units // row.size_lots * event.size_lots
+    row.margin_units = margin_of_size(row.margin_units, row.size_lots, event.size_lots)
     row.size_lots = event.size_lots
     row.trigger_price_ticks = event.trigger_price_ticks
     row.trigger_callback_ppm = event.callback_ppm

@@ -55,14 +55,15 @@ class SnapshotView(APIView):
 def _answer(snapshot: AccountSnapshot) -> SnapshotAnswer:
     rules = all_market_rules()
     tickers = market_tickers({one.market_id for one in snapshot.positions})
+    marks = {id: ticker.mark_price_ticks for id, ticker in tickers.items()}
     return SnapshotAnswer(
         seq=snapshot.seqs,
-        equity=equity_answer(snapshot.equity),
+        equity=equity_answer(snapshot.holdings.equity(marks)),
         positions=[
             position_answer(
                 one,
                 rules[one.market_id],
-                tickers[one.market_id].mark_price_ticks,
+                marks[one.market_id],
                 snapshot.leverages.get(one.market_id),
             )
             for one in snapshot.positions

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from persistence.models import MarketCursor
 from trading import selectors
 from trading.models import LIVE_STATUSES, Order, Position
-from trading.positions.equity import Equity, equity_of_user
+from trading.positions.equity import Holdings, holdings_of_user
 from trading.selectors import OrderFilter
 from trading.statements.services import ONE_MOMENT
 
@@ -18,7 +18,7 @@ class AccountSnapshot:
     first. ``algo_ids``: of those that algos sent."""
 
     seqs: dict[str, int]
-    equity: Equity
+    holdings: Holdings
     positions: list[Position]
     leverages: dict[str, int]
     orders: list[Order]
@@ -35,7 +35,7 @@ def snapshot_of(user_id: int) -> AccountSnapshot:
         orders = list(live.order_by("id"))
         return AccountSnapshot(
             seqs=dict(MarketCursor.objects.order_by("market_id").values_list("market_id", "seq")),
-            equity=equity_of_user(user_id),
+            holdings=holdings_of_user(user_id),
             positions=list(selectors.positions_of_user(user_id).order_by("market_id")),
             leverages=selectors.leverages_set(user_id),
             orders=orders,

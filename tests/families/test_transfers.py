@@ -139,6 +139,26 @@ def test_what_is_refused_moves_nothing(
     assert available(anna.user) == 10_000_000_000
 
 
+@pytest.mark.parametrize(
+    ("said", "field", "words"),
+    [
+        ({"toAccount": "nobody"}, "toAccount", ""),
+        ({"toAccount": "hedge", "fromAccount": "nobody"}, "fromAccount", ""),
+        ({"toAccount": "main"}, "toAccount", "toAccount must be another account than fromAccount."),
+        ({"toUsername": "bert"}, "toUsername", "There is no trader of this username"),
+        ({"toUsername": "{anna}"}, "toUsername", "toUsername is you: give toAccount instead."),
+    ],
+)
+def test_a_refusal_names_the_fields_as_they_came(
+    anna: Trader, hedge: User, is_open: None, said: dict[str, Any], field: str, words: str
+) -> None:
+    said = {name: value.format(anna=anna.user.username) for name, value in said.items()}
+    answer = send(anna, **said)
+    assert answer.body["field"] == field
+    assert answer.body["message"].startswith(words)
+    assert "_" not in answer.body["message"]
+
+
 def test_more_than_is_available(anna: Trader, hedge: User) -> None:
     assert anna.place().status == 202  # holds more than 2,500
     answer = send(anna, amount="7600", toAccount="hedge")

@@ -62,6 +62,25 @@ def test_a_new_order_is_amended_twice_before_it_is_written_down(new_trader: NewT
         wait_until_it_is(trader, order_id, price="47500", qty="0.02", visibleQty="0.005")
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_margin_that_does_not_divide_stays_what_was_named(
+    new_trader: NewTrader, waits: bool
+) -> None:
+    trader = new_trader("1000")
+    price, then = ("52000", "51900") if waits else ("49000", "48900")
+    terms: dict[str, Any] = {"margin": "100.000001", "leverage": None}
+    if waits:
+        terms["trigger"] = {"type": "STOP", "price": "51500"}
+    order_id = trader.place("LONG", "0.003", price, **terms)
+    trader.wait_until(order_id, "waiting" if waits else "open")
+    amend(trader, order_id, price=then)
+    wait_until_it_is(trader, order_id, price=then, qty="0.003", margin="100.000001")
+    again = trader.send("PATCH", f"/order/{order_id}", json={"qty": "0.003"})
+    assert (again.status_code, again.json()["code"]) == (400, "NOTHING_TO_AMEND")
+    amend(trader, order_id, qty="0.006")
+    wait_until_it_is(trader, order_id, qty="0.006", margin="199.999998")
+
+
 def test_what_is_shown_is_amended(exchange: Exchange, new_trader: NewTrader) -> None:
     alice, bob, carol = new_trader(), new_trader(), new_trader()
     ice = alice.place("SHORT", "0.1", "50010", visibleQty="0.03")

@@ -50,7 +50,7 @@ def test_part_then_at_a_price_then_the_rest(holder: Trader) -> None:
 def test_a_client_order_id_closes_once(holder: Trader) -> None:
     first = close(holder, qty="0.1", clientOrderId="out")
     holder.wait_until(first.json()["orderId"], "filled")
-    again = close(holder, clientOrderId="out")
+    again = close(holder, qty="0.10", clientOrderId="out")
     assert (again.status_code, again.json()["orderId"]) == (200, first.json()["orderId"])
     assert qty(holder) == "0.2"
     opening = holder.try_to_place("LONG", "0.1", "49000", clientOrderId="in")
@@ -58,6 +58,36 @@ def test_a_client_order_id_closes_once(holder: Trader) -> None:
     taken = close(holder, clientOrderId="in")
     assert (taken.status_code, taken.json()["code"]) == (409, "CLIENT_ORDER_ID_REUSED")
     assert qty(holder) == "0.2"
+    whole = close(holder, clientOrderId="all")
+    holder.wait_until(whole.json()["orderId"], "filled")
+    again = close(holder, clientOrderId="all")  # of which nothing is left to close
+    assert (again.status_code, again.json()["orderId"]) == (200, whole.json()["orderId"])
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "differing"),
+    [
+        ({"qty": "0.1"}, {"qty": "0.2"}, "qty"),
+        ({"qty": "0.1"}, {}, "qty"),
+        ({}, {"qty": "0.3"}, "qty"),
+        ({"qty": "0.1"}, {"qty": "0.1", "maxSlippage": "0.005"}, "maxSlippage"),
+        ({"qty": "0.1"}, {"qty": "0.1", "price": "50400"}, "orderType, price, timeInForce"),
+        ({"price": "50500"}, {"price": "50400"}, "price"),
+    ],
+)
+def test_another_closing_under_the_same_id_is_refused(
+    holder: Trader, first: dict[str, str], other: dict[str, str], differing: str
+) -> None:
+    """Else whoever closes more is told that it was done, and it is not."""
+    status = "open" if "price" in first else "filled"
+    order = close(holder, **first, clientOrderId="out").json()["orderId"]
+    holder.wait_until(order, status)
+    left = qty(holder)
+    refused = close(holder, **other, clientOrderId="out")
+    assert (refused.status_code, refused.json()["code"]) == (409, "CLIENT_ORDER_ID_REUSED")
+    assert f"differs in {differing}." in refused.json()["message"], refused.text
+    assert qty(holder) == left
+    assert close(holder, **first, clientOrderId="out").json()["orderId"] == order
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""A trader's money, rebuilt by a script that reads nothing but the API: what it deposited, what its
-fills, funding payments and closed positions say, and what its ledger says.
+"""A trader's money, rebuilt by a script that reads nothing but the API: what came in and went out,
+what its fills, funding payments and closed positions say, and what its ledger says.
 """
 
 from collections import defaultdict
@@ -9,8 +9,9 @@ from typing import Any
 
 TRANSFERS = {
     "order_hold", "hold_release", "amend_hold", "margin_hold", "margin_added", "margin_removed",
-    "fill", "liquidation", "adl", "settlement",
+    "withdrawal_hold", "withdrawal_back", "fill", "liquidation", "adl", "settlement",
 }  # fmt: skip
+BROUGHT = ("deposit", "withdrawal", "transfer", "referral", "adjustment")  # or took
 Row = dict[str, Any]
 Read = Callable[[str], Row]  # a path, answered to the trader
 
@@ -41,8 +42,9 @@ class Rebuilt:
         return sum((Decimal(row[name]) for row in rows), Decimal(0))
 
     @property
-    def deposits(self) -> Decimal:
-        return self.kinds["deposit"] - self.kinds["withdrawal"]
+    def brought(self) -> Decimal:
+        """What is no trade's; lines of what was taken are below zero."""
+        return sum((self.kinds[kind] for kind in BROUGHT), Decimal(0))
 
     def of_settlements(self, kind: str) -> Decimal:
         lines = [row for row in self.ledger if row["cause"] == "settlement" and row["kind"] == kind]
@@ -51,7 +53,7 @@ class Rebuilt:
     def equity_of_fills(self) -> Decimal:
         """From fills, funding and what the positions would bring now; a settlement is no fill."""
         return (
-            self.deposits
+            self.brought
             + self.sum(self.fills, "realizedPnl")
             - self.sum(self.fills, "fee")
             - self.sum(self.fills, "liquidationFee")
@@ -84,7 +86,7 @@ class Rebuilt:
         assert self.kinds["realized_pnl"] == realized + self.of_settlements("realized_pnl")
         assert self.kinds["funding"] == self.sum(self.funding, "amount")
         if not self.positions:  # every position closed: their history has all of it
-            assert self.deposits + self.sum(self.closed, "netPnl") == equity["equity"]
+            assert self.brought + self.sum(self.closed, "netPnl") == equity["equity"]
 
     def require_payments_follow(self, settlements: dict[int, Row], lot_size: Decimal) -> None:
         """Each from the market's own history and the size of the position."""

@@ -1,11 +1,14 @@
 import json
 
 from ledger.models import Posting
+from markets.models import LeverageTier
+from markets.rules import forget_markets
 from persistence.reading import persist_market
 from tests.ledger.session import write_session
 from tests.ledger.test_deposits import client_of
 from tests.ledger.world import DEPOSIT_UNITS, make_user
-from trading.positions.equity import equity_of_user
+from tests.trading.client import set_ticker
+from trading.positions.equity import equity_of_user, holdings_of_user
 
 
 def get(user, path):
@@ -31,11 +34,36 @@ def test_equity_counts_positions_at_the_mark_price(world):
         "equity": "10.1974",
     }
     type(world.market.status).objects.update(mark_price_ticks=1_100)
-    assert equity_of_user(world.bob.pk).unrealized_pnl_units == 100_000
-    assert equity_of_user(world.alice.pk).unrealized_pnl_units == -300_000
-    assert equity_of_user(world.carol.pk).unrealized_pnl_units == 200_000
+    assert recorded_pnl_units(world.bob) == 100_000
+    assert recorded_pnl_units(world.alice) == -300_000
+    assert recorded_pnl_units(world.carol) == 200_000
     type(world.market.status).objects.update(mark_price_ticks=0)
-    assert equity_of_user(world.carol.pk).unrealized_pnl_units == 0
+    assert recorded_pnl_units(world.carol) == 0
+
+
+def recorded_pnl_units(user):
+    return holdings_of_user(user.pk).equity().unrealized_pnl_units
+
+
+def test_equity_is_at_the_marks_that_positions_are_shown_at(world):
+    """The engine shows a mark before the ledger has recorded it."""
+    write_session(world)
+    world.publish()
+    persist_market(world.market_id)
+    LeverageTier.objects.create(
+        market=world.market, floor_units=0, max_leverage=20, maintenance_ppm=10_000
+    )
+    set_ticker(world.redis_db, world.market_id, mark_price_ticks=1_100)
+    forget_markets()
+    for user, profit in ((world.bob, "0.1"), (world.alice, "-0.3"), (world.carol, "0.2")):
+        snapshot = get(user, "/user/snapshot")
+        for positions, equity in (
+            (get(user, "/user/positions")["positions"], get(user, "/user/equity")),
+            (snapshot["positions"], snapshot["equity"]),
+        ):
+            assert [one["unrealizedPnl"] for one in positions] == [profit]
+            assert equity["unrealizedPnl"] == profit
+    assert recorded_pnl_units(world.bob) == 0
 
 
 def test_equity_of_all_is_deposits_minus_fees(world):

@@ -1,24 +1,41 @@
 """① ⑤ Who reads fills, funding and ledger over the API gets to the equity it shows, to the unit."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
+from django.contrib.auth.models import Group
+from django.db import transaction
 
-from ledger.models import JournalEntry, Posting
+from accounts.families.services import open_account
+from accounts.models import User
+from accounts.referrals.services import make_code, refer
+from approvals.services import approve
+from console.groups import create_groups
+from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
+from ledger.models import AdjustmentCategory, JournalEntry, Posting, WithdrawalState
+from ledger.models.withdrawal_states import By
+from ledger.services import deposit
+from ledger.transfers.services import NewTransfer, transfer
+from ledger.withdrawals.steps import take_step
 from markets.models import LeverageTier
 from markets.rules import forget_markets
 from matching.messages import events
 from matching.messages.commands import FundInsurance
 from matching.messages.vocabulary import ExecutionType, Side
+from tests.admin.factories import make_user
+from tests.families.test_fees import TODAY, trade
 from tests.ledger.by_hand import persist
 from tests.ledger.miniature import TIERS, Miniature
-from tests.ledger.rebuilt import Read, Rebuilt, Row, require_rates_follow
+from tests.ledger.rebuilt import BROUGHT, Read, Rebuilt, Row, require_rates_follow
 from tests.ledger.test_deposits import client_of
 from tests.ledger.test_perpetual_events import forced, open_positions
 from tests.ledger.world import leg, position
 from tests.trading.client import set_ticker
+from tests.withdrawals.world import ask
 from trading.commands.outbox import NOT_YET
+from trading.fees.paying import pay_day, set_share
 from trading.models import Fill, LifeEnding, PositionLife
 
 ROUND_STEPS, ROUNDS_MAX = 100, 30
@@ -138,3 +155,63 @@ def test_who_is_bankrupt_and_who_bears_the_losses_of_others(world):
     endings = [trader.closed[-1]["ending"] for trader in (of_alice, of_bob, of_carol)]
     assert endings == ["SETTLED", "LIQUIDATED", "SETTLED"]
     assert of_alice.closed[-1]["lossShare"] == "0.03"
+
+
+def withdraw(user: User, *way: WithdrawalState) -> int:
+    """A dollar, through these states; its id."""
+    with transaction.atomic():
+        row = ask(user, 1)
+        for state in way:
+            by = By.EXCHANGE if state is WithdrawalState.SENDING else By.CUSTODY
+            take_step(row, state, by)
+    return row.pk
+
+
+def test_money_that_comes_and_goes_by_every_other_way(world, settings):
+    """Deposits, withdrawals in each state, transfers to a sub-account and back, a share of fees,
+    adjustments both ways: beside a position and an order."""
+    settings.WITHDRAWALS_NEED_FACTOR = False
+    alice, bob = world.alice, world.bob
+    open_positions(world)
+    persist(world)
+    world.place("bid", alice, Side.LONG, 10, 900, 452_250)
+    LeverageTier.objects.create(
+        market=world.market, floor_units=0, max_leverage=20, maintenance_ppm=10_000
+    )
+    forget_markets()
+    set_ticker(world.redis_db, world.market_id, mark_price_ticks=1_010)
+    deposit(alice.pk, 7_000_001, approved=True)
+    withdraw(alice)
+    withdraw(alice, WithdrawalState.SENDING)
+    withdraw(alice, WithdrawalState.SENDING, WithdrawalState.CONFIRMED)
+    withdraw(alice, WithdrawalState.SENDING, WithdrawalState.FAILED)
+    hedge = open_account(alice.pk, "hedge")
+    for amount, source, target in ((3_000_003, "main", "hedge"), (1_000_002, "hedge", "main")):
+        transfer(
+            alice.pk,
+            NewTransfer(amount, key=source, from_account=source, to_account=target),
+        )
+    refer(bob, make_code(alice.pk))
+    trade(bob, 1_000)
+    create_groups()
+    tess, theo = (make_user(name, is_staff=True) for name in ("tess", "theo"))
+    for operator in (tess, theo):
+        operator.groups.add(Group.objects.get(name="treasury"))
+    set_share(200_000, "as agreed", tess)
+    pay_day(TODAY - timedelta(days=1))
+    for amount, reference in ((12_500_000, "T-1"), (-500_000, "T-2")):
+        cause = AdjustmentCause(AdjustmentCategory.REFUND, reference, "a fee taken twice")
+        proposal = propose_adjustments([Due(alice, amount)], cause, tess)
+        approve(proposal.pk, theo)
+    of_alice, of_bob, of_hedge = (Rebuilt(reader_of(user)) for user in (alice, bob, hedge))
+    for trader in (of_alice, of_bob, of_hedge):
+        trader.require_right()
+    kinds = {name: of_alice.kinds[name] for name in BROUGHT}
+    assert kinds == {
+        "deposit": Decimal("17.000001"),
+        "withdrawal": Decimal(-1),
+        "transfer": Decimal("-2.000001"),
+        "referral": Decimal("0.2"),
+        "adjustment": Decimal(12),
+    }
+    assert of_hedge.brought == Decimal("2.000001")

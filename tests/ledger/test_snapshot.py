@@ -14,7 +14,7 @@ from persistence.snapshots.reading import AccountSnapshot, snapshot_of
 from tests.ledger.session import write_session
 from tests.ledger.world import World
 from trading.models import LIVE_STATUSES, Order, Position
-from trading.positions.equity import Equity, equity_of_user
+from trading.positions.equity import Holdings, holdings_of_user
 
 
 def begun(world: World) -> None:
@@ -25,7 +25,7 @@ def begun(world: World) -> None:
 def told(snapshot: AccountSnapshot) -> dict[str, Any]:
     return {
         "seqs": snapshot.seqs,
-        "equity": snapshot.equity,
+        "holdings": snapshot.holdings,
         "positions": [(one.user_id, one.position_lots) for one in snapshot.positions],
         "orders": [(one.pk, one.status, one.filled_lots) for one in snapshot.orders],
     }
@@ -36,7 +36,7 @@ def rows(user: User) -> dict[str, Any]:
     orders = Order.objects.filter(user=user, status__in=LIVE_STATUSES).order_by("id")
     return {
         "seqs": dict(MarketCursor.objects.values_list("market_id", "seq")),
-        "equity": equity_of_user(user.pk),
+        "holdings": holdings_of_user(user.pk),
         "positions": list(positions.values_list("user_id", "position_lots")),
         "orders": list(orders.values_list("pk", "status", "filled_lots")),
     }
@@ -62,13 +62,13 @@ def test_what_is_persisted_meanwhile_is_in_none_of_it(
         persist_market(world.market_id)
         connection.close()  # the thread's own
 
-    def persisting(user_id: int) -> Equity:
+    def persisting(user_id: int) -> Holdings:
         thread = threading.Thread(target=persist)
         thread.start()
         thread.join()
-        return equity_of_user(user_id)
+        return holdings_of_user(user_id)
 
-    monkeypatch.setattr(reading, "equity_of_user", persisting)
+    monkeypatch.setattr(reading, "holdings_of_user", persisting)
     assert told(snapshot_of(world.alice.pk)) == before
     monkeypatch.undo()
     assert told(snapshot_of(world.alice.pk)) != before

@@ -124,7 +124,11 @@ def amended_condition(
         before,
         price_ticks=asked.price_ticks or before.price_ticks,
         size_lots=size_lots,
-        margin_units=before.margin_units // before.size_lots * size_lots,
+        margin_units=(
+            before.margin_units
+            if size_lots == before.size_lots
+            else before.margin_units // before.size_lots * size_lots
+        ),
         trigger=changed,
     )
     told = (event.price_ticks, event.size_lots, event.trigger_price_ticks, event.callback_ppm)

@@ -89,6 +89,22 @@ def test_limit_and_size_are_changed_with_it() -> None:
     assert exchange.engine.state.book.orders[entry.order_id].named_margin_per_lot_units == 100_000
 
 
+def test_a_margin_that_does_not_divide_stays_what_was_named() -> None:
+    exchange, alice, _ = protected()
+    entry = alice.buys(3, at=1_030, margin=400_001, trigger=stop_at(1_020))
+    assert refused(alice.moves(entry, lots=3)) == "NOTHING_TO_AMEND"
+    alice.moves(entry, trigger=1_010)
+
+    def margin_units() -> int:
+        waiting = exchange.engine.state.triggers.find(entry.order_id)
+        assert waiting is not None
+        return waiting.command.margin_units
+
+    assert margin_units() == 400_001
+    alice.moves(entry, lots=6)
+    assert margin_units() == 6 * 133_333
+
+
 def test_what_is_not_asked_stays() -> None:
     """Two changes on their way at once don't undo each other."""
     _, alice, _ = protected()

@@ -132,20 +132,71 @@ def test_what_an_address_asks_in_a_rush_takes_no_thread() -> None:
     assert headers[b"cache-control"] == b"no-store"
 
 
-@pytest.mark.parametrize(("remaining", "seen_again"), [("0", 1), ("7", 2)])
-def test_who_was_told_to_wait_takes_no_thread_until_then(remaining: str, seen_again: int) -> None:
-    """Unless the budget only was too small for a batch."""
+TOKEN = (b"authorization", b"Bearer a")
+
+
+def told_to_wait(budget: str | None, *, remaining: int = 0) -> _Seen:
+    """One whose next answers are 429."""
     seen = _Seen(everything())
     seen.status = "429 Too Many Requests"
     seen.headers = [
         ("Retry-After", "3600"),
         ("X-RateLimit-Limit", "300"),
-        ("X-RateLimit-Remaining", remaining),
+        ("X-RateLimit-Remaining", str(remaining)),
+        *([("X-RateLimit-Budget", budget)] if budget else []),
     ]
-    token, other = (b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")
-    asked = scope_of("192.0.2.1", token)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("budget", "remaining", "seen_again"),
+    [
+        ("orders", 0, 1),
+        ("cancels", 0, 1),
+        ("reads", 0, 1),
+        ("address", 0, 1),
+        ("orders", 7, 2),  # it only was too small for a batch
+        # Of a name, a session, a mail: the next may be of another.
+        ("resets-of", 0, 2),
+        ("renewal", 0, 2),
+        (None, 0, 2),
+    ],
+)
+def test_who_was_told_to_wait_takes_no_thread_until_then(
+    budget: str | None, remaining: int, seen_again: int
+) -> None:
+    seen = told_to_wait(budget, remaining=remaining)
+    asked = scope_of("192.0.2.1", TOKEN)
     assert seen.ask(asked, asked) == [429, 429]
     assert len(seen.environs) == seen_again
+    last = [dict(answer["headers"]) for answer in seen.answers if "status" in answer][-1]
+    assert last.get(b"x-ratelimit-budget") == (budget.encode() if budget else None)
+
+
+def test_nobody_else_waits_and_for_nothing_else() -> None:
+    """Calls of one method spend different budgets, and so do the accounts of one token."""
+    seen = told_to_wait("orders")
+    key, token = (b"x-mbx-apikey", b"k"), (b"authorization", b"Bearer b")
+    asked = scope_of("192.0.2.1", TOKEN) | {"path": "/order"}
+    by_key = scope_of("192.0.2.1", key) | {"path": "/order"}
+    assert seen.ask(asked, by_key) == [429, 429]
     seen.status, seen.headers = "200 OK", []
-    others = (scope_of("192.0.2.1", other), scope_of("192.0.2.1"), asked | {"method": "DELETE"})
-    assert seen.ask(*others)[-3:] == [200, 200, 200]
+    others = (
+        asked | {"method": "DELETE"},
+        asked | {"path": "/order/preview"},
+        scope_of("192.0.2.1", token) | {"path": "/order"},
+        scope_of("192.0.2.1", TOKEN, (b"x-account", b"hedge")) | {"path": "/order"},
+        scope_of("192.0.2.1", (b"x-mbx-apikey", b"other")) | {"path": "/order"},
+        scope_of("192.0.2.1", (b"x-api-key", b"other")) | {"path": "/order"},
+        scope_of("192.0.2.1") | {"path": "/order"},
+    )
+    assert seen.ask(*others)[2:] == [200] * len(others)
+    assert seen.ask(asked, by_key)[-2:] == [429, 429]
+    assert seen.ask(scope_of("192.0.2.2", TOKEN) | {"path": "/order"})[-1] == 429
+
+
+def test_calls_of_one_route_spend_one_budget() -> None:
+    seen = told_to_wait("orders")
+    asked = scope_of("192.0.2.1", TOKEN) | {"method": "PATCH"}
+    assert seen.ask(asked | {"path": "/order/7"}, asked | {"path": "/order/8"}) == [429, 429]
+    assert len(seen.environs) == 1

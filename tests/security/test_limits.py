@@ -103,6 +103,7 @@ def test_orders_beyond_the_budget_are_429_before_a_row_is_made(slow: None, count
     remaining = [answer.headers["X-RateLimit-Remaining"] for answer in answers]
     assert remaining == ["2", "1", "0", "2", "0", "0", "0"]
     assert {"X-RateLimit-Limit", "X-RateLimit-Reset"} <= answers[0].headers.keys()
+    assert {answer.headers["X-RateLimit-Budget"] for answer in answers} == {"orders"}
     assert 3_500 < int(answers[-1].headers["Retry-After"]) <= 3_600
     assert json.loads(answers[-1].body)["code"] == "TOO_MANY_REQUESTS"
     assert Order.objects.filter(user=alice.user).count() == 2
@@ -134,6 +135,7 @@ def test_djangos_path_counts_the_same(slow: None) -> None:
         "/order", order_body(), "application/json", HTTP_AUTHORIZATION=f"Bearer {alice.api.token}"
     )
     assert (refused.status_code, refused["X-RateLimit-Limit"]) == (429, "3")
+    assert refused["X-RateLimit-Budget"] == "orders"
     assert 3_500 < int(refused["Retry-After"]) <= 3_600
     assert refused.json()["code"] == "TOO_MANY_REQUESTS"
     through_intake = call_of(alice, order_body())

@@ -75,7 +75,15 @@ def test_a_scaled_is_so_many_orders_over_a_range(trader: Trader, redis_db: redis
     assert (again.status, again.body["id"]) == (200, algo_id)
     differs = start(trader, SCALED, clientAlgoId="ladder", count=5)
     assert (differs.status, differs.code) == (409, "CLIENT_ALGO_ID_REUSED")
+    assert f"names algo {algo_id}, which differs in count, timeInForce." in differs.body["message"]
     assert Order.objects.count() == 5
+
+
+def test_what_is_not_said_is_the_same_as_its_default(trader: Trader) -> None:
+    terms = {"clientAlgoId": "ladder", "leverage": 20}
+    first = start(trader, SCALED, **terms)
+    again = start(trader, SCALED, **terms, timeInForce="GTC", reduceOnly=False)
+    assert (again.status, again.body["id"]) == (200, first.body["id"])
 
 
 def test_uneven_sizes_prices_and_margin_add_up(trader: Trader) -> None:

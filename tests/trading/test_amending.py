@@ -275,7 +275,7 @@ NOT_OF_ONE_THAT_WAITS: list[tuple[dict[str, Any], dict[str, Any], str, str, str]
     ({"trigger": STOP}, {"price": "28600.1"}, "PRICE_OUTSIDE_BAND", "price", "at most 28600"),
     ({"trigger": STOP}, {"qty": "0"}, "INVALID_SIZE", "qty", "above zero"),
     ({"trigger": STOP} | AT_MARKET, {"price": "26000"}, "INVALID_PRICE", "price", "trigger.price"),
-    ({"trigger": STOP} | CLOSING, {"qty": "1"}, "INVALID_SIZE", "qty", "leave qty out"),
+    ({"trigger": STOP} | CLOSING, {"qty": "1"}, "INVALID_SIZE", "qty", "A closePosition order"),
 ]
 
 

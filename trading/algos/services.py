@@ -18,6 +18,7 @@ from trading.algos.terms import algo_asked, algo_terms_asked
 from trading.models import LIVE_STATUSES, Order
 from trading.orders.cancel import cancel_order_as_operator, cancel_together
 from trading.orders.opening import check_may_open
+from trading.orders.repeats import terms_that_differ
 
 LIVE_MAX = 20  # of an account
 
@@ -58,10 +59,15 @@ def _first_under(user_id: int, new: NewAlgo) -> Algo | None:
     if new.client_algo_id is None:
         return None
     first = Algo.objects.filter(user_id=user_id, client_algo_id=new.client_algo_id).first()
-    if first is None or first.terms_asked == algo_terms_asked(new):
+    if first is None:
+        return None
+    differing = terms_that_differ(algo_terms_asked(new), first.terms_asked)
+    if not differing:
         return first
-    message = f"client_algo_id names algo {first.pk}, which differs. Use another."
-    raise DomainError(ErrorCode.CLIENT_ALGO_ID_REUSED, message, "client_algo_id")
+    why = f"which differs in {', '.join(differing)}"
+    message = f"client_algo_id names algo {first.pk}, {why}. Use another."
+    code = ErrorCode.CLIENT_ALGO_ID_REUSED
+    raise DomainError(code, message, "client_algo_id").naming("client_algo_id", *differing)
 
 
 @transaction.atomic

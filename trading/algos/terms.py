@@ -2,6 +2,7 @@
 at least one slice that the market would take as it stands."""
 
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -22,16 +23,20 @@ COUNT_MIN, COUNT_MAX = 2, 100
 DURATION_MIN_S, DURATION_MAX_S = 60, 86_400
 INTERVAL_MIN_S = 5
 
+_TIME_IN_FORCE = TimeInForce.GTC  # of a SCALED that names none
 _OF_SCALED = ("from_price", "to_price", "count")
 _OF_TWAP = ("duration_s", "interval_s")
 _ONLY_SCALED = (*_OF_SCALED, "margin", "time_in_force")
 _ONLY_TWAP = (*_OF_TWAP, "price", "max_slippage")
 
 
-def algo_terms_asked(new: NewAlgo) -> dict[str, object]:
-    """In one spelling, to tell a repeat from another algo. Raises DomainError."""
+def algo_terms_asked(new: NewAlgo) -> dict[str, Any]:
+    """In one spelling, to tell a repeat from another algo: what says the same as its default is
+    left out. Raises DomainError."""
     asked = plain_terms(new, NewAlgo, "")
     asked.pop("client_algo_id", None)
+    if new.time_in_force is _TIME_IN_FORCE:
+        del asked["time_in_force"]
     return asked
 
 
@@ -84,7 +89,7 @@ def _read_scaled(algo: Algo, rules: MarketRules, new: NewAlgo) -> None:
     if new.time_in_force not in {None, TimeInForce.GTC, TimeInForce.GTX}:
         message = "The slices of a SCALED are GTC or GTX."
         raise invalid("time_in_force", message, ErrorCode.INVALID_TIME_IN_FORCE)
-    algo.time_in_force = new.time_in_force or TimeInForce.GTC
+    algo.time_in_force = new.time_in_force or _TIME_IN_FORCE
     algo.from_ticks = to_ticks(new.from_price, rules.tick_size, "from_price")
     algo.to_ticks = to_ticks(new.to_price, rules.tick_size, "to_price")
     algo.slices_planned = _whole_within(new.count, "count", COUNT_MIN, COUNT_MAX)

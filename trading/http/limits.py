@@ -38,6 +38,10 @@ class CallKind(StrEnum):
 PER_S = {CallKind.ORDERS: 100, CallKind.CANCELS: 200, CallKind.READS: 50}
 OF_AN_ADDRESS_PER_S = 100  # what needs no signing in, for all behind the address
 
+# Of which one is spent by a call, whatever it asks for.
+ADDRESS_BUDGET = "address"
+ASKERS_BUDGETS = frozenset({*CallKind, ADDRESS_BUDGET})
+
 Rates = dict[CallKind, Rate]
 
 
@@ -112,7 +116,7 @@ def spend_of_strangers(origins: Collection[str]) -> list[Standing | None]:
 
 
 def _budget_of(origin: str) -> str:
-    return f"address:{origin}"
+    return f"{ADDRESS_BUDGET}:{origin}"
 
 
 def too_many(what: str, standing: Standing) -> DomainError:

@@ -14,8 +14,15 @@ from common.decimals import text
 from common.errors import DomainError, ErrorCode
 from markets.conversions import time_asked_ms, to_decimal
 from trading.models import Order
-from trading.orders.request import NewOrder, Number, OptionalNumber, OptionalTime
-from trading.orders.terms import read_time_in_force
+from trading.orders.request import (
+    ClosingOrder,
+    NewOrder,
+    NewOther,
+    Number,
+    OptionalNumber,
+    OptionalTime,
+)
+from trading.orders.terms import read_time_in_force, time_in_force_of
 
 NUMBERS = (Number, OptionalNumber)
 
@@ -36,7 +43,20 @@ def terms_asked(new: NewOrder) -> dict[str, Any]:
     asked["time_in_force"] = read_time_in_force(new).value
     asked["reduce_only"] = new.reduce_only or new.close_position
     del asked["post_only"]
+    if isinstance(new, ClosingOrder) and new.is_whole:
+        del asked["qty"]
+    if new.other is not None:
+        asked["other"] = _plain_other(new.other)
     return asked
+
+
+def _plain_other(other: NewOther) -> dict[str, Any]:
+    """What says the same as its default is left out."""
+    plain = plain_terms(other, NewOther, "other.")
+    if other.time_in_force is time_in_force_of(other.order_type):
+        del plain["time_in_force"]
+    plain["reduce_only"] = other.reduce_only and not other.close_position
+    return plain
 
 
 def plain_terms(struct: Struct, of: type[Struct], path: str) -> dict[str, Any]:
@@ -56,6 +76,10 @@ def plain_terms(struct: Struct, of: type[Struct], path: str) -> dict[str, Any]:
     return plain
 
 
+def terms_that_differ(asked: dict[str, Any], was: dict[str, Any]) -> list[str]:
+    return sorted(name for name in asked.keys() | was.keys() if asked.get(name) != was.get(name))
+
+
 def conflict_with(first: Order, new: NewOrder) -> DomainError | None:
     """The 409 of an order that is not the first one again; None for a repeat.
     Raises DomainError."""
@@ -63,7 +87,7 @@ def conflict_with(first: Order, new: NewOrder) -> DomainError | None:
     differing: list[str] = []
     if was is None:
         why = "of which is not known any more what was asked for"
-    elif differing := sorted(n for n in asked.keys() | was.keys() if asked.get(n) != was.get(n)):
+    elif differing := terms_that_differ(asked, was):
         why = f"which differs in {', '.join(differing)}"
     else:
         return None

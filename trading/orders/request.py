@@ -97,6 +97,13 @@ class NewOrder(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.EXPIRE_MAKER
 
 
+class ClosingOrder(NewOrder, frozen=True, kw_only=True):
+    """One that closes a position (`trading.positions.close`). ``is_whole``: its trader named no
+    `qty`, and it is what the position had."""
+
+    is_whole: bool = False
+
+
 class Wait(StrEnum):
     """How far an order's answer waits for it; without it only until the order is on its way."""
 

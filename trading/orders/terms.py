@@ -252,11 +252,15 @@ def read_time_in_force(new: NewOrder) -> TimeInForce:
             message = f"A post-only order can't be {given}: leave time_in_force out."
             raise invalid("time_in_force", message, code)
         return TimeInForce.GTX
-    if new.order_type is OrderType.MARKET:
-        if given not in {None, TimeInForce.IOC, TimeInForce.FOK}:
-            raise invalid("time_in_force", "A market order is IOC or FOK.", code)
-        return given or TimeInForce.IOC
-    return given or TimeInForce.GTC
+    immediate = {None, TimeInForce.IOC, TimeInForce.FOK}
+    if new.order_type is OrderType.MARKET and given not in immediate:
+        raise invalid("time_in_force", "A market order is IOC or FOK.", code)
+    return given or time_in_force_of(new.order_type)
+
+
+def time_in_force_of(order_type: OrderType) -> TimeInForce:
+    """Of an order that names none."""
+    return TimeInForce.IOC if order_type is OrderType.MARKET else TimeInForce.GTC
 
 
 def _read_visible(

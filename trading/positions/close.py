@@ -13,7 +13,8 @@ from matching.messages.vocabulary import OrderStatus, OrderType, Side
 from trading import selectors
 from trading.models import Order
 from trading.orders.place import PlacedOrder, place_order
-from trading.orders.request import NewOrder, OptionalNumber
+from trading.orders.repeats import conflict_with
+from trading.orders.request import ClosingOrder, OptionalNumber
 
 
 class Closing(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -28,9 +29,12 @@ class Closing(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_
 
 def close_position(user_id: int, market_id: str, closing: Closing) -> PlacedOrder:
     """Raises DomainError, also where there is no position. A client order id that was used before
-    answers the order that closed under it."""
+    answers the order that closed under it, if the same was asked for."""
     rules = market_rules(market_id)
-    if (first := _first_under(user_id, rules, closing.client_order_id)) is not None:
+    if (first := _first_under(user_id, closing.client_order_id)) is not None:
+        again = closing_order(rules, 1 if first.side == Side.SHORT else -1, closing)
+        if (conflict := conflict_with(first, again)) is not None:
+            raise conflict
         status = OrderStatus(first.status)
         return PlacedOrder(first.pk, first.market_id, status, repeated=True)
     position = selectors.open_position(user_id, market_id)
@@ -40,14 +44,16 @@ def close_position(user_id: int, market_id: str, closing: Closing) -> PlacedOrde
     return place_order(user_id, closing_order(rules, position.position_lots, closing))
 
 
-def closing_order(rules: MarketRules, position_lots: int, closing: Closing) -> NewOrder:
+def closing_order(rules: MarketRules, position_lots: int, closing: Closing) -> ClosingOrder:
     """The largest order there may be, of a position that is larger."""
     lots = max(rules.min_size_lots, min(abs(position_lots), rules.max_size_lots))
-    return NewOrder(
+    is_whole = closing.qty is None
+    return ClosingOrder(
         market_id=rules.id,
         side=Side.SHORT if position_lots > 0 else Side.LONG,
         order_type=OrderType.MARKET if closing.price is None else OrderType.LIMIT,
-        qty=lots_text(lots, rules.lot_size) if closing.qty is None else closing.qty,
+        qty=lots_text(lots, rules.lot_size) if is_whole else closing.qty,
+        is_whole=is_whole,
         price=closing.price,
         max_slippage=closing.max_slippage,
         reduce_only=True,
@@ -55,13 +61,7 @@ def closing_order(rules: MarketRules, position_lots: int, closing: Closing) -> N
     )
 
 
-def _first_under(user_id: int, rules: MarketRules, client_order_id: str | None) -> Order | None:
-    """Raises DomainError where the id names an order that closes nothing here."""
+def _first_under(user_id: int, client_order_id: str | None) -> Order | None:
     if client_order_id is None or "\0" in client_order_id:
         return None
-    order = Order.objects.filter(user_id=user_id, client_order_id=client_order_id).first()
-    if order is None or (order.market_id == rules.id and order.reduce_only):
-        return order
-    message = f"client_order_id names order {order.pk}, which closes nothing here. Use another."
-    code = ErrorCode.CLIENT_ORDER_ID_REUSED
-    raise DomainError(code, message, "client_order_id").naming("client_order_id")
+    return Order.objects.filter(user_id=user_id, client_order_id=client_order_id).first()

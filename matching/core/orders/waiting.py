@@ -28,6 +28,7 @@ from matching.core.orders.refusals import (
 from matching.messages.commands import AmendConditional, PlaceOrder, Trigger
 from matching.messages.conditional_events import ConditionalAmended
 from matching.messages.events import AmendRejected, OrderWaiting
+from matching.messages.holds import margin_of_size
 from matching.messages.limits import MAX_MONEY_UNITS
 from matching.messages.vocabulary import RejectCode, Side, TriggerBy, TriggerKind
 
@@ -125,7 +126,7 @@ def _amend(
         before,
         price_ticks=price_ticks,
         size_lots=size_lots,
-        margin_units=before.margin_units // before.size_lots * size_lots,
+        margin_units=margin_of_size(before.margin_units, before.size_lots, size_lots),
         trigger=amended,
     )
     if order == before:

@@ -18,7 +18,7 @@ from trading.http.answers.markets import (
     market_answer,
 )
 from trading.http.items import BATCH_MAX
-from trading.http.limits import ADDRESS_RATE, DEFAULT_RATES
+from trading.http.limits import ADDRESS_BUDGET, ADDRESS_RATE, DEFAULT_RATES
 from trading.http.markets import examples
 
 
@@ -51,7 +51,7 @@ class ExchangeView(PublicView):
             batch_max=BATCH_MAX,
             limits=[
                 LimitAnswer(kind=kind, per_second=rate.count // rate.period_s, burst=rate.burst)
-                for kind, rate in [*rates, ("address", ADDRESS_RATE)]
+                for kind, rate in [*rates, (ADDRESS_BUDGET, ADDRESS_RATE)]
             ],
             markets=_listed_markets(),
         )

@@ -19,7 +19,7 @@ from ledger.models import EntryKind
 from markets.conversions import lots_text, to_ms, to_ticks
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.commands import AmendConditional, AmendOrder
-from matching.messages.holds import order_reserve
+from matching.messages.holds import margin_of_size, order_reserve
 from matching.messages.limits import MAX_ICEBERG_PARTS, lots_shown
 from matching.messages.vocabulary import (
     OrderStatus,
@@ -241,9 +241,9 @@ def _terms_changed(
             raise invalid("qty", message, ErrorCode.INVALID_SIZE)
         if terms.close_position:
             message = "A close_position order closes all there is then: leave qty out."
-            raise invalid("qty", message, ErrorCode.INVALID_SIZE)
+            raise invalid("qty", message, ErrorCode.INVALID_SIZE).naming("close_position")
         size_lots = size_in_bounds(rules, changes.qty)
-        margin_units = terms.margin_units // terms.size_lots * size_lots
+        margin_units = margin_of_size(terms.margin_units, terms.size_lots, size_lots)
         terms = structs.replace(terms, size_lots=size_lots, margin_units=margin_units)
     if changes.trigger is not None and terms.trigger is not None:
         terms = structs.replace(

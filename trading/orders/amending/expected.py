@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from msgspec import UnsetType
 
 from matching.messages.commands import AmendConditional, AmendOrder
+from matching.messages.holds import margin_of_size
 from trading.commands.outbox import command_of_row
 from trading.models import Order, OutboxCommand
 
@@ -36,7 +37,7 @@ def as_changed(order: Order, price_ticks: int, size_lots: int, visible_lots: int
     """A copy, likewise. A margin named for the whole order stays the same per lot."""
     changed = copy.copy(order)
     changed.price_ticks, changed.visible_lots = price_ticks, visible_lots
-    changed.margin_units = order.margin_units // order.size_lots * size_lots
+    changed.margin_units = margin_of_size(order.margin_units, order.size_lots, size_lots)
     changed.size_lots, changed.cancelled_lots = size_lots, 0
     return changed
 
