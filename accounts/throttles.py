@@ -20,7 +20,7 @@ from accounts.access.tokens import read_refresh
 from accounts.models import GuessKind
 from common.errors import DomainError
 from common.limits.askers import origin_of
-from common.limits.budgets import Ask, Rate, Standing, give_back, spend
+from common.limits.budgets import BUDGET, Ask, Rate, Standing, give_back, spend
 
 SIGN_UPS = Rate(60, 3_600, burst=60)
 GUESSES = Rate(30, 60, burst=30)  # of an address, at any names
@@ -87,7 +87,7 @@ class _Throttle(BaseThrottle):
         standing = self._standing(request)
         if standing is None:
             return True
-        view.headers |= standing.headers()
+        view.headers |= standing.headers() | {BUDGET: ""}
         self._wait_s = standing.retry_s
         return standing.granted
 

@@ -20,6 +20,9 @@ from common.redis_client import limits_redis_client
 
 LOCAL_MAX = 100_000  # budgets counted in the process
 KEY = "limits:budget:{}"
+# Names the budget that an answer of Django's tells of, where all calls of a kind spend it: for the
+# server's door, which sends it to nobody.
+BUDGET = "X-RateLimit-Budget"
 
 log = structlog.get_logger(__name__)
 

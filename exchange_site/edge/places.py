@@ -20,7 +20,7 @@ from django.urls import Resolver404, get_resolver
 from accounts.keys.authentication import RAW_PATH
 from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
-from common.limits.budgets import Ask, LocalBudgets, Rate, Standing
+from common.limits.budgets import BUDGET, Ask, LocalBudgets, Rate, Standing
 from common.metrics.measures import PLACES_MAX, PLACES_TAKEN
 from exchange_site.edge.apart import Apart
 from exchange_site.edge.long_answers import SendingLong, is_long, keep, write_long
@@ -240,7 +240,8 @@ class _Place:
         def start(status: str, headers: Any, exc_info: Any = None) -> Any:
             if self._kind.rate is None:  # else its own says how long
                 self.told.hear(environ["asgi.scope"], status, headers)
-            return start_response(status, headers, exc_info)
+            told = [header for header in headers if header[0] != BUDGET]
+            return start_response(status, told, exc_info)
 
         raw_path: bytes = environ["asgi.scope"].get("raw_path") or b""
         environ[RAW_PATH] = raw_path.decode("latin-1")  # keys sign what was sent

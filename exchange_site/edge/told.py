@@ -1,6 +1,8 @@
 """Who was told to wait and asks all the same is refused at the door: no thread looks again.
 
 Only where a budget was empty: one that was too small for a batch may be enough for what is less.
+And only of a budget that all calls of a method spend: a name that is locked, a mailbox that had
+enough mails, are no reason to refuse others at the same address, or other calls.
 Kept per process, by who asks and how: orders, cancels and reads have budgets of their own, and a
 method spends one of them.
 """
@@ -10,7 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from common.http.addresses import address_of, origin_of
-from common.limits.budgets import Standing
+from common.limits.budgets import BUDGET, Standing
+from trading.http.limits import OF_ADDRESS, kind_of
 
 KEPT_MAX = 10_000
 
@@ -36,6 +39,8 @@ class Told:
         if not status.startswith("429"):
             return
         said = {name.lower(): value for name, value in headers}
+        if said.get(BUDGET.lower()) not in (OF_ADDRESS, kind_of(scope["method"])):
+            return
         wait, limit = said.get("retry-after", ""), said.get("x-ratelimit-limit", "")
         if said.get("x-ratelimit-remaining") == "0" and wait.isdigit() and limit.isdigit():
             if len(self._until) >= KEPT_MAX:

@@ -132,20 +132,32 @@ def test_what_an_address_asks_in_a_rush_takes_no_thread() -> None:
     assert headers[b"cache-control"] == b"no-store"
 
 
-@pytest.mark.parametrize(("remaining", "seen_again"), [("0", 1), ("7", 2)])
-def test_who_was_told_to_wait_takes_no_thread_until_then(remaining: str, seen_again: int) -> None:
-    """Unless the budget only was too small for a batch."""
+@pytest.mark.parametrize(
+    ("remaining", "budget", "seen_again"),
+    [("0", "orders", 1), ("0", "address", 1), ("7", "orders", 2), ("0", "reads", 2), ("0", "", 2)],
+)
+def test_who_was_told_to_wait_takes_no_thread_until_then(
+    remaining: str, budget: str, seen_again: int
+) -> None:
+    """Unless the budget only was too small for a batch, or was not that of all such calls."""
     seen = _Seen(everything())
     seen.status = "429 Too Many Requests"
     seen.headers = [
         ("Retry-After", "3600"),
         ("X-RateLimit-Limit", "300"),
         ("X-RateLimit-Remaining", remaining),
+        *([("X-RateLimit-Budget", budget)] if budget else []),
     ]
     token, other = (b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")
-    asked = scope_of("192.0.2.1", token)
+    asked = scope_of("192.0.2.1", token) | {"method": "POST"}
     assert seen.ask(asked, asked) == [429, 429]
     assert len(seen.environs) == seen_again
+    told = {name.lower() for answer in seen.answers for name, _ in answer.get("headers", ())}
+    assert b"x-ratelimit-budget" not in told
     seen.status, seen.headers = "200 OK", []
-    others = (scope_of("192.0.2.1", other), scope_of("192.0.2.1"), asked | {"method": "DELETE"})
+    others = (
+        scope_of("192.0.2.1", other) | {"method": "POST"},
+        scope_of("192.0.2.1") | {"method": "POST"},
+        asked | {"method": "DELETE"},
+    )
     assert seen.ask(*others)[-3:] == [200, 200, 200]

@@ -18,9 +18,11 @@ from rest_framework.views import APIView
 
 from common.errors import DomainError, ErrorCode
 from common.limits.askers import origin_of
-from common.limits.budgets import Ask, Rate, Standing, spend
+from common.limits.budgets import BUDGET, Ask, Rate, Standing, spend
 from trading.http.items import BATCH_MAX
 from trading.models import UserFeeTier
+
+OF_ADDRESS = "address"
 
 KEPT_S = 10.0
 KEPT_MAX = 50_000  # traders
@@ -130,6 +132,11 @@ _KINDS = {
 }
 
 
+def kind_of(method: str) -> CallKind:
+    """Of calls that don't say otherwise."""
+    return _KINDS.get(method, CallKind.ORDERS)
+
+
 def spend_further(request: Request, view: APIView, count: int) -> None:
     """What a batch costs beyond one. Raises Throttled."""
     if settings.LIMITS and 1 < count <= BATCH_MAX:
@@ -143,12 +150,11 @@ def spend_request(request: Request, view: Any, cost: int) -> Standing:
     another kind than their method says names it as ``limited_as``."""
     user_id = getattr(request.user, "pk", None)
     if isinstance(user_id, int):
-        method = _KINDS.get(str(request.method), CallKind.ORDERS)
-        kind = getattr(view, "limited_as", None) or method
+        kind = getattr(view, "limited_as", None) or kind_of(str(request.method))
         rate = _known.rates_of([user_id])[user_id][kind]
-        budget = f"{kind}:{user_id}"
+        budget, named = f"{kind}:{user_id}", str(kind)
     else:
-        rate, budget = ADDRESS_RATE, _budget_of(origin_of(request))
+        rate, budget, named = ADDRESS_RATE, _budget_of(origin_of(request)), OF_ADDRESS
     (standing,) = spend([Ask(budget, rate, cost)])
-    view.headers |= standing.headers()
+    view.headers |= standing.headers() | {BUDGET: named}
     return standing

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 
 from common.http.errors import json_response
 from common.limits.askers import origin_of
-from trading.http.limits import spend_of_strangers, too_many
+from common.limits.budgets import BUDGET
+from trading.http.limits import OF_ADDRESS, spend_of_strangers, too_many
 
 _UNCOUNTED = ("/admin/", "/static/", "/health")
 
@@ -32,6 +33,6 @@ class CountStrangers:
         if not standing.granted and response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             response = json_response(too_many("requests from this address", standing))
             response["Retry-After"] = str(standing.retry_s)
-        for name, value in standing.headers().items():
+        for name, value in (standing.headers() | {BUDGET: OF_ADDRESS}).items():
             response[name] = value
         return response
