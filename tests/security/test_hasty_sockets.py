@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from exchange_site.edge.protocols.http import HEADERS_MAX
 from exchange_site.edge.protocols.transport import Transport
+from feeds.protocol import FeedError, decode_request
 from tests.patience import PATIENCE_S
 from tests.security.test_slow_clients import HANDSHAKE, HOST, frame
 from tests.trading.test_intake_served import Served
+
+pytestmark = pytest.mark.django_db  # else there is no database to serve
 
 UPGRADE = HANDSHAKE.partition(b"\r\n")[2].removesuffix(b"\r\n")
 
@@ -117,11 +121,44 @@ def test_a_flood_of_control_frames_ends(served: Served, path: bytes, opcode: int
     assert b"\x03\xf0too many pings" in answer
 
 
+@pytest.mark.parametrize("depth", [100, 500, 700, 940, 990, 5_000])
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"op":"amend","id":1,"order":%s}',
+        '{"op":"batch","id":1,"orders":[%s]}',
+        '{"op":"place","id":1,"id":1,"order":%s}',
+        '{"op":"ping","more":%s}',
+    ],
+)
+def test_a_deep_message_is_refused_wherever_its_reading_ends(depth: int, message: str) -> None:
+    """As bad input, and not as a fault; what is an order is read later."""
+    deep = '{"a":' * depth + "1" + "}" * depth
+    with suppress(FeedError):
+        decode_request(message % deep)
+
+
 @pytest.mark.parametrize("path", [b"/ws", b"/fstream/ws", b"/ws-fapi/v1"])
 @pytest.mark.parametrize(
     "message",
-    [b"[" * 30_000, b'{"id":' + b"9" * 5_000 + b"}", b'{"a":' * 5_000, b'{"id":"\\ud800"}', b"\0"],
-    ids=["deep", "a large number", "deep objects", "half a character", "nothing"],
+    [
+        b'{"op":"zz","a":"\\ud800"}',
+        b'{"op":1,"a":' + b"[" * 9_000,
+        b"[" * 30_000,
+        b'{"id":' + b"9" * 5_000 + b"}",
+        b'{"a":' * 5_000,
+        b'{"id":"\\ud800"}',
+        b"\0",
+    ],
+    ids=[
+        "refused early",
+        "refused early and deep",
+        "deep",
+        "a large number",
+        "deep objects",
+        "half a character",
+        "nothing",
+    ],
 )
 def test_a_message_that_cant_be_read_is_answered(
     served: Served, path: bytes, message: bytes
