@@ -55,8 +55,26 @@ HTTP_KINDS: dict[str, Say] = {
     "reads": _getting("/user/orders", signed=True),
     "health": _getting("/health"),
 }
+# What a socket is told as fast as it takes it, whatever it answers, until it is closed.
+_HANDSHAKE = _head(
+    "GET",
+    "/ws",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+)
+_NO_MASK = b"\0\0\0\0"
+RUSHES: dict[str, tuple[bytes, bytes]] = {
+    "pings": (_HANDSHAKE, (b"\x89\x80" + _NO_MASK) * 10_000),
+    "small messages": (_HANDSHAKE, (b"\x81\x80" + _NO_MASK) * 10_000),
+    "headers": (b"GET /markets HTTP/1.1\r\n", b"a:\r\n" * 10_000),
+    "trailers": (
+        b"POST /order HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+        b"a:\r\n" * 10_000,
+    ),
+    "pipelined": (b"", _head("GET", "/markets", "") * 2_000),
+}
 FEEDS = "feeds"
-KINDS = (*HTTP_KINDS, FEEDS)
+KINDS = (*HTTP_KINDS, FEEDS, *RUSHES)
 
 
 async def _asking(port: int, say: Say, token: str, numbers: Iterator[int]) -> None:
@@ -81,6 +99,21 @@ async def _listening(port: int, token: str) -> None:
             await socket.recv()
 
 
+async def _rushing(port: int, first: bytes, more: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reading = asyncio.create_task(reader.read())
+    try:
+        writer.write(first)
+        await asyncio.sleep(AGAIN_AFTER_S)  # what comes with a handshake is no frame yet
+        while not reading.done():
+            writer.write(more)
+            await writer.drain()
+            await asyncio.sleep(0)
+    finally:
+        reading.cancel()
+        writer.close()
+
+
 async def _again(start: Callable[[], Awaitable[None]]) -> None:
     while True:
         with suppress(OSError, EOFError, ValueError, WebSocketException):
@@ -94,6 +127,8 @@ async def _run(port: int, name: str, token: str) -> None:
     async def start() -> None:
         if name == FEEDS:
             await _listening(port, token)
+        elif name in RUSHES:
+            await _rushing(port, *RUSHES[name])
         else:
             await _asking(port, HTTP_KINDS[name], token, numbers)
 

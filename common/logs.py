@@ -46,9 +46,11 @@ def logging_config(level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             # Django warns of every 4xx it answers. Those are the senders' mistakes, told to them;
             # here they would bury what is ours. Errors, 503 among them, stay.
-            # httpx tells of each request it sends.
+            # So it does of hosts that aren't ours and forms without their token, as errors, with as
+            # much text as the sender likes. httpx tells of each request it sends.
             "loggers": {
                 "django.request": {"level": level if level == "DEBUG" else "ERROR"},
+                "django.security": {"level": level if level == "DEBUG" else "CRITICAL"},
                 "httpx": {"level": level if level == "DEBUG" else "WARNING"},
             },
         }

@@ -55,8 +55,8 @@ def _run(options: argparse.Namespace) -> None:
         host=options.host,
         port=options.port,
         workers=options.workers,
-        http="exchange_site.edge.protocols:Http",
-        ws="exchange_site.edge.protocols:WebSocket",
+        http="exchange_site.edge.protocols.http:Http",
+        ws="exchange_site.edge.protocols.websocket:WebSocket",
         loop="uvloop",
         lifespan="on",
         ws_max_size=MESSAGE_BYTES_MAX,
@@ -67,7 +67,8 @@ def _run(options: argparse.Namespace) -> None:
         proxy_headers=False,  # whose address counts is TRUSTED_PROXIES' matter
         server_header=False,
         access_log=False,
-        log_level="warning",
+        log_config=None,  # as everything else: lines of JSON, a traceback a minute
+        log_level="error",  # it warns of requests that can't be read, as often as a stranger likes
     )
 
 

@@ -191,11 +191,18 @@ def decode_request(data: bytes | str) -> Request:
         raise FeedError("INVALID_MESSAGE", f"{error}. {_known(data)}", _id_of(data)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise FeedError("MALFORMED_JSON", "Send one JSON object per message.") from error
-    if not _has_each_once(request, data) and (twice := key_given_twice(data)):
+    if not _has_each_once(request, data) and (twice := _given_twice(data)):
         raise FeedError("INVALID_MESSAGE", f"{twice} is given twice: give it once.", _id_of(data))
     if isinstance(request, Subscribe):
         _check_last_seq(request)
     return request
+
+
+def _given_twice(data: bytes | str) -> str | None:
+    try:
+        return key_given_twice(data)
+    except RecursionError as error:  # within what is read later, if it is an order
+        raise FeedError("INVALID_MESSAGE", "The message is nested too deep.") from error
 
 
 def _id_of(data: bytes | str) -> RequestId | None:
@@ -206,10 +213,10 @@ def _id_of(data: bytes | str) -> RequestId | None:
 
 
 def _known(data: bytes | str) -> str:
-    """What a message may have, or which there are."""
+    """What a message may have, or which there are. It was refused before it was read to its end."""
     try:
         op = _op_decoder.decode(data).op
-    except msgspec.ValidationError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         op = ""
     if op in _FIELDS:
         return f"{op} takes {_FIELDS[op]}."

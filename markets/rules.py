@@ -181,7 +181,7 @@ def published_tickers(client: redis.Redis, market_ids: Collection[str]) -> dict[
 def _decoded(market_id: str, data: Any) -> Ticker | None:
     try:
         return _ticker_decoder.decode(data) if data else None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         log.error("ticker_undecodable", market=market_id, error=str(error))
         return None
 

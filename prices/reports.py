@@ -84,7 +84,7 @@ def read_reports(client: redis.Redis, market_ids: Sequence[str]) -> dict[str, Pr
     for market_id, data in zip(market_ids, pipe.execute(), strict=True):
         try:
             reports[market_id] = _decoder.decode(data or b"")
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             continue  # of another version: the next one is a second away
     return reports
 

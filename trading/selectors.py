@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+import structlog
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
@@ -35,6 +37,8 @@ from trading.models import (
     PositionLife,
     TraderLeverage,
 )
+
+log = structlog.get_logger(__name__)
 
 _depth_decoder = msgspec.json.Decoder(Depth)
 _NO_DEPTH = Depth(seq=0, time_ms=0, bids=[], asks=[])
@@ -376,10 +380,16 @@ def market_depths(market_ids: Collection[str]) -> dict[str, Depth]:
     pipeline = request_redis_client().pipeline(transaction=False)
     for market_id in market_ids:
         pipeline.get(depth_key(market_id))
-    return {
-        market_id: _depth_decoder.decode(data) if data else _NO_DEPTH
-        for market_id, data in zip(market_ids, pipeline.execute(), strict=True)
-    }
+    published = zip(market_ids, pipeline.execute(), strict=True)
+    return {market_id: _decoded_depth(market_id, data) for market_id, data in published}
+
+
+def _decoded_depth(market_id: str, data: Any) -> Depth:
+    try:
+        return _depth_decoder.decode(data) if data else _NO_DEPTH
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        log.error("depth_undecodable", market=market_id, error=str(error))
+        return _NO_DEPTH
 
 
 def market_depth(market_id: str) -> Depth:

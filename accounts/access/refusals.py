@@ -14,6 +14,7 @@ The set is bounded: whoever ends a session also drops what has run out, and the 
 `ENDED_SESSIONS_MAX`.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -97,7 +98,7 @@ class Refusals:
         self._take({pk: refused_until_ms(at) for pk, at in ended if at is not None})
 
     def _read_redis(self) -> bool:
-        """False where Redis didn't answer."""
+        """False where Redis didn't answer. What is no session's id nobody of ours put there."""
         try:
             members: Any = request_redis_client().zrangebyscore(
                 ENDED_SESSIONS_KEY, _now_ms(), "+inf", withscores=True
@@ -105,7 +106,8 @@ class Refusals:
         except redis.RedisError as error:
             log.warning("ended_sessions_unread", error=str(error))
             return False
-        self._take({int(member): int(score) for member, score in members})
+        sessions = [(one, at) for one, at in members if one.isdigit() and math.isfinite(at)]
+        self._take({int(session): int(until_ms) for session, until_ms in sessions})
         return True
 
     def _take(self, ended: dict[int, int]) -> None:

@@ -39,7 +39,9 @@ class Members:
     def renew(self, client: redis.Redis) -> bool:
         """Whether others live than before. Raises redis.RedisError."""
         found = client.eval(_RENEW, 1, self._key, self._name, str(self._lease_ms))
-        before, self.names = self.names, tuple(sorted(name.decode() for name in found))
+        # Whoever writes to Redis may have put there what is no name.
+        names = (name.decode(errors="backslashreplace") for name in found)
+        before, self.names = self.names, tuple(sorted(names))
         return self.names != before
 
     def leave(self, client: redis.Redis) -> None:

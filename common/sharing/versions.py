@@ -71,8 +71,17 @@ def parts_present(client: redis.Redis) -> list[VersionedPart]:
     seconds, micros = client.time()
     now_ms = seconds * 1_000 + micros // 1_000
     found: Any = client.zrangebyscore(PARTS_KEY, f"({now_ms}", "+inf")
-    parts = [msgspec.json.decode(name, type=VersionedPart) for name in found]
+    parts = [part for name in found if (part := _readable(name)) is not None]
     return sorted(parts, key=lambda part: (ORDER.get(part.kind, len(ORDER)), part.name))
+
+
+def _readable(name: bytes) -> VersionedPart | None:
+    """None for what no part wrote: it would keep all others from starting."""
+    try:
+        return msgspec.json.decode(name, type=VersionedPart)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        log.error("part_unreadable", name=name[:100].decode(errors="replace"), why=str(error))
+        return None
 
 
 def check_beside_others(part: VersionedPart, client: redis.Redis) -> None:

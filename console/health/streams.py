@@ -103,7 +103,11 @@ def read_redis_service(client: redis.Redis) -> RedisService:
     pipe.hgetall(WORKER_HEARTBEAT_KEY)
     (seconds, micros), memory, workers = pipe.execute()
     now_ms = seconds * 1_000 + micros // 1_000
-    ages = {name.decode(): max(0, now_ms - int(beat)) for name, beat in workers.items()}
+    ages = {
+        _name(worker): max(0, now_ms - int(beat))
+        for worker, beat in workers.items()
+        if beat.isdigit()
+    }
     return RedisService(now_ms, str(memory["used_memory_human"]), ages)
 
 
@@ -157,7 +161,7 @@ def _market_streams(
     groups = [] if isinstance(answer[6], Exception) else answer[6]
     return MarketStreams(
         beats=beats,
-        groups=[Group(g["name"].decode(), g["consumers"], g["pending"]) for g in groups],
+        groups=[Group(_name(g["name"]), g["consumers"], g["pending"]) for g in groups],
         input_length=answer[1],
         output_length=answer[2],
         dead_length=answer[3],
@@ -171,11 +175,11 @@ def _market_streams(
 def _beats(raw: dict[bytes, bytes]) -> list[EngineBeat]:
     """A beat that can't be read is shown as an engine that never beat, under its name."""
     beats = []
-    for name, data in sorted(raw.items()):
+    for engine, data in sorted(raw.items()):
         try:
             beat = _heartbeat_decoder.decode(data)
-        except msgspec.DecodeError as error:
-            beats.append(_unreadable(name.decode(), error))
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            beats.append(_unreadable(_name(engine), error))
             continue
         beats.append(
             EngineBeat(
@@ -189,6 +193,11 @@ def _beats(raw: dict[bytes, bytes]) -> list[EngineBeat]:
             )
         )
     return beats
+
+
+def _name(said: bytes) -> str:
+    """Whoever writes to Redis may have put there what is no name."""
+    return said.decode(errors="backslashreplace")
 
 
 def _unreadable(engine: str, error: Exception) -> EngineBeat:

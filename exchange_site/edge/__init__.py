@@ -8,7 +8,7 @@ nothing costs some memory and no more. Six things bound that, each in a module o
   connections that has waited longest for its own client makes room for the new one. So whoever
   opens many slow ones loses slow ones, also beside a trader at the same address.
 - `protocols` tells it, from inside uvicorn's protocols, and bounds heads and WebSocket messages
-  while they arrive.
+  while they arrive, a slice at a time.
 - `bodies` reads a request's body, whole, in time and up to a size, before anything else sees it.
 - `haste` lets refusals take a moment.
 - `long_answers` keeps what is streamed in a file meanwhile.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Protocol
 
+from django.conf import settings
+
 HEAD_WITHIN_S = 5.0  # from the first byte, or from connecting, to the end of the headers
 LOOK_EVERY_S = 0.5
 AT_WORK_S = 0.05  # between two requests
@@ -143,3 +145,16 @@ class Connections:
         for connection in unread:
             self.leave(connection)
             connection.abort()
+
+
+_connections: Connections | None = None
+
+
+def connections() -> Connections:
+    """Of this process. Behind proxies an address is a proxy's."""
+    global _connections  # noqa: PLW0603  made with the first connection, when settings are there
+    if _connections is None:
+        _connections = Connections(
+            None if settings.TRUSTED_PROXIES else CONNECTIONS_PER_ADDRESS_MAX
+        )
+    return _connections

@@ -42,7 +42,11 @@ def read_control(data: bytes | str) -> Control:
 
 
 def _id_in(data: bytes | str) -> int | str | None:
-    found = msgspec.json.decode(data)
+    """None where none can be read: there are numbers and depths that were only skipped before."""
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
     said = found.get("id") if isinstance(found, dict) else None
     return said if isinstance(said, int | str) and not isinstance(said, bool) else None
 

@@ -85,7 +85,8 @@ def unread_until_reset(served: Served) -> bool:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         client.connect(("127.0.0.1", served.port))
-        client.sendall((b"GET /schema HTTP/1.1\r\n" + HOST + b"\r\n") * 100)
+        get = b"GET /schema HTTP/1.1\r\n" + HOST + b"X-A: %b\r\n\r\n" % (b"a" * 200)
+        client.sendall(get * 100)
         reset = select.poll()
         reset.register(client, 0)
         return bool(reset.poll(ENDS_WITHIN_S * 1_000))
@@ -123,6 +124,12 @@ WAITING: list[tuple[str, list[bytes], bytes, bytes]] = [
     ("endless headers", [b"GET / HTTP/1.1\r\nX: "] + [b"a" * 65536] * 40, b"", b""),
     ("HTTP/2 without asking", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], b"", b""),
     ("half a handshake", [HANDSHAKE[:-2]], b"", b"REQUEST_TIMEOUT"),
+    (
+        "a handshake with half a body",
+        [HANDSHAKE[:-2] + b"Content-Length: 5\r\n\r\nhe"],
+        b"",
+        b"BAD_REQUEST",
+    ),
 ]
 
 
