@@ -299,7 +299,7 @@ def amended(world: World, **changes) -> events.OrderAmended:
 def test_an_amended_order_has_new_terms_and_what_the_amendment_brought(world):
     # Ten lots hold 502,500; three are cancelled, two filled, and the five left become eight at
     # 1,100 ticks: 55,275 a lot, 442,200; they hold 251,250 and bring 200,000, of which 9,050 is
-    # over.
+    # over. Ten in all are as many as 1,007 were named for.
     long = world.place("long", world.alice, Side.LONG, 10, 1000, 502_500)
     short = world.place("short", world.bob, Side.SHORT, 2, 1000, 100_500)
     Order.objects.filter(pk=long).update(margin_units=1_007)  # 100 named per lot
@@ -334,7 +334,7 @@ def test_an_amended_order_has_new_terms_and_what_the_amendment_brought(world):
     persist(world)
     order = Order.objects.get(pk=long)
     assert (order.price_ticks, order.size_lots, order.filled_lots) == (1100, 10, 2)
-    assert (order.cancelled_lots, order.remaining_lots, order.margin_units) == (0, 8, 1_000)
+    assert (order.cancelled_lots, order.remaining_lots, order.margin_units) == (0, 8, 1_007)
     assert (order.held_units, order.hold_units) == (442_200, 702_500)
     assert wallet(world.alice) == (DEPOSIT_UNITS - 442_200 - 100_000 - 200, 442_200)
     assert journal(4) == [
