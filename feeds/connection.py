@@ -40,6 +40,7 @@ UNUSED_MAX_S = 10.0
 
 MESSAGES = Rate(20, 1, burst=200)  # of a client
 _MESSAGE = Ask("messages", MESSAGES)
+_UNREADABLE = Ask("messages", MESSAGES, cost=5)  # it is looked at again, to say what is wrong
 _SIGN_IN = Ask("messages", MESSAGES, cost=9)  # besides: its signature takes a thread some time
 
 
@@ -188,6 +189,12 @@ class Connection:
             try:
                 data = message.get("text") or self._wire.read(message.get("bytes") or b"")
                 request = protocol.decode_request(data)
+            except FeedError as error:
+                if not self._may(_UNREADABLE):
+                    return
+                self.offer(protocol.encode(error.body()))
+                continue
+            try:
                 if isinstance(request, OrderRequest):  # its sender's budgets count it
                     self._orders.take(request, self._signed_in_as)
                     continue

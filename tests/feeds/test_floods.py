@@ -32,6 +32,14 @@ def test_who_sends_messages_in_a_rush_is_disconnected(feeds: Served) -> None:
     assert calm.ask(op="ping")["op"] == "pong"
 
 
+def test_messages_that_cant_be_read_count_as_five(feeds: Served) -> None:
+    hasty = _listening(feeds)
+    with pytest.raises(ConnectionClosed) as closed:
+        _rush(hasty, {"op": "rubbish"}, MESSAGES.burst // 2)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.reason.startswith("TOO_MANY_MESSAGES")
+
+
 def _listening(feeds: Served) -> Ear:
     """Who subscribes to nothing is disconnected for that."""
     ear = feeds.connect()
@@ -39,8 +47,8 @@ def _listening(feeds: Served) -> Ear:
     return ear
 
 
-def _rush(ear: Ear, message: dict[str, Any]) -> None:
-    for _ in range(MESSAGES.burst * 5):
+def _rush(ear: Ear, message: dict[str, Any], count: int = MESSAGES.burst * 5) -> None:
+    for _ in range(count):
         ear.say(**message)
     drain(ear)
 
