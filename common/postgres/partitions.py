@@ -159,6 +159,34 @@ def end_newest(cursor: CursorWrapper, table: str, newest: Partition, end: int) -
     return make_newest(cursor, table, end)
 
 
+def detach_and_drop(cursor: CursorWrapper, table: str, name: str) -> None:
+    cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
+    cursor.execute(f"DROP TABLE {name}")
+
+
+def make_apart(cursor: CursorWrapper, table: str, partition: Partition) -> None:
+    """A table that is as a partition and not yet attached; what had its name before is gone. Its
+    CHECK spares a look at all rows as it is attached."""
+    name = partition.name
+    cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+    cursor.execute(
+        f"ALTER TABLE {name} ADD CONSTRAINT {name}_within"
+        f" CHECK (id >= {partition.first} AND id < {partition.end})"
+    )
+
+
+def attach(cursor: CursorWrapper, table: str, partition: Partition) -> None:
+    """What `make_apart` made."""
+    name, first = partition.name, f"'{partition.first}'" if partition.first else "MINVALUE"
+    refuse_writes(cursor, name)
+    cursor.execute(
+        f"ALTER TABLE {table} ATTACH PARTITION {name}"
+        f" FOR VALUES FROM ({first}) TO ('{partition.end}')"
+    )
+    cursor.execute(f"ALTER TABLE {name} DROP CONSTRAINT {name}_within")
+
+
 def make_newest(cursor: CursorWrapper, table: str, first: int) -> str:
     name = partition_name(table, first)
     cursor.execute(

@@ -1,0 +1,88 @@
+"""Rows that are asked for, found in the files that stand for a partition.
+
+Files are read where `ARCHIVE_DIR` is; Postgres says which of them, and which groups of each, have
+rows of an account. Raises `ArchiveUnreadable` rather than leaving out a row.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from ledger.archive.models import ArchivedAccount, ArchiveFile, detached_files
+from ledger.archive.parquet import (
+    ArchiveUnreadable,
+    Held,
+    Row,
+    groups_of,
+    rows_of_accounts,
+    rows_of_entries,
+    sha256_of,
+)
+
+
+def path_of(file: ArchiveFile) -> Path:
+    return Path(settings.ARCHIVE_DIR) / file.name
+
+
+def held(file: ArchiveFile) -> Held:
+    return Held(file.size_bytes, file.footer_sha256)
+
+
+def files_of_accounts(
+    account_ids: Collection[int], first_id: int, last_id: int
+) -> QuerySet[ArchiveFile]:
+    """Those that have rows of these accounts, and ids from the first to the last."""
+    told = ArchivedAccount.objects.filter(account_id__in=account_ids).values("file")
+    files = detached_files().filter(end_id__gt=first_id, first_id__lte=last_id)
+    return files.filter(pk__in=told)
+
+
+def proven_rows(file: ArchiveFile) -> Iterator[list[Row]]:
+    """All of a file, once it was found to have the hash that it was written with."""
+    if (found := sha256_of(path_of(file))) != file.sha256:
+        raise ArchiveUnreadable(
+            f"{path_of(file)} has SHA-256 {found}, not {file.sha256}: it was changed"
+        )
+    yield from groups_of(path_of(file), held(file))
+
+
+def may_have(account_ids: Collection[int]) -> bool:
+    """Whether a file has rows of these accounts, or had and they are back in the table."""
+    return ArchivedAccount.objects.filter(account_id__in=account_ids).exists()
+
+
+def of_accounts(file: ArchiveFile, account_ids: Collection[int]) -> Iterator[list[Row]]:
+    """All that they have in a file, newest group first; as many as Postgres says there are."""
+    told = list(ArchivedAccount.objects.filter(file=file, account_id__in=account_ids))
+    found = 0
+    for number in sorted({number for one in told for number in one.groups}, reverse=True):
+        rows = rows_of_accounts(path_of(file), held(file), number, account_ids)
+        found += len(rows)
+        yield rows
+    expected = sum(one.row_count for one in told)
+    if found != expected:
+        raise ArchiveUnreadable(f"{file} has {found} postings of accounts with {expected}")
+
+
+def newest_of_accounts(account_ids: Sequence[int], before: int, count: int) -> Iterator[list[Row]]:
+    """At least so many of the newest below an id, or all there are; whole groups."""
+    left = count
+    for file in files_of_accounts(account_ids, 0, before - 1).order_by("-first_id"):
+        for rows in of_accounts(file, account_ids):
+            yield rows
+            left -= sum(row[0] < before for row in rows)
+            if left <= 0:
+                return
+
+
+def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
+    """All postings of these entries that lie in files."""
+    if not entry_ids:
+        return
+    around = detached_files().filter(
+        first_entry_id__lte=max(entry_ids), last_entry_id__gte=min(entry_ids)
+    )
+    for file in around:
+        yield from rows_of_entries(path_of(file), held(file), entry_ids)
