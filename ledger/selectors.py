@@ -1,16 +1,17 @@
 """Reads of money. Each is one consistent look: one statement."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
-from accounts.people.kept import register_rows
+from accounts.people.kept import KeptRows, register_rows
 from common.postgres import keysets
 from common.postgres.windows import Window
-from ledger.archive import picking
-from ledger.archive.shadow import entries_shown, with_newest_of
+from ledger.archive.picking import may_have
+from ledger.archive.shadow import entries_shown, newest_shown, oldest_shown
 from ledger.models import Account, EntryKind, JournalEntry, LineKind, Posting
 from matching.messages.limits import MAX_ID
 
@@ -62,16 +63,15 @@ def newest_postings_of_user(
     accounts = {account.pk: account for account in Account.objects.filter(user_id=user_id)}
     page = _newest_postings(accounts, asked, limit, before)
     is_whole = len(page.postings) >= limit or page.looked_to is not None
-    if is_whole or not picking.may_have(accounts):
+    if is_whole or not may_have(accounts):
         return page
     if asked.order_id is not None:
         entries = JournalEntry.objects.filter(order_id=asked.order_id)
         with entries_shown(list(entries.values_list("pk", flat=True))):
             return _newest_postings(accounts, asked, limit, before)
     count = limit if asked.is_open else keysets.LOOK_BACK_ROWS
-    return with_newest_of(
-        accounts, before or MAX_ID, count, lambda: _newest_postings(accounts, asked, limit, before)
-    )
+    with newest_shown(list(accounts), count, before or MAX_ID):
+        return _newest_postings(accounts, asked, limit, before)
 
 
 def _newest_postings(
@@ -140,8 +140,9 @@ def _asked_for(
 
 
 @register_rows
-def _postings_of_user(user_id: int) -> Iterable[QuerySet[Posting]]:
+def _postings_of_user(user_id: int) -> Iterable[KeptRows]:
     """Account by account, as the index has them."""
     own = Account.objects.filter(user_id=user_id).order_by("pk")
     for account_id in own.values_list("pk", flat=True):
-        yield Posting.objects.filter(account=account_id)
+        postings = Posting.objects.filter(account=account_id)
+        yield KeptRows(postings, partial(oldest_shown, [account_id]))

@@ -162,15 +162,15 @@ def rows_of_accounts(
     return _rows_of(path, held, number, "account_id", account_ids)
 
 
-def rows_of_entries(path: Path, held: Held, entry_ids: Collection[int]) -> Iterator[list[Row]]:
-    """Of the groups whose entries lie around these. Raises ArchiveUnreadable."""
+def rows_with(path: Path, held: Held, column: str, values: Collection[int]) -> Iterator[list[Row]]:
+    """Of the groups in which the column's values lie around these. Raises ArchiveUnreadable."""
     metadata = _metadata(path, held)
-    place = COLUMNS.index("entry_id")
+    place = COLUMNS.index(column)
     for number in range(metadata.num_row_groups):
         said = metadata.row_group(number).column(place).statistics
-        wanted = [one for one in entry_ids if said.min <= one <= said.max]
+        wanted = [one for one in values if said.min <= one <= said.max]
         if wanted:
-            yield _rows_of(path, held, number, "entry_id", wanted)
+            yield _rows_of(path, held, number, column, wanted)
 
 
 def _rows_of(

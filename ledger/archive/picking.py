@@ -17,9 +17,10 @@ from ledger.archive.parquet import (
     Row,
     groups_of,
     rows_of_accounts,
-    rows_of_entries,
+    rows_with,
     sha256_of,
 )
+from matching.messages.limits import MAX_ID
 
 
 def path_of(file: ArchiveFile) -> Path:
@@ -53,11 +54,14 @@ def may_have(account_ids: Collection[int]) -> bool:
     return ArchivedAccount.objects.filter(account_id__in=account_ids).exists()
 
 
-def of_accounts(file: ArchiveFile, account_ids: Collection[int]) -> Iterator[list[Row]]:
-    """All that they have in a file, newest group first; as many as Postgres says there are."""
+def of_accounts(
+    file: ArchiveFile, account_ids: Collection[int], *, newest_first: bool = False
+) -> Iterator[list[Row]]:
+    """All that they have in a file, group by group; as many as Postgres says there are."""
     told = list(ArchivedAccount.objects.filter(file=file, account_id__in=account_ids))
     found = 0
-    for number in sorted({number for one in told for number in one.groups}, reverse=True):
+    groups = {number for one in told for number in one.groups}
+    for number in sorted(groups, reverse=newest_first):
         rows = rows_of_accounts(path_of(file), held(file), number, account_ids)
         found += len(rows)
         yield rows
@@ -66,15 +70,32 @@ def of_accounts(file: ArchiveFile, account_ids: Collection[int]) -> Iterator[lis
         raise ArchiveUnreadable(f"{file} has {found} postings of accounts with {expected}")
 
 
-def newest_of_accounts(account_ids: Sequence[int], before: int, count: int) -> Iterator[list[Row]]:
+def newest_of_accounts(account_ids: Sequence[int], count: int, before: int) -> Iterator[list[Row]]:
     """At least so many of the newest below an id, or all there are; whole groups."""
     left = count
     for file in files_of_accounts(account_ids, 0, before - 1).order_by("-first_id"):
-        for rows in of_accounts(file, account_ids):
+        for rows in of_accounts(file, account_ids, newest_first=True):
             yield rows
             left -= sum(row[0] < before for row in rows)
             if left <= 0:
                 return
+
+
+def oldest_of_accounts(account_ids: Sequence[int], after: int, count: int) -> Iterator[list[Row]]:
+    """At least so many of the oldest behind an id, or all there are; whole groups."""
+    left = count
+    for file in files_of_accounts(account_ids, after + 1, MAX_ID):
+        for rows in of_accounts(file, account_ids):
+            yield rows
+            left -= sum(row[0] > after for row in rows)
+            if left <= 0:
+                return
+
+
+def of_posting(posting_id: int) -> Iterator[list[Row]]:
+    """The one with this id, if it lies in a file."""
+    for file in detached_files().filter(first_id__lte=posting_id, end_id__gt=posting_id):
+        yield from rows_with(path_of(file), held(file), "id", [posting_id])
 
 
 def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
@@ -85,4 +106,4 @@ def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
         first_entry_id__lte=max(entry_ids), last_entry_id__gte=min(entry_ids)
     )
     for file in around:
-        yield from rows_of_entries(path_of(file), held(file), entry_ids)
+        yield from rows_with(path_of(file), held(file), "entry_id", entry_ids)

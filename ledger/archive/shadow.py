@@ -5,10 +5,9 @@ temporary table's, into which rows of files are loaded. It is gone when `shadow`
 with the transaction in any case. To write postings by that name fails meanwhile.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import TypeVar
 
 from django.db import connection, transaction
 
@@ -17,8 +16,7 @@ from ledger.archive import picking
 from ledger.archive.models import detached_files
 from ledger.archive.parquet import COLUMNS, Row
 from ledger.models import Posting
-
-Answer = TypeVar("Answer")
+from matching.messages.limits import MAX_ID
 
 _TABLE = Posting._meta.db_table
 _LOADED = f"{_TABLE}_of_files"
@@ -105,9 +103,38 @@ def whole_journal() -> Iterator[None]:
 @contextmanager
 def entries_shown(entry_ids: Collection[int]) -> Iterator[None]:
     """Postings of these entries are found, wherever they are."""
+    with _beside(picking.of_entries(entry_ids)):
+        yield
+
+
+@contextmanager
+def posting_shown(posting_id: int) -> Iterator[None]:
+    """This one is found, wherever it is."""
+    with _beside(picking.of_posting(posting_id)):
+        yield
+
+
+@contextmanager
+def newest_shown(account_ids: Sequence[int], count: int, before: int = MAX_ID) -> Iterator[None]:
+    """So many of the newest postings of accounts, and more, are found below an id, wherever they
+    are."""
+    with _beside(picking.newest_of_accounts(account_ids, count, before)):
+        yield
+
+
+@contextmanager
+def oldest_shown(account_ids: Sequence[int], after: int, count: int) -> Iterator[None]:
+    """So many of the oldest behind an id."""
+    with _beside(picking.oldest_of_accounts(account_ids, after, count)):
+        yield
+
+
+@contextmanager
+def _beside(batches: Iterator[Collection[Row]]) -> Iterator[None]:
+    """As long as there is one. In a transaction of its own, or of a caller who doesn't see one
+    moment of the database."""
     with transaction.atomic(), reading_now():
         hold_still()
-        batches = picking.of_entries(entry_ids)
         first = next(batches, None)
         if first is None:
             yield
@@ -115,15 +142,3 @@ def entries_shown(entry_ids: Collection[int]) -> Iterator[None]:
         with shadow() as shown:
             shown.show(chain([first], batches))
             yield
-
-
-def with_newest_of(
-    account_ids: Collection[int], before: int, count: int, read: Callable[[], Answer]
-) -> Answer:
-    """What is read where so many of the newest postings of accounts, and more, are found below an
-    id, wherever they are."""
-    with transaction.atomic(), reading_now():
-        hold_still()
-        with shadow() as shown:
-            shown.show(picking.newest_of_accounts(list(account_ids), before, count))
-            return read()
