@@ -18,5 +18,6 @@ account has in which part of a file (`ArchivedAccount`).
   has the hash of what says where everything lies (the footer), and a checksum of each page, that
   Parquet verifies; a file that is away or was changed fails as Postgres does when it is away.
 
-`models` are the rows, `parquet` the files, `picking` finds rows in them, `shadow` shows them.
+`models` is what Postgres knows of files, `parquet` the files and `rows` what is in them, `picking`
+finds rows, `shadow` shows them.
 """

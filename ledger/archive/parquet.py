@@ -2,26 +2,27 @@
 
 Compressed by zstd, each page with a checksum that is verified as it is read. Numbers are 64-bit
 integers, as in Postgres; kinds of lines a dictionary. Nothing here asks Postgres.
+
+Imported as the first file is read or written: few processes ever do, and what reads Parquet takes
+as much memory as half of them.
 """
 
 import hashlib
 import os
 import stat
-from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from django.db import OperationalError
+
+from ledger.archive.rows import COLUMNS, ArchiveUnreadable, Held, Row
 
 SCHEMA_VERSION = 1
 GROUP_ROWS = 131_072
-COLUMNS = ("id", "entry_id", "account_id", "amount_units", "kind")
 _SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.int64(), nullable=False) for name in COLUMNS[:4]),
@@ -40,53 +41,13 @@ _ZSTD_LEVEL = 9
 _TAIL_BYTES = 8  # the footer's length, and the word that ends each file
 _READ_BYTES = 1 << 20
 
-Row = tuple[int, int, int, int, str | None]  # as COLUMNS has them
-
-
-class ArchiveUnreadable(OperationalError):
-    """A file is away, or not as it was written. Whoever can do without Postgres for a while can do
-    without its files; nobody is answered without them."""
-
-
-class Held(NamedTuple):
-    """How a file was when it was written."""
-
-    size_bytes: int
-    footer_sha256: str
-
-
-@dataclass
-class Contents:
-    """What a file adds up to: by account rows, sums and the groups they lie in."""
-
-    row_count: int = 0
-    amount_units: int = 0
-    first_entry_id: int = 0
-    last_entry_id: int = 0
-    rows_of: Counter[int] = field(default_factory=Counter)
-    units_of: Counter[int] = field(default_factory=Counter)
-    groups_of: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, group: int, rows: Sequence[Row]) -> None:
-        for _, entry_id, account_id, units, _ in rows:
-            self.amount_units += units
-            self.units_of[account_id] += units
-            self.rows_of[account_id] += 1
-            if not self.row_count or entry_id < self.first_entry_id:
-                self.first_entry_id = entry_id
-            self.last_entry_id = max(self.last_entry_id, entry_id)
-            self.row_count += 1
-        for account_id in {row[2] for row in rows}:
-            self.groups_of[account_id].append(group)
-
 
 # --- writing --------------------------------------------------------------------------------------
 
 
-def write(path: Path, groups: Iterator[Sequence[Row]]) -> Contents:
+def write(path: Path, groups: Iterator[Sequence[Row]]) -> None:
     """Readable by its owner alone, and on the disk when this returns. What had that name before is
     gone. Raises OSError."""
-    contents = Contents()
     path.unlink(missing_ok=True)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR), "wb") as file:
@@ -100,8 +61,7 @@ def write(path: Path, groups: Iterator[Sequence[Row]]) -> Contents:
             column_encoding=_ENCODINGS,
             write_page_checksum=True,
         ) as writer:
-            for number, rows in enumerate(groups):
-                contents.add(number, rows)
+            for rows in groups:
                 columns = zip(*rows, strict=True)
                 arrays = [
                     pa.array(column, one.type) for column, one in zip(columns, _SCHEMA, strict=True)
@@ -109,7 +69,6 @@ def write(path: Path, groups: Iterator[Sequence[Row]]) -> Contents:
                 writer.write_table(pa.table(arrays, schema=_SCHEMA), row_group_size=len(rows))
         file.flush()
         os.fsync(file.fileno())
-    return contents
 
 
 def keep_name(folder: Path) -> None:

@@ -11,15 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ledger.archive.models import ArchivedAccount, ArchiveFile, detached_files
-from ledger.archive.parquet import (
-    ArchiveUnreadable,
-    Held,
-    Row,
-    groups_of,
-    rows_of_accounts,
-    rows_with,
-    sha256_of,
-)
+from ledger.archive.rows import ArchiveUnreadable, Held, Row
 from matching.messages.limits import MAX_ID
 
 
@@ -42,11 +34,13 @@ def files_of_accounts(
 
 def proven_rows(file: ArchiveFile) -> Iterator[list[Row]]:
     """All of a file, once it was found to have the hash that it was written with."""
-    if (found := sha256_of(path_of(file))) != file.sha256:
+    from ledger.archive import parquet  # as its first file is read
+
+    if (found := parquet.sha256_of(path_of(file))) != file.sha256:
         raise ArchiveUnreadable(
             f"{path_of(file)} has SHA-256 {found}, not {file.sha256}: it was changed"
         )
-    yield from groups_of(path_of(file), held(file))
+    yield from parquet.groups_of(path_of(file), held(file))
 
 
 def may_have(account_ids: Collection[int]) -> bool:
@@ -58,11 +52,13 @@ def of_accounts(
     file: ArchiveFile, account_ids: Collection[int], *, newest_first: bool = False
 ) -> Iterator[list[Row]]:
     """All that they have in a file, group by group; as many as Postgres says there are."""
+    from ledger.archive import parquet  # as its first file is read
+
     told = list(ArchivedAccount.objects.filter(file=file, account_id__in=account_ids))
     found = 0
     groups = {number for one in told for number in one.groups}
     for number in sorted(groups, reverse=newest_first):
-        rows = rows_of_accounts(path_of(file), held(file), number, account_ids)
+        rows = parquet.rows_of_accounts(path_of(file), held(file), number, account_ids)
         found += len(rows)
         yield rows
     expected = sum(one.row_count for one in told)
@@ -95,7 +91,7 @@ def oldest_of_accounts(account_ids: Sequence[int], after: int, count: int) -> It
 def of_posting(posting_id: int) -> Iterator[list[Row]]:
     """The one with this id, if it lies in a file."""
     for file in detached_files().filter(first_id__lte=posting_id, end_id__gt=posting_id):
-        yield from rows_with(path_of(file), held(file), "id", [posting_id])
+        yield from _rows_with(file, "id", [posting_id])
 
 
 def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
@@ -106,4 +102,10 @@ def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
         first_entry_id__lte=max(entry_ids), last_entry_id__gte=min(entry_ids)
     )
     for file in around:
-        yield from rows_with(path_of(file), held(file), "entry_id", entry_ids)
+        yield from _rows_with(file, "entry_id", entry_ids)
+
+
+def _rows_with(file: ArchiveFile, column: str, values: Collection[int]) -> Iterator[list[Row]]:
+    from ledger.archive import parquet  # as its first file is read
+
+    yield from parquet.rows_with(path_of(file), held(file), column, values)

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from common.postgres.replica import reading_now
 from ledger.archive import picking
 from ledger.archive.models import detached_files
-from ledger.archive.parquet import COLUMNS, Row
+from ledger.archive.rows import COLUMNS, Row
 from ledger.models import Posting
 from matching.messages.limits import MAX_ID
 

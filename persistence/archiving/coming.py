@@ -13,8 +13,8 @@ from common.postgres.partitions import (
     partitions_of,
 )
 from ledger.archive.models import ArchiveFile, ArchiveStep, ArchiveStepKind, detached_files
-from ledger.archive.parquet import COLUMNS
 from ledger.archive.picking import proven_rows
+from ledger.archive.rows import COLUMNS
 from persistence.archiving.due import TABLE, Refused
 from persistence.archiving.locking import with_table_locked
 

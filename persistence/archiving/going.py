@@ -19,8 +19,8 @@ from ledger.archive.models import (
     ArchiveStep,
     ArchiveStepKind,
 )
-from ledger.archive.parquet import ArchiveUnreadable, Contents, Row
 from ledger.archive.picking import held, path_of
+from ledger.archive.rows import COLUMNS, ArchiveUnreadable, Contents, Row
 from persistence.archiving.due import TABLE, Closed, Refused
 from persistence.archiving.locking import with_table_locked
 from persistence.sealing.models import JournalSeal
@@ -89,7 +89,7 @@ def _written(partition: Partition) -> tuple[Path, Contents]:
 
 def rows_of(partition: Partition) -> Iterator[list[Row]]:
     after = -1
-    columns = ", ".join(parquet.COLUMNS)
+    columns = ", ".join(COLUMNS)
     while True:
         with connection.cursor() as cursor:
             cursor.execute(

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from common.postgres.partitions import partitions_of
 from ledger.archive.models import ArchivedAccount, ArchiveFile, detached_files
-from ledger.archive.parquet import ArchiveUnreadable, Contents
 from ledger.archive.picking import proven_rows
+from ledger.archive.rows import ArchiveUnreadable, Contents
 from persistence.archiving.due import TABLE
 
 
