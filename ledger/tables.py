@@ -93,10 +93,10 @@ def newest_postings(account_ids: Sequence[int]) -> list[Posting]:
         return list(newest.select_related("entry", "account__user"))
 
     found = read()
-    if len(found) == POSTINGS_SHOWN or not may_have(account_ids):
-        return found
-    with newest_shown(account_ids, POSTINGS_SHOWN):
-        return read()
+    if may_have(account_ids) and len(found) < POSTINGS_SHOWN:
+        with newest_shown(account_ids, POSTINGS_SHOWN):
+            return read()
+    return found
 
 
 def postings_table(title: str, rows: Sequence[Posting], more: str) -> Table:

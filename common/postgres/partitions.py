@@ -150,13 +150,17 @@ def _end_with_rows(table: str, newest: Partition, end: int) -> str:
 
 def end_newest(cursor: CursorWrapper, table: str, newest: Partition, end: int) -> str:
     """Gives it an end, and makes the one behind it."""
-    first = f"'{newest.first}'" if newest.first else "MINVALUE"
     wait_shortly(cursor, LOCK_WAIT_MS)
     cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {newest.name}")
     cursor.execute(
-        f"ALTER TABLE {table} ATTACH PARTITION {newest.name} FOR VALUES FROM ({first}) TO ('{end}')"
+        f"ALTER TABLE {table} ATTACH PARTITION {newest.name}"
+        f" FOR VALUES FROM ({_bound(newest)}) TO ('{end}')"
     )
     return make_newest(cursor, table, end)
+
+
+def _bound(partition: Partition) -> str:
+    return f"'{partition.first}'" if partition.first else "MINVALUE"
 
 
 def detach_and_drop(cursor: CursorWrapper, table: str, name: str) -> None:
@@ -178,11 +182,11 @@ def make_apart(cursor: CursorWrapper, table: str, partition: Partition) -> None:
 
 def attach(cursor: CursorWrapper, table: str, partition: Partition) -> None:
     """What `make_apart` made."""
-    name, first = partition.name, f"'{partition.first}'" if partition.first else "MINVALUE"
+    name = partition.name
     refuse_writes(cursor, name)
     cursor.execute(
         f"ALTER TABLE {table} ATTACH PARTITION {name}"
-        f" FOR VALUES FROM ({first}) TO ('{partition.end}')"
+        f" FOR VALUES FROM ({_bound(partition)}) TO ('{partition.end}')"
     )
     cursor.execute(f"ALTER TABLE {name} DROP CONSTRAINT {name}_within")
 

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ledger.archive.rows import COLUMNS, ArchiveUnreadable, Held, Row
+from ledger.archive.rows import COLUMNS, ArchiveUnreadable, Held, Row, unreadable
 
 SCHEMA_VERSION = 1
-GROUP_ROWS = 131_072
+GROUP_ROWS = 32_768
 _SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.int64(), nullable=False) for name in COLUMNS[:4]),
@@ -168,16 +168,16 @@ def _metadata(path: Path, held: Held) -> Any:
 @lru_cache(maxsize=16)
 def _verified_metadata(path: Path, held: Held, _changed_ns: int, _inode: int) -> Any:
     if held_by(path) != held:
-        raise ArchiveUnreadable(f"{path} is not as it was written: verifyarchive says more")
+        raise unreadable(f"{path} is not as it was written: verifyarchive says more")
     try:
         metadata = pq.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
     if not metadata.schema.to_arrow_schema().equals(_SCHEMA):
-        raise ArchiveUnreadable(f"{path} has other columns than this release reads")
+        raise unreadable(f"{path} has other columns than this release reads")
     return metadata
 
 
 def _unreadable(path: Path, error: Exception) -> ArchiveUnreadable:
     first_line = str(error).partition("\n")[0]
-    return ArchiveUnreadable(f"{path} can't be read: {first_line}")
+    return unreadable(f"{path} can't be read: {first_line}")

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ledger.archive.models import ArchivedAccount, ArchiveFile, detached_files
-from ledger.archive.rows import ArchiveUnreadable, Held, Row
+from ledger.archive.rows import Held, Row, unreadable
 from matching.messages.limits import MAX_ID
 
 
@@ -37,9 +37,7 @@ def proven_rows(file: ArchiveFile) -> Iterator[list[Row]]:
     from ledger.archive import parquet  # as its first file is read
 
     if (found := parquet.sha256_of(path_of(file))) != file.sha256:
-        raise ArchiveUnreadable(
-            f"{path_of(file)} has SHA-256 {found}, not {file.sha256}: it was changed"
-        )
+        raise unreadable(f"{path_of(file)} has SHA-256 {found}, not {file.sha256}: it was changed")
     yield from parquet.groups_of(path_of(file), held(file))
 
 
@@ -63,7 +61,7 @@ def of_accounts(
         yield rows
     expected = sum(one.row_count for one in told)
     if found != expected:
-        raise ArchiveUnreadable(f"{file} has {found} postings of accounts with {expected}")
+        raise unreadable(f"{file} has {found} postings of accounts with {expected}")
 
 
 def newest_of_accounts(account_ids: Sequence[int], count: int, before: int) -> Iterator[list[Row]]:
@@ -96,10 +94,8 @@ def of_posting(posting_id: int) -> Iterator[list[Row]]:
 
 def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
     """All postings of these entries that lie in files."""
-    if not entry_ids:
-        return
     around = detached_files().filter(
-        first_entry_id__lte=max(entry_ids), last_entry_id__gte=min(entry_ids)
+        first_entry_id__lte=max(entry_ids, default=0), last_entry_id__gte=min(entry_ids, default=0)
     )
     for file in around:
         yield from _rows_with(file, "entry_id", entry_ids)

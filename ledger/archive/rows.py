@@ -5,15 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import structlog
 from django.db import OperationalError
 
 COLUMNS = ("id", "entry_id", "account_id", "amount_units", "kind")
+log = structlog.get_logger(__name__)
+
 Row = tuple[int, int, int, int, str | None]  # as COLUMNS has them
 
 
 class ArchiveUnreadable(OperationalError):
     """A file is away, or not as it was written. Whoever can do without Postgres for a while can do
     without its files; nobody is answered without them."""
+
+
+def unreadable(why: str) -> ArchiveUnreadable:
+    """Operators are told, in the log: who asked is told that Postgres doesn't answer."""
+    log.error("archive_unreadable", why=why)
+    return ArchiveUnreadable(why)
 
 
 class Held(NamedTuple):

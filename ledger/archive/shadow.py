@@ -3,6 +3,9 @@
 In a transaction, a temporary view named as the table is found before it: of the table's rows and a
 temporary table's, into which rows of files are loaded. It is gone when `shadow` is left, and
 with the transaction in any case. To write postings by that name fails meanwhile.
+
+A statement that was prepared before goes on to mean the table: Postgres looks anew when what it
+knows changes, not when something comes to stand before it. So none is prepared meanwhile.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -82,9 +85,20 @@ def shadow() -> Iterator[Shadow]:
             f"CREATE TEMPORARY VIEW {_TABLE} AS"  # noqa: S608  names of ours
             f" SELECT {_COLUMNS} FROM {schema}.{_TABLE} UNION ALL SELECT {_COLUMNS} FROM {_LOADED}"
         )
-    yield Shadow()
+    with _nothing_prepared():
+        yield Shadow()
     with connection.cursor() as cursor:
         cursor.execute(f"DROP VIEW pg_temp.{_TABLE}; DROP TABLE pg_temp.{_LOADED}")
+
+
+@contextmanager
+def _nothing_prepared() -> Iterator[None]:
+    held = connection.connection
+    threshold, held.prepare_threshold = held.prepare_threshold, None
+    try:
+        yield
+    finally:
+        held.prepare_threshold = threshold
 
 
 @contextmanager

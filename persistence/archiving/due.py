@@ -28,7 +28,7 @@ SELECT market.market_id, entry.seq FROM persistence_sealedmarket market
 """
 
 
-class Refused(Exception):
+class ArchiveRefused(Exception):
     """What can't be done, and what to do about it, in one line."""
 
 
@@ -42,10 +42,14 @@ class Closed(NamedTuple):
 
 def closed_partitions(keep: int) -> list[Closed]:
     """But the newest ``keep``, in their order. One after another goes: behind one that may not none
-    may. Outside a transaction."""
+    may. Outside a transaction. Raises ArchiveRefused where it can't be told."""
     complete = complete_ids([f"{TABLE}_id_seq"])
-    last_id = complete[0] if complete else 0
-    closed = [one for one in partitions_of(TABLE) if one.end is not None and one.end <= last_id]
+    if complete is None:
+        raise ArchiveRefused(
+            "a transaction that writes to the journal goes on (pg_stat_activity says which):"
+            " try again after it"
+        )
+    closed = [one for one in partitions_of(TABLE) if one.end is not None and one.end <= complete[0]]
     seal = newest_seal()
     found: list[Closed] = []
     for partition in closed[: max(0, len(closed) - keep)]:

@@ -21,7 +21,7 @@ from ledger.archive.models import (
 )
 from ledger.archive.picking import held, path_of
 from ledger.archive.rows import COLUMNS, ArchiveUnreadable, Contents, Row
-from persistence.archiving.due import TABLE, Closed, Refused
+from persistence.archiving.due import TABLE, ArchiveRefused, Closed
 from persistence.archiving.locking import with_table_locked
 from persistence.sealing.models import JournalSeal
 from persistence.sealing.scope import newest_seal
@@ -51,13 +51,15 @@ log = structlog.get_logger(__name__)
 
 def archive(closed: Closed) -> ArchiveFile:
     """Afterwards the partition is gone, and its file read in its place. Alone, outside a
-    transaction. Raises Refused, OSError and DatabaseError."""
+    transaction. Raises ArchiveRefused, OSError and DatabaseError."""
     seal = newest_seal()
     if closed.why_not or seal is None:
-        raise Refused(f"{closed.partition.name} stays: {closed.why_not}")
+        raise ArchiveRefused(f"{closed.partition.name} stays: {closed.why_not}")
     path, contents = _written(closed.partition)
     file = _told(closed.partition, path, contents, seal)
     with_table_locked(TABLE, lambda: _replace(closed.partition, file))
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {TABLE}")  # by which joins are planned
     log.info("partition_archived", partition=closed.partition.name, sha256=file.sha256)
     return file
 
@@ -73,7 +75,7 @@ def _written(partition: Partition) -> tuple[Path, Contents]:
         try:
             return path, _compared(path, partition)
         except (ArchiveUnreadable, _Differs) as error:
-            raise Refused(
+            raise ArchiveRefused(
                 f"{path} is there and not what {partition.name} has ({error}): move it away"
             ) from error
     part = path.with_suffix(".parquet.part")
@@ -81,7 +83,7 @@ def _written(partition: Partition) -> tuple[Path, Contents]:
     try:
         contents = _compared(part, partition)
     except (ArchiveUnreadable, _Differs) as error:
-        raise Refused(f"{part} does not hold what was written to it: {error}") from error
+        raise ArchiveRefused(f"{part} does not hold what was written to it: {error}") from error
     part.rename(path)
     parquet.keep_name(folder)
     return path, contents
@@ -193,9 +195,9 @@ def _holds(
 def _replace(partition: Partition, file: ArchiveFile) -> None:
     """In a transaction that has locked the table."""
     if partition not in partitions_of(TABLE):
-        raise Refused(f"{partition.name} is not what it was any more: try again")
+        raise ArchiveRefused(f"{partition.name} is not what it was any more: try again")
     if parquet.held_by(path_of(file)) != held(file):
-        raise Refused(f"{path_of(file)} changed since it was compared: move it away")
+        raise ArchiveRefused(f"{path_of(file)} changed since it was compared: move it away")
     with connection.cursor() as cursor:
         detach_and_drop(cursor, TABLE, partition.name)
     ArchiveStep.objects.create(file=file, kind=ArchiveStepKind.DETACHED)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import OperationalError, connection, transaction
 
 from common.postgres.partitions import LOCK_WAIT_MS, is_held, wait_shortly
-from persistence.archiving.due import Refused
+from persistence.archiving.due import ArchiveRefused
 
 TRIES = 150
 BETWEEN_TRIES_S = 2.0  # others have the table to themselves for that long
@@ -14,7 +14,7 @@ BETWEEN_TRIES_S = 2.0  # others have the table to themselves for that long
 
 def with_table_locked(table: str, step: Callable[[], None]) -> None:
     """In a transaction of its own. All who write wait behind the lock, so it is not waited for long
-    at a time. Raises Refused where a transaction that reads the table doesn't end."""
+    at a time. Raises ArchiveRefused where a transaction that reads the table doesn't end."""
     for _ in range(TRIES):
         try:
             with transaction.atomic(durable=True):
@@ -27,7 +27,7 @@ def with_table_locked(table: str, step: Callable[[], None]) -> None:
             if not is_held(error):
                 raise
         time.sleep(BETWEEN_TRIES_S)
-    raise Refused(
+    raise ArchiveRefused(
         f"{table} is held by a transaction that doesn't end (pg_stat_activity says which):"
         " try again after it"
     )

@@ -4,12 +4,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from common.postgres.alone import alone
 from ledger.archive.models import detached_files
 from ledger.partitions import LOCK
-from persistence.archiving.due import Refused, closed_partitions
+from persistence.archiving.due import ArchiveRefused, closed_partitions
 from persistence.archiving.going import archive
 
 KEPT = 2
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 if not is_alone:
                     raise CommandError("partitions are being made or moved just now: try again")
                 self._go(options["keep"], is_only_list=options["list"])
-        except Refused as error:
+        except ArchiveRefused as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"the file can't be written: {error}") from error
@@ -68,6 +68,3 @@ class Command(BaseCommand):
                 )
         if not closed:
             self.stdout.write(f"None is due: the newest {keep} that ids have left stay.")
-        elif not is_only_list:
-            with connection.cursor() as cursor:
-                cursor.execute("ANALYZE ledger_posting")

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from common.postgres.alone import alone
 from ledger.partitions import LOCK
 from persistence.archiving.coming import file_named, restore
-from persistence.archiving.due import Refused
+from persistence.archiving.due import ArchiveRefused
 
 
 class Command(BaseCommand):
@@ -29,7 +29,7 @@ class Command(BaseCommand):
                     raise CommandError("partitions are being made or moved just now: try again")
                 file = file_named(options["file"])
                 partition = restore(file)
-        except Refused as error:
+        except ArchiveRefused as error:
             raise CommandError(str(error)) from error
         except DatabaseError as error:
             raise CommandError(str(error).partition("\n")[0]) from error
