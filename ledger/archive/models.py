@@ -1,10 +1,11 @@
 """Files of postings, what accounts have in them, and which of them stand for a partition. Only ever
 added: Postgres refuses to change one."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
@@ -117,7 +118,14 @@ SELECT file.id FROM ledger_archivefile file
 
 
 def detached_files() -> QuerySet[ArchiveFile]:
-    """Those that stand for their partition, in the order of their ids."""
+    """Those that stand for their partition, in the order of their ids. As the primary knows it,
+    whose table they are read beside."""
     steps = ArchiveStep.objects.filter(file=OuterRef("pk")).order_by("-pk")
     last = Subquery(steps.values("kind")[:1])
-    return ArchiveFile.objects.alias(last=last).filter(last=ArchiveStepKind.DETACHED)
+    files = ArchiveFile.objects.using(DEFAULT_DB_ALIAS)
+    return files.alias(last=last).filter(last=ArchiveStepKind.DETACHED)
+
+
+def told_of_accounts(account_ids: Collection[int]) -> QuerySet[ArchivedAccount]:
+    """What they have in any file. As the primary knows it."""
+    return ArchivedAccount.objects.using(DEFAULT_DB_ALIAS).filter(account_id__in=account_ids)

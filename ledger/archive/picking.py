@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import QuerySet
 
-from ledger.archive.models import ArchivedAccount, ArchiveFile, detached_files
+from ledger.archive.models import ArchiveFile, detached_files, told_of_accounts
 from ledger.archive.rows import Held, Row, unreadable
 from matching.messages.limits import MAX_ID
 
@@ -27,7 +27,7 @@ def files_of_accounts(
     account_ids: Collection[int], first_id: int, last_id: int
 ) -> QuerySet[ArchiveFile]:
     """Those that have rows of these accounts, and ids from the first to the last."""
-    told = ArchivedAccount.objects.filter(account_id__in=account_ids).values("file")
+    told = told_of_accounts(account_ids).values("file")
     files = detached_files().filter(end_id__gt=first_id, first_id__lte=last_id)
     return files.filter(pk__in=told)
 
@@ -43,7 +43,7 @@ def proven_rows(file: ArchiveFile) -> Iterator[list[Row]]:
 
 def may_have(account_ids: Collection[int]) -> bool:
     """Whether a file has rows of these accounts, or had and they are back in the table."""
-    return ArchivedAccount.objects.filter(account_id__in=account_ids).exists()
+    return told_of_accounts(account_ids).exists()
 
 
 def of_accounts(
@@ -52,7 +52,7 @@ def of_accounts(
     """All that they have in a file, group by group; as many as Postgres says there are."""
     from ledger.archive import parquet  # as its first file is read
 
-    told = list(ArchivedAccount.objects.filter(file=file, account_id__in=account_ids))
+    told = list(told_of_accounts(account_ids).filter(file=file))
     found = 0
     groups = {number for one in told for number in one.groups}
     for number in sorted(groups, reverse=newest_first):

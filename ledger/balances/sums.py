@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ledger.archive.models import ArchivedAccount, detached_files
+from ledger.archive.models import detached_files, told_of_accounts
 from ledger.archive.shadow import hold_still
 from ledger.balances.models import BalanceMark, JournalMoment
 from ledger.models import Posting
@@ -109,9 +109,8 @@ def _mark_before(account_id: int, posting_id: int) -> BalanceMark:
     that what follows is summed up without that file."""
     marks = BalanceMark.objects.filter(account_id=account_id, posting_id__lte=posting_id)
     kept = marks.order_by("-posting_id").first() or BalanceMark(posting_id=0, total_units=0)
-    told = ArchivedAccount.objects.filter(
-        account_id=account_id, file__in=detached_files(), file__end_id__lte=posting_id + 1
-    )
+    files = detached_files().filter(end_id__lte=posting_id + 1)
+    told = told_of_accounts([account_id]).filter(file__in=files)
     archived = told.order_by("-file__end_id").values_list("file__end_id", "total_units").first()
     if archived is None or archived[0] - 1 < kept.posting_id:
         return kept
