@@ -114,6 +114,12 @@ def groups_of(path: Path, held: Held) -> Iterator[list[Row]]:
         yield _rows(_read(path, held, number))
 
 
+def has_ids_of(path: Path, held: Held, number: int, first_id: int, last_id: int) -> bool:
+    """Whether a group has any from the first to the last. Raises ArchiveUnreadable."""
+    said = _metadata(path, held).row_group(number).column(COLUMNS.index("id")).statistics
+    return bool(said.max >= first_id and said.min <= last_id)
+
+
 def rows_of_accounts(
     path: Path, held: Held, number: int, account_ids: Collection[int]
 ) -> list[Row]:

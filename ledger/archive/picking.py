@@ -47,41 +47,54 @@ def may_have(account_ids: Collection[int]) -> bool:
 
 
 def of_accounts(
-    file: ArchiveFile, account_ids: Collection[int], *, newest_first: bool = False
+    file: ArchiveFile,
+    account_ids: Collection[int],
+    first_id: int = 0,
+    last_id: int = MAX_ID,
+    *,
+    newest_first: bool = False,
 ) -> Iterator[list[Row]]:
-    """All that they have in a file, group by group; as many as Postgres says there are."""
+    """What they have in the groups of a file that have ids from the first to the last, group by
+    group; of a whole file as many as Postgres says there are."""
     from ledger.archive import parquet  # as its first file is read
 
     told = list(told_of_accounts(account_ids).filter(file=file))
     found = 0
-    groups = {number for one in told for number in one.groups}
-    for number in sorted(groups, reverse=newest_first):
+    groups = sorted({number for one in told for number in one.groups}, reverse=newest_first)
+    asked = [
+        number
+        for number in groups
+        if parquet.has_ids_of(path_of(file), held(file), number, first_id, last_id)
+    ]
+    for number in asked:
         rows = parquet.rows_of_accounts(path_of(file), held(file), number, account_ids)
         found += len(rows)
         yield rows
     expected = sum(one.row_count for one in told)
-    if found != expected:
+    if asked == groups and found != expected:
         raise unreadable(f"{file} has {found} postings of accounts with {expected}")
 
 
 def newest_of_accounts(account_ids: Sequence[int], count: int, before: int) -> Iterator[list[Row]]:
-    """At least so many of the newest below an id, or all there are; whole groups."""
+    """So many of the newest below an id, all accounts together, or all there are."""
     left = count
     for file in files_of_accounts(account_ids, 0, before - 1).order_by("-first_id"):
-        for rows in of_accounts(file, account_ids, newest_first=True):
-            yield rows
-            left -= sum(row[0] < before for row in rows)
+        for rows in of_accounts(file, account_ids, last_id=before - 1, newest_first=True):
+            wanted = [row for row in rows if row[0] < before][-left:]
+            yield wanted
+            left -= len(wanted)
             if left <= 0:
                 return
 
 
 def oldest_of_accounts(account_ids: Sequence[int], after: int, count: int) -> Iterator[list[Row]]:
-    """At least so many of the oldest behind an id, or all there are; whole groups."""
+    """So many of the oldest behind an id, all accounts together, or all there are."""
     left = count
     for file in files_of_accounts(account_ids, after + 1, MAX_ID):
-        for rows in of_accounts(file, account_ids):
-            yield rows
-            left -= sum(row[0] > after for row in rows)
+        for rows in of_accounts(file, account_ids, after + 1):
+            wanted = [row for row in rows if row[0] > after][:left]
+            yield wanted
+            left -= len(wanted)
             if left <= 0:
                 return
 

@@ -131,7 +131,7 @@ def posting_shown(posting_id: int) -> Iterator[None]:
 @contextmanager
 def newest_shown(account_ids: Sequence[int], count: int, before: int = MAX_ID) -> Iterator[None]:
     """So many of the newest postings of accounts, and more, are found below an id, wherever they
-    are."""
+    are. Fewer are only where there are no more."""
     with _beside(picking.newest_of_accounts(account_ids, count, before)):
         yield
 

@@ -14,7 +14,12 @@ from django.test import Client
 
 from accounts.models import User
 from common.postgres.partitions import Partition
-from ledger.archive.models import ArchivedAccount, detached_files
+from ledger.archive.models import (
+    ArchivedAccount,
+    ArchiveStep,
+    ArchiveStepKind,
+    detached_files,
+)
 from ledger.balances.sums import total_of
 from ledger.models import Account, AccountKind, JournalEntry, Posting
 from ledger.services import deposit
@@ -96,6 +101,46 @@ def test_a_page_is_read_only_from_a_file_that_was_not_changed(gone: Path) -> Non
         assert answer.status_code == 503 or answer.content == good, place
         gone.write_bytes(whole)
     assert client.get("/user/ledger?limit=500").content == good
+
+
+def test_a_posting_has_one_place(gone: Path, parts: list[Partition]) -> None:
+    assert run("verifyarchive").endswith("Every posting has its place.\n")
+    file = detached_files().get(name=gone.name)
+    ArchiveStep.objects.create(file=file, kind=ArchiveStepKind.ATTACHED)
+    said = run_failing("verifyarchive")
+    assert (
+        f"postings from {parts[1].first:,} to {(parts[1].end or 0) - 1:,} are in no partition"
+        in said
+    )
+    ArchiveStep.objects.create(file=file, kind=ArchiveStepKind.DETACHED)
+    run("restorepartition", gone.name)
+    ArchiveStep.objects.create(file=file, kind=ArchiveStepKind.DETACHED)
+    assert f"{gone.name} and {parts[1].name} have the same ids" in run_failing("verifyarchive")
+
+
+def test_the_youngest_comes_back_first(gone: Path, parts: list[Partition]) -> None:
+    assert f"restore {gone.name} first" in refused("restorepartition", parts[0].name)
+    assert "no file stands for" in refused("restorepartition", parts[3].name)
+
+
+def test_with_rows_what_accounts_have_is_added_up(gone: Path) -> None:
+    run("verifyarchive", rows=True)
+    row = ArchivedAccount.objects.filter(file__name=gone.name).earliest("pk")
+    plant("UPDATE ledger_archivedaccount SET row_count = row_count + 1 WHERE id = %s", row.pk)
+    run("verifyarchive")
+    with pytest.raises(CommandError):
+        run("verifyarchive", rows=True)
+    # Whoever reads that account finds fewer than there should be, and is told nothing.
+    user = Account.objects.get(pk=row.account_id).user
+    if user is not None:
+        client = Client(HTTP_AUTHORIZATION=f"Bearer {token_of(user.pk)}")
+        assert client.get("/user/ledger?limit=500").status_code == 503
+
+
+def test_a_sum_that_is_kept_of_a_file_is_proven_with_all_rows(gone: Path) -> None:
+    row = ArchivedAccount.objects.filter(file__name=gone.name).earliest("pk")
+    plant("UPDATE ledger_archivedaccount SET total_units = total_units + 1 WHERE id = %s", row.pk)
+    assert "balance mark" in {difference.check for difference in everything().differences}
 
 
 # --- what Postgres still holds --------------------------------------------------------------------

@@ -129,7 +129,7 @@ class Statement:
         """Ids up to which postings can be read now. Of files, one after another is shown."""
         if self.shown is not None:
             for file in files_of_accounts(account_ids, after + 1, last):
-                self.shown.show(of_accounts(file, account_ids))
+                self.shown.show(of_accounts(file, account_ids, after + 1, last))
                 yield min(file.end_id - 1, last)
             self.shown.clear()
         yield last
