@@ -15,8 +15,7 @@ def wrong_places() -> Iterator[str]:
     places += [(one.first_id, one.end_id, str(one)) for one in detached_files()]
     reached: int | None = 0
     before = ""
-    oldest = partitions_of(TABLE)[0].first
-    for file in detached_files().filter(first_id__gt=oldest):
+    for file in detached_files().filter(first_id__gt=partitions_of(TABLE)[0].first):
         yield f"{file} has younger postings than the oldest partition: readers pass it by"
     for first, end, name in sorted(places, key=lambda place: place[0]):
         if reached is None or first < reached:
@@ -30,10 +29,10 @@ def wrong_with(file: ArchiveFile, *, is_by_row: bool = False) -> Iterator[str]:
     """What is wrong with a file that stands for a partition. By row: also that accounts have in it
     what Postgres was told."""
     try:
-        rows = proven_rows(file)
-        next(rows, None)
         if is_by_row:
             yield from _wrong_rows(file)
+        else:
+            next(proven_rows(file), None)
     except ArchiveUnreadable as error:
         yield str(error)
 
