@@ -233,6 +233,8 @@ STATICFILES_DIRS = [("terminal", page_folder())] if page_folder().is_dir() else 
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/terminal/assets/"
 # Daily files, which workers write and the API serves: on several machines a folder they share.
 DOWNLOADS_DIR = Path(env.str("DOWNLOADS_DIR", default=str(EXCHANGE_DATA / "downloads")))
+# Old partitions of postings as files: whoever reads the journal reads them, too.
+ARCHIVE_DIR = Path(env.str("ARCHIVE_DIR", default=str(EXCHANGE_DATA / "archive")))
 
 # Largest body the API reads; more is answered 413 without reading it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

@@ -9,6 +9,7 @@ class LedgerConfig(AppConfig):
     def import_models(self) -> None:
         """Those of rooms that have their own, too."""
         super().import_models()
+        from ledger.archive import models as archive  # noqa: F401
         from ledger.balances import models as balances  # noqa: F401
         from ledger.transfers import models as transfers  # noqa: F401
 

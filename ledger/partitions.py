@@ -16,7 +16,7 @@ from common.postgres.partitions import (
 )
 from ledger.models import JournalEntry, Posting
 
-_LOCK = 0x70617274  # "part"
+LOCK = 0x70617274  # "part": of whoever makes or moves partitions
 
 
 def partition_widths() -> Mapping[str, int]:
@@ -30,7 +30,7 @@ def partition_widths() -> Mapping[str, int]:
 def make_partitions(table: str) -> list[str]:
     """The names of those that are new. Another worker's turn is left to it. Raises OperationalError
     where a transaction holds the table for long: the next run does it."""
-    with alone(_LOCK) as is_alone:
+    with alone(LOCK) as is_alone:
         if not is_alone:
             return []
         made = make_ahead(table, partition_widths()[table])

@@ -1,15 +1,18 @@
 """Reads of money. Each is one consistent look: one statement."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
-from accounts.people.kept import register_rows
+from accounts.people.kept import KeptRows, register_rows
 from common.postgres import keysets
 from common.postgres.windows import Window
-from ledger.models import Account, EntryKind, LineKind, Posting
+from ledger.archive.picking import may_have
+from ledger.archive.shadow import entries_shown, newest_shown, oldest_shown
+from ledger.models import Account, EntryKind, JournalEntry, LineKind, Posting
 from matching.messages.limits import MAX_ID
 
 # What a line of a user's ledger can be called; top-ups of a fund are nobody's.
@@ -54,9 +57,26 @@ def newest_postings_of_user(
     ``before`` only.
 
     Postings of an order are found by it. Others are looked for among the newest
-    `keysets.LOOK_BACK_ROWS` only: there may be more further back.
+    `keysets.LOOK_BACK_ROWS` only: there may be more further back. Where the table has too few, and
+    files may have more, it is read anew beside what they have.
     """
     accounts = {account.pk: account for account in Account.objects.filter(user_id=user_id)}
+    page = _newest_postings(accounts, asked, limit, before)
+    is_whole = len(page.postings) >= limit or page.looked_to is not None
+    if is_whole or not may_have(accounts):
+        return page
+    if asked.order_id is not None:
+        entries = JournalEntry.objects.filter(order_id=asked.order_id)
+        with entries_shown(list(entries.values_list("pk", flat=True))):
+            return _newest_postings(accounts, asked, limit, before)
+    count = limit if asked.is_open else keysets.LOOK_BACK_ROWS
+    with newest_shown(list(accounts), count, before or MAX_ID):
+        return _newest_postings(accounts, asked, limit, before)
+
+
+def _newest_postings(
+    accounts: Mapping[int, Account], asked: LedgerFilter, limit: int, before: int | None
+) -> LedgerPage:
     looked_to = None
     if asked.order_id is not None:
         found = Posting.objects.filter(asked.condition(), account_id__in=accounts)
@@ -120,8 +140,9 @@ def _asked_for(
 
 
 @register_rows
-def _postings_of_user(user_id: int) -> Iterable[QuerySet[Posting]]:
+def _postings_of_user(user_id: int) -> Iterable[KeptRows]:
     """Account by account, as the index has them."""
     own = Account.objects.filter(user_id=user_id).order_by("pk")
     for account_id in own.values_list("pk", flat=True):
-        yield Posting.objects.filter(account=account_id)
+        postings = Posting.objects.filter(account=account_id)
+        yield KeptRows(postings, partial(oldest_shown, [account_id]))

@@ -2,6 +2,8 @@
 else moved money by those who know it.
 """
 
+from collections.abc import Sequence
+
 from django.db.models import QuerySet
 from django.utils.html import format_html_join
 
@@ -9,6 +11,9 @@ from accounts.display import user_link
 from accounts.models import User
 from common.admin import NOTHING, when
 from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, table_of, words
+from common.postgres.keysets import newest_keys
+from ledger.archive.picking import may_have
+from ledger.archive.shadow import entries_shown, newest_shown
 from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
 from markets.display import gain_or_loss, money
 from markets.models import Market
@@ -27,9 +32,16 @@ def account_cell(account: Account) -> Cell:
     return words(link(Account, account.pk, account.kind), "of", owner_cell(account))
 
 
-def entries_table(title: str, entries: QuerySet[JournalEntry], note: Cell = "") -> Table:
-    """Entries with all their postings; three queries, however many there are."""
-    rows = entries.prefetch_related("postings__account__user")[:TABLE_ROWS_MAX]
+def entries_table(
+    title: str, entries: QuerySet[JournalEntry], note: Cell = "", of_user: int | None = None
+) -> Table:
+    """Entries with all their postings, wherever these are; of a user those that moved something of
+    his. A few queries, however many there are."""
+    looked_at = entries if of_user is not None else entries[:TABLE_ROWS_MAX]
+    with entries_shown(list(looked_at.values_list("pk", flat=True))):
+        if of_user is not None:
+            entries = entries.filter(postings__account__user=of_user).distinct()
+        rows = list(entries.prefetch_related("postings__account__user")[:TABLE_ROWS_MAX])
     return Table(
         title,
         JournalEntry,
@@ -72,8 +84,22 @@ def _lines(entry: JournalEntry) -> Cell:
     )
 
 
-def postings_table(title: str, postings: QuerySet[Posting], more: str) -> Table:
-    rows = postings.select_related("entry", "account__user")[:POSTINGS_SHOWN]
+def newest_postings(account_ids: Sequence[int]) -> list[Posting]:
+    """As many as a table shows; where Postgres has fewer, from files, too."""
+    of_each = [Posting.objects.filter(account=account) for account in account_ids]
+
+    def read() -> list[Posting]:
+        newest = Posting.objects.filter(pk__in=newest_keys(of_each, POSTINGS_SHOWN))
+        return list(newest.select_related("entry", "account__user"))
+
+    found = read()
+    if may_have(account_ids) and len(found) < POSTINGS_SHOWN:
+        with newest_shown(account_ids, POSTINGS_SHOWN):
+            return read()
+    return found
+
+
+def postings_table(title: str, rows: Sequence[Posting], more: str) -> Table:
     return Table(
         title,
         Posting,

@@ -40,13 +40,14 @@ def export_part(user_id: int, cursor: str | None, rows_max: int = PART_ROWS) -> 
     stretches: list[TableStretch] = []
     told = 0
     for number in range(place, len(tables)):
-        rows, columns = tables[number], columns_of(tables[number].model)
+        rows, columns = tables[number].rows, columns_of(tables[number].rows.model)
         keyed = isinstance(rows.model._meta.pk, BigIntegerField | IntegerField | OneToOneField)
         if after is not None and keyed:
             rows = rows.filter(pk__gt=after)
         # What has no number for a key is few: sessions of an operator.
         most = rows_max - told if keyed else FEW_MAX
-        found = list(rows.order_by("pk").values_list("pk", *columns)[: most + 1])
+        with tables[number].beside(after or 0, most + 1):
+            found = list(rows.order_by("pk").values_list("pk", *columns)[: most + 1])
         if found[:most]:
             named = [dict(zip(columns, row[1:], strict=True)) for row in found[:most]]
             stretches.append(TableStretch(rows.model._meta.label, named))

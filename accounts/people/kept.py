@@ -7,7 +7,8 @@ key, such as postings on a user's accounts, its room registers.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.apps import apps
 from django.db.models import BinaryField, Field, ForeignKey, Model, Q, QuerySet
@@ -67,9 +68,19 @@ SECRETS = frozenset(
 )
 
 Rows = QuerySet[Any]
+# While it is entered, rows that lie elsewhere are found, too: so many behind a key.
+Beside = Callable[[int, int], AbstractContextManager[None]]
 _owners: set[tuple[str, str]] = set()  # (label of a model, field)
 _others_keys: set[tuple[str, str]] = set()
-_others: list[Callable[[int], Iterable[Rows]]] = []
+
+
+class KeptRows(NamedTuple):
+    rows: Rows
+    beside: Beside = lambda _after, _count: nullcontext()
+
+
+RowsOfUser = Callable[[int], Iterable[Rows | KeptRows]]
+_others: list[RowsOfUser] = []
 
 
 def register_owner(label: str, field: str) -> None:
@@ -83,7 +94,7 @@ def register_other(label: str, field: str) -> None:
     _others_keys.add((label, field))
 
 
-def register_rows(of_user: Callable[[int], Iterable[Rows]]) -> Callable[[int], Iterable[Rows]]:
+def register_rows(of_user: RowsOfUser) -> RowsOfUser:
     """Rows that no key of theirs leads to; each query set has an index to read it by its key."""
     _others.append(of_user)
     return of_user
@@ -106,19 +117,20 @@ def is_actor(model: type[Model], field: AnyField) -> bool:
     return field.name in ACTORS or (model._meta.label, field.name) in _others_keys
 
 
-def rows_of(user_id: int) -> list[Rows]:
+def rows_of(user_id: int) -> list[KeptRows]:
     """Of the person's accounts, the main one first, and of each model in turn; in the same order
     each time. An account's own row comes first."""
     accounts = User.objects.filter(Q(pk=user_id) | Q(parent_id=user_id)).order_by("pk")
     return [rows for pk in accounts.values_list("pk", flat=True) for rows in _rows_of_account(pk)]
 
 
-def _rows_of_account(user_id: int) -> list[Rows]:
-    own: list[Rows] = [User.objects.filter(pk=user_id)]
+def _rows_of_account(user_id: int) -> list[KeptRows]:
+    own = [KeptRows(User.objects.filter(pk=user_id))]
     for model, field in user_keys():
         if is_owner(model, field):
-            own.append(model._base_manager.filter(**{field.name: user_id}))
-    return own + [rows for of_user in _others for rows in of_user(user_id)]
+            own.append(KeptRows(model._base_manager.filter(**{field.name: user_id})))
+    others = [rows for of_user in _others for rows in of_user(user_id)]
+    return own + [rows if isinstance(rows, KeptRows) else KeptRows(rows) for rows in others]
 
 
 def columns_of(model: type[Model]) -> list[str]:

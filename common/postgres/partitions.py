@@ -150,13 +150,45 @@ def _end_with_rows(table: str, newest: Partition, end: int) -> str:
 
 def end_newest(cursor: CursorWrapper, table: str, newest: Partition, end: int) -> str:
     """Gives it an end, and makes the one behind it."""
-    first = f"'{newest.first}'" if newest.first else "MINVALUE"
     wait_shortly(cursor, LOCK_WAIT_MS)
     cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {newest.name}")
     cursor.execute(
-        f"ALTER TABLE {table} ATTACH PARTITION {newest.name} FOR VALUES FROM ({first}) TO ('{end}')"
+        f"ALTER TABLE {table} ATTACH PARTITION {newest.name}"
+        f" FOR VALUES FROM ({_bound(newest)}) TO ('{end}')"
     )
     return make_newest(cursor, table, end)
+
+
+def _bound(partition: Partition) -> str:
+    return f"'{partition.first}'" if partition.first else "MINVALUE"
+
+
+def detach_and_drop(cursor: CursorWrapper, table: str, name: str) -> None:
+    cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
+    cursor.execute(f"DROP TABLE {name}")
+
+
+def make_apart(cursor: CursorWrapper, table: str, partition: Partition) -> None:
+    """A table that is as a partition and not yet attached; what had its name before is gone. Its
+    CHECK spares a look at all rows as it is attached."""
+    name = partition.name
+    cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
+    cursor.execute(
+        f"ALTER TABLE {name} ADD CONSTRAINT {name}_within"
+        f" CHECK (id >= {partition.first} AND id < {partition.end})"
+    )
+
+
+def attach(cursor: CursorWrapper, table: str, partition: Partition) -> None:
+    """What `make_apart` made."""
+    name = partition.name
+    refuse_writes(cursor, name)
+    cursor.execute(
+        f"ALTER TABLE {table} ATTACH PARTITION {name}"
+        f" FOR VALUES FROM ({_bound(partition)}) TO ('{partition.end}')"
+    )
+    cursor.execute(f"ALTER TABLE {name} DROP CONSTRAINT {name}_within")
 
 
 def make_newest(cursor: CursorWrapper, table: str, first: int) -> str:

@@ -74,6 +74,16 @@ def reading_what_may_be_old(read: OldRead) -> Iterator[None]:
         _reading.reset(token)
 
 
+@contextmanager
+def reading_now() -> Iterator[None]:
+    """From the primary, whatever the request said: beside what only the primary can have."""
+    token = _reading.set(None)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
 class ReplicaRouter:
     """Django's. Whatever is written goes to the primary, also of rows that came from a replica."""
 

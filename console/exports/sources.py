@@ -11,6 +11,7 @@ from django.db.models import Model, Sum
 from common.postgres.windows import key_since
 from console.exports.models import ExportKind
 from console.exports.months import Month
+from ledger.archive.shadow import entries_shown
 from ledger.models import (
     FLOW_INTERVALS_MS,
     USER_ACCOUNT_KINDS,
@@ -100,7 +101,9 @@ class JournalSource(Source):
             entry__created_at__lt=self.month.end,
         ).order_by("entry_id", "id")
         # As plain values, in the order of the columns: a month is millions of them.
-        for entry_id, at, *between, units, purpose in postings.values_list(*self._fields):
+        with entries_shown(range(keys.low, keys.high)):
+            found = list(postings.values_list(*self._fields))
+        for entry_id, at, *between, units, purpose in found:
             account_kind = between[7]
             self._sums[account_kind] += units
             yield entry_id, _time(at), *between, units_text(units), purpose

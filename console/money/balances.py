@@ -12,8 +12,9 @@ from typing import Any
 from django.db import connection
 
 from console.money.moments import milliseconds
+from ledger.archive.shadow import entries_shown
 from ledger.balances.kinds import DAY_MS, HOUR_MS, MINUTE_MS
-from ledger.models import USER_ACCOUNT_KINDS, Account, AccountKind
+from ledger.models import USER_ACCOUNT_KINDS, Account, AccountKind, JournalEntry
 
 # Of what the journal is asked for beside the sums: entries of a part of a minute, and what is yet
 # to be summed up.
@@ -144,7 +145,7 @@ class TrialBalance:
 
 def trial_balance(at: datetime | None) -> TrialBalance:
     """``at`` exclusive, to the microsecond; None for now."""
-    with connection.cursor() as cursor:
+    with entries_shown(_part_of_minute(at)), connection.cursor() as cursor:
         cursor.execute(_NOW if at is None else _THEN, {} if at is None else _values(at))
         rows = cursor.fetchall()
     found = {(kind, market): int(units) for kind, market, units, *_ in rows}
@@ -158,6 +159,16 @@ def trial_balance(at: datetime | None) -> TrialBalance:
     too_much = "" if is_summed else "entries that no worker has summed up yet"
     too_much = too_much if is_part_known else "entries in that part of a minute"
     return TrialBalance(at, part, too_much, balances)
+
+
+def _part_of_minute(at: datetime | None) -> list[int]:
+    """Entries whose postings are added up, one by one. What is yet to be summed up by minutes is
+    behind all files."""
+    if at is None:
+        return []
+    minute = at.replace(second=0, microsecond=0)
+    entries = JournalEntry.objects.filter(created_at__gte=minute, created_at__lt=at).order_by()
+    return list(entries.values_list("pk", flat=True)[: PART_ENTRIES_MAX + 1])
 
 
 def _values(at: datetime) -> dict[str, Any]:

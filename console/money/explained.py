@@ -1,5 +1,6 @@
 """How a wallet came to what it holds: sums of what moved on its user's accounts, by why."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ from django.db import connection
 from common.admin import NOTHING, when
 from common.admin.base import Cell, Table, list_link, table_of, words
 from common.postgres import keysets
+from ledger.archive.picking import may_have
+from ledger.archive.shadow import newest_shown
 from ledger.models import (
     USER_ACCOUNT_KINDS,
     Account,
@@ -88,9 +91,20 @@ class Explained(NamedTuple):
 
 def explain_wallet(user_id: int) -> Explained:
     """Of the newest `keysets.LOOK_BACK_ROWS` postings."""
-    accounts = Account.objects.filter(user=user_id).values_list("pk", flat=True)
+    accounts = list(Account.objects.filter(user=user_id).values_list("pk", flat=True))
+    oldest = _oldest_looked_at(accounts)
+    if oldest is not None or not may_have(accounts):
+        return _explained(user_id, oldest)
+    with newest_shown(accounts, keysets.LOOK_BACK_ROWS):
+        return _explained(user_id, _oldest_looked_at(accounts))
+
+
+def _oldest_looked_at(accounts: Sequence[int]) -> int | None:
     runs = [Posting.objects.filter(account=account) for account in accounts]
-    oldest = keysets.key_after_in_runs(runs, keysets.LOOK_BACK_ROWS)
+    return keysets.key_after_in_runs(runs, keysets.LOOK_BACK_ROWS)
+
+
+def _explained(user_id: int, oldest: int | None) -> Explained:
     with connection.cursor() as cursor:
         cursor.execute(_BY_WHY, {"user": user_id, "oldest": oldest or 0})
         rows = cursor.fetchall()

@@ -13,6 +13,8 @@ from common.admin import when
 from common.admin.base import TABLE_ROWS_MAX, Cell, Table, link, list_link, words
 from console.why.happened import accounts_of, held_words, sentences
 from console.why.stream import Moment, ms_of, names
+from ledger.archive.picking import may_have
+from ledger.archive.shadow import entries_shown, newest_shown
 from ledger.models import Account, AccountKind, JournalEntry, Posting, Wallet
 from ledger.tables import account_cell, entries_table
 from markets.display import gain_or_loss, money, price, size
@@ -207,14 +209,16 @@ def lines_of(market: Market, moment: Moment, subject: Subject) -> list[Posting]:
         journal = journal.filter(order_id=subject.order_id)
     if subject.trade_id:
         journal = journal.filter(trade_id=subject.trade_id)
-    lines = Posting.objects.filter(entry__in=journal)
-    if subject.user_id:
-        accounts = list(Account.objects.filter(user=subject.user_id).values_list("pk", flat=True))
-        own = set(lines.filter(account__in=accounts).values_list("entry", flat=True)[:LINES_SHOWN])
-        lines = Posting.objects.filter(entry__in=own)
-        lines = lines.filter(Q(account__in=accounts) | Q(account__user=None))
-    found = lines.select_related("entry", "account__user").order_by("pk")
-    return list(found[:LINES_SHOWN])
+    with entries_shown(list(journal.values_list("pk", flat=True))):
+        lines = Posting.objects.filter(entry__in=journal)
+        if subject.user_id:
+            own_accounts = Account.objects.filter(user=subject.user_id)
+            accounts = list(own_accounts.values_list("pk", flat=True))
+            of_own = lines.filter(account__in=accounts).values_list("entry", flat=True)
+            lines = Posting.objects.filter(entry__in=set(of_own[:LINES_SHOWN]))
+            lines = lines.filter(Q(account__in=accounts) | Q(account__user=None))
+        found = lines.select_related("entry", "account__user").order_by("pk")
+        return list(found[:LINES_SHOWN])
 
 
 def postings_table(market: Market, moment: Moment, lines: Sequence[Posting]) -> Table:
@@ -255,14 +259,14 @@ def hold_of(order: Order) -> Table:
 
 def margin_delta(fill: Fill) -> Cell:
     """What the fill put into its account's margin, by its postings."""
-    lines = Posting.objects.filter(
-        entry__market=fill.market_id,
-        entry__seq=fill.seq,
-        entry__trade_id=fill.trade_id,
-        account__user=fill.user_id,
-        account__kind=AccountKind.MARGIN,
+    journal = JournalEntry.objects.filter(
+        market=fill.market_id, seq=fill.seq, trade_id=fill.trade_id
     )
-    amounts = list(lines.values_list("amount_units", flat=True))
+    with entries_shown(list(journal.values_list("pk", flat=True))):
+        lines = Posting.objects.filter(
+            entry__in=journal, account__user=fill.user_id, account__kind=AccountKind.MARGIN
+        )
+        amounts = list(lines.values_list("amount_units", flat=True))
     return format_html("margin {}", gain_or_loss(sum(amounts))) if amounts else ""
 
 
@@ -272,9 +276,13 @@ def free_units_at(user_id: int, moment: Moment) -> int | None:
     wallet = Wallet.objects.filter(pk=user_id).first()
     if wallet is None:
         return None
-    account = Account.objects.filter(user=user_id, kind=AccountKind.AVAILABLE).first()
+    account = Account.objects.get(user=user_id, kind=AccountKind.AVAILABLE)
     lines = Posting.objects.filter(account=account).order_by("-pk")
-    newest = list(lines.values_list("amount_units", "entry__created_at")[:POSTINGS_LOOKED_AT])
+    read = lines.values_list("amount_units", "entry__created_at")[:POSTINGS_LOOKED_AT]
+    newest = list(read)
+    if len(newest) < POSTINGS_LOOKED_AT and may_have([account.pk]):
+        with newest_shown([account.pk], POSTINGS_LOOKED_AT):
+            newest = list(read.all())
     since = [amount for amount, at in newest if ms_of(at) > moment.time_ms]
     if len(since) == POSTINGS_LOOKED_AT:
         return None

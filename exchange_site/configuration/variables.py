@@ -272,6 +272,13 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "machines a folder that they share; `downloads` in `EXCHANGE_DATA` if not given",
             usual="downloads in EXCHANGE_DATA",
         ),
+        Variable(
+            "ARCHIVE_DIR",
+            "where [old partitions](operating.md#old-postings-as-files) of the journal are: the "
+            "API, workers and commands read them, so on several machines a folder that they share; "
+            "`archive` in `EXCHANGE_DATA` if not given",
+            usual="archive in EXCHANGE_DATA",
+        ),
     ),
     "One machine alone": (
         Variable(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
@@ -19,13 +19,15 @@ from common.admin.base import (
     badge,
     link,
     list_link,
+    list_way_of,
     shown,
     time_column,
     words,
 )
-from common.postgres.keysets import newest_keys
 from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.admin.adjustments import AdjustmentForm
+from ledger.archive.models import detached_files
+from ledger.archive.shadow import entries_shown, posting_shown
 from ledger.models import (
     GLOBAL_ACCOUNT_KINDS,
     MARKET_ACCOUNT_KINDS,
@@ -37,8 +39,8 @@ from ledger.models import (
 from ledger.tables import (
     FILL,
     ORDER,
-    POSTINGS_SHOWN,
     account_cell,
+    newest_postings,
     owner_cell,
     postings_table,
 )
@@ -67,8 +69,7 @@ class WalletAdmin(RecordAdmin):
 
     def tables(self, obj: Wallet) -> Iterable[Table]:
         accounts = Account.objects.filter(user=obj.user_id).values_list("pk", flat=True)
-        of_each = [Posting.objects.filter(account=account) for account in accounts]
-        newest = Posting.objects.filter(pk__in=newest_keys(of_each, POSTINGS_SHOWN))
+        newest = newest_postings(list(accounts))
         yield postings_table("Latest postings", newest, f"q={obj.user.get_username()}")
 
     def has_propose_adjustment_permission(self, request: HttpRequest) -> bool:
@@ -117,8 +118,8 @@ class AccountAdmin(RecordAdmin):
         return super().walks(asked)
 
     def tables(self, obj: Account) -> Iterable[Table]:
-        postings = Posting.objects.filter(account=obj)
-        yield postings_table("Latest postings", postings, f"account__id__exact={obj.pk}")
+        newest = newest_postings([obj.pk])
+        yield postings_table("Latest postings", newest, f"account__id__exact={obj.pk}")
 
 
 @admin.register(JournalEntry)
@@ -149,11 +150,18 @@ class JournalEntryAdmin(RecordAdmin):
         amounts = (posting.amount_units for posting in entry.postings.all())
         return money(sum(amount for amount in amounts if amount > 0))
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).prefetch_related("postings")
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        rows = list(found.result_list)
+        with entries_shown([entry.pk for entry in rows]):
+            prefetch_related_objects(rows, "postings")
+        found.result_list = rows
+        return found
 
     def tables(self, obj: JournalEntry) -> Iterable[Table]:
-        lines = Posting.objects.filter(entry=obj).select_related("account__user").order_by("id")
+        postings = Posting.objects.filter(entry=obj).select_related("account__user")
+        with entries_shown([obj.pk]):
+            lines = list(postings.order_by("id"))
         total = sum(line.amount_units for line in lines)
         yield Table(
             "Postings",
@@ -197,3 +205,23 @@ class PostingAdmin(RecordAdmin):
     entry_link = shown("entry", lambda p: link(JournalEntry, p.entry_id, p.entry))
     order_link = shown("order", lambda posting: link(ORDER, posting.entry.order_id))
     created = shown("time", lambda posting: when(posting.entry.created_at))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None or not object_id.isdecimal():
+            return found
+        with posting_shown(int(object_id)):
+            return super().get_object(request, object_id, from_field)
+
+
+def _where_older_are(_request: HttpRequest) -> Cell:
+    newest = detached_files().order_by("first_id").last()
+    if newest is None:
+        return ""
+    return (
+        f"Postings before {newest.end_id:,} lie in files: this list has none of them, the pages of"
+        " their entries, orders and fills have."
+    )
+
+
+list_way_of(Posting, _where_older_are)

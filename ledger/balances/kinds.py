@@ -4,6 +4,7 @@ time, of entries that are all there."""
 from django.db import connection, transaction
 
 from common.postgres.horizon import complete_ids
+from ledger.archive.shadow import entries_shown
 from ledger.balances.models import KindFlow, KindFlowEnd
 from ledger.models import AccountKind, JournalEntry
 
@@ -60,7 +61,8 @@ def _add_stretch(complete_id: int) -> int:
     after, last = end.last_entry_id, min(end.last_entry_id + STRETCH_ENTRIES, complete_id)
     if last <= after:
         return 0
-    with connection.cursor() as cursor:
+    # What is added anew from the beginning is in files by now.
+    with entries_shown(range(after + 1, last + 1)), connection.cursor() as cursor:
         cursor.execute(_ADD, {"after": after, "last": last})
     end.last_entry_id = last
     end.save(update_fields=["last_entry_id"])

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from ledger.archive.models import detached_files, told_of_accounts
+from ledger.archive.shadow import hold_still
 from ledger.balances.models import BalanceMark, JournalMoment
 from ledger.models import Posting
 from matching.messages.limits import MAX_ID
@@ -52,7 +54,8 @@ def bounds_of(at: datetime) -> Bounds:
 
 
 def balances_at(account_ids: Sequence[int], at: datetime) -> list[int]:
-    """What each account had just before a moment, in money units."""
+    """What each account had just before a moment, in money units. Where postings around it lie in
+    files, its caller shows them (`ledger.archive.shadow`)."""
     bounds = bounds_of(at)
     return [_balance_at(account_id, at, bounds) for account_id in account_ids]
 
@@ -93,9 +96,25 @@ def _balance_at(account_id: int, at: datetime, bounds: Bounds) -> int:
     return mark.total_units + until_hour + int(since)
 
 
+def total_of(account_id: int) -> int:
+    """What all postings of an account sum up to."""
+    with transaction.atomic():
+        hold_still()
+        mark = _mark_before(account_id, MAX_ID)
+        return mark.total_units + _sum_between(account_id, mark.posting_id, MAX_ID)
+
+
 def _mark_before(account_id: int, posting_id: int) -> BalanceMark:
+    """The newest sum up to there; the end of a file that has rows of the account is one, too, so
+    that what follows is summed up without that file."""
     marks = BalanceMark.objects.filter(account_id=account_id, posting_id__lte=posting_id)
-    return marks.order_by("-posting_id").first() or BalanceMark(posting_id=0, total_units=0)
+    kept = marks.order_by("-posting_id").first() or BalanceMark(posting_id=0, total_units=0)
+    files = detached_files().filter(end_id__lte=posting_id + 1)
+    told = told_of_accounts([account_id]).filter(file__in=files)
+    archived = told.order_by("-file__end_id").values_list("file__end_id", "total_units").first()
+    if archived is None or archived[0] - 1 < kept.posting_id:
+        return kept
+    return BalanceMark(posting_id=archived[0] - 1, total_units=archived[1])
 
 
 def _sum_between(account_id: int, after: int, last: int) -> int:

@@ -1,5 +1,6 @@
 """A run: all checks in one snapshot of the database, engines asked afterwards, the result kept."""
 
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from common.postgres.alone import alone
 from common.redis_client import redis_client
+from ledger.archive.shadow import hold_still, whole_journal
 from ledger.models import StopCause
 from ledger.withdrawals.stops import settle_stop
 from persistence.models import MarketCursor, ReconcileRun
@@ -59,7 +61,10 @@ class Reconciled(NamedTuple):
 
 def wallet_differences() -> list[Difference]:
     """Wallet columns that are not the sum of their account's postings, as of one instant."""
-    return list(run_check(WALLETS, {}).shown)
+    with transaction.atomic():
+        hold_still()
+        with whole_journal():
+            return list(run_check(WALLETS, {}).shown)
 
 
 def reconcile(market_id: str | None = None, *, is_full: bool = False) -> Reconciled:
@@ -70,9 +75,11 @@ def reconcile(market_id: str | None = None, *, is_full: bool = False) -> Reconci
     """
     count = 0
     differences: list[Difference] = []
-    with transaction.atomic(durable=True):
-        in_one_snapshot()
+    with transaction.atomic(durable=True), ExitStack() as stack:
+        in_one_snapshot(read_only=not is_full)
         markets = _read_markets(market_id)
+        if is_full:
+            stack.enter_context(whole_journal())
         seal = None if is_full else newest_seal()
         scope = behind(seal) if seal else EVERYTHING
         if seal:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
+from ledger.archive.shadow import whole_journal
 from persistence.reconciliation.checks import check_values, in_one_snapshot
 from persistence.reconciliation.differences import Difference, run_check
 from persistence.reconciliation.market_checks import (
@@ -41,15 +42,16 @@ def differences_of_seal(number: int) -> list[Difference]:
     """Of one: also what its own stretch proves by itself. Raises LookupError for a number without
     a seal, and DatabaseError. Not inside another transaction."""
     with transaction.atomic(durable=True):
-        in_one_snapshot()
+        in_one_snapshot(read_only=False)
         seal = JournalSeal.objects.filter(pk=number).first()
         if seal is None:
             raise LookupError(f"there is no seal {number}")
         before = JournalSeal.objects.filter(pk__lt=number).order_by("-pk").first()
-        differences = list(_of_seal(seal, before))
-        scope = behind(before, _end_of(seal))
-        for check in _OF_A_STRETCH:
-            differences += run_check(check, check_values(None), scope).shown
+        with whole_journal():
+            differences = list(_of_seal(seal, before))
+            scope = behind(before, _end_of(seal))
+            for check in _OF_A_STRETCH:
+                differences += run_check(check, check_values(None), scope).shown
     return differences
 
 

@@ -14,7 +14,8 @@ import msgspec
 from django.db.models import F, Max, QuerySet, Sum
 from msgspec import UNSET
 
-from ledger.models import Account, AccountKind, Posting
+from ledger.balances.sums import total_of
+from ledger.models import Account, AccountKind
 from markets.conversions import to_ms
 from matching.messages.commands import MarketConfig
 from matching.messages.snapshot import (
@@ -191,8 +192,7 @@ def _fees_and_last_trade(market_id: str) -> tuple[int, int]:
 
 def _insurance_units(market_id: str) -> int:
     account = Account.objects.get(kind=AccountKind.INSURANCE, market_id=market_id)
-    total = Posting.objects.filter(account=account).aggregate(total=Sum("amount_units"))["total"]
-    return int(total or 0)
+    return total_of(account.pk)
 
 
 def _recent_order_ids(market_id: str) -> IdWindow:

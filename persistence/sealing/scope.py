@@ -11,7 +11,8 @@ order_fills      all fills of those orders, and ``order_held`` all that was held
 account_totals   what all postings of each account sum up to, up to the end of the scope
 position_bases   where positions stood at the beginning of the scope
 found_lives      lives of positions that can have changed since then
-found_marks      kept balances that were made since, each with the one before it that is proven
+found_marks      kept balances that were made since, each with the one before it that is proven, and
+                 of everything what accounts had at the end of their newest file
 cuts             where each market begins and ends in the scope
 proven           counts and sums of what is before the scope
 
@@ -25,6 +26,7 @@ So what a run costs depends on what is new and not on its guesses.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ledger.archive.models import DETACHED
 from matching.messages.limits import MAX_ID
 from persistence.sealing.models import JournalSeal
 
@@ -71,10 +73,18 @@ _OF_EVERYTHING: Mapping[str, str] = {
 """,
     "position_bases": _NO_BASES,
     "found_lives": "SELECT * FROM trading_positionlife",
+    "archived_totals": f"""
+    SELECT DISTINCT ON (told.account_id) told.account_id, file.end_id - 1 AS posting_id,
+           told.total_units
+      FROM ledger_archivedaccount told JOIN ledger_archivefile file ON file.id = told.file_id
+     WHERE file.id IN ({DETACHED}) ORDER BY told.account_id, file.end_id DESC
+""",  # noqa: S608  a word of ours
     "found_marks": """
-    SELECT DISTINCT ON (account_id) account_id, posting_id, total_units,
-           0::bigint AS after_posting_id, 0::bigint AS after_units
-      FROM ledger_balancemark ORDER BY account_id, posting_id DESC
+    (SELECT DISTINCT ON (account_id) account_id, posting_id, total_units,
+            0::bigint AS after_posting_id, 0::bigint AS after_units
+       FROM ledger_balancemark ORDER BY account_id, posting_id DESC)
+     UNION ALL
+    SELECT account_id, posting_id, total_units, 0, 0 FROM archived_totals
 """,
     "proven": """
     SELECT 0::bigint AS after_entry, 0::bigint AS postings, 0::bigint AS fills,
@@ -84,6 +94,7 @@ _OF_EVERYTHING: Mapping[str, str] = {
 }
 
 _OF_STRETCH: Mapping[str, str] = {
+    "files": DETACHED,
     "cuts": f"""
     SELECT m.id AS market_id, COALESCE(first.seq, 0) AS seq,
            COALESCE(first.trade_id, 0) AS trade_id, COALESCE(last.seq, {MAX_ID}) AS last_seq,
@@ -153,6 +164,10 @@ _OF_STRETCH: Mapping[str, str] = {
      CROSS JOIN LATERAL (SELECT * FROM ledger_journalentry WHERE order_id = t.id OFFSET 0) e
      CROSS JOIN LATERAL (SELECT * FROM ledger_posting WHERE entry_id = e.id OFFSET 0) p
       JOIN ledger_account a ON a.id = p.account_id AND a.kind = 'held'
+     UNION ALL
+    SELECT h.order_id, h.market_id, h.amount_units FROM touched_orders t
+     CROSS JOIN LATERAL (SELECT * FROM ledger_archivedhold WHERE order_id = t.id OFFSET 0) h
+     WHERE h.file_id IN (SELECT id FROM files)
 """,
     "account_totals": """
     SELECT id, kind, user_id, market_id, sum(units) AS units
@@ -187,14 +202,22 @@ _OF_STRETCH: Mapping[str, str] = {
 """,
     "found_marks": """
     SELECT newest.account_id, newest.posting_id, newest.total_units,
-           COALESCE(before.posting_id, 0) AS after_posting_id,
-           COALESCE(before.total_units, 0) AS after_units
+           COALESCE(greatest(proven.posting_id, archived.posting_id), 0) AS after_posting_id,
+           COALESCE(CASE WHEN archived.posting_id > COALESCE(proven.posting_id, 0)
+                         THEN archived.total_units ELSE proven.total_units END, 0) AS after_units
       FROM (SELECT DISTINCT ON (account_id) * FROM ledger_balancemark WHERE id > %(after_mark)s
              ORDER BY account_id, posting_id DESC) newest
       LEFT JOIN LATERAL (SELECT * FROM ledger_balancemark
                           WHERE account_id = newest.account_id AND id <= %(after_mark)s
                             AND posting_id < newest.posting_id
-                          ORDER BY posting_id DESC LIMIT 1) before ON true
+                          ORDER BY posting_id DESC LIMIT 1) proven ON true
+      LEFT JOIN LATERAL (SELECT file.end_id - 1 AS posting_id, told.total_units
+                           FROM ledger_archivedaccount told
+                           JOIN ledger_archivefile file ON file.id = told.file_id
+                          WHERE told.account_id = newest.account_id
+                            AND file.end_id - 1 <= newest.posting_id
+                            AND file.id IN (SELECT id FROM files)
+                          ORDER BY file.end_id DESC LIMIT 1) archived ON true
 """,
     "proven": """
     SELECT COALESCE(max(last_entry_id), 0) AS after_entry,

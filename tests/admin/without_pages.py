@@ -8,7 +8,9 @@ WITHOUT_A_PAGE = {
         ledger.KindFlow ledger.KindFlowEnd
         custody.FloatPart persistence.SealedMarket persistence.SealedPosition
         persistence.SealedTotal persistence.CarriedOrder
+        ledger.ArchivedAccount ledger.ArchivedHold
         """,
+    "told by `manage.py archivepartitions --list`": "ledger.ArchiveFile ledger.ArchiveStep",
     "told on pages of the console": """
         accounts.Freeze accounts.StaffSession accounts.Invitation accounts.Departure
         accounts.Factor accounts.RecoveryCode approvals.ApprovalRule trading.MarketVersion

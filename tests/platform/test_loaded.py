@@ -14,10 +14,11 @@ OF_PAGES = {"common.admin.base", "console.site", "unfold.admin"}
 OF_CALLS = {"drf_spectacular.plumbing", "rest_framework.views", "rest_framework_simplejwt"}
 OF_FACTORS = {"segno", "webauthn"}
 OF_PRICES = {"ccxt"}
+OF_FILES = {"pyarrow"}  # loaded with the first file that is read
 OF_THE_DEMO = {"httpx"}
 OF_TABLES = {"accounts.models", "psycopg", "trading.models"}
 OF_TASKS = {"celery"}
-RARE = OF_PAGES | OF_CALLS | OF_FACTORS | OF_PRICES | OF_THE_DEMO
+RARE = OF_PAGES | OF_CALLS | OF_FACTORS | OF_PRICES | OF_FILES | OF_THE_DEMO
 
 COMMAND = """
 import sys
@@ -51,7 +52,9 @@ def test_a_process_loads_what_it_runs(process: str, unneeded: set[str]) -> None:
 
 
 def test_the_api_loads_pages_before_the_first_request() -> None:
-    assert OF_PAGES | OF_CALLS | OF_FACTORS - {"segno"} <= _loaded(API)
+    loaded = _loaded(API)
+    assert OF_PAGES | OF_CALLS | OF_FACTORS - {"segno"} <= loaded
+    assert not OF_FILES & loaded
 
 
 def _loaded(process: str) -> set[str]:

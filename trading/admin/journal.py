@@ -19,9 +19,8 @@ def journal_of_fill(fill: Fill) -> Table:
         market=fill.market_id,
         seq=fill.seq,
         trade_id=fill.trade_id,
-        postings__account__user=fill.user_id,
     )
-    return entries_table("Postings", entries.distinct())
+    return entries_table("Postings", entries, of_user=fill.user_id)
 
 
 @table_of(Liquidation)
@@ -48,6 +47,5 @@ def journal_of_settlement(settlement: Settlement) -> Table:
         market=settlement.market_id,
         seq=settlement.seq,
         kind=EntryKind.SETTLEMENT,
-        postings__account__user=settlement.user_id,
     )
-    return entries_table("Postings", entries.distinct())
+    return entries_table("Postings", entries, of_user=settlement.user_id)

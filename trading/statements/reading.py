@@ -1,6 +1,6 @@
 """What a statement is made of, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Sum
 
+from ledger.archive.picking import files_of_accounts, of_accounts
+from ledger.archive.shadow import Shadow
 from ledger.balances.sums import balances_at, bounds_of
 from ledger.models import USER_ACCOUNT_KINDS, Account, AccountKind, EntryKind, LineKind, Wallet
 from matching.messages.limits import MAX_ID
@@ -83,8 +85,9 @@ Balances = dict[AccountKind, int]
 class Statement:
     """Of an account, from ``start`` on and before ``end``; ``end`` None: all that is there.
 
-    `open` and `lines` are called in one transaction, which sees one moment. What comes after
-    ``opening`` is known once `lines` was read to its end.
+    `open` and `lines` are called in one transaction, which sees one moment; ``shown`` is there
+    where files may have some of it. What comes after ``opening`` is known once `lines` was read to
+    its end.
     """
 
     user_id: int
@@ -95,6 +98,7 @@ class Statement:
     closing: Balances = field(default_factory=dict)
     markets: dict[str, MarketSums] = field(default_factory=dict)
     line_count: int = 0
+    shown: Shadow | None = None
 
     @property
     def difference(self) -> dict[str, int]:
@@ -113,12 +117,22 @@ class Statement:
         columns = {pk: kind for kind, pk in accounts_of(self.user_id).items()}
         after = bounds_of(self.start).after
         last = MAX_ID if self.end is None else bounds_of(self.end).last
-        while page := _read(columns, after, last):
-            after = page[-1][0]
-            for row in page:
-                if self._is_within(row[-1]):
-                    yield self._count(columns[row[2]], row)
+        for stretch_end in self._stretches(columns, after, last):
+            while page := _read(columns, after, stretch_end):
+                after = page[-1][0]
+                for row in page:
+                    if self._is_within(row[-1]):
+                        yield self._count(columns[row[2]], row)
         self.closing = self._kept() if self.end is None else self._balances_at(self.end)
+
+    def _stretches(self, account_ids: Collection[int], after: int, last: int) -> Iterator[int]:
+        """Ids up to which postings can be read now. Of files, one after another is shown."""
+        if self.shown is not None:
+            for file in files_of_accounts(account_ids, after + 1, last):
+                self.shown.show(of_accounts(file, account_ids, after + 1, last))
+                yield min(file.end_id - 1, last)
+            self.shown.clear()
+        yield last
 
     def _is_within(self, at: datetime) -> bool:
         return self.start <= at and (self.end is None or at < self.end)
@@ -136,6 +150,8 @@ class Statement:
 
     def _balances_at(self, at: datetime) -> Balances:
         accounts = accounts_of(self.user_id)
+        if self.shown is not None:
+            self.shown.show_accounts(accounts.values(), *bounds_of(at))
         return dict(zip(accounts, balances_at(list(accounts.values()), at), strict=True))
 
     def _kept(self) -> Balances:

@@ -1,6 +1,7 @@
 """A statement is read and written in one go, and whether it added up is kept."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import structlog
@@ -8,12 +9,15 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.models import User
 from common.postgres.windows import Window
+from ledger.archive.picking import may_have
+from ledger.archive.shadow import hold_still, shadow
 from ledger.balances.sums import make_marks
 from trading.statements.models import FaultyStatement
 from trading.statements.reading import Statement, accounts_of
 from trading.statements.writing import Writer, pieces
 
-ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+# Not READ ONLY: what files have comes by way of a temporary table.
+ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +38,12 @@ def written(statement: Statement, writer: Writer) -> Iterator[str]:
         for at in (statement.start, statement.end):
             if at is not None:
                 make_marks(accounts, at)
-        with transaction.atomic():
+        with transaction.atomic(), ExitStack() as stack:
             with connection.cursor() as cursor:
                 cursor.execute(ONE_MOMENT)
+            hold_still()
+            if may_have(accounts):
+                statement.shown = stack.enter_context(shadow())
             statement.open()
             yield writer.head(statement)
             for piece in pieces(statement.lines()):

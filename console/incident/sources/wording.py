@@ -12,6 +12,7 @@ from common.admin import when
 from common.admin.base import Cell, link, words
 from console.audit.models import AuditRow
 from console.incident.sources.fields import fields_words, name_words
+from ledger.archive.shadow import entries_shown
 from ledger.models import JournalEntry, Posting
 from ledger.tables import account_cell
 from markets.display import funding_rate, gain_or_loss, money, price, size
@@ -150,10 +151,12 @@ def entries(rows: Sequence[JournalEntry], _market: Market) -> list[LineWords]:
 
 def _postings(entry_ids: list[int]) -> list[Posting]:
     """Of each one more than are shown, by an index: a funding settlement posts to every trader."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SOME_OF_EACH, (entry_ids, POSTINGS_SHOWN_MAX + 1))
-        keys = [key for (key,) in cursor.fetchall()]
-    return list(Posting.objects.filter(pk__in=keys).select_related("account__user").order_by("pk"))
+    with entries_shown(entry_ids):
+        with connection.cursor() as cursor:
+            cursor.execute(_SOME_OF_EACH, (entry_ids, POSTINGS_SHOWN_MAX + 1))
+            keys = [key for (key,) in cursor.fetchall()]
+        some = Posting.objects.filter(pk__in=keys)
+        return list(some.select_related("account__user").order_by("pk"))
 
 
 def _postings_words(postings: Sequence[Posting]) -> Cell:

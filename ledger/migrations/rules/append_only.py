@@ -25,6 +25,11 @@ APPEND_ONLY = "".join(
     )
 )
 
+FILES_APPEND_ONLY = "".join(
+    only_add_to(f"ledger_{row}", f"{row}_append_only", "ledger_refuse_change")
+    for row in ("archivefile", "archivestep", "archivedaccount", "archivedhold")
+)
+
 ACCOUNTS_UNCHANGED = """
 CREATE FUNCTION ledger_refuse_account_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

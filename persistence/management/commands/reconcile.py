@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from ledger.archive.rows import ArchiveUnreadable
 from markets.conversions import units_text
 from persistence.reconciliation import (
     Difference,
@@ -45,6 +46,8 @@ class Command(BaseCommand):
                 self._reconcile(options["market"], is_full=options["full"])
         except LookupError as error:
             raise CommandError(str(error)) from error
+        except ArchiveUnreadable as error:
+            raise CommandError(f"not proven: {error}") from error
         except DatabaseError as error:
             first_line = str(error).partition("\n")[0]
             raise CommandError(f"Postgres: {first_line}") from error

@@ -1,0 +1,70 @@
+"""Old partitions of postings become files."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from common.postgres.alone import alone
+from ledger.archive.models import detached_files
+from ledger.partitions import LOCK
+from persistence.archiving.due import ArchiveRefused, closed_partitions
+from persistence.archiving.going import archive
+
+KEPT = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Write partitions of postings that ids have left to files in ARCHIVE_DIR, compare each with"
+        " its partition, and only then drop that. Exit 1 where one is due and may not go yet."
+        " Statements, lists and pages read the files from then on: keep and back them up as you do"
+        " the database."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--keep", type=int, default=KEPT, help=f"So many of the newest stay ({KEPT})."
+        )
+        parser.add_argument(
+            "--list", action="store_true", help="Say what is there and what may go; change nothing."
+        )
+
+    def handle(self, **options: Any) -> None:
+        if options["keep"] < 1:
+            raise CommandError("--keep must be 1 or more: what is young is read all the time")
+        try:
+            with alone(LOCK) as is_alone:
+                if not is_alone:
+                    raise CommandError("partitions are being made or moved just now: try again")
+                self._go(options["keep"], is_only_list=options["list"])
+        except ArchiveRefused as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"the file can't be written: {error}") from error
+        except DatabaseError as error:
+            raise CommandError(str(error).partition("\n")[0]) from error
+
+    def _go(self, keep: int, *, is_only_list: bool) -> None:
+        if is_only_list:
+            for file in detached_files():
+                self.stdout.write(
+                    f"{file}: {file.row_count:,} postings, {file.size_bytes:,} bytes, SHA-256"
+                    f" {file.sha256}"
+                )
+        closed = closed_partitions(keep)
+        for one in closed:
+            name = one.partition.name
+            if is_only_list:
+                self.stdout.write(f"{name}: {one.why_not or 'may go'}")
+            elif one.why_not:
+                raise CommandError(f"{name} stays: {one.why_not}")
+            else:
+                file = archive(one)
+                self.stdout.write(
+                    f"{name} is in {file}: {file.row_count:,} postings, {file.size_bytes:,} bytes"
+                )
+        if not closed:
+            self.stdout.write(f"None is due: the newest {keep} that ids have left stay.")

@@ -1,0 +1,40 @@
+"""Are the files of postings there, and as they were written?"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from ledger.archive.models import detached_files
+from persistence.archiving.verifying import wrong_places, wrong_with
+
+
+class Command(BaseCommand):
+    help = (
+        "Ask for the SHA-256 of each file that stands for a partition of postings, and whether"
+        " every posting has one place. Exit 1 and a line for each thing that is wrong."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--rows", action="store_true", help="Also add up what each account has in them."
+        )
+
+    def handle(self, **options: Any) -> None:
+        wrong = 0
+        try:
+            for line in wrong_places():
+                wrong += 1
+                self.stdout.write(line)
+            for file in detached_files():
+                found = list(wrong_with(file, is_by_row=options["rows"]))
+                wrong += len(found)
+                for line in found or [f"{file}: {file.row_count:,} postings, as they were written"]:
+                    self.stdout.write(line)
+        except DatabaseError as error:
+            raise CommandError(str(error).partition("\n")[0]) from error
+        if wrong:
+            raise CommandError(f"{wrong} of the archive's files or places are wrong")
+        self.stdout.write("Every posting has its place.")

@@ -1,0 +1,38 @@
+"""Commands of the archive, what they say, and what there is after them."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from common.postgres.partitions import partitions_of
+from ledger.archive.models import detached_files
+from tests.archive.told import get, traders
+from tests.builders.partitions import POSTINGS
+
+
+def run(command: str, *args: str, **options: Any) -> str:
+    out = StringIO()
+    call_command(command, *args, stdout=out, **options)
+    return out.getvalue()
+
+
+def archived() -> set[str]:
+    return {file.name.removesuffix(".parquet") for file in detached_files()}
+
+
+def attached() -> set[str]:
+    return {partition.name for partition in partitions_of(POSTINGS)}
+
+
+def statements() -> list[bytes]:
+    return [get(user, "/user/statement") for user in traders()]
+
+
+def refused(command: str, *args: str, **options: Any) -> str:
+    with pytest.raises(CommandError) as refusal:
+        run(command, *args, **options)
+    said = str(refusal.value)
+    assert "\n" not in said
+    return said
