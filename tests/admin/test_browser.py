@@ -84,6 +84,7 @@ def watched(live_server: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wa
             browser.close()
 
 
+@pytest.mark.drill
 def test_lists_records_and_status_show_without_errors(watched: Watched) -> None:
     models = (Market, MarketStatus, LeverageTier, Order, Fill, Position, OutboxCommand, User)
     forced = (Liquidation, FundingSettlement, PriceSource)

@@ -28,7 +28,9 @@ from tests.reconcile.sealed import everything
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("looked_back", [keysets.LOOK_BACK_ROWS, 40])
+@pytest.mark.parametrize(
+    "looked_back", [40, pytest.param(keysets.LOOK_BACK_ROWS, marks=pytest.mark.drill)]
+)
 def test_traders_are_told_the_same_bytes(
     parts: list[Partition], looked_back: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +49,7 @@ def test_traders_are_told_the_same_bytes(
     assert all_told() == before
 
 
+@pytest.mark.drill
 def test_with_hours_and_marks_it_is_the_same(
     parts: list[Partition], monkeypatch: pytest.MonkeyPatch
 ) -> None:
