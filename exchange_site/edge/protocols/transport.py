@@ -22,7 +22,7 @@ class Transport:
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._rest = b""
+        self._rest = bytearray()  # cheap to take from at its front
         self._is_paused = False  # by the protocol
         self._turn: asyncio.Handle | None = None
         self._take: Callable[[bytes], None] = _nobody
@@ -45,7 +45,7 @@ class Transport:
         elif len(data) <= self._slice_bytes:
             self._take(data)
         else:
-            self._rest = data
+            self._rest += data
             self._next()
 
     def pause_reading(self) -> None:
@@ -68,10 +68,11 @@ class Transport:
     def _next(self) -> None:
         self._turn = None
         if self._transport.is_closing():
-            self._rest = b""
+            self._rest.clear()
         if self._is_paused or not self._rest:
             return
-        data, self._rest = self._rest[: self._slice_bytes], self._rest[self._slice_bytes :]
+        data = bytes(self._rest[: self._slice_bytes])
+        del self._rest[: self._slice_bytes]
         self._take(data)
         self._go_on()
 
