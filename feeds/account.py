@@ -60,15 +60,21 @@ def accounts_of(entry: OutputEntry) -> set[int]:
     """Accounts that have something to hear of this entry."""
     accounts: set[int] = set()
     for event in entry.events:
-        if isinstance(event, Trade):
-            accounts |= {event.taker.account_id, event.maker.account_id}
-        elif isinstance(event, FundingSettled):
-            accounts |= {payment.account_id for payment in event.payments}
-        elif isinstance(event, PositionSettled):
-            accounts.add(event.leg.account_id)
-        else:
-            accounts.add(getattr(event, "account_id", 0))
-    return accounts - {0}
+        accounts |= accounts_in(event)
+    return accounts
+
+
+def accounts_in(event: Event) -> set[int]:
+    """Whom it concerns."""
+    match event:
+        case Trade():
+            return {event.taker.account_id, event.maker.account_id} - {0}
+        case FundingSettled():
+            return {payment.account_id for payment in event.payments}
+        case PositionSettled():
+            return {event.leg.account_id}
+        case _:
+            return {getattr(event, "account_id", 0)} - {0}
 
 
 def orders_of(entry: OutputEntry, accounts: Collection[int]) -> set[OwnOrder]:

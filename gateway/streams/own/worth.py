@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from feeds.account import accounts_of
+from feeds.account import accounts_in
 from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import (
     HeldPosition,
@@ -23,6 +23,7 @@ from ledger.models import Wallet
 from markets.models import Market
 from markets.rules import market_tickers
 from matching.messages.events import (
+    Event,
     FundingSettled,
     MarginAdjusted,
     OutputEntry,
@@ -44,9 +45,9 @@ Told = list[tuple[int, dict[str, Any]]]
 
 @dataclass(slots=True)
 class _Due:
-    """Of an account: what is to be told once markets are persisted up to these sequences."""
+    """Of an account, for one reason: what is to be told once markets are persisted up to these
+    sequences."""
 
-    reason: str
     time_ms: int
     since_s: float
     seqs: dict[str, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class _Seen:
 class Worth:
     def __init__(self, hub: StreamHub) -> None:
         self._hub = hub
-        self._due: dict[int, _Due] = {}
+        self._due: dict[int, dict[str, _Due]] = {}  # by account and reason, in order of hearing
         self._told_units: dict[int, int] = {}
         self._leverages: dict[int, dict[str, int]] = {}
         self._called: set[tuple[int, str]] = set()
@@ -100,33 +101,34 @@ class Worth:
         self._called = {one for one in self._called if one[0] != user_id}
 
     def hear(self, market_id: str, entry: OutputEntry, users: Collection[int]) -> None:
-        reason = _reason(entry)
-        if reason is None:
-            return
-        for user_id in sorted(accounts_of(entry) & set(users)):
-            due = self._due.setdefault(user_id, _Due(reason, 0, time.monotonic()))
-            due.time_ms = max(due.time_ms, entry.time_ms)
-            due.seqs[market_id] = entry.seq
+        for event in entry.events:
+            reason = _reason(event)
+            if reason is None:
+                continue
+            for user_id in accounts_in(event) & set(users):
+                of_user = self._due.setdefault(user_id, {})
+                due = of_user.setdefault(reason, _Due(0, time.monotonic()))
+                due.time_ms = max(due.time_ms, entry.time_ms)
+                due.seqs[market_id] = entry.seq
 
     async def events(self, users: Collection[int]) -> Told:
-        """What was heard and is persisted by now."""
+        """What was heard and is persisted by now: what happened for two reasons is told twice, with
+        one balance where the ledger has both."""
         asked = sorted(self._due.keys() & set(users))
         if not asked:
             return []
         seen = await self._hub.ask(lambda: _look(asked))
         told: Told = []
         for user_id in asked:
-            due = self._due.get(user_id)
-            if due is None:  # nobody listens any more
-                continue
-            is_persisted = all(
-                seen.cursors.get(market_id, 0) >= seq for market_id, seq in due.seqs.items()
-            )
-            if is_persisted or time.monotonic() - due.since_s > TOLD_ANYWAY_AFTER_S:
-                del self._due[user_id]
+            of_user = self._due.get(user_id, {})  # none where nobody listens any more
+            ready = {reason: due for reason, due in of_user.items() if _may_be_told(due, seen)}
+            for reason, due in ready.items():
+                del of_user[reason]
                 touched = [one for one in seen.positions[user_id] if one.market_id in due.seqs]
-                told.append((user_id, self._worth(user_id, due.reason, due.time_ms, seen, touched)))
+                told.append((user_id, self._worth(user_id, reason, due.time_ms, seen, touched)))
                 self._told_units[user_id] = seen.wallet_units(user_id)
+            if not of_user:
+                self._due.pop(user_id, None)
         return told
 
     async def changes(self, users: Collection[int]) -> Told:
@@ -221,19 +223,22 @@ class Worth:
         return [(user_id, margin_call_event(calls, cross_units, now_ms))]
 
 
-def _reason(entry: OutputEntry) -> str | None:
+def _may_be_told(due: _Due, seen: _Seen) -> bool:
+    is_persisted = all(seen.cursors.get(market_id, 0) >= seq for market_id, seq in due.seqs.items())
+    return is_persisted or time.monotonic() - due.since_s > TOLD_ANYWAY_AFTER_S
+
+
+def _reason(event: Event) -> str | None:
     """The venue's word for why balances or positions change; None where they don't."""
-    for event in entry.events:
-        match event:
-            case Trade() | PositionChanged() | PositionSettled():
-                return "ORDER"
-            case FundingSettled():
-                return "FUNDING_FEE"
-            case MarginAdjusted():
-                return "MARGIN_TRANSFER"
-            case _:
-                pass
-    return None
+    match event:
+        case Trade() | PositionChanged() | PositionSettled():
+            return "ORDER"
+        case FundingSettled():
+            return "FUNDING_FEE"
+        case MarginAdjusted():
+            return "MARGIN_TRANSFER"
+        case _:
+            return None
 
 
 def _look(users: list[int]) -> _Seen:
