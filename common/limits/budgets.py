@@ -9,7 +9,7 @@ counts by itself, each process on its own.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,15 +130,20 @@ def _standing(ask: Ask, ahead_us: int, granted: bool) -> Standing:
     )
 
 
-class LocalBudgets:
-    """The same in this process alone: budget → Unix µs at which it is full."""
+def _unix_us() -> int:
+    return time.time_ns() // 1_000
 
-    def __init__(self) -> None:
+
+class LocalBudgets:
+    """The same in this process alone: budget → µs of its clock at which it is full."""
+
+    def __init__(self, now_us: Callable[[], int] = _unix_us) -> None:
+        self._now_us = now_us
         self._full_at_us: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def spend(self, ask: Ask) -> tuple[int, bool]:
-        now_us = time.time_ns() // 1_000
+        now_us = self._now_us()
         interval_us = ask.rate.interval_us
         with self._lock:
             full_at_us = max(self._full_at_us.get(ask.budget, 0), now_us)

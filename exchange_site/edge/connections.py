@@ -1,4 +1,8 @@
-"""The connections of a process: whose they are, what they wait for, and which must go."""
+"""The connections of a process: whose they are, what they wait for, and which must go.
+
+An address whose sockets were closed for what they said, again and again, is not refused: others may
+share it. Its new connections are listened to later, so that together they are few a second.
+"""
 
 import asyncio
 import time
@@ -8,11 +12,16 @@ from typing import Protocol
 
 from django.conf import settings
 
+from common.limits.budgets import Ask, LocalBudgets, Rate
+
 HEAD_WITHIN_S = 5.0  # from the first byte, or from connecting, to the end of the headers
 LOOK_EVERY_S = 0.5
 AT_WORK_S = 0.05  # between two requests
 CONNECTIONS_MAX = 4_000
 CONNECTIONS_PER_ADDRESS_MAX = 256
+BREACHES = Rate(1, 1, burst=20)  # of an address: sockets closed for what they said
+_PENANCE_S_EACH = 0.1  # of its connections, once that is spent
+_PENANCE_MAX_S = 4.0
 
 
 class Connected(Protocol):
@@ -58,6 +67,7 @@ class Connections:
         self._peer_of: dict[Connected, _Peer] = {}
         self._address_of: dict[Connected, str] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._breaches = LocalBudgets(lambda: int(now() * 1e6))
 
     def __len__(self) -> int:
         return len(self._peer_of)
@@ -117,6 +127,22 @@ class Connections:
     def reads(self, connection: Connected) -> None:
         if peer := self._peer_of.get(connection):
             peer.unread.pop(connection, None)
+
+    def breaks_rules(self, connection: Connected) -> None:
+        """It is closed for what it said."""
+        if self._per_address_max is not None and connection in self._address_of:
+            self._breaches.spend(Ask(self._address_of[connection], BREACHES))
+
+    def penance_s(self, connection: Connected) -> float:
+        """How long a new one is not listened to: ten of its address begin in a second while the
+        last breach of its budget is not a second old."""
+        address = self._address_of.get(connection)
+        if self._per_address_max is None or address is None:
+            return 0.0
+        ahead_us, _ = self._breaches.spend(Ask(address, BREACHES, cost=0))
+        if ahead_us <= BREACHES.interval_us * (BREACHES.burst - 1):
+            return 0.0
+        return min(_PENANCE_S_EACH * len(self._peers[address].all), _PENANCE_MAX_S)
 
     # --- deadlines --------------------------------------------------------------------------------
 

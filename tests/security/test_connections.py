@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from exchange_site.edge.connections import AT_WORK_S, HEAD_WITHIN_S, Connections
+from exchange_site.edge.connections import AT_WORK_S, BREACHES, HEAD_WITHIN_S, Connections
 
 
 class Socket:
@@ -99,5 +99,27 @@ def test_deadlines() -> None:
         clock.now_s += Socket.unread_max_s - HEAD_WITHIN_S
         known.end_late()
         assert (in_body.ended, unread.ended) == ("", "aborted")
+
+    running(test)
+
+
+def test_who_broke_the_rules_again_and_again_is_listened_to_later() -> None:
+    """Ten connections of the address a second, until a second after its last breach; of others as
+    ever. Behind proxies an address is many people."""
+
+    def test(clock: Clock) -> None:
+        known, behind_proxy = Connections(256, now=clock), Connections(None, now=clock)
+        for connections in (known, behind_proxy):
+            for _ in range(BREACHES.burst):
+                breaching = joined(connections, "a", "asking")
+                assert connections.penance_s(breaching) == 0.0
+                connections.breaks_rules(breaching)
+        assert known.penance_s(joined(known, "a", "asking")) == 0.1 * (BREACHES.burst + 1)
+        assert known.penance_s(joined(known, "b", "asking")) == 0.0
+        assert behind_proxy.penance_s(joined(behind_proxy, "a", "asking")) == 0.0
+        many = [joined(known, "a", "asking") for _ in range(200)]
+        assert known.penance_s(many[-1]) == 4.0  # before a head is late
+        clock.now_s += 1.0
+        assert known.penance_s(many[-1]) == 0.0
 
     running(test)

@@ -56,6 +56,14 @@ class Http(HttpToolsProtocol):
         super().connection_made(cast(asyncio.Transport, self._socket))
         self._known.join(self, origin_of(self.client[0] if self.client else None))
         self._known.asks(self)
+        if penance_s := self._known.penance_s(self):
+            self.flow.pause_reading()
+            self.loop.call_later(penance_s, self._begin)
+
+    def _begin(self) -> None:
+        self._known.has_asked(self)
+        self._known.asks(self)
+        self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._known.leave(self)
@@ -73,12 +81,14 @@ class Http(HttpToolsProtocol):
                 self.has_head = False
         if not self.has_head:
             if self._head_bytes > HEAD_BYTES_MAX:
+                self._known.breaks_rules(self)
                 self._refuse(*_LARGE)
                 return
             self._head_bytes += len(data)
         else:
             self._body_bytes += len(data)
             if self._body_bytes > settings.DATA_UPLOAD_MAX_MEMORY_SIZE + CHUNKING_BYTES_MAX:
+                self._known.breaks_rules(self)
                 self.abort()
                 return
         super().data_received(data)
@@ -138,6 +148,7 @@ class Http(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's own words
         """As uvicorn calls it, with the parser's exception at hand."""
+        self._known.breaks_rules(self)
         parsing = sys.exception()
         reason = None if parsing is None else parsing.__context__
         if isinstance(reason, _TooManyWaiting):

@@ -42,6 +42,7 @@ class Transport:
     def arrived(self, data: bytes) -> None:
         if self._rest or self._is_paused:
             self._rest += data
+            self._transport.pause_reading()  # a new one's reading may begin after it was paused
         elif len(data) <= self._slice_bytes:
             self._take(data)
         else:

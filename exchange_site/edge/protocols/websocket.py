@@ -29,6 +29,7 @@ PONG_BYTES_MAX = 65_536  # that a client which pings and never reads may let wai
 CONTROLS = Rate(10, 1, burst=100)  # pings and pongs of a socket
 CONTROLS_REASON = "too many pings"
 LATER_BYTES_MAX = 262_144  # that are listened to once a socket is over
+LATER_FRAMES_MAX = 100
 
 _UNREADABLE = b"400 Bad Request", "This is no handshake that can be read.", "BAD_REQUEST"
 
@@ -53,7 +54,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         self._known = connections()
         self.on_ready: Callable[[], None] | None = None
         self._controls = LocalBudgets()
-        self._later_bytes = 0
+        self._later_bytes = self._later_frames = 0
 
     @property
     def is_ready(self) -> bool:
@@ -87,6 +88,7 @@ class WebSocket(WebSocketsSansIOProtocol):
             return
         super().data_received(data)
         if not self.handshake_initiated:
+            self._known.breaks_rules(self)
             self.transport.write(refusal(*_UNREADABLE))
             self.transport.close()
 
@@ -94,7 +96,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         if self._is_over:
             self._later_bytes += len(data)
             if self._later_bytes > LATER_BYTES_MAX:
-                self.abort()
+                self._end()
                 return
         super().data_received(data)
 
@@ -129,6 +131,10 @@ class WebSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Text that is none is its sender's mistake, and no fault to log."""
+        if self._is_over:
+            self.frames = []
+            self._count_later()
+            return
         if self.curr_msg_data_type == "text" and not _is_text(b"".join(self.frames)):
             self.frames = []
             self.conn.fail(CloseCode.INVALID_DATA, "text is UTF-8")
@@ -140,7 +146,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().handle_ping()
         self._count_control()
         if self.transport.get_write_buffer_size() > PONG_BYTES_MAX:
-            self.abort()
+            self._end()
 
     def handle_pong(self, event: Frame) -> None:
         super().handle_pong(event)
@@ -148,11 +154,31 @@ class WebSocket(WebSocketsSansIOProtocol):
 
     def _count_control(self) -> None:
         if self._is_over:
+            self._count_later()
             return
         _, is_granted = self._controls.spend(Ask("", CONTROLS))
         if not is_granted:
             self.conn.fail(CloseCode.POLICY_VIOLATION, CONTROLS_REASON)
             self.handle_parser_exception()
+
+    def _count_later(self) -> None:
+        self._later_frames += 1
+        if self._later_frames > LATER_FRAMES_MAX:
+            self._end()
+
+    def _end(self) -> None:
+        self._known.breaks_rules(self)
+        self.abort()
+
+    def handle_parser_exception(self) -> None:
+        self._known.breaks_rules(self)
+        super().handle_parser_exception()
+
+    async def send(self, message: Any) -> None:
+        is_closing = message["type"] == "websocket.close" and not self.close_sent
+        if is_closing and message.get("code") == CloseCode.POLICY_VIOLATION:
+            self._known.breaks_rules(self)
+        await super().send(message)
 
     def send_keepalive_ping(self) -> None:
         """uvicorn's own is random bytes; there are clients that read it as text to send it back."""
