@@ -6,6 +6,7 @@ can't be edited without trace (postings, fills), or from the many where one is c
 ``%(market)s`` is the market asked for, or null for all.
 """
 
+from ledger.balances.kinds import DAY_MS, HOUR_MS, MINUTE_MS
 from persistence.reconciliation.differences import SqlCheck
 
 JOURNAL_ENTRIES = SqlCheck(
@@ -286,6 +287,43 @@ BALANCE_MARKS = SqlCheck(
 )
 
 # Kept in parts as rows change, which looks at custody's balance add up.
+# Days behind a seal, hours and minutes with everything: there are as many as the exchange is old.
+KIND_FLOWS = SqlCheck(
+    "sums of a kind",
+    f"""
+    WITH intervals (interval_ms, name) AS (
+        SELECT * FROM (VALUES ({DAY_MS}, 'days'), ({HOUR_MS}, 'hours'), ({MINUTE_MS}, 'minutes')) i
+         WHERE column1 = {DAY_MS} OR (SELECT after_entry FROM proven) = 0
+    ), since AS (
+        SELECT account_id, sum(amount_units) AS units FROM ledger_posting
+         WHERE entry_id > (SELECT COALESCE(max(last_entry_id), 0) FROM ledger_kindflowend)
+         GROUP BY account_id
+    ), posted AS (
+        SELECT kind, market_id, sum(units) AS units
+          FROM (SELECT kind, market_id, user_id, units FROM account_totals
+                 UNION ALL
+                SELECT a.kind, a.market_id, a.user_id, -since.units FROM since
+                 CROSS JOIN LATERAL (SELECT * FROM ledger_account WHERE id = since.account_id
+                                     OFFSET 0) a) AS parts
+         WHERE user_id IS NOT NULL OR kind = 'clearing'
+         GROUP BY kind, market_id
+    ), both_sides AS (
+        SELECT interval_ms, kind, market_id, sum(posted) AS posted, sum(kept) AS kept
+          FROM (SELECT interval_ms, kind, market_id, units AS posted, 0 AS kept
+                  FROM posted CROSS JOIN intervals
+                 UNION ALL
+                SELECT interval_ms, account_kind, market_id, 0, amount_units
+                  FROM ledger_kindflow
+                 WHERE interval_ms IN (SELECT interval_ms FROM intervals)) AS parts
+         WHERE %(market)s::text IS NULL OR market_id = %(market)s
+         GROUP BY interval_ms, kind, market_id
+    )
+    SELECT market_id, kind || ' by ' || name, posted::text, kept::text
+      FROM both_sides JOIN intervals USING (interval_ms)
+     WHERE posted <> kept
+    """,  # noqa: S608  numbers of ours
+)
+
 FLOATS = SqlCheck(
     "float",
     """
@@ -334,5 +372,6 @@ MONEY_CHECKS = (
     FEES,
     CONSERVATION,
     BALANCE_MARKS,
+    KIND_FLOWS,
     FLOATS,
 )

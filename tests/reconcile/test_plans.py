@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from benchmarks.history import Size, make_history
+from ledger.balances.kinds import add_new_entries
 from persistence.reconciliation.checks import (
     ALL_CHECKS,
     check_values,
@@ -56,6 +57,8 @@ def _touched(scope: ProofScope) -> Counter[str]:
     """By all that a run, and a seal of the same, ask of so long a history."""
     empty_database()  # its ids are from 1 on
     make_history(Size(orders=ORDERS, users=ORDERS // 5))
+    while add_new_entries():
+        pass  # as the worker does while they come
     touched = Touched()
     with transaction.atomic(durable=True):
         in_one_snapshot()

@@ -9,6 +9,7 @@ from django.db.utils import IntegrityError
 
 from common.postgres import horizon
 from common.postgres.partitions import partitions_of
+from ledger.balances.kinds import add_new_entries
 from ledger.models import JournalEntry, Posting
 from matching.messages.vocabulary import RejectCode
 from persistence.reconciliation import due_seal, reconcile, runs, seal_if_due, sealer
@@ -225,6 +226,7 @@ def test_a_run_costs_what_is_new_and_not_what_there_is(session, monkeypatch):
         proven = _since(before)
         assert 2 * count < proven["ledger_posting"] < 100 * count * partitions
         assert count < proven["trading_order"] < 100 * count
+        add_new_entries()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         read.append(_rows_read())
