@@ -70,9 +70,9 @@ def core_parts(run: Prepared) -> list[Part]:
     ]
 
 
-def api_command(port: int) -> list[str]:
-    # A process per core.
-    return _serve("api", port, "--workers", "2")
+def api_command(port: int, processes: int = 2) -> list[str]:
+    """A process per core."""
+    return _serve("api", port, "--workers", str(processes))
 
 
 def feeds_command(port: int) -> list[str]:

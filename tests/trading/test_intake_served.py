@@ -32,12 +32,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Served:
+    """By one process: what more of them share is asked of a whole exchange (`tests.flow`)."""
+
     def __init__(self, log: Path) -> None:
         self.port = free_port()
         environment = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                api_command(self.port), env=os.environ | environment, stdout=output, stderr=output
+                api_command(self.port, processes=1),
+                env=os.environ | environment,
+                stdout=output,
+                stderr=output,
             )
         deadline = time.monotonic() + PATIENCE_S
         while True:
