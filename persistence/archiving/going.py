@@ -91,19 +91,20 @@ def _written(partition: Partition) -> tuple[Path, Contents]:
 
 def rows_of(partition: Partition) -> Iterator[list[Row]]:
     after = -1
-    columns = ", ".join(COLUMNS)
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {columns} FROM {partition.name}"  # noqa: S608  names of ours
-                " WHERE id > %s ORDER BY id LIMIT %s",
-                [after, parquet.GROUP_ROWS],
-            )
-            rows = cast("list[Row]", cursor.fetchall())
-        if not rows:
-            return
+    while rows := _rows_after(partition, after, parquet.GROUP_ROWS):
         after = rows[-1][0]
         yield rows
+
+
+def _rows_after(partition: Partition, posting_id: int, count: int) -> list[Row]:
+    columns = ", ".join(COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {columns} FROM {partition.name}"  # noqa: S608  names of ours
+            " WHERE id > %s ORDER BY id LIMIT %s",
+            [posting_id, count],
+        )
+        return cast("list[Row]", cursor.fetchall())
 
 
 class _Differs(Exception):
@@ -111,14 +112,16 @@ class _Differs(Exception):
 
 
 def _compared(path: Path, partition: Partition) -> Contents:
-    """What is in the file, which is what is in the partition."""
+    """What is in the file, which is what is in the partition. Its groups may be of another size
+    than a file has that is written now."""
     contents = Contents()
-    of_table = rows_of(partition)
+    after = -1
     for number, rows in enumerate(parquet.groups_of(path, parquet.held_by(path))):
-        if rows != next(of_table, []):
+        if rows != _rows_after(partition, after, len(rows)):
             raise _Differs(f"rows from posting {rows[0][0]:,} on")
+        after = rows[-1][0]
         contents.add(number, rows)
-    if missing := next(of_table, []):
+    if missing := _rows_after(partition, after, 1):
         raise _Differs(f"it ends before posting {missing[0][0]:,}")
     return contents
 
