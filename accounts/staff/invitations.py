@@ -319,4 +319,12 @@ def _name_gone(username: str) -> DomainError:
     return DomainError(ErrorCode.USERNAME_TAKEN, message, "username")
 
 
-register(Action(KIND, "Invite an operator", "auth.change_permission", _invite_approved))
+register(
+    Action(
+        KIND,
+        "Invite an operator",
+        "auth.change_permission",
+        _invite_approved,
+        proposed_by=("accounts.manage_operators",),
+    )
+)

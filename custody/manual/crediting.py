@@ -77,5 +77,12 @@ def _approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa:
 
 
 register(
-    Action(KIND, "Credit a deposit by hand", "custody.decide_credit", _approved, by_amount=True)
+    Action(
+        KIND,
+        "Credit a deposit by hand",
+        "custody.decide_credit",
+        _approved,
+        by_amount=True,
+        proposed_by=("custody.propose_credit",),
+    )
 )
