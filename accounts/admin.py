@@ -273,9 +273,13 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         )
 
     def _within_reach(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
-        """Only a superuser suspends operators, and nobody themselves."""
-        users = users.exclude(pk=operator_of(request).pk)
-        return users if operator_of(request).is_superuser else users.filter(is_staff=False)
+        """Only a superuser suspends operators, and nobody themselves; the same of sub-accounts."""
+        by = operator_of(request)
+        users = users.exclude(Q(pk=by.pk) | Q(parent=by))
+        if by.is_superuser:
+            return users
+        operators = User.objects.filter(Q(is_staff=True) | Q(is_superuser=True))
+        return users.exclude(Q(pk__in=operators) | Q(parent__in=operators))
 
 
 @admin.register(Group)
