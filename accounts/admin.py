@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import ManyToManyField, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.db.models.lookups import StartsWith
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +26,7 @@ from accounts.keys import admin as keys_admin  # noqa: F401  registers keys
 from accounts.law import admin as law_admin  # noqa: F401  registers terms
 from accounts.models import Session, SignInFailure, User
 from accounts.people import admin as people_admin  # noqa: F401  registers people
+from accounts.staff.admin import QuickChoices
 from accounts.staff.operators import operator_of
 from accounts.staff.powers import (
     Powers,
@@ -40,7 +39,6 @@ from accounts.verification.admin import ask_level
 from common.admin import NOTHING
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import (
-    BaseAdmin,
     Cell,
     RecordAdmin,
     badge,
@@ -50,16 +48,11 @@ from common.admin.base import (
     yes_or_no_column,
 )
 from common.admin.reasons import ReasonedForm, ReasonForm
-from common.admin.widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _UserAdmin = DjangoUserAdmin[User]
-    AnyManyToMany = ManyToManyField[Any, Any]
 else:
     _UserAdmin = DjangoUserAdmin
-    AnyManyToMany = ManyToManyField
-
-admin.site.unregister(Group)
 
 
 def _status(user: User) -> Cell:
@@ -96,17 +89,8 @@ _POWERS_READ: tuple[str, dict[str, Any]] = (
 )
 
 
-class _QuickChoices(BaseAdmin):
-    def formfield_for_manytomany(
-        self, db_field: AnyManyToMany, request: HttpRequest | None = None, **kwargs: Any
-    ) -> Any:
-        kwargs["widget"] = ManyOfMany(db_field.verbose_name, is_stacked=False)
-        # The stubs of Django's two admin classes contradict each other about the request.
-        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
-
-
 @admin.register(User)
-class UserAdmin(_QuickChoices, _UserAdmin):
+class UserAdmin(QuickChoices, _UserAdmin):
     """Suspending goes through its action, which also ends what the user is signed in to."""
 
     is_personal = True
@@ -280,22 +264,6 @@ class UserAdmin(_QuickChoices, _UserAdmin):
             return users
         operators = User.objects.filter(Q(is_staff=True) | Q(is_superuser=True))
         return users.exclude(Q(pk__in=operators) | Q(parent__in=operators))
-
-
-@admin.register(Group)
-class GroupAdmin(_QuickChoices, DjangoGroupAdmin):
-    """Whoever could change a group could give themselves everything: superusers only."""
-
-    ordering = ("name",)
-    list_display = ("name",)
-    search_fields = ("name",)
-    search_texts = ("name",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return operator_of(request).is_superuser
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return operator_of(request).is_superuser
 
 
 def _state(session: Session) -> Cell:
