@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Max
 
 from accounts.models import FactorReset, PasswordReset
+from common.errors import DomainError, ErrorCode
 
 AFTER_A_PASSWORD = timedelta(hours=24)
 
@@ -19,3 +20,14 @@ def withdrawals_locked_until(user_id: int) -> datetime | None:
     used_at = passwords.aggregate(used_at=Max("used_at"))["used_at"]
     by_password = None if used_at is None else used_at + AFTER_A_PASSWORD
     return max((until for until in (by_factor, by_password) if until is not None), default=None)
+
+
+def require_unlocked(user_id: int) -> None:
+    """For whatever takes money away from a trader: raises DomainError."""
+    until = withdrawals_locked_until(user_id)
+    if until is not None:
+        message = (
+            "Your second factor or password was reset a short while ago: withdraw, or transfer to "
+            f"others, from {until:%Y-%m-%d %H:%M} UTC on."
+        )
+        raise DomainError(ErrorCode.WITHDRAWALS_LOCKED, message)
