@@ -55,6 +55,14 @@ FREE_PAGES = frozenset(
         "withdrawals",
     }
 )
+# Of a free page what asks all the same: a field that is posted, and its value, "" for any.
+ASKING_FORMS = frozenset(
+    {
+        ("hindsight-run", "propose", ""),
+        ("incident", "act", "export"),
+        ("withdrawals", "resume", ""),
+    }
+)
 # Models whose rows can be added, edited or deleted.
 ASKING_RECORDS = frozenset(
     {
@@ -134,6 +142,11 @@ def is_dangerous(request: HttpRequest) -> bool:
     if request.method != "POST" or not name:
         return False
     if name in ASKING_PAGES or name == "auth_user_password_change":
+        return True
+    if any(
+        name == page and field in request.POST and value in ("", request.POST[field])
+        for page, field, value in ASKING_FORMS
+    ):
         return True
     model, _, kind = name.rpartition("_")
     label = ".".join(model.split("_", 1))
