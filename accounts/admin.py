@@ -20,6 +20,7 @@ from accounts import services
 from accounts.access import sessions
 from accounts.display import user_column
 from accounts.factors import admin as factors_admin  # noqa: F401  registers locks and resets
+from accounts.factors.locks import lock_after_password
 from accounts.factors.resets import PROPOSE as PROPOSE_RESET
 from accounts.factors.resets import propose_reset
 from accounts.keys import admin as keys_admin  # noqa: F401  registers keys
@@ -83,6 +84,15 @@ class UserForm(ReasonedForm, UserChangeForm):  # type: ignore[misc]  # of unfold
         return said
 
 
+class SetPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]  # of unfold, untyped
+    """Of another: whoever set it could be them, and takes no money out before they may notice."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        lock_after_password(user)
+        return user
+
+
 _POWERS_READ: tuple[str, dict[str, Any]] = (
     "What an operator may",
     {"fields": ("is_operator", "may_everything", "groups", "user_permissions")},
@@ -96,7 +106,7 @@ class UserAdmin(QuickChoices, _UserAdmin):
     is_personal = True
     form = UserForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = SetPasswordForm
     list_display = ("id", "username", "status", "joined", "last_seen")
     list_display_links = ("id", "username")
     list_filter = ("is_active", "is_staff", "groups")

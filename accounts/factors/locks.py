@@ -1,11 +1,12 @@
-"""What a reset leaves behind, of a second factor or of a password: no money out for a day, in which
-its owner may notice it."""
+"""What a reset leaves behind, of a second factor or of a password, by mail or by an operator: no
+money out for a day, in which its owner may notice it."""
 
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Max
 
-from accounts.models import FactorReset, PasswordReset
+from accounts.access.single_use import hash_of, new_token
+from accounts.models import FactorReset, PasswordReset, User
 from common.errors import DomainError, ErrorCode
 
 AFTER_A_PASSWORD = timedelta(hours=24)
@@ -31,3 +32,15 @@ def require_unlocked(user_id: int) -> None:
             f"others, from {until:%Y-%m-%d %H:%M} UTC on."
         )
         raise DomainError(ErrorCode.WITHDRAWALS_LOCKED, message)
+
+
+def lock_after_password(user: User) -> None:
+    """That an operator set: as after a reset, whose token nobody has."""
+    now = datetime.now(UTC)
+    PasswordReset.objects.create(
+        user=user,
+        token_hash=hash_of(new_token()),
+        password_digest=hash_of(user.password),
+        expires_at=now,
+        used_at=now,
+    )

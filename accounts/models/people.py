@@ -80,9 +80,9 @@ class ResetRequest(models.Model):
 
 
 class PasswordReset(models.Model):
-    """A mailed token that sets a password, once.
+    """A mailed token that sets a password, once; or a password that an operator set.
 
-    token_hash       the token itself is in the mail alone
+    token_hash       the token itself is in the mail alone, or nowhere
     password_digest  of the hash it replaces: a password that was changed since voids the token
     """
 

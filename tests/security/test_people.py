@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.factors.locks import withdrawals_locked_until
 from accounts.models import Closure, Person, Session, User
 from accounts.people.resets import write_resets
 from approvals.models import Proposal
@@ -231,3 +232,18 @@ def test_who_may_not_see_people_reads_no_mail_of_theirs(
         assert said.encode() not in page.content
     found = client.get(mails, {"q": "alice@example.com"})
     assert f"/{mail.pk}/change/" not in found.content.decode()
+
+
+@pytest.mark.usefixtures("redis_db")
+def test_who_sets_somebodys_password_takes_no_money_out(
+    alice: Trader, client_of: Callable[[str], Client]
+) -> None:
+    path = url_of(User, alice.user.pk).replace("/change/", "/password/")
+    word = {"password1": "correct horse staple", "password2": "correct horse staple"}
+    client_of("superuser").post(path, {**word, "usable_password": "true"})
+    alice.user.refresh_from_db()
+    assert alice.user.check_password("correct horse staple")
+    until = withdrawals_locked_until(alice.user.pk)
+    assert until is not None
+    assert until > datetime.now(UTC) + timedelta(hours=23)
+    assert Mail.objects.latest("pk").subject == "Your password was changed"
