@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import ManyToManyField, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Collate, Lower
 from django.db.models.lookups import StartsWith
 from django.http import HttpRequest, HttpResponse
@@ -22,12 +20,14 @@ from accounts import services
 from accounts.access import sessions
 from accounts.display import user_column
 from accounts.factors import admin as factors_admin  # noqa: F401  registers locks and resets
+from accounts.factors.locks import lock_after_password
 from accounts.factors.resets import PROPOSE as PROPOSE_RESET
 from accounts.factors.resets import propose_reset
 from accounts.keys import admin as keys_admin  # noqa: F401  registers keys
 from accounts.law import admin as law_admin  # noqa: F401  registers terms
 from accounts.models import Session, SignInFailure, User
 from accounts.people import admin as people_admin  # noqa: F401  registers people
+from accounts.staff.admin import QuickChoices
 from accounts.staff.operators import operator_of
 from accounts.staff.powers import (
     Powers,
@@ -40,7 +40,6 @@ from accounts.verification.admin import ask_level
 from common.admin import NOTHING
 from common.admin.actions import ask_form_then_run, ask_then_run
 from common.admin.base import (
-    BaseAdmin,
     Cell,
     RecordAdmin,
     badge,
@@ -50,16 +49,11 @@ from common.admin.base import (
     yes_or_no_column,
 )
 from common.admin.reasons import ReasonedForm, ReasonForm
-from common.admin.widgets import ManyOfMany
 
 if TYPE_CHECKING:  # generic to the type checker alone
     _UserAdmin = DjangoUserAdmin[User]
-    AnyManyToMany = ManyToManyField[Any, Any]
 else:
     _UserAdmin = DjangoUserAdmin
-    AnyManyToMany = ManyToManyField
-
-admin.site.unregister(Group)
 
 
 def _status(user: User) -> Cell:
@@ -90,29 +84,29 @@ class UserForm(ReasonedForm, UserChangeForm):  # type: ignore[misc]  # of unfold
         return said
 
 
+class SetPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]  # of unfold, untyped
+    """Of another: whoever set it could be them, and takes no money out before they may notice."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        lock_after_password(user)
+        return user
+
+
 _POWERS_READ: tuple[str, dict[str, Any]] = (
     "What an operator may",
     {"fields": ("is_operator", "may_everything", "groups", "user_permissions")},
 )
 
 
-class _QuickChoices(BaseAdmin):
-    def formfield_for_manytomany(
-        self, db_field: AnyManyToMany, request: HttpRequest | None = None, **kwargs: Any
-    ) -> Any:
-        kwargs["widget"] = ManyOfMany(db_field.verbose_name, is_stacked=False)
-        # The stubs of Django's two admin classes contradict each other about the request.
-        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
-
-
 @admin.register(User)
-class UserAdmin(_QuickChoices, _UserAdmin):
+class UserAdmin(QuickChoices, _UserAdmin):
     """Suspending goes through its action, which also ends what the user is signed in to."""
 
     is_personal = True
     form = UserForm
     add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = SetPasswordForm
     list_display = ("id", "username", "status", "joined", "last_seen")
     list_display_links = ("id", "username")
     list_filter = ("is_active", "is_staff", "groups")
@@ -273,25 +267,13 @@ class UserAdmin(_QuickChoices, _UserAdmin):
         )
 
     def _within_reach(self, request: HttpRequest, users: QuerySet[User]) -> QuerySet[User]:
-        """Only a superuser suspends operators, and nobody themselves."""
-        users = users.exclude(pk=operator_of(request).pk)
-        return users if operator_of(request).is_superuser else users.filter(is_staff=False)
-
-
-@admin.register(Group)
-class GroupAdmin(_QuickChoices, DjangoGroupAdmin):
-    """Whoever could change a group could give themselves everything: superusers only."""
-
-    ordering = ("name",)
-    list_display = ("name",)
-    search_fields = ("name",)
-    search_texts = ("name",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return operator_of(request).is_superuser
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        return operator_of(request).is_superuser
+        """Only a superuser suspends operators, and nobody themselves; the same of sub-accounts."""
+        by = operator_of(request)
+        users = users.exclude(Q(pk=by.pk) | Q(parent=by))
+        if by.is_superuser:
+            return users
+        operators = User.objects.filter(Q(is_staff=True) | Q(is_superuser=True))
+        return users.exclude(Q(pk__in=operators) | Q(parent__in=operators))
 
 
 def _state(session: Session) -> Cell:

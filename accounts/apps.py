@@ -14,4 +14,4 @@ class AccountsConfig(AppConfig):
         from accounts import checks, signals  # noqa: F401  registers them
         from accounts.factors import resets  # noqa: F401  registers what takes two people
         from accounts.people import erasing  # noqa: F401  likewise
-        from accounts.staff import invitations, powers  # noqa: F401  likewise
+        from accounts.staff import groups, invitations, powers  # noqa: F401  likewise

@@ -195,10 +195,12 @@ def _check_end(until: datetime | None) -> None:
 
 
 def _check_within_reach(user: User, by: User) -> None:
-    if user.pk == by.pk:
-        message = "Your own account can't be frozen by you, nor its freeze lifted."
+    """A sub-account is as far as its main one."""
+    main = user if user.parent is None else user.parent
+    if main.pk == by.pk:
+        message = "Your own accounts can't be frozen by you, nor their freeze lifted."
         raise DomainError(ErrorCode.FORBIDDEN, message)
-    if (user.is_staff or user.is_superuser) and not by.is_superuser:
+    if (main.is_staff or main.is_superuser) and not by.is_superuser:
         message = f"{user} is an operator and can't be frozen, nor that lifted, but by a superuser."
         raise DomainError(ErrorCode.FORBIDDEN, message)
 

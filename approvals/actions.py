@@ -23,6 +23,7 @@ class Action:
     kind        its word, in rows and in the log
     title       in words: "Settle a market for good"
     permission  who may decide it, as `app.codename`
+    proposed_by  any of these lets somebody propose it; who may decide it, where there are none
     carry_out   does it, in the transaction that approves the proposal. Raises DomainError where the
                 proposal is no longer what it was about
     usual       whether it needs two people where the owner's policy says nothing
@@ -37,6 +38,11 @@ class Action:
     usual: bool = True
     by_amount: bool = False
     is_fixed: bool = False
+    proposed_by: tuple[str, ...] = ()
+
+    def may_be_proposed_by(self, author: AbstractUser) -> bool:
+        """An operator, by now; a suspended one has no permission."""
+        return author.is_staff and any(map(author.has_perm, self.proposed_by or (self.permission,)))
 
 
 _actions: dict[str, Action] = {}

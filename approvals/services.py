@@ -94,8 +94,15 @@ def waiting_proposal(kind: str, subject: str) -> Proposal | None:
 @transaction.atomic
 def approve(proposal_id: int, by: AbstractUser) -> Proposal:
     """Carries it out. Raises Proposal.DoesNotExist, and DomainError where ``by`` may not decide it,
-    where it is no longer waiting, and whatever the action refuses: then it goes on waiting."""
+    where its author may not propose it any more, where it is no longer waiting, and whatever the
+    action refuses: then it goes on waiting."""
     proposal = _lock_for(proposal_id, by)
+    if not action_of(proposal.kind).may_be_proposed_by(proposal.author):
+        message = (
+            f"{proposal.author}, who proposed this, may not any more: refuse it, and have it "
+            "proposed anew."
+        )
+        raise DomainError(ErrorCode.PROPOSAL_OUTDATED, message)
     outcome = action_of(proposal.kind).carry_out(proposal, by)
     proposal.command_id = outcome.command_id
     _close(proposal, ProposalStatus.APPROVED, outcome.words, by)
@@ -126,15 +133,16 @@ def leave_behind(
     author: AbstractUser, successor: AbstractUser | None
 ) -> tuple[list[Proposal], list[Proposal]]:
     """Of who is an operator no more: what waits goes on under ``successor``, whose proposals these
-    are from now on; what is for the successor's own gain, or all without one, is withdrawn. The
-    first are those handed over. Others' proposals stay, also where the author gains by them."""
+    are from now on; what is for the successor's own gain or not theirs to propose, or all without
+    one, is withdrawn. The first are those handed over. Others' proposals stay, also where the
+    author gains by them."""
     rows = Proposal.objects.select_for_update(of=("self",)).filter(author_id=author.pk)
     now = timezone.now()
     handed, withdrawn = [], []
     for proposal in rows.filter(status=ProposalStatus.WAITING).order_by("pk"):
         if proposal.status_at(now) is not ProposalStatus.WAITING:
             _close(proposal, ProposalStatus.EXPIRED, "")
-        elif successor is None or successor.pk in proposal.beneficiary_ids:
+        elif successor is None or not _may_take_over(proposal, successor):
             _close(proposal, ProposalStatus.WITHDRAWN, f"{author} is no operator any more")
             withdrawn.append(proposal)
         else:
@@ -144,6 +152,11 @@ def leave_behind(
             proposal.save(update_fields=["author", "reason"])
             handed.append(proposal)
     return handed, withdrawn
+
+
+def _may_take_over(proposal: Proposal, successor: AbstractUser) -> bool:
+    may_propose = action_of(proposal.kind).may_be_proposed_by(successor)
+    return may_propose and successor.pk not in proposal.beneficiary_ids
 
 
 def outdated() -> DomainError:

@@ -174,4 +174,13 @@ def _move(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa: ARG
     return ApprovalOutcome(proposal.title)
 
 
-register(Action(KIND, "Move the float at custody", "custody.decide_float", _move, by_amount=True))
+register(
+    Action(
+        KIND,
+        "Move the float at custody",
+        "custody.decide_float",
+        _move,
+        by_amount=True,
+        proposed_by=("custody.propose_float",),
+    )
+)

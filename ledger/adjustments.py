@@ -194,4 +194,13 @@ def _reversed(adjustment: Adjustment) -> DomainError:
     return DomainError(ErrorCode.ADJUSTMENT_REVERSED, f"{adjustment} has been reversed already.")
 
 
-register(Action(KIND, "Adjust wallets", "ledger.decide_adjustment", _carry_out, is_fixed=True))
+register(
+    Action(
+        KIND,
+        "Adjust wallets",
+        "ledger.decide_adjustment",
+        _carry_out,
+        is_fixed=True,
+        proposed_by=("ledger.propose_adjustment",),
+    )
+)

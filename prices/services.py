@@ -154,6 +154,7 @@ register(
         "Change a price source of a traded market",
         "prices.change_pricesource",
         _change,
+        proposed_by=("prices.add_pricesource", "prices.change_pricesource"),
     )
 )
 

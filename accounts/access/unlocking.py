@@ -100,8 +100,16 @@ def unlock(token: str) -> None:
         raise DomainError(ErrorCode.TOKEN_INVALID, message, "token")
 
 
-def lift(lock: GuessLock) -> None:
-    """By an operator. Raises DomainError for one that is gone."""
+def lift(lock: GuessLock, by: User) -> None:
+    """By an operator. Raises DomainError for one that is gone, for guesses at one's own password,
+    and at any second factor: who holds a cookie of somebody who may lift locks would guess on
+    until one of a million codes is right."""
+    if lock.kind == GuessKind.SECOND_FACTOR:
+        message = "Guesses at a second factor wait until they may go on; a passkey needn't wait."
+        raise DomainError(ErrorCode.FORBIDDEN, message)
+    if lock.kind == GuessKind.PASSWORD and lock.whose.split(" ")[0] == str(by.pk):
+        message = "These are guesses at your own password: another operator lifts that."
+        raise DomainError(ErrorCode.OWN_REQUEST, message)
     lifted, _ = GuessLock.objects.filter(pk=lock.pk).delete()
     if not lifted:
         raise DomainError(ErrorCode.INVALID_TRANSITION, "This lock is gone already.")

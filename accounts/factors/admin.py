@@ -13,6 +13,7 @@ from accounts.factors.locks import withdrawals_locked_until
 from accounts.factors.recovery import codes_left
 from accounts.factors.selectors import factors_of
 from accounts.models import FactorReset, GuessKind, GuessLock, User
+from accounts.staff.operators import operator_of
 from approvals.models import Proposal
 from common.admin import NOTHING, when
 from common.admin.actions import ask_then_run
@@ -103,6 +104,9 @@ class GuessLockAdmin(RecordAdmin):
     locked = time_column("locked_until", "locked until")
     mailed = time_column("mailed_at", "owner written to")
 
+    def offers(self, action: str, obj: GuessLock) -> bool:  # noqa: ARG002  there is one action
+        return obj.kind != GuessKind.SECOND_FACTOR
+
     def has_lift_lock_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.lift_lock")
 
@@ -116,6 +120,6 @@ class GuessLockAdmin(RecordAdmin):
             question="Lift these locks?",
             consequence="What was guessed wrong is forgotten: it can be tried again at once, by "
             "its owner and by whoever else guesses.",
-            service=lift,
+            service=lambda lock: lift(lock, operator_of(request)),
             done="lifted",
         )

@@ -203,11 +203,13 @@ class AppConfirmView(APIView):
         body_example={"code": "492039"},
         answer=EnrolledAnswer,
         example={"factor": FACTOR_EXAMPLE, "recoveryCodes": CODES_EXAMPLE},
-        errors=(400, 401, 403, 404, 409, 503),
+        errors=(400, 401, 403, 404, 409, 429, 503),
     )
     def post(self, request: Request) -> Response:
-        """With a code that it shows now."""
+        """With a code that it shows now, within ten minutes. Whoever has a second factor shows a
+        fresh one, as for beginning."""
         body = parse_body(request, AppCodeBody)
+        demand_fresh_factor(user_id_of(request), session_id_of(request))
         return _enrolled(request, services.confirm_app(user_id_of(request), body.code))
 
 
@@ -241,9 +243,11 @@ class PasskeyFinishView(APIView):
         errors=(400, 401, 403, 409, 503),
     )
     def post(self, request: Request) -> Response:
-        """What was asked for with POST /user/factors/passkeys in this account, just now."""
+        """What was asked for with POST /user/factors/passkeys in this account, just now. Whoever
+        has a second factor shows a fresh one, as for beginning."""
         body = parse_body(request, PasskeyBody)
         user_id = user_id_of(request)
+        demand_fresh_factor(user_id, session_id_of(request))
         return _enrolled(
             request, services.finish_passkey(user_id, body.name, body.passkey), status=201
         )

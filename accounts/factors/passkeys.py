@@ -1,9 +1,9 @@
 """Passkeys (WebAuthn): a key pair on a device of the user's, which signs a challenge of ours for
 our origin alone, so that no other site can have it signed.
 
-A challenge is a row until it comes back or is too old, and is deleted as it is looked at: whatever
-it is signed with, it counts once. A passkey whose count of signatures goes backwards was copied,
-and is refused.
+A challenge is a row until it comes back or is too old, and is deleted as it is looked at: it counts
+once, and one of which a passkey was to be shown whatever it is signed with. A passkey whose count
+of signatures goes backwards was copied, and is refused.
 """
 
 import json
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
 from django.conf import settings
 from webauthn import (
     generate_authentication_options,
@@ -21,7 +22,11 @@ from webauthn import (
     verify_authentication_response,
     verify_registration_response,
 )
-from webauthn.helpers import base64url_to_bytes
+from webauthn.helpers import (
+    base64url_to_bytes,
+    decode_credential_public_key,
+    decoded_public_key_to_cryptography,
+)
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
@@ -39,7 +44,16 @@ CHALLENGES_MAX = 20  # of a user, that wait; the oldest goes
 CREDENTIAL_ID_BYTES_MAX = 1_023  # as WebAuthn has it
 _USER_HANDLE = "exchange-user-{}"
 # What the library lets through of rubbish that only looks like a credential.
-_RUBBISH = (WebAuthnException, ValueError, TypeError, KeyError, IndexError, AttributeError)
+_RUBBISH = (
+    WebAuthnException,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    RecursionError,  # of JSON that is nested deeper than anything
+    UnsupportedAlgorithm,
+)
 
 Said = dict[str, Any]  # what a browser answers, as PublicKeyCredential.toJSON() has it
 
@@ -87,6 +101,10 @@ def new_passkey(user_id: int, said: Said) -> NewPasskey:
             expected_challenge=_spend_challenge(user_id, Purpose.ENROL, said),
             expected_rp_id=settings.PASSKEY_RP_ID,
             expected_origin=list(settings.PASSKEY_ORIGINS),
+        )
+        # One that is no key would be kept, and never be shown.
+        decoded_public_key_to_cryptography(
+            decode_credential_public_key(verified.credential_public_key)
         )
     except _RUBBISH as error:
         message = "passkey was not made for this site, or not by what was asked just now."

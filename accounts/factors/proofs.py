@@ -42,18 +42,23 @@ def show_factor(user_id: int, proof: Proof) -> None:
 
         is_right = passkeys.is_shown(user_id, dict(proof.passkey))
     else:
-        secret = _guessed(user_id)
-        if wait_s := guesses.attempt(secret):
-            raise too_many_codes(wait_s)
+        count_guess(user_id)
         is_right = (
             use_app_code(user_id, proof.code)
             if proof.code is not None
             else use_code(user_id, (proof.recovery_code or "")[:CODE_LENGTH_MAX])
         )
         if is_right:
-            guesses.start_over(secret)
+            forget_guesses(user_id)
     if not is_right:
         raise wrong_factor()
+
+
+def count_guess(user_id: int) -> None:
+    """Before a code is looked at, and not within a transaction. Raises DomainError where too many
+    were wrong."""
+    if wait_s := guesses.attempt(_guessed(user_id)):
+        raise too_many_codes(wait_s)
 
 
 def use_app_code(user_id: int, code: str, *, begun: bool = False) -> bool:

@@ -98,4 +98,13 @@ def _reset(
     return reset
 
 
-register(Action(KIND, "Reset a second factor", DECIDE, _reset_approved, is_fixed=True))
+register(
+    Action(
+        KIND,
+        "Reset a second factor",
+        DECIDE,
+        _reset_approved,
+        is_fixed=True,
+        proposed_by=(PROPOSE,),
+    )
+)

@@ -1,17 +1,30 @@
-"""Setting up factors, and taking them away. Whoever calls has made sure that it is the owner."""
+"""Setting up factors, and taking them away. Whoever calls has made sure that it is the owner.
 
+What is begun is finished soon, and before anything else is: with each factor that comes to count,
+whatever else was begun is void. Or somebody who knew the password before there was a factor could
+begin one, wait until the owner has set up theirs, and finish it then.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.factors import passkeys
-from accounts.factors.proofs import SEALED_AS, forget_guesses, use_app_code, wrong_factor
+from accounts.factors.proofs import (
+    SEALED_AS,
+    count_guess,
+    forget_guesses,
+    use_app_code,
+    wrong_factor,
+)
 from accounts.factors.recovery import codes_left, make_codes
 from accounts.factors.selectors import factors_of
 from accounts.factors.totp import new_secret, qr_of, uri_of
-from accounts.models import Factor, FactorKind, RecoveryCode, User
+from accounts.models import Factor, FactorKind, PasskeyChallenge, Purpose, RecoveryCode, User
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import tell
 from accounts.sealing import Unopened, can_seal, is_sealed_with_first, seal, unseal
@@ -20,6 +33,7 @@ from common.errors import DomainError, ErrorCode, invalid
 FACTORS_MAX = 10
 NAME_LENGTH_MAX = 50
 APP_NAME, PASSKEY_NAME = "authenticator app", "passkey"
+APP_WITHIN = timedelta(minutes=10)  # it was begun; a passkey is to be made even sooner
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,12 @@ class Enrolled:
 
     factor: Factor
     recovery_codes: list[str]
+
+
+Told = Callable[[Factor], object]  # in the transaction from which on it counts
+
+
+def _told_nobody(_: Factor) -> None: ...
 
 
 @transaction.atomic
@@ -63,8 +83,7 @@ def begin_app(user_id: int, name: str) -> BegunApp:
 
 def begun_app(user_id: int) -> BegunApp | None:
     """The one that waits for its code, to be shown again to who typed a wrong one."""
-    own = Factor.objects.filter(user_id=user_id, kind=FactorKind.TOTP, confirmed_at=None)
-    factor = own.select_related("user").first()
+    factor = _begun(user_id).select_related("user").first()
     if factor is None:
         return None
     try:
@@ -75,22 +94,35 @@ def begun_app(user_id: int) -> BegunApp | None:
     return BegunApp(factor, secret, uri, qr_of(uri))
 
 
-@transaction.atomic
-def confirm_app(user_id: int, code: str) -> Enrolled:
-    """By a code of the app that was begun. Raises DomainError; it can be tried again then."""
-    user = _lock(user_id)
+def confirm_app(user_id: int, code: str, told: Told = _told_nobody) -> Enrolled:
+    """By a code of the app that was begun; guesses at it count as at those of one that counts, so
+    not within a transaction. Raises DomainError; it can be tried again then."""
+    if not _begun(user_id).exists():
+        raise _nothing_begun()
+    count_guess(user_id)
+    with transaction.atomic():
+        user = _lock(user_id)
+        begun = _begun(user_id).first()
+        if begun is None:
+            raise _nothing_begun()
+        if not use_app_code(user_id, code, begun=True):
+            raise wrong_factor()
+        factors_of(user_id).filter(kind=FactorKind.TOTP).delete()
+        begun.refresh_from_db()
+        begun.confirmed_at = datetime.now(UTC)
+        begun.save(update_fields=["confirmed_at"])
+        return _enrolled(user, begun, told)
+
+
+def _begun(user_id: int) -> QuerySet[Factor]:
+    since = datetime.now(UTC) - APP_WITHIN
     own = Factor.objects.filter(user_id=user_id, kind=FactorKind.TOTP)
-    begun = own.filter(confirmed_at=None).first()
-    if begun is None:
-        message = "No app is being set up: begin with POST /user/factors/totp."
-        raise DomainError(ErrorCode.FACTOR_NOT_FOUND, message)
-    if not use_app_code(user_id, code, begun=True):
-        raise wrong_factor()
-    own.filter(confirmed_at__isnull=False).delete()
-    begun.refresh_from_db()
-    begun.confirmed_at = datetime.now(UTC)
-    begun.save(update_fields=["confirmed_at"])
-    return _enrolled(user, begun)
+    return own.filter(confirmed_at=None, made_at__gt=since)
+
+
+def _nothing_begun() -> DomainError:
+    message = "No app is being set up, or not any more: begin with POST /user/factors/totp."
+    return DomainError(ErrorCode.FACTOR_NOT_FOUND, message)
 
 
 def begin_passkey(user_id: int) -> passkeys.Said:
@@ -99,25 +131,26 @@ def begin_passkey(user_id: int) -> passkeys.Said:
     return passkeys.creation_options(User.objects.get(pk=user_id))
 
 
-def finish_passkey(user_id: int, name: str, said: passkeys.Said) -> Enrolled:
+def finish_passkey(
+    user_id: int, name: str, said: passkeys.Said, told: Told = _told_nobody
+) -> Enrolled:
     """Raises DomainError."""
     name = _read_name(name)
-    new = passkeys.new_passkey(user_id, said)
-    now = datetime.now(UTC)
     try:
         with transaction.atomic():
-            user = _lock(user_id)
+            user = _lock(user_id)  # before its challenge, which another factor may make void
+            new = passkeys.new_passkey(user_id, said)
             _check_room(user_id)
             factor = Factor.objects.create(
                 user_id=user_id,
                 kind=FactorKind.PASSKEY,
                 name=name,
-                confirmed_at=now,
+                confirmed_at=datetime.now(UTC),
                 credential_id=new.credential_id,
                 public_key=new.public_key,
                 sign_count=new.sign_count,
             )
-            return _enrolled(user, factor)
+            return _enrolled(user, factor, told)
     except IntegrityError as error:
         message = "passkey is set up already."
         raise invalid("passkey", message) from error
@@ -178,10 +211,14 @@ def reseal_apps() -> int:
     return count
 
 
-def _enrolled(user: User, factor: Factor) -> Enrolled:
+def _enrolled(user: User, factor: Factor, told: Told) -> Enrolled:
+    """With the user locked, so of two that are finished at once the second finds nothing begun."""
+    Factor.objects.filter(user_id=user.pk, confirmed_at=None).delete()
+    PasskeyChallenge.objects.filter(user_id=user.pk, purpose=Purpose.ENROL).delete()
     codes = [] if codes_left(user.pk) else make_codes(user.pk)
     forget_guesses(user.pk)
     _tell_owner(user, f"added-{factor.pk}", f"{factor} was set up")
+    told(factor)
     return Enrolled(factor, codes)
 
 

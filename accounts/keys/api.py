@@ -156,8 +156,11 @@ class KeyView(APIView):
         errors=(400, 401, 403, 404, 409, 503),
     )
     def patch(self, request: Request, key_id: int) -> Response:
-        """Its name, the addresses it may be used from, or both; everywhere within seconds."""
+        """Its name, the addresses it may be used from, or both; everywhere within seconds. Whoever
+        has a second factor shows a fresh one for other addresses."""
         body = parse_body(request, KeyChanges)
+        if body.addresses is not None:
+            demand_fresh_factor(user_id_of(request), session_id_of(request))
         return Response(
             _key(services.change_key(user_id_of(request), key_id, body.name, body.addresses))
         )

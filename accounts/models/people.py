@@ -21,6 +21,7 @@ class Person(models.Model):
                      operators vouch for it
     new_mail         waits for its verification; then it is ``mail``
     new_mail_hash    of the token that verifies it
+    new_mail_digest  of the password it was asked with: another since, or a second factor, voids it
     country          ISO 3166, as they say
     muted            kinds of `accounts.notices.kinds` that they don't want to be told of
     margin_call_percent  of the margin ratio: from there on they are warned
@@ -31,6 +32,9 @@ class Person(models.Model):
     mail_verified_at = models.DateTimeField(null=True, editable=False)
     new_mail = models.EmailField(max_length=MAIL_LENGTH_MAX, blank=True, editable=False)
     new_mail_hash = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    new_mail_digest = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     new_mail_until = models.DateTimeField(null=True, editable=False)
     name = models.CharField(max_length=NAME_LENGTH_MAX, blank=True)
     country = models.CharField(max_length=2, blank=True)
@@ -80,9 +84,9 @@ class ResetRequest(models.Model):
 
 
 class PasswordReset(models.Model):
-    """A mailed token that sets a password, once.
+    """A mailed token that sets a password, once; or a password that an operator set.
 
-    token_hash       the token itself is in the mail alone
+    token_hash       the token itself is in the mail alone, or nowhere
     password_digest  of the hash it replaces: a password that was changed since voids the token
     """
 

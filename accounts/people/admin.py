@@ -1,6 +1,7 @@
 """People as operators see them, and accounts that their owners closed."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -38,6 +39,7 @@ from common.admin.base import (
     words,
 )
 from common.admin.reasons import ReasonForm
+from mails.models import Mail
 
 SEE = "accounts.see_person"
 _SHOWN = 10
@@ -156,6 +158,13 @@ def _identity(user: User) -> Table:
             for row in rows[:_SHOWN]
         ],
     )
+
+
+def _mails_to(person: Person) -> Cell:
+    return list_link(Mail, urlencode({"to": person.mail}), "Mails to them") if person.mail else ""
+
+
+way_of(Person, _mails_to, SEE)
 
 
 def _state(closure: Closure) -> Cell:

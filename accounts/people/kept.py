@@ -56,6 +56,7 @@ ACTORS = frozenset(
 # With these, or by breaking them, somebody else could be the user.
 SECRETS = frozenset(
     {
+        "new_mail_digest",
         "new_mail_hash",
         "password",
         "password_digest",

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.access.credentials import require_active, require_password
 from accounts.access.mail_addresses import read_mail
 from accounts.access.single_use import TOKEN_LENGTH, hash_of, new_token
+from accounts.factors.selectors import has_factor
 from accounts.models import Person, User
 from accounts.models.people import NAME_LENGTH_MAX
 from accounts.notices.kinds import MUTABLE, NoticeKind
@@ -64,16 +65,19 @@ def lock_person(user_id: int) -> Person:
 
 
 def ask_mail(user_id: int, password: str, mail: str) -> None:
-    """Mails a token there; nothing else changes. Asking again voids the token before. Raises
+    """Mails a token there; nothing else changes. Asking again voids the token before, and so do a
+    new password and the first second factor: whoever asked may be whom these keep out. Raises
     DomainError."""
     mail = read_mail(mail)
-    require_password(user_id, password)
+    had_factor = has_factor(user_id)  # before the password is looked at, which takes a while
+    digest = _digest(require_password(user_id, password), has_factor=had_factor)
     token = new_token()
     with transaction.atomic():
         person = lock_person(user_id)
         user = User.objects.get(pk=user_id)
         require_active(user)
         person.new_mail, person.new_mail_hash = mail, hash_of(token)
+        person.new_mail_digest = digest
         person.new_mail_until = datetime.now(UTC) + VERIFY_WITHIN
         person.save()
         queue_mail(
@@ -98,12 +102,20 @@ def verify_mail(token: str) -> Person:
     until = person.new_mail_until
     if person.new_mail_hash != hashed or until is None or until <= datetime.now(UTC):
         raise mail_token_invalid()
+    user = User.objects.get(pk=person.pk)
+    if person.new_mail_digest != _digest(user, has_factor=has_factor(user.pk)):
+        raise mail_token_invalid()
     if person.mail_verified_at is not None and person.mail != person.new_mail:
         tell_person(person, NoticeKind.MAIL_CHANGED, hashed[:16], mail=person.new_mail)
     person.mail, person.mail_verified_at = person.new_mail, datetime.now(UTC)
     person.new_mail, person.new_mail_hash, person.new_mail_until = "", None, None
+    person.new_mail_digest = ""
     person.save()
     return person
+
+
+def _digest(user: User, *, has_factor: bool) -> str:
+    return hash_of(f"{user.password}\n{has_factor}")
 
 
 def mail_token_invalid() -> DomainError:

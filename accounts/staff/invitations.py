@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import AbstractUser, Group, Permission
+from django.contrib.auth.models import AbstractUser, Group
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -30,6 +30,7 @@ from accounts.access.single_use import TOKEN_LENGTH, hash_of, new_token
 from accounts.access.usernames import check_username, find_user, username_taken
 from accounts.models import Departure, Invitation, Person, User
 from accounts.passwords import check_new_password
+from accounts.staff.groups import held_by
 from approvals import policy
 from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
@@ -84,18 +85,11 @@ def _check(wanted: Wanted, by: AbstractUser, *, is_first: bool) -> list[Group]:
     if wanted.is_superuser and not by.is_superuser:
         raise invalid("is_superuser", "Only a superuser invites a superuser.")
     for group in groups:
-        if not by.has_perms(_held_by(group)):
+        if not by.has_perms(held_by(group)):
             message = f"{group.name} may do more than you: a superuser invites to it."
             raise invalid("groups", message)
     _check_free(wanted.username)
     return groups
-
-
-def _held_by(group: Group) -> list[str]:
-    held = Permission.objects.filter(group=group)
-    return [
-        f"{app}.{name}" for app, name in held.values_list("content_type__app_label", "codename")
-    ]
 
 
 def _check_free(username: str) -> None:
@@ -123,7 +117,7 @@ def _propose(wanted: Wanted, groups: list[Group], by: AbstractUser) -> Proposal:
             "username": wanted.username,
             "mail": wanted.mail,
             "groups": [group.pk for group in groups],
-            "held": [sorted(_held_by(group)) for group in groups],
+            "held": [held_by(group) for group in groups],
             "is_superuser": wanted.is_superuser,
         },
         reason=wanted.reason,
@@ -137,7 +131,7 @@ def _invite_approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  
     wanted = Wanted(reason=proposal.reason, **said)
     author = User.objects.get(pk=proposal.author_id)
     groups = _check(wanted, author, is_first=False)
-    if held != [sorted(_held_by(group)) for group in groups]:
+    if held != [held_by(group) for group in groups]:
         raise outdated()
     _create(wanted, groups, author, proposal=proposal)
     hours = OPEN_FOR // timedelta(hours=1)
@@ -319,4 +313,12 @@ def _name_gone(username: str) -> DomainError:
     return DomainError(ErrorCode.USERNAME_TAKEN, message, "username")
 
 
-register(Action(KIND, "Invite an operator", "auth.change_permission", _invite_approved))
+register(
+    Action(
+        KIND,
+        "Invite an operator",
+        "auth.change_permission",
+        _invite_approved,
+        proposed_by=("accounts.manage_operators",),
+    )
+)

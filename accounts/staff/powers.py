@@ -1,10 +1,12 @@
 """What operators may: changed by one superuser, approved by another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser, Group, Permission
 
 from accounts.models import User
+from accounts.staff.groups import held_by
 from approvals import policy
 from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
@@ -38,7 +40,12 @@ def propose_powers(user: User, after: Powers, reason: str, by: AbstractUser) -> 
         subject=str(user.pk),
         title=f"What {user.get_username()} may",
         changes=[Change(_words(n), _value(n, before[n]), _value(n, after[n])) for n in names],
-        payload={"user": user.pk, "before": before, "after": after},
+        payload={
+            "user": user.pk,
+            "before": before,
+            "after": after,
+            "held": _held_by_all(after["groups"]),
+        },
         reason=reason,
         author=by,
         beneficiary_ids=[user.pk],
@@ -48,7 +55,8 @@ def propose_powers(user: User, after: Powers, reason: str, by: AbstractUser) -> 
 def _change_powers(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     said = proposal.payload
     user = User.objects.select_for_update(of=("self",)).get(pk=said["user"])
-    if powers_of(user) != said["before"]:
+    is_as_before = powers_of(user) == said["before"]
+    if not is_as_before or _held_by_all(said["after"]["groups"]) != said.get("held"):
         raise outdated()
     after = said["after"]
     user.is_staff, user.is_superuser = after["is_staff"], after["is_superuser"]
@@ -59,6 +67,11 @@ def _change_powers(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:
     act = Act(verb=Verb.CHANGED, operator=by, obj=user, words=words, reason=proposal.reason)
     tell(act)
     return ApprovalOutcome(f"{user.get_username()}: {proposal.differences}")
+
+
+def _held_by_all(group_ids: Sequence[int]) -> list[list[str]]:
+    """Who approves knows groups by their names, and what they hold as it was then."""
+    return [held_by(group) for group in Group.objects.filter(pk__in=group_ids).order_by("pk")]
 
 
 def take_powers(user: User) -> None:

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
+from accounts.families.services import main_id_of
 from accounts.models import User, Verification
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import reason_of
@@ -21,7 +22,7 @@ def set_level(user_id: int, level: int, reason: str, by: AbstractUser) -> Verifi
     reason = reason_of(reason)
     if level not in LEVELS:
         raise invalid("level", f"level must be one of {', '.join(map(str, LEVELS))}.")
-    if user_id == by.pk:
+    if main_id_of(user_id) == by.pk:
         message = "This is your own level: another operator sets it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
     User.objects.select_for_update(no_key=True).get(pk=user_id)  # one setting at a time

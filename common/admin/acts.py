@@ -5,6 +5,7 @@ writes its row in the transaction that is open, so that an act that fails leaves
 listens may raise: the act fails with it.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,6 +15,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 operator_acted = Signal()
+_MAIL_ADDRESS = re.compile(r"[^\s=&]+(?:@|%40)[^\s&]+")
 
 
 class Verb(StrEnum):
@@ -86,3 +88,10 @@ class Act:
 
 def tell(act: Act) -> None:
     operator_acted.send(sender=Act, act=act)
+
+
+def listing(request: HttpRequest, name: str) -> Act:
+    """A look at a list of personal rows. Everybody reads the audit, for good: whose mail was asked
+    for is not in it."""
+    asked = _MAIL_ADDRESS.sub("(a mail address)", request.META.get("QUERY_STRING", ""))
+    return Act(verb=Verb.LISTED, request=request, words=f"{name} {asked}".strip())

@@ -29,7 +29,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from common.admin import NOTHING, when
-from common.admin.acts import Act, Verb, tell
+from common.admin.acts import Act, Verb, listing, tell
 from common.admin.changes import SaysChanges
 from common.admin.filters import lookups_of_filter
 from common.admin.lists import CappedPaginator, RecordsList
@@ -234,9 +234,7 @@ class BaseAdmin(SaysChanges):
         ways = {"ways": [way for way in made if way]}
         response = super().changelist_view(request, {**ways, **(extra_context or {})})
         if self.is_list_personal and response.status_code == HTTPStatus.OK:
-            asked = request.META.get("QUERY_STRING", "")
-            name = str(self.opts.verbose_name_plural)
-            tell(Act(verb=Verb.LISTED, request=request, words=f"{name} {asked}".strip()))
+            tell(listing(request, str(self.opts.verbose_name_plural)))
         return response
 
     def action_checkbox(self, obj: Model) -> SafeString:

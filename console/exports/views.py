@@ -1,6 +1,7 @@
 """Money → Export a month."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -26,6 +27,7 @@ from common.reasons import REASON_MAX
 from console.exports import services
 from console.exports.models import ExportKind, ExportRun
 from console.exports.months import Month, offered_months
+from console.factors import door
 from console.jobs import lives
 from console.jobs import services as jobs
 
@@ -85,6 +87,9 @@ def exports_view(site: Any, request: HttpRequest) -> HttpResponseBase:
 def file_view(_site: Any, request: HttpRequest, run_id: int) -> HttpResponseBase:
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
+    if door.must_ask(request):  # as to have it made; a link can't be posted again
+        query = urlencode({"next": request.path}, safe="/")
+        return HttpResponseRedirect(f"{reverse('admin:factor')}?{query}")
     run = ExportRun.objects.filter(pk=run_id).first()
     if run is None:
         raise Http404

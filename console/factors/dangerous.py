@@ -1,4 +1,5 @@
-"""What asks for a fresh second factor: whatever moves money, says who decides, or lets somebody in.
+"""What asks for a fresh second factor: whatever moves money, says who decides, lets somebody in or
+lets something go on that was stopped, speaks to traders, or says when operators are told.
 
 Everything of the console that writes is in one of two tables, so that whoever adds a page, an
 action of a list or a record that can be edited has to decide. What protects is never slowed down:
@@ -7,6 +8,8 @@ stopping, suspending, revoking, ending sessions, refusing.
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpRequest
+
+from matching.messages.vocabulary import MarketState
 
 # Names of urls of the site.
 ASKING_PAGES = frozenset(
@@ -55,25 +58,31 @@ FREE_PAGES = frozenset(
         "withdrawals",
     }
 )
+# Of a free page what asks all the same: a field that is posted, and its value, "" for any.
+ASKING_FORMS = frozenset(
+    {
+        ("hindsight-run", "propose", ""),
+        ("incident", "act", "export"),
+        ("stop", "state", MarketState.ACTIVE.value),
+        ("withdrawals", "resume", ""),
+    }
+)
 # Models whose rows can be added, edited or deleted.
 ASKING_RECORDS = frozenset(
     {
         "accounts.termsversion",
+        "announcements.announcement",
         "accounts.user",
         "auth.group",
+        "console.alertrecipient",
+        "console.alertrule",
         "markets.market",
         "prices.pricesource",
         "trading.feetier",
         "trading.userfeetier",
     }
 )
-FREE_RECORDS = frozenset(
-    {
-        "announcements.announcement",
-        "console.alertrecipient",
-        "console.alertrule",
-    }
-)
+FREE_RECORDS = frozenset[str]()
 # Actions of lists: a model, and the action's name.
 ASKING_ACTIONS = frozenset(
     {
@@ -91,6 +100,7 @@ ASKING_ACTIONS = frozenset(
         ("markets.market", "delist"),
         ("markets.market", "settle"),
         ("markets.market", "request_top_up"),
+        ("markets.market", "resume"),
         ("persistence.persistencefault", "quarantine"),
         ("prices.pricesource", "disable"),
         ("prices.pricesource", "enable"),
@@ -115,7 +125,6 @@ FREE_ACTIONS = frozenset(
         ("markets.market", "pause"),
         ("markets.market", "post_only"),
         ("markets.market", "reduce_only"),
-        ("markets.market", "resume"),
         ("persistence.persistencefault", "retry_now"),
         ("prices.pricesource", "check_now"),
         ("trading.algo", "cancel_selected"),
@@ -134,6 +143,11 @@ def is_dangerous(request: HttpRequest) -> bool:
     if request.method != "POST" or not name:
         return False
     if name in ASKING_PAGES or name == "auth_user_password_change":
+        return True
+    if any(
+        name == page and field in request.POST and value in ("", request.POST[field])
+        for page, field, value in ASKING_FORMS
+    ):
         return True
     model, _, kind = name.rpartition("_")
     label = ".".join(model.split("_", 1))

@@ -14,7 +14,7 @@ from accounts.access.unlocking import unlock
 from accounts.factors import passkeys, services
 from accounts.factors.recovery import codes_left
 from accounts.factors.selectors import factors_of, has_factor
-from accounts.models import User
+from accounts.models import Factor, User
 from accounts.staff.operators import operator_of
 from common.admin import when
 from common.admin.acts import Act, Verb, tell
@@ -143,21 +143,22 @@ def _enrolling(request: HttpRequest, user: User) -> dict[str, Any]:
 def _enrol(request: HttpRequest, user: User) -> services.Enrolled | None:
     """What was set up; None for another step, or the first. Raises DomainError."""
     said = request.POST
-    with transaction.atomic():
-        match said.get("do"):
-            case "begin_app":
-                services.begin_app(user.pk, services.APP_NAME)
-                return None
-            case "confirm_app":
-                made = services.confirm_app(user.pk, said.get("code", ""))
-            case "passkey":
-                name = said.get("name", "").strip() or services.PASSKEY_NAME
-                passkey = passkey_of(said.get(NEW_PASSKEY, ""))
-                made = services.finish_passkey(user.pk, name, passkey)
-            case _:
-                return None
-        tell(Act(verb=Verb.FACTOR_ADDED, request=request, operator=user, obj=made.factor))
-    return made
+
+    def told(factor: Factor) -> None:
+        tell(Act(verb=Verb.FACTOR_ADDED, request=request, operator=user, obj=factor))
+
+    match said.get("do"):
+        case "begin_app":
+            services.begin_app(user.pk, services.APP_NAME)
+            return None
+        case "confirm_app":
+            return services.confirm_app(user.pk, said.get("code", ""), told)
+        case "passkey":
+            name = said.get("name", "").strip() or services.PASSKEY_NAME
+            passkey = passkey_of(said.get(NEW_PASSKEY, ""))
+            return services.finish_passkey(user.pk, name, passkey, told)
+        case _:
+            return None
 
 
 def _change(request: HttpRequest, user: User) -> list[str]:

@@ -29,7 +29,8 @@ def credit_by_hand(
     reference, reason = reference.strip(), reason_of(reason)
     if not 1 <= len(reference) <= ID_MAX:
         raise invalid("reference", f"reference must be 1 to {ID_MAX} characters.")
-    if user.pk == by.pk:
+    gain = who_gain([user.pk])
+    if by.pk in gain:
         message = "This is for yourself: another operator credits it."
         raise DomainError(ErrorCode.OWN_REQUEST, message)
     if ChainDeposit.objects.filter(network=MANUAL, reference=reference).exists():
@@ -45,7 +46,7 @@ def credit_by_hand(
         payload={"user": user.pk, "amount_units": amount_units, "reference": reference},
         reason=reason,
         author=by,
-        beneficiary_ids=who_gain([user.pk]),
+        beneficiary_ids=gain,
     )
 
 
@@ -77,5 +78,12 @@ def _approved(proposal: Proposal, by: AbstractUser) -> ApprovalOutcome:  # noqa:
 
 
 register(
-    Action(KIND, "Credit a deposit by hand", "custody.decide_credit", _approved, by_amount=True)
+    Action(
+        KIND,
+        "Credit a deposit by hand",
+        "custody.decide_credit",
+        _approved,
+        by_amount=True,
+        proposed_by=("custody.propose_credit",),
+    )
 )

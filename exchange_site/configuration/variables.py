@@ -208,7 +208,7 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "WITHDRAWALS_NEED_FACTOR",
-            "a trader without a second factor can't withdraw in a session",
+            "a trader without a second factor can't withdraw, or transfer to others, in a session",
             usual="on unless `DEMO`",
         ),
         Variable(

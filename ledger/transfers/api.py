@@ -7,8 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access.authentication import TokenUser, session_id_of, user_id_of
-from accounts.factors.fresh import demand_fresh_factor
+from accounts.access.authentication import user_id_of
 from accounts.families.services import MAIN, main_id_of
 from accounts.models import User
 from common.http.bodies import parse_body
@@ -20,6 +19,7 @@ from ledger.api import Amount
 from ledger.transfers import services
 from ledger.transfers.models import Transfer
 from ledger.transfers.selectors import transfer_of, transfers_of
+from ledger.withdrawals.factors import require_fresh_factor
 from markets.conversions import to_units, units_text
 
 
@@ -79,11 +79,11 @@ class TransfersView(APIView):
     )
     def post(self, request: Request) -> Response:
         """At once, free, and of what is available only. Of the main account alone: its session, or
-        a key of it that may withdraw. To another trader a session asks whoever has a second factor
-        for a fresh one."""
+        a key of it that may withdraw. To another trader it asks for what a withdrawal asks: a
+        session for a fresh second factor, and nobody within a day of a reset."""
         body = parse_body(request, TransferBody)
-        if body.to_username is not None and isinstance(request.user, TokenUser):
-            demand_fresh_factor(user_id_of(request), session_id_of(request))
+        if body.to_username is not None:
+            require_fresh_factor(request)
         read_key(body.idempotency_key)
         new = services.NewTransfer(
             amount_units=to_units(body.amount, "amount"),

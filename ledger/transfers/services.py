@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.access.credentials import require_active
 from accounts.access.usernames import find_user
+from accounts.factors.locks import require_unlocked
 from accounts.families.services import MAIN, named_account
 from accounts.models import User
 from common.errors import DomainError, ErrorCode, invalid
@@ -90,6 +91,7 @@ def transfer(main_id: int, new: NewTransfer) -> Transfer:
         raise invalid("to_account", message).naming("to_account", "from_account")
     _check_wallets(source, target, new.amount_units)
     if receiver.pk != main.pk:
+        require_unlocked(main.pk)
         _require_still_there(receiver)
     values: dict[str, Any] = {
         "sender": main.pk,

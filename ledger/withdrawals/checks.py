@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import QuerySet, Sum
 
-from accounts.factors.locks import withdrawals_locked_until
+from accounts.factors.locks import require_unlocked
 from accounts.models import EndReason, Session
 from accounts.verification.levels import level_of
 from common.errors import DomainError, ErrorCode
@@ -36,7 +36,7 @@ class Judgement(NamedTuple):
 
 def judge(user_id: int, amount_units: int, network: str, address: str, now: datetime) -> Judgement:
     """Raises DomainError for what is not taken."""
-    _require_unlocked(user_id)
+    require_unlocked(user_id)
     entry = _entry_in_book(user_id, network, address, now)
     limits = limits_of(level_of(user_id))
     recent = Withdrawal.objects.filter(user_id=user_id, requested_at__gt=now - DAY)
@@ -49,16 +49,6 @@ def judge(user_id: int, amount_units: int, network: str, address: str, now: date
     is_stopped = newest_stop_at() is not None
     state = WithdrawalState.HELD if is_stopped else WithdrawalState.APPROVED
     return Judgement(state, 0, flags, entry)
-
-
-def _require_unlocked(user_id: int) -> None:
-    until = withdrawals_locked_until(user_id)
-    if until is not None:
-        message = (
-            "Your second factor was reset a short while ago: withdraw from "
-            f"{until:%Y-%m-%d %H:%M} UTC on."
-        )
-        raise DomainError(ErrorCode.WITHDRAWALS_LOCKED, message)
 
 
 def _entry_in_book(user_id: int, network: str, address: str, now: datetime) -> WithdrawalAddress:

@@ -57,7 +57,8 @@ def approve(withdrawal_id: int, reason: str, by: AbstractUser) -> Withdrawal:
 
 
 def _sign(row: Withdrawal, by: AbstractUser) -> None:
-    if row.first_by_id is None:
+    """An approval by whoever may not decide any more, as one who was let go, counts no more."""
+    if row.first_by is None or not (row.first_by.is_staff and row.first_by.has_perm(PERMISSION)):
         row.first_by_id = by.pk
     elif row.second_by_id is None:
         if row.first_by_id == by.pk:

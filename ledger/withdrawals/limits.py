@@ -99,5 +99,6 @@ register(
         "ledger.decide_withdrawal_limit",
         _change,
         is_fixed=True,
+        proposed_by=("ledger.propose_withdrawal_limit",),
     )
 )

@@ -162,6 +162,21 @@ def test_what_asks_for_a_fresh_factor(trader: Trader, app: App) -> None:
     assert not RecoveryCode.objects.exists()  # gone with the last factor
 
 
+def test_other_addresses_of_a_key_ask_for_a_fresh_factor(trader: Trader, app: App) -> None:
+    """They are what keeps whoever stole its secret out."""
+    trader.api.post("/auth/confirm", {"code": app.code()})
+    bound = {**NEW_KEY, "permissions": ["withdraw"], "addresses": ["203.0.113.7"]}
+    key_id = trader.api.post("/user/keys", bound).body["key"]["keyId"]
+    grow_stale(trader)
+    path, addresses = f"/user/keys/{key_id}", b'{"addresses": ["198.51.100.9"]}'
+    assert trader.api.send("PATCH", path, addresses).code == "SECOND_FACTOR_REQUIRED"
+    assert trader.api.send("PATCH", path, b'{"name": "other"}').status == 200
+    (key,) = trader.api.get("/user/keys").body["keys"]
+    assert (key["name"], key["addresses"]) == ("other", ["203.0.113.7/32"])
+    trader.api.post("/auth/confirm", {"code": app.code()})
+    assert trader.api.send("PATCH", path, addresses).status == 200
+
+
 def test_a_new_password_leaves_the_new_session_as_fresh(trader: Trader, app: App) -> None:
     trader.api.post("/auth/confirm", {"code": app.code()})
     change = {"password": PASSWORD, "newPassword": "staple of my own"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from accounts.factors.resets import reset_by_hand
 from accounts.models import User
 from common.errors import DomainError
 from ledger.models import AccountKind, EntryKind, JournalEntry, Posting, Wallet
@@ -36,6 +37,12 @@ ORDER = NewOrder(
     price="25000",
     margin="2500",
 )
+
+
+@pytest.fixture(autouse=True)
+def _without_factors(settings: Any) -> None:
+    """Traders without a second factor may send money away, as in the demo."""
+    settings.WITHDRAWALS_NEED_FACTOR = False
 
 
 @pytest.fixture
@@ -224,6 +231,30 @@ def test_to_another_trader_where_it_is_allowed(anna: Trader, hedge: User, is_ope
         allow_to_others(False, "no more", operator)
     with pytest.raises(DomainError):
         allow_to_others(True, " ", operator)
+
+
+def test_to_another_it_asks_for_what_a_withdrawal_asks(
+    anna: Trader, hedge: User, is_open: None, settings: Any
+) -> None:
+    """Else who stole a session sends the money to an account of theirs, and withdraws there."""
+    settings.WITHDRAWALS_NEED_FACTOR = True
+    bert = make_trader(0)
+    refused = send(anna, amount="100", toUsername=bert.user.username)
+    assert (refused.status, refused.code) == (403, "SECOND_FACTOR_REQUIRED")
+    assert send(anna, amount="100", toAccount="hedge", idempotencyKey="own").status == 200
+    assert available(bert.user) == 0
+
+
+def test_after_a_reset_no_money_goes_to_others(anna: Trader, hedge: User, is_open: None) -> None:
+    """For a day, whoever asks, as none is withdrawn."""
+    bert = make_trader(0)
+    reset_by_hand(anna.user, "lost the phone")
+    away = NewTransfer(5, "away", to_username=bert.user.username)
+    with pytest.raises(DomainError) as refused:
+        services.transfer(anna.user.pk, away)
+    assert refused.value.code == "WITHDRAWALS_LOCKED"
+    services.transfer(anna.user.pk, NewTransfer(5, "own", to_account="hedge"))
+    assert available(bert.user) == 0
 
 
 def test_who_cant_receive_is_answered_as_who_isnt_there(

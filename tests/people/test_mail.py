@@ -9,6 +9,7 @@ import pytest
 from accounts.models import Person
 from accounts.people.profile import VERIFY_WITHIN
 from mails.models import Mail
+from tests.builders.factors import make_app
 from tests.people.mailbox import Mailbox
 from tests.trading.client import PASSWORD, Api, Trader, make_trader
 
@@ -56,6 +57,23 @@ def test_a_token_runs_out(mailbox: Mailbox) -> None:
     Person.objects.update(new_mail_until=datetime.now(UTC) - timedelta(seconds=1))
     assert verify(letter.token).code == "MAIL_TOKEN_INVALID"
     assert timedelta(hours=24) == VERIFY_WITHIN
+
+
+def test_a_token_is_void_with_what_it_was_asked_with(mailbox: Mailbox) -> None:
+    """Who knew the password gave an address of theirs, and waits: the owner has taken the account
+    back with a new password, or with a first second factor."""
+    trader, other = make_trader(0), make_trader(0)
+    for asked in (trader, other):
+        ask(asked, "thief@example.com")
+    of_trader, of_other = mailbox.letters("thief@example.com")
+    change = {"password": PASSWORD, "newPassword": "staple of my own"}
+    trader.api.token = trader.api.post("/auth/password", change).body["token"]
+    make_app(other.user)
+    for letter in (of_trader, of_other):
+        assert verify(letter.token).code == "MAIL_TOKEN_INVALID"
+    assert not Person.objects.exclude(mail="").exists()
+    assert ask(trader, "alice@example.com", "staple of my own").status == 202
+    assert verify(mailbox.letters("alice@example.com")[-1].token).status == 200
 
 
 def test_the_mail_before_is_told_and_counts_until_then(trader: Trader, mailbox: Mailbox) -> None:

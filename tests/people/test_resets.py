@@ -121,6 +121,15 @@ def test_who_is_nobody_here_gets_nothing(trader: Trader, mailbox: Mailbox) -> No
     assert not staff_sessions_of(trader.user.pk).exists()
 
 
+def test_who_is_an_operator_since_keeps_the_password(trader: Trader, mailbox: Mailbox) -> None:
+    """Whoever reads a mail is no operator."""
+    ask(trader.user.username)
+    (letter,) = letters_of(trader, mailbox)
+    User.objects.filter(pk=trader.user.pk).update(is_staff=True)
+    assert confirm(letter.token).code == "MAIL_TOKEN_INVALID"
+    assert User.objects.get(pk=trader.user.pk).check_password(PASSWORD)
+
+
 def test_who_was_suspended_since_stays_so(trader: Trader, mailbox: Mailbox) -> None:
     ask(trader.user.username)
     (letter,) = letters_of(trader, mailbox)

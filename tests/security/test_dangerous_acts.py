@@ -16,6 +16,7 @@ from console.doors.records import KINDS, all_records
 from console.doors.roles import SUPERUSER, request_as
 from console.factors.dangerous import (
     ASKING_ACTIONS,
+    ASKING_FORMS,
     ASKING_PAGES,
     ASKING_RECORDS,
     FREE_ACTIONS,
@@ -105,6 +106,23 @@ def test_pages(client: Client) -> None:
         assert _is_asked(response) is (page.name in ASKING_PAGES), page.name
         if page.see is not None:
             assert not _is_asked(_knock(client, "GET", url)), page.name
+
+
+def test_forms_of_free_pages(client: Client) -> None:
+    """What they propose, let go or hand out; what is posted there besides is free."""
+    assert {page for page, _, _ in ASKING_FORMS} <= FREE_PAGES
+    for page, field, value in ASKING_FORMS:
+        url = reverse(f"admin:{page}", args=_arguments(page))
+        asked = _knock(client, "POST", url, {field: value or "yes", "reason": "it is time"})
+        assert _is_asked(asked), page
+        if value:
+            assert not _is_asked(_knock(client, "POST", url, {field: "cancel"})), page
+
+
+def test_a_file_is_fetched_with_a_fresh_factor(client: Client) -> None:
+    url = reverse("admin:export-file", args=_arguments("export-file"))
+    leads = client.get(url)
+    assert (leads.status_code, leads["Location"]) == (302, f"{reverse('admin:factor')}?next={url}")
 
 
 def test_records(client: Client) -> None:

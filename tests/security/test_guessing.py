@@ -13,9 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.access import guesses
-from accounts.access.guesses import sign_in_secret
-from accounts.models import GuessLock, SignInFailure, User
+from accounts.access.guesses import Secret, sign_in_secret
+from accounts.models import GuessKind, GuessLock, SignInFailure, User
 from accounts.tasks import forget_old_sessions
+from common.admin.record_urls import list_path
 from common.limits.budgets import Rate
 from console.audit.models import AuditRow
 from mails.models import Mail
@@ -276,6 +277,23 @@ def test_operators_see_locks_and_lift_them(operator: User, ann: Trader) -> None:
     assert "Lifted" in client.post(path, said, follow=True).content.decode()
     assert sign_in(ann.user.username, PASSWORD).status == 200
     assert AuditRow.objects.filter(verb="lift").exists()
+
+
+@pytest.mark.parametrize("whose", ["{own} 192.0.2.1", "{own}", "{other}"])
+def test_whoever_guesses_lifts_no_lock_of_it(operator: User, ann: Trader, whose: str) -> None:
+    """With an operator's cookie: at the code that is asked for before what is dangerous, or at the
+    password; or with others' help at a trader's."""
+    whose = whose.format(own=operator.pk, other=ann.user.pk)
+    kind = GuessKind.PASSWORD if " " in whose else GuessKind.SECOND_FACTOR
+    secret = Secret(kind, whose, 1)
+    assert guesses.attempt(secret) == 0
+    lock = GuessLock.objects.get()
+    client = Client()
+    client.force_login(operator)
+    said = {"action": "lift", "_selected_action": lock.pk, "confirmed": "yes"}
+    client.post(list_path(GuessLock), said)
+    assert GuessLock.objects.filter(pk=lock.pk).exists()
+    assert guesses.attempt(secret) > 0
 
 
 def test_the_page_of_the_mail_lifts_by_post_alone(operator: User, settings: Any) -> None:

@@ -10,10 +10,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.factors.locks import withdrawals_locked_until
 from accounts.models import Closure, Person, Session, User
 from accounts.people.resets import write_resets
 from approvals.models import Proposal
-from common.admin.record_urls import list_path, url_of
+from common.admin.record_urls import list_path, list_url, url_of
+from console.audit.models import AuditRow
 from mails.models import Mail
 from tests.accounts.test_sessions import renew
 from tests.people.mailbox import Mailbox
@@ -190,3 +192,58 @@ def test_a_suspended_trader_does_not_close_their_way_out(alice: Trader) -> None:
     User.objects.filter(pk=alice.user.pk).update(is_active=False)
     assert alice.api.post("/user/close", {"password": PASSWORD}).status in (401, 403)
     assert not Closure.objects.exists()
+
+
+@pytest.mark.usefixtures("redis_db")
+@pytest.mark.parametrize("group", ["viewer", "risk", "treasury"])
+def test_who_may_not_see_people_reads_no_mail_of_theirs(
+    alice: Trader, client_of: Callable[[str], Client], group: str
+) -> None:
+    """Nor in what a server said of it, in a search, by a link that isn't theirs, or in the audit of
+    those who may."""
+    Mail.objects.update(state="failed", last_error="550 <alice@example.com>: no such user")
+    mail = Mail.objects.latest("pk")
+    support, client = client_of("support"), client_of(group)
+    mails, people = list_path(Mail), list_path(Person)
+    seen = [
+        support.get(mails, {"to": "alice@example.com"}),
+        support.get(people, {"q": "alice@example.com"}),
+        support.get(url_of(Person, alice.user.pk)),
+    ]
+    for page in seen:
+        assert page.status_code == 200
+        assert "alice@example.com" in page.content.decode()
+    said = mail.body.strip().splitlines()[-1][:40]
+    read = support.get(url_of(Mail, mail.pk)).content.decode()
+    assert "alice@example.com" in read
+    assert said in read
+    again = {"action": "send_again", "_selected_action": mail.pk}
+    pages = [
+        client.get(mails),
+        client.get(url_of(Mail, mail.pk)),
+        client.get(mails, {"to": "alice@example.com"}),
+        client.get("/admin/search/", {"s": "alice@example.com"}),
+        client.post(list_url(Mail, ""), again),
+        client.get(list_path(AuditRow)),
+    ]
+    for page in pages:
+        assert b"alice@example.com" not in page.content.replace(b'value="alice@example.com"', b"")
+        assert b"alice%40example.com" not in page.content
+        assert said.encode() not in page.content
+    found = client.get(mails, {"q": "alice@example.com"})
+    assert f"/{mail.pk}/change/" not in found.content.decode()
+
+
+@pytest.mark.usefixtures("redis_db")
+def test_who_sets_somebodys_password_takes_no_money_out(
+    alice: Trader, client_of: Callable[[str], Client]
+) -> None:
+    path = url_of(User, alice.user.pk).replace("/change/", "/password/")
+    word = {"password1": "correct horse staple", "password2": "correct horse staple"}
+    client_of("superuser").post(path, {**word, "usable_password": "true"})
+    alice.user.refresh_from_db()
+    assert alice.user.check_password("correct horse staple")
+    until = withdrawals_locked_until(alice.user.pk)
+    assert until is not None
+    assert until > datetime.now(UTC) + timedelta(hours=23)
+    assert Mail.objects.latest("pk").subject == "Your password was changed"

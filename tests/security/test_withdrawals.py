@@ -127,7 +127,7 @@ def test_money_out_takes_a_fresh_factor_of_a_session(trader: Trader, settings: A
 
 def test_a_reset_factor_locks_withdrawals(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
     until = timezone.now() + timedelta(hours=3)
-    monkeypatch.setattr("ledger.withdrawals.checks.withdrawals_locked_until", lambda _: until)
+    monkeypatch.setattr("accounts.factors.locks.withdrawals_locked_until", lambda _: until)
     assert withdraw(trader).code == "WITHDRAWALS_LOCKED"
     assert wallet_of(trader.user) == (ALL, 0)
 

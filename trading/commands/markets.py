@@ -6,6 +6,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from accounts.families.services import family_ids
 from accounts.models import User
 from common.errors import DomainError, ErrorCode
 from markets.config import market_config
@@ -130,7 +131,8 @@ def check_settlement(market: Market, price: object, by: AbstractUser | None) -> 
     if _recorded_state(market).has_ended:
         message = f"{market.pk} is settled already."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message)
-    if by and selectors.open_position(by.pk, market.pk):
+    own = family_ids(by.pk) if by else []
+    if by and any(selectors.open_position(user_id, market.pk) for user_id in own):
         message = f"{by.get_username()} has a position in {market.pk}: another operator settles it."
         raise DomainError(ErrorCode.OWN_POSITION, message)
     return to_ticks(price, market.tick_size)

@@ -13,6 +13,8 @@ from matching.messages.limits import MAX_MONEY_UNITS
 from trading.commands.outbox import NOT_YET, promise_command
 from trading.models import InsuranceTopUp, TopUpStatus
 
+REQUEST = "trading.request_top_up"
+
 
 def fund_insurance(market: Market, amount_units: int, by: User | None) -> int:
     """Put outside money into the market's insurance fund: the id of its command.
@@ -37,10 +39,14 @@ def request_top_up(market: Market, amount_units: int, reason: str, by: User) -> 
 def approve_top_up(top_up_id: int, by: User) -> InsuranceTopUp:
     """The command commits with the approval. Approving an approved one changes nothing.
 
-    Raises InsuranceTopUp.DoesNotExist, and DomainError for a refused one or one's own.
+    Raises InsuranceTopUp.DoesNotExist, and DomainError for a refused one, one's own, or one of
+    whoever may not ask for it any more.
     """
     asked = _lock_for(by, top_up_id, TopUpStatus.APPROVED)
     if asked.status == TopUpStatus.REQUESTED:
+        if not (asked.requested_by.is_staff and asked.requested_by.has_perm(REQUEST)):
+            message = f"{asked.requested_by}, who asked for this, may not any more: refuse it."
+            raise DomainError(ErrorCode.FORBIDDEN, message)
         asked.command_id = fund_insurance(asked.market, asked.amount_units, by)
         _decide(asked, TopUpStatus.APPROVED, by)
     return asked
