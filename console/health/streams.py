@@ -123,9 +123,11 @@ for i = 2, #beats, 2 do
   end
 end
 local unread = redis.call('XRANGE', KEYS[2], after, '+', 'COUNT', ARGV[2])
-local behind = '(' .. ARGV[1] .. '-18446744073709551615'
-local unpersisted = redis.call('XRANGE', KEYS[3], behind, '+', 'COUNT', 1)
-local newest = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
+local newest, unpersisted = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1), {}
+if newest[1] and tonumber(string.match(newest[1][1], '^%d+')) > tonumber(ARGV[1]) then
+  local behind = '(' .. ARGV[1] .. '-18446744073709551615'
+  unpersisted = redis.call('XRANGE', KEYS[3], behind, '+', 'COUNT', 1)
+end
 local groups = {}
 if redis.call('EXISTS', KEYS[2]) == 1 then groups = redis.call('XINFO', 'GROUPS', KEYS[2]) end
 return {
