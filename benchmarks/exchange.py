@@ -44,7 +44,7 @@ PARTS = (
     "exchange_site.api_server",
     "exchange_site.asgi",
     "runengine",
-    "worker",
+    " worker",  # a word of its own: the folder's name may have it, too
     "beat",
     "runprices",
 )
@@ -53,6 +53,7 @@ NAMES = {
     "exchange_site.api_server": "api",
     "exchange_site.asgi": "feeds",
     "runengine": "engine",
+    " worker": "worker",
 }
 
 

@@ -7,9 +7,10 @@ the entries are of that epoch, as an epoch never comes back. Where it is another
 dropped, and the reader goes on from where the new epoch begins.
 
 A Redis that came back with less than it had said may use numbers again within one epoch. That is
-looked for after each fault and every second: the stream ends before the reader's place, or has
-another entry there. To clients this is another epoch, too. And as no reader may have been there to
-see it, what clients hear as the epoch names the run of the Redis server with it.
+looked for after each fault, and every second in a hundred markets, in turn: the stream ends before
+the reader's place, or has another entry there. To clients this is another epoch, too. And as no
+reader may have been there to see it, what clients hear as the epoch names the run of the Redis
+server with it.
 """
 
 import asyncio

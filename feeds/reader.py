@@ -25,6 +25,10 @@ from feeds.output import (
 log = structlog.get_logger(__name__)
 
 CHECK_EVERY_S = 1.0
+CHECKED_AT_ONCE = 100  # markets, in turn; after a fault all of them
+# After a read of entries, per market: what a read costs grows with the markets that are asked for.
+PAUSE_S_A_MARKET = 0.00005
+PAUSE_S_MAX = 0.05
 NEVER = float("-inf")
 PAUSE_S = 0.1  # where there is no market yet
 
@@ -49,6 +53,7 @@ class OutputReader:
         self._redis = redis
         self._listener = listener
         self._checked_at = NEVER
+        self._unchecked: list[str] = []  # markets whose turn is to come
         self._asked: set[str] | None = None  # markets, whether they could be found or not
         self.positions: dict[str, OutputPosition] = {}
 
@@ -85,10 +90,21 @@ class OutputReader:
 
     async def _check(self) -> None:
         if time.monotonic() - self._checked_at > CHECK_EVERY_S:
-            fallen = await fallen_back(self._redis, self.positions)
+            fallen = await fallen_back(self._redis, self._due())
             for market_id, position in fallen.items():
                 self._move(market_id, position)
             self._checked_at = time.monotonic()
+
+    def _due(self) -> dict[str, OutputPosition]:
+        """To be checked now."""
+        if self._checked_at == NEVER:
+            return self.positions
+        self._unchecked = self._unchecked or list(self.positions)
+        due, self._unchecked = (
+            self._unchecked[:CHECKED_AT_ONCE],
+            self._unchecked[CHECKED_AT_ONCE:],
+        )
+        return {one: self.positions[one] for one in due if one in self.positions}
 
     async def _read(self) -> None:
         found = await read(self._redis, self.positions)
@@ -101,6 +117,8 @@ class OutputReader:
         for market_id, rows in found.rows.items():
             await self._listener.hear_rows(market_id, rows)
             await asyncio.sleep(0)  # between batches the clients have their turn
+        if found.rows:
+            await asyncio.sleep(min(PAUSE_S_MAX, PAUSE_S_A_MARKET * len(self.positions)))
 
     def _begin(self, market_id: str, found: OutputPosition | Exception, is_late: bool) -> None:
         if isinstance(found, Exception):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from common.errors import DomainError, ErrorCode
 from common.redis_client import request_redis_client
 from markets.config import market_config
 from markets.models import Market, MarketStatus
-from matching.messages.streams import Ticker, ticker_key
+from matching.messages.streams import Ticker, ticker_key, values_of
 from matching.messages.tiers import TierTable
 from matching.messages.vocabulary import MarketState
 
@@ -68,8 +69,11 @@ class MarketRules:
 
 
 class _RulesCache:
+    """Of the markets only those are read again that were saved since."""
+
     def __init__(self) -> None:
         self._rules: dict[str, MarketRules] = {}
+        self._versions: dict[str, tuple[int, datetime]] = {}
         self._read_at: float | None = None
         self._lock = threading.Lock()
 
@@ -78,16 +82,28 @@ class _RulesCache:
             with self._lock:
                 if self._is_older(age_max_s):
                     read_at = time.monotonic()
-                    markets = Market.objects.order_by("pk").prefetch_related("tiers")
-                    self._rules = {market.pk: MarketRules.of(market) for market in markets}
+                    self._read()
                     self._read_at = read_at
         return self._rules
+
+    def _read(self) -> None:
+        found = Market.objects.order_by("pk")
+        rows = found.values_list("pk", "config_version", "updated_at")
+        versions = {pk: (version, saved_at) for pk, version, saved_at in rows}
+        changed = [pk for pk, version in versions.items() if self._versions.get(pk) != version]
+        if not changed and versions.keys() == self._rules.keys():
+            return
+        read = list(found.filter(pk__in=changed).prefetch_related("tiers"))
+        rules = self._rules | {market.pk: MarketRules.of(market) for market in read}
+        self._rules = {pk: rules[pk] for pk in versions if pk in rules}
+        self._versions |= {one.pk: (one.config_version, one.updated_at) for one in read}
 
     def _is_older(self, age_s: float) -> bool:
         return self._read_at is None or time.monotonic() - self._read_at > age_s
 
     def forget(self) -> None:
         self._read_at = None
+        self._versions.clear()
 
 
 class _TickerCache:
@@ -171,10 +187,8 @@ def forget_markets() -> None:
 def published_tickers(client: redis.Redis, market_ids: Collection[str]) -> dict[str, Ticker | None]:
     """As the engines' shells published them, where they did; in one round trip. Raises
     RedisError."""
-    pipeline = client.pipeline(transaction=False)
-    for market_id in market_ids:
-        pipeline.get(ticker_key(market_id))
-    published = zip(market_ids, pipeline.execute(), strict=True)
+    found = values_of(client, [ticker_key(market_id) for market_id in market_ids])
+    published = zip(market_ids, found, strict=True)
     return {market_id: _decoded(market_id, data) for market_id, data in published}
 
 

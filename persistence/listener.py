@@ -12,12 +12,17 @@ An entry that only moves a price waits, together with those of the other markets
 `PRICE_PERIOD_SECONDS`, or until its market says something else. Its stream is read on from there;
 what waits is nowhere but in the stream, and after whatever fault is read again from the cursor. A
 price that went stale, or is no longer, is no mere move: that is persisted at once.
+
+To ask for news costs with the number of streams, not with what is new. So where there was nothing
+but prices the next question waits for a moment, which is as long as there are streams: markets that
+tick one after another are heard together, and a listener of few markets doesn't wait at all.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import redis
 import structlog
@@ -41,14 +46,17 @@ from persistence.output_news import OutputNews
 from persistence.price_moves import only_moves_price, persist_price_moves
 from persistence.projection.batch import PersistenceStopped
 from persistence.reading import persist_market
-from persistence.recovery.looking import suspects
+from persistence.recovery.looking import Looks, Place
 from persistence.recovery.starting_points import ensure_starting_point
 from persistence.worker_heartbeat import beat, stop_beating
 
 BLOCK_MS = 500  # also how long a stop may take to be noticed
 WORKER_MEMBERS_KEY = "worker:members"
 HOUSEKEEPING_SECONDS = 2.0  # between looks for new markets, and heartbeats
-PRICE_PERIOD_SECONDS = 1.0
+PRICE_PERIOD_SECONDS = 0.5
+# After a question that only prices answered, per stream; and no longer than an order may wait.
+PAUSE_SECONDS_A_STREAM = 0.0002
+PAUSE_SECONDS_MAX = 0.05
 BUSY_SECONDS = 0.01
 RETRY_SECONDS = (0.25, 5.0)  # first and longest pause after a fault
 
@@ -64,6 +72,7 @@ class OutputStreamListener:
         self._next_renewal = 0.0
         self._stopping = threading.Event()
         self._news = OutputNews()
+        self._looks = Looks()
         self._thread = threading.Thread(target=self._run, name="output-listener", daemon=True)
         self._read_to: dict[str, int] = {}  # market → sequence that its stream is read on from
         self._price_moved: set[str] = set()  # markets of which some of what was read still waits
@@ -92,6 +101,7 @@ class OutputStreamListener:
             except Exception as error:  # noqa: BLE001  a listener must outlive every fault
                 reported = self._report(error, reported)
                 self._next_housekeeping = 0.0
+                self._looks.forget()
                 close_old_connections()
                 self._stopping.wait(pause)
                 pause = min(pause * 2, longest)
@@ -144,10 +154,14 @@ class OutputStreamListener:
         except redis.ResponseError as error:
             self._rest_unreadable(streams, error)
             return
+        is_urgent = False
         for name, entries in announced.items():
             market_id = streams[name.decode()]
-            if not self._may_wait(market_id, *entries[0]):
+            if not self._may_wait(market_id, entries):
+                is_urgent = True
                 self._attempt(market_id, partial(self._persist, market_id))
+        if announced and not is_urgent:
+            self._stopping.wait(min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_A_STREAM * len(streams)))
 
     def _renew_share(self, now: float) -> None:
         if now < self._next_renewal:
@@ -170,10 +184,19 @@ class OutputStreamListener:
     def _look_after_markets(self) -> None:
         """New ones, those that are gone or another's, and whether all have what engines start
         from."""
-        cursors = {
-            cursor.market_id: cursor
-            for cursor in MarketCursor.objects.all()
-            if self._members.is_mine(cursor.market_id)
+        rows = MarketCursor.objects.values_list(
+            "market_id",
+            "seq",
+            "input_id",
+            "market__status__index_ms",
+            "market__status__index_stale",
+        )
+        mine = [row for row in rows if self._members.is_mine(row[0])]
+        cursors = {row[0]: Place(*row[:3]) for row in mine}
+        self._index_stale = {
+            market_id: self._index_stale.get(market_id, index_stale)
+            for market_id, _, _, index_ms, index_stale in mine
+            if index_ms or market_id in self._index_stale
         }
         self._price_moved &= cursors.keys()
         self._read_to = {
@@ -182,11 +205,15 @@ class OutputStreamListener:
             else cursor.seq
             for market_id, cursor in cursors.items()
         }
-        for market_id in suspects(redis_client(), cursors.values()):
+        for market_id in self._looks.suspects(redis_client(), cursors.values()):
             self._attempt(market_id, partial(ensure_starting_point, market_id))
 
-    def _may_wait(self, market_id: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> bool:
-        """Whether the market's next entry only moves its price. It is then noted to wait."""
+    def _may_wait(self, market_id: str, entries: Sequence[Any]) -> bool:
+        """Whether the market's next entries, of which there is one at least, only move its price.
+        Those that do, up to the first that doesn't, are then noted to wait."""
+        return all(self._moves_price(market_id, *entry) for entry in entries)
+
+    def _moves_price(self, market_id: str, entry_id: bytes, fields: Mapping[bytes, bytes]) -> bool:
         seq = self._read_to[market_id] + 1
         if entry_id != b"%d-0" % seq:
             return False

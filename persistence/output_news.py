@@ -7,6 +7,10 @@ from common.redis_client import redis_client
 from matching.messages.streams import is_one_server, server_of, streams_read
 from matching.runtime.lines import QUESTION_WAITS_MS, Lines
 
+# Only news of something is wanted here, the batch is read under the lock: as many as may be looked
+# through for one that says more than a price.
+ENTRIES_AT_ONCE = 10
+
 
 class OutputNews:
     """Of one thread. One server is asked for all of them at once, each of several for its own."""
@@ -16,13 +20,12 @@ class OutputNews:
         self._asked: dict[str, str] = {}
 
     def wait(self, positions: Mapping[str, str], block_ms: int) -> dict[bytes, list[Any]]:
-        """The next entry of each stream that has one after its position, once any has. Raises
+        """The next entries of each stream that has any after its position, once one has. Raises
         redis.ResponseError where a key is no stream, and redis.RedisError."""
         client = redis_client()
         if is_one_server(client):
             asked: Any = dict(positions)
-            # COUNT 1: only news of something is wanted here; the batch is read under the lock.
-            return streams_read(client.xread(asked, count=1, block=block_ms))
+            return streams_read(client.xread(asked, count=ENTRIES_AT_ONCE, block=block_ms))
         try:
             return self._wait_for_any(client, positions, block_ms)
         except BaseException:
@@ -45,7 +48,7 @@ class OutputNews:
                 news = (
                     "XREAD",
                     "COUNT",
-                    1,
+                    ENTRIES_AT_ONCE,
                     "BLOCK",
                     QUESTION_WAITS_MS,
                     "STREAMS",

@@ -22,7 +22,7 @@ from matching.messages.events import MarkPriceChanged, OutputEntry
 from persistence.projection.batch import Batch, PersistenceStopped
 from persistence.projection.projectors import project
 from persistence.reading import note_written, sound_entries
-from persistence.recovery.continuity import ANSWERS_OF_READ, as_read, queue_read
+from persistence.recovery.continuity import ANSWERS_OF_GLANCE, as_glance, queue_glance
 from persistence.writing.bulk import write_prices
 from persistence.writing.cursor import LockedCursor, lock_cursors, raw_cursor
 from persistence.writing.pipeline import RowsMissing
@@ -80,13 +80,13 @@ def _read(locked: dict[str, LockedCursor]) -> dict[str, list[OutputEntry]]:
     """What follows each cursor, where that is nothing but prices."""
     pipe = redis_client().pipeline(transaction=False)
     for market_id, cursor in locked.items():
-        queue_read(pipe, market_id, cursor.seq, None, ENTRIES_AT_ONCE)
+        queue_glance(pipe, market_id, cursor.seq, ENTRIES_AT_ONCE)
     answers = pipe.execute(raise_on_error=False)
     found = {}
     for number, (market_id, cursor) in enumerate(locked.items()):
-        start = number * ANSWERS_OF_READ
+        start = number * ANSWERS_OF_GLANCE
         try:
-            read = as_read(answers[start : start + ANSWERS_OF_READ])
+            read = as_glance(answers[start : start + ANSWERS_OF_GLANCE])
             entries = sound_entries(market_id, cursor, read)
         except (PersistenceStopped, redis.ResponseError):
             continue

@@ -15,6 +15,7 @@ from persistence.price_moves import persist_price_moves
 from persistence.projection.batch import PersistenceStopped
 from persistence.reconciliation import run_asked, run_if_due, seal_if_due
 from persistence.recovery import archive
+from persistence.recovery.left_behind import left_behind
 
 # A sweep that waited this long is superseded by the next.
 SWEEP_EXPIRES_SECONDS = 5
@@ -32,10 +33,11 @@ def persist_market(market_id: str, up_to_seq: int | None = None) -> None:
 
 @shared_task
 def persist_all_markets() -> None:
-    """Those with nothing but prices together, each of the others by a task of its own."""
-    market_ids = _market_ids()
-    reached = persist_price_moves(market_ids)
-    for market_id in market_ids:
+    """Those that nobody persists: with nothing but prices together, each of the others by a task of
+    its own."""
+    found = left_behind()
+    reached = persist_price_moves(found)
+    for market_id in found:
         if market_id not in reached:
             persist_market.apply_async((market_id,), expires=SWEEP_EXPIRES_SECONDS)
 
@@ -44,7 +46,7 @@ def persist_all_markets() -> None:
 def archive_and_trim() -> None:
     """The next run does what a fault of Redis left undone. What fails of one market alone is
     logged, and the others are seen to."""
-    for progress in archive.progress_of(_market_ids()):
+    for progress in archive.due(archive.progress_of(_market_ids())):
         market_id = progress.cursor.market_id
         try:
             archive.archive_and_trim(progress)

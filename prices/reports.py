@@ -11,6 +11,7 @@ import redis
 from msgspec import Struct
 
 from common import decimals
+from matching.messages.streams import values_of
 from prices.index import SourceState
 from prices.models import PriceSource
 from prices.sources.quote import Quote, SourceNews
@@ -77,11 +78,9 @@ def write_reports(client: redis.Redis, reports: Iterable[tuple[str, PriceReport]
 
 def read_reports(client: redis.Redis, market_ids: Sequence[str]) -> dict[str, PriceReport]:
     """Those there are; one that can't be read is none. In one round trip. Raises RedisError."""
-    pipe = client.pipeline(transaction=False)
-    for market_id in market_ids:
-        pipe.get(report_key(market_id))
+    found = values_of(client, [report_key(market_id) for market_id in market_ids])
     reports = {}
-    for market_id, data in zip(market_ids, pipe.execute(), strict=True):
+    for market_id, data in zip(market_ids, found, strict=True):
         try:
             reports[market_id] = _decoder.decode(data or b"")
         except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -35,6 +35,7 @@ class Members:
         self._lease_ms = int(lease_s * 1_000)
         self.renew_every_s = lease_s / RENEWALS_OF_A_LEASE
         self.names: tuple[str, ...] = ()
+        self._owners: dict[str, str] = {}  # thing → whose it is, of those that were asked for
 
     def renew(self, client: redis.Redis) -> bool:
         """Whether others live than before. Raises redis.RedisError."""
@@ -42,14 +43,19 @@ class Members:
         # Whoever writes to Redis may have put there what is no name.
         names = (name.decode(errors="backslashreplace") for name in found)
         before, self.names = self.names, tuple(sorted(names))
-        return self.names != before
+        if self.names == before:
+            return False
+        self._owners.clear()
+        return True
 
     def leave(self, client: redis.Redis) -> None:
         """What was this one's is the others' at their next renewal. Raises redis.RedisError."""
         client.zrem(self._key, self._name)
 
     def is_mine(self, thing: str) -> bool:
-        return owner_of(thing, self.names) == self._name
+        if thing not in self._owners:
+            self._owners[thing] = owner_of(thing, self.names)
+        return self._owners[thing] == self._name
 
 
 def owner_of(thing: str, names: tuple[str, ...]) -> str:

@@ -22,6 +22,9 @@ GAP_MIN = timedelta(
     minutes=2
 )  # without a look for so long, or three, nothing is known to have held
 WORDS_MAX = 500
+# What each look changes of an alert that is neither graver nor over: of all in one statement.
+_FIGURES = ("last_value", "worst_value", "measured_at", "clear_since")
+_FIGURES_AT_ONCE = 200
 _LOCK = 0x616C7274  # "alrt": the advisory lock of a watch
 _EARLY = timedelta(seconds=2)  # the beat's own unpunctuality
 
@@ -95,19 +98,21 @@ def judge(rule_id: int, readings: Readings, own: set[str], now: datetime) -> Non
         for alert in rule.alerts.select_for_update().filter(closed_at=None).order_by("pk")
     }
     snoozed = set(rule.snoozes.filter(ended_at=None).values_list("subject", flat=True))
+    as_before: list[Alert] = []
     for subject, alert in alerts.items():
         reading = readings.get(subject)
         market_id = alert.market_id or (reading.market_id if reading else "")
         if not (rule.enabled and _covers(rule, market_id, own)):
             _end(alert, now, "the rule no longer applies")
-        elif reading is None or reading.value is not None:
-            _go_on(rule, alert, reading, now)
+        elif (reading is None or reading.value is not None) and _goes_on(rule, alert, reading, now):
+            as_before.append(alert)
         if alert.pk is not None and (alert.closed_at or subject not in snoozed):
             _tell(alert)
     for subject, reading in readings.items():
         is_new = subject not in alerts and rule.enabled and _covers(rule, reading.market_id, own)
         if is_new and reading.value is not None and rule.breached_by(reading.value):
             _begin(rule, subject, reading, reading.value, now, subject in snoozed)
+    Alert.objects.bulk_update(as_before, _FIGURES, batch_size=_FIGURES_AT_ONCE)
 
 
 def _covers(rule: AlertRule, market_id: str, own: set[str]) -> bool:
@@ -138,25 +143,29 @@ def _begin(
         _tell(alert)
 
 
-def _go_on(rule: AlertRule, alert: Alert, reading: Reading | None, now: datetime) -> None:
+def _goes_on(rule: AlertRule, alert: Alert, reading: Reading | None, now: datetime) -> bool:
+    """Whether nothing but its figures is new, which are not saved then; else all of it is."""
     value = reading.value if reading else None
     if alert.opened_at is None:
         _wait(rule, alert, reading, value, now)
-        return
+        return False
+    is_worse = False
     if value is not None:
         alert.last_value = value
         if rule.reaches(value, alert.worst_value):
             alert.worst_value = value
-        _worsen(rule, alert, reading, value)
+        is_worse = _worsens(rule, alert, reading, value)
     alert.measured_at = now
     if value is None or rule.cleared_by(value):
         alert.clear_since = alert.clear_since or now
         if now - alert.clear_since >= timedelta(seconds=rule.clears_after_s):
             _end(alert, now, "clear again")
-            return
+            return False
     else:
         alert.clear_since = None
-    alert.save()
+    if is_worse:
+        alert.save()
+    return not is_worse
 
 
 def _wait(
@@ -180,14 +189,15 @@ def _wait(
     alert.save()
 
 
-def _worsen(rule: AlertRule, alert: Alert, reading: Reading | None, value: int) -> None:
-    """Graver than it was: whoever had it in hand is asked again."""
+def _worsens(rule: AlertRule, alert: Alert, reading: Reading | None, value: int) -> bool:
+    """Whether it is graver than it was: whoever had it in hand is asked again."""
     severity = rule.severity_of(value)
     if not rule.breached_by(value) or severity.rank <= Severity(alert.severity).rank:
-        return
+        return False
     alert.severity, alert.words = severity, _kept(reading.words if reading else "")
     alert.acknowledged_by = alert.acknowledged_at = None
     alert.note = ""
+    return True
 
 
 def _end(alert: Alert, now: datetime, why: str) -> None:

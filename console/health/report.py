@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from typing import NamedTuple
 
 import structlog
 from django.db import DatabaseError, connection
@@ -78,9 +79,8 @@ WORKER_BEAT_BAD_MS = 20_000
 FUNDING_LATE_MS = 60_000
 
 
-@dataclass(frozen=True)
-class Check:
-    """One finding: how bad, and what an operator should read."""
+class Check(NamedTuple):
+    """One finding: how bad, and what an operator should read. Of a market there are ten."""
 
     name: str
     level: Grade

@@ -26,8 +26,6 @@ from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY
 
 COUNT_CAP = 1_000  # beyond this many, "how many exactly" changes nothing for the operator
 
-StreamEntry = tuple[bytes, dict[bytes, bytes]]
-
 log = structlog.get_logger(__name__)
 
 _heartbeat_decoder = msgspec.json.Decoder(Heartbeat)
@@ -111,65 +109,79 @@ def read_redis_service(client: redis.Redis) -> RedisService:
     return RedisService(now_ms, str(memory["used_memory_human"]), ages)
 
 
+# All of a market in one call: a pipeline's calls cost several times as much here. Its most advanced
+# engine is the one whose readable heartbeat names the largest sequence.
+# KEYS heartbeats, input, output, dead letters; ARGV cursor's sequence, how many are counted at most
+_LOOK = """
+local beats = redis.call('HGETALL', KEYS[1])
+local seq, after = -1, '-'
+for i = 2, #beats, 2 do
+  local is_read, beat = pcall(cjson.decode, beats[i])
+  if is_read and type(beat) == 'table' and type(beat.seq) == 'number' and beat.seq > seq
+      and type(beat.input_id) == 'string' and string.match(beat.input_id, '^%d+%-%d+$') then
+    seq, after = beat.seq, '(' .. beat.input_id
+  end
+end
+local unread = redis.call('XRANGE', KEYS[2], after, '+', 'COUNT', ARGV[2])
+local newest, unpersisted = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1), {}
+if newest[1] and tonumber(string.match(newest[1][1], '^%d+')) > tonumber(ARGV[1]) then
+  local behind = '(' .. ARGV[1] .. '-18446744073709551615'
+  unpersisted = redis.call('XRANGE', KEYS[3], behind, '+', 'COUNT', 1)
+end
+local groups = {}
+if redis.call('EXISTS', KEYS[2]) == 1 then groups = redis.call('XINFO', 'GROUPS', KEYS[2]) end
+return {
+  beats, groups,
+  redis.call('XLEN', KEYS[2]), redis.call('XLEN', KEYS[3]), redis.call('XLEN', KEYS[4]),
+  newest[1] and newest[1][1] or '0-0',
+  #unread, unread[1] and unread[1][1] or '',
+  unpersisted[1] and unpersisted[1][2] or {}
+}
+"""
+
+
 def read_market_streams(
     client: redis.Redis, cursors: dict[str, int], now_ms: int
 ) -> dict[str, MarketStreams]:
-    """Per market, given how far each is persisted. Two round trips. Raises RedisError."""
+    """Per market, given how far each is persisted. One round trip. Raises RedisError."""
     pipe = client.pipeline(transaction=False)
     for market_id, cursor_seq in cursors.items():
-        pipe.hgetall(heartbeat_key(market_id))
-        pipe.xlen(input_stream(market_id))
-        pipe.xlen(output_stream(market_id))
-        pipe.xlen(dead_letter_stream(market_id))
-        pipe.xrevrange(output_stream(market_id), count=1)
-        pipe.xrange(output_stream(market_id), min=f"({cursor_seq}-18446744073709551615", count=1)
-        pipe.xinfo_groups(input_stream(market_id))
-    answers = pipe.execute(raise_on_error=False)
-    per_market = dict(zip(cursors, _chunks(answers, 7), strict=True))
-    for answer in answers:
-        if isinstance(answer, Exception) and not _no_such_stream(answer):
-            raise answer
-    beats = {market_id: _beats(answer[0]) for market_id, answer in per_market.items()}
-    unread = _read_unread_inputs(client, beats)
-    return {
-        market_id: _market_streams(beats[market_id], answer, unread[market_id], now_ms)
-        for market_id, answer in per_market.items()
-    }
+        pipe.eval(
+            _LOOK,
+            4,
+            heartbeat_key(market_id),
+            input_stream(market_id),
+            output_stream(market_id),
+            dead_letter_stream(market_id),
+            str(cursor_seq),
+            str(COUNT_CAP),
+        )
+    answers = zip(cursors, pipe.execute(), strict=True)
+    return {market_id: _market_streams(answer, now_ms) for market_id, answer in answers}
 
 
-def _read_unread_inputs(
-    client: redis.Redis, beats: dict[str, list[EngineBeat]]
-) -> dict[str, list[bytes]]:
-    """Per market: ids of input entries after what its most advanced engine has applied."""
-    pipe = client.pipeline(transaction=False)
-    for market_id, seen in beats.items():
-        newest = max(seen, key=lambda beat: beat.seq, default=None)
-        after = f"({newest.input_id}" if newest and newest.input_id else "-"
-        pipe.xrange(input_stream(market_id), min=after, count=COUNT_CAP)
-    answers: list[list[StreamEntry]] = pipe.execute()
-    return {
-        market_id: [entry_id for entry_id, _ in answer]
-        for market_id, answer in zip(beats, answers, strict=True)
-    }
-
-
-def _market_streams(
-    beats: list[EngineBeat], answer: list[Any], unread: list[bytes], now_ms: int
-) -> MarketStreams:
-    newest: list[StreamEntry] = answer[4]
-    unpersisted: list[StreamEntry] = answer[5]
-    groups = [] if isinstance(answer[6], Exception) else answer[6]
+def _market_streams(answer: list[Any], now_ms: int) -> MarketStreams:
+    beats, groups, *lengths, newest_id, unread, oldest_unread_id, unpersisted = answer
+    input_length, output_length, dead_length = lengths
     return MarketStreams(
-        beats=beats,
-        groups=[Group(_name(g["name"]), g["consumers"], g["pending"]) for g in groups],
-        input_length=answer[1],
-        output_length=answer[2],
-        dead_length=answer[3],
-        output_seq=seq_of(newest[0][0]) if newest else 0,
-        input_lag_entries=len(unread),
-        input_lag_ms=max(0, now_ms - id_order(unread[0].decode())[0]) if unread else 0,
-        output_lag_ms=_age_of_entry(unpersisted[0], now_ms) if unpersisted else 0,
+        beats=_beats(_pairs(beats)),
+        groups=[_group(_pairs(group)) for group in groups],
+        input_length=input_length,
+        output_length=output_length,
+        dead_length=dead_length,
+        output_seq=seq_of(newest_id),
+        input_lag_entries=unread,
+        input_lag_ms=max(0, now_ms - id_order(oldest_unread_id.decode())[0]) if unread else 0,
+        output_lag_ms=_age_of_entry(_pairs(unpersisted), now_ms) if unpersisted else 0,
     )
+
+
+def _pairs(flat: list[Any]) -> dict[bytes, Any]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _group(said: dict[bytes, Any]) -> Group:
+    return Group(_name(said[b"name"]), said[b"consumers"], said[b"pending"])
 
 
 def _beats(raw: dict[bytes, bytes]) -> list[EngineBeat]:
@@ -205,17 +217,9 @@ def _unreadable(engine: str, error: Exception) -> EngineBeat:
     return EngineBeat(engine, pid=0, beat_ms=0, seq=0, input_id="", build="", halted=why)
 
 
-def _age_of_entry(entry: StreamEntry, now_ms: int) -> int:
+def _age_of_entry(fields: dict[bytes, bytes], now_ms: int) -> int:
     """Milliseconds since the command behind an output entry came in."""
     try:
-        return max(0, now_ms - decode_entry(entry[1][ENTRY_FIELD]).time_ms)
+        return max(0, now_ms - decode_entry(fields[ENTRY_FIELD]).time_ms)
     except (KeyError, UndecodableMessage):
         return now_ms  # nothing can persist it: as old as can be
-
-
-def _no_such_stream(error: Exception) -> bool:
-    return isinstance(error, redis.ResponseError) and "no such key" in str(error)
-
-
-def _chunks(items: list[Any], size: int) -> list[list[Any]]:
-    return [items[at : at + size] for at in range(0, len(items), size)]

@@ -10,6 +10,9 @@ Of the output stream everything stays that follows the cursor or the oldest snap
 own entry (`persistence.recovery.continuity`), and the newest OUTPUT_ENTRIES_KEPT for whoever looks
 back. Dead letters go once their rows are committed.
 
+Most markets need nothing of it, most of the time, which is found out of all in one round trip: what
+is kept is archived, and the input is cut where the oldest of that begins.
+
 Cutting is one script that does nothing if the market got another starting point meanwhile, and says
 up to where it cut before it cuts, so that an engine never takes a gap for the beginning.
 """
@@ -29,6 +32,7 @@ from matching.messages.streams import (
     id_order,
     input_stream,
     output_stream,
+    snapshots_key,
     trimmed_key,
 )
 from persistence.models import EngineSnapshotArchive, MarketCursor
@@ -52,21 +56,57 @@ return redis.call('XTRIM', KEYS[3], 'MINID', ARGV[2])
 """
 
 
+class Archived(NamedTuple):
+    input_id: str
+    sha256: str
+
+
 class Progress(NamedTuple):
-    """A market's cursor, and hashes of its snapshots that are archived."""
+    """A market's cursor, and its snapshots that are archived, by sequence."""
 
     cursor: MarketCursor
-    archived: frozenset[str]
+    archived: dict[int, Archived]
 
 
 def progress_of(market_ids: Collection[str]) -> list[Progress]:
     """In two queries, however many they are. May be used for a while: the cursor only moves on."""
-    archived: dict[str, set[str]] = {}
+    archived: dict[str, dict[int, Archived]] = {}
     rows = EngineSnapshotArchive.objects.filter(market__in=market_ids).order_by()
-    for market_id, sha256 in rows.values_list("market_id", "sha256"):
-        archived.setdefault(market_id, set()).add(sha256)
+    for market_id, seq, *what in rows.values_list("market_id", "seq", *Archived._fields):
+        archived.setdefault(market_id, {})[seq] = Archived(*what)
     cursors = MarketCursor.objects.filter(pk__in=market_ids).order_by("pk")
-    return [Progress(one, frozenset(archived.get(one.market_id, ()))) for one in cursors]
+    return [Progress(one, archived.get(one.market_id, {})) for one in cursors]
+
+
+def due(progresses: Collection[Progress]) -> list[Progress]:
+    """Those of markets that may have anything to archive or to cut. Raises redis.RedisError where
+    Redis is away for all."""
+    pipe = redis_client().pipeline(transaction=False)
+    for progress in progresses:
+        market_id = progress.cursor.market_id
+        pipe.hkeys(snapshots_key(market_id))
+        pipe.get(trimmed_key(market_id))
+        pipe.xlen(dead_letter_stream(market_id))
+    answers = pipe.execute(raise_on_error=False)
+    return [
+        progress
+        for number, progress in enumerate(progresses)
+        if _may_be_due(progress, *answers[3 * number : 3 * number + 3])
+    ]
+
+
+def _may_be_due(progress: Progress, seqs: Any, trimmed: Any, dead_letters: Any) -> bool:
+    """By the answers of `due`, each of which may be a refusal."""
+    if any(isinstance(answer, Exception) for answer in (seqs, trimmed, dead_letters)):
+        return True
+    kept = sorted(map(int, seqs))
+    if not kept or kept[0] > progress.cursor.seq:
+        return False
+    if dead_letters or len(progress.archived) > SNAPSHOTS_ARCHIVED:
+        return True
+    if any(seq not in progress.archived for seq in kept if seq <= progress.cursor.seq):
+        return True
+    return bool(trimmed != progress.archived[kept[0]].input_id.encode())
 
 
 def archive_and_trim(progress: Progress) -> int:
@@ -79,7 +119,8 @@ def archive_and_trim(progress: Progress) -> int:
     if epoch is None or not kept:
         return 0  # a starting point is to be made first
     behind = [snapshot for snapshot in kept if _behind(snapshot, cursor)]
-    missing = [snapshot for snapshot in behind if snapshot.sha256 not in progress.archived]
+    hashes = {archived.sha256 for archived in progress.archived.values()}
+    missing = [snapshot for snapshot in behind if snapshot.sha256 not in hashes]
     has_news = missing or len(progress.archived) > SNAPSHOTS_ARCHIVED
     if has_news and not _archive(client, cursor, missing):
         return 0

@@ -18,11 +18,13 @@ from matching.messages.streams import (
     id_order,
     newest_id,
     output_stream,
+    seq_of,
     server_of,
 )
 
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
 ANSWERS_OF_READ = 3
+ANSWERS_OF_GLANCE = 2
 
 
 class OutputRead(NamedTuple):
@@ -57,12 +59,32 @@ def queue_read(
 def as_read(answers: Sequence[Any]) -> OutputRead:
     """Raises redis.RedisError."""
     entries, info, has_epoch = answers
-    for answer in (entries, has_epoch):
-        if isinstance(answer, Exception):
-            raise answer
+    _raise_first(entries, has_epoch)
     last_id = newest_id(info)
     last_seq = None if last_id is None else id_order(last_id)[0]
     return OutputRead(bool(has_epoch), last_seq, entries)
+
+
+def queue_glance(pipe: redis.client.Pipeline, market_id: str, cursor_seq: int, count: int) -> None:
+    """As `queue_read`, for many markets whose entries are likely to be there, at a third of its
+    cost: the next `ANSWERS_OF_GLANCE` answers, which `as_glance` takes."""
+    pipe.xrange(output_stream(market_id), min=f"{cursor_seq}-0", count=count + 1)
+    pipe.exists(epoch_key(market_id))
+
+
+def as_glance(answers: Sequence[Any]) -> OutputRead:
+    """Of the stream's end it knows what it read: a stream of which it read nothing is as one that
+    is gone. Raises redis.RedisError."""
+    entries, has_epoch = answers
+    _raise_first(entries, has_epoch)
+    last_seq = seq_of(entries[-1][0]) if entries else None
+    return OutputRead(bool(has_epoch), last_seq, entries)
+
+
+def _raise_first(*answers: Any) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
 
 
 def history_fault(read: OutputRead, cursor_seq: int, cursor_input_id: str) -> str:

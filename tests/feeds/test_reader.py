@@ -10,7 +10,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 
 from feeds import reader as reading
-from feeds.output import OutputPosition, Row, places
+from feeds.output import OutputPosition, Row, fallen_back, places
 from feeds.reader import OutputReader
 from matching.messages.streams import ENTRY_FIELD, output_stream, seq_of
 from tests.patience import PATIENCE_S
@@ -156,3 +156,42 @@ def test_a_stream_with_less_than_was_said_is_noticed_after_a_fault(redis_db: red
         raise OSError(f"planted: {market_id} {len(rows)}")
 
     run(script)
+
+
+def test_markets_are_checked_in_turn_and_all_of_them_after_a_fault(
+    redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    async def noting(client: Redis, positions: Any) -> dict[str, OutputPosition]:
+        asked.append(sorted(positions))
+        return await fallen_back(client, positions)
+
+    monkeypatch.setattr(reading, "fallen_back", noting)
+    monkeypatch.setattr(reading, "CHECK_EVERY_S", -1.0)
+    monkeypatch.setattr(reading, "CHECKED_AT_ONCE", 2)
+    ids = ["A-PERP", "B-PERP", "C-PERP"]
+
+    async def script(reader: OutputReader, heard: Heard) -> None:
+        monkeypatch.setattr(heard, "attempt", lambda _what, step: step())
+        monkeypatch.setattr(heard, "begun", lambda _market_id, _is_late: None)
+        await reader.find(ids)
+        for market_id in ids:
+            redis_db.xadd(output_stream(market_id), {ENTRY_FIELD: b"1"}, id="1-0")
+        for _ in range(4):
+            await reader.step(ids)
+        asked.append([])
+        with pytest.raises(RuntimeError):
+            await reader.step(_broken())
+        await reader.step(ids)
+
+    def _broken() -> Any:
+        raise RuntimeError
+        yield
+
+    run(script)
+    turns = asked[1 : asked.index([])]
+    assert asked[0] == ids
+    assert sorted(market_id for turn in turns[:2] for market_id in turn) == ids
+    assert turns[2] == turns[0]
+    assert asked[-1] == ids

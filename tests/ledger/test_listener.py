@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from matching.messages.codec import encode_entry
 from matching.messages.events import OutputEntry
@@ -19,6 +21,7 @@ from persistence import reading, tasks
 from persistence.listener import OutputStreamListener
 from persistence.models import MarketCursor
 from persistence.reconciliation import wallet_differences
+from persistence.recovery import left_behind
 from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY, beat
 from tests.ledger.prices import mark_price
 from tests.ledger.session import write_session
@@ -131,6 +134,7 @@ def test_faults_of_redis_and_surprises_are_survived_and_told_once(world, monkeyp
 
 
 def test_the_sweep_takes_prices_together_and_asks_for_the_rest(world, monkeypatch):
+    monkeypatch.setattr(left_behind, "LEFT_AFTER", timedelta(0))
     open_market("ETH-PERP")
     make_market("SOL-PERP")  # without a starting point
     asked = []
@@ -145,6 +149,34 @@ def test_the_sweep_takes_prices_together_and_asks_for_the_rest(world, monkeypatc
     world.publish(*world.entries[1:])
     tasks.persist_all_markets()
     assert asked[1:] == [(world.market_id,), ("SOL-PERP",)]
+
+
+def test_the_sweep_leaves_alone_what_is_quiet_and_what_somebody_is_at(world, monkeypatch):
+    open_market("ETH-PERP")
+    swept = []
+
+    def sweep(market_ids):
+        swept.append(market_ids)
+        return {}
+
+    monkeypatch.setattr(tasks, "persist_price_moves", sweep)
+    monkeypatch.setattr(tasks.persist_market, "apply_async", lambda args, expires: None)
+    tasks.persist_all_markets()
+    world.publish(world.say(mark_price(1, 1)))
+    tasks.persist_all_markets()
+    reading.persist_market(world.market_id)
+    world.publish(world.say(mark_price(2, 2)))
+    tasks.persist_all_markets()
+    long_ago = timezone.now() - 2 * left_behind.LEFT_AFTER
+    MarketCursor.objects.update(applied_at=long_ago)
+    tasks.persist_all_markets()
+    reading.persist_market(world.market_id)
+    MarketCursor.objects.update(applied_at=long_ago)
+    tasks.persist_all_markets()
+    world.redis_db.set(output_stream("ETH-PERP"), "no stream")
+    tasks.persist_all_markets()
+    of_world = [world.market_id]
+    assert swept == [[], of_world, [], of_world, [], ["ETH-PERP"]]
 
 
 def test_the_task_persists_and_reports_faults(world, caplog):

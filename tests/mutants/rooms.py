@@ -187,7 +187,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "persistence/projection/prices.py": ("tests/ledger/test_price_history.py", *LEDGER),
     "persistence/reading.py": ("tests/ledger/test_shared_markets.py", *LEDGER),
+    "persistence/recovery/left_behind.py": ("tests/ledger/test_listener.py",),
     "persistence/recovery/looking.py": (
+        "tests/recovery/test_looking.py",
         "tests/ledger/test_shared_markets.py",
         "tests/recovery/test_starting_points.py",
     ),

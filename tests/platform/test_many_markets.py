@@ -13,9 +13,11 @@ from console.alerts.measures.look import Look
 from console.health.report import exchange_status
 from markets.rules import live_tickers
 from persistence.recovery.archive import progress_of
+from persistence.recovery.left_behind import left_behind
 from tests.ledger.world import make_market
 from trading.commands.resend import resend_unseen_commands
 from trading.notices.liquidations import tell_of_liquidations
+from trading.notices.margin_calls import make_margin_calls
 
 FEW, MANY = 2, 12
 
@@ -33,6 +35,8 @@ ASKED: dict[str, Callable[[list[str]], object]] = {
     "sending again": lambda _: resend_unseen_commands(),
     "liquidations": lambda _: tell_of_liquidations(),
     "archives": progress_of,
+    "margin calls": lambda _: make_margin_calls(),
+    "sweep": lambda _: left_behind(),
     "tickers": live_tickers,
     "self-trades": lambda _: conduct.self_trades(look()),
     "cancels": lambda _: conduct.cancel_ratio(look()),

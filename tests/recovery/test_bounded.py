@@ -19,7 +19,7 @@ from matching.messages.streams import (
 )
 from persistence.models import DeadLetter, EngineSnapshotArchive
 from persistence.recovery import archive, kept_snapshots
-from persistence.recovery.archive import SNAPSHOTS_ARCHIVED, archive_and_trim, progress_of
+from persistence.recovery.archive import SNAPSHOTS_ARCHIVED, archive_and_trim, due, progress_of
 from persistence.recovery.starting_points import missing_starting_point
 from tests.recovery.exchange import MARK_TICKS, MARKET, Exchange, wait_until
 
@@ -78,6 +78,34 @@ def test_streams_stay_short_and_engines_restart_from_them(busy: Exchange) -> Non
     busy.trade(1)
     busy.settle()
     busy.assert_sound()
+
+
+def test_a_market_is_due_when_there_is_anything_to_archive_or_to_cut(busy: Exchange) -> None:
+    def is_due() -> bool:
+        return bool(due(progress_of([MARKET])))
+
+    wait_for_beat(busy)
+    archive_and_trim(*progress_of([MARKET]))
+    assert not is_due()
+    for _ in range(4):
+        chunk(busy)
+    wait_for_beat(busy)
+    assert is_due()
+    archive_and_trim(*progress_of([MARKET]))
+    assert not is_due()
+    busy.client.xadd(dead_letter_stream(MARKET), {"reason": "planted"}, id="1000000-0")
+    assert is_due()
+    busy.client.delete(dead_letter_stream(MARKET))
+    assert not is_due()
+    EngineSnapshotArchive.objects.order_by("-seq").first().delete()  # type: ignore[union-attr]
+    assert is_due()
+    archive_and_trim(*progress_of([MARKET]))
+    busy.client.delete(trimmed_key(MARKET))
+    assert is_due()
+    busy.client.delete(snapshots_key(MARKET))
+    assert not is_due()  # a starting point is to be made first
+    busy.client.set(snapshots_key(MARKET), "no hash")
+    assert is_due()  # to be told of
 
 
 def test_a_kept_snapshot_is_decoded_once(busy: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

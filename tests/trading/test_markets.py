@@ -7,6 +7,7 @@ import pytest
 import redis
 from django.core.exceptions import ValidationError
 
+from markets import rules
 from markets.models import Market
 from matching.messages.commands import ConfigureMarket
 from tests.trading.client import make_market, sent_commands
@@ -28,6 +29,31 @@ def test_each_edit_is_a_version_the_engine_is_told_of(redis_db: redis.Redis) -> 
     assert first.config.tiers == second.config.tiers
     assert second.config.units_per_tick_lot == 100
     assert Market.objects.get().config_version == 2
+
+
+def test_rules_are_made_anew_of_the_markets_that_changed(
+    redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    real = rules.MarketRules.of
+
+    def noting(market: Market) -> rules.MarketRules:
+        made.append(market.pk)
+        return real(market)
+
+    monkeypatch.setattr(rules.MarketRules, "of", noting)
+    rules.forget_markets()
+    market = make_market()
+    assert rules.market_rules(market.pk).price_band_ppm == 100_000
+    assert rules.all_market_rules(age_max_s=0.0).keys() == {market.pk}
+    assert made == [market.pk]
+    market.price_band_ppm = 70_000
+    services.configure_market(market, by=None)
+    other = make_market("ETH-PERP")
+    found = rules.all_market_rules(age_max_s=0.0)
+    assert made == [market.pk, market.pk, other.pk]
+    assert list(found) == [market.pk, other.pk]
+    assert found[market.pk].price_band_ppm == 70_000
 
 
 @pytest.mark.parametrize(

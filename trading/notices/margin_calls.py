@@ -1,7 +1,7 @@
 """Positions whose owners want to be told that they are close to liquidation."""
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Person
 from accounts.notices.kinds import NoticeKind
@@ -23,16 +23,23 @@ _PPM_OF_PERCENT = PPM // 100
 def make_margin_calls() -> None:
     with alone(_LOCK) as is_alone:
         if is_alone:
-            for status in MarketStatus.objects.select_related("market").order_by("pk"):
+            for status in MarketStatus.objects.filter(_of_concern()).select_related("market"):
                 if status.mark_price_ticks:
                     _call_in(status.market, status.mark_price_ticks)
+
+
+def _of_concern() -> Q:
+    """Markets in which there is anybody to tell, or somebody was told."""
+    watched = _watched().order_by().values("market_id").distinct()
+    told = MarginCall.objects.values("market_id").distinct()
+    return Q(market__in=watched) | Q(market__in=told)
 
 
 @transaction.atomic
 def _call_in(market: Market, mark_ticks: int) -> None:
     rules = market_rules(market.pk)
     calls = {call.user_id: call for call in MarginCall.objects.filter(market=market)}
-    for position in _watched(market).iterator(chunk_size=_CHUNK):
+    for position in _watched().filter(market=market).iterator(chunk_size=_CHUNK):
         figures = position_figures(position, rules, mark_ticks, None)
         ratio_ppm = None if figures is None else figures.margin_ratio_ppm
         threshold_ppm = position.user.person.margin_call_percent * _PPM_OF_PERCENT
@@ -45,9 +52,9 @@ def _call_in(market: Market, mark_ticks: int) -> None:
         over.delete()
 
 
-def _watched(market: Market) -> QuerySet[Position]:
+def _watched() -> QuerySet[Position]:
     """Open positions of whoever wants to know."""
-    rows = Position.objects.filter(market=market, user__person__mail_verified_at__isnull=False)
+    rows = Position.objects.filter(user__person__mail_verified_at__isnull=False)
     told = rows.exclude(position_lots=0).exclude(
         user__person__muted__contains=[NoticeKind.MARGIN_CALL]
     )
