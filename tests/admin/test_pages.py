@@ -176,12 +176,11 @@ def rolled_back(module_world: None, django_db_blocker: DjangoDbBlocker) -> Rows:
 def test_lists_take_no_more_queries_with_more_rows(rolled_back: Rows) -> None:
     with rolled_back():
         client = _superuser()
-        urls = {model: list_url(model, "") for model in MODELS}
-        few = _queries(client, urls, before=True)
+        few = {model: _queries(client, list_url(model, "")) for model in MODELS}
         make_world(traders=30)
         for name in range(30):
             make_world(0, f"M{name}-PERP")
-        assert _queries(client, urls) == few
+        assert {model: _queries(client, list_url(model, "")) for model in MODELS} == few
 
 
 def test_records_take_no_more_queries_with_more_rows(rolled_back: Rows) -> None:
@@ -189,9 +188,9 @@ def test_records_take_no_more_queries_with_more_rows(rolled_back: Rows) -> None:
         client = _superuser()
         owner = Order.objects.earliest("pk").user
         urls = {model: url_of(model, _row_of(model, owner)) for model in OURS}
-        few = _queries(client, urls, before=True)
+        few = {model: _queries(client, url) for model, url in urls.items()}
         _busy(owner, market)
-        assert _queries(client, urls) == few
+        assert {model: _queries(client, url) for model, url in urls.items()} == few
 
 
 def _superuser() -> Client:
@@ -220,19 +219,13 @@ def _busy(owner: User, market: Market) -> None:
     make_world(traders=30)
 
 
-def _queries(
-    client: Client, urls: dict[type[Model], str], *, before: bool = False
-) -> dict[type[Model], int]:
-    """Of each page. ``before``: pages are looked at a first time, after which content types and the
-    like are remembered."""
-    counted = {}
-    for model, url in urls.items():
-        if before:
-            get(client, url)
-        with CaptureQueriesContext(connection) as queries:
-            get(client, url)
-        counted[model] = len(queries)
-    return counted
+def _queries(client: Client, url: str) -> int:
+    get(client, url)  # content types and the like are remembered from here on
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        get(client, url)
+    return len(queries)
 
 
 def test_what_came_from_outside_is_escaped(client_of: ClientOf, world: Market) -> None:
