@@ -29,7 +29,7 @@ def versions() -> list[MarketVersion]:
 
 
 def people(*names: str) -> list[User]:
-    return [User.objects.create(username=name, is_superuser=True) for name in names]
+    return [User.objects.create(username=name, is_staff=True, is_superuser=True) for name in names]
 
 
 def test_a_version_has_all_rules_who_asked_why_and_the_command() -> None:

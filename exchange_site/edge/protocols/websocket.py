@@ -30,6 +30,7 @@ CONTROLS = Rate(10, 1, burst=100)  # pings and pongs of a socket
 CONTROLS_REASON = "too many pings"
 LATER_BYTES_MAX = 262_144  # that are listened to once a socket is over
 LATER_FRAMES_MAX = 100
+HEARS_WHY_S = 1.0  # whoever says more than that isn't heard any more, and may read why
 
 _UNREADABLE = b"400 Bad Request", "This is no handshake that can be read.", "BAD_REQUEST"
 
@@ -163,8 +164,9 @@ class WebSocket(WebSocketsSansIOProtocol):
 
     def _count_later(self) -> None:
         self._later_frames += 1
-        if self._later_frames > LATER_FRAMES_MAX:
-            self._end()
+        if self._later_frames == LATER_FRAMES_MAX:
+            self._socket.pause_reading()
+            self.loop.call_later(HEARS_WHY_S, self.abort)
 
     def _end(self) -> None:
         self._known.breaks_rules(self)
