@@ -166,7 +166,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         self._later_frames += 1
         if self._later_frames == LATER_FRAMES_MAX:
             self._socket.pause_reading()
-            self.loop.call_later(HEARS_WHY_S, self.abort)
+            self.loop.call_later(HEARS_WHY_S, self._end)
 
     def _end(self) -> None:
         self._known.breaks_rules(self)
