@@ -1,6 +1,6 @@
 """Publishing terms of service, and accepting them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max
@@ -8,6 +8,8 @@ from django.db.models import Max
 from accounts.law.standing import standing
 from accounts.models import TermsAcceptance, TermsVersion, User
 from common.errors import DomainError, ErrorCode, invalid
+
+NOW_LASTS = timedelta(minutes=2)  # said by the minute, and sent a moment later
 
 
 def terms_in_force() -> TermsVersion | None:
@@ -26,7 +28,7 @@ def terms_to_come() -> TermsVersion | None:
 def publish_terms(terms: TermsVersion, by: User) -> None:
     """As the next version. Raises DomainError where it would be in force before an earlier one."""
     newest = TermsVersion.objects.select_for_update().order_by("version").last()
-    if terms.in_force_at < datetime.now(UTC).replace(second=0, microsecond=0):
+    if terms.in_force_at < datetime.now(UTC) - NOW_LASTS:
         raise invalid("in_force_at", "in_force_at must be ahead, or now.")
     if newest is not None and terms.in_force_at <= newest.in_force_at:
         message = (
