@@ -41,8 +41,13 @@ class Action:
     proposed_by: tuple[str, ...] = ()
 
     def may_be_proposed_by(self, author: AbstractUser) -> bool:
-        """An operator, by now; a suspended one has no permission."""
-        return author.is_staff and any(map(author.has_perm, self.proposed_by or (self.permission,)))
+        return may_still(author, *(self.proposed_by or (self.permission,)))
+
+
+def may_still(operator: AbstractUser, *permissions: str) -> bool:
+    """Whether what they did counts when it is done: they are an operator and have any of these by
+    then; a suspended one has none."""
+    return operator.is_staff and any(map(operator.has_perm, permissions))
 
 
 _actions: dict[str, Action] = {}

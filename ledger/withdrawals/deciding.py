@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
 from accounts.access.credentials import require_active
+from approvals.actions import may_still
 from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
 from ledger.models import Withdrawal, WithdrawalState
@@ -58,7 +59,7 @@ def approve(withdrawal_id: int, reason: str, by: AbstractUser) -> Withdrawal:
 
 def _sign(row: Withdrawal, by: AbstractUser) -> None:
     """An approval by whoever may not decide any more, as one who was let go, counts no more."""
-    if row.first_by is None or not (row.first_by.is_staff and row.first_by.has_perm(PERMISSION)):
+    if row.first_by is None or not may_still(row.first_by, PERMISSION):
         row.first_by_id = by.pk
     elif row.second_by_id is None:
         if row.first_by_id == by.pk:

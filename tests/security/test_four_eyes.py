@@ -184,12 +184,9 @@ def test_postgres_takes_no_fee_tier_assigned_by_its_user(tier: FeeTier, db: None
     refused_by_postgres("user_fee_tier_assigned_by_another", insert, user.pk, tier.pk, user.pk)
 
 
-def test_nobody_settles_a_market_they_have_a_position_in(
-    operator: Operator, market: Market
-) -> None:
-    risk = operator("risk")
-    held = Position.objects.create(
-        user=risk,
+def hold_position(user: User, market: Market) -> Position:
+    return Position.objects.create(
+        user=user,
         market=market,
         position_lots=1,
         entry_cost_units=1,
@@ -197,6 +194,13 @@ def test_nobody_settles_a_market_they_have_a_position_in(
         seq=1,
         updated_at=NOW,
     )
+
+
+def test_nobody_settles_a_market_they_have_a_position_in(
+    operator: Operator, market: Market
+) -> None:
+    risk = operator("risk")
+    held = hold_position(risk, market)
     with pytest.raises(DomainError, match="another operator settles it"):
         services.settle_market(market, 2_500, by=risk)
     assert not OutboxCommand.objects.exists()

@@ -17,8 +17,8 @@ from custody.manual.crediting import credit_by_hand
 from ledger.models import Wallet
 from markets.models import Market
 from tests.admin.factories import make_user
-from tests.admin.money_rows import NOW
-from trading.models import OutboxCommand, Position
+from tests.security.test_four_eyes import hold_position
+from trading.models import OutboxCommand
 from trading.services import settle_market, settle_or_propose
 
 Operator = Callable[[str], User]
@@ -27,18 +27,6 @@ ClientOf = Callable[[str], Client]
 
 def sub_account_of(user: User) -> User:
     return open_account(user.pk, "other")
-
-
-def hold_position(user: User, market: Market) -> None:
-    Position.objects.create(
-        user=user,
-        market=market,
-        position_lots=1,
-        entry_cost_units=1,
-        margin_units=1,
-        seq=1,
-        updated_at=NOW,
-    )
 
 
 def test_nobody_settles_a_market_their_sub_account_has_a_position_in(

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from approvals.actions import may_still
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import reason_of
 from markets.conversions import units_text
@@ -44,7 +45,7 @@ def approve_top_up(top_up_id: int, by: User) -> InsuranceTopUp:
     """
     asked = _lock_for(by, top_up_id, TopUpStatus.APPROVED)
     if asked.status == TopUpStatus.REQUESTED:
-        if not (asked.requested_by.is_staff and asked.requested_by.has_perm(REQUEST)):
+        if not may_still(asked.requested_by, REQUEST):
             message = f"{asked.requested_by}, who asked for this, may not any more: refuse it."
             raise DomainError(ErrorCode.FORBIDDEN, message)
         asked.command_id = fund_insurance(asked.market, asked.amount_units, by)
