@@ -194,6 +194,7 @@ def test_every_fill_is_told_once(account: Account, new_trader: NewTrader) -> Non
                 if event["e"] == "ORDER_TRADE_UPDATE":
                     heard.append(event["o"])
                 else:
+                    assert event["e"] == "ACCOUNT_UPDATE"  # its first order sets no leverage anew
                     balances.append(event)
             assert [one["x"] for one in heard] == ["NEW"] + ["TRADE"] * 5
             assert [one["z"] for one in heard[1:]] == ["0.100", "0.200", "0.300", "0.400", "0.500"]

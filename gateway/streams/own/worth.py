@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feeds.account import accounts_in
+from gateway.orders.leverage import default_of
 from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import (
     HeldPosition,
@@ -190,13 +191,18 @@ class Worth:
         )
 
     def _set_leverages(self, user_id: int, now: dict[str, int], now_ms: int) -> Told:
+        """What an account has before any is set is the venue's default: a first order that writes
+        the default down changes nothing."""
         before = self._leverages.get(user_id, now)
         self._leverages[user_id] = now
-        return [
-            (user_id, leverage_event(self._hub.symbols[market_id], leverage, now_ms))
-            for market_id, leverage in sorted(now.items())
-            if before.get(market_id) != leverage and market_id in self._hub.symbols
-        ]
+        told: Told = []
+        for market_id, leverage in sorted(now.items()):
+            symbol = self._hub.symbols.get(market_id)
+            if symbol is None:
+                continue
+            if leverage != before.get(market_id, default_of(self._hub.markets[symbol])):
+                told.append((user_id, leverage_event(symbol, leverage, now_ms)))
+        return told
 
     def _margin_calls(self, user_id: int, seen: _Seen, now_ms: int) -> Told:
         """Each once, until the position has recovered."""
