@@ -200,6 +200,7 @@ def test_manifests_have_what_kubernetes_asks_for() -> None:
         "ConfigMap": "v1",
         "Job": "batch/v1",
         "PodDisruptionBudget": "policy/v1",
+        "PersistentVolumeClaim": "v1",
     }
     names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in MANIFESTS]
     assert len(set(names)) == len(names)
@@ -213,6 +214,24 @@ def test_manifests_have_what_kubernetes_asks_for() -> None:
         for container in pod["spec"]["containers"]:
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
             assert container["resources"]["limits"]["memory"]
+
+
+def test_what_workers_write_and_the_api_reads_is_in_one_volume() -> None:
+    (settings_of_all,) = of_kind("ConfigMap")
+    (claim,) = of_kind("PersistentVolumeClaim")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    mounted = {
+        pod["metadata"]["labels"]["part"]: mount["mountPath"]
+        for pod in pods()
+        for volume in pod["spec"]["volumes"]
+        if volume.get("persistentVolumeClaim") == {"claimName": claim["metadata"]["name"]}
+        for mount in pod["spec"]["containers"][0]["volumeMounts"]
+        if mount["name"] == volume["name"]
+    }
+    assert mounted.keys() == {"api", "worker"}
+    for name in ("DOWNLOADS_DIR", "ARCHIVE_DIR"):
+        folder = Path(settings_of_all["data"][name])
+        assert {folder.parent} == {Path(path) for path in mounted.values()}
 
 
 def test_selectors_find_pods_of_one_deployment_each() -> None:
