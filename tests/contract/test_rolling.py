@@ -19,7 +19,7 @@ from tests.contract.release import COMMIT
 from tests.contract.trees import NEW, Load, RollingExchange, unpacked
 from tests.flow.demo import make_demo_markets
 from tests.flow.exchange import MARK_TICKS, MARKET, wait_for
-from trading.models import Fill, Order
+from trading.models import LIVE_STATUSES, Fill, Order
 
 pytestmark = pytest.mark.drill  # some twelve processes, one after another
 
@@ -95,7 +95,7 @@ def _use_what_is_new(exchange: RollingExchange) -> None:
 def _lost_and_doubled_nothing(load: Load) -> None:
     users = [trader.user_id for trader in load.traders]
     orders = Order.objects.filter(user_id__in=users)
-    wait_for(lambda: not orders.filter(status=OrderStatus.PENDING).exists(), "no pending orders")
+    wait_for(lambda: not orders.filter(status__in=LIVE_STATUSES).exists(), "all orders to end")
     stood = dict(orders.values_list("pk", "status"))
     assert sorted(stood) == sorted(load.met + load.cancelled)
     assert {stood[pk] for pk in load.met} == {OrderStatus.FILLED}
