@@ -40,7 +40,7 @@ def closely(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def places() -> list[Place]:
-    return [Place(*row) for row in MarketCursor.objects.values_list(*Place._fields)]
+    return [Place(*row) for row in MarketCursor.objects.order_by("pk").values_list(*Place._fields)]
 
 
 def test_each_is_looked_at_closely_at_first_and_then_in_turn(
