@@ -97,6 +97,8 @@ class _RulesCache:
         rules = self._rules | {market.pk: MarketRules.of(market) for market in read}
         self._rules = {pk: rules[pk] for pk in versions if pk in rules}
         self._versions |= {one.pk: (one.config_version, one.updated_at) for one in read}
+        for gone in self._versions.keys() - self._rules.keys():
+            del self._versions[gone]  # as it was, it may be back
 
     def _is_older(self, age_s: float) -> bool:
         return self._read_at is None or time.monotonic() - self._read_at > age_s

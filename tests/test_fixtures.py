@@ -1,6 +1,9 @@
 """A fixture of a folder ends with the folder: only a conftest.py may bring it to another one.
 
 A module that imports it makes it nobody's, and what it started runs beside the tests of all others.
+
+An exchange that runs for a folder has its markets in the tables of all its tests: none may empty
+them.
 """
 
 import ast
@@ -55,3 +58,33 @@ def test_only_a_conftest_imports_a_fixture_of_a_folder() -> None:
 )
 def test_which_are_of_a_folder(source: str, names: list[str]) -> None:
     assert list(fixtures_of_folders(source)) == names
+
+
+def empties_tables(source: str) -> bool:
+    """As a test does that commits."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.keyword) and node.arg == "transaction":
+            return True
+        if isinstance(node, ast.arg) and node.arg == "transactional_db":
+            return True
+    return False
+
+
+def test_nobody_empties_the_tables_of_an_exchange_that_runs() -> None:
+    folder = TESTS / "flow"
+    assert "running_exchange" in fixtures_of_folders((folder / "conftest.py").read_text())
+    found = [path.name for path in folder.rglob("*.py") if empties_tables(path.read_text())]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "does"),
+    [
+        ("@pytest.mark.django_db(transaction=True)\ndef test_it(): ...", True),
+        ("pytestmark = pytest.mark.django_db(transaction=True)", True),
+        ("def test_it(transactional_db): ...", True),
+        ("@pytest.mark.django_db\ndef test_it(db): ...", False),
+    ],
+)
+def test_who_empties_tables(source: str, does: bool) -> None:
+    assert empties_tables(source) == does

@@ -145,7 +145,7 @@ async def check(watched: Watched, direct: AsyncClient) -> None:
     assert sum(order.filled_qty for order in orders) == sum(fill.qty for fill in watched.fills)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 @pytest.mark.slow
 def test_nothing_is_lost_or_doubled_by_eight_cuts(
     exchange: Exchange, new_trader: Callable[..., Trader], monkeypatch: pytest.MonkeyPatch

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import Model
 
 from common.redis_client import redis_client
 from console.jobs.models import UNDER_WAY, JobState
 from console.stress.models import StressRun
-from ledger.models import Posting
+from ledger.models import JournalEntry
 from matching.messages.streams import input_stream, output_stream, snapshots_key
 from tests.flow.committed import Operator
 from tests.flow.exchange import Exchange, Trader, wait_for
@@ -35,9 +36,11 @@ def operator(exchange: Exchange) -> StressOperator:
 
 
 def traces() -> list[Any]:
-    """What a run that weren't a play would leave behind."""
-    rows = [model.objects.count() for model in (Fill, Liquidation, OutboxCommand, Posting)]
-    positions = list(Position.objects.order_by("pk").values())
+    """What a run that weren't a play would leave behind in the market. In others something of
+    tests before may still be on its way."""
+    models: tuple[type[Model], ...] = (Fill, Liquidation, OutboxCommand, JournalEntry)
+    rows = [model._default_manager.filter(market_id=MARKET).count() for model in models]
+    positions = list(Position.objects.filter(market_id=MARKET).order_by("pk").values())
     streams: Any = [redis_client().xlen(name(MARKET)) for name in (input_stream, output_stream)]
     return [rows, positions, streams, redis_client().hkeys(snapshots_key(MARKET))]
 

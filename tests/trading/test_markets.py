@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 from django.core.exceptions import ValidationError
+from django.db import connection
 
 from markets import rules
 from markets.models import Market
@@ -54,6 +55,21 @@ def test_rules_are_made_anew_of_the_markets_that_changed(
     assert made == [market.pk, market.pk, other.pk]
     assert list(found) == [market.pk, other.pk]
     assert found[market.pk].price_band_ppm == 70_000
+
+
+def test_a_market_that_was_away_is_back_as_it_was(redis_db: redis.Redis) -> None:
+    """As for a process that reads the rows, and isn't told of them."""
+    market = make_market()
+    assert rules.all_market_rules(age_max_s=0.0).keys() == {market.pk}
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")  # no key is in the way
+        cursor.execute("CREATE TEMP TABLE away AS SELECT * FROM markets_market")
+        cursor.execute("DELETE FROM markets_market")
+        assert rules.all_market_rules(age_max_s=0.0) == {}
+        cursor.execute("INSERT INTO markets_market SELECT * FROM away")
+        cursor.execute("DROP TABLE away")
+        cursor.execute("RESET session_replication_role")
+    assert rules.all_market_rules(age_max_s=0.0).keys() == {market.pk}
 
 
 @pytest.mark.parametrize(
