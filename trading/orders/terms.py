@@ -43,10 +43,9 @@ class OrderTerms(Struct, frozen=True):
     """What the trader asked for.
 
     ``limit_ticks`` is 0 for a market order and where ``price_match`` says where the engine takes it
-    from, ``margin_units`` 0 where ``leverage`` decides,
-    ``leverage_named`` False where that is the one set for the market, ``expires_ms`` 0 for never.
-    ``max_slippage_ppm`` is 0 where only the price band limits it, ``slippage_named`` False where it
-    is the market's. ``visible_lots`` is 0 where the book shows all of it.
+    from, ``margin_units`` 0 where ``leverage`` decides, ``expires_ms`` 0 for never,
+    ``max_slippage_ppm`` 0 where only the price band limits it, ``visible_lots`` 0 where the book
+    shows all of it.
     """
 
     side: Side
@@ -56,9 +55,7 @@ class OrderTerms(Struct, frozen=True):
     size_lots: int
     margin_units: int
     leverage: int
-    leverage_named: bool
     max_slippage_ppm: int
-    slippage_named: bool
     reduce_only: bool
     close_position: bool
     expires_ms: int
@@ -124,9 +121,7 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
         size_lots=size_lots,
         margin_units=margin_units,
         leverage=leverage,
-        leverage_named=new.leverage is not None,
         max_slippage_ppm=max_slippage_ppm,
-        slippage_named=new.max_slippage is not None,
         reduce_only=reduce_only,
         close_position=new.close_position,
         expires_ms=_read_expiry(new, time_in_force),
