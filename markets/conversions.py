@@ -21,7 +21,7 @@ from matching.messages.limits import (
     MONEY_UNITS_PER_CURRENCY,
 )
 
-MONEY_DECIMALS = 6
+MONEY_DECIMALS = len(str(MONEY_UNITS_PER_CURRENCY)) - 1
 TEXT_LENGTH_MAX = 64
 
 # Wide enough for every product of a bounded number and a step: nothing below is ever inexact.
@@ -130,10 +130,6 @@ def lots_text(size_lots: int, lot_size: Decimal) -> str:
     return text(lots_to_decimal(size_lots, lot_size))
 
 
-def units_to_decimal(amount_units: int) -> Decimal:
-    return Decimal(amount_units).scaleb(-MONEY_DECIMALS, _EXACT)
-
-
 def units_text(amount_units: int, decimals: int = 0) -> str:
     """Money as text: 12_500_000 → "12.5", or "12.50" with at least two decimals asked for.
 
@@ -141,7 +137,8 @@ def units_text(amount_units: int, decimals: int = 0) -> str:
     """
     whole, rest = divmod(abs(amount_units), MONEY_UNITS_PER_CURRENCY)
     sign = "-" if amount_units < 0 else ""
-    fraction = f"{rest:06d}".rstrip("0").ljust(decimals, "0")
+    digits = str(MONEY_UNITS_PER_CURRENCY + rest)[1:]  # with their zeros in front
+    fraction = digits.rstrip("0").ljust(decimals, "0")
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
