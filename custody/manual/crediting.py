@@ -40,7 +40,7 @@ def credit_by_hand(
     amount = f"{units_text(amount_units, 2)} USD"
     return propose(
         KIND,
-        subject=reference[:60],
+        subject=reference,
         title=f"Credit {amount} to {user.get_username()}",
         changes=[Change("credited", "", amount), Change("reference", "", reference)],
         payload={"user": user.pk, "amount_units": amount_units, "reference": reference},
