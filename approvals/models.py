@@ -11,6 +11,8 @@ from django.db.models.lookups import IsNull
 
 from common.reasons import REASON_MAX
 
+TITLE_MAX, OUTCOME_MAX = 300, 500
+
 
 class ProposalStatus(StrEnum):
     WAITING = "waiting"
@@ -46,7 +48,7 @@ class Proposal(models.Model):
 
     kind = models.CharField("action", max_length=40)
     subject = models.CharField(max_length=200)
-    title = models.CharField("what", max_length=300)
+    title = models.CharField("what", max_length=TITLE_MAX)
     changes = models.JSONField(default=list)
     payload = models.JSONField(default=dict)
     reason = models.CharField(max_length=REASON_MAX)
@@ -65,7 +67,7 @@ class Proposal(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     decided_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=500, default="", blank=True)
+    outcome = models.CharField(max_length=OUTCOME_MAX, default="", blank=True)
     command_id = models.BigIntegerField("command", null=True)
 
     class Meta:

@@ -10,7 +10,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from approvals.actions import action_of
-from approvals.models import Proposal, ProposalStatus
+from approvals.models import OUTCOME_MAX, TITLE_MAX, Proposal, ProposalStatus
 from common.errors import DomainError, ErrorCode
 from common.reasons import REASON_MAX, reason_of
 
@@ -56,7 +56,7 @@ def propose(
             proposal = Proposal.objects.create(
                 kind=action.kind,
                 subject=subject,
-                title=title[:300],
+                title=title[:TITLE_MAX],
                 changes=[list(change) for change in changes],
                 payload=payload,
                 reason=reason,
@@ -201,7 +201,7 @@ def _close(
     proposal: Proposal, status: ProposalStatus, outcome: str, by: AbstractUser | None = None
 ) -> None:
     proposal.status = status
-    proposal.outcome = outcome[:500]
+    proposal.outcome = outcome[:OUTCOME_MAX]
     proposal.decided_by_id = None if by is None else by.pk
     proposal.decided_at = timezone.now()
     proposal.save()

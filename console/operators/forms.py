@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.models import Group
 
 from accounts.models import User
+from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.models.people import MAIL_LENGTH_MAX
 from accounts.passwords import LENGTH_MAX
 from accounts.staff.invitations import Wanted
@@ -20,7 +21,7 @@ class _Dressed(forms.Form):
 
 
 class InviteForm(_Dressed):
-    username = forms.CharField(label="Username", max_length=64)
+    username = forms.CharField(label="Username", max_length=USERNAME_LENGTH_MAX)
     mail = forms.CharField(label="Mail", max_length=MAIL_LENGTH_MAX)
     groups = forms.ModelMultipleChoiceField(
         Group.objects.order_by("name"),

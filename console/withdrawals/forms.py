@@ -5,11 +5,13 @@ from typing import Any
 from django import forms
 
 from accounts.models import User
+from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.verification.levels import LEVELS
 from common.admin.widgets import dress
 from common.errors import DomainError
 from common.reasons import REASON_MAX
-from custody.interface import MANUAL
+from custody.interface import ID_MAX, MANUAL
+from custody.models.floats import REFERENCE_MAX
 from custody.networks import networks
 from ledger.withdrawals.handing import SendOutcome
 from markets.conversions import to_units
@@ -40,13 +42,15 @@ class OutcomeForm(_Form):
             (SendOutcome.FAILED.value, "Failed: it will never arrive, the money goes back"),
         ],
     )
-    reference = forms.CharField(label="Reference of the transfer", max_length=120, required=False)
+    reference = forms.CharField(
+        label="Reference of the transfer", max_length=ID_MAX, required=False
+    )
     reason = _reason()
 
 
 class _MoneyForm(_Form):
     amount = forms.DecimalField(label="Amount, USD", max_digits=40, decimal_places=20)
-    reference = forms.CharField(label="Reference", max_length=64)
+    reference = forms.CharField(label="Reference", max_length=REFERENCE_MAX)
     reason = _reason()
 
     def clean(self) -> dict[str, Any]:
@@ -76,7 +80,7 @@ class FloatForm(_MoneyForm):
 class CreditForm(_MoneyForm):
     """On the network that operators serve by hand."""
 
-    trader = forms.CharField(label="Trader", max_length=64)
+    trader = forms.CharField(label="Trader", max_length=USERNAME_LENGTH_MAX)
     field_order = ("trader", "amount", "reference", "reason")
 
     @property

@@ -15,6 +15,7 @@ from common.reasons import REASON_MAX
 ADDRESS_MAX = 120
 NETWORK_MAX = 16
 LABEL_MAX = 50
+REFERENCE_MAX = 120  # of what custody or the network calls a transfer
 
 
 class WithdrawalAddress(models.Model):
