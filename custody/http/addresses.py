@@ -12,7 +12,7 @@ from accounts.access.authentication import user_id_of
 from accounts.families.services import require_main
 from accounts.law.countries import require_served
 from accounts.law.terms import require_accepted
-from common.errors import ErrorCode, invalid
+from common.errors import invalid
 from common.http.bodies import parse_body
 from common.http.paging import query_text
 from common.http.schema import documented, query
@@ -103,7 +103,7 @@ class BookView(APIView):
         network = network_named(body.network)
         if len(body.address) > ADDRESS_MAX or not network.custody.is_address(body.address):
             message = f"address is not one of the network {network.name}."
-            raise invalid("address", message, ErrorCode.INVALID_FIELD)
+            raise invalid("address", message)
         require_outside(network.name, body.address)
         require_fresh_factor(request)
         row = book.add_address(user_id_of(request), network.name, body.address, body.label)
