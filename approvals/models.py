@@ -44,6 +44,7 @@ class Proposal(models.Model):
     payload      what the action needs, besides
     beneficiary_ids  users whose gain or loss it is; none of them may propose or decide it
     outcome      what came of it: why it was refused, or what the action said
+    command_id   what an approval became, if it became a command of `trading`
     """
 
     kind = models.CharField("action", max_length=40)

@@ -25,7 +25,7 @@ COUNTDOWN_MAX_MS = 86_400_000
 
 
 def cancel_order(user_id: int, order_id: int) -> OrderState:
-    """A trader's own order. Raises DomainError: 404, or 409 for an order that has ended."""
+    """A trader's own order. Raises DomainError for one that there isn't, or that has ended."""
     (result,) = cancel_together([(user_id, order_id)])
     if isinstance(result, Exception):
         raise result
@@ -53,7 +53,7 @@ def _judged(state: OrderState | Exception) -> OrderState | Exception:
 
 
 def cancel_order_as_operator(order: Order, by: User) -> int:
-    """Raises DomainError 409 for an order that has ended."""
+    """Raises DomainError for an order that has ended."""
     state = _unless_ended(
         OrderState(order.pk, order.user_id, order.market_id, OrderStatus(order.status))
     )
