@@ -18,6 +18,20 @@ def request_timeout() -> DomainError:
     return DomainError(ErrorCode.REQUEST_TIMEOUT, message)
 
 
+def request_late() -> DomainError:
+    return DomainError(ErrorCode.REQUEST_TIMEOUT, "The request did not arrive in time.")
+
+
+def headers_too_large(headers_max: int, bytes_max: int) -> DomainError:
+    message = f"Send at most {headers_max} headers, of {bytes_max} bytes in all, and none after "
+    return DomainError(ErrorCode.HEADERS_TOO_LARGE, f"{message}a body.")
+
+
+def unreadable(what: str) -> DomainError:
+    """``what``: it should have been, as in "HTTP request"."""
+    return DomainError(ErrorCode.BAD_REQUEST, f"This is no {what} that can be read.")
+
+
 def payload_too_large(bytes_max: int) -> DomainError:
     message = f"Send at most {bytes_max} bytes."
     return DomainError(ErrorCode.PAYLOAD_TOO_LARGE, message)
@@ -50,10 +64,25 @@ def too_many_asked(wait_s: int) -> DomainError:
     return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 
-async def refuse(
-    send: Any, error: DomainError, *headers: tuple[bytes, bytes], is_last: bool = True
-) -> None:
+Header = tuple[bytes, bytes]
+
+
+async def refuse(send: Any, error: DomainError, *headers: Header, is_last: bool = True) -> None:
     """``is_last`` False leaves the answer open, whole as it is: the server doesn't close yet."""
+    head, body = _head_and_body(error, *headers)
+    await send({"type": "http.response.start", "status": status_of(error), "headers": head})
+    await send({"type": "http.response.body", "body": body, "more_body": not is_last})
+
+
+def last_answer(error: DomainError) -> bytes:
+    """As it is written to a connection that ends with it."""
+    head, body = _head_and_body(error, (b"connection", b"close"))
+    status = status_of(error)
+    first = b"HTTP/1.1 %d %s" % (status, status.phrase.encode("ascii"))
+    return b"\r\n".join((first, *(b"%s: %s" % header for header in head), b"", body))
+
+
+def _head_and_body(error: DomainError, *headers: Header) -> tuple[list[Header], bytes]:
     body = msgspec.json.encode(body_of(error))
     head = [
         (b"content-type", b"application/json"),
@@ -62,8 +91,7 @@ async def refuse(
         (b"cache-control", NO_STORE.encode("ascii")),
         *headers,
     ]
-    await send({"type": "http.response.start", "status": status_of(error), "headers": head})
-    await send({"type": "http.response.body", "body": body, "more_body": not is_last})
+    return head, body
 
 
 class RefusedAtTheEnd:
