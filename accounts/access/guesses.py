@@ -18,8 +18,8 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.access.usernames import storable
 from accounts.models import GuessKind, GuessLock
-from accounts.models.access import USERNAME_LENGTH_MAX
 
 FIRST_WAIT_S = 32
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -53,8 +53,7 @@ class Secret:
 
 def sign_in_secret(name: str, free: int) -> Secret:
     """Of a name as it was typed."""
-    storable = name.lower().replace("\0", "").encode(errors="replace").decode()
-    return Secret(GuessKind.SIGN_IN, storable[:USERNAME_LENGTH_MAX], free)
+    return Secret(GuessKind.SIGN_IN, storable(name.lower()), free)
 
 
 def attempt(secret: Secret) -> int:
