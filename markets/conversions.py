@@ -5,7 +5,7 @@ plain decimal text without exponent or trailing zeros.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated
 
@@ -13,6 +13,7 @@ import msgspec
 
 from common.decimals import text
 from common.errors import ErrorCode, invalid
+from common.times import EPOCH, unix_ms
 from matching.messages.limits import (
     MAX_MONEY_UNITS,
     MAX_PRICE_TICKS,
@@ -27,7 +28,6 @@ TEXT_LENGTH_MAX = 64
 # Wide enough for every product of a bounded number and a step: nothing below is ever inexact.
 _EXACT = Context(prec=80)
 _MONEY_UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MIN_TIME_MS = -62_135_596_800_000  # the calendar begins with the year 1
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -183,7 +183,7 @@ def nearest_ticks(price: Decimal, tick_size: Decimal) -> int:
 
 def to_ms(at: datetime | None) -> int:
     """Milliseconds since the Unix epoch, a part of one dropped; 0 for None."""
-    return (at - _EPOCH) // timedelta(milliseconds=1) if at is not None else 0
+    return unix_ms(at) if at is not None else 0
 
 
 def time_asked_ms(value: object, field: str) -> int:
@@ -204,7 +204,7 @@ def time_asked_ms(value: object, field: str) -> int:
 
 
 def at_ms(time_ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=time_ms)
+    return EPOCH + timedelta(milliseconds=time_ms)
 
 
 def from_ms(time_ms: int) -> datetime | None:
