@@ -1,4 +1,5 @@
-"""What an address may do before anybody has signed in: sign up, and guess at passwords.
+"""How often what accounts offer may be asked for: by an address before anybody has signed in, as to
+sign up and to guess at passwords, and by users and their sessions.
 
 Wrong names and right ones are counted alike, by what was sent. A guess counts before the password
 is looked at, for its address here and for what it guesses at in `accounts.access.guesses`; a right
