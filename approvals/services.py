@@ -12,6 +12,7 @@ from django.utils import timezone
 from approvals.actions import action_of
 from approvals.models import OUTCOME_MAX, TITLE_MAX, Proposal, ProposalStatus
 from common.errors import DomainError, ErrorCode
+from common.postgres.constraints import constraint_of
 from common.reasons import REASON_MAX, reason_of
 
 EXPIRES_AFTER = timedelta(days=7)
@@ -66,7 +67,7 @@ def propose(
                 expires_at=now + EXPIRES_AFTER,
             )
     except IntegrityError as error:
-        if "proposal_waits_once_per_subject" not in str(error):
+        if constraint_of(error) != "proposal_waits_once_per_subject":
             raise
         message = "Another operator proposed something about the same just now: look at that first."
         raise DomainError(ErrorCode.PROPOSAL_WAITING, message) from error
