@@ -83,7 +83,7 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
         raise invalid("permissions", message)
     public_key = None if new.public_key is None else _read_public_key(new.public_key)
     if public_key is None and not can_seal():
-        message = "Keys with a shared secret are not offered here: give a publicKey of Ed25519."
+        message = "Keys with a shared secret are not offered here: give a public_key of Ed25519."
         raise invalid("public_key", message)
     public_id = (HMAC if public_key is None else ED25519) + secrets.token_hex(16)
     secret = secrets.token_urlsafe(32) if public_key is None else None
