@@ -10,12 +10,12 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.postgres.alone import alone
+from common.postgres.outages import is_outage
 from console.alerts.measures import READERS
 from console.alerts.measures.look import Look, NotMeasured, Reading, Readings
 from console.alerts.models import Alert, AlertRule, AlertSnooze, MeasureLook
 from console.alerts.telling import CLOSED, OPENED, WORSENED, tell_outside
 from console.alerts.vocabulary import Measure, Severity
-from trading.orders.isolation import is_everyones
 
 STATEMENT_TIMEOUT = "10s"
 GAP_MIN = timedelta(
@@ -60,7 +60,7 @@ def look_at(look: Look, measures: Iterable[Measure]) -> None:
         except NotMeasured as error:
             failed = str(error)[:200]
         except (DatabaseError, RedisError) as error:
-            if isinstance(error, DatabaseError) and is_everyones(error):
+            if is_outage(error):
                 raise
             failed = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
             log.warning("measure_failed", measure=measure, why=failed)
