@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import structlog
 
 from common import cancelling
+from common.asgi.messages import Receive, Send
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.limits.haste import REFUSED_AFTER_S
-from common.sockets.closing import POLICY_VIOLATION, Receive, Send
+from common.sockets.closing import POLICY_VIOLATION
 from feeds import protocol
 from feeds.identity import Claim, Identity, identify
 from feeds.orders.calls import SignedInAs

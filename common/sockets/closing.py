@@ -1,11 +1,6 @@
 """How the far end is told that a connection ends: the codes we use, and why in words."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from common.asgi.messages import Send
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
