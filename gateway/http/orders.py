@@ -13,7 +13,7 @@ from gateway.asking.params import Params
 from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
 from gateway.http.settled import wait_until_settled
-from gateway.orders.asked import new_order, refusal_of
+from gateway.orders.asked import BATCH_MAX, new_order, refusal_of
 from gateway.orders.finding import (
     CONDITIONAL,
     PLAIN,
@@ -34,14 +34,14 @@ from markets.rules import MarketRules, market_rules
 from matching.messages.vocabulary import OrderType, Side
 from trading import services
 from trading.models import LIVE_STATUSES, Order
-from trading.orders.cancel import cancel_together
+from trading.orders.cancel import COUNTDOWN_MAX_MS, cancel_together
 from trading.orders.opening import opens
 from trading.orders.preview import preview_order
 from trading.orders.request import NewOrder, OrderChanges
+from trading.selectors import leverages_set
 
-BATCH_PLACED_MAX, BATCH_CANCELLED_MAX = 5, 10
+BATCH_CANCELLED_MAX = 10
 ORDERS_DEFAULT, ORDERS_MAX = 500, 1_000
-COUNTDOWN_MAX_MS = 86_400_000
 ALL_CANCELLED = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _NOT_MODIFIED = VenueError(400, -2010, "The order was not modified: it has ended or can't be.")
 
@@ -57,7 +57,7 @@ def test_order(asked: VenueAsk) -> Item:
     new = new_order(asked.params)
     rules = market_rules(new.market_id)
     if opens(new):
-        new = replace(new, leverage=leverage_of(asked.user_id, rules))
+        new = replace(new, leverage=leverage_of(rules, leverages_set(asked.user_id)))
     try:
         preview_order(asked.user_id, new)
     except DomainError as error:
@@ -159,7 +159,7 @@ def modify_order(asked: VenueAsk) -> Item:
 
 
 def modify_orders(asked: VenueAsk) -> list[Item]:
-    items = asked.params.items("batchOrders", BATCH_PLACED_MAX)
+    items = asked.params.items("batchOrders", BATCH_MAX)
     return [_item(lambda one=item: _modified(asked, Params.of_item(one))) for item in items]
 
 
