@@ -32,7 +32,6 @@ from matching.messages.vocabulary import (
 COMMAND_VERSION = 1
 
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
-OptionalId = Annotated[int, Meta(ge=0, le=MAX_ID)]
 PriceTicks = Annotated[int, Meta(ge=1, le=MAX_PRICE_TICKS)]
 SizeLots = Annotated[int, Meta(ge=1, le=MAX_SIZE_LOTS)]
 MoneyUnits = Annotated[int, Meta(ge=0, le=MAX_MONEY_UNITS)]

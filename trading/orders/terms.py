@@ -67,8 +67,7 @@ class OrderTerms(Struct, frozen=True):
 
     @property
     def may_rest(self) -> bool:
-        forces = (TimeInForce.GTC, TimeInForce.GTX)
-        return self.order_type is OrderType.LIMIT and self.time_in_force in forces
+        return self.order_type is OrderType.LIMIT and self.time_in_force.may_rest
 
     @property
     def is_priced_by_trader(self) -> bool:
@@ -293,7 +292,7 @@ def visible_in_bounds(rules: MarketRules, visible_qty: object, size_lots: int) -
 def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
     if new.expires_at is None:
         return 0
-    if new.trigger is None and time_in_force not in {TimeInForce.GTC, TimeInForce.GTX}:
+    if new.trigger is None and not time_in_force.may_rest:
         message = f"A {time_in_force} order does not stay: leave expires_at out."
         raise invalid("expires_at", message, ErrorCode.INVALID_EXPIRY)
     expires_ms = time_asked_ms(new.expires_at, "expires_at")

@@ -109,8 +109,8 @@ def _may_come_to_rest(order: Order) -> bool:
     """A new one whose engine may have put it in the book or has it wait, as far as its row says."""
     if order.status != OrderStatus.PENDING:
         return False
-    rests = order.time_in_force in (TimeInForce.GTC, TimeInForce.GTX)
-    return order.trigger_kind is not None or (rests and order.order_type == OrderType.LIMIT)
+    rests = order.order_type == OrderType.LIMIT and TimeInForce(order.time_in_force).may_rest
+    return order.trigger_kind is not None or rests
 
 
 def _resting(
