@@ -286,7 +286,6 @@ BALANCE_MARKS = SqlCheck(
     """,
 )
 
-# Kept in parts as rows change, which looks at custody's balance add up.
 # Days behind a seal, hours and minutes with everything: there are as many as the exchange is old.
 KIND_FLOWS = SqlCheck(
     "sums of a kind",
@@ -324,6 +323,7 @@ KIND_FLOWS = SqlCheck(
     """,  # noqa: S608  numbers of ours
 )
 
+# Kept in parts as rows change, which looks at custody's balance add up.
 FLOATS = SqlCheck(
     "float",
     """
