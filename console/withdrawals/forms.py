@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from accounts.access.usernames import find_user
 from accounts.models import User
 from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.verification.levels import LEVELS
@@ -88,7 +89,7 @@ class CreditForm(_MoneyForm):
         return MANUAL in networks()
 
     def clean_trader(self) -> User:
-        user = User.objects.filter(username__iexact=self.cleaned_data["trader"]).first()
+        user = find_user(self.cleaned_data["trader"])
         if user is None:
             raise forms.ValidationError("There is no such trader.")
         return user
