@@ -11,6 +11,7 @@ from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode, invalid
+from common.postgres.constraints import constraint_of
 from common.reasons import reason_of
 from custody.interface import ID_MAX, MANUAL
 from custody.models import ChainDeposit, ChainDepositState
@@ -67,6 +68,8 @@ def _credit(user_id: int, amount_units: int, reference: str) -> ChainDeposit:
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
+        if constraint_of(error) != "chain_deposit_once_per_network":
+            raise
         raise outdated() from error  # another operator has, just now
     return row
 
