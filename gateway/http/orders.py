@@ -31,10 +31,11 @@ from gateway.words.symbols import market_of
 from gateway.words.telling import of_fault
 from gateway.words.vocabulary import SIDES
 from markets.rules import MarketRules, market_rules
+from matching.messages.limits import MAX_COUNTDOWN_MS
 from matching.messages.vocabulary import OrderType, Side
 from trading import services
 from trading.models import LIVE_STATUSES, Order
-from trading.orders.cancel import COUNTDOWN_MAX_MS, cancel_together
+from trading.orders.cancel import cancel_together
 from trading.orders.opening import opens
 from trading.orders.preview import preview_order
 from trading.orders.request import NewOrder, OrderChanges
@@ -263,6 +264,6 @@ def countdown(asked: VenueAsk) -> Item:
     rules = market_of(symbol)
     if not asked.params.given("countdownTime"):
         raise missing("countdownTime")
-    countdown_ms = asked.params.whole("countdownTime", 0, 0, COUNTDOWN_MAX_MS)
+    countdown_ms = asked.params.whole("countdownTime", 0, 0, MAX_COUNTDOWN_MS)
     services.set_countdown(asked.user_id, rules.id, countdown_ms)
     return {"symbol": symbol, "countdownTime": str(countdown_ms)}
