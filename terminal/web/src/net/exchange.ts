@@ -10,7 +10,11 @@ export type Market = Schemas["MarketAnswer"];
 export type Order = Schemas["OrderAnswer"];
 export type Position = Schemas["PositionAnswer"];
 
-export const api = new Rest({ url: "", credentials, fetch: (address, init) => send(address as string, init ?? {}) });
+export const api = new Rest({
+  url: "",
+  credentials,
+  fetch: (address, init) => send(address as string, init ?? {}),
+});
 
 export const feedStatus = signal<FeedStatus>("connecting");
 /** What was refused over the feeds, for the console of whoever looks. */
