@@ -17,7 +17,6 @@ export const api = new Rest({
 });
 
 export const feedStatus = signal<FeedStatus>("connecting");
-/** What was refused over the feeds, for the console of whoever looks. */
 export const feeds = new Feeds({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/ws`,
   credentials,
