@@ -112,12 +112,12 @@ class Proposal(models.Model):
         return f"Proposal {self.pk}: {self.title}"
 
     @property
-    def is_in_the_way(self) -> str:
+    def in_the_way_words(self) -> str:
         """To whoever wants to propose something about the same."""
         return f"Proposal {self.pk} about the same waits: decide or withdraw it first."
 
     @property
-    def said(self) -> str:
+    def done_words(self) -> str:
         """Of an action of a list that became this."""
         return f"proposed ({self.pk}), for another operator to approve"
 

@@ -82,7 +82,7 @@ def _make_room(kind: str, subject: str, now: datetime) -> None:
     )
     for earlier in same:
         if earlier.status_at(now) is ProposalStatus.WAITING:
-            raise DomainError(ErrorCode.PROPOSAL_WAITING, earlier.is_in_the_way)
+            raise DomainError(ErrorCode.PROPOSAL_WAITING, earlier.in_the_way_words)
         _close(earlier, ProposalStatus.EXPIRED, "")
 
 
