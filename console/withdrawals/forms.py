@@ -8,7 +8,7 @@ from accounts.access.usernames import find_user
 from accounts.models import User
 from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.verification.levels import LEVELS
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm
 from common.errors import DomainError
 from common.reasons import REASON_MAX
 from custody.interface import ID_MAX, MANUAL
@@ -22,17 +22,11 @@ def _reason() -> forms.CharField:
     return forms.CharField(label="Reason", max_length=REASON_MAX)
 
 
-class _Form(forms.Form):
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
-        dress(self.fields.values())
-
-
-class ReasonOnly(_Form):
+class ReasonOnly(DressedForm):
     reason = _reason()
 
 
-class OutcomeForm(_Form):
+class OutcomeForm(DressedForm):
     """Of a withdrawal that is sent by hand."""
 
     outcome = forms.ChoiceField(
@@ -49,7 +43,7 @@ class OutcomeForm(_Form):
     reason = _reason()
 
 
-class _MoneyForm(_Form):
+class _MoneyForm(DressedForm):
     amount = forms.DecimalField(label="Amount, USD", max_digits=40, decimal_places=20)
     reference = forms.CharField(label="Reference", max_length=REFERENCE_MAX)
     reason = _reason()
@@ -101,7 +95,7 @@ class CreditForm(_MoneyForm):
         return said
 
 
-class LimitsForm(_Form):
+class LimitsForm(DressedForm):
     level = forms.TypedChoiceField(
         label="Level", coerce=int, choices=[(level, str(level)) for level in LEVELS]
     )
