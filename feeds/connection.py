@@ -274,7 +274,7 @@ class Connection:
                 await self._hub.check_channel(channel)
         check_every_ms(request.every_ms, wanted)
         await self._check_missed(request)
-        id_text = "" if request.id is None else protocol.encode_id(request.id)
+        id_text = "" if request.id is None else protocol.encode(request.id)
         terms = ListenTerms(request.every_ms or 0, id_text)
         answer: dict[str, Any] = {"op": "subscribed", "channels": wanted}
         if request.every_ms:
