@@ -4,8 +4,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 SECRET_KEY_LENGTH_MIN = 32
-
-
 SEALING_SECRET_LENGTH_MIN = 32
 
 
@@ -63,4 +61,4 @@ def operators_can_have_a_second_factor(**_: Any) -> list[CheckMessage]:
         "No operator can sign in without a second factor: set API_KEY_SECRETS for authenticator "
         "apps, or PASSKEY_RP_ID and PASSKEY_ORIGINS for passkeys."
     )
-    return [Error(message, id="accounts.E003")]
+    return [Error(message, id="accounts.E005")]

@@ -166,8 +166,7 @@ def freeze_user(
     """As `suspend_user`, with a reason, an end, and a way back to what was. Raises DomainError for
     oneself, superusers, operators unless a superuser asks, and the frozen."""
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)
-    if not reason.strip():
-        raise invalid("reason", "Say why: it stays with the freeze.")
+    reason = reason_of(reason)
     _check_end(until)
     _check_within_reach(user, by)
     if user.is_superuser:
@@ -177,7 +176,7 @@ def freeze_user(
         raise DomainError(ErrorCode.ACCOUNT_FROZEN, f"{user} is frozen already.")
     freeze = Freeze.objects.create(
         user=user,
-        reason=reason.strip(),
+        reason=reason,
         was_active=user.is_active,
         frozen_by=by,
         until=until,

@@ -1,4 +1,5 @@
-"""What an address may do before anybody has signed in: sign up, and guess at passwords.
+"""How often what accounts offer may be asked for: by an address before anybody has signed in, as to
+sign up and to guess at passwords, and by users and their sessions.
 
 Wrong names and right ones are counted alike, by what was sent. A guess counts before the password
 is looked at, for its address here and for what it guesses at in `accounts.access.guesses`; a right
@@ -15,9 +16,10 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts.access import guesses
-from accounts.access.guesses import NAME_LENGTH_MAX, Secret, sign_in_secret
+from accounts.access.guesses import Secret, sign_in_secret
 from accounts.access.tokens import read_refresh
 from accounts.models import GuessKind
+from accounts.models.access import USERNAME_LENGTH_MAX
 from common.errors import DomainError
 from common.limits.askers import origin_of
 from common.limits.budgets import Ask, Rate, Standing, give_back, spend
@@ -65,7 +67,7 @@ def sign_in_guesses(request: Request | HttpRequest, name: str, free: int) -> Gue
 def own_password_guesses(request: Request | HttpRequest, user_id: int, free: int) -> Guesses:
     """Of whoever has a session, or stole it: per address, so that nobody keeps the owner from a
     new password."""
-    whose = f"{user_id} {origin_of(request)}"[:NAME_LENGTH_MAX]
+    whose = f"{user_id} {origin_of(request)}"[:USERNAME_LENGTH_MAX]
     return Guesses(request, Secret(GuessKind.PASSWORD, whose, free))
 
 

@@ -6,9 +6,9 @@ operator writes a `Proposal`, which says in words exactly what would change and 
 function needs. Nothing happens until somebody else approves; then the function runs in the
 transaction that marks the proposal approved, so that both are there or neither.
 
-Author, beneficiary and decider are three different people, as a constraint in Postgres says. A
-proposal expires, can be withdrawn by its author, and is refused when what it was about is no longer
-as it says: whoever approved saw something else.
+Author, beneficiary and decider are three different people, as constraints in Postgres say. A
+proposal expires, and can be withdrawn by its author. Where what it was about is no longer as it
+says, nobody can approve it: whoever did saw something else. It waits, to be refused.
 
 Which actions need two people is a policy of the owner's (`approvals.policy`), whose changes are
 proposals themselves. This room knows no other: the floors above register their actions.

@@ -23,7 +23,7 @@ class Action:
     kind        its word, in rows and in the log
     title       in words: "Settle a market for good"
     permission  who may decide it, as `app.codename`
-    proposed_by  any of these lets somebody propose it; who may decide it, where there are none
+    proposed_by  any of these lets somebody propose it; none: who may decide it may
     carry_out   does it, in the transaction that approves the proposal. Raises DomainError where the
                 proposal is no longer what it was about
     usual       whether it needs two people where the owner's policy says nothing

@@ -11,6 +11,8 @@ from django.db.models.lookups import IsNull
 
 from common.reasons import REASON_MAX
 
+TITLE_MAX, OUTCOME_MAX = 300, 500
+
 
 class ProposalStatus(StrEnum):
     WAITING = "waiting"
@@ -42,11 +44,12 @@ class Proposal(models.Model):
     payload      what the action needs, besides
     beneficiary_ids  users whose gain or loss it is; none of them may propose or decide it
     outcome      what came of it: why it was refused, or what the action said
+    command_id   what an approval became, if it became a command of `trading`
     """
 
     kind = models.CharField("action", max_length=40)
     subject = models.CharField(max_length=200)
-    title = models.CharField("what", max_length=300)
+    title = models.CharField("what", max_length=TITLE_MAX)
     changes = models.JSONField(default=list)
     payload = models.JSONField(default=dict)
     reason = models.CharField(max_length=REASON_MAX)
@@ -65,7 +68,7 @@ class Proposal(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     decided_at = models.DateTimeField(null=True)
-    outcome = models.CharField(max_length=500, default="", blank=True)
+    outcome = models.CharField(max_length=OUTCOME_MAX, default="", blank=True)
     command_id = models.BigIntegerField("command", null=True)
 
     class Meta:
@@ -109,12 +112,12 @@ class Proposal(models.Model):
         return f"Proposal {self.pk}: {self.title}"
 
     @property
-    def is_in_the_way(self) -> str:
+    def in_the_way_words(self) -> str:
         """To whoever wants to propose something about the same."""
         return f"Proposal {self.pk} about the same waits: decide or withdraw it first."
 
     @property
-    def said(self) -> str:
+    def done_words(self) -> str:
         """Of an action of a list that became this."""
         return f"proposed ({self.pk}), for another operator to approve"
 

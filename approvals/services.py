@@ -10,8 +10,9 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from approvals.actions import action_of
-from approvals.models import Proposal, ProposalStatus
+from approvals.models import OUTCOME_MAX, TITLE_MAX, Proposal, ProposalStatus
 from common.errors import DomainError, ErrorCode
+from common.postgres.constraints import constraint_of
 from common.reasons import REASON_MAX, reason_of
 
 EXPIRES_AFTER = timedelta(days=7)
@@ -56,7 +57,7 @@ def propose(
             proposal = Proposal.objects.create(
                 kind=action.kind,
                 subject=subject,
-                title=title[:300],
+                title=title[:TITLE_MAX],
                 changes=[list(change) for change in changes],
                 payload=payload,
                 reason=reason,
@@ -66,7 +67,7 @@ def propose(
                 expires_at=now + EXPIRES_AFTER,
             )
     except IntegrityError as error:
-        if "proposal_waits_once_per_subject" not in str(error):
+        if constraint_of(error) != "proposal_waits_once_per_subject":
             raise
         message = "Another operator proposed something about the same just now: look at that first."
         raise DomainError(ErrorCode.PROPOSAL_WAITING, message) from error
@@ -81,7 +82,7 @@ def _make_room(kind: str, subject: str, now: datetime) -> None:
     )
     for earlier in same:
         if earlier.status_at(now) is ProposalStatus.WAITING:
-            raise DomainError(ErrorCode.PROPOSAL_WAITING, earlier.is_in_the_way)
+            raise DomainError(ErrorCode.PROPOSAL_WAITING, earlier.in_the_way_words)
         _close(earlier, ProposalStatus.EXPIRED, "")
 
 
@@ -201,7 +202,7 @@ def _close(
     proposal: Proposal, status: ProposalStatus, outcome: str, by: AbstractUser | None = None
 ) -> None:
     proposal.status = status
-    proposal.outcome = outcome[:500]
+    proposal.outcome = outcome[:OUTCOME_MAX]
     proposal.decided_by_id = None if by is None else by.pk
     proposal.decided_at = timezone.now()
     proposal.save()

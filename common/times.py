@@ -1,8 +1,10 @@
-"""Times as the API says them."""
+"""Times as messages and the API say them."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def unix_ms(moment: datetime) -> int:
-    """Milliseconds since 1970, rounded down."""
-    return int(moment.timestamp() * 1000)
+    """Milliseconds since 1970, a part of one dropped."""
+    return (moment - EPOCH) // timedelta(milliseconds=1)

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 from common.errors import DomainError, ErrorCode
-from trading.orders.isolation import is_everyones
+from common.postgres.outages import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ def each_alone(event: str, keys: Iterable[int], work: Callable[[int], object]) -
                 raise
             log.exception(event, row=key)
         except Exception as error:
-            if is_everyones(error):
+            if is_outage(error):
                 raise
             log.exception(event, row=key)
 

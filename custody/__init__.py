@@ -2,7 +2,7 @@
 
 Theory of operation. A network is a way for money to come and go; each is served by a custody, which
 is one of the implementations of `interface.Custody`: `demo` speaks to a process that plays a chain,
-`manual` is an operator who enters references. No other room speaks to the outside.
+`manual` is an operator who enters references. No other room speaks to a custody.
 
 **Out.** The ledger commits a `Payout` with each approval. `sending` takes those that are due, one
 by one: it commits that the withdrawal is on its way, then asks custody, under an id that never

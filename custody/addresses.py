@@ -7,6 +7,7 @@ from accounts.models import User
 from common.errors import DomainError, ErrorCode, invalid
 from custody.models import DepositAddress
 from custody.networks import Network, network_named
+from ledger.models.withdrawal_terms import ADDRESS_MAX
 
 SUPPLY = 50  # at hand, of each network
 
@@ -37,10 +38,12 @@ def owner_of(network: str, address: str) -> int | None:
     return rows.values_list("user_id", flat=True).first()
 
 
-def require_outside(network: str, address: str) -> None:
-    """Money sent to an address of ours would leave one wallet and come in at another, through the
-    outside. Raises DomainError."""
-    if DepositAddress.objects.filter(network=network, address=address).exists():
+def check_outside(network: Network, address: str) -> None:
+    """One of the network's, and none of ours: money sent there would leave one wallet and come in
+    at another, through the outside. Raises DomainError."""
+    if len(address) > ADDRESS_MAX or not network.custody.is_address(address):
+        raise invalid("address", f"address is not one of the network {network.name}.")
+    if DepositAddress.objects.filter(network=network.name, address=address).exists():
         message = "address is one at which this exchange takes deposits: make a transfer instead."
         raise invalid("address", message)
 

@@ -14,7 +14,6 @@ from custody.models import CaseKind, CustodyCase
 from ledger.models import StopCause
 from ledger.withdrawals.stops import close_stop, open_stop
 
-PERMISSION = "custody.resolve_case"
 OPEN_MAX = 200  # a custody that floods us with nonsense fills the log, and no table
 
 log = structlog.get_logger(__name__)
@@ -42,9 +41,10 @@ def open_case(network: str, kind: CaseKind, subject: str, words: str, said: Any 
 
 @transaction.atomic
 def resolve_case(case_id: int, reason: str, by: AbstractUser) -> CustodyCase:
-    """With the last of them the stop ends. Raises CustodyCase.DoesNotExist, and DomainError for one
-    that is resolved."""
-    case = CustodyCase.objects.select_for_update(no_key=True).get(pk=case_id)
+    """With the last of them the stop ends. Raises DomainError for one that is resolved, or none."""
+    case = CustodyCase.objects.select_for_update(no_key=True).filter(pk=case_id).first()
+    if case is None:
+        raise DomainError(ErrorCode.NOT_FOUND, "There is no such case.")
     if case.resolved_at is not None:
         raise DomainError(ErrorCode.INVALID_TRANSITION, f"Case {case_id} is resolved already.")
     case.resolved_at, case.resolved_by_id = timezone.now(), by.pk

@@ -25,6 +25,7 @@ from custody import inbox
 from custody.cases import open_case
 from custody.interface import CustodyBalance
 from custody.models import CaseKind, FloatLook, FloatMovement
+from custody.models.floats import REFERENCE_MAX
 from custody.networks import Network, network_named, networks
 from ledger.models import StopCause
 from ledger.withdrawals.stops import settle_stop
@@ -34,7 +35,6 @@ from matching.messages.limits import MAX_MONEY_UNITS
 KIND = "move_float"
 LOOKS_KEPT = 1_000  # of a network
 TRIES = 3
-REFERENCE_MAX = 64
 PARTS_AT_ONCE = 10_000
 
 _COLUMNS = "float_units, credited_units, coming_units, sent_units"

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.errors import DomainError, ErrorCode
+from common.postgres.outages import is_outage
 from custody.cases import open_case
 from custody.deposits import follow_deposit
 from custody.interface import News, NewsKind, NewsState
 from custody.models import CaseKind, CustodyNews, PollCursor
 from custody.networks import Network, networks
 from ledger.withdrawals.handing import Impossible, Report, SendOutcome, report
-from trading.orders.isolation import is_everyones
 
 WAITING_MAX = 10_000  # of one custody: more is refused, and polled later
 APPLIED_AT_ONCE_MAX = 2_000
@@ -72,7 +72,7 @@ def apply_waiting() -> None:
         try:
             _apply_once(pk, known)
         except Exception as error:
-            if is_everyones(error):
+            if is_outage(error):
                 raise
             log.exception("custody_news_not_applied", news=pk)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from common.errors import DomainError, invalid
+from common.errors import invalid
 from custody.interface import DEMO, Custody
 from custody.manual.custody import ManualCustody
 
@@ -36,10 +36,6 @@ def network_named(name: str) -> Network:
     """Raises DomainError."""
     found = networks().get(name)
     if found is None:
-        raise unknown_network(name)
+        known = ", ".join(networks()) or "none"
+        raise invalid("network", f"There is no network {name[:40]!r}. Known are: {known}.")
     return found
-
-
-def unknown_network(name: str) -> DomainError:
-    known = ", ".join(networks()) or "none"
-    return invalid("network", f"There is no network {name[:40]!r}. Known are: {known}.")

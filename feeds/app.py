@@ -13,12 +13,13 @@ from django.conf import settings
 
 from accounts.keys.uses import uses
 from accounts.law.countries import is_scope_blocked
+from common.asgi.messages import Receive, Send
 from common.errors import DomainError
 from common.http.addresses import address_of, origin_of
 from common.http.statuses import body_of, status_of
 from common.metrics.measures import FEED_CLIENTS_MAX
 from common.redis_client import async_redis_client
-from common.sockets.closing import NOT_HERE, Receive, Refusal, Send, refuse
+from common.sockets.closing import NOT_HERE, Refusal, refuse
 from common.sockets.entrance import SocketEntrance, door_refusal
 from feeds.connection import Connection
 from feeds.hub import Hub

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import structlog
 
 from common import cancelling
+from common.asgi.messages import Receive, Send
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from common.limits.haste import REFUSED_AFTER_S
-from common.sockets.closing import POLICY_VIOLATION, Receive, Send
+from common.sockets.closing import POLICY_VIOLATION
 from feeds import protocol
 from feeds.identity import Claim, Identity, identify
 from feeds.orders.calls import SignedInAs
@@ -273,7 +274,7 @@ class Connection:
                 await self._hub.check_channel(channel)
         check_every_ms(request.every_ms, wanted)
         await self._check_missed(request)
-        id_text = "" if request.id is None else protocol.encode_id(request.id)
+        id_text = "" if request.id is None else protocol.encode(request.id)
         terms = ListenTerms(request.every_ms or 0, id_text)
         answer: dict[str, Any] = {"op": "subscribed", "channels": wanted}
         if request.every_ms:

@@ -245,9 +245,5 @@ _FIELDS = {
 }
 
 
-def encode_id(id: RequestId) -> str:
-    return msgspec.json.encode(id).decode()
-
-
-def encode(body: dict[str, Any]) -> str:
+def encode(body: dict[str, Any] | RequestId) -> str:
     return msgspec.json.encode(body).decode()

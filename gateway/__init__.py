@@ -10,7 +10,8 @@ translated back. Rooms by what they translate:
 - `asking`   requests: parameters from query and body, signatures, what a trader may ask how often;
 - `orders`   orders on their way in and out, and how they go through order intake;
 - `http`     every other call, answered by a Django view;
-- `streams`  WebSockets: market data, and what happens to an account.
+- `streams`  WebSockets: market data, and what happens to an account;
+- `socket_calls`  the same calls, asked for over a WebSocket.
 
 A market's symbol is its base asset and the name of the settlement asset. Positions are one-way and
 isolated, as they are here: what asks for hedge or cross mode is answered with the venue's own

@@ -2,19 +2,17 @@
 server's edge or by Django, is told in the venue's shape, too.
 """
 
-from collections.abc import MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from common.asgi.messages import Message
 from common.errors import DomainError, ErrorCode
 from gateway.words.errors import UNKNOWN_ERROR, VenueError, of_refusal
 
 _PATHS = ("/fapi", "/futures/data", "/api/v3", "/sapi", "/dapi")
 _LENGTH = b"content-length"
-
-Message = MutableMapping[str, Any]
 
 
 class VenueWords:

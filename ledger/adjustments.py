@@ -20,13 +20,13 @@ from approvals.services import Change, outdated, propose
 from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode, invalid
 from ledger.models import Adjustment, AdjustmentCategory, Wallet
+from ledger.models.adjustments import REFERENCE_MAX
 from ledger.posting_rules import adjustment_movement
 from ledger.services import all_wallets, lock_wallets, post_all, require_room
 from markets.conversions import units_text
 from matching.messages.limits import MAX_MONEY_UNITS
 
 KIND = "adjust_wallet"
-REFERENCE_MAX = 64
 WALLETS_MAX = 1_000  # of one proposal
 # What an operator may choose; the other is made by `propose_reversal`.
 CHOSEN = tuple(c for c in AdjustmentCategory if c is not AdjustmentCategory.REVERSAL)

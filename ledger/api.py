@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access.authentication import user_id_of
 from accounts.law.countries import require_served
 from accounts.law.terms import require_accepted
 from common.errors import DomainError, ErrorCode
@@ -80,12 +81,6 @@ class LedgerAnswer(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
-def _user_id(request: Request) -> int:
-    user_id = request.user.pk
-    assert user_id is not None  # noqa: S101  IsAuthenticated let the request through
-    return user_id
-
-
 class OnrampView(APIView):
     @documented(
         "Deposit from the faucet",
@@ -106,11 +101,11 @@ class OnrampView(APIView):
         once (200).
         Elsewhere this makes a request that an operator approves (202, without a balance)."""
         require_served(request.META)
-        require_accepted(_user_id(request))
+        require_accepted(user_id_of(request))
         body = parse_body(request, OnrampBody)
         amount_units = to_units(body.amount, "amount")
         key = read_key(body.idempotency_key)
-        deposit, wallet = services.deposit(_user_id(request), amount_units, key)
+        deposit, wallet = services.deposit(user_id_of(request), amount_units, key)
         return _onramp_answer(deposit, wallet)
 
 
@@ -172,7 +167,7 @@ class LedgerView(APIView):
 
         def read(limit: int, before: int | None) -> list[Posting]:
             nonlocal looked_to
-            found = selectors.newest_postings_of_user(_user_id(request), asked, limit, before)
+            found = selectors.newest_postings_of_user(user_id_of(request), asked, limit, before)
             looked_to = found.looked_to
             return found.postings
 

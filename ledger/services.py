@@ -247,7 +247,7 @@ def require_room(wallet: Wallet, amount_units: int) -> None:
         raise DomainError(
             ErrorCode.WALLET_FULL,
             f"A wallet holds at most {units_text(MAX_MONEY_UNITS)}: "
-            f"deposit at most {units_text(max(0, room))}.",
+            f"this one has room for {units_text(max(0, room))}.",
             "amount",
         )
 

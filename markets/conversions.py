@@ -5,7 +5,7 @@ plain decimal text without exponent or trailing zeros.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated
 
@@ -13,6 +13,7 @@ import msgspec
 
 from common.decimals import text
 from common.errors import ErrorCode, invalid
+from common.times import EPOCH, unix_ms
 from matching.messages.limits import (
     MAX_MONEY_UNITS,
     MAX_PRICE_TICKS,
@@ -21,13 +22,12 @@ from matching.messages.limits import (
     MONEY_UNITS_PER_CURRENCY,
 )
 
-MONEY_DECIMALS = 6
+MONEY_DECIMALS = len(str(MONEY_UNITS_PER_CURRENCY)) - 1
 TEXT_LENGTH_MAX = 64
 
 # Wide enough for every product of a bounded number and a step: nothing below is ever inexact.
 _EXACT = Context(prec=80)
 _MONEY_UNIT = Decimal(1).scaleb(-MONEY_DECIMALS)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MIN_TIME_MS = -62_135_596_800_000  # the calendar begins with the year 1
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -130,10 +130,6 @@ def lots_text(size_lots: int, lot_size: Decimal) -> str:
     return text(lots_to_decimal(size_lots, lot_size))
 
 
-def units_to_decimal(amount_units: int) -> Decimal:
-    return Decimal(amount_units).scaleb(-MONEY_DECIMALS, _EXACT)
-
-
 def units_text(amount_units: int, decimals: int = 0) -> str:
     """Money as text: 12_500_000 → "12.5", or "12.50" with at least two decimals asked for.
 
@@ -141,7 +137,8 @@ def units_text(amount_units: int, decimals: int = 0) -> str:
     """
     whole, rest = divmod(abs(amount_units), MONEY_UNITS_PER_CURRENCY)
     sign = "-" if amount_units < 0 else ""
-    fraction = f"{rest:06d}".rstrip("0").ljust(decimals, "0")
+    digits = str(MONEY_UNITS_PER_CURRENCY + rest)[1:]  # with their zeros in front
+    fraction = digits.rstrip("0").ljust(decimals, "0")
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
@@ -186,7 +183,7 @@ def nearest_ticks(price: Decimal, tick_size: Decimal) -> int:
 
 def to_ms(at: datetime | None) -> int:
     """Milliseconds since the Unix epoch, a part of one dropped; 0 for None."""
-    return (at - _EPOCH) // timedelta(milliseconds=1) if at is not None else 0
+    return unix_ms(at) if at is not None else 0
 
 
 def time_asked_ms(value: object, field: str) -> int:
@@ -207,7 +204,7 @@ def time_asked_ms(value: object, field: str) -> int:
 
 
 def at_ms(time_ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=time_ms)
+    return EPOCH + timedelta(milliseconds=time_ms)
 
 
 def from_ms(time_ms: int) -> datetime | None:

@@ -145,7 +145,7 @@ _ticker_decoder = msgspec.json.Decoder(Ticker)
 
 
 def market_rules(market_id: str) -> MarketRules:
-    """Raises DomainError 404 for an unknown market."""
+    """Raises DomainError for an unknown market."""
     rules = all_market_rules().get(market_id)
     if rules is None:
         rules = all_market_rules(UNKNOWN_AGE_MAX_S).get(market_id)

@@ -135,7 +135,7 @@ IMPORT_RULES = (
         ),
     ),
     ImportRule("prices", ("trading", *_MONEY)),
-    ImportRule("custody", ("trading", "mails", *_MONEY)),
+    ImportRule("custody", ("mails", *_MONEY)),
     # The outside world: a program that knows nothing of us.
     ImportRule("custody.demo.chain", (), frozenset({"httpx", "structlog"})),
     ImportRule("feeds", ("trading", "announcements", *_MONEY)),

@@ -93,7 +93,7 @@ def _standing(
 
 
 def order_of_user(user_id: int, order_id: int) -> Order:
-    """Raises DomainError 404; an order of somebody else is none."""
+    """Raises DomainError where there is none; an order of somebody else is none."""
     order = Order.objects.filter(pk=order_id, user_id=user_id).first()
     if order is None:
         raise _no_such_order()

@@ -18,11 +18,11 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.access.usernames import storable
 from accounts.models import GuessKind, GuessLock
 
 FIRST_WAIT_S = 32
 FORGOTTEN_AFTER = timedelta(days=1)
-NAME_LENGTH_MAX = 64
 _LONGEST_WAIT_S = {
     GuessKind.SIGN_IN: 900,
     GuessKind.PASSWORD: 900,
@@ -53,8 +53,7 @@ class Secret:
 
 def sign_in_secret(name: str, free: int) -> Secret:
     """Of a name as it was typed."""
-    storable = name.lower().replace("\0", "").encode(errors="replace").decode()
-    return Secret(GuessKind.SIGN_IN, storable[:NAME_LENGTH_MAX], free)
+    return Secret(GuessKind.SIGN_IN, storable(name.lower()), free)
 
 
 def attempt(secret: Secret) -> int:

@@ -28,6 +28,7 @@ from accounts.access.tokens import access_lifetime
 from accounts.models import Session, User
 from common.errors import DomainError, ErrorCode
 from common.redis_client import request_redis_client
+from common.times import unix_ms
 
 POSTGRES_REFRESH_S = 15.0
 REDIS_REFRESH_S = 1.0
@@ -138,7 +139,7 @@ def announce_ended(session_ids: Iterable[int], ended_at: datetime) -> None:
 
 def refused_until_ms(ended_at: datetime) -> int:
     """When the last access token of a session that ended then has run out."""
-    return int((ended_at + access_lifetime()).timestamp() * 1000) + 1
+    return unix_ms(ended_at + access_lifetime()) + 1
 
 
 def account_suspended() -> DomainError:

@@ -24,11 +24,11 @@ from accounts.access.tokens import (
     refresh_token,
 )
 from accounts.models import EndReason, Session, User
+from accounts.models.access import CLIENT_LENGTH_MAX
 from accounts.notices.places import tell_if_new
 from common.errors import DomainError, ErrorCode
 
 OPEN_SESSIONS_MAX = 50  # of one user; the one that was used longest ago goes
-CLIENT_LENGTH_MAX = 200
 FRESH_FOR = timedelta(minutes=10)
 REFRESH_KEPT_FOR = timedelta(hours=1)  # by a page
 

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from accounts.access.guesses import sign_in_secret
 from accounts.access.single_use import TOKEN_LENGTH, hash_of, new_token
-from accounts.access.usernames import find_user
+from accounts.access.usernames import find_user, storable
 from accounts.models import Door, GuessKind, GuessLock, SignInFailure, SignInStep, User
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import listener, tell, tell_person
@@ -35,7 +35,7 @@ def note_failure(
     door: Door, name: str, address: str | None, step: SignInStep = SignInStep.PASSWORD
 ) -> SignInFailure | None:
     """The row, where there is still room for one."""
-    name = name.replace("\0", "").encode(errors="replace").decode()[:64]
+    name = storable(name)
     if door is Door.CONSOLE:
         log.warning("staff_sign_in_failed", step=step.value, name=name, address=address)
     failure = None

@@ -4,11 +4,17 @@ from django.core.exceptions import ValidationError
 from django.db.models.functions import Lower
 
 from accounts.models import User
+from accounts.models.access import USERNAME_LENGTH_MAX
 from common.errors import DomainError, ErrorCode, invalid
 
 
 def find_user(username: str) -> User | None:
     return User.objects.alias(lower=Lower("username")).filter(lower=username.lower()).first()
+
+
+def storable(typed: str) -> str:
+    """A name as it was typed, whatever that was, as a row can keep it."""
+    return typed.replace("\0", "").encode(errors="replace").decode()[:USERNAME_LENGTH_MAX]
 
 
 def check_username(user: User) -> None:

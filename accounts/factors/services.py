@@ -25,13 +25,13 @@ from accounts.factors.recovery import codes_left, make_codes
 from accounts.factors.selectors import factors_of
 from accounts.factors.totp import new_secret, qr_of, uri_of
 from accounts.models import Factor, FactorKind, PasskeyChallenge, Purpose, RecoveryCode, User
+from accounts.models.factors import FACTOR_NAME_LENGTH_MAX
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import tell
 from accounts.sealing import Unopened, can_seal, is_sealed_with_first, seal, unseal
 from common.errors import DomainError, ErrorCode, invalid
 
 FACTORS_MAX = 10
-NAME_LENGTH_MAX = 50
 APP_NAME, PASSKEY_NAME = "authenticator app", "passkey"
 APP_WITHIN = timedelta(minutes=10)  # it was begun; a passkey is to be made even sooner
 
@@ -241,7 +241,7 @@ def _check_room(user_id: int, replaces: FactorKind | None = None) -> None:
 
 def _read_name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
-        message = f"name must be 1 to {NAME_LENGTH_MAX} printable characters."
+    if not 1 <= len(name) <= FACTOR_NAME_LENGTH_MAX or not name.isprintable():
+        message = f"name must be 1 to {FACTOR_NAME_LENGTH_MAX} printable characters."
         raise invalid("name", message)
     return name

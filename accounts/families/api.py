@@ -1,7 +1,5 @@
 """① A trader's accounts: the main one and its sub-accounts."""
 
-from datetime import datetime
-
 import msgspec
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +12,7 @@ from common.errors import ErrorCode, invalid
 from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.scopes import Scope
+from common.times import unix_ms
 
 
 class NewAccountBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,9 +111,5 @@ def _account(row: User) -> AccountAnswer:
         name=row.account_name or services.MAIN,
         main=row.parent_id is None,
         archived=row.archived_at is not None,
-        opened_ms=_ms(row.date_joined),
+        opened_ms=unix_ms(row.date_joined),
     )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

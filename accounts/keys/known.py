@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +22,7 @@ from accounts.keys.networks import Network
 from accounts.keys.signing import Ed25519Verifier, HmacVerifier, Verifier
 from accounts.models import ApiKey
 from accounts.sealing import Unopened, unseal
+from common.http.addresses import Address
 from common.scopes import Scope
 
 REFRESH_S = 5.0
@@ -49,7 +50,7 @@ class KnownKey:
     ends_s: float | None
     is_revoked: bool
 
-    def is_allowed_from(self, address: IPv4Address | IPv6Address | None) -> bool:
+    def is_allowed_from(self, address: Address | None) -> bool:
         if not self.networks:
             return True
         return address is not None and any(address in network for network in self.networks)

@@ -18,6 +18,7 @@ from accounts.keys.known import known_keys
 from accounts.keys.networks import read_networks
 from accounts.law.terms import require_accepted
 from accounts.models import ApiKey, User
+from accounts.models.access import KEY_NAME_LENGTH_MAX
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import tell
 from accounts.sealing import can_seal, is_sealed_with_first, seal, unseal
@@ -27,7 +28,6 @@ from common.scopes import Scope
 
 KEYS_MAX = 30  # of an account; those that have expired count until they are deleted
 MADE_A_DAY_MAX = 100  # those that were deleted again, too: each is kept for a while
-NAME_LENGTH_MAX = 50
 LIFETIME_MAX = timedelta(days=3_660)
 PEM_LENGTH_MAX = 1_000
 KEPT_FOR = timedelta(days=90)  # once revoked, for its owner and support to look at
@@ -83,7 +83,7 @@ def make_key(user_id: int, password: str, new: NewKey, address: str | None) -> M
         raise invalid("permissions", message)
     public_key = None if new.public_key is None else _read_public_key(new.public_key)
     if public_key is None and not can_seal():
-        message = "Keys with a shared secret are not offered here: give a publicKey of Ed25519."
+        message = "Keys with a shared secret are not offered here: give a public_key of Ed25519."
         raise invalid("public_key", message)
     public_id = (HMAC if public_key is None else ED25519) + secrets.token_hex(16)
     secret = secrets.token_urlsafe(32) if public_key is None else None
@@ -227,8 +227,8 @@ def _check_name_is_free(keys: QuerySet[ApiKey], name: str) -> None:
 
 def _read_name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
-        message = f"name must be 1 to {NAME_LENGTH_MAX} printable characters."
+    if not 1 <= len(name) <= KEY_NAME_LENGTH_MAX or not name.isprintable():
+        message = f"name must be 1 to {KEY_NAME_LENGTH_MAX} printable characters."
         raise invalid("name", message)
     return name
 

@@ -8,10 +8,11 @@ import multiprocessing.util
 import threading
 import time
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from common.http.addresses import Address
 
 FLUSH_S = 5.0
 KEYS_MAX = 20_000
@@ -37,7 +38,7 @@ WHERE k.id = used.id
 class _Use:
     count: int
     last_s: float  # Unix time
-    address: IPv4Address | IPv6Address | None
+    address: Address | None
 
 
 class Uses:
@@ -49,7 +50,7 @@ class Uses:
         self._writing = threading.Lock()  # a process that ends waits for what is being written
         self._writer: threading.Thread | None = None
 
-    def count(self, key_id: int, address: IPv4Address | IPv6Address | None) -> None:
+    def count(self, key_id: int, address: Address | None) -> None:
         now_s = time.time()
         with self._lock:
             use = self._uses.get(key_id)

@@ -2,7 +2,6 @@
 
 import time
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,9 +18,9 @@ from accounts.keys.signing import (
 )
 from accounts.keys.uses import uses
 from common.errors import DomainError, ErrorCode
+from common.http.addresses import Address
 from common.scopes import Scope
 
-Address = IPv4Address | IPv6Address
 _NO_SESSION = 0  # which no session's row has: a key outlives them
 
 

@@ -1,6 +1,6 @@
 """① Terms of service, and what a provider of identities tells."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from rest_framework.request import Request
@@ -15,9 +15,7 @@ from common.http.bodies import parse_body
 from common.http.schema import documented
 from common.http.views import PublicView
 from common.limits.askers import address_of
-from common.times import unix_ms
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from common.times import EPOCH, unix_ms
 
 
 class Terms(msgspec.Struct, frozen=True, rename="camel"):
@@ -154,7 +152,7 @@ class IdentityView(PublicView):
 
 def _read_time(time_ms: int) -> datetime:
     try:
-        return _EPOCH + timedelta(milliseconds=time_ms)
+        return EPOCH + timedelta(milliseconds=time_ms)
     except OverflowError as error:
         message = "occurred_ms must be a time in milliseconds since 1970."
         raise invalid("occurred_ms", message) from error

@@ -47,7 +47,7 @@ def take_event(said: IdentityVerified) -> IdentityEvent:
     known = IdentityEvent.objects.filter(event_id=said.event_id).first()
     if known is not None:
         if (known.user_id, known.level) != (said.user_id, said.level):
-            message = "This eventId was of another event: each has one of its own."
+            message = "This event_id was of another event: each has one of its own."
             raise DomainError(ErrorCode.IDEMPOTENCY_KEY_REUSED, message, "event_id")
         return known
     newer = IdentityEvent.objects.filter(user=user, occurred_at__gt=said.occurred_at)

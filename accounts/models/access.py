@@ -16,6 +16,9 @@ from approvals.models import Proposal
 from common.reasons import REASON_MAX
 from common.scopes import Scope
 
+USERNAME_LENGTH_MAX = 64
+CLIENT_LENGTH_MAX = 200
+KEY_NAME_LENGTH_MAX = 50
 USERNAME = RegexValidator(
     r"\A[A-Za-z0-9_](?:[A-Za-z0-9_.@+-]*[A-Za-z0-9_])?\Z",
     "Use letters, digits and _, and between them also . - + and @.",
@@ -55,7 +58,7 @@ class User(AbstractUser):
     objects: ClassVar[UserManager] = UserManager()
 
     username = models.CharField(
-        max_length=64,
+        max_length=USERNAME_LENGTH_MAX,
         unique=True,
         validators=[USERNAME],
         error_messages={"unique": "That username is taken."},
@@ -130,7 +133,7 @@ class SignInFailure(models.Model):
     """A wrong password or second factor at a door, or a right one of somebody who may not enter.
     The name is what was typed: of a user or of nobody."""
 
-    username = models.CharField(max_length=64)
+    username = models.CharField(max_length=USERNAME_LENGTH_MAX)
     door = models.CharField(max_length=7, choices=Door.choices, db_default=Door.CONSOLE)
     step = models.CharField(max_length=13, choices=SignInStep.choices, db_default="password")
     address = models.GenericIPAddressField(null=True)
@@ -171,7 +174,7 @@ class Session(models.Model):
     renewed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
-    client = models.CharField(max_length=200)
+    client = models.CharField(max_length=CLIENT_LENGTH_MAX)
     factor_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=20, choices=EndReason.choices, blank=True)
@@ -200,7 +203,7 @@ class Freeze(models.Model):
     """
 
     user = models.ForeignKey(User, models.PROTECT, db_index=False, related_name="freezes")
-    reason = models.CharField(max_length=500)
+    reason = models.CharField(max_length=REASON_MAX)
     was_active = models.BooleanField()
     frozen_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     frozen_at = models.DateTimeField(db_default=Now())
@@ -232,7 +235,7 @@ class StaffSession(AbstractBaseSession):
 
     user = models.ForeignKey(User, models.CASCADE, null=True, related_name="staff_sessions")
     address = models.GenericIPAddressField(null=True)
-    client = models.CharField(max_length=200)
+    client = models.CharField(max_length=CLIENT_LENGTH_MAX)
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField()
 
@@ -253,7 +256,7 @@ class Invitation(models.Model):
     user         who came of it
     """
 
-    username = models.CharField(max_length=64, validators=[USERNAME])
+    username = models.CharField(max_length=USERNAME_LENGTH_MAX, validators=[USERNAME])
     mail = models.EmailField()
     groups = models.ManyToManyField(Group, related_name="+")
     is_superuser = models.BooleanField("superuser", default=False)
@@ -318,7 +321,7 @@ class ApiKey(models.Model):
     """
 
     user = models.ForeignKey(User, models.CASCADE, db_index=False, related_name="api_keys")
-    name = models.CharField(max_length=50)
+    name = models.CharField(max_length=KEY_NAME_LENGTH_MAX)
     public_id = models.CharField(max_length=34, unique=True)
     public_key = models.BinaryField(null=True)
     sealed_secret = models.BinaryField(null=True)
@@ -331,7 +334,7 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     revoked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    revoke_reason = models.CharField(max_length=500, blank=True)
+    revoke_reason = models.CharField(max_length=REASON_MAX, blank=True)
     last_used_at = models.DateTimeField(null=True)
     last_address = models.GenericIPAddressField(null=True)
     use_count = models.BigIntegerField(db_default=0)

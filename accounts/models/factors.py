@@ -4,9 +4,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from accounts.models.access import User
+from accounts.models.access import USERNAME_LENGTH_MAX, User
 from approvals.models import Proposal
 from common.reasons import REASON_MAX
+
+FACTOR_NAME_LENGTH_MAX = 50
 
 
 class FactorKind(models.TextChoices):
@@ -26,7 +28,7 @@ class Factor(models.Model):
 
     user = models.ForeignKey(User, models.CASCADE, db_index=False, related_name="factors")
     kind = models.CharField(max_length=7, choices=FactorKind.choices)
-    name = models.CharField(max_length=50)
+    name = models.CharField(max_length=FACTOR_NAME_LENGTH_MAX)
     made_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
@@ -158,7 +160,7 @@ class GuessLock(models.Model):
     """
 
     kind = models.CharField(max_length=13, choices=GuessKind.choices)
-    whose = models.CharField(max_length=64)
+    whose = models.CharField(max_length=USERNAME_LENGTH_MAX)
     attempts = models.IntegerField()
     tried_at = models.DateTimeField()
     locked_until = models.DateTimeField(null=True)

@@ -5,6 +5,8 @@ from django.db.models.functions import Now
 from accounts.models.access import User
 from common.reasons import REASON_MAX
 
+LEVEL_MAX = 3
+
 
 class Verification(models.Model):
     """How well the exchange knows a trader, from this moment on: the newest row counts
@@ -22,7 +24,7 @@ class Verification(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(level__gte=0, level__lte=3), name="verification_level_known"
+                condition=Q(level__gte=0, level__lte=LEVEL_MAX), name="verification_level_known"
             ),
             models.CheckConstraint(
                 condition=~Q(set_by=models.F("user")), name="verification_set_by_another"

@@ -13,6 +13,7 @@ from accounts.referrals.models import ReferralCode
 from common import decimals
 from common.http.schema import documented
 from common.scopes import Scope
+from common.times import unix_ms
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 
 
@@ -63,7 +64,7 @@ class ReferralsView(APIView):
 def _code(row: ReferralCode) -> ReferralCodeAnswer:
     return ReferralCodeAnswer(
         code=row.code,
-        made_ms=int(row.made_at.timestamp() * 1000),
+        made_ms=unix_ms(row.made_at),
         referred=row.referred_count,
         paid=decimals.text(Decimal(row.paid_units) / MONEY_UNITS_PER_CURRENCY),
     )

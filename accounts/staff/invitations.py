@@ -36,6 +36,7 @@ from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode, invalid
+from common.postgres.constraints import constraint_of
 from common.reasons import reason_of
 
 KIND = "invite_operator"
@@ -163,7 +164,7 @@ def _create(
                 expires_at=now + OPEN_FOR,
             )
     except IntegrityError as error:
-        if "invitation_open_once_per_name" not in str(error):
+        if constraint_of(error) != "invitation_open_once_per_name":
             raise
         message = f"Another operator invited {wanted.username} just now."
         raise DomainError(ErrorCode.PROPOSAL_WAITING, message, "username") from error
@@ -278,7 +279,7 @@ def accept(token: str, password: str) -> User:
         with transaction.atomic():
             _accept(invitation.pk, user)
     except IntegrityError as error:
-        if "invitation_accepted_first_once" in str(error):
+        if constraint_of(error) == "invitation_accepted_first_once":
             message = "Another was the first to be invited. Ask for an invitation of two operators."
             raise DomainError(ErrorCode.INVALID_TRANSITION, message) from error
         if find_user(user.username) is None:

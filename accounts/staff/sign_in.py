@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from accounts.access.unlocking import note_failure
 from accounts.models import Door, SignInStep
+from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.throttles import FREE_STAFF_GUESSES, own_password_guesses, sign_in_guesses
 from common.admin.acts import Act, Verb, tell
 from common.limits.askers import address_of
@@ -28,8 +29,6 @@ else:
     from unfold.forms import AdminOwnPasswordChangeForm as AdminPasswordChangeForm
     from unfold.forms import AuthenticationForm
 
-NAME_LENGTH_MAX = 64
-
 log = structlog.get_logger(__name__)
 
 
@@ -39,7 +38,7 @@ class StaffSignInForm(AuthenticationForm):
     wait_s = 0
 
     def clean(self) -> dict[str, Any]:
-        name = str(self.cleaned_data.get("username") or "")[:NAME_LENGTH_MAX]
+        name = str(self.cleaned_data.get("username") or "")[:USERNAME_LENGTH_MAX]
         if self.request is None or not name or not self.cleaned_data.get("password"):
             return super().clean()
         address = address_of(self.request)

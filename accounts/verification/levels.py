@@ -5,10 +5,11 @@ from django.db import transaction
 
 from accounts.families.services import main_id_of
 from accounts.models import User, Verification
+from accounts.models.verification import LEVEL_MAX
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import reason_of
 
-LEVELS = (0, 1, 2, 3)
+LEVELS = tuple(range(LEVEL_MAX + 1))
 
 
 def level_of(user_id: int) -> int:

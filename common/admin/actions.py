@@ -86,7 +86,7 @@ def ask_form_then_run(
         try:
             with transaction.atomic():
                 answer = service(row, form.cleaned_data)
-                words = getattr(answer, "said", words)
+                words = getattr(answer, "done_words", words)
                 model_admin.log_action(
                     request,
                     row,
@@ -147,7 +147,7 @@ def _run(
         try:
             with transaction.atomic() if done.together else nullcontext():
                 answer = service(row)
-                words = getattr(answer, "said", done.words)
+                words = getattr(answer, "done_words", done.words)
                 with transaction.atomic():
                     model_admin.log_action(
                         request, row, done.action, words, command_id=_command_id(answer)

@@ -36,4 +36,4 @@ class ReasonedForm(forms.Form):
         if not said.get("reason", "").strip() and "reason" not in self.errors:
             self.add_error("reason", "Another operator approves this change: say why.")
         if waiting is not None:
-            self.add_error(None, waiting.is_in_the_way)
+            self.add_error(None, waiting.in_the_way_words)

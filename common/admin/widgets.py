@@ -31,6 +31,14 @@ def dress(fields: Iterable[forms.Field]) -> None:
                 break
 
 
+class DressedForm(forms.Form):
+    """One whose controls look so."""
+
+    def __init__(self, data: Any = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        dress(self.fields.values())
+
+
 class RowByName(AutocompleteSelect):
     """Django's own asks Postgres for whatever was posted, also where that is no key."""
 

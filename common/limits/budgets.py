@@ -7,6 +7,7 @@ for any number of budgets in one round trip, by the clock of Redis. While Redis 
 counts by itself, each process on its own.
 """
 
+import heapq
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -150,12 +151,17 @@ class LocalBudgets:
             after_us = max(full_at_us + interval_us * ask.cost, now_us)
             if after_us - now_us > interval_us * ask.rate.burst:
                 return full_at_us - now_us, False
-            if len(self._full_at_us) >= LOCAL_MAX:
-                self._full_at_us = {
-                    budget: at for budget, at in self._full_at_us.items() if at > now_us
-                }
+            if len(self._full_at_us) >= LOCAL_MAX and ask.budget not in self._full_at_us:
+                self._make_room(now_us)
             self._full_at_us[ask.budget] = after_us
             return after_us - now_us, True
+
+    def _make_room(self, now_us: int) -> None:
+        """Those that are full again go; of the others at most half of what is counted stays, those
+        that have longest to go: so it is done once in many."""
+        spent = [(at, budget) for budget, at in self._full_at_us.items() if at > now_us]
+        kept = heapq.nlargest(LOCAL_MAX // 2, spent)
+        self._full_at_us = {budget: at for at, budget in kept}
 
     def standing(self, ask: Ask) -> Standing:
         return _standing(ask, *self.spend(ask))

@@ -1,14 +1,10 @@
 """How the far end is told that a connection ends: the codes we use, and why in words."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from common.asgi.messages import Send
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 NOT_ALLOWED = 4403
 NOT_HERE = 4404

@@ -10,18 +10,23 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.postgres.alone import alone
+from common.postgres.outages import is_outage
 from console.alerts.measures import READERS
 from console.alerts.measures.look import Look, NotMeasured, Reading, Readings
-from console.alerts.models import Alert, AlertRule, AlertSnooze, MeasureLook
+from console.alerts.models import (
+    FAILED_MAX,
+    WORDS_MAX,
+    Alert,
+    AlertRule,
+    AlertSnooze,
+    MeasureLook,
+)
 from console.alerts.telling import CLOSED, OPENED, WORSENED, tell_outside
 from console.alerts.vocabulary import Measure, Severity
-from trading.orders.isolation import is_everyones
 
 STATEMENT_TIMEOUT = "10s"
-GAP_MIN = timedelta(
-    minutes=2
-)  # without a look for so long, or three, nothing is known to have held
-WORDS_MAX = 500
+# Without a look for so long, or for the time of three looks, nothing is known to have held.
+GAP_MIN = timedelta(minutes=2)
 # What each look changes of an alert that is neither graver nor over: of all in one statement.
 _FIGURES = ("last_value", "worst_value", "measured_at", "clear_since")
 _FIGURES_AT_ONCE = 200
@@ -58,11 +63,11 @@ def look_at(look: Look, measures: Iterable[Measure]) -> None:
         try:
             _judge_all(measure, look)
         except NotMeasured as error:
-            failed = str(error)[:200]
+            failed = str(error)[:FAILED_MAX]
         except (DatabaseError, RedisError) as error:
-            if isinstance(error, DatabaseError) and is_everyones(error):
+            if is_outage(error):
                 raise
-            failed = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+            failed = f"{type(error).__name__}: {error}".partition("\n")[0][:FAILED_MAX]
             log.warning("measure_failed", measure=measure, why=failed)
         except Exception as error:
             failed = f"{type(error).__name__}: see the log"

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm, dress
 from common.decimals import text
 from common.reasons import REASON_MAX
 from console.alerts.models import AlertRecipient, AlertRule, RecipientKind
@@ -126,17 +126,13 @@ class RecipientForm(_RecipientForm):
         return name == "address" and self.cleaned_data.get("kind") == RecipientKind.WEBHOOK
 
 
-class NoteForm(forms.Form):
+class NoteForm(DressedForm):
     note = forms.CharField(
         label="Note", max_length=REASON_MAX, required=False, help_text="May be empty."
     )
 
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        dress(self.fields.values())
 
-
-class SnoozeForm(forms.Form):
+class SnoozeForm(DressedForm):
     hours = forms.TypedChoiceField(
         label="For",
         coerce=int,
@@ -144,10 +140,6 @@ class SnoozeForm(forms.Form):
                  (168, "a week"), (720, "30 days")],
     )  # fmt: skip
     reason = forms.CharField(label="Reason", max_length=REASON_MAX)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        dress(self.fields.values())
 
     @property
     def length(self) -> timedelta:

@@ -12,6 +12,7 @@ from common.reasons import REASON_MAX
 from console.alerts.vocabulary import About, Measure, Severity
 from markets.models import Market
 
+WORDS_MAX, FAILED_MAX = 500, 200
 _A_DAY = [MaxValueValidator(86_400)]
 
 
@@ -143,7 +144,7 @@ class Alert(models.Model):
     subject = models.CharField(max_length=80, blank=True)
     market_id = models.CharField("market", max_length=32, blank=True)
     severity = models.CharField(max_length=8, choices=choices(Severity))
-    words = models.CharField("what", max_length=500)
+    words = models.CharField("what", max_length=WORDS_MAX)
     threshold = models.BigIntegerField()
     value = models.BigIntegerField()
     worst_value = models.BigIntegerField()
@@ -239,7 +240,7 @@ class MeasureLook(models.Model):
 
     measure = models.CharField(primary_key=True, max_length=32, choices=choices(Measure))
     looked_at = models.DateTimeField()
-    failed = models.CharField(max_length=200, blank=True)
+    failed = models.CharField(max_length=FAILED_MAX, blank=True)
 
     class Meta:
         default_permissions = ()

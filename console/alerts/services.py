@@ -13,7 +13,7 @@ from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode, invalid
 from common.reasons import REASON_MAX, reason_of
 from console.alerts.models import Alert, AlertRule, AlertSnooze
-from console.alerts.telling import subject_words
+from console.alerts.telling import titled
 
 SNOOZE_WITHIN = timedelta(days=30)
 
@@ -33,7 +33,7 @@ def acknowledge(request: HttpRequest, alert_id: int, note: str = "") -> Alert:
     alert.acknowledged_by, alert.acknowledged_at = operator_of(request), timezone.now()
     alert.note = note
     alert.save(update_fields=["acknowledged_by", "acknowledged_at", "note"])
-    _tell(request, Verb.ALERT_ACKNOWLEDGED, alert, _title(alert), note)
+    _tell(request, Verb.ALERT_ACKNOWLEDGED, alert, titled(alert), note)
     return alert
 
 
@@ -56,7 +56,7 @@ def snooze(request: HttpRequest, alert_id: int, until: datetime, reason: str) ->
         snoozed_by=operator_of(request),
         snoozed_at=now,
     )
-    words = f"{_title(alert)} snoozed until {when(until)} UTC"
+    words = f"{titled(alert)} snoozed until {when(until)} UTC"
     if before is not None:
         words += f", was until {when(before)} UTC"
     _tell(request, Verb.ALERT_SNOOZED, alert, words, reason)
@@ -100,11 +100,6 @@ def _shown(alert_id: int, alerts: QuerySet[Alert] | None = None) -> Alert:
     if found is None:
         raise DomainError(ErrorCode.NOT_FOUND, "There is no such alert.")
     return found
-
-
-def _title(alert: Alert) -> str:
-    whom = subject_words(alert)
-    return f"{alert.title} ({whom})" if whom else alert.title
 
 
 def _tell(request: HttpRequest, verb: Verb, alert: Alert, words: str, reason: str) -> None:

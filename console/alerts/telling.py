@@ -45,6 +45,12 @@ def subject_words(alert: Alert) -> str:
     return subject_of(alert, names_of([alert]))
 
 
+def titled(alert: Alert) -> str:
+    """What it is about, and whom."""
+    whom = subject_words(alert)
+    return f"{alert.title} ({whom})" if whom else alert.title
+
+
 def names_of(alerts: Iterable[Alert]) -> dict[int, str]:
     ids = {user_id for alert in alerts for user_id in alert.user_ids}
     return dict(User.objects.filter(pk__in=ids).values_list("pk", "username"))
@@ -73,8 +79,7 @@ def _queue(recipient: AlertRecipient, key: str, event: str, alert: Alert | None)
 def _mail(event: str, alert: Alert | None) -> tuple[str, str]:
     if alert is None:
         return "Alerts: a test", "An operator asked for a test. Alerts reach this address.\n"
-    about, whom = alert.about, subject_words(alert)
-    title = f"{alert.title}{f' ({whom})' if whom else ''}"
+    about, title = alert.about, titled(alert)
     now = about.unit.words(alert.last_value)
     lines = [
         f"{title}: {now}; alarms {'at or below' if about.is_low_bad else 'from'} "

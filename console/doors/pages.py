@@ -116,6 +116,7 @@ PAGES = (
         see=(withdrawals.VIEW,),
         do=(withdrawals.VIEW, withdrawals.DECIDE),
     ),
+    # Each act there needs one of them; the groups that have one have all.
     Page("custody", see=(custody.VIEW,), do=(custody.VIEW, *custody.ACTS.values())),
     Page("exports", see=(EXPORTS,), do=(EXPORTS,)),
     Page("export-file", see=(EXPORTS,)),

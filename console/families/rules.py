@@ -18,7 +18,7 @@ from django.urls import reverse
 from accounts.staff.operators import operator_of
 from common.admin import when
 from common.admin.acts import Act, Verb, tell
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm
 from common.errors import DomainError
 from common.reasons import REASON_MAX
 from ledger.transfers.models import TransferRule
@@ -33,12 +33,8 @@ SEE_SHARE, SET_SHARE = "trading.view_referralrule", "trading.set_referral_rule"
 ROWS_SHOWN = 20
 
 
-class _Reasoned(forms.Form):
+class _Reasoned(DressedForm):
     reason = forms.CharField(label="Reason", max_length=REASON_MAX)
-
-    def __init__(self, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        dress(self.fields.values())
 
 
 class TransfersForm(_Reasoned):

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm, dress
 from common.errors import DomainError, invalid
 from common.reasons import REASON_MAX
 from console.hindsight.changes import Changes, OtherPrice, Range, range_of
@@ -76,7 +76,7 @@ class HindsightForm(forms.Form):
         return self.markets[self.cleaned_data["market"]]
 
 
-class ProposalForm(forms.Form):
+class ProposalForm(DressedForm):
     also_taken = forms.BooleanField(
         label="Also take from those who gained",
         required=False,
@@ -87,10 +87,6 @@ class ProposalForm(forms.Form):
         max_length=REASON_MAX,
         help_text="For whoever decides, and for the traders' statements.",
     )
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        dress(self.fields.values())
 
 
 def initial_of(run: HindsightRun, changes: Changes, typed_prices: list[str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from django.utils.html import format_html
 from common import decimals
 from common.admin.acts import Act, Verb, tell
 from common.admin.base import Cell, list_way_of, way_of
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm
 from common.errors import DomainError
 from common.reasons import REASON_MAX
 from console.launch import services
@@ -144,13 +144,9 @@ def _words(sources: Any) -> list[str]:
     return own + [str(text) for text in sources.non_form_errors()]
 
 
-class OpenForm(forms.Form):
+class OpenForm(DressedForm):
     reason = forms.CharField(label="Reason", max_length=REASON_MAX)
     all_the_same = forms.BooleanField(label="Open without what is missing", required=False)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        dress(self.fields.values())
 
 
 def checklist_view(site: Any, request: HttpRequest, market_id: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from console.money.moments import milliseconds
+from common.times import unix_ms
 from ledger.archive.shadow import entries_shown
 from ledger.balances.kinds import DAY_MS, HOUR_MS, MINUTE_MS
 from ledger.models import USER_ACCOUNT_KINDS, Account, AccountKind, JournalEntry
@@ -173,7 +173,7 @@ def _part_of_minute(at: datetime | None) -> list[int]:
 
 def _values(at: datetime) -> dict[str, Any]:
     minute = at.replace(second=0, microsecond=0)
-    minute_ms = milliseconds(minute)
+    minute_ms = unix_ms(minute)
     return {
         "at": at,
         "minute": minute,

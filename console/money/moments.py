@@ -1,6 +1,6 @@
 """The moment a page is asked for."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from common.admin import when
@@ -38,8 +38,3 @@ def moment_of(text: str, now: datetime) -> BalanceMoment:
     if said < EARLIEST:
         return BalanceMoment(None, f"{when(said)} is too long ago: here is now.")
     return BalanceMoment(said)
-
-
-def milliseconds(at: datetime) -> int:
-    """Since the epoch, exactly."""
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

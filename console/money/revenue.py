@@ -8,8 +8,6 @@ from django.db.models import QuerySet, Sum
 from markets.models import Market
 from trading.models import FeeTier, TierDay
 
-_SUMS = {"volume": Sum("volume_units"), "fees": Sum("fee_units")}
-
 
 @dataclass(frozen=True)
 class Revenue:

@@ -6,21 +6,16 @@ from django import forms
 from django.contrib.auth.models import Group
 
 from accounts.models import User
+from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.models.people import MAIL_LENGTH_MAX
 from accounts.passwords import LENGTH_MAX
 from accounts.staff.invitations import Wanted
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm
 from common.reasons import REASON_MAX
 
 
-class _Dressed(forms.Form):
-    def __init__(self, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        dress(self.fields.values())
-
-
-class InviteForm(_Dressed):
-    username = forms.CharField(label="Username", max_length=64)
+class InviteForm(DressedForm):
+    username = forms.CharField(label="Username", max_length=USERNAME_LENGTH_MAX)
     mail = forms.CharField(label="Mail", max_length=MAIL_LENGTH_MAX)
     groups = forms.ModelMultipleChoiceField(
         Group.objects.order_by("name"),
@@ -46,7 +41,7 @@ class InviteForm(_Dressed):
         )
 
 
-class RetireForm(_Dressed):
+class RetireForm(DressedForm):
     successor = forms.ModelChoiceField(
         User.objects.none(),
         label="Proposals go to",
@@ -61,7 +56,7 @@ class RetireForm(_Dressed):
         self.fields["successor"].queryset = others.order_by("username")  # type: ignore[attr-defined]
 
 
-class PasswordForm(_Dressed):
+class PasswordForm(DressedForm):
     password = forms.CharField(
         label="Password",
         max_length=LENGTH_MAX,

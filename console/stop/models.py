@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from common.choices import choices
+from common.reasons import REASON_MAX
 from markets.models import Market
 from matching.messages.vocabulary import MarketState
 
@@ -21,7 +22,7 @@ class MarketStop(models.Model):
     market = models.ForeignKey(Market, models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(max_length=16, choices=choices(MarketState))
     resumes_to = models.CharField(max_length=16, choices=choices(MarketState), blank=True)
-    reason = models.CharField(max_length=500)
+    reason = models.CharField(max_length=REASON_MAX)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     asked_at = models.DateTimeField()
     command_id = models.BigIntegerField()

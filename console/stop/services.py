@@ -5,7 +5,7 @@ held from then on, and who holds it must not wait for a market.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from accounts.staff.operators import operator_of
 from common.admin import when
 from common.admin.acts import Act, Verb, tell
 from common.errors import DomainError, ErrorCode, invalid
+from common.reasons import reason_of
 from console.guards import each_alone
 from console.stop.models import MarketStop
 from console.stop.states import (
@@ -56,8 +57,7 @@ def change_states(
     request: HttpRequest, markets: Sequence[Market], asked: NewStop
 ) -> list[MarketStop]:
     """All of them or none. Raises DomainError."""
-    if not asked.reason.strip():
-        raise invalid("reason", "Say why: it stays with what you do.")
+    asked = replace(asked, reason=reason_of(asked.reason))
     now = timezone.now()
     if asked.resume_at is not None and not now < asked.resume_at <= now + RESUME_WITHIN:
         message = f"The time to resume at must be ahead, by at most {RESUME_WITHIN.days} days."
@@ -110,7 +110,7 @@ def _change(by: User, market: Market, asked: NewStop) -> MarketStop:
         market=market,
         state=state,
         resumes_to=resumes_to,
-        reason=asked.reason.strip(),
+        reason=asked.reason,
         asked_by=by,
         asked_at=timezone.now(),
         command_id=services.set_market_state(market, state, by),

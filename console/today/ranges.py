@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+from ledger.balances.kinds import DAY_MS, HOUR_MS, MINUTE_MS
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,9 @@ def custody_view(site: Any, request: HttpRequest) -> HttpResponse:
     }
     may = {name: request.user.has_perm(permission) for name, permission in ACTS.items()}
     if request.method == "POST":
-        if not all(may.values()):
-            raise PermissionDenied
         name = next((name for name in forms if name in request.POST), "")
+        if not may.get(name, any(may.values())):
+            raise PermissionDenied
         if name:
             forms[name] = type(forms[name])(request.POST)
             if forms[name].is_valid() and _act(request, name, forms[name]):
@@ -94,6 +94,8 @@ def _act(request: HttpRequest, name: str, form: Any) -> bool:
         done = acts[name](request, form.cleaned_data)
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
+        if name == "resolve":  # the page may have no form of that case any more
+            messages.error(request, error.message)
         return False
     if isinstance(done, Proposal):
         messages.warning(request, proposed_words(done))
@@ -103,10 +105,7 @@ def _act(request: HttpRequest, name: str, form: Any) -> bool:
 
 
 def _resolve(request: HttpRequest, said: dict[str, Any]) -> object:
-    case = CustodyCase.objects.filter(pk=key_of(request.POST.get("resolve", "")) or 0).first()
-    if case is None:
-        return None
-    return services.resolve(request, case.pk, said["reason"])
+    return services.resolve(request, key_of(request.POST["resolve"]) or 0, said["reason"])
 
 
 def _move_float(request: HttpRequest, said: dict[str, Any]) -> object:

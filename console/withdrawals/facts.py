@@ -1,7 +1,6 @@
 """What one withdrawal is judged by: its trader's money, trading and devices, on one page."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet, Sum
@@ -12,10 +11,10 @@ from accounts.verification.levels import level_of
 from custody.models import ChainDeposit, ChainDepositState
 from ledger.models import Deposit, DepositStatus, Wallet, Withdrawal, WithdrawalState
 from ledger.withdrawals.limits import Limits, limits_of
+from ledger.withdrawals.selectors import DAY, units_counted, withdrawals_of, within_day
 from trading.models import Position, TraderDay
 
 SHOWN = 10
-_GIVEN_BACK = (WithdrawalState.CANCELLED, WithdrawalState.REFUSED, WithdrawalState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,7 @@ def facts_of(row: Withdrawal) -> Facts:
     user_id = row.user_id
     level = level_of(user_id)
     wallet = Wallet.objects.get(user_id=user_id)
-    mine = Withdrawal.objects.filter(user_id=user_id)
-    recent = mine.filter(requested_at__gt=timezone.now() - timedelta(hours=24))
+    mine = withdrawals_of(user_id)
     chain = ChainDeposit.objects.filter(user_id=user_id)
     came_in = _sum(chain.filter(state=ChainDepositState.CREDITED))
     approved = _sum(Deposit.objects.filter(user_id=user_id, status=DepositStatus.APPROVED))
@@ -57,7 +55,7 @@ def facts_of(row: Withdrawal) -> Facts:
     return Facts(
         level=level,
         limits=limits_of(level),
-        day_units=_sum(recent.exclude(state__in=_GIVEN_BACK)),
+        day_units=units_counted(within_day(user_id, timezone.now())),
         available_units=wallet.available_units,
         held_units=wallet.held_units,
         came_in_units=came_in,
@@ -74,10 +72,10 @@ def facts_of(row: Withdrawal) -> Facts:
 
 
 def _is_known_place(row: Withdrawal, sessions: QuerySet[Session]) -> bool:
-    """Whether the trader had signed in from where it was asked, before the session it came by."""
+    """Whether the trader had signed in from where it was asked, a day before it or longer ago."""
     if row.asked_from is None:
         return False
-    earlier = sessions.filter(opened_at__lt=row.requested_at - timedelta(hours=24))
+    earlier = sessions.filter(opened_at__lt=row.requested_at - DAY)
     return earlier.filter(address=row.asked_from).exists()
 
 

@@ -4,12 +4,15 @@ from typing import Any
 
 from django import forms
 
+from accounts.access.usernames import find_user
 from accounts.models import User
+from accounts.models.access import USERNAME_LENGTH_MAX
 from accounts.verification.levels import LEVELS
-from common.admin.widgets import dress
+from common.admin.widgets import DressedForm
 from common.errors import DomainError
 from common.reasons import REASON_MAX
-from custody.interface import MANUAL
+from custody.interface import ID_MAX, MANUAL
+from custody.models.floats import REFERENCE_MAX
 from custody.networks import networks
 from ledger.withdrawals.handing import SendOutcome
 from markets.conversions import to_units
@@ -19,17 +22,11 @@ def _reason() -> forms.CharField:
     return forms.CharField(label="Reason", max_length=REASON_MAX)
 
 
-class _Form(forms.Form):
-    def __init__(self, data: Any = None) -> None:
-        super().__init__(data)
-        dress(self.fields.values())
-
-
-class ReasonOnly(_Form):
+class ReasonOnly(DressedForm):
     reason = _reason()
 
 
-class OutcomeForm(_Form):
+class OutcomeForm(DressedForm):
     """Of a withdrawal that is sent by hand."""
 
     outcome = forms.ChoiceField(
@@ -40,13 +37,15 @@ class OutcomeForm(_Form):
             (SendOutcome.FAILED.value, "Failed: it will never arrive, the money goes back"),
         ],
     )
-    reference = forms.CharField(label="Reference of the transfer", max_length=120, required=False)
+    reference = forms.CharField(
+        label="Reference of the transfer", max_length=ID_MAX, required=False
+    )
     reason = _reason()
 
 
-class _MoneyForm(_Form):
+class _MoneyForm(DressedForm):
     amount = forms.DecimalField(label="Amount, USD", max_digits=40, decimal_places=20)
-    reference = forms.CharField(label="Reference", max_length=64)
+    reference = forms.CharField(label="Reference", max_length=REFERENCE_MAX)
     reason = _reason()
 
     def clean(self) -> dict[str, Any]:
@@ -76,7 +75,7 @@ class FloatForm(_MoneyForm):
 class CreditForm(_MoneyForm):
     """On the network that operators serve by hand."""
 
-    trader = forms.CharField(label="Trader", max_length=64)
+    trader = forms.CharField(label="Trader", max_length=USERNAME_LENGTH_MAX)
     field_order = ("trader", "amount", "reference", "reason")
 
     @property
@@ -84,7 +83,7 @@ class CreditForm(_MoneyForm):
         return MANUAL in networks()
 
     def clean_trader(self) -> User:
-        user = User.objects.filter(username__iexact=self.cleaned_data["trader"]).first()
+        user = find_user(self.cleaned_data["trader"])
         if user is None:
             raise forms.ValidationError("There is no such trader.")
         return user
@@ -96,7 +95,7 @@ class CreditForm(_MoneyForm):
         return said
 
 
-class LimitsForm(_Form):
+class LimitsForm(DressedForm):
     level = forms.TypedChoiceField(
         label="Level", coerce=int, choices=[(level, str(level)) for level in LEVELS]
     )

@@ -19,6 +19,7 @@ from console.withdrawals import services
 from console.withdrawals.facts import Facts, facts_of
 from console.withdrawals.forms import OutcomeForm, ReasonOnly
 from custody.interface import MANUAL
+from ledger.admin.withdrawals import state_badge
 from ledger.models import JournalEntry, StopCause, Withdrawal, WithdrawalState
 from ledger.models.withdrawal_states import HANDED, UNDECIDED
 from ledger.withdrawals import deciding
@@ -32,16 +33,6 @@ STOP = "ledger.stop_sending"
 DECIDE = deciding.PERMISSION
 SHOWN = 100
 Row = list[tuple[str, Cell]]
-_TONES = {
-    WithdrawalState.HELD: "bad",
-    WithdrawalState.WAITING: "warn",
-    WithdrawalState.CONFIRMED: "ok",
-    WithdrawalState.FAILED: "bad",
-}
-
-
-def state_badge(row: Withdrawal) -> Cell:
-    return badge(row.state, _TONES.get(WithdrawalState(row.state), "plain"))
 
 
 def queue_view(site: Any, request: HttpRequest) -> HttpResponse:

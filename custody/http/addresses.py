@@ -12,15 +12,14 @@ from accounts.access.authentication import user_id_of
 from accounts.families.services import require_main
 from accounts.law.countries import require_served
 from accounts.law.terms import require_accepted
-from common.errors import ErrorCode, invalid
 from common.http.bodies import parse_body
 from common.http.paging import query_text
 from common.http.schema import documented, query
 from common.scopes import Scope
-from custody.addresses import address_of, require_outside
+from custody.addresses import address_of, check_outside
 from custody.networks import network_named, networks
 from ledger.models import WithdrawalAddress
-from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX
+from ledger.models.withdrawal_terms import NETWORK_MAX
 from ledger.withdrawals import book
 from ledger.withdrawals.factors import require_fresh_factor
 
@@ -101,10 +100,7 @@ class BookView(APIView):
         unless the operator set another time."""
         body = parse_body(request, NewAddressBody)
         network = network_named(body.network)
-        if len(body.address) > ADDRESS_MAX or not network.custody.is_address(body.address):
-            message = f"address is not one of the network {network.name}."
-            raise invalid("address", message, ErrorCode.INVALID_FIELD)
-        require_outside(network.name, body.address)
+        check_outside(network, body.address)
         require_fresh_factor(request)
         row = book.add_address(user_id_of(request), network.name, body.address, body.label)
         return Response(_in_book(row), status=HTTPStatus.CREATED)

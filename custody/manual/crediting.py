@@ -11,6 +11,7 @@ from approvals.actions import Action, ApprovalOutcome, register
 from approvals.models import Proposal
 from approvals.services import Change, outdated, propose
 from common.errors import DomainError, ErrorCode, invalid
+from common.postgres.constraints import constraint_of
 from common.reasons import reason_of
 from custody.interface import ID_MAX, MANUAL
 from custody.models import ChainDeposit, ChainDepositState
@@ -40,7 +41,7 @@ def credit_by_hand(
     amount = f"{units_text(amount_units, 2)} USD"
     return propose(
         KIND,
-        subject=reference[:60],
+        subject=reference,
         title=f"Credit {amount} to {user.get_username()}",
         changes=[Change("credited", "", amount), Change("reference", "", reference)],
         payload={"user": user.pk, "amount_units": amount_units, "reference": reference},
@@ -67,6 +68,8 @@ def _credit(user_id: int, amount_units: int, reference: str) -> ChainDeposit:
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
+        if constraint_of(error) != "chain_deposit_once_per_network":
+            raise
         raise outdated() from error  # another operator has, just now
     return row
 

@@ -8,8 +8,6 @@ from ledger.models import Withdrawal
 from ledger.models.withdrawal_states import HANDED
 from ledger.withdrawals.handing import Report, SendOutcome, report
 
-PERMISSION = "ledger.decide_withdrawal"
-
 
 def enter_outcome(
     row: Withdrawal, outcome: SendOutcome, reference: str, reason: str, by: AbstractUser

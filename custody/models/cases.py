@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from common.choices import choices
 from common.reasons import REASON_MAX
+from custody.interface import ID_MAX
 from ledger.models.withdrawal_terms import NETWORK_MAX
 
 
@@ -25,7 +26,7 @@ class CustodyCase(models.Model):
 
     network = models.CharField(max_length=NETWORK_MAX)
     kind = models.CharField(max_length=13, choices=choices(CaseKind))
-    subject = models.CharField(max_length=120)
+    subject = models.CharField(max_length=ID_MAX)
     words = models.CharField(max_length=REASON_MAX)
     said = models.JSONField("what custody said", default=dict)
     opened_at = models.DateTimeField(db_default=Now())

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from common.choices import choices
+from custody.interface import ID_MAX
 from ledger.models import Deposit
 from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX
 
@@ -28,7 +29,7 @@ class ChainDeposit(models.Model):
     """
 
     network = models.CharField(max_length=NETWORK_MAX)
-    reference = models.CharField(max_length=120)
+    reference = models.CharField(max_length=ID_MAX)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, db_index=False, related_name="+"
     )

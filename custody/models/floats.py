@@ -6,6 +6,8 @@ from approvals.models import Proposal
 from common.reasons import REASON_MAX
 from ledger.models.withdrawal_terms import NETWORK_MAX
 
+REFERENCE_MAX = 64
+
 
 class FloatMovement(models.Model):
     """Money of the house at custody: put in, taken out, lost or found. No trader's. Append-only.
@@ -15,7 +17,7 @@ class FloatMovement(models.Model):
 
     network = models.CharField(max_length=NETWORK_MAX)
     amount_units = models.BigIntegerField()
-    reference = models.CharField(max_length=64)
+    reference = models.CharField(max_length=REFERENCE_MAX)
     reason = models.CharField(max_length=REASON_MAX)
     moved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False

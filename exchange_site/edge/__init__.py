@@ -12,11 +12,12 @@ nothing costs some memory and no more. Six things bound that, each in a module o
 - `bodies` reads a request's body, whole, in time and up to a size, before anything else sees it.
 - `haste` lets refusals take a moment.
 - `long_answers` keeps what is streamed in a file meanwhile.
-- `places` hands what is Django's to threads. Kinds of work have threads of their own, with a queue
-  that ends: hashing of passwords, the health check, the documents, the admin, paths that are
-  nowhere, everything else; the last two compute `apart`, in other processes. An
+- `places` hands what is Django's to threads. Each kind of work (`places.KINDS`) has threads of its
+  own, with a queue that ends; the answers of most are computed `apart`, in other processes. An
   answer is whole before the first byte goes out, so its thread is free whoever reads it. What an
   address asks in a rush takes no thread, nor does whoever was `told` to wait and doesn't.
+
+Whom none of them lets in is answered in the words of `refusals`.
 
 Behind a proxy all connections are the proxy's, which then has to count its clients' (`addresses`).
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from common.asgi.messages import replaying
 from exchange_site.edge.refusals import payload_too_large, refuse, request_timeout
 
 BODY_WITHIN_S = 5.0
@@ -48,7 +49,7 @@ class Bodies:
             return
         if body is not None:  # else the client went away
             whole = {**scope, "headers": _with_length(scope["headers"], len(body))}
-            await self._application(whole, _replaying(body, receive), send)
+            await self._application(whole, replaying(body, receive), send)
 
 
 def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -97,16 +98,3 @@ async def _listen(receive: Any) -> None:
                     return
     except TimeoutError:
         return
-
-
-def _replaying(body: bytes, receive: Any) -> Any:
-    is_read = False
-
-    async def read() -> Any:
-        nonlocal is_read
-        if is_read:
-            return await receive()
-        is_read = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return read

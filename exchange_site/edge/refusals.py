@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from common.asgi.messages import Header, Send, json_head, length_of, send_answer
 from common.errors import DomainError, ErrorCode
-from common.http.no_store import NO_STORE
 from common.http.statuses import body_of, status_of
 
 log = structlog.get_logger(__name__)
@@ -16,6 +16,20 @@ log = structlog.get_logger(__name__)
 def request_timeout() -> DomainError:
     message = "The body did not arrive in time. Send the request again, whole."
     return DomainError(ErrorCode.REQUEST_TIMEOUT, message)
+
+
+def request_late() -> DomainError:
+    return DomainError(ErrorCode.REQUEST_TIMEOUT, "The request did not arrive in time.")
+
+
+def headers_too_large(headers_max: int, bytes_max: int) -> DomainError:
+    message = f"Send at most {headers_max} headers, of {bytes_max} bytes in all, and none after "
+    return DomainError(ErrorCode.HEADERS_TOO_LARGE, f"{message}a body.")
+
+
+def unreadable(what: str) -> DomainError:
+    """``what``: it should have been, as in "HTTP request"."""
+    return DomainError(ErrorCode.BAD_REQUEST, f"This is no {what} that can be read.")
 
 
 def payload_too_large(bytes_max: int) -> DomainError:
@@ -50,20 +64,22 @@ def too_many_asked(wait_s: int) -> DomainError:
     return DomainError(ErrorCode.TOO_MANY_REQUESTS, message)
 
 
-async def refuse(
-    send: Any, error: DomainError, *headers: tuple[bytes, bytes], is_last: bool = True
-) -> None:
-    """``is_last`` False leaves the answer open, whole as it is: the server doesn't close yet."""
-    body = msgspec.json.encode(body_of(error))
-    head = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cache-control", NO_STORE.encode("ascii")),
-        *headers,
-    ]
-    await send({"type": "http.response.start", "status": status_of(error), "headers": head})
-    await send({"type": "http.response.body", "body": body, "more_body": not is_last})
+async def refuse(send: Send, error: DomainError, *headers: Header, is_last: bool = True) -> None:
+    head = [*json_head({}), *headers]
+    await send_answer(send, status_of(error), head, _body(error), is_last=is_last)
+
+
+def last_answer(error: DomainError) -> bytes:
+    """As it is written to a connection that ends with it."""
+    body = _body(error)
+    head = [*json_head({}), length_of(body), (b"connection", b"close")]
+    status = status_of(error)
+    first = b"HTTP/1.1 %d %s" % (status, status.phrase.encode("ascii"))
+    return b"\r\n".join((first, *(b"%s: %s" % header for header in head), b"", body))
+
+
+def _body(error: DomainError) -> bytes:
+    return msgspec.json.encode(body_of(error))
 
 
 class RefusedAtTheEnd:

@@ -13,7 +13,7 @@ from django.db.models import F, Sum
 from gateway.asking.limits import rate_limits
 from gateway.http.calls import VenueAsk
 from gateway.http.data.market import markets_asked, now_ms
-from gateway.orders.leverage import default_of
+from gateway.orders.leverage import leverage_of
 from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset, listed_markets, market_of, symbol_of
 from markets.conversions import average_price_text, to_ms, units_text
@@ -71,7 +71,7 @@ def holdings(user_id: int, market_id: str | None = None) -> dict[str, Holding]:
         symbol: Holding(
             rules,
             marks[rules.id],
-            leverages.get(rules.id) or default_of(rules),
+            leverage_of(rules, leverages),
             positions.get(rules.id),
             orders.get(rules.id, NO_ORDERS),
         )
@@ -333,7 +333,7 @@ def symbol_config(asked: VenueAsk) -> list[dict[str, Any]]:
     marks = _marks(markets.values())
     found = []
     for symbol, rules in markets.items():
-        leverage = leverages.get(rules.id) or default_of(rules)
+        leverage = leverage_of(rules, leverages)
         found.append(
             {
                 "symbol": symbol,

@@ -13,7 +13,7 @@ from gateway.asking.params import Params
 from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
 from gateway.http.settled import wait_until_settled
-from gateway.orders.asked import new_order, refusal_of
+from gateway.orders.asked import BATCH_MAX, new_order, refusal_of
 from gateway.orders.finding import (
     CONDITIONAL,
     PLAIN,
@@ -31,6 +31,7 @@ from gateway.words.symbols import market_of
 from gateway.words.telling import of_fault
 from gateway.words.vocabulary import SIDES
 from markets.rules import MarketRules, market_rules
+from matching.messages.limits import MAX_COUNTDOWN_MS
 from matching.messages.vocabulary import OrderType, Side
 from trading import services
 from trading.models import LIVE_STATUSES, Order
@@ -38,10 +39,10 @@ from trading.orders.cancel import cancel_together
 from trading.orders.opening import opens
 from trading.orders.preview import preview_order
 from trading.orders.request import NewOrder, OrderChanges
+from trading.selectors import leverages_set
 
-BATCH_PLACED_MAX, BATCH_CANCELLED_MAX = 5, 10
+BATCH_CANCELLED_MAX = 10
 ORDERS_DEFAULT, ORDERS_MAX = 500, 1_000
-COUNTDOWN_MAX_MS = 86_400_000
 ALL_CANCELLED = {"code": 200, "msg": "The operation of cancel all open order is done."}
 _NOT_MODIFIED = VenueError(400, -2010, "The order was not modified: it has ended or can't be.")
 
@@ -57,7 +58,7 @@ def test_order(asked: VenueAsk) -> Item:
     new = new_order(asked.params)
     rules = market_rules(new.market_id)
     if opens(new):
-        new = replace(new, leverage=leverage_of(asked.user_id, rules))
+        new = replace(new, leverage=leverage_of(rules, leverages_set(asked.user_id)))
     try:
         preview_order(asked.user_id, new)
     except DomainError as error:
@@ -159,7 +160,7 @@ def modify_order(asked: VenueAsk) -> Item:
 
 
 def modify_orders(asked: VenueAsk) -> list[Item]:
-    items = asked.params.items("batchOrders", BATCH_PLACED_MAX)
+    items = asked.params.items("batchOrders", BATCH_MAX)
     return [_item(lambda one=item: _modified(asked, Params.of_item(one))) for item in items]
 
 
@@ -263,6 +264,6 @@ def countdown(asked: VenueAsk) -> Item:
     rules = market_of(symbol)
     if not asked.params.given("countdownTime"):
         raise missing("countdownTime")
-    countdown_ms = asked.params.whole("countdownTime", 0, 0, COUNTDOWN_MAX_MS)
+    countdown_ms = asked.params.whole("countdownTime", 0, 0, MAX_COUNTDOWN_MS)
     services.set_countdown(asked.user_id, rules.id, countdown_ms)
     return {"symbol": symbol, "countdownTime": str(countdown_ms)}

@@ -34,7 +34,7 @@ class GatewayView(View):
 
     def dispatch(self, request: HttpRequest, *_: Any, **__: Any) -> HttpResponse:
         method = "GET" if request.method == "HEAD" else str(request.method)
-        path = request.path.rstrip("/") if request.path.count("/") == 1 else request.path
+        path = request.path
         route = ROUTES.get((method, path))
         if route is None:
             return _answer(errors.no_such_path(path, method).body(), 404, {})

@@ -5,7 +5,7 @@ after two seconds as it is by then.
 """
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,8 +15,8 @@ from django.db import connection
 from accounts.keys.headers import KeyHeaders
 from accounts.keys.signing import SignedRequest
 from accounts.law.countries import is_scope_blocked
+from common.asgi.messages import Receive, Scope, Send, json_head, read_body, send_answer
 from common.http.addresses import address_of, origin_of
-from common.http.no_store import NO_STORE
 from gateway.asking import limits
 from gateway.asking.params import Params
 from gateway.asking.signing import KEY_HEADER, Signed
@@ -44,8 +44,6 @@ _HOST = b"host"
 
 log = structlog.get_logger(__name__)
 
-Scope = MutableMapping[str, Any]
-
 
 class VenueOrders:
     """An ASGI application. ``desk`` and ``decisions`` are intake's own."""
@@ -56,18 +54,18 @@ class VenueOrders:
         self._decisions = decisions
         self._hosts = OurHosts()
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         act = None
         if scope["type"] == "http":
             act = TAKEN.get((scope["method"], scope["path"]))
         if act is None or _header(scope, _HOST) not in self._hosts:
             await self._elsewhere(scope, receive, send)
             return
-        body = await _read_body(receive)
+        body = await read_body(receive)
         if body is not None:  # else the client went away
             await self._take(scope, act, body, send)
 
-    async def _take(self, scope: Scope, act: VenueAct, body: bytes, send: Any) -> None:
+    async def _take(self, scope: Scope, act: VenueAct, body: bytes, send: Send) -> None:
         venue = _venue_call(scope, act, body)
         address = address_of(scope)
         call = Call(
@@ -82,19 +80,8 @@ class VenueOrders:
             answer = await self._desk.answer_of(call)
             if venue.waits:
                 answer = await self._decided(venue, answer)
-        headers = answer.headers | _limits(call)
-        head = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(answer.body)),
-            (b"x-content-type-options", b"nosniff"),
-            (b"cache-control", NO_STORE.encode("ascii")),
-        ]
-        head += [
-            (name.lower().encode("ascii"), value.encode("latin-1"))
-            for name, value in headers.items()
-        ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": head})
-        await send({"type": "http.response.body", "body": answer.body})
+        head = json_head(answer.headers | _limits(call))
+        await send_answer(send, answer.status, head, answer.body)
 
     async def _decided(self, venue: VenueCall, answer: WrittenAnswer) -> WrittenAnswer:
         """With what engines made of it; as it is if that fails, as it is on its way."""
@@ -155,15 +142,3 @@ def _limits(call: Call) -> dict[str, str]:
 
 def _header(scope: Scope, wanted: bytes) -> bytes:
     return next((value for name, value in scope["headers"] if name == wanted), b"")
-
-
-async def _read_body(receive: Any) -> bytes | None:
-    """Whole; None if the client went away."""
-    chunks = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)

@@ -26,6 +26,7 @@ from markets.rules import MarketRules
 from matching.messages.vocabulary import OrderType, PriceMatch, Side, TimeInForce, TriggerKind
 from trading.orders.request import NewOrder, NewTrigger
 
+BATCH_MAX = 5  # placed or amended
 RESPONSE_TYPES = ("ACK", "RESULT")
 _PERCENT_DIGITS = 2
 

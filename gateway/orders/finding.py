@@ -14,12 +14,12 @@ from gateway.words.errors import missing
 from gateway.words.symbols import market_of
 from trading.models import LIVE_STATUSES, Order
 
-_SENT_AS_PLAIN = Exists(
+SENT_AS_PLAIN = Exists(
     StopAsOrder.objects.filter(
         user_id=OuterRef("user_id"), client_order_id=OuterRef("client_order_id")
     )
 )
-PLAIN = Q(trigger_kind__isnull=True) | Q(triggered_at__isnull=False) | Q(_SENT_AS_PLAIN)
+PLAIN = Q(trigger_kind__isnull=True) | Q(triggered_at__isnull=False) | Q(SENT_AS_PLAIN)
 CONDITIONAL = Q(trigger_kind__isnull=False)
 LIVE = Q(status__in=LIVE_STATUSES)
 

@@ -5,10 +5,9 @@ the first order through this door sets the venue's default for whoever hasn't, a
 market allows; it is a setting like any other from then on, and our own API shows it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from markets.rules import MarketRules
-from trading import selectors
 from trading.models import TraderLeverage
 
 DEFAULT = 20
@@ -19,8 +18,9 @@ def default_of(rules: MarketRules) -> int:
     return min(DEFAULT, rules.max_leverage)
 
 
-def leverage_of(user_id: int, rules: MarketRules) -> int:
-    return selectors.leverages_set(user_id).get(rules.id) or default_of(rules)
+def leverage_of(rules: MarketRules, leverages: Mapping[str, int]) -> int:
+    """``leverages``: what the trader set, by market."""
+    return leverages.get(rules.id) or default_of(rules)
 
 
 class _Set:

@@ -2,7 +2,6 @@
 the events of its engine.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -217,10 +216,6 @@ def of_row(order: Order) -> ShownOrder:
         status=order.status,
         reason=order.reason,
     )
-
-
-def of_rows(orders: Iterable[Order]) -> list[ShownOrder]:
-    return [of_row(order) for order in orders]
 
 
 def of_new(order_id: int, new: NewOrder, rules: MarketRules, now_ms: int) -> ShownOrder:

@@ -17,7 +17,7 @@ from django.db.models import Q
 from common.errors import DomainError, ErrorCode
 from gateway.asking.params import Params
 from gateway.asking.signing import Signed, verify_signed
-from gateway.orders.asked import new_order, refusal_of, waits_for_result
+from gateway.orders.asked import BATCH_MAX, new_order, refusal_of, waits_for_result
 from gateway.orders.finding import CONDITIONAL, PLAIN, named, one_of, remember_plain
 from gateway.orders.leverage import ensure_set
 from gateway.orders.shown import ShownOrder, algo_body, of_new, of_row, order_body
@@ -33,8 +33,6 @@ from trading.orders.opening import from_blocked, opens
 from trading.orders.place import PlacedOrder, Result
 from trading.orders.request import NewOrder
 from trading.selectors import OrderState
-
-BATCH_MAX = 5
 
 
 class VenueAct(StrEnum):

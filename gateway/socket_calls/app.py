@@ -19,10 +19,10 @@ from gateway.socket_calls.messages import (
     Asked,
     answer_text,
     asked_by,
-    id_in,
     read_message,
     refusal_text,
 )
+from gateway.streams.protocol import id_in
 from gateway.words.errors import UNKNOWN_ERROR, GatewayRefusal
 
 PATH = "/ws-fapi/v1"

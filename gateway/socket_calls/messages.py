@@ -15,14 +15,13 @@ import msgspec
 from gateway.asking.limits import rate_limits_used
 from gateway.asking.params import PARAMETERS_MAX, SIGNATURE, text_of
 from gateway.socket_calls.methods import METHODS
+from gateway.streams.protocol import MESSAGE_BYTES_MAX, Id
 from gateway.words.errors import ILLEGAL_CHARACTERS, GatewayRefusal, VenueError, malformed
 
-MESSAGE_BYTES_MAX = 32_768
 API_KEY = "apiKey"
 RETURN_LIMITS = "returnRateLimits"
 
 _PLAIN = re.compile(r"[^\x00-\x20\x7f-\U0010ffff%&+=#]*")
-Id = int | str | None
 
 
 class CallMessage(msgspec.Struct, frozen=True):
@@ -53,16 +52,6 @@ def read_message(data: bytes | str) -> CallMessage:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise malformed("message", f"{error}.") from error
-
-
-def id_in(data: bytes | str) -> Id:
-    """Of a message that can't be read otherwise, so that whoever sent it knows."""
-    try:
-        said = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-    found = said.get("id") if isinstance(said, dict) else None
-    return found if isinstance(found, int | str) and not isinstance(found, bool) else None
 
 
 def asked_by(message: CallMessage) -> Asked:

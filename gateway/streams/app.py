@@ -5,9 +5,10 @@ from typing import Any
 
 import structlog
 
+from common.asgi.messages import Receive, Send
 from common.http.addresses import address_of
 from common.redis_client import async_redis_client
-from common.sockets.closing import GOING_AWAY, NOT_HERE, Receive, Send, refuse
+from common.sockets.closing import GOING_AWAY, NOT_HERE, refuse
 from common.sockets.entrance import SocketEntrance
 from gateway.streams import names
 from gateway.streams.connection import StreamConnection

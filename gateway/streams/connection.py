@@ -6,9 +6,10 @@ from typing import Any
 import structlog
 
 from common import cancelling
+from common.asgi.messages import Message, Receive, Send
 from common.http.addresses import Address
 from common.limits.budgets import Ask, LocalBudgets, Rate
-from common.sockets.closing import POLICY_VIOLATION, Message, Receive, Send
+from common.sockets.closing import POLICY_VIOLATION
 from gateway.streams import names
 from gateway.streams.hub import StreamHub
 from gateway.streams.names import STREAMS_MAX, StreamTopic

@@ -5,19 +5,20 @@ from typing import Any
 import msgspec
 
 MESSAGE_BYTES_MAX = 32_768
+Id = int | str | None
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
 class Control(msgspec.Struct, frozen=True):
     method: str
-    id: int | str | None = None
+    id: Id = None
     params: list[Any] = []
 
 
 class BadControl(Exception):
     """``id``: of the request, where it could be read."""
 
-    def __init__(self, why: str, id: int | str | None = None) -> None:
+    def __init__(self, why: str, id: Id = None) -> None:
         super().__init__(why)
         self.why = why
         self.id = id
@@ -33,7 +34,7 @@ def read_control(data: bytes | str) -> Control:
     try:
         control = _decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise BadControl(str(error), _id_in(data)) from error
+        raise BadControl(str(error), id_in(data)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadControl("invalid JSON") from error
     if control.method.upper() not in _METHODS:
@@ -41,8 +42,9 @@ def read_control(data: bytes | str) -> Control:
     return control
 
 
-def _id_in(data: bytes | str) -> int | str | None:
-    """None where none can be read: there are numbers and depths that were only skipped before."""
+def id_in(data: bytes | str) -> Id:
+    """Of a message that can't be read otherwise, so that whoever sent it knows. None where none can
+    be read: there are numbers and depths that were only skipped before."""
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -51,7 +53,7 @@ def _id_in(data: bytes | str) -> int | str | None:
     return said if isinstance(said, int | str) and not isinstance(said, bool) else None
 
 
-def result_text(result: Any, id: int | str | None) -> str:
+def result_text(result: Any, id: Id) -> str:
     return encode({"result": result, "id": id})
 
 

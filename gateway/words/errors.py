@@ -69,7 +69,6 @@ RECV_WINDOW = VenueError(_BAD, -1131, "recvWindow must be less than 60000.")
 DUPLICATED_PARAMETER = VenueError(_BAD, -1101, "Duplicate values for a parameter detected.")
 TOO_MANY_PARAMETERS = VenueError(_BAD, -1101, "Too many parameters sent for this endpoint.")
 ILLEGAL_CHARACTERS = VenueError(_BAD, -1100, "Illegal characters found in a parameter.")
-BATCH_TOO_LONG = VenueError(_BAD, -4082, "Invalid number of batch place orders.")
 FOK_UNFILLED = VenueError(
     _BAD,
     -5021,

@@ -19,8 +19,9 @@ from common.admin.base import Cell, RecordAdmin, Table, link, shown, table_of, t
 from common.admin.reasons import ReasonForm
 from common.errors import DomainError
 from common.reasons import REASON_MAX
-from ledger.adjustments import CHOSEN, REFERENCE_MAX, propose_reversal
+from ledger.adjustments import CHOSEN, propose_reversal
 from ledger.models import Adjustment, JournalEntry, Wallet
+from ledger.models.adjustments import REFERENCE_MAX
 from ledger.tables import entries_table
 from markets import conversions
 from markets.display import gain_or_loss, money

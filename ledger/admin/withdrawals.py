@@ -18,10 +18,15 @@ from markets.columns import money_column
 from markets.display import money
 
 _SHOWN = 20
-_TONES = {WithdrawalState.CONFIRMED: "ok", WithdrawalState.FAILED: "bad"}
+_TONES = {
+    WithdrawalState.HELD: "bad",
+    WithdrawalState.WAITING: "warn",
+    WithdrawalState.CONFIRMED: "ok",
+    WithdrawalState.FAILED: "bad",
+}
 
 
-def _state(row: Withdrawal) -> Cell:
+def state_badge(row: Withdrawal) -> Cell:
     return badge(row.state, _TONES.get(WithdrawalState(row.state), "plain"))
 
 
@@ -44,7 +49,7 @@ class WithdrawalAdmin(RecordAdmin):
 
     user_name = user_column()
     amount = money_column("amount_units", "amount")
-    state_word = shown("state", _state)
+    state_word = shown("state", state_badge)
     requested = time_column("requested_at", "asked")
     flag_words = shown("flags", lambda row: "; ".join(row.flags) or NOTHING)
     first = user_column("approved by", "first_by")
@@ -105,7 +110,7 @@ def withdrawals_of_user(user: User) -> Table:
                 link(Withdrawal, row.pk),
                 money(row.amount_units),
                 f"{row.address[:16]}… on {row.network}",
-                _state(row),
+                state_badge(row),
                 when(row.requested_at),
             )
             for row in rows

@@ -1,9 +1,11 @@
-"""Rows of money. Only this package writes them, save for the hold that goes with an order's insert
-(`trading`'s one statement).
+"""Rows of money. Who writes them beside this package does so in one statement or transaction with
+what moves the money: an order's insert its hold (`trading.orders.insert`), a worker's batch what an
+engine's events moved, by `ledger.posting_rules` (`persistence.writing`).
 
 Double entry: a journal entry's postings sum to zero, enforced by a trigger; postings are
-append-only, enforced by another. A posting above zero raises its account's balance. Deposits is the
-one account that goes below zero for good: minus everything that ever came in.
+append-only, enforced by another. A posting above zero raises its account's balance. What a user or
+a fund has is never below zero; what stands against it may be, as deposits: minus everything that
+ever came in.
 """
 
 from ledger.models.accounts import (

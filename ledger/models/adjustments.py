@@ -7,7 +7,10 @@ from django.db import models
 from django.db.models import Q
 
 from approvals.models import Proposal
+from common.reasons import REASON_MAX
 from ledger.models.journal import JournalEntry
+
+REFERENCE_MAX = 64
 
 
 class AdjustmentCategory(StrEnum):
@@ -35,8 +38,8 @@ class Adjustment(models.Model):
     category = models.CharField(
         max_length=12, choices=[(c.value, c.value) for c in AdjustmentCategory]
     )
-    reference = models.CharField(max_length=64)
-    reason = models.CharField(max_length=500)
+    reference = models.CharField(max_length=REFERENCE_MAX)
+    reason = models.CharField(max_length=REASON_MAX)
     reverses = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, related_name="reversed_by"
     )

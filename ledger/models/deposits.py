@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from common.idempotency import KEY_LENGTH_MAX
 from ledger.models.journal import JournalEntry
 
 
@@ -22,7 +23,7 @@ class Deposit(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="deposits"
     )
     amount_units = models.BigIntegerField()
-    idempotency_key = models.CharField(max_length=64, null=True, blank=True)
+    idempotency_key = models.CharField(max_length=KEY_LENGTH_MAX, null=True, blank=True)
     status = models.CharField(
         max_length=9,
         choices=[(s.value, s.value) for s in DepositStatus],

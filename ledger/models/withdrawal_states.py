@@ -67,6 +67,7 @@ TRANSITIONS = (
 
 ENDS = tuple(s for s in _S if s not in {t.before for t in TRANSITIONS})
 UNDECIDED = (_S.HELD, _S.WAITING)  # a trader may still cancel
+GIVEN_BACK = tuple(s for s in _S if s in {t.after for t in TRANSITIONS if t.moves is _BACK})
 HANDED = (_S.SENDING, _S.SENT)  # what became of it, custody alone knows
 # What has been approved: by as many operators as it took.
 APPROVED_ONCE = (_S.APPROVED, _S.SENDING, _S.SENT, _S.CONFIRMED, _S.FAILED)

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from accounts.models.verification import LEVEL_MAX
 from approvals.models import Proposal
 from common.choices import choices
 from common.reasons import REASON_MAX
@@ -15,6 +16,7 @@ from common.reasons import REASON_MAX
 ADDRESS_MAX = 120
 NETWORK_MAX = 16
 LABEL_MAX = 50
+REFERENCE_MAX = 120  # of what custody or the network calls a transfer
 
 
 class WithdrawalAddress(models.Model):
@@ -75,7 +77,7 @@ class WithdrawalLimit(models.Model):
         ordering = ["level"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(level__gte=0, level__lte=3)
+                condition=Q(level__gte=0, level__lte=LEVEL_MAX)
                 & Q(day_units__gte=0, automatic_units__gte=0)
                 & Q(one_units__gte=F("automatic_units")),
                 name="withdrawal_limit_rises",

@@ -14,11 +14,17 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from common.choices import choices
+from common.idempotency import KEY_LENGTH_MAX
 from common.outgoing.due_rows import Outgoing
 from common.reasons import REASON_MAX
 from ledger.models.journal import JournalEntry
 from ledger.models.withdrawal_states import APPROVED_ONCE, ENDS, UNDECIDED, By, WithdrawalState
-from ledger.models.withdrawal_terms import ADDRESS_MAX, NETWORK_MAX, WithdrawalAddress
+from ledger.models.withdrawal_terms import (
+    ADDRESS_MAX,
+    NETWORK_MAX,
+    REFERENCE_MAX,
+    WithdrawalAddress,
+)
 
 APPROVALS_MAX = 2
 
@@ -35,13 +41,13 @@ class Withdrawal(models.Model):
     network = models.CharField(max_length=NETWORK_MAX)
     address = models.CharField(max_length=ADDRESS_MAX)
     entry_in_book = models.ForeignKey(WithdrawalAddress, models.PROTECT, related_name="+")
-    idempotency_key = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=KEY_LENGTH_MAX)
     state = models.CharField(max_length=9, choices=choices(WithdrawalState))
     state_at = models.DateTimeField(db_default=Now())
     needed = models.SmallIntegerField()
     flags = ArrayField(models.CharField(max_length=100), default=list)
     send_id = models.UUIDField(unique=True, default=uuid.uuid4)
-    reference = models.CharField(max_length=120, blank=True)
+    reference = models.CharField(max_length=REFERENCE_MAX, blank=True)
     confirmations = models.IntegerField(default=0)
     asked_from = models.GenericIPAddressField("asked from", null=True)
     requested_at = models.DateTimeField(db_default=Now())

@@ -84,10 +84,9 @@ class TransfersView(APIView):
         body = parse_body(request, TransferBody)
         if body.to_username is not None:
             require_fresh_factor(request)
-        read_key(body.idempotency_key)
         new = services.NewTransfer(
             amount_units=to_units(body.amount, "amount"),
-            key=body.idempotency_key,
+            key=read_key(body.idempotency_key),
             from_account=body.from_account,
             to_account=body.to_account,
             to_username=body.to_username,

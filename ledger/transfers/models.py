@@ -4,9 +4,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import User
+from common.idempotency import KEY_LENGTH_MAX
 from common.reasons import REASON_MAX
-
-KEY_LENGTH_MAX = 64
 
 
 class Transfer(models.Model):

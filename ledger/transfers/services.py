@@ -14,9 +14,8 @@ from accounts.models import User
 from common.errors import DomainError, ErrorCode, invalid
 from common.idempotency import key_reused
 from common.reasons import reason_of
-from ledger.holds import LOCK_WALLETS
-from ledger.models import AccountKind, EntryKind, Wallet
-from ledger.services import require_room
+from ledger.models import AccountKind, EntryKind
+from ledger.services import lock_wallets, require_room
 from ledger.transfers.models import Transfer, TransferRule
 from markets.conversions import units_text
 
@@ -162,11 +161,7 @@ def _require_still_there(receiver: User) -> None:
 
 def _check_wallets(source: User, target: User, amount_units: int) -> None:
     """Locks both, in order. The wallet's CHECK constraint stands behind it."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_WALLETS, [[source.pk, target.pk]])
-    wallets = Wallet.objects.in_bulk([source.pk, target.pk])
-    if wallets.keys() != {source.pk, target.pk}:
-        raise DomainError(ErrorCode.WALLET_NOT_FOUND, "This user has no wallet here.")
+    wallets = lock_wallets([source.pk, target.pk])
     available_units = wallets[source.pk].available_units
     if amount_units > available_units:
         message = f"Only {units_text(available_units)} is available in the account it would leave."

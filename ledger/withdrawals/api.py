@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
-from common.errors import ErrorCode, invalid
+from common.errors import invalid
 from common.http.bodies import parse_body
 from common.http.paging import keyset_page
 from common.http.schema import PAGING, documented
@@ -94,7 +94,7 @@ class WithdrawalsView(APIView):
             amount_units=to_units(body.amount, "amount"),
             network=_text(body.network, "network", NETWORK_MAX),
             address=_text(body.address, "address", ADDRESS_MAX),
-            idempotency_key=read_key(body.idempotency_key) or "",
+            idempotency_key=read_key(body.idempotency_key),
             asked_from=address_of(request),
         )
         require_fresh_factor(request)
@@ -133,7 +133,7 @@ def _text(text: str, field: str, length_max: int) -> str:
     """Raises DomainError."""
     if not 1 <= len(text) <= length_max:
         message = f"{field} must have 1 to {length_max} characters."
-        raise invalid(field, message, ErrorCode.INVALID_FIELD)
+        raise invalid(field, message)
     return text
 
 

@@ -1,10 +1,10 @@
 """What a request is judged by, under the locks of its user and wallet: what refuses it, and what
 makes operators look at it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
 from accounts.factors.locks import require_unlocked
 from accounts.models import EndReason, Session
@@ -14,15 +14,14 @@ from ledger.models import Withdrawal, WithdrawalAddress, WithdrawalState
 from ledger.models.withdrawal_states import ENDS
 from ledger.withdrawals.book import addresses_of
 from ledger.withdrawals.limits import Limits, limits_of
+from ledger.withdrawals.selectors import DAY, units_counted, within_day
 from ledger.withdrawals.stops import newest_stop_at
 from markets.conversions import units_text
 
-DAY = timedelta(hours=24)
 OPEN_MAX = 20  # of a trader at once
 # More than these within 24 hours, and an operator looks.
 USUAL_COUNT = 10
 USUAL_ADDRESSES = 3
-_GIVEN_BACK = (WithdrawalState.CANCELLED, WithdrawalState.REFUSED, WithdrawalState.FAILED)
 
 
 class Judgement(NamedTuple):
@@ -39,7 +38,7 @@ def judge(user_id: int, amount_units: int, network: str, address: str, now: date
     require_unlocked(user_id)
     entry = _entry_in_book(user_id, network, address, now)
     limits = limits_of(level_of(user_id))
-    recent = Withdrawal.objects.filter(user_id=user_id, requested_at__gt=now - DAY)
+    recent = within_day(user_id, now)
     _require_within_day(recent, amount_units, limits)
     _require_few_open(user_id)
     flags = _flags(user_id, recent, address, now)
@@ -66,8 +65,7 @@ def _entry_in_book(user_id: int, network: str, address: str, now: datetime) -> W
 
 
 def _require_within_day(recent: QuerySet[Withdrawal], amount_units: int, limits: Limits) -> None:
-    counted = recent.exclude(state__in=_GIVEN_BACK).aggregate(sum=Sum("amount_units"))["sum"] or 0
-    left = max(0, limits.day_units - counted)
+    left = max(0, limits.day_units - units_counted(recent))
     if amount_units > left:
         message = (
             f"Within 24 hours you may withdraw {units_text(limits.day_units)}: "

@@ -12,6 +12,7 @@ from common.errors import DomainError, ErrorCode
 from common.reasons import reason_of
 from ledger.models import Withdrawal, WithdrawalState
 from ledger.models.withdrawal_states import UNDECIDED, By
+from ledger.models.withdrawals import APPROVALS_MAX
 from ledger.withdrawals.steps import lock_withdrawal, take_step
 from ledger.withdrawals.stops import newest_stop_at
 
@@ -48,24 +49,25 @@ def approve(withdrawal_id: int, reason: str, by: AbstractUser) -> Withdrawal:
     require_active(row.user)
     if row.state == WithdrawalState.HELD:
         row.needed = max(row.needed, 1)
-    _sign(row, by)
-    approvals = (row.first_by_id is not None) + (row.second_by_id is not None)
-    if approvals >= row.needed:
+    if _sign(row, by) >= row.needed:
         take_step(row, WithdrawalState.APPROVED, By.OPERATOR, words=reason, operator_id=by.pk)
     else:
         row.save()
     return row
 
 
-def _sign(row: Withdrawal, by: AbstractUser) -> None:
-    """An approval by whoever may not decide any more, as one who was let go, counts no more."""
-    if row.first_by is None or not may_still(row.first_by, PERMISSION):
-        row.first_by_id = by.pk
-    elif row.second_by_id is None:
-        if row.first_by_id == by.pk:
+def _sign(row: Withdrawal, by: AbstractUser) -> int:
+    """How many have approved it now. An approval by whoever may not decide any more, as one who was
+    let go, counts no more."""
+    before = (row.first_by, row.second_by)
+    signed = [one.pk for one in before if one is not None and may_still(one, PERMISSION)]
+    if len(signed) < APPROVALS_MAX:
+        if by.pk in signed:
             message = "You approved this already: another operator is the second."
             raise DomainError(ErrorCode.OWN_REQUEST, message)
-        row.second_by_id = by.pk
+        signed.append(by.pk)
+    row.first_by_id, row.second_by_id = (*signed, None)[:APPROVALS_MAX]
+    return len(signed)
 
 
 @transaction.atomic

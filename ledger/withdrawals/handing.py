@@ -12,6 +12,7 @@ from django.db import transaction
 
 from ledger.models import Payout, Withdrawal, WithdrawalState
 from ledger.models.withdrawal_states import HANDED, By
+from ledger.models.withdrawal_terms import REFERENCE_MAX
 from ledger.withdrawals.steps import lock_withdrawal, take_step
 from ledger.withdrawals.stops import newest_stop_at
 
@@ -94,7 +95,7 @@ def report(said: Report) -> Withdrawal:
 
 
 def _follow(row: Withdrawal, said: Report) -> None:
-    row.reference = said.reference[:120] or row.reference
+    row.reference = said.reference[:REFERENCE_MAX] or row.reference
     row.confirmations = max(row.confirmations, said.confirmations)
     target = WithdrawalState(said.outcome) if said.outcome is not SendOutcome.TAKEN else None
     if target is None or target == row.state:

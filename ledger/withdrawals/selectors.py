@@ -1,18 +1,32 @@
 """Reads of withdrawals."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from accounts.access.obstacles import register_obstacles
 from accounts.people.erasing import register_eraser
 from accounts.people.kept import register_rows
 from ledger.models import Withdrawal, WithdrawalAddress, WithdrawalState, WithdrawalStep
-from ledger.models.withdrawal_states import ENDS, HANDED, UNDECIDED
+from ledger.models.withdrawal_states import ENDS, GIVEN_BACK, HANDED, UNDECIDED
+
+DAY = timedelta(hours=24)
 
 
 def withdrawals_of(user_id: int) -> QuerySet[Withdrawal]:
     return Withdrawal.objects.filter(user_id=user_id)
+
+
+def within_day(user_id: int, now: datetime) -> QuerySet[Withdrawal]:
+    """What was asked for in the 24 hours up to now, whatever became of it."""
+    return withdrawals_of(user_id).filter(requested_at__gt=now - DAY)
+
+
+def units_counted(recent: QuerySet[Withdrawal]) -> int:
+    """Against the limit of 24 hours: what came back is free again."""
+    kept = recent.exclude(state__in=GIVEN_BACK)
+    return int(kept.aggregate(sum=Sum("amount_units"))["sum"] or 0)
 
 
 @register_obstacles

@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from accounts.notices.kinds import NoticeKind
 from accounts.notices.telling import tell
+from common.reasons import REASON_MAX
 from ledger.models import (
     EntryKind,
     JournalEntry,
@@ -60,7 +61,7 @@ def take_step(
         after=after,
         by=by,
         operator_id=operator_id,
-        words=words[:500],
+        words=words[:REASON_MAX],
         entry=row.end_entry,
     )
     if after in _BACK:

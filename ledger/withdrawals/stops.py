@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from common.errors import DomainError, ErrorCode
+from common.postgres.constraints import constraint_of
 from common.reasons import REASON_MAX, reason_of
 from ledger.models import SendingStop, StopCause
 
@@ -56,6 +57,8 @@ def stop_sending(reason: str, by: AbstractUser) -> SendingStop:
                 cause=StopCause.OPERATOR, words=reason, opened_by_id=by.pk
             )
     except IntegrityError as error:
+        if constraint_of(error) != "sending_stop_open_once":
+            raise
         message = "An operator has stopped sending already."
         raise DomainError(ErrorCode.INVALID_TRANSITION, message) from error
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from matching.messages.limits import (
+    MAX_COUNTDOWN_MS,
     MAX_ID,
     MAX_LEVERAGE,
     MAX_MONEY_UNITS,
@@ -32,7 +33,6 @@ from matching.messages.vocabulary import (
 COMMAND_VERSION = 1
 
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
-OptionalId = Annotated[int, Meta(ge=0, le=MAX_ID)]
 PriceTicks = Annotated[int, Meta(ge=1, le=MAX_PRICE_TICKS)]
 SizeLots = Annotated[int, Meta(ge=1, le=MAX_SIZE_LOTS)]
 MoneyUnits = Annotated[int, Meta(ge=0, le=MAX_MONEY_UNITS)]
@@ -259,7 +259,7 @@ class SetCountdown(_Command, frozen=True, tag="SetCountdown"):
 
     command_id: Id
     account_id: Id
-    countdown_ms: Annotated[int, Meta(ge=0, le=86_400_000)]
+    countdown_ms: Annotated[int, Meta(ge=0, le=MAX_COUNTDOWN_MS)]
     protective: bool = False
 
 

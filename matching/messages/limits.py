@@ -58,6 +58,7 @@ MAX_PREMIUM_PPB = 10**9
 MAX_PREMIUM_SAMPLES = 10**9
 MAX_LEVERAGE = 1_000
 MAX_ID = 2**63 - 1
+MAX_COUNTDOWN_MS = 86_400_000
 MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, the last a row can say
 
 

@@ -28,6 +28,10 @@ class TimeInForce(StrEnum):
     FOK = "FOK"
     GTX = "GTX"
 
+    @property
+    def may_rest(self) -> bool:
+        return self in (TimeInForce.GTC, TimeInForce.GTX)
+
 
 class PriceMatch(StrEnum):
     """Where in the book a limit order takes its price from, when it comes there: the best price of

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from common.postgres.alone import alone
 from common.postgres.horizon import complete_ids
-from matching.messages.vocabulary import OrderStatus
 from persistence.reconciliation.checks import (
     ALL_CHECKS,
     check_values,
@@ -30,6 +29,7 @@ from persistence.sealing.models import (
     SealedTotal,
 )
 from persistence.sealing.scope import EVERYTHING, StretchEnd, behind, newest_seal
+from trading.models import LIVE_STATUSES
 
 _LOCK = 0x7365616C  # "seal"
 AT_ONCE_MAX = 20  # stretches that one proof is for, where a long history is yet to be sealed
@@ -73,7 +73,7 @@ SELECT id FROM trading_positionlife
 _CARRY = """
 INSERT INTO persistence_carriedorder (order_id)
 SELECT id FROM checked_orders
- WHERE (status = ANY(%(not_ended)s) OR held_units > 0) AND id <= %(new_last_order)s
+ WHERE (status = ANY(%(live)s) OR held_units > 0) AND id <= %(new_last_order)s
     ON CONFLICT DO NOTHING
 """
 _CARRY_NO_MORE = """
@@ -81,17 +81,7 @@ DELETE FROM persistence_carriedorder c
  WHERE NOT EXISTS (SELECT FROM trading_order o
                     WHERE o.id = c.order_id AND (o.status = ANY(%s) OR o.held_units > 0))
 """
-_NOT_ENDED = [
-    status.value
-    for status in OrderStatus
-    if status
-    not in (
-        OrderStatus.FILLED,
-        OrderStatus.CANCELLED,
-        OrderStatus.EXPIRED,
-        OrderStatus.REJECTED,
-    )
-]
+_LIVE = [status.value for status in LIVE_STATUSES]
 
 log = structlog.get_logger(__name__)
 
@@ -219,10 +209,10 @@ def _life_row(user_id: int, market_id: str, life: Mapping[str, Any]) -> int:
 
 def _carry_orders(before: JournalSeal | None, last_order_id: int) -> None:
     scope = behind(before)
-    values = {**scope.values, "not_ended": _NOT_ENDED, "new_last_order": last_order_id}
+    values = {**scope.values, "live": _LIVE, "new_last_order": last_order_id}
     with connection.cursor() as cursor:
         cursor.execute(scope.prelude + _CARRY, values)
-        cursor.execute(_CARRY_NO_MORE, [_NOT_ENDED])
+        cursor.execute(_CARRY_NO_MORE, [_LIVE])
 
 
 def _ask(sql: str, values: Any) -> list[tuple[Any, ...]]:

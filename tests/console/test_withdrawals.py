@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import User
 from approvals.models import Proposal
 from console.audit.models import AuditRow
 from custody.cases import open_case
@@ -125,8 +127,25 @@ def test_a_case_is_resolved(treasury: Client, trader: Trader) -> None:
     case.refresh_from_db()
     assert case.resolution == "sent back"
     assert not SendingStop.objects.filter(closed_at=None).exists()
-    for rubbish in ("0", "x", "9" * 40, str(case.pk)):
-        post(treasury, "custody", resolve=rubbish, reason="again")
+    for rubbish in ("0", "x", "9" * 40):
+        assert "no such case" in post(treasury, "custody", resolve=rubbish, reason="again")
+    assert "resolved already" in post(treasury, "custody", resolve=str(case.pk), reason="again")
+
+
+@pytest.mark.usefixtures("trader")
+def test_who_may_do_one_thing_at_custody_may_do_that_alone(
+    operator: Callable[[str], User],
+) -> None:
+    viewer, client = operator("viewer"), Client()
+    viewer.user_permissions.add(Permission.objects.get(codename="resolve_case"))
+    client.force_login(viewer)
+    open_case("demo", CaseKind.STRANGER, "t1", "5 came in at nobody's")
+    case = CustodyCase.objects.get()
+    post(client, "custody", resolve=case.pk, reason="sent back")
+    case.refresh_from_db()
+    assert case.resolution == "sent back"
+    for other in ("float", "credit", "limits"):
+        assert client.post(reverse("admin:custody"), {other: "1"}).status_code == 403
 
 
 @pytest.mark.usefixtures("alone")

@@ -125,7 +125,7 @@ def test_a_wallet_is_filled_to_the_brim_counting_what_is_held(alice, held_units,
             with pytest.raises(DomainError) as refused:
                 call()
             assert refused.value.code == "WALLET_FULL"
-            assert f"deposit at most {units_text(room)}" in refused.value.message
+            assert f"has room for {units_text(room)}" in refused.value.message
         assert available(alice) == 10_000_000 - held_units
     else:
         services.approve_deposit(requested.pk, operator.pk)

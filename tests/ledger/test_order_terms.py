@@ -149,7 +149,7 @@ def test_every_form_has_the_same_terms() -> None:
 
 def test_a_draft_gives_the_row_its_terms() -> None:
     terms = OrderTerms(
-        Side.LONG, OrderType.LIMIT, TimeInForce.GTC, 1, 1, 0, 1, False, 0, False, False, False, 0,
+        Side.LONG, OrderType.LIMIT, TimeInForce.GTC, 1, 1, 0, 1, 0, False, False, 0,
         None, None, SelfTradePrevention.EXPIRE_MAKER,
     )  # fmt: skip
     columns = OrderDraft(terms, 1, NOTHING_NEEDED, 0, 0).columns()

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.core.market.state import Account, State, Turn
-from matching.core.risk.deleveraging import Counterparties, adl_score
+from matching.core.risk.deleveraging import Counterparties
 from matching.core.risk.position_index import NODE_SIZE, Node, PositionIndex, PositionsOfSide
 from matching.core.risk.ranking import Ranking
 from matching.messages.tiers import TierTable
 from tests.matching.actors import RULES
+from tests.matching.adl_ranks import adl_score
 from tests.matching.naive_ranking import naive_ranking, naive_score
 from tests.proofs import share
 

@@ -12,11 +12,11 @@ import pytest
 from matching.core.book.book import Order
 from matching.core.market.prices import mark_price, premium
 from matching.core.market.state import Account, State
-from matching.core.risk.deleveraging import adl_score, ranked_counterparties
 from matching.messages.commands import LeverageTier, MarketConfig
 from matching.messages.events import FundingSettled, MarkPriceChanged
 from matching.messages.tiers import TierTable
 from tests.matching.actors import HOUR_MS, RULES, Exchange, every, only, positioned
+from tests.matching.adl_ranks import adl_score, ranked_counterparties
 
 USD = 10**6  # money units
 

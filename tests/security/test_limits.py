@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from common.limits.budgets import Ask, Rate, give_back, spend
+from common.limits.budgets import Ask, LocalBudgets, Rate, give_back, spend
 from common.redis_client import limits_redis_client
 from ledger.models import Deposit
 from tests.trading.client import (
@@ -90,6 +90,19 @@ def cancel_of(trader: Trader, *order_ids: int) -> Call:
     return Call(
         Plain(path, f"Bearer {trader.api.token}", len(order_ids) > 1, order_ids), b"", ORIGIN
     )
+
+
+def test_a_process_counts_no_more_than_it_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.limits.budgets.LOCAL_MAX", 10)
+    local = LocalBudgets(now_us=lambda: 1)
+    for number in range(100):
+        local.spend(Ask(f"one {number}", SLOW))
+        assert len(local._full_at_us) <= 10
+    spent_up = Ask("spent up", SLOW, cost=3)
+    assert local.standing(spent_up).granted
+    for number in range(100):
+        local.spend(Ask(f"another {number}", SLOW))
+    assert not local.standing(spent_up).granted  # what has longest to go is forgotten last
 
 
 def test_orders_beyond_the_budget_are_429_before_a_row_is_made(slow: None, counting: str) -> None:

@@ -15,8 +15,10 @@ from approvals.actions import all_actions
 from approvals.services import approve, leave_behind, refuse
 from common.errors import DomainError
 from console.groups import ACTIONS
-from ledger.models import Wallet
+from ledger.models import StopCause, Wallet
 from ledger.withdrawals import deciding
+from ledger.withdrawals.handing import begin
+from ledger.withdrawals.stops import open_stop
 from markets.models import Market
 from tests.admin.factories import make_user
 from tests.approvals.conftest import alice, tess, theo
@@ -105,3 +107,25 @@ def test_a_first_approval_goes_with_its_operator(
         deciding.approve(row.pk, "known", theo)
     boss = make_user("boss", is_staff=True, is_superuser=True)
     assert deciding.approve(row.pk, "known", boss).state == "approved"
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_either_approval_of_two_goes_with_its_operator(
+    gone: int, tess: User, theo: User, settings: Any
+) -> None:
+    """Of one that a stop held after both: who is left doesn't count twice, whoever comes counts."""
+    settings.WITHDRAWALS_NEED_FACTOR = False
+    trader = make_trader(100_000 * UNIT).user
+    set_level(trader.pk, 2, "known", theo)
+    row = ask(trader, 50_001)
+    both = [tess, theo]
+    for one in both:
+        row = deciding.approve(row.pk, "known", one)
+    open_stop(StopCause.RECONCILIATION, "1 difference")
+    assert begin(row.payout) is None
+    lose_the_console(both.pop(gone))
+    with pytest.raises(DomainError, match="another operator is the second"):
+        deciding.approve(row.pk, "known difference", both[0])
+    boss = make_user("boss", is_staff=True, is_superuser=True)
+    row = deciding.approve(row.pk, "known difference", boss)
+    assert (row.state, row.first_by, row.second_by) == ("approved", both[0], boss)

@@ -75,15 +75,16 @@ def test_a_known_trader_signs_in() -> None:
 
 
 def test_an_unknown_trader_in_a_known_installation_signs_up() -> None:
-    script = Script(auth_signin=[refusal(401, "BAD_CREDENTIALS")], auth_signup=[ok(**TOKENS)])
+    script = Script(auth_signin=[refusal(401, "WRONG_CREDENTIALS")], auth_signup=[ok(**TOKENS)])
     assert run(script, lambda s: s.sign_up_or_in(may_be_new=False))[0] is True
 
 
 def test_a_foreign_trader_of_the_same_name_is_told() -> None:
     script = Script(
-        auth_signup=[refusal(409, "USERNAME_TAKEN")], auth_signin=[refusal(401, "BAD_CREDENTIALS")]
+        auth_signup=[refusal(409, "USERNAME_TAKEN")],
+        auth_signin=[refusal(401, "WRONG_CREDENTIALS")],
     )
-    with pytest.raises(SignInRefused, match="BAD_CREDENTIALS"):
+    with pytest.raises(SignInRefused, match="WRONG_CREDENTIALS"):
         run(script, lambda s: s.sign_up_or_in(may_be_new=True))
 
 

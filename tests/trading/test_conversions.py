@@ -11,7 +11,12 @@ from common.decimals import text as text_of
 from common.errors import DomainError
 from common.http.statuses import status_of
 from markets import conversions as c
-from matching.messages.limits import MAX_MONEY_UNITS, MAX_PRICE_TICKS, MAX_SIZE_LOTS
+from matching.messages.limits import (
+    MAX_MONEY_UNITS,
+    MAX_PRICE_TICKS,
+    MAX_SIZE_LOTS,
+    MONEY_UNITS_PER_CURRENCY,
+)
 
 TICK, LOT = Decimal("0.1"), Decimal("0.0010000000")
 
@@ -77,7 +82,7 @@ def test_ticks_come_back_the_same(ticks: int, places: int, mantissa: int) -> Non
 def test_units_come_back_the_same(units: int) -> None:
     text = c.units_text(units)
     assert c.to_units(text) == units
-    assert text == text_of(c.units_to_decimal(units))
+    assert Decimal(text) * MONEY_UNITS_PER_CURRENCY == units
     assert c.units_text(-units) == f"-{text}"
 
 

@@ -27,10 +27,10 @@ from common.admin.base import (
     yes_or_no_column,
 )
 from markets.columns import market_column, size_column
-from markets.display import average_price, money, price, size
+from markets.display import average_price, price, size
 from markets.models import Market
 from trading.admin.orders import reason_words
-from trading.admin.row_tables import side_badge, status_badge
+from trading.admin.row_tables import margin_words, side_badge, status_badge
 from trading.algos.models import LIVE_STATES, Algo, AlgoKind, AlgoSlice, AlgoState
 from trading.algos.selectors import SLICES_SHOWN_MAX, AlgoFigures, figures_of, newest_slices
 from trading.algos.services import cancel_algo_as_operator, pause_algo_as_operator
@@ -70,12 +70,6 @@ def _rhythm(algo: Algo) -> Cell:
     if algo.kind == AlgoKind.SCALED:
         return f"{algo.slices_planned} orders at once"
     return f"{algo.slices_planned} slices, one every {algo.interval_s} s"
-
-
-def _margin(algo: Algo) -> Cell:
-    if algo.reduce_only:
-        return "none: reduce-only"
-    return money(algo.margin_units) if algo.margin_units else f"{algo.leverage}× leverage"
 
 
 @admin.register(Algo)
@@ -139,7 +133,7 @@ class AlgoAdmin(RecordAdmin):
     refused = shown("refusals", lambda algo: str(algo.refusals))
     prices = shown("prices", _prices)
     rhythm = shown("rhythm", _rhythm)
-    margin = shown("margin", _margin)
+    margin = shown("margin", margin_words)
     only_reduces = yes_or_no_column("reduce_only", "reduce-only")
     due = time_column("next_at", "looked at next")
     paused = time_column("paused_at", "paused")

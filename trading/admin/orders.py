@@ -44,6 +44,7 @@ from trading.admin.row_tables import (
     counterparts,
     execution_badge,
     fills_table,
+    margin_words,
     order_of,
     order_part,
     order_price,
@@ -76,12 +77,6 @@ def _filled_of_size(order: Order) -> Cell:
         return whole
     filled = conversions.lots_text(order.filled_lots, order.market.lot_size)
     return f"{filled} of {whole}"
-
-
-def _margin(order: Order) -> Cell:
-    if order.reduce_only:
-        return "none: reduce-only"
-    return money(order.margin_units) if order.margin_units else f"{order.leverage}× leverage"
 
 
 def _type(order: Order) -> str:
@@ -209,7 +204,7 @@ class OrderAdmin(RecordAdmin):
     done = shown("filled", _filled_of_size)
     status_word = shown("status", lambda order: status_badge(order.status))
     progress = shown("filled", _progress)
-    margin = shown("margin", _margin)
+    margin = shown("margin", margin_words)
     average = shown(
         "average price",
         lambda order: average_price(order.filled_cost_units, order.filled_lots, order.market),

@@ -18,6 +18,7 @@ from matching.messages.vocabulary import (
     Side,
     StateReason,
 )
+from trading.algos.models import Algo
 from trading.models import LIVE_STATUSES, Fill, Order, Position
 
 LIVE = LIVE_STATUSES
@@ -35,6 +36,13 @@ _STATE_TONES = {
     MarketState.SETTLED: "plain",
     MarketState.DELISTED: "plain",
 }
+
+
+def margin_words(row: Order | Algo) -> Cell:
+    """Of an order or algo as it was asked for."""
+    if row.reduce_only:
+        return "none: reduce-only"
+    return money(row.margin_units) if row.margin_units else f"{row.leverage}× leverage"
 
 
 def status_badge(status: str) -> Cell:

@@ -8,7 +8,8 @@ from markets.rules import MarketRules
 from trading.algos.models import Algo, AlgoSlice
 from trading.algos.selectors import AlgoFigures, figures_of, newest_slices
 from trading.http.answers.answer import Answer
-from trading.http.answers.orders import average_price, price_or_none
+from trading.http.answers.orders import price_or_none
+from trading.http.answers.results import average_price
 
 
 class AlgoSliceAnswer(Answer, frozen=True):

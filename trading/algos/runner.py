@@ -14,6 +14,7 @@ from django.db import OperationalError, transaction
 from accounts.access.credentials import require_active
 from accounts.models import User
 from common.errors import DomainError, ErrorCode
+from common.postgres.outages import is_outage
 from markets.rules import MarketRules, market_rules
 from matching.messages.vocabulary import OrderStatus, RejectCode
 from trading.algos.models import (
@@ -33,7 +34,6 @@ from trading.algos.plan import (
 )
 from trading.algos.telling import record, record_slices
 from trading.models import LIVE_STATUSES
-from trading.orders.isolation import is_everyones
 from trading.orders.place import PlacedOrder, place_together
 
 STEPS_MAX = 500  # a run; the next one takes the rest, those that wait longest first
@@ -72,7 +72,7 @@ def _attempt(pk: int, now: datetime) -> None:
     except redis.RedisError:
         raise
     except Exception as error:
-        if is_everyones(error):
+        if is_outage(error):
             raise
         if isinstance(error, OperationalError):  # such as a wallet that stays locked
             log.warning("algo_waits", algo=pk, why=str(error).partition("\n")[0])

@@ -47,7 +47,7 @@ def algos_of_user(user_id: int, asked: AlgoFilter | None = None) -> QuerySet[Alg
 
 
 def algo_of_user(user_id: int, algo_id: int) -> Algo:
-    """Raises DomainError 404; an algo of somebody else is none."""
+    """Raises DomainError where there is none; an algo of somebody else is none."""
     algo = Algo.objects.filter(pk=algo_id, user_id=user_id).first()
     if algo is None:
         raise no_such_algo()

@@ -86,7 +86,7 @@ def _check_client_algo_id(text: str | None) -> None:
 
 
 def _read_scaled(algo: Algo, rules: MarketRules, new: NewAlgo) -> None:
-    if new.time_in_force not in {None, TimeInForce.GTC, TimeInForce.GTX}:
+    if new.time_in_force is not None and not new.time_in_force.may_rest:
         message = "The slices of a SCALED are GTC or GTX."
         raise invalid("time_in_force", message, ErrorCode.INVALID_TIME_IN_FORCE)
     algo.time_in_force = new.time_in_force or _TIME_IN_FORCE

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from accounts.families.services import family_ids
 from accounts.models import User
 from common.errors import DomainError, ErrorCode
+from common.postgres.constraints import constraint_of
 from markets.config import market_config
 from markets.conversions import to_ticks
 from markets.models import LeverageTier, Market, MarketStatus
@@ -72,7 +73,7 @@ def _save(market: Market, *, is_new: bool) -> None:
         with transaction.atomic():
             market.save(force_insert=is_new, force_update=not is_new)
     except IntegrityError as error:
-        if not is_new or "markets_market_pkey" not in str(error):
+        if not is_new or constraint_of(error) != "markets_market_pkey":
             raise
         raise ValidationError({"id": f"Somebody made {market.pk} just now."}) from error
 

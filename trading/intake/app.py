@@ -1,6 +1,6 @@
 """The ASGI callable: what is plain to the lane, the rest to Django."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
@@ -8,8 +8,18 @@ from typing import Any
 import structlog
 
 from accounts.law.countries import is_scope_blocked
+from common.asgi.messages import (
+    Header,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    json_head,
+    read_body,
+    replaying,
+    send_answer,
+)
 from common.http.addresses import address_of, origin_of
-from common.http.no_store import NO_STORE
 from trading.http.answers.waits import HEADER, read_header
 from trading.intake.decisions import Decisions
 from trading.intake.desk import Desk
@@ -18,9 +28,6 @@ from trading.intake.plain import BATCH_PATH, ORDER_PATH, OurHosts, Plain, plain
 from trading.intake.tongue import WrittenAnswer
 from trading.intake.waiting import may_wait, waited_for, with_rules
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 _AWAITS = HEADER.lower().encode("ascii")
 
@@ -54,7 +61,7 @@ class Intake:
             await self._elsewhere(scope, receive, send)
 
     async def _take(self, scope: Scope, request: Plain, receive: Receive, send: Send) -> None:
-        body = await _read_body(receive)
+        body = await read_body(receive)
         if body is None:  # the client went away
             return
         address = address_of(scope)
@@ -63,23 +70,14 @@ class Intake:
             answer = await self.desk.answer_of(call)
             if call.awaited or call.results:
                 answer = await waited_for(self._decisions, call.awaited, call.results, answer)
-        head = [
-            (b"content-type", b"application/json"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"cache-control", NO_STORE.encode("ascii")),
-        ]
-        head += [
-            (name.lower().encode("ascii"), value.encode("latin-1"))
-            for name, value in answer.headers.items()
-        ]
-        await _send(send, answer.status, head, answer.body)
+        await send_answer(send, answer.status, json_head(answer.headers), answer.body)
 
     async def _place_elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An order that Django's view places; if it is to be waited for, that is done here."""
-        body = await _read_body(receive)
+        body = await read_body(receive)
         if body is None:
             return
-        again = _replaying(body, receive)
+        again = replaying(body, receive)
         if not may_wait(body):
             await self._elsewhere(scope, again, send)
             return
@@ -90,7 +88,7 @@ class Intake:
             if said.awaits:
                 rules = await with_rules(read_header(said.awaits))
                 answer = await waited_for(self._decisions, rules, {}, answer)
-        await _send(send, answer.status, said.head, answer.body)
+        await send_answer(send, answer.status, said.head, answer.body)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -113,10 +111,10 @@ class _Said:
     def __init__(self) -> None:
         self._status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
         self._body: list[bytes] = []
-        self.head: list[tuple[bytes, bytes]] = []
+        self.head: list[Header] = []
         self.awaits = ""
 
-    async def hear(self, message: MutableMapping[str, Any]) -> None:
+    async def hear(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             for name, value in message["headers"]:
@@ -130,33 +128,3 @@ class _Said:
     @property
     def answer(self) -> WrittenAnswer:
         return WrittenAnswer(self._status, b"".join(self._body), {})
-
-
-async def _send(send: Send, status: int, head: list[tuple[bytes, bytes]], body: bytes) -> None:
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*head, length]})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _read_body(receive: Receive) -> bytes | None:
-    """Whole; the server holds it to its Content-Length. None if the client went away."""
-    chunks = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
-
-
-def _replaying(body: bytes, receive: Receive) -> Receive:
-    """As if it were still to be read."""
-    pieces: list[MutableMapping[str, Any]] = [
-        {"type": "http.request", "body": body, "more_body": False}
-    ]
-
-    async def read() -> MutableMapping[str, Any]:
-        return pieces.pop() if pieces else await receive()
-
-    return read

@@ -158,6 +158,6 @@ def _too_late(call: Call) -> DomainError:
     else:
         message = (
             "The order could not be confirmed in time and may have been placed. Send it again with "
-            "the same clientOrderId, or look at GET /user/orders."
+            "the same client_order_id, or look at GET /user/orders."
         )
-    return DomainError(ErrorCode.INTAKE_TIMEOUT, message)
+    return DomainError(ErrorCode.INTAKE_TIMEOUT, message).naming("client_order_id")

@@ -3,6 +3,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from common.idempotency import KEY_LENGTH_MAX
 from markets.models import Market
 
 AMEND_COMMANDS = ("AmendOrder", "AmendConditional")
@@ -27,7 +28,7 @@ class OutboxCommand(models.Model):
     # Postgres' clock, as for orders: sending again goes by both.
     created_at = models.DateTimeField(db_default=Now())
     idempotency_key = models.CharField(
-        max_length=64,
+        max_length=KEY_LENGTH_MAX,
         null=True,
         blank=True,
         help_text="The sender's: the same key again is the same command.",

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from common.reasons import REASON_MAX
 from markets.models import Market
 from matching.messages.limits import MAX_MONEY_UNITS
 from trading.models.outbox import OutboxCommand
@@ -25,7 +26,7 @@ class InsuranceTopUp(models.Model):
     amount_units = models.BigIntegerField(
         validators=[MinValueValidator(1), MaxValueValidator(MAX_MONEY_UNITS)]
     )
-    reason = models.CharField(max_length=500)
+    reason = models.CharField(max_length=REASON_MAX)
     status = models.CharField(
         max_length=9,
         choices=[(s.value, s.value) for s in TopUpStatus],

@@ -14,6 +14,7 @@ from accounts.models import User
 from common.errors import DomainError, ErrorCode, invalid
 from markets.rules import market_rules
 from matching.messages.commands import CancelAllOrders, CancelOrder, SetCountdown
+from matching.messages.limits import MAX_COUNTDOWN_MS
 from matching.messages.vocabulary import CancelReason, OrderStatus, Side
 from trading import selectors
 from trading.commands.outbox import NOT_YET, Promise, promise_command, promise_commands
@@ -21,11 +22,9 @@ from trading.models import LIVE_STATUSES, Order
 from trading.orders.isolation import together_or_alone
 from trading.selectors import OrderState
 
-COUNTDOWN_MAX_MS = 86_400_000
-
 
 def cancel_order(user_id: int, order_id: int) -> OrderState:
-    """A trader's own order. Raises DomainError: 404, or 409 for an order that has ended."""
+    """A trader's own order. Raises DomainError for one that there isn't, or that has ended."""
     (result,) = cancel_together([(user_id, order_id)])
     if isinstance(result, Exception):
         raise result
@@ -53,7 +52,7 @@ def _judged(state: OrderState | Exception) -> OrderState | Exception:
 
 
 def cancel_order_as_operator(order: Order, by: User) -> int:
-    """Raises DomainError 409 for an order that has ended."""
+    """Raises DomainError for an order that has ended."""
     state = _unless_ended(
         OrderState(order.pk, order.user_id, order.market_id, OrderStatus(order.status))
     )
@@ -116,8 +115,8 @@ def set_countdown(
     unless it is set anew before; 0 stops it. Without ``protective`` waiting orders that only reduce
     stay. Raises DomainError."""
     market_rules(market_id)
-    if not 0 <= countdown_ms <= COUNTDOWN_MAX_MS:
-        message = f"countdown_ms must be from 0 to {COUNTDOWN_MAX_MS}."
+    if not 0 <= countdown_ms <= MAX_COUNTDOWN_MS:
+        message = f"countdown_ms must be from 0 to {MAX_COUNTDOWN_MS}."
         raise invalid("countdown_ms", message)
     command = SetCountdown(
         command_id=NOT_YET, account_id=user_id, countdown_ms=countdown_ms, protective=protective

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
+
+from common.postgres.outages import is_outage
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -27,15 +29,8 @@ def together_or_alone(
         with savepoint:
             return list(step(items))
     except Exception as error:
-        if is_everyones(error):
+        if is_outage(error):
             raise
         if len(items) == 1:
             return [error]
     return [found for item in items for found in together_or_alone([item], step)]
-
-
-def is_everyones(error: Exception) -> bool:
-    """Whether the connection to Postgres is gone, and what was on its way done or not."""
-    if not isinstance(error, (OperationalError, InterfaceError)):
-        return False
-    return connection.connection is None or connection.connection.closed

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from accounts.law.terms import terms_not_accepted
 from common.errors import DomainError, ErrorCode
+from common.postgres.outages import is_outage
 from markets.rules import MarketRules, market_rules, market_ticker
 from matching.messages.codec import encode_command
 from matching.messages.commands import Command, PlaceOrder
@@ -40,7 +41,7 @@ from trading.orders.insert import (
     Outcome,
     insert_orders,
 )
-from trading.orders.isolation import is_everyones, together_or_alone
+from trading.orders.isolation import together_or_alone
 from trading.orders.opening import opens, without_terms
 from trading.orders.repeats import conflict_with, terms_asked
 from trading.orders.request import NewOrder
@@ -151,7 +152,7 @@ class _Group:
             try:
                 known.append((asked, market_rules(asked.new.market_id)))
             except Exception as error:
-                if is_everyones(error):
+                if is_outage(error):
                     raise
                 asked.result = error
         refused = without_terms((asked.user_id, asked.new) for asked, _ in known)
@@ -192,7 +193,7 @@ class _Group:
         try:
             outcomes = insert_orders([order.row for order in orders])
         except Exception as error:
-            if is_everyones(error):
+            if is_outage(error):
                 raise
             if len(orders) == 1:
                 orders[0].asked.result = error
@@ -218,7 +219,7 @@ class _Group:
         try:
             *of_attached, of_entry = insert_with(order.row, rows, is_pair=order.is_pair)
         except Exception as error:
-            if is_everyones(error):
+            if is_outage(error):
                 raise
             order.asked.result = error
             return None

@@ -1,7 +1,7 @@
 """A client order id that comes again: what was asked for under it first, and whether it differs.
 
-What was asked stays with the order's row as it was. It knows nothing of the
-market: neither an amendment nor rules that changed since turn a repeat into another order.
+What was asked stays with the order's row as it was. It knows nothing of the market: neither an
+amendment nor rules that changed since turn a repeat into another order.
 """
 
 from functools import cache
@@ -81,8 +81,8 @@ def terms_that_differ(asked: dict[str, Any], was: dict[str, Any]) -> list[str]:
 
 
 def conflict_with(first: Order, new: NewOrder) -> DomainError | None:
-    """The 409 of an order that is not the first one again; None for a repeat.
-    Raises DomainError."""
+    """What refuses an order that is not the first one again; None for a repeat. Raises
+    DomainError."""
     asked, was = terms_asked(new), first.terms_asked
     differing: list[str] = []
     if was is None:

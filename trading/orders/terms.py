@@ -43,10 +43,9 @@ class OrderTerms(Struct, frozen=True):
     """What the trader asked for.
 
     ``limit_ticks`` is 0 for a market order and where ``price_match`` says where the engine takes it
-    from, ``margin_units`` 0 where ``leverage`` decides,
-    ``leverage_named`` False where that is the one set for the market, ``expires_ms`` 0 for never.
-    ``max_slippage_ppm`` is 0 where only the price band limits it, ``slippage_named`` False where it
-    is the market's. ``visible_lots`` is 0 where the book shows all of it.
+    from, ``margin_units`` 0 where ``leverage`` decides, ``expires_ms`` 0 for never,
+    ``max_slippage_ppm`` 0 where only the price band limits it, ``visible_lots`` 0 where the book
+    shows all of it.
     """
 
     side: Side
@@ -56,9 +55,7 @@ class OrderTerms(Struct, frozen=True):
     size_lots: int
     margin_units: int
     leverage: int
-    leverage_named: bool
     max_slippage_ppm: int
-    slippage_named: bool
     reduce_only: bool
     close_position: bool
     expires_ms: int
@@ -70,8 +67,7 @@ class OrderTerms(Struct, frozen=True):
 
     @property
     def may_rest(self) -> bool:
-        forces = (TimeInForce.GTC, TimeInForce.GTX)
-        return self.order_type is OrderType.LIMIT and self.time_in_force in forces
+        return self.order_type is OrderType.LIMIT and self.time_in_force.may_rest
 
     @property
     def is_priced_by_trader(self) -> bool:
@@ -124,9 +120,7 @@ def read_terms(rules: MarketRules, new: NewOrder, leverage_set: int | None) -> O
         size_lots=size_lots,
         margin_units=margin_units,
         leverage=leverage,
-        leverage_named=new.leverage is not None,
         max_slippage_ppm=max_slippage_ppm,
-        slippage_named=new.max_slippage is not None,
         reduce_only=reduce_only,
         close_position=new.close_position,
         expires_ms=_read_expiry(new, time_in_force),
@@ -298,7 +292,7 @@ def visible_in_bounds(rules: MarketRules, visible_qty: object, size_lots: int) -
 def _read_expiry(new: NewOrder, time_in_force: TimeInForce) -> int:
     if new.expires_at is None:
         return 0
-    if new.trigger is None and time_in_force not in {TimeInForce.GTC, TimeInForce.GTX}:
+    if new.trigger is None and not time_in_force.may_rest:
         message = f"A {time_in_force} order does not stay: leave expires_at out."
         raise invalid("expires_at", message, ErrorCode.INVALID_EXPIRY)
     expires_ms = time_asked_ms(new.expires_at, "expires_at")

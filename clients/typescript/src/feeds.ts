@@ -63,8 +63,14 @@ type Handler = (message: never) => void;
 const ENDED = new Set([
   ...["TOKEN_EXPIRED", "TOKEN_INVALID", "SESSION_ENDED", "NOT_AUTHENTICATED", "AUTHENTICATION_FAILED"],
   ...["INVALID_KEY", "INVALID_SIGNATURE", "ACCOUNT_SUSPENDED", "TIMESTAMP_OUTSIDE_WINDOW"],
+  ...["ADDRESS_NOT_ALLOWED", "SCOPE_MISSING"],
 ]);
-const REPLAY_AGAIN_MS = 1_000;
+/** Nothing was done, as a part of the exchange is away or busy. */
+const PASSING = new Set([
+  ...["UNAVAILABLE", "DATABASE_UNAVAILABLE", "REDIS_UNAVAILABLE"],
+  ...["BUSY", "TOO_MANY_REQUESTS", "REPLAYED"],
+]);
+const AGAIN_MS = 1_000;
 
 export class Feeds {
   readonly #connection: Connection;
@@ -73,6 +79,7 @@ export class Feeds {
   #account: AccountHandlers | undefined;
   #isRenewed = false;
   #isOpen = false;
+  #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly options: FeedOptions) {
     const Socket = options.WebSocket ?? (globalThis.WebSocket as unknown as SocketMaker);
@@ -91,6 +98,7 @@ export class Feeds {
   }
 
   close(): void {
+    clearTimeout(this.#again);
     this.#connection.close();
   }
 
@@ -200,7 +208,10 @@ export class Feeds {
 
   async #heardError(code: string, text: string): Promise<void> {
     if (code === "REPLAY_UNAVAILABLE") {
-      setTimeout(() => this.#listenToAccount(), REPLAY_AGAIN_MS);
+      setTimeout(() => this.#listenToAccount(), AGAIN_MS);
+    } else if (PASSING.has(code)) {
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => this.restart(), AGAIN_MS);
     } else if (ENDED.has(code) && this.#account) {
       const isRenewed = !this.#isRenewed && ((await this.options.credentials?.renew()) ?? false);
       this.#isRenewed = true; // once, until it is heard that it helped

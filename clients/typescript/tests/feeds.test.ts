@@ -124,3 +124,15 @@ test("a token that is over is renewed once; one that can't be ends the account",
   await until(() => ended.length > 0);
   expect([tokens.renewals, ended]).toEqual([1, ["TOKEN_EXPIRED"]]);
 });
+
+test("where the exchange can't answer for a moment, all is asked for again", async () => {
+  const [told, ended]: [number[], string[]] = [[], []];
+  const account = { events: ({ seq }: AccountEvents) => told.push(seq), gap: () => 0 };
+  connect(new Tokens()).account({ ...account, ended: (code) => ended.push(code) });
+  feeds.trades("BTC-PERP", () => 0);
+  await server.next("auth");
+  server.say({ op: "error", code: "UNAVAILABLE", message: "Signing in is not possible now. Try again." });
+  expect(await server.next("subscribe")).toEqual({ op: "subscribe", channels: ["trades:BTC-PERP"] });
+  expect(await server.next("auth")).toEqual({ op: "auth", token: "token-0" });
+  expect(ended).toEqual([]);
+});

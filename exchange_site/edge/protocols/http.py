@@ -9,27 +9,25 @@ import asyncio
 import sys
 from typing import Any, cast
 
-import msgspec
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from common.errors import DomainError
 from common.http.addresses import origin_of
 from exchange_site.edge.connections import connections
 from exchange_site.edge.protocols.transport import Transport
+from exchange_site.edge.refusals import (
+    headers_too_large,
+    last_answer,
+    request_late,
+    unreadable,
+)
 
 SLICE_BYTES = 4_096
 HEAD_BYTES_MAX = 65_536
 HEADERS_MAX = 100
 PIPELINED_MAX = 32  # of one slice; the next is parsed once they are answered
 CHUNKING_BYTES_MAX = 8_000_000  # beside what a body may have: sizes and extensions of its chunks
-
-_LATE = b"408 Request Timeout", "The request did not arrive in time.", "REQUEST_TIMEOUT"
-_LARGE = (
-    b"431 Request Header Fields Too Large",
-    f"Send at most {HEADERS_MAX} headers, of {HEAD_BYTES_MAX} bytes in all, and none after a body.",
-    "HEADERS_TOO_LARGE",
-)
-_UNREADABLE = b"400 Bad Request", "This is no HTTP request that can be read.", "BAD_REQUEST"
 
 
 class _TooManyHeaders(Exception):
@@ -82,7 +80,7 @@ class Http(HttpToolsProtocol):
         if not self.has_head:
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._known.breaks_rules(self)
-                self._refuse(*_LARGE)
+                self._refuse(headers_too_large(HEADERS_MAX, HEAD_BYTES_MAX))
                 return
             self._head_bytes += len(data)
         else:
@@ -144,7 +142,7 @@ class Http(HttpToolsProtocol):
             self._known.is_answered(self)
 
     def end_late_head(self) -> None:
-        self._refuse(*_LATE)
+        self._refuse(request_late())
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's own words
         """As uvicorn calls it, with the parser's exception at hand."""
@@ -153,25 +151,17 @@ class Http(HttpToolsProtocol):
         reason = None if parsing is None else parsing.__context__
         if isinstance(reason, _TooManyWaiting):
             self.abort()  # an answer would be taken for that of one before
+        elif isinstance(reason, _TooManyHeaders):
+            self._refuse(headers_too_large(HEADERS_MAX, HEAD_BYTES_MAX))
         else:
-            self._refuse(*(_LARGE if isinstance(reason, _TooManyHeaders) else _UNREADABLE))
+            self._refuse(unreadable("HTTP request"))
 
     def abort(self) -> None:
         self._socket.reset()
 
-    def _refuse(self, status: bytes, message: str, code: str) -> None:
+    def _refuse(self, error: DomainError) -> None:
         if self.transport.get_write_buffer_size():
             self.abort()
             return
-        self.transport.write(refusal(status, message, code))
+        self.transport.write(last_answer(error))
         self.transport.close()
-
-
-def refusal(status: bytes, message: str, code: str) -> bytes:
-    """A whole answer, of a connection that ends with it."""
-    body = msgspec.json.encode({"message": message, "code": code})
-    return (
-        b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-        b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
-        b"connection: close\r\n\r\n%s" % (status, len(body), body)
-    )

@@ -19,8 +19,8 @@ from websockets.http11 import Request
 from common.http.addresses import origin_of
 from common.limits.budgets import Ask, LocalBudgets, Rate
 from exchange_site.edge.connections import connections
-from exchange_site.edge.protocols.http import refusal
 from exchange_site.edge.protocols.transport import Transport
+from exchange_site.edge.refusals import last_answer, unreadable
 from feeds.streams.frames import EXTENSION
 
 SLICE_BYTES = 512  # 85 of the smallest frames
@@ -31,8 +31,6 @@ CONTROLS_REASON = "too many pings"
 LATER_BYTES_MAX = 262_144  # that are listened to once a socket is over
 LATER_FRAMES_MAX = 100
 HEARS_WHY_S = 1.0  # whoever says more than that isn't heard any more, and may read why
-
-_UNREADABLE = b"400 Bad Request", "This is no handshake that can be read.", "BAD_REQUEST"
 
 # Each message by itself: a window that is kept from one to the next is 300 kB a client.
 _DEFLATE = ServerPerMessageDeflateFactory(
@@ -90,7 +88,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().data_received(data)
         if not self.handshake_initiated:
             self._known.breaks_rules(self)
-            self.transport.write(refusal(*_UNREADABLE))
+            self.transport.write(last_answer(unreadable("handshake")))
             self.transport.close()
 
     def _parse(self, data: bytes) -> None:

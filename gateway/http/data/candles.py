@@ -79,6 +79,11 @@ PERIODS = {
 }
 
 
+def period_of(params: Params) -> Interval:
+    """However it is written. Raises GatewayRefusal."""
+    return PERIODS[params.word("period", [one.upper() for one in PERIODS]).lower()]
+
+
 def interval_of(params: Params) -> Interval:
     """Case tells a month from a minute. Raises GatewayRefusal."""
     found = INTERVALS.get(params.required("interval"))
@@ -150,7 +155,7 @@ def taker_ratio(asked: VenueAsk) -> list[dict[str, Any]]:
     """What takers bought and sold, by period."""
     params = asked.params
     rules = market_of(params.required("symbol"))
-    period = PERIODS[params.word("period", [one.upper() for one in PERIODS]).lower()]
+    period = period_of(params)
     stretch = _stretch(params, period, RATIOS_DEFAULT, RATIOS_MAX)
     return [
         {

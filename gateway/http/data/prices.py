@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from gateway.http.calls import VenueAsk
+from gateway.http.data.candles import period_of
 from gateway.http.data.market import markets_asked, now_ms, one_or_all
 from gateway.http.data.windows import window_asked
 from gateway.words.figures import price_text, qty_text
@@ -25,17 +26,6 @@ from trading.price_history import STANDINGS_MS
 FUNDING_DEFAULT, FUNDING_MAX = 100, 1_000
 STANDINGS_DEFAULT, STANDINGS_MAX = 30, 500
 _HOUR_MS = 3_600_000
-_PERIODS_MS = {
-    "5m": STANDINGS_MS,
-    "15m": 900_000,
-    "30m": 1_800_000,
-    "1h": _HOUR_MS,
-    "2h": 2 * _HOUR_MS,
-    "4h": 4 * _HOUR_MS,
-    "6h": 6 * _HOUR_MS,
-    "12h": 12 * _HOUR_MS,
-    "1d": 24 * _HOUR_MS,
-}
 
 
 def premium_index(asked: VenueAsk) -> Any:
@@ -170,7 +160,7 @@ def _standings(asked: VenueAsk) -> tuple[MarketRules, str, list[MarketStanding]]
     params = asked.params
     symbol = params.required("symbol").upper()
     rules = market_of(symbol)
-    period_ms = _PERIODS_MS[params.word("period", [one.upper() for one in _PERIODS_MS]).lower()]
+    period_ms = period_of(params).next_of(0)
     limit = params.limit(STANDINGS_DEFAULT, STANDINGS_MAX)
     rows = selectors.standings_of_market(rules.id, window_asked(params))
     of_period = [

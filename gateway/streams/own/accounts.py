@@ -21,9 +21,10 @@ from accounts.keys.verifying import check_still_counts, require_scope
 from common.errors import DomainError
 from common.http.addresses import Address
 from common.scopes import Scope
+from common.sockets.closing import POLICY_VIOLATION, SERVICE_RESTART
 from gateway.asking import listen_keys
 from gateway.asking.listen_keys import ListenKeyOwner
-from gateway.streams.hub import StreamHub
+from gateway.streams.hub import StreamHub, wrap
 from gateway.streams.own.account_events import expired_event
 from gateway.streams.own.telling import Telling
 from gateway.streams.own.worth import Worth
@@ -32,7 +33,6 @@ from matching.messages.events import OutputEntry
 
 WORTH_EVERY_S = 0.05
 WATCH_EVERY_S = 1.0
-LOST, EXPIRED = 1012, 1008
 log = structlog.get_logger(__name__)
 
 
@@ -128,7 +128,7 @@ class AccountStreams:
     def _disconnect(self, users: Collection[int], why: str) -> None:
         for user_id in users:
             for client in list(self._ears.get(user_id, ())):
-                client.close(LOST, f"{why}: connect again")
+                client.close(SERVICE_RESTART, f"{why}: connect again")
 
     async def _tell_worth(self) -> None:
         for user_id, event in await self._worth.events(set(self._ears)):
@@ -152,13 +152,11 @@ class AccountStreams:
             if not is_alive or not counts:
                 event = expired_event(ear.listen_key, time.time_ns() // 1_000_000)
                 client.offer(_wrapped(ear, encode(event)))
-                client.close(EXPIRED, "the listen key has expired")
+                client.close(POLICY_VIOLATION, "the listen key has expired")
 
 
 def _wrapped(ear: Ear, text: str) -> str:
-    if not ear.is_combined:
-        return text
-    return f'{{"stream":"{ear.listen_key}","data":{text}}}'
+    return wrap(ear.listen_key, text) if ear.is_combined else text
 
 
 def _counts(listener: ListenKeyOwner, address: Address | None) -> bool:

@@ -11,10 +11,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.db.models import Exists, OuterRef
-
 from feeds.account import orders_of
-from gateway.models import StopAsOrder
+from gateway.orders.finding import SENT_AS_PLAIN
 from gateway.orders.shown import ShownOrder, of_row
 from gateway.streams.hub import StreamHub
 from gateway.streams.own.account_events import OwnFill, algo_event, forced_event, order_event
@@ -210,9 +208,6 @@ def _as_it_began(order: ShownOrder) -> ShownOrder:
 
 
 def _rows(ids: list[int]) -> list[OwnRow]:
-    sent = StopAsOrder.objects.filter(
-        user_id=OuterRef("user_id"), client_order_id=OuterRef("client_order_id")
-    )
-    rows = list(Order.objects.filter(pk__in=ids).annotate(is_plain=Exists(sent)))
+    rows = list(Order.objects.filter(pk__in=ids).annotate(is_plain=SENT_AS_PLAIN))
     algo_ids = algo_ids_of(rows)
     return [(row, bool(row.is_plain), algo_ids.get(row.pk, 0)) for row in rows]

@@ -16,14 +16,11 @@ A liquidation pass makes one `Counterparties` and asks it for one account after 
 costs by bankrupts and fills, and by the logarithm of the positions.
 """
 
-from collections.abc import Iterator
-from fractions import Fraction
-
 from matching.core.market.position import Leg, share_of
 from matching.core.market.state import Account, State, Turn
 from matching.core.orders.matcher import record_trade, trade_leg, trim_reduce_only
 from matching.core.risk.position_index import PositionIndex
-from matching.core.risk.ranking import SCORED, Candidate, Ranking
+from matching.core.risk.ranking import Ranking
 from matching.messages.events import MarketStateChanged
 from matching.messages.vocabulary import ExecutionType, MarketState, Side, StateReason
 
@@ -80,28 +77,6 @@ def deleverage(
         )
     )
     return lots_before - abs(bankrupt.position_lots), paid
-
-
-def adl_score(state: State, account: Account) -> Fraction | None:
-    """Rank of a position, the highest first; None for one with no equity of its own."""
-    candidate = Candidate(None, account, account.account_id)
-    cost, held = account.entry_cost_units, abs(account.position_lots)
-    lot_value = state.tiers.k * state.mark_price_ticks * (1 if account.position_lots > 0 else -1)
-    candidate.score(lot_value, cost, held, cost - account.margin_units, held)
-    if candidate.kind != SCORED:
-        return None
-    return Fraction(candidate.numerator, candidate.denominator)
-
-
-def ranked_counterparties(state: State, bankrupt: Account) -> Iterator[Account]:
-    """Opposite positions by score, those without equity last, ties by account id: what a pass asks
-    for as far as it needs to, of an index made for this one question."""
-    index = PositionIndex()
-    state.unindexed.update(state.accounts)
-    index.update(state)
-    ranking = Ranking(state, index, bankrupt.position_lots < 0)
-    while (account := ranking.pop()) is not None:
-        yield account
 
 
 def _close_against(

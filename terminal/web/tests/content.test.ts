@@ -4,7 +4,9 @@ import { byContent } from "../src/lib/content.ts";
 
 test("what is made anew and says the same wakes nobody", () => {
   const mark = signal(50_000);
-  const least = byContent(() => (mark.value > 0 ? { qty: Math.ceil(100_000 / mark.value), leverage: null } : null));
+  const least = byContent(() =>
+    mark.value > 0 ? { qty: Math.ceil(100_000 / mark.value), leverage: null } : null,
+  );
   const seen: unknown[] = [];
   const stop = effect(() => void seen.push(least.value));
   mark.value = 50_010;

@@ -22,12 +22,23 @@ describe("whose page it is", () => {
 
 describe("what leaves another's page", () => {
   it("reads the market from where all read it", () => {
-    for (const address of ["/v1/markets", "/v1/tickers?x=1", "/v1/markets/BTC-PERP/candles", "/v1/announcements"])
+    for (const address of [
+      "/v1/markets",
+      "/v1/tickers?x=1",
+      "/v1/markets/BTC-PERP/candles",
+      "/v1/announcements",
+    ])
       expect(readOf(ALICE, address, "GET")).toEqual({ address, headers: {} });
   });
 
   it("reads what is somebody's own from the console, with the look", () => {
-    for (const address of ["/v1/user/equity", "/v1/algos/5", "/v1/order/1", "/v1/marketsof", "/v1/auth/sessions"])
+    for (const address of [
+      "/v1/user/equity",
+      "/v1/algos/5",
+      "/v1/order/1",
+      "/v1/marketsof",
+      "/v1/auth/sessions",
+    ])
       expect(readOf(ALICE, address, "GET")).toEqual({
         address: `/admin/see-as/7/api${address}`,
         headers: { "X-Look": "opened" },

@@ -107,7 +107,7 @@ class TierFormSet(_FormSet):
         if not self.data.get("reason", "").strip():
             return ["Another operator approves more leverage or less margin: say why, at the end."]
         if waiting := services.waiting_rules(self.instance):
-            return [waiting.is_in_the_way]
+            return [waiting.in_the_way_words]
         return []
 
     @property

@@ -11,11 +11,11 @@ from common.errors import DomainError
 from common.http.errors import internal_error
 from common.http.schema import Required
 from common.http.statuses import body_of
-from markets.conversions import average_price_text, lots_text, ticks_text, units_text
+from markets.conversions import lots_text, ticks_text, units_text
 from markets.rules import MarketRules
 from matching.messages.vocabulary import TimeInForce
 from trading.http.answers.answer import Answer
-from trading.http.answers.results import OrderResult
+from trading.http.answers.results import OrderResult, average_price
 from trading.models import Order
 from trading.orders.place import PlacedOrder
 from trading.selectors import OrderState
@@ -292,9 +292,3 @@ def _trigger_answer(order: Order, rules: MarketRules) -> TriggerAnswer | None:
         callback=units_text(callback_ppm) if callback_ppm else None,
         triggered_at=order.triggered_at,
     )
-
-
-def average_price(cost_units: int, size_lots: int, rules: MarketRules) -> str | None:
-    if not size_lots:
-        return None
-    return average_price_text(cost_units, size_lots, rules.units_per_tick_lot, rules.tick_size)

@@ -10,7 +10,8 @@ from markets.conversions import (
 from markets.rules import MarketRules
 from matching.messages.vocabulary import Side
 from trading.http.answers.answer import Answer
-from trading.http.answers.orders import average_price, price_or_none
+from trading.http.answers.orders import price_or_none
+from trading.http.answers.results import average_price
 from trading.models import Position, PositionLife
 from trading.positions.equity import Equity
 from trading.positions.figures import liquidation_price_ticks, position_figures

@@ -4,7 +4,8 @@ from common.http.schema import Required
 from markets.conversions import lots_text, ppb_text, units_text
 from matching.messages.vocabulary import Side
 from trading.http.answers.answer import Answer
-from trading.http.answers.orders import average_price, price_or_none
+from trading.http.answers.orders import price_or_none
+from trading.http.answers.results import average_price
 from trading.models import Position
 from trading.orders.preview import OrderPreview
 from trading.positions.figures import liquidation_price_ticks, position_figures

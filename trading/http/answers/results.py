@@ -96,7 +96,7 @@ def result_of_entry(entry: OutputEntry, order_id: int, rules: MarketRules) -> Or
         reason=decided.reason,
         filled_qty=lots_text(filled_lots, rules.lot_size),
         remaining_qty=None if is_waiting else lots_text(decided.remaining_lots, rules.lot_size),
-        average_price=_average(cost_tick_lots * rules.units_per_tick_lot, filled_lots, rules),
+        average_price=average_price(cost_tick_lots * rules.units_per_tick_lot, filled_lots, rules),
         fee=units_text(sum(leg.fee_units for _, leg, _ in decided.fills)),
         fills=fills,
         seq=entry.seq,
@@ -174,7 +174,7 @@ def _result_of_rows(order: Order, fills: Iterable[Fill]) -> OrderResult:
         reason=order.reason or None,
         filled_qty=lots_text(order.filled_lots, rules.lot_size),
         remaining_qty=None if is_waiting else lots_text(remaining_lots, rules.lot_size),
-        average_price=_average(order.filled_cost_units, order.filled_lots, rules),
+        average_price=average_price(order.filled_cost_units, order.filled_lots, rules),
         fee=units_text(sum(fill.fee_units for fill in own)),
         fills=[
             ResultFill(
@@ -191,7 +191,7 @@ def _result_of_rows(order: Order, fills: Iterable[Fill]) -> OrderResult:
     )
 
 
-def _average(cost_units: int, size_lots: int, rules: MarketRules) -> str | None:
+def average_price(cost_units: int, size_lots: int, rules: MarketRules) -> str | None:
     if not size_lots:
         return None
     return average_price_text(cost_units, size_lots, rules.units_per_tick_lot, rules.tick_size)

@@ -109,8 +109,8 @@ def _may_come_to_rest(order: Order) -> bool:
     """A new one whose engine may have put it in the book or has it wait, as far as its row says."""
     if order.status != OrderStatus.PENDING:
         return False
-    rests = order.time_in_force in (TimeInForce.GTC, TimeInForce.GTX)
-    return order.trigger_kind is not None or (rests and order.order_type == OrderType.LIMIT)
+    rests = order.order_type == OrderType.LIMIT and TimeInForce(order.time_in_force).may_rest
+    return order.trigger_kind is not None or rests
 
 
 def _resting(
@@ -262,9 +262,7 @@ def _terms_waiting(order: Order) -> OrderTerms:
         size_lots=command.size_lots,
         margin_units=command.margin_units,
         leverage=command.leverage,
-        leverage_named=True,
         max_slippage_ppm=order.max_slippage_ppm,
-        slippage_named=False,
         reduce_only=command.reduce_only,
         close_position=command.close_position,
         expires_ms=command.expires_ms,
@@ -295,9 +293,7 @@ def _needed(rules: MarketRules, order: Order) -> Needed:
         size_lots=remaining_lots,
         margin_units=_margin_per_lot(order) * remaining_lots,
         leverage=order.leverage,
-        leverage_named=True,
         max_slippage_ppm=0,
-        slippage_named=False,
         reduce_only=order.reduce_only,
         close_position=False,
         expires_ms=to_ms(order.expires_at),

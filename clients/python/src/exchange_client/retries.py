@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from exchange_client.errors import ApiError, NotReached, OutcomeUnknown, RateLimited, Unavailable
 
+TOKEN_OVER = frozenset({"TOKEN_EXPIRED", "SESSION_ENDED"})
 _PASSING = frozenset({408, 502, 503, 504})
 _random = random.SystemRandom()
 
@@ -62,7 +63,7 @@ NO_RETRIES = Retries(tries=1)
 
 
 def is_token_over(error: Exception) -> bool:
-    return isinstance(error, ApiError) and error.code in {"TOKEN_EXPIRED", "SESSION_ENDED"}
+    return isinstance(error, ApiError) and error.code in TOKEN_OVER
 
 
 def is_clock_off(error: Exception) -> bool:

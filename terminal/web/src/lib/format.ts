@@ -54,27 +54,14 @@ export function compact(figure: Figure | null | undefined): string {
 }
 const compactly = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hour12: false,
-});
-const dated = new Intl.DateTimeFormat(undefined, {
-  ...{
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hour12: false,
-  },
-});
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false } as const;
+const clock = new Intl.DateTimeFormat(undefined, CLOCK);
+const dated = new Intl.DateTimeFormat(undefined, { month: "2-digit", day: "2-digit", ...CLOCK });
 
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** With its year, for what may be long ago. */
-export function clockOf(ms: number): string {
+export function dateOf(ms: number): string {
   return dayAndTime.format(ms);
 }
 

@@ -10,10 +10,13 @@ export type Market = Schemas["MarketAnswer"];
 export type Order = Schemas["OrderAnswer"];
 export type Position = Schemas["PositionAnswer"];
 
-export const api = new Rest({ url: "", credentials, fetch: (address, init) => send(address as string, init ?? {}) });
+export const api = new Rest({
+  url: "",
+  credentials,
+  fetch: (address, init) => send(address as string, init ?? {}),
+});
 
 export const feedStatus = signal<FeedStatus>("connecting");
-/** What was refused over the feeds, for the console of whoever looks. */
 export const feeds = new Feeds({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/ws`,
   credentials,

@@ -169,12 +169,7 @@ function Submit({ base, isSending, isAsking }: { base: string; isSending: boolea
   const tone = form.isBreakout.value ? "accent" : isLong ? "buy" : "sell";
   const action = form.isBreakout.value ? "Both stops:" : plain;
   return (
-    <button
-      type="submit"
-      class={`submit ${tone}`}
-      disabled={isSending}
-      data-testid="submit"
-    >
+    <button type="submit" class={`submit ${tone}`} disabled={isSending} data-testid="submit">
       {isSending
         ? "Sending…"
         : isAsking

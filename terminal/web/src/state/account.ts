@@ -191,13 +191,11 @@ function take(message: AccountEvents): void {
   readSoon();
 }
 
-const OVER = new Set(["filled", "cancelled", "expired", "rejected"]);
-
 function changeOrder(id: number, event: AccountEvent, timeMs: number): void {
   heardOfOrders.set(id, timeMs);
   const { status, price, remainingQty } = event;
   const live = orders.peek() ?? [];
-  if (typeof status === "string" && OVER.has(status)) {
+  if (typeof status === "string" && !LIVE.includes(status)) {
     orders.value = live.filter((order) => order.id !== id);
     return;
   }

@@ -14,7 +14,7 @@ export const marketsError = signal("");
 export const chosenId = signal(idInAddress());
 export const market = computed(() => markets.value.find(({ id }) => id === chosenId.value));
 export const standing = computed(() => standings.value.get(chosenId.value));
-/** Counts seconds, for what counts down. */
+/** Moves on each second, for what counts down. */
 export const nowMs = signal(Date.now());
 
 const DAY_FIGURES_EVERY_MS = 15_000;
@@ -51,14 +51,12 @@ async function readMarkets(): Promise<void> {
 }
 
 function listenToTickers(): void {
-  const heard = new Map<string, () => void>();
+  const heard = new Set<string>();
   effect(() => {
     for (const { id } of markets.value) {
-      if (!heard.has(id))
-        heard.set(
-          id,
-          feeds.ticker(id, (ticker) => take(id, ticker)),
-        );
+      if (heard.has(id)) continue;
+      heard.add(id);
+      feeds.ticker(id, (ticker) => take(id, ticker));
     }
   });
 }

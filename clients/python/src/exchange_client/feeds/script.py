@@ -47,7 +47,7 @@ from exchange_client.feeds.events import (
 from exchange_client.http.script import Pause, Renew, Script, Steps
 from exchange_client.models.account import Snapshot
 from exchange_client.models.markets import ServerTime
-from exchange_client.retries import Retries
+from exchange_client.retries import TOKEN_OVER, Retries
 
 ACCOUNT = "account"
 SILENCE_S = 40.0  # the exchange has a heartbeat every 15 s
@@ -55,7 +55,6 @@ BACKOFF = Retries(first_s=0.2, longest_s=15.0)
 LAG = Retries(first_s=0.1, longest_s=2.0)
 
 _OUTAGES = (NotReached, OutcomeUnknown, RateLimited, Unavailable)
-_TOKEN_OVER = frozenset({"TOKEN_EXPIRED", "SESSION_ENDED"})
 _PASSING = frozenset(
     {
         "UNAVAILABLE",
@@ -179,7 +178,7 @@ class FeedScript:
                 return
             if code in _PASSING:
                 raise ConnectionLost(f"{code}: {message}")
-            if not is_last and code in _TOKEN_OVER and self._script.key is None:
+            if not is_last and code in TOKEN_OVER and self._script.key is None:
                 yield Ask(self._renewed)
             elif not is_last and code == "TIMESTAMP_OUTSIDE_WINDOW":
                 said = yield Ask(self._asked_time)
@@ -242,7 +241,7 @@ class FeedScript:
 
     def _on_error(self, head: Head) -> FeedSteps:
         why = f"{head.code}: {head.message}"
-        if head.code in _TOKEN_OVER and self._script.key is None:
+        if head.code in TOKEN_OVER and self._script.key is None:
             yield Ask(self._renewed)
             raise ConnectionLost(why)
         if head.code in _PASSING or self._connections:

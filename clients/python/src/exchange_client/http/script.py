@@ -142,10 +142,9 @@ class Script:
             return
         try:
             session = yield from self._renewed()
-        except SessionOver as error:
+        except SessionOver:
             if not isinstance(self._credentials, Password):
                 raise
-            del error
             sign_in = sessions.sign_in(self._credentials.username, self._credentials.password)
             session = yield from self.answer(sign_in)
         self.take(session)

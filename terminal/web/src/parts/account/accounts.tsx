@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { useAnswer } from "../../lib/answer.ts";
 import { Field, NumberField } from "../../lib/fields.tsx";
 import { Form, useSending, Waiting } from "../../lib/form.tsx";
-import { clockOf, exactMoney, moment } from "../../lib/format.ts";
+import { dateOf, exactMoney, moment } from "../../lib/format.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
 import { account as traded } from "../../net/session.ts";
 import { readSoon } from "../../state/account.ts";
@@ -77,7 +77,7 @@ function accountColumns(again: () => void): Column<Account>[] {
   return [
     { name: "Name", cell: (one) => (isTraded(one) ? <b>{one.name}, traded for here</b> : one.name) },
     { name: "Id", isNumber: true, cell: ({ accountId }) => accountId },
-    { name: "Opened", cell: ({ openedMs }) => clockOf(openedMs) },
+    { name: "Opened", cell: ({ openedMs }) => dateOf(openedMs) },
     {
       name: "Trade",
       cell: (one) =>

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { useAnswer } from "../../lib/answer.ts";
 import { Field, Tabs } from "../../lib/fields.tsx";
 import { Form, Once, PasswordField, useSending, Waiting } from "../../lib/form.tsx";
-import { clockOf, words } from "../../lib/format.ts";
+import { dateOf, words } from "../../lib/format.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
 import { withFactor } from "../../state/fresh.ts";
 import { tell, tellError } from "../../state/toasts.ts";
@@ -33,7 +33,7 @@ export function Keys() {
     { name: "Kind", cell: ({ kind }) => words(kind) },
     { name: "Key", cell: ({ key }) => <code>{key}</code> },
     { name: "Addresses", cell: ({ addresses }) => addresses.join(", ") || "any" },
-    { name: "Last used", cell: ({ lastUsedMs }) => (lastUsedMs === null ? "never" : clockOf(lastUsedMs)) },
+    { name: "Last used", cell: ({ lastUsedMs }) => (lastUsedMs === null ? "never" : dateOf(lastUsedMs)) },
     {
       name: "",
       cell: (key) => (

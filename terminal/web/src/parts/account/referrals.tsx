@@ -2,7 +2,7 @@
 
 import { useAnswer } from "../../lib/answer.ts";
 import { Once, useSending, Waiting } from "../../lib/form.tsx";
-import { clockOf, exactMoney, moment, signedMoney } from "../../lib/format.ts";
+import { dateOf, exactMoney, moment, signedMoney } from "../../lib/format.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
 import { linkOf } from "../../state/address.ts";
 import { Table, type Column } from "../below/table.tsx";
@@ -12,7 +12,7 @@ type Line = Schemas["LedgerLine"];
 
 const CODES: Column<Code>[] = [
   { name: "Code", cell: ({ code }) => <code>{code}</code> },
-  { name: "Made", cell: ({ madeMs }) => clockOf(madeMs) },
+  { name: "Made", cell: ({ madeMs }) => dateOf(madeMs) },
   { name: "Traders who came", isNumber: true, cell: ({ referred }) => referred },
   { name: "Paid to you", isNumber: true, cell: ({ paid }) => exactMoney(paid) },
 ];

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { useAnswer } from "../../lib/answer.ts";
 import { Field } from "../../lib/fields.tsx";
 import { Form, Once, PasswordField, useSending, Waiting } from "../../lib/form.tsx";
-import { clockOf, words } from "../../lib/format.ts";
+import { dateOf, words } from "../../lib/format.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
 import { changePassword } from "../../net/session.ts";
 import { withFactor } from "../../state/fresh.ts";
@@ -46,7 +46,7 @@ export function Security() {
     <>
       <h3>Second factor</h3>
       {value.withdrawalsLockedUntilMs !== null && (
-        <p class="warn">Withdrawals are locked until {clockOf(value.withdrawalsLockedUntilMs)}.</p>
+        <p class="warn">Withdrawals are locked until {dateOf(value.withdrawalsLockedUntilMs)}.</p>
       )}
       <Table
         label="Second factors"
@@ -79,8 +79,8 @@ function factorColumns(remove: (factor: Factor) => Promise<void>): Column<Factor
   return [
     { name: "Name", cell: ({ name }) => name },
     { name: "Kind", cell: ({ kind }) => words(kind) },
-    { name: "Set up", cell: ({ madeMs }) => clockOf(madeMs) },
-    { name: "Last used", cell: ({ lastUsedMs }) => (lastUsedMs === null ? "never" : clockOf(lastUsedMs)) },
+    { name: "Set up", cell: ({ madeMs }) => dateOf(madeMs) },
+    { name: "Last used", cell: ({ lastUsedMs }) => (lastUsedMs === null ? "never" : dateOf(lastUsedMs)) },
     {
       name: "",
       cell: (factor) => (

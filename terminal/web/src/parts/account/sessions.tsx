@@ -2,7 +2,7 @@
 
 import { useAnswer } from "../../lib/answer.ts";
 import { Clipped, Waiting } from "../../lib/form.tsx";
-import { clockOf, words } from "../../lib/format.ts";
+import { dateOf, words } from "../../lib/format.ts";
 import { api, type Schemas } from "../../net/exchange.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { Table, type Column } from "../below/table.tsx";
@@ -13,7 +13,7 @@ type Past = Schemas["SignIn"];
 const PAST: Column<Past>[] = [
   { name: "Client", cell: ({ client }) => <Clipped text={client || "unknown"} /> },
   { name: "Address", cell: ({ address }) => address ?? "–" },
-  { name: "Opened", cell: ({ openedMs }) => clockOf(openedMs) },
+  { name: "Opened", cell: ({ openedMs }) => dateOf(openedMs) },
   { name: "Ended", cell: ({ endedMs, endReason }) => (endedMs === null ? "open" : words(endReason)) },
 ];
 
@@ -45,8 +45,8 @@ export function Sessions() {
       ),
     },
     { name: "Address", cell: ({ address }) => address ?? "–" },
-    { name: "Opened", cell: ({ openedMs }) => clockOf(openedMs) },
-    { name: "Renewed", cell: ({ renewedMs }) => clockOf(renewedMs) },
+    { name: "Opened", cell: ({ openedMs }) => dateOf(openedMs) },
+    { name: "Renewed", cell: ({ renewedMs }) => dateOf(renewedMs) },
     {
       name: "",
       cell: ({ sessionId, current }) =>

@@ -5,10 +5,11 @@ import { reasonOf } from "../../lib/reasons.ts";
 import { api } from "../../net/exchange.ts";
 import { change, changedCount, isWorking, type Algo } from "../../state/algos.ts";
 import { show, type Told } from "../../state/dialogs.ts";
-import { choose, nowMs, tickOf } from "../../state/markets.ts";
+import { nowMs, tickOf } from "../../state/markets.ts";
 import { seen } from "../../state/site.ts";
 import { tellError } from "../../state/toasts.ts";
 import { History, type Asked } from "./history.tsx";
+import { MarketPick } from "./side.tsx";
 import type { Column } from "./table.tsx";
 
 const STATES = ["running", "paused", "done", "cancelled", "failed"];
@@ -66,15 +67,7 @@ function Next({ algo }: { algo: Algo }) {
 const COLUMNS: Column<Algo>[] = [
   {
     name: "Market",
-    cell: ({ marketId, type }) => (
-      <button
-        type="button"
-        class={`pick side-${type === "LONG" ? "up" : "down"}`}
-        onClick={() => choose(marketId)}
-      >
-        {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Buy" : "Sell"}</span>
-      </button>
-    ),
+    cell: ({ marketId, type }) => <MarketPick marketId={marketId} side={type} />,
     text: ({ marketId, type }) => `${marketId} ${type}`,
   },
   {

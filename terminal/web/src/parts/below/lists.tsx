@@ -6,11 +6,8 @@ import { History, type Asked } from "./history.tsx";
 import { explainClosed, explainOrder } from "./explain.ts";
 import { explainFill, explainLine, explainPayment } from "./explain-money.ts";
 import { kindOf } from "./kind.ts";
+import { Side } from "./side.tsx";
 import type { Column } from "./table.tsx";
-
-function Side({ side }: { side: string }) {
-  return <span class={side === "LONG" ? "up" : "down"}>{side === "LONG" ? "Buy" : "Sell"}</span>;
-}
 
 function Gain({ figure }: { figure: string }) {
   return <span class={signOf(figure)}>{signedMoney(figure)}</span>;
@@ -124,7 +121,7 @@ const CLOSED: Column<Closed>[] = [
   { name: "Market", cell: ({ marketId }) => marketId, text: ({ marketId }) => marketId },
   {
     name: "Side",
-    cell: ({ side }) => <span class={side === "LONG" ? "up" : "down"}>{words(side)}</span>,
+    cell: ({ side }) => <Side side={side} words={["Long", "Short"]} />,
     text: ({ side }) => side,
   },
   {

@@ -5,11 +5,12 @@ import { api, type Order } from "../../net/exchange.ts";
 import { orders, readSoon } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { isProtective, isUnfired } from "../../state/protection.ts";
-import { choose, tickOf } from "../../state/markets.ts";
+import { tickOf } from "../../state/markets.ts";
 import { seen } from "../../state/site.ts";
 import { tell, tellError } from "../../state/toasts.ts";
 import { explainOrder } from "./explain.ts";
 import { conditionOf, marksOf, termsOf } from "./kind.ts";
+import { MarketPick } from "./side.tsx";
 import { Table, type Column } from "./table.tsx";
 
 export function Orders() {
@@ -100,15 +101,7 @@ function Hands({ order }: { order: Order }) {
 const COLUMNS: Column<Order>[] = [
   {
     name: "Market",
-    cell: ({ marketId, type }) => (
-      <button
-        type="button"
-        class={`pick side-${type === "LONG" ? "up" : "down"}`}
-        onClick={() => choose(marketId)}
-      >
-        {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Buy" : "Sell"}</span>
-      </button>
-    ),
+    cell: ({ marketId, type }) => <MarketPick marketId={marketId} side={type} />,
   },
   { name: "Type", cell: (order) => <Kind order={order} /> },
   {

@@ -9,10 +9,11 @@ import type { Position } from "../../net/exchange.ts";
 import { openPositions, orders, positions } from "../../state/account.ts";
 import { show } from "../../state/dialogs.ts";
 import { followFunding, funded } from "../../state/funding.ts";
-import { choose, markets, standings, tickOf } from "../../state/markets.ts";
+import { markets, standings, tickOf } from "../../state/markets.ts";
 import { exitsOf, type ExitKind } from "../../state/protection.ts";
 import { seen } from "../../state/site.ts";
 import { explainPosition } from "./explain-money.ts";
+import { MarketPick } from "./side.tsx";
 import { Table, type Column } from "./table.tsx";
 
 export function Positions() {
@@ -125,14 +126,10 @@ const COLUMNS: Column<Position>[] = [
   {
     name: "Market",
     cell: ({ marketId, type, leverage }) => (
-      <button
-        type="button"
-        class={`pick side-${type === "LONG" ? "up" : "down"}`}
-        onClick={() => choose(marketId)}
-      >
-        {marketId} <span class={type === "LONG" ? "up" : "down"}>{type === "LONG" ? "Long" : "Short"}</span>{" "}
+      <MarketPick marketId={marketId} side={type} words={["Long", "Short"]}>
+        {" "}
         <span class="badge">{leverage === null ? "…" : `${decimal(leverage).round(1).toFixed()}×`}</span>
-      </button>
+      </MarketPick>
     ),
   },
   { name: "Size", isNumber: true, cell: ({ marketId, qty }) => `${qty} ${baseOf(marketId)}` },

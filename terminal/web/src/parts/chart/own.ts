@@ -52,7 +52,9 @@ function linesOfOrder(rules: Market, order: Order): PriceLine[] {
     if (onTick(price) !== order.price) show({ kind: "amend", order, moved: { price: onTick(price) } });
   };
   const title = `${side} ${order.remainingQty ?? ""}`;
-  return [{ key: `order ${order.id}`, price: Number(order.price), title, tone, isDashed: true, ...dragged(drag) }];
+  return [
+    { key: `order ${order.id}`, price: Number(order.price), title, tone, isDashed: true, ...dragged(drag) },
+  ];
 }
 
 /** Lines of another's page stay where they are. */

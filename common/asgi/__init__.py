@@ -1,0 +1,1 @@
+"""What applications that speak ASGI themselves share, rather than through Django."""
