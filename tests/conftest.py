@@ -20,6 +20,7 @@ from tests.builders.servers import start_servers
 from tests.cheap_passwords import use_cheap_passwords
 from tests.cheaper import (
     count_uses_by_hand,
+    keep_connections,
     keep_permissions,
     show_factors_by_force,
     use_cheap_flush,
@@ -52,6 +53,7 @@ use_cheap_passwords()
 show_factors_by_force()
 use_cheap_flush()
 use_cheap_static_files()
+keep_connections()
 count_uses_by_hand()
 
 import exchange_site.urls  # noqa: E402, F401  as in a process that serves pages
