@@ -1,6 +1,7 @@
 """Keys at real servers: two processes, the feeds, paths as they are sent, counts at the end."""
 
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from feeds.identity import AUTH_METHOD, AUTH_PATH
 from tests.builders.keys import LET_IN, WRONG_ORDER, Key, make_ed25519_key, make_key
 from tests.feeds.conftest import Ear, Feeds, serving
 from tests.patience import PATIENCE_S
+from tests.security import heard_soon
 from tests.trading.client import Trader, order_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,10 +38,15 @@ def served(
 ) -> Iterator[Feeds]:
     """The API, with its feeds, of other processes than the one that revokes."""
     log = tmp_path_factory.mktemp("served") / "api.log"
-    with django_db_blocker.unblock():
-        api = serving(settings.REDIS_URL, redis_client(), log, api_command)
-        with api as running:
-            yield running
+    with (
+        django_db_blocker.unblock(),
+        serving(settings.REDIS_URL, redis_client(), log, _heard_soon) as api,
+    ):
+        yield api
+
+
+def _heard_soon(port: int) -> list[str]:
+    return [sys.executable, "-m", heard_soon.__name__, "api", "--port", str(port), "--workers", "2"]
 
 
 @pytest.fixture
