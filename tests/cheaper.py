@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.test import Client, TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from matching.runtime import process
+
 # Rows of the schema, not of a test: to make them anew takes ten times as long as to flush the rest.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
 LARGE_BYTES = 1_000_000  # by then rows that were deleted cost more than what TRUNCATE does
@@ -58,6 +60,12 @@ def use_cheap_flush() -> None:
     nothing. Like TRUNCATE it waits for whoever is still writing, and asks no trigger.
     """
     DatabaseOperations.sql_flush = _delete  # type: ignore[assignment, method-assign]
+
+
+def stop_engines_soon() -> None:
+    """One that runs in a test's thread looks whether it is to stop between two waits for
+    commands."""
+    process.IDLE_WAIT_MS = 50
 
 
 def keep_connections() -> None:

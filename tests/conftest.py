@@ -23,6 +23,7 @@ from tests.cheaper import (
     keep_connections,
     keep_permissions,
     show_factors_by_force,
+    stop_engines_soon,
     use_cheap_flush,
     use_cheap_static_files,
 )
@@ -54,6 +55,7 @@ show_factors_by_force()
 use_cheap_flush()
 use_cheap_static_files()
 keep_connections()
+stop_engines_soon()
 count_uses_by_hand()
 
 import exchange_site.urls  # noqa: E402, F401  as in a process that serves pages
