@@ -7,8 +7,10 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.models.signals import post_migrate
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+from matching.runtime import process
 
 # Rows of the schema, not of a test: to make them anew takes ten times as long as to flush the rest.
 KEPT_TABLES = {"django_content_type", "auth_permission"}
@@ -58,6 +60,19 @@ def use_cheap_flush() -> None:
     nothing. Like TRUNCATE it waits for whoever is still writing, and asks no trigger.
     """
     DatabaseOperations.sql_flush = _delete  # type: ignore[assignment, method-assign]
+
+
+def stop_engines_soon() -> None:
+    """One that runs in a test's thread looks whether it is to stop between two waits for
+    commands."""
+    process.IDLE_WAIT_MS = 50
+
+
+def keep_connections() -> None:
+    """Django ends the connection behind each test that commits, lest a statement of its start was
+    rolled back: none is, as Postgres is told the time zone outside of transactions. What a new one
+    costs is in Postgres: a process that has to read the catalogue anew."""
+    TransactionTestCase._should_reload_connections = lambda self: False  # type: ignore[attr-defined]
 
 
 def keep_permissions() -> None:

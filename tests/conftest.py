@@ -20,8 +20,10 @@ from tests.builders.servers import start_servers
 from tests.cheap_passwords import use_cheap_passwords
 from tests.cheaper import (
     count_uses_by_hand,
+    keep_connections,
     keep_permissions,
     show_factors_by_force,
+    stop_engines_soon,
     use_cheap_flush,
     use_cheap_static_files,
 )
@@ -52,6 +54,8 @@ use_cheap_passwords()
 show_factors_by_force()
 use_cheap_flush()
 use_cheap_static_files()
+keep_connections()
+stop_engines_soon()
 count_uses_by_hand()
 
 import exchange_site.urls  # noqa: E402, F401  as in a process that serves pages

@@ -44,13 +44,14 @@ def moments() -> list[int]:
     return [(at - EPOCH) // timedelta(milliseconds=1) for at in chosen]
 
 
-def all_told() -> dict[str, bytes | list[bytes]]:
-    """To each trader: lists by their filters, statements of stretches of time."""
+def all_told(one_in: int = 1) -> dict[str, bytes | list[bytes]]:
+    """To each trader, or to one in so many: lists by their filters, statements of stretches of
+    time."""
     told: dict[str, bytes | list[bytes]] = {}
     order_ids = JournalEntry.objects.filter(order_id__isnull=False).order_by("order_id")
     orders = list(order_ids.values_list("order_id", flat=True).distinct())[::25]
     stretches = list(itertools.combinations(moments(), 2))
-    for user in traders():
+    for user in traders()[::one_in]:
         queries = [
             "limit=23",
             "limit=500",

@@ -18,9 +18,9 @@ from tests.trading.conftest import fresh_caches, market  # noqa: F401  fixtures
 from tests.trading.test_intake_served import served  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
-# Kept between runs, as packages are, and made anew when what is pinned changes.
-NODE_MODULES = Path(settings.BASE_DIR, "build", "client-generators")
-NPM_WITHIN_S = 120
+# Packages are kept between runs, in a folder each, and fetched anew when what is pinned changes.
+KEPT = Path(settings.BASE_DIR, "build")
+NPM_WITHIN_S = 240
 
 
 @pytest.fixture(scope="session")
@@ -50,21 +50,26 @@ def node() -> Path:
 
 @pytest.fixture(scope="session")
 def node_modules(node: Path) -> Path:
-    """What package-lock.json pins, installed. Skips where no registry can be reached."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    kept = NODE_MODULES / "package-lock.json"
-    if not kept.exists() or kept.read_bytes() != lock:
-        _install(node, lock)
-    return NODE_MODULES / "node_modules"
+    return installed(node, HERE, "client-generators")
 
 
-def _install(node: Path, lock: bytes) -> None:
+def installed(node: Path, source: Path, name: str) -> Path:
+    """What package-lock.json in ``source`` pins. Skips where no registry can be reached."""
+    lock = (source / "package-lock.json").read_bytes()
+    kept = KEPT / name
+    pinned = kept / "package-lock.json"
+    if not pinned.exists() or pinned.read_bytes() != lock:
+        _install(node, source, kept)
+    return kept / "node_modules"
+
+
+def _install(node: Path, source: Path, kept: Path) -> None:
     """In a folder of its own first, so that workers that come at once don't see half of it."""
-    NODE_MODULES.parent.mkdir(exist_ok=True)
-    making = Path(tempfile.mkdtemp(dir=NODE_MODULES.parent))
+    kept.parent.mkdir(exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=kept.parent))
     try:
-        shutil.copy(HERE / "package.json", making)
-        (making / "package-lock.json").write_bytes(lock)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(source / name, making)
         npm = node.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         command = [str(node / "node"), str(npm), "ci", "--no-audit", "--ignore-scripts"]
         done = subprocess.run(
@@ -77,13 +82,13 @@ def _install(node: Path, lock: bytes) -> None:
             check=False,
         )
         if done.returncode:
-            pytest.skip(f"npm can't install the generators here: {done.stderr[-300:]}")
-        shutil.rmtree(NODE_MODULES, ignore_errors=True)
-        making.rename(NODE_MODULES)
+            pytest.skip(f"npm can't install what {source.name} pins: {done.stderr[-300:]}")
+        shutil.rmtree(kept, ignore_errors=True)
+        making.rename(kept)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"npm did not install the generators within {NPM_WITHIN_S} s")
+        pytest.skip(f"npm did not install what {source.name} pins within {NPM_WITHIN_S} s")
     except OSError:
-        if not (NODE_MODULES / "package-lock.json").exists():  # another worker was first
+        if not (kept / "package-lock.json").exists():  # another worker was first
             raise
     finally:
         shutil.rmtree(making, ignore_errors=True)

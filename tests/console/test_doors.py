@@ -91,6 +91,7 @@ def _model(records: Records) -> str:
 def world(module_world: None, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows behind every address that has a key."""
     monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
+    monkeypatch.setattr(admin.site, "each_context", lambda _: {})  # what stands around each page
     boss = User.objects.get(username="superuser-op")
     make_user(operator_name(NO_GROUP), is_staff=True)
     make_user(operator_name(TRADER))

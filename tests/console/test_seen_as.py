@@ -18,13 +18,16 @@ from console.audit.models import AuditRow
 from console.seen_as.answers import SECTIONS, answered
 from ledger.models import Posting
 from markets.models import Market
+from tests.admin.conftest import module_world
 from tests.admin.factories import make_order, make_user
 from tests.trading.client import forget_caches
 from trading.models import Fill, Order
 
+__all__ = ["module_world"]
+
 ClientOf = Callable[[str], Client]
 REASON = {"reason": "asks where the fee came from"}
-pytestmark = pytest.mark.usefixtures("everything")
+pytestmark = pytest.mark.usefixtures("module_world", "everything")
 
 
 @pytest.fixture

@@ -20,14 +20,17 @@ from console.seen_as import looks
 from console.seen_as.answers import SECTIONS
 from markets.models import Market
 from terminal import bundle, views
+from tests.admin.conftest import module_world
 from tests.admin.factories import make_order, make_user
 from tests.trading.client import forget_caches
 from trading.algos.models import Algo
 from trading.models import Order
 
+__all__ = ["module_world"]
+
 ClientOf = Callable[[str], Client]
 REASON = {"reason": "says that their stop is gone"}
-pytestmark = pytest.mark.usefixtures("everything")
+pytestmark = pytest.mark.usefixtures("module_world", "everything")
 
 
 @pytest.fixture

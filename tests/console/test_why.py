@@ -22,12 +22,15 @@ from matching.messages.vocabulary import (
     RejectCode,
     StateReason,
 )
+from tests.admin.conftest import module_world
 from tests.admin.factories import make_user
 from trading.commands.outbox import PromisedCommand
 from trading.models import OutboxCommand
 
+__all__ = ["module_world"]
+
 ClientOf = Callable[[str], Client]
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_world")]
 
 GROUPS = ["viewer", "support", "risk", "treasury", "superuser"]
 

@@ -94,6 +94,7 @@ def test_one_that_is_killed_and_those_after_it(start: Callable[[], Run]) -> None
     """In one folder: to make an exchange takes longer than all that is asked."""
     first = start()
     first.wait_for("Ctrl-C stops everything", within_s=UP_WITHIN_S)
+    _parts_come_back(first, "engine", "api", "redis")
     secrets = (first.data / "operator.txt").read_text()
     _is_killed(first)
 
@@ -117,12 +118,16 @@ def _lives(run: Run) -> None:
     _only_ours_may_read(run)
     _operator_signs_in(run, site)
     _money_goes_in_and_out(run, site)
-    for name in ("engine", "api", "redis"):
+    _parts_come_back(run, "engine")
+
+
+def _parts_come_back(run: Run, *names: str) -> None:
+    for name in names:
         os.kill(run.pids()[name], signal.SIGKILL)
-    for name in ("engine", "api", "redis"):
+    for name in names:
         run.wait_for(rf"{name} \(pid \d+\) died")
         run.wait_for(rf"{name} restarted as pid \d+")
-    run.wait_until(lambda: _answers(site))
+    run.wait_until(lambda: _answers(f"http://127.0.0.1:{run.port}"))
 
 
 def _gives_addresses(site: str, token: str) -> bool:

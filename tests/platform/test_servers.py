@@ -47,6 +47,7 @@ def test_where(number):
 """
 
 
+@pytest.mark.drill  # a run of its own, with servers of its own
 def test_workers_share_nothing(folder: Path) -> None:
     """Two xdist workers of one run, each with a Redis number and a database of its own."""
     seen = folder / "seen"

@@ -80,7 +80,7 @@ def test_without_its_quorum_the_index_is_stale_and_with_it_fresh_again(
     play: Play, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(venues, "REQUEST_TIMEOUT_S", 0.2)
-    monkeypatch.setattr("prices.index.PRICE_AGE_MAX_MS", 3_000)
+    monkeypatch.setattr("prices.index.PRICE_AGE_MAX_MS", 1_500)
     make_market(BITCOIN, quorum=2, synthetic=False)
     good, bad = play(), play()
     well, ill = add_source(good, "BTC/USD"), add_source(bad, "BTC/EUR")

@@ -4,8 +4,7 @@ nowhere held to a small budget."""
 import asyncio
 import json
 import threading
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import psutil
@@ -17,8 +16,10 @@ from tests.flow.exchange import wait_for
 from tests.patience import PATIENCE_S
 from tests.security.test_addresses import scope_of
 from tests.trading.client import Trader, make_market, make_trader
-from tests.trading.test_intake_served import Served, ask
+from tests.trading.test_intake_served import Served, ask, served, served_alone
 from tests.trading.test_resilience import _direct
+
+__all__ = ["served", "served_alone"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,14 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def trader(redis_db: Any) -> Trader:
     make_market()
     return make_trader()
-
-
-@pytest.fixture
-def served(trader: Trader, tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path / "api.log")
-    yield served
-    served.process.terminate()
-    served.process.wait()
 
 
 def computing(served: Served) -> list[psutil.Process]:
@@ -77,7 +70,8 @@ def test_one_that_dies_costs_its_request_alone(trader: Trader, served: Served) -
         )
 
 
-def test_none_outlives_the_api(trader: Trader, served: Served) -> None:
+def test_none_outlives_the_api(trader: Trader, served_alone: Served) -> None:
+    served = served_alone
     assert ask(served.connect(), trader, "GET", "/user/orders")[0] == 200
     everything = psutil.Process(served.process.pid).children(recursive=True)
     assert computing(served)

@@ -39,8 +39,7 @@ def served(
     with django_db_blocker.unblock():
         served = Logged(tmp_path_factory.mktemp("served") / "api.log")
     yield served
-    served.process.terminate()
-    served.process.wait()
+    served.stop()
 
 
 def answer_to(served: Served, *parts: bytes, until: bytes = b"") -> bytes:

@@ -1,6 +1,7 @@
 """Keys at real servers: two processes, the feeds, paths as they are sent, counts at the end."""
 
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,23 +13,45 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.keys.services import delete_key
 from accounts.models import ApiKey
 from accounts.services import suspend_user
+from common.redis_client import redis_client
 from exchange_site.embedded.parts import api_command
 from feeds.identity import AUTH_METHOD, AUTH_PATH
 from tests.builders.keys import LET_IN, WRONG_ORDER, Key, make_ed25519_key, make_key
 from tests.feeds.conftest import Ear, Feeds, serving
 from tests.patience import PATIENCE_S
+from tests.security import heard_soon
 from tests.trading.client import Trader, order_body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(scope="module")
+def served(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Feeds]:
+    """The API, with its feeds, of other processes than the one that revokes."""
+    log = tmp_path_factory.mktemp("served") / "api.log"
+    with (
+        django_db_blocker.unblock(),
+        serving(settings.REDIS_URL, redis_client(), log, _heard_soon) as api,
+    ):
+        yield api
+
+
+def _heard_soon(port: int) -> list[str]:
+    return [sys.executable, "-m", heard_soon.__name__, "api", "--port", str(port), "--workers", "2"]
+
+
 @pytest.fixture
-def served(trader: Trader, redis_db: redis.Redis, folder: Path) -> Iterator[Feeds]:
-    """The API, with its feeds, of another process than the one that revokes."""
+def served_alone(trader: Trader, redis_db: redis.Redis, folder: Path) -> Iterator[Feeds]:
+    """For a test that ends it."""
     with serving(settings.REDIS_URL, redis_db, folder / "api.log", api_command) as api:
         yield api
 
@@ -154,7 +177,8 @@ def test_raw_rubbish_is_never_a_fault(served: Feeds, trader: Trader) -> None:
         assert status in (b"400", b"401", b"431"), line[:40]
 
 
-def test_what_was_counted_is_written_at_the_end(served: Feeds, trader: Trader) -> None:
+def test_what_was_counted_is_written_at_the_end(served_alone: Feeds, trader: Trader) -> None:
+    served = served_alone
     key = make_key(trader)
     for _ in range(3):
         assert ask(served, key, "POST", "/order", WRONG_ORDER).status_code == LET_IN
@@ -166,7 +190,8 @@ def test_what_was_counted_is_written_at_the_end(served: Feeds, trader: Trader) -
     assert (row.use_count, row.last_address) == (5, "127.0.0.1")
 
 
-def test_the_table_of_keys_is_not_asked_per_request(served: Feeds, trader: Trader) -> None:
+def test_the_table_of_keys_is_not_asked_per_request(served_alone: Feeds, trader: Trader) -> None:
+    served = served_alone
     key = make_key(trader)
     asked = 200
     # Signed in the same millisecond, the same body would be the same request once more.

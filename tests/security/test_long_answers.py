@@ -1,8 +1,6 @@
 """Answers too long for memory: whole at their client's, in nobody's way before that."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -10,8 +8,10 @@ import pytest
 from django.db import connection
 
 from tests.trading.client import Trader, make_market, make_trader
-from tests.trading.test_intake_served import Served, ask
+from tests.trading.test_intake_served import Served, ask, served
 from trading.models import FeeTier, UserFeeTier
+
+__all__ = ["served"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LINES = 3_000
@@ -28,14 +28,6 @@ def trader(redis_db: Any) -> Trader:
     )
     UserFeeTier.objects.create(user=trader.user, tier=tier)
     return trader
-
-
-@pytest.fixture
-def served(trader: Trader, tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path / "api.log")
-    yield served
-    served.process.terminate()
-    served.process.wait()
 
 
 def pay_in_often(trader: Trader) -> None:

@@ -4,16 +4,17 @@ import json
 import select
 import socket
 import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.slow_sockets import KINDS, slow_sockets
 from tests.trading.client import make_market, make_trader, order_body, set_ticker
-from tests.trading.test_intake_served import Served, ask
+from tests.trading.test_intake_served import Served, ask, served
+
+__all__ = ["served"]
 
 SOCKETS = 500
 ENDS_WITHIN_S = 60.0  # far beyond each deadline, far below for ever
@@ -23,20 +24,6 @@ HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-
-
-@pytest.fixture(scope="module")
-def served(
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Served]:
-    """One for all: it takes longer to start than a test to run."""
-    with django_db_blocker.unblock():
-        served = Served(tmp_path_factory.mktemp("served") / "api.log")
-    yield served
-    served.process.terminate()
-    served.process.wait()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -198,4 +185,13 @@ def frame(opcode: int, payload: bytes, *, fin: bool) -> bytes:
     ],
 )
 def test_a_message_is_measured_while_it_arrives(served: Served, frames: list[bytes]) -> None:
-    said_until_closed(served, HANDSHAKE, *frames)
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.settimeout(ENDS_WITHIN_S)
+        client.sendall(HANDSHAKE)
+        # What comes before it is answered is read by nobody.
+        assert client.recv(65_536).startswith(b"HTTP/1.1 101 ")
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for one in frames:
+                client.sendall(one)
+            while client.recv(65_536):
+                pass

@@ -119,7 +119,7 @@ def _is_alive(http: httpx.Client, market_id: str, trade_count: int) -> bool:
     return has_depth and has_traded and float(ticker["openInterest"]) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.drill  # an exchange of its own, until its markets live twice
 def test_a_new_installation_comes_to_life_and_a_second_start_finds_its_traders(
     exchange: str,
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -56,13 +57,30 @@ class Served:
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
 
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def served(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """One for all: it takes longer to start than a test to run."""
+    with django_db_blocker.unblock():
+        served = Served(tmp_path_factory.mktemp("served") / "api.log")
+    yield served
+    served.stop()
+
 
 @pytest.fixture
-def served(market: Any, tmp_path: Path) -> Iterator[Served]:
+def served_alone(transactional_db: None, tmp_path: Path) -> Iterator[Served]:
+    """For a test that ends it."""
     served = Served(tmp_path / "api.log")
     yield served
-    served.process.terminate()
-    served.process.wait()
+    served.stop()
 
 
 def ask(
@@ -100,8 +118,9 @@ def test_one_connection_for_everything(trader: Trader, served: Served) -> None:
 
 
 def test_what_was_taken_is_answered_after_the_signal_to_stop(
-    trader: Trader, served: Served, redis_db: redis.Redis
+    trader: Trader, served_alone: Served, redis_db: redis.Redis
 ) -> None:
+    served = served_alone
     answers: list[Any] = []
 
     def place() -> None:

@@ -11,10 +11,20 @@ from urllib.parse import urlencode
 
 import pytest
 import redis
+from django.db import connection, transaction
 from drf_spectacular.generators import SchemaGenerator
+from pytest_django.plugin import DjangoDbBlocker
 
-from markets.models import Market
-from tests.trading.client import Answer, Api, Trader, order_body
+from common.redis_client import redis_client
+from tests.trading.client import (
+    Answer,
+    Api,
+    Trader,
+    make_market,
+    make_trader,
+    order_body,
+    set_ticker,
+)
 from trading.models import Order, OutboxCommand
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +34,26 @@ CALLS = [(method, path) for path, methods in SCHEMA["paths"].items() for method 
 WITH_BODY = [call for call in CALLS if "requestBody" in SCHEMA["paths"][call[1]][call[0]]]
 
 
+@pytest.fixture(scope="module")
+def module_trader(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Trader]:
+    """Made once, in a transaction around those of the tests: none of them commits."""
+    redis_client().flushdb()
+    with django_db_blocker.unblock(), transaction.atomic():
+        make_market()
+        trader = make_trader()
+        connection.check_constraints()  # what is deferred to a commit
+        yield trader
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def untouched(trader: Trader, redis_db: redis.Redis) -> Iterator[Api]:
+def trader(module_trader: Trader, db: None, redis_db: redis.Redis) -> Trader:
+    set_ticker(redis_db)
+    return module_trader
+
+
+@pytest.fixture
+def untouched(trader: Trader) -> Iterator[Api]:
     """Of a trader with an open order, which is still open afterwards, and the only one."""
     placed = trader.place(clientOrderId="mine")
     commands = OutboxCommand.objects.count()
@@ -150,7 +178,7 @@ def test_colons_are_no_keys(trader: Trader) -> None:
     assert trader.place(clientOrderId="a:b", expiresAt="2126-01-01T00:00:00Z").status == 202
 
 
-def test_the_misspelt_market_that_cancelled_every_order(untouched: Api, market: Market) -> None:
+def test_the_misspelt_market_that_cancelled_every_order(untouched: Api) -> None:
     answer = untouched.delete("/orders?market=ETH-PERP")
     assert_unknown(answer, "market", ["marketId", "side"])
     assert untouched.get("/user/fills?orderID=1").code == "UNKNOWN_FIELD"

@@ -27,6 +27,9 @@ class Options:
     seed: int
 
 
+STOP_WITHIN_S = 0.05
+
+
 class Chain:
     """Opened, it serves until it is closed."""
 
@@ -38,7 +41,9 @@ class Chain:
             options.port, options.token, self.state, self.blocks,
             loses=options.temper.loses_answers, seed=options.seed,
         )  # fmt: skip
-        self._serving = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self._serving = threading.Thread(
+            target=self.server.serve_forever, args=(STOP_WITHIN_S,), daemon=True
+        )
         self._teller = None
         if options.webhook:
             self._teller = Teller(
