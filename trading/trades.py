@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import BigIntegerField, QuerySet
 
+from common.postgres.prepared import read_all
 from common.postgres.windows import EVER, KeyRange, Window, key_since
 from matching.messages.vocabulary import Role
 from trading.models import Fill, LastTrade
@@ -152,7 +153,10 @@ def last_trade(market_id: str) -> int:
 
 
 def _ask(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Of the server that is asked for fills."""
-    with connections[router.db_for_read(Fill)].cursor() as cursor:
+    """Of the server that is asked for fills; prepared where that is the primary."""
+    alias = router.db_for_read(Fill)
+    if alias == DEFAULT_DB_ALIAS:
+        return read_all(sql, values)
+    with connections[alias].cursor() as cursor:
         cursor.execute(sql, values)
         return list(cursor.fetchall())
