@@ -327,6 +327,7 @@ SEAL_ENTRIES = max(1_000, env.int("SEAL_ENTRIES", default=250_000))
 # Rows of a partition, by their ids. An entry has some two and a half postings.
 PARTITION_POSTINGS = max(10_000, env.int("PARTITION_POSTINGS", default=100_000_000))
 PARTITION_ENTRIES = max(10_000, env.int("PARTITION_ENTRIES", default=40_000_000))
+PARTITION_FILLS = max(10_000, env.int("PARTITION_FILLS", default=40_000_000))
 # In kB: reconciling a million open orders takes 3 GB, which a child of the worker would keep.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

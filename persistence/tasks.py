@@ -5,7 +5,6 @@ import structlog
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
-from ledger import partitions
 from ledger.balances.kinds import add_new_entries
 from persistence import reading
 from persistence.downloads.services import make_due_files
@@ -16,6 +15,7 @@ from persistence.projection.batch import PersistenceStopped
 from persistence.reconciliation import run_asked, run_if_due, seal_if_due
 from persistence.recovery import archive
 from persistence.recovery.left_behind import left_behind
+from trading import partitions
 
 # A sweep that waited this long is superseded by the next.
 SWEEP_EXPIRES_SECONDS = 5

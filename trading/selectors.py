@@ -7,20 +7,20 @@ from typing import Any
 import msgspec
 import structlog
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from common.errors import DomainError, ErrorCode
 from common.postgres.prepared import read_all
-from common.postgres.windows import Window, window_of_keys
+from common.postgres.windows import EVER, Window, window_of_keys
 from common.redis_client import request_redis_client
 from markets.conversions import to_ms
-from markets.models import Market, MarketStatus
+from markets.models import MarketStatus
 from markets.rules import MarketRules
 from matching.messages.limits import MAX_ID
 from matching.messages.streams import Depth, depth_key
-from matching.messages.vocabulary import OrderStatus, Role
+from matching.messages.vocabulary import OrderStatus
 from trading.models import (
     AMEND_COMMANDS,
     CANDLE_INTERVALS_MS,
@@ -180,9 +180,6 @@ def _no_such_order() -> DomainError:
     return DomainError(ErrorCode.ORDER_NOT_FOUND, "There is no such order.")
 
 
-EVER = Window(None, None)
-
-
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
     """Which orders are asked for; empty for all."""
@@ -279,21 +276,6 @@ def closed_lives_of_user(
     if endings:
         lives = lives.filter(ending__in=endings)
     return lives.filter(market_id=market_id) if market_id else lives
-
-
-def trades_of_market(market_id: str, window: Window = EVER) -> QuerySet[Fill]:
-    """A trade is told by its taker's side."""
-    trades = Fill.objects.filter(market_id=market_id, role=Role.TAKER)
-    fixed = {"market_id": market_id, "role": Role.TAKER.value}
-    return window_of_keys(trades, window, "trade_id", "executed_at", **fixed)
-
-
-def newest_trades(market_ids: Collection[str]) -> dict[str, Fill]:
-    """The last of each market where there was one. In one query."""
-    own = Fill.objects.filter(market_id=OuterRef("pk"), role=Role.TAKER).order_by("-trade_id")
-    markets = Market.objects.filter(pk__in=market_ids)
-    newest = markets.annotate(newest=Subquery(own.values("pk")[:1])).values("newest")
-    return {fill.market_id: fill for fill in Fill.objects.filter(pk__in=newest)}
 
 
 def candles_of_market(market_id: str, interval: str, window: Window = EVER) -> QuerySet[Candle]:

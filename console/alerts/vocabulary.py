@@ -256,8 +256,8 @@ ABOUT: Mapping[Measure, About] = {
     ),
     Measure.PARTITIONS_LATE: About(
         "Partitions late", Unit.PERCENT, MeasureScope.EXCHANGE, 60,
-        "what is missing of a partition's width of ids that is to be free before the partition of "
-        "the journal that has no end; from 100 % on that one has rows",
+        "what is missing of a partition's width of ids that is to be free before the partition "
+        "that has no end; from 100 % on that one has rows",
         "Why: the log says `partitions_put_off`. Rows have a place in any case.",
     ),
     Measure.FAILED_SIGN_INS: About(

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import redis
 from django.utils import timezone
 
-from common.postgres.windows import Window, key_since
+from common.postgres.windows import Window
 from common.redis_client import request_redis_client
 from console.incident.kept import KeptOutput
 from ledger.models import JournalEntry
 from markets.models import Market
-from trading.models import Fill
+from trading.trades import Trades, first_trade_since
 
 SPAN_MAX = timedelta(hours=1)
 SEQ_MAX = 2**63 - 1
@@ -45,25 +45,21 @@ class Stretch:
 
 
 def stretch_of_time(market: Market, start: datetime, length: timedelta) -> Stretch:
+    """Sequences rise with time, so all of it are between those of the trades around it."""
     end = start + min(length, SPAN_MAX)
+    trades = Trades(market.pk)
+    before = trades.newest(1, first_trade_since(market.pk, start))
+    behind = trades.oldest(1, first_trade_since(market.pk, end))
     return _with_notes(
         Stretch(
             market,
             start,
             end,
-            low_seq=_seq_of_fill(market, start, -1) or 0,
-            high_seq=_seq_of_fill(market, end, 0) or SEQ_MAX,
+            low_seq=before[0].seq if before else 0,
+            high_seq=behind[0].seq if behind else SEQ_MAX,
             was_cut=length > SPAN_MAX,
         )
     )
-
-
-def _seq_of_fill(market: Market, at: datetime, step: int) -> int | None:
-    """Of the first fill that is not before this time, or of one beside it. Sequences rise with
-    time, so all of a stretch are between those of the fills around it."""
-    trade_id = key_since(Fill, "trade_id", "executed_at", at, market_id=market.pk)
-    fills = Fill.objects.filter(market=market, trade_id=(trade_id or 0) + step)
-    return fills.values_list("seq", flat=True).first()
 
 
 def stretch_of_seqs(market: Market, low_seq: int, high_seq: int) -> Stretch:

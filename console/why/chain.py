@@ -28,6 +28,7 @@ from trading.models import (
     Position,
     Settlement,
 )
+from trading.trades import fills_of_trades
 
 EVENTS_SHOWN = 12
 ROWS_SHOWN = 10
@@ -133,11 +134,13 @@ class _Rows:
             if isinstance(event, PositionChanged):
                 self.moved.add(event.account_id)
         self.order_ids = {subject.order_id} if subject.order_id else order_ids - {None, 0}
-        self.trade_ids = trade_ids - {None}
+        self.trade_ids = {trade_id for trade_id in trade_ids if trade_id is not None}
 
     def of(self, model: Any, **keys: Any) -> QuerySet[Any]:
         """Of the subject's user, where there is one."""
-        rows: QuerySet[Any] = model.objects.filter(market=self.market, **keys)
+        return self.shown(model.objects.filter(market=self.market, **keys))
+
+    def shown(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         if self.user_id:
             rows = rows.filter(user=self.user_id)
         return rows.select_related("user").order_by("pk")[:ROWS_SHOWN]
@@ -155,7 +158,7 @@ def _orders(found: _Rows) -> Iterable[Row]:
 
 
 def _fills(found: _Rows) -> Iterable[Row]:
-    for fill in found.of(Fill, trade_id__in=found.trade_ids):
+    for fill in found.shown(fills_of_trades(found.market.pk, found.trade_ids)):
         at = f"{size(fill.size_lots, found.market)} at {price(fill.price_ticks, found.market)}"
         what = f"{fill.execution} {fill.role} {fill.side}"
         yield link(Fill, fill.pk, f"fill {fill.pk}"), user_link(fill.user), what, at

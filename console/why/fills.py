@@ -13,6 +13,7 @@ from matching.messages.holds import fee_units
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading.admin.row_tables import counterparts, other_key
 from trading.models import Fill, Liquidation, Order
+from trading.trades import fills_of_trades
 
 # Closing and opening part of a fill are rounded up each by itself.
 _ROUNDED_UNITS = 1
@@ -84,7 +85,7 @@ def _liquidations(bankrupt: Fill) -> list[Liquidation]:
 
 def _rank(fill: Fill) -> str:
     """By the numbers of trades: those ranked first are closed first."""
-    taker = Fill.objects.filter(market=fill.market_id, trade_id=fill.trade_id, role=Role.TAKER)
+    taker = fills_of_trades(fill.market_id, [fill.trade_id]).filter(role=Role.TAKER)
     users = list(taker.values_list("user", flat=True))
     before = Fill.objects.filter(
         market=fill.market_id,

@@ -240,6 +240,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "the same of journal entries",
         ),
         Variable(
+            "PARTITION_FILLS",
+            "the same of fills",
+        ),
+        Variable(
             "SELF_ONRAMP",
             "`1` lets traders fund themselves; otherwise operators approve deposits",
             usual="off unless `DEMO`",

@@ -18,6 +18,7 @@ from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
 from trading.models import Fill
+from trading.trades import first_fill_id
 
 FILLS_DEFAULT, FILLS_MAX = 500, 1_000
 INCOME_DEFAULT, INCOME_MAX = 100, 1_000
@@ -32,7 +33,8 @@ def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     window = window_asked(params)
     rows = selectors.fills_of_user(asked.user_id, market_id, order_id, window)
     if params.given("fromId"):
-        rows = rows.filter(trade_id__gte=params.whole("fromId", 0))
+        first = params.whole("fromId", 0)
+        rows = rows.filter(trade_id__gte=first, pk__gte=first_fill_id(market_id, first))
     if params.given("fromId") or params.given("startTime"):
         found = list(rows.order_by("pk")[:limit])
     else:

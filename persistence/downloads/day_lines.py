@@ -8,7 +8,8 @@ from markets.conversions import lots_text, ticks_text, to_ms, units_text
 from markets.rules import MarketRules
 from persistence.downloads.models import FileKind
 from trading.models import Candle, Fill
-from trading.selectors import candles_of_market, trades_of_market
+from trading.selectors import candles_of_market
+from trading.trades import trades_of_market
 
 PART_ROWS = 5_000
 CANDLE_INTERVAL = "1m"
@@ -31,9 +32,9 @@ def parts_of(rules: MarketRules, kind: FileKind, day: date) -> Iterator[list[str
 
 
 def _trades(rules: MarketRules, window: Window) -> Iterator[list[str]]:
-    trades = trades_of_market(rules.id, window).order_by("trade_id")
+    trades = trades_of_market(rules.id, window)
     last_id = 0
-    while part := list(trades.filter(trade_id__gt=last_id)[:PART_ROWS]):
+    while part := trades.oldest(PART_ROWS, last_id + 1):
         yield [_trade_line(fill, rules) for fill in part]
         last_id = part[-1].trade_id
 

@@ -15,7 +15,7 @@ from persistence.downloads.day_lines import HEADS, day_window, parts_of
 from persistence.downloads.files import path_of, write_file
 from persistence.downloads.models import DailyFile, FileKind
 from persistence.downloads.moment import is_persisted_to
-from trading.selectors import trades_of_market
+from trading.trades import trades_of_market
 
 RUN_S = 60.0  # then the next run goes on
 
@@ -37,10 +37,10 @@ def make_due_files(*, run_s: float = RUN_S) -> int:
 
 def _due(market_id: str) -> Iterator[tuple[FileKind, date]]:
     """From the day of the market's first trade to yesterday, as far as it is persisted."""
-    first = trades_of_market(market_id).order_by("trade_id").first()
-    if first is None:
+    first = trades_of_market(market_id).oldest(1)
+    if not first:
         return
-    day, today = first.executed_at.astimezone(UTC).date(), datetime.now(UTC).date()
+    day, today = first[0].executed_at.astimezone(UTC).date(), datetime.now(UTC).date()
     there = {
         (FileKind(one.kind), one.day)
         for one in DailyFile.objects.filter(market_id=market_id).exclude(sha256="")

@@ -50,13 +50,18 @@ SELECT c.market_id, COALESCE(min_behind.seq - 1, c.seq) AS seq
     ON min_behind.market_id = c.market_id
  ORDER BY c.market_id
 """
-# Trades of a market have their numbers in the order of its sequences.
+# Trades of a market have their numbers, and fills their ids, in the order of its sequences.
 _LAST_TRADES = """
 SELECT e.market_id, COALESCE((
        SELECT trade_id FROM trading_fill f
-        WHERE f.market_id = e.market_id AND f.seq <= e.seq
+        WHERE f.market_id = e.market_id AND f.seq <= e.seq AND f.id >= COALESCE((
+              SELECT first_fill_id FROM trading_tradestretch
+               WHERE market_id = e.market_id AND first_trade_id <= before.trade_id
+               ORDER BY first_trade_id DESC LIMIT 1), 0)
         ORDER BY trade_id DESC LIMIT 1), 0)
   FROM unnest(%(markets)s::text[], %(seqs)s::bigint[]) AS e(market_id, seq)
+  LEFT JOIN persistence_sealedmarket before
+    ON before.market_id = e.market_id AND before.seal_id = %(before)s
 """
 # Lives up to which all have begun within the stretch.
 _FIRST_LIFE_BEHIND = """
@@ -142,7 +147,11 @@ def _is_proven(first: JournalSeal | None) -> bool:
 def _stretch(before: JournalSeal | None, length: int, ids: Mapping[str, int]) -> _Stretch:
     last_entry_id = (before.last_entry_id if before else 0) + length
     seqs = dict(_ask(_MARKET_ENDS, {"last_entry": last_entry_id}))
-    values = {"markets": list(seqs), "seqs": list(seqs.values())}
+    values = {
+        "markets": list(seqs),
+        "seqs": list(seqs.values()),
+        "before": before.pk if before else 0,
+    }
     trades = dict(_ask(_LAST_TRADES, values))
     after_life = before.last_life_id if before else 0
     ((first_life,),) = _ask(_FIRST_LIFE_BEHIND, {**values, "after_life": after_life})

@@ -13,7 +13,7 @@ position_bases   where positions stood at the beginning of the scope
 found_lives      lives of positions that can have changed since then
 found_marks      kept balances that were made since, each with the one before it that is proven, and
                  of everything what accounts had at the end of their newest file
-cuts             where each market begins and ends in the scope
+cuts             where each market begins and ends in the scope, and between which ids its fills are
 proven           counts and sums of what is before the scope
 
 Of everything they are the tables themselves. Behind a seal each is read by an index from where it
@@ -98,7 +98,13 @@ _OF_STRETCH: Mapping[str, str] = {
     "cuts": f"""
     SELECT m.id AS market_id, COALESCE(first.seq, 0) AS seq,
            COALESCE(first.trade_id, 0) AS trade_id, COALESCE(last.seq, {MAX_ID}) AS last_seq,
-           COALESCE(last.trade_id, {MAX_ID}) AS last_trade_id
+           COALESCE(last.trade_id, {MAX_ID}) AS last_trade_id,
+           COALESCE((SELECT first_fill_id FROM trading_tradestretch
+                      WHERE market_id = m.id AND first_trade_id <= COALESCE(first.trade_id, 0)
+                      ORDER BY first_trade_id DESC LIMIT 1), 0) AS first_fill_id,
+           COALESCE((SELECT first_fill_id FROM trading_tradestretch
+                      WHERE market_id = m.id AND first_trade_id > last.trade_id
+                      ORDER BY first_trade_id LIMIT 1), {MAX_ID}) AS end_fill_id
       FROM markets_market m
       LEFT JOIN persistence_sealedmarket first
         ON first.market_id = m.id AND first.seal_id = %(seal)s
@@ -130,7 +136,8 @@ _OF_STRETCH: Mapping[str, str] = {
     SELECT f.* FROM cuts c
      CROSS JOIN LATERAL (SELECT * FROM trading_fill
                           WHERE market_id = c.market_id AND trade_id > c.trade_id
-                            AND trade_id <= c.last_trade_id OFFSET 0) f
+                            AND trade_id <= c.last_trade_id
+                            AND id >= c.first_fill_id AND id < c.end_fill_id OFFSET 0) f
 """,
     "settlements": """
     SELECT s.* FROM trading_settlement s JOIN cuts c ON c.market_id = s.market_id

@@ -19,6 +19,7 @@ from ledger.models import JournalEntry
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import ExecutionType, OrderStatus, OrderType, Role, Side
 from tests.admin.factories import make_funding, make_liquidation, make_order, make_user
+from tests.reads.test_query_plans import plan_nodes
 from trading.models import (
     FeeTier,
     Fill,
@@ -144,18 +145,14 @@ def test_the_fills_of_a_liquidation_are_found_by_their_sequence(
     client = client_of("viewer")
     with CaptureQueriesContext(connection) as queries:
         page = get(client, url_of(Liquidation, liquidation.pk))
-    with connection.cursor() as cursor:
-        of_sequence = [
-            query["sql"]
-            for query in queries.captured_queries
-            if 'FROM "trading_fill"' in query["sql"]
-            and f'"seq" = {liquidation.seq}' in query["sql"]
-        ]
-        assert of_sequence
-        for sql in of_sequence:
-            cursor.execute(f"EXPLAIN {sql}")
-            plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert "fill_forced_of_entry" in plan, plan
+    of_sequence = [
+        query["sql"]
+        for query in queries.captured_queries
+        if 'FROM "trading_fill"' in query["sql"] and f'"seq" = {liquidation.seq}' in query["sql"]
+    ]
+    assert of_sequence
+    for sql in of_sequence:
+        assert "fill_forced_of_entry" in {node.get("Index Name") for node in plan_nodes(sql)}
     forced = f"seq={liquidation.seq}&execution__in=LIQUIDATION,ADL"
     assert forced.replace("&", "&amp;") in page
     listed = get(client, list_url(Fill, f"market__id__exact={world.pk}&{forced}"))

@@ -1,4 +1,4 @@
-"""Postings and journal entries in narrow partitions."""
+"""Postings, journal entries and fills in narrow partitions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from common.postgres.partitions import Partition, end_newest, partitions_of
 
 ENTRIES = "ledger_journalentry"
+FILLS = "trading_fill"
 POSTINGS = "ledger_posting"
 
 

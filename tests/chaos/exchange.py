@@ -61,6 +61,7 @@ class Exchange:
             "SEAL_ENTRIES": "1000",
             "PARTITION_POSTINGS": "10000",  # ends one after another while all goes on
             "PARTITION_ENTRIES": "10000",
+            "PARTITION_FILLS": "10000",
         }
         if pair is not None:
             self.environment["DATABASE_URL"] = pair.url

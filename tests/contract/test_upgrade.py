@@ -24,6 +24,7 @@ FILLED, FRESH = "filled_before", "made_now"
 PENDING = SQL("SELECT count(*) FROM trading_order WHERE status = 'pending'")
 DEMO_MARKETS = "from tests.flow.demo import make_demo_markets; make_demo_markets()"
 RULES = "console_alertrule"  # `migrate` brings those of new measures
+LAST_TRADES = "trading_lasttrade"  # and a row for each market that has traded
 # Rows by which operators are let in are made anew by each `migrate`, as are its own.
 _TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -61,8 +62,10 @@ def test_a_filled_database_goes_on(tmp_path: Path) -> None:
         assert filled["ledger_posting"] > filled["trading_fill"] > 0
         manage(exchange, NEW, "migrate")
         migrated = _counts()
-        assert migrated | {RULES: filled[RULES]} == dict.fromkeys(migrated, 0) | filled
+        brought = {RULES: filled[RULES], LAST_TRADES: 0}
+        assert migrated | brought == dict.fromkeys(migrated, 0) | filled
         assert migrated[RULES] >= filled[RULES]
+        assert migrated[LAST_TRADES] == 1
         with _running(exchange, "new", NEW):
             _trade(exchange)
             assert "No differences" in manage(exchange, NEW, "reconcile", "--full")

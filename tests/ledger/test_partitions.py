@@ -15,13 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from common.postgres.partitions import Partition, analyze_if_grown, partitions_of, room_of
 from ledger.models import Account, AccountFlow, AccountKind, Posting
-from ledger.partitions import make_partitions
 from ledger.selectors import LedgerFilter, newest_postings_of_user
 from persistence.tasks import make_partitions as make_partitions_task
 from tests.builders.partitions import POSTINGS, cut_behind, next_id
 from tests.ledger.test_listener import wait_until
 from tests.ledger.test_triggers import account, an_entry, lines
 from tests.ledger.world import make_user
+from trading.partitions import make_partitions
 
 WIDTH = 10_000
 

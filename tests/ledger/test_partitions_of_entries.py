@@ -15,12 +15,12 @@ from django.utils import timezone
 from accounts.models import User
 from common.postgres.partitions import Partition, partitions_of, room_of
 from ledger.models import Deposit, DepositStatus, EntryKind, JournalEntry, Posting
-from ledger.partitions import make_partitions
 from ledger.services import deposit
 from tests.builders.partitions import ENTRIES, cut_behind, next_id
 from tests.ledger.test_partitions import are_whole, asked, looked_into
 from tests.ledger.test_triggers import an_entry, lines
 from tests.ledger.world import make_market, make_user
+from trading.partitions import make_partitions
 
 RUN = 4_000  # rows of a partition
 ORDERS = 2_000

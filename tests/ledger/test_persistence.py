@@ -162,6 +162,10 @@ def _put_back(session):
         cursor.execute("ALTER TABLE ledger_posting ENABLE TRIGGER USER")
         cursor.execute("ALTER TABLE ledger_journalentry ENABLE TRIGGER USER")
         cursor.execute("DELETE FROM trading_fill")
+        for told in ("trading_lasttrade", "trading_tradestretch"):
+            cursor.execute(f"ALTER TABLE {told} DISABLE TRIGGER USER")
+            cursor.execute(f"DELETE FROM {told}")
+            cursor.execute(f"ALTER TABLE {told} ENABLE TRIGGER USER")
         cursor.execute("DELETE FROM trading_candle")
         cursor.execute("DELETE FROM trading_traderday")
         cursor.execute("DELETE FROM trading_tierday")

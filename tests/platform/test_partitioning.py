@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management.base import CommandError
-from django.db import IntegrityError, connection, models
+from django.db import DatabaseError, IntegrityError, connection, models
 from django.db.migrations.state import ModelState, ProjectState
 
 from common.postgres.partitions import Partition, partitions_of
@@ -53,14 +53,22 @@ def table(transactional_db: None) -> Iterator[None]:
     ask(_GONE)
 
 
-def partition(width: int = 100, before: Sequence[str] = ()) -> None:
+def partition(
+    width: int = 100, before: Sequence[str] = (), without: Sequence[str] = ()
+) -> ProjectState:
+    """The state of the models afterwards."""
     state = ProjectState()
     fields: list[tuple[str, models.Field]] = [("id", models.BigAutoField(primary_key=True))]
     for name in ("Thing", *before):
         state.add_model(ModelState("ledger", name, fields))
-    operation = PartitionById("Thing", lambda: width, before)
+    unique = [models.UniqueConstraint(fields=["id"], name=name) for name in without]
+    state.models["ledger", "thing"].options["constraints"] = unique
+    operation = PartitionById("Thing", lambda: width, before, without)
+    after = state.clone()
+    operation.state_forwards("ledger", after)
     with connection.schema_editor(atomic=False) as editor:
-        operation.database_forwards("ledger", editor, state, state)
+        operation.database_forwards("ledger", editor, state, after)
+    return after
 
 
 def another_connection() -> psycopg.Connection:
@@ -265,6 +273,21 @@ def test_foreign_keys_that_name_it_go() -> None:
     partition()
     ask("INSERT INTO thing_note VALUES (777)")
     assert ask("SELECT thing_id FROM thing_note ORDER BY 1") == [(1,), (777,)]
+
+
+@pytest.mark.usefixtures("table")
+def test_a_unique_constraint_without_the_id_goes_if_it_is_named() -> None:
+    ask("ALTER TABLE ledger_thing ADD CONSTRAINT thing_once UNIQUE (word)")
+    ask(WRITE, 1)
+    with pytest.raises(DatabaseError, match="unique constraint on partitioned table"):
+        partition()
+    assert ends_left() == []
+    with pytest.raises(IntegrityError, match="thing_once"):  # it is as it was
+        ask(WRITE, 1)
+    assert partition(without=["thing_once"]).models["ledger", "thing"].options["constraints"] == []
+    ask(WRITE, 150)
+    assert ask("SELECT count(*) FROM ledger_thing") == [(151,)]
+    assert "thing_once" not in _names("i") | _names("I")
 
 
 @pytest.mark.usefixtures("table")

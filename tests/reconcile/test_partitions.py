@@ -1,4 +1,5 @@
-"""A session whose journal lies in several partitions is proven, sealed and told as any other."""
+"""A session whose journal and fills lie in several partitions is proven, sealed and told as
+any other."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,7 +18,7 @@ from persistence.reconciliation import reconcile
 from persistence.reconciliation.seal_proof import CHECK
 from persistence.reconciliation.sealer import seal_stretches
 from persistence.sealing.models import JournalSeal
-from tests.builders.partitions import ENTRIES, POSTINGS, cut_behind
+from tests.builders.partitions import ENTRIES, FILLS, POSTINGS, cut_behind
 from tests.families.test_statements import EPOCH, ask, check
 from tests.reconcile.planting import checks_of, plant
 from tests.reconcile.sealed import everything, last_entry, seal_half
@@ -26,22 +27,25 @@ from tests.reconcile.session import make_session
 
 @pytest.fixture
 def parts(transactional_db: None, redis_db: redis.Redis) -> Iterator[list[Partition]]:
-    """Of its hundreds of postings some are in each, but for the newest; so are its entries."""
+    """Of its hundreds of postings some are in each, but for the newest; so are its entries and
+    fills."""
     forget_markets()
     refusals.forget()
     with (
         cut_behind(POSTINGS, 50, 101, 1_000_000) as partitions,
         cut_behind(ENTRIES, 17, 30, 1_000_000),
+        cut_behind(FILLS, 7, 10, 1_000_000) as of_fills,
     ):
         make_session(redis_db, seed=11, orders=40)
+        assert min(rows_of(of_fills[:3], FILLS)) > 6
         yield partitions[:3]
     forget_markets()
     refusals.forget()
 
 
-def rows_of(parts: list[Partition]) -> list[int]:
+def rows_of(parts: list[Partition], table: str = POSTINGS) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tableoid::regclass::text, count(*) FROM ledger_posting GROUP BY 1")
+        cursor.execute(f"SELECT tableoid::regclass::text, count(*) FROM {table} GROUP BY 1")
         found = dict(cursor.fetchall())
     return [found.get(part.name, 0) for part in parts]
 

@@ -189,8 +189,8 @@ def test_positions_long_short_and_flat(trader: Trader) -> None:
 def test_fills_show_a_traders_own_side(trader: Trader) -> None:
     other = make_trader()
     mine, theirs = (t.place(clientOrderId="mine").body["orderId"] for t in (trader, other))
-    add_fill(other, theirs, 1, role="MAKER")
     fill = add_fill(trader, mine, 1)
+    add_fill(other, theirs, 1, role="MAKER")
     answer = trader.api.get("/user/fills").body
     assert same_shape(answer, examples.FILLS)
     assert answer["fills"] == [

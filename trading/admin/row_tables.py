@@ -20,6 +20,7 @@ from matching.messages.vocabulary import (
 )
 from trading.algos.models import Algo
 from trading.models import LIVE_STATUSES, Fill, Order, Position
+from trading.trades import fills_of_trades
 
 LIVE = LIVE_STATUSES
 
@@ -178,8 +179,7 @@ def counterparts(fills: list[Fill]) -> dict[tuple[str, int, str], Fill]:
         trades.setdefault(fill.market_id, []).append(fill.trade_id)
     found: dict[tuple[str, int, str], Fill] = {}
     for market_id, trade_ids in trades.items():
-        both = Fill.objects.filter(market=market_id, trade_id__in=trade_ids)
-        for fill in both.select_related("user"):
+        for fill in fills_of_trades(market_id, trade_ids).select_related("user"):
             found[fill.market_id, fill.trade_id, fill.role] = fill
     return found
 

@@ -9,7 +9,7 @@ from trading.models.candle import CANDLE_INTERVALS_MS, Candle
 from trading.models.days import TierDay, TraderDay
 from trading.models.market_version import MarketVersion
 from trading.models.notices import LiquidationsTold, MarginCall
-from trading.models.order import LIVE_STATUSES, Fill, Order
+from trading.models.order import LIVE_STATUSES, Fill, LastTrade, Order, TradeStretch
 from trading.models.outbox import AMEND_COMMANDS, MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
     FundingPayment,
@@ -37,6 +37,7 @@ __all__ = [
     "FundingPayment",
     "FundingSettlement",
     "InsuranceTopUp",
+    "LastTrade",
     "LifeEnding",
     "Liquidation",
     "LiquidationsTold",
@@ -51,6 +52,7 @@ __all__ = [
     "Settlement",
     "TierDay",
     "TopUpStatus",
+    "TradeStretch",
     "TraderDay",
     "TraderLeverage",
     "UnsentMarket",

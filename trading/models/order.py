@@ -242,7 +242,8 @@ class Order(models.Model):
 
 
 class Fill(models.Model):
-    """One side of a trade. A trade has two: its taker's and its maker's.
+    """One side of a trade. A trade has two: its taker's and its maker's. In partitions by id, so
+    that each market's trade has each side once is held by a trigger: see migrations/rules/fills.
 
     order            none where the engine closed the position by force: liquidation, deleveraging
     insurance_units  what went to the market's insurance fund, below zero what the fund paid
@@ -282,14 +283,12 @@ class Fill(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["market", "trade_id", "role"], name="fill_once_per_trade_and_role"
-            ),
             models.CheckConstraint(
                 condition=Q(size_lots__gt=0) & Q(price_ticks__gt=0), name="fill_positive"
             ),
         ]
         indexes = [
+            models.Index(fields=["market", "trade_id"], name="fill_by_trade"),
             models.Index(fields=["user", "id"], name="fill_by_user"),
             models.Index(fields=["user", "executed_at", "id"], name="fill_by_user_and_time"),
             models.Index(
@@ -301,3 +300,44 @@ class Fill(models.Model):
 
     def __str__(self) -> str:
         return f"Trade {self.trade_id} ({self.role})"
+
+
+class LastTrade(models.Model):
+    """Up to where a market's fills are there. Written as they are, by their trigger alone.
+
+    leg              twice the newest trade's number, and one more once its maker's side is there
+    fill_id          of its newest fill: the ids of a market's fills rise with its trades
+    taker_fill_id    of the newest taker's side
+    stretch_fill_id  the first of the newest `TradeStretch`; 0 for that before there were any
+    """
+
+    market = models.OneToOneField(
+        Market, on_delete=models.PROTECT, primary_key=True, related_name="+"
+    )
+    leg = models.BigIntegerField()
+    fill_id = models.BigIntegerField()
+    taker_fill_id = models.BigIntegerField()
+    stretch_fill_id = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.market_id} up to trade {self.leg // 2}"
+
+
+class TradeStretch(models.Model):
+    """From a trade on, the ids of a market's fills are from this one on: a row for each million ids
+    in which it trades. Says in which partitions fills of a trade, or of a time, are looked for."""
+
+    pk = models.CompositePrimaryKey("market", "first_trade_id")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="+", db_index=False)
+    first_trade_id = models.BigIntegerField()
+    first_fill_id = models.BigIntegerField()
+    first_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.market_id} from trade {self.first_trade_id} on"

@@ -7,6 +7,7 @@ catalogue, and takes milliseconds. It is tried until nobody holds the table.
 
 Ids come from a default, not from an identity: before Postgres 17 partitions know none. Foreign keys
 that name the table go, or they would name its first partition: a trigger has to do what they did.
+So do unique constraints that the id is no part of.
 Postgres knows such keys of tables in partitions, too, but then no partition could be detached that
 has rows which are named, also not to be given its end.
 """
@@ -73,19 +74,27 @@ _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
 class PartitionById(Operation):
     """``width``: of the first partition, in ids; asked for as the migration runs. ``before``: what
-    those lock first who name the sequence of its ids. Not atomic."""
+    those lock first who name the sequence of its ids. ``without``: unique constraints that the
+    table has and doesn't keep. Not atomic."""
 
     reversible = False
 
     def __init__(
-        self, model_name: str, width: Callable[[], int], before: Sequence[str] = ()
+        self,
+        model_name: str,
+        width: Callable[[], int],
+        before: Sequence[str] = (),
+        without: Sequence[str] = (),
     ) -> None:
         self.model_name = model_name
         self.width = width
         self.before = before
+        self.without = without
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """To Django it is the table that it was."""
+        """To Django it is the table that it was, but for the constraints."""
+        for name in self.without:
+            state.remove_constraint(app_label, self.model_name.lower(), name)
 
     def database_forwards(
         self,
@@ -108,7 +117,11 @@ class PartitionById(Operation):
             _tried(lambda: _prove_below(cursor, table, end), schema_editor, table)
             try:
                 cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
-                _tried(lambda: _put_together(cursor, table, end, before), schema_editor, table)
+                _tried(
+                    lambda: _put_together(cursor, table, end, before, self.without),
+                    schema_editor,
+                    table,
+                )
             except Exception:
                 _tried(lambda: _forget_end(cursor, table), schema_editor, table)
                 raise
@@ -167,8 +180,12 @@ def _forget_end(cursor: CursorWrapper, table: str) -> None:
     cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_end")
 
 
-def _put_together(cursor: CursorWrapper, table: str, end: int, before: Sequence[str]) -> None:
+def _put_together(
+    cursor: CursorWrapper, table: str, end: int, before: Sequence[str], without: Sequence[str]
+) -> None:
     _lock(cursor, table, before)
+    for name in without:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     first = partition_name(table, 0)
     indexes = _ask(cursor, _INDEXES, table)
     triggers = _ask(cursor, _TRIGGERS, table)

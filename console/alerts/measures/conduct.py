@@ -4,6 +4,7 @@ Where the time that is looked at begins is found first, by halving: a market tha
 meanwhile costs a few steps, however many orders and trades it had before.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -59,7 +60,7 @@ WITH newest AS MATERIALIZED (
     SELECT trade_id, role, user_id, price_ticks::numeric * size_lots * %(per_lot_{number})s AS units
       FROM trading_fill
      WHERE market_id = %(market_{number})s AND executed_at > %(since)s AND execution = %(trade)s
-       AND trade_id >= %(first_{number})s)
+       AND trade_id >= %(first_{number})s AND id >= %(first_fill_{number})s)
 """
 _PAIRS = """
 , pair AS (
@@ -101,23 +102,30 @@ WITH RECURSIVE halved (low, high) AS (
                            FROM trading_order WHERE id >= middle ORDER BY id LIMIT 1) probe)
 SELECT low FROM halved WHERE low >= high
 """
-# Of each market, among its newest; none of one without a trade since.
+# Of each market, among its newest, and the id that its fills are not below; none of one without a
+# trade since.
 _FIRST_TRADES = """
-WITH RECURSIVE halved (market_id, low, high, beyond) AS (
-    SELECT market.id, greatest(0, newest.trade_id + 1 - %(rows)s), newest.trade_id + 1,
-           newest.trade_id + 1
-      FROM markets_market market
-     CROSS JOIN LATERAL (SELECT trade_id FROM trading_fill WHERE market_id = market.id
-                          ORDER BY trade_id DESC LIMIT 1) newest
+WITH RECURSIVE halved (market_id, low, high, beyond, fill_id) AS (
+    SELECT market_id, low, beyond, beyond,
+           COALESCE((SELECT first_fill_id FROM trading_tradestretch
+                      WHERE market_id = newest.market_id AND first_trade_id < low
+                      ORDER BY first_trade_id DESC LIMIT 1), 0)
+      FROM (SELECT market_id, greatest(0, leg / 2 + 1 - %(rows)s) AS low, leg / 2 + 1 AS beyond
+              FROM trading_lasttrade) newest
      UNION ALL
     SELECT market_id, CASE WHEN is_before THEN middle + 1 ELSE low END,
-           CASE WHEN is_before THEN high ELSE middle END, beyond
+           CASE WHEN is_before THEN high ELSE middle END, beyond, fill_id
       FROM (SELECT *, (low + high) / 2 AS middle FROM halved WHERE low < high) part
      CROSS JOIN LATERAL (SELECT executed_at <= %(since)s AS is_before FROM trading_fill
                           WHERE market_id = part.market_id AND trade_id >= middle
+                            AND id >= part.fill_id
                           ORDER BY trade_id LIMIT 1) probe)
-SELECT market_id, low FROM halved WHERE low >= high AND low < beyond
+SELECT market_id, low, fill_id FROM halved WHERE low >= high AND low < beyond
 """
+
+
+# By market: where the time begins, by the names that its part of a statement has for that.
+_Firsts = Mapping[str, Mapping[str, int]]
 
 
 def self_trades(look: Look) -> Readings:
@@ -161,21 +169,24 @@ def family_trades(look: Look) -> Readings:
     return found
 
 
-def _first_orders(look: Look) -> dict[str, int]:
-    """By market, and the same of all: ids of orders are."""
+def _first_orders(look: Look) -> _Firsts:
+    """The same of all: ids of orders are."""
     found = _rows(_FIRST_ORDER, {"since": look.now - WITHIN - SKEW_MAX})
     return {
-        market_id: first
+        market_id: {"first": first}
         for (first,) in found
         for market_id in Market.objects.values_list("pk", flat=True)
     }
 
 
-def _first_trades(look: Look) -> dict[str, int]:
-    return dict(_rows(_FIRST_TRADES, {"since": look.now - WITHIN, "rows": ROWS_MAX}))
+def _first_trades(look: Look) -> _Firsts:
+    found = _rows(_FIRST_TRADES, {"since": look.now - WITHIN, "rows": ROWS_MAX})
+    return {
+        market_id: {"first": first, "first_fill": fill_id} for market_id, first, fill_id in found
+    }
 
 
-def _fetched(of_market: str, look: Look, first: dict[str, int]) -> list[tuple[Any, ...]]:
+def _fetched(of_market: str, look: Look, first: _Firsts) -> list[tuple[Any, ...]]:
     """Per row its market's id and what is large there, then what was asked for.
 
     One statement of a part for each market, named in it: of a market that it doesn't know as it
@@ -200,7 +211,7 @@ def _fetched(of_market: str, look: Look, first: dict[str, int]) -> list[tuple[An
     for number, market in enumerate(Market.objects.filter(pk__in=first).order_by("pk")):
         parts.append(_PART.format(number=number, found=of_market.format(number=number)))
         values[f"market_{number}"] = market.pk
-        values[f"first_{number}"] = first[market.pk]
+        values |= {f"{name}_{number}": value for name, value in first[market.pk].items()}
         values[f"large_{number}"] = market.impact_notional_units
         values[f"per_lot_{number}"] = market.units_per_tick_lot
     return _rows(" UNION ALL ".join(parts), values) if parts else []

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from accounts.models import Door, SignInFailure
 from console.alerts.measures.look import Look, Reading, Readings
 from ledger.models import Deposit, DepositStatus, Withdrawal
-from ledger.partitions import partition_rooms, partition_widths
 from ledger.withdrawals.selectors import on_their_way, undecided
 from ledger.withdrawals.stops import open_stops
 from matching.messages.limits import PPM
 from persistence.downloads.models import DailyFile
 from persistence.reconciliation import due_seal, newest_run
+from trading.partitions import partition_rooms, partition_widths
 from trading.statements.models import FaultyStatement
 
 SIGN_INS_WITHIN = timedelta(minutes=10)

@@ -17,6 +17,7 @@ from ledger.models import JournalEntry
 from markets.models import Market
 from persistence.models import DeadLetter, PersistenceFault, QuarantinedEntry, ReconcileRun
 from trading.models import Fill, FundingSettlement, Liquidation, Order, OutboxCommand
+from trading.trades import fills_of_range, trade_numbers
 
 # Keys of tables that several write to rise with their time, but for rows this far apart.
 KEYS_APART = timedelta(minutes=2)
@@ -93,9 +94,8 @@ def _orders(stretch: Stretch) -> QuerySet[Order]:
 
 
 def _fills(stretch: Stretch) -> QuerySet[Fill]:
-    rows = Fill.objects.filter(market=stretch.market).select_related("user")
-    fixed = {"market_id": stretch.market.pk}
-    return window_of_keys(rows, stretch.window, "trade_id", "executed_at", **fixed)
+    numbers = trade_numbers(stretch.market.pk, stretch.window)
+    return fills_of_range(stretch.market.pk, *numbers).select_related("user")
 
 
 def _liquidations(stretch: Stretch) -> QuerySet[Liquidation]:

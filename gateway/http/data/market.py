@@ -4,8 +4,6 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
-
 from gateway.asking.limits import rate_limits
 from gateway.http.calls import VenueAsk
 from gateway.http.data.windows import window_asked
@@ -29,6 +27,7 @@ from matching.messages.vocabulary import MarketState, Side
 from trading import selectors
 from trading.day_figures import DayFigures, day_figures
 from trading.models import Fill, MarketVersion
+from trading.trades import newest_trades, trades_of_market
 
 # Of every perpetual there; another is taken for the day it ends.
 NO_DELIVERY_MS = 4_133_404_800_000
@@ -165,11 +164,12 @@ def trades(asked: VenueAsk) -> list[dict[str, Any]]:
     """The latest, or those from an id on; the oldest of them first."""
     rules = market_of(asked.params.required("symbol"))
     limit = asked.params.limit(TRADES_DEFAULT, TRADES_MAX)
-    rows = selectors.trades_of_market(rules.id)
+    found = trades_of_market(rules.id)
     if asked.params.given("fromId"):
-        rows = rows.filter(trade_id__gte=asked.params.whole("fromId", 0))
-        return [_trade(row, rules) for row in rows.order_by("trade_id")[:limit]]
-    return [_trade(row, rules) for row in _latest(rows, limit)]
+        rows = found.oldest(limit, asked.params.whole("fromId", 0))
+    else:
+        rows = found.newest(limit)[::-1]
+    return [_trade(row, rules) for row in rows]
 
 
 def aggregate_trades(asked: VenueAsk) -> list[dict[str, Any]]:
@@ -177,18 +177,12 @@ def aggregate_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     params = asked.params
     rules = market_of(params.required("symbol"))
     limit = params.limit(TRADES_DEFAULT, TRADES_MAX)
-    rows = selectors.trades_of_market(rules.id, window_asked(params))
-    if params.given("fromId"):
-        rows = rows.filter(trade_id__gte=params.whole("fromId", 0))
+    found = trades_of_market(rules.id, window_asked(params))
     if params.given("fromId") or params.given("startTime"):
-        found = list(rows.order_by("trade_id")[:limit])
+        rows = found.oldest(limit, params.whole("fromId", 0))
     else:
-        found = _latest(rows, limit)
-    return [_aggregate_trade(row, rules) for row in found]
-
-
-def _latest(rows: QuerySet[Fill], limit: int) -> list[Fill]:
-    return list(rows.order_by("-trade_id")[:limit])[::-1]
+        rows = found.newest(limit)[::-1]
+    return [_aggregate_trade(row, rules) for row in rows]
 
 
 def _trade(fill: Fill, rules: MarketRules) -> dict[str, Any]:
@@ -237,7 +231,7 @@ def one_or_all(asked: VenueAsk, found: list[Any]) -> Any:
 def ticker_24h(asked: VenueAsk) -> Any:
     markets = markets_asked(asked)
     ids = [rules.id for rules in markets.values()]
-    figures, last = day_figures(ids), selectors.newest_trades(ids)
+    figures, last = day_figures(ids), newest_trades(ids)
     found = [
         day_ticker(symbol, rules, figures[rules.id], last.get(rules.id))
         for symbol, rules in markets.items()

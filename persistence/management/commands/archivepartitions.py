@@ -8,9 +8,9 @@ from django.db import DatabaseError
 
 from common.postgres.alone import alone
 from ledger.archive.models import detached_files
-from ledger.partitions import LOCK
 from persistence.archiving.due import ArchiveRefused, closed_partitions
 from persistence.archiving.going import archive
+from trading.partitions import LOCK
 
 KEPT = 2
 

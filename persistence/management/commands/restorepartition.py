@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from common.postgres.alone import alone
-from ledger.partitions import LOCK
 from persistence.archiving.coming import file_named, restore
 from persistence.archiving.due import ArchiveRefused
+from trading.partitions import LOCK
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.errors import invalid
-from common.http.paging import keyset_page, page_limit, query_int
+from common.http.paging import keyset_page, page_limit, page_of, query_int
 from common.http.schema import PAGE_LIMIT, PAGING, documented, query
 from common.http.views import PublicView
 from common.http.windows import TIME_WINDOW, query_window
@@ -30,6 +30,7 @@ from trading.http.answers.prices import funding_estimate
 from trading.http.markets import examples
 from trading.models import CANDLE_INTERVALS_MS
 from trading.price_history import PriceKind, price_candles
+from trading.trades import trades_of_market
 
 INTERVAL_DEFAULT = "1m"
 _INTERVALS = ", ".join(CANDLE_INTERVALS_MS)
@@ -55,8 +56,8 @@ class TradesView(PublicView):
     def get(self, request: Request, market_id: str) -> Response:
         """Newest first. `from` and `to` are of `executedAt`."""
         rules = market_rules(market_id)
-        rows = selectors.trades_of_market(market_id, query_window(request))
-        page, next_cursor = keyset_page(request, rows, key="trade_id")
+        rows = trades_of_market(market_id, query_window(request))
+        page, next_cursor = page_of(request, rows.newest, key="trade_id")
         trades = [trade_answer(row, rules) for row in page]
         return Response(TradesPage(trades=trades, next_cursor=next_cursor))
 

@@ -1,4 +1,4 @@
-"""Partitions of the journal, by ranges of ids: made ahead, one at a time."""
+"""Partitions of the journal and of fills, by ranges of ids: made ahead, one at a time."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +15,7 @@ from common.postgres.partitions import (
     summarize_left,
 )
 from ledger.models import JournalEntry, Posting
+from trading.models import Fill
 
 LOCK = 0x70617274  # "part": of whoever makes or moves partitions
 
@@ -24,6 +25,7 @@ def partition_widths() -> Mapping[str, int]:
     return {
         JournalEntry._meta.db_table: settings.PARTITION_ENTRIES,
         Posting._meta.db_table: settings.PARTITION_POSTINGS,
+        Fill._meta.db_table: settings.PARTITION_FILLS,
     }
 
 
