@@ -19,12 +19,13 @@ def main() -> None:
             prepared()  # decides where Postgres and Redis are, which the settings need
         except (ServiceError, OSError) as error:
             sys.exit(f"error: {error}")
-    if command == "shell":
-        import exchange_site.celery  # noqa: F401  tasks from there go where those of pages go
+    from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
+        if command == "shell" and settings.CELERY_BROKER_URL:
+            import exchange_site.celery  # noqa: F401  tasks from there go where those of pages go
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")

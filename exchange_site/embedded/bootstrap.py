@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from exchange_site.configuration.services import SERVICES_FILE, read_services
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.ports import free_port, is_free
@@ -22,7 +23,6 @@ from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 DISK_FREE_BYTES_MIN = 300_000_000
-SERVICES_FILE = "services.env"
 PERSISTED = (
     "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "API_KEY_SECRETS", "DEMO", "HTTPS",
     "MONITOR_TOKEN", "CUSTODY_TOKEN", "CUSTODY_WEBHOOK_SECRETS", "DEMO_CHAIN_URL",
@@ -71,7 +71,7 @@ def prepared() -> Prepared:
             raise ServiceError(
                 f"port {number} is in use: stop what listens there or set {variable} to a free one"
             )
-    before = _read(data / SERVICES_FILE)
+    before = read_services(data)
     database = store = None
     if not os.environ.get("DATABASE_URL"):
         preferred = _known_port(before.get("DATABASE_URL", ""))
@@ -162,14 +162,6 @@ def _lock(data: Path) -> int:
     os.ftruncate(lock, 0)
     os.write(lock, str(psutil.Process().pid).encode())
     return lock
-
-
-def _read(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    lines = path.read_text(errors="replace").splitlines()
-    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
-    return {name: value for name, _, value in pairs}
 
 
 def _write(path: Path) -> None:
