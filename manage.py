@@ -19,16 +19,9 @@ def main() -> None:
             prepared()  # decides where Postgres and Redis are, which the settings need
         except (ServiceError, OSError) as error:
             sys.exit(f"error: {error}")
-    from django.conf import settings
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from exchange_site.command_line import run
 
-    try:
-        if command == "shell" and settings.CELERY_BROKER_URL:
-            import exchange_site.celery  # noqa: F401  tasks from there go where those of pages go
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"error: {error}")
+    run(sys.argv)
 
 
 if __name__ == "__main__":
