@@ -67,7 +67,7 @@ def test_what_any_command_may_meet(
     with pytest.raises(SystemExit) as ends:
         command_line.run(["manage.py", "some"])
     assert ends.value.code == code or str(ends.value.code).startswith(str(code))
-    with pytest.raises(BaseException, match=str(error)[:5] or None) as shown:
+    with pytest.raises((SystemExit, type(error))) as shown:
         command_line.run(["manage.py", "some", "--traceback"])
     assert isinstance(shown.value, SystemExit) is isinstance(error, KeyboardInterrupt)
 
