@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,28 @@ def keys_to_users_say_whose(**_: Any) -> list[CheckMessage]:
         )
         for model, field in user_keys()
         if is_owner(model, field) is is_actor(model, field)
+    ]
+
+
+# What is for trying out, each alone: with real money any of it gives it away.
+_FOR_PLAY: tuple[tuple[str, Callable[[], bool], str], ...] = (
+    ("DEMO", lambda: settings.DEMO, "opens self-service funds and lifts the limit of sign-ups"),
+    ("SELF_ONRAMP", lambda: settings.SELF_ONRAMP, "lets traders fund themselves"),
+    ("LIMITS", lambda: not settings.LIMITS, "at 0 lifts the budgets of orders, cancels and reads"),
+    (
+        "CUSTODY_NETWORKS",
+        lambda: "demo" in settings.CUSTODY_NETWORKS,
+        "has demo, whose chain is played: anybody sends money in",
+    ),
+)
+
+
+@register(deploy=True)
+def nothing_is_for_play(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(f"{name} {what}: leave it out where money is real.", id="accounts.E005")
+        for name, is_on, what in _FOR_PLAY
+        if is_on()
     ]
 
 

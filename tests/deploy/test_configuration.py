@@ -209,6 +209,14 @@ def test_check_deploy_is_clean_on_files_alone(files: dict[str, str]) -> None:
     assert "no issues" in checked.stdout
 
 
+def test_what_is_for_play_is_not_safe(files: dict[str, str]) -> None:
+    played = {"DEMO": "1", "LIMITS": "0", "CUSTODY_NETWORKS": "demo,manual"}
+    checked = manage("check", "--deploy", **files | played)
+    assert checked.returncode == 1
+    for name in (*played, "SELF_ONRAMP"):
+        assert f"(accounts.E005) {name} " in checked.stderr
+
+
 def test_what_is_wrong_is_one_line(files: dict[str, str]) -> None:
     for wrong in ({"REDIS_URL": "redis://localhost/0"}, {"REDIS_URL_FILE": "/not/there"}):
         refused = manage("check", **files | wrong)
