@@ -12,12 +12,14 @@ def main() -> None:
     if os.environ.setdefault("DJANGO_SETTINGS_MODULE", fitting) == whole:  # an operator's own stay
         os.environ["DJANGO_SETTINGS_MODULE"] = fitting
     if command == "runexchange":
+        from django.core.exceptions import ImproperlyConfigured
+
         from exchange_site.embedded.bootstrap import prepared
         from exchange_site.embedded.errors import ServiceError
 
         try:
             prepared()  # decides where Postgres and Redis are, which the settings need
-        except (ServiceError, OSError) as error:
+        except (ServiceError, ImproperlyConfigured, OSError) as error:
             sys.exit(f"error: {error}")
     from exchange_site.command_line import run
 

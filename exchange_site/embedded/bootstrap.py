@@ -1,7 +1,8 @@
 """What `manage.py runexchange` needs before Django can read its settings.
 
 Takes the data folder for this process alone, clears away what a killed run left, decides where
-Postgres and Redis are, and puts that into the environment and ``services.env``. Starts nothing.
+Postgres and Redis are, and puts that into the environment. Starts nothing. Once settings took it,
+the command writes it to ``services.env``.
 """
 
 import fcntl
@@ -15,7 +16,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from exchange_site.configuration.environment import said
 from exchange_site.configuration.services import SERVICES_FILE, read_services
+from exchange_site.configuration.variables import IN_A_FILE
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.ports import free_port, is_free
@@ -61,7 +64,10 @@ def prepared() -> Prepared:
     data = Path(os.environ.get("EXCHANGE_DATA") or ROOT / "var").resolve()
     port = _port("PORT", 8000)
     feeds_port = _port("FEEDS_PORT", port + 1)
+    if port == feeds_port:
+        raise ServiceError(f"PORT and FEEDS_PORT are both {port}: set them apart")
     simulate, demo = _switch("SIMULATE"), _switch("DEMO")
+    _take_from_files()
     _make_folder(data)
     lock = _lock(data)
     old = leftovers(data)
@@ -94,7 +100,6 @@ def prepared() -> Prepared:
         os.environ.setdefault(variable, "")  # the one that REDIS_URL names
     os.environ.setdefault("HTTPS", "0")  # this machine alone, until a proxy stands in front
     os.environ |= {"EXCHANGE_DATA": str(data), RUN_MARKER: str(data), "DEMO": str(int(demo))}
-    _write(data / SERVICES_FILE)
     return Prepared(
         data=data, port=port, feeds_port=feeds_port, simulate=simulate, demo=demo,
         postgres=database, redis=store, stopped_leftovers=len(old), lock=lock,
@@ -120,6 +125,14 @@ def _port(variable: str, default: int) -> int:
     if not given.isdecimal() or not 0 < int(given) < 65_536:
         raise ServiceError(f"{variable}={given} is not a port: choose one between 1 and 65535")
     return int(given)
+
+
+def _take_from_files() -> None:
+    """What is kept for commands run beside it stands there by its value."""
+    for name in PERSISTED:
+        if os.environ.get(f"{name}{IN_A_FILE}"):
+            os.environ[name] = said(name)
+            del os.environ[f"{name}{IN_A_FILE}"]
 
 
 def _switch(variable: str) -> bool:
@@ -164,8 +177,10 @@ def _lock(data: Path) -> int:
     return lock
 
 
-def _write(path: Path) -> None:
-    """Whole or not at all, and never readable by others."""
+def write_services(data: Path) -> None:
+    """Whole or not at all, and never readable by others. Once the settings took it all: what they
+    refused would be there again at the next start."""
+    path = data / SERVICES_FILE
     lines = [
         "# Written by manage.py runexchange at every start; manage.py reads it. Keep it secret.",
         *(f"{name}={os.environ[name]}" for name in PERSISTED),

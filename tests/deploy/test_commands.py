@@ -4,14 +4,21 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db.utils import OperationalError
 
+from common.errors import invalid
 from exchange_site import command_line
+from exchange_site.management.commands import migrate
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -55,6 +62,8 @@ def test_tables_that_are_not_there_yet_say_what_to_run() -> None:
         (KeyboardInterrupt(), 130),
         (OSError(28, "No space left on device", "/backups/base"), "error: /backups/base: No space"),
         (OperationalError("first\nsecond"), "error: Postgres: first"),
+        (ValidationError({"id": ["Somebody made it."]}), "error: Somebody made it."),
+        (invalid("qty", "Too much."), "error: Too much."),
     ],
 )
 def test_what_any_command_may_meet(
@@ -70,6 +79,25 @@ def test_what_any_command_may_meet(
     with pytest.raises((SystemExit, type(error))) as shown:
         command_line.run(["manage.py", "some", "--traceback"])
     assert isinstance(shown.value, SystemExit) is isinstance(error, KeyboardInterrupt)
+
+
+@pytest.mark.django_db
+def test_a_second_migrate_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    @contextmanager
+    def alone(lock: int) -> Iterator[bool]:
+        asked.append(lock)
+        yield len(asked) == 3
+
+    monkeypatch.setattr(migrate, "alone", alone)
+    monkeypatch.setattr(migrate, "ASK_EVERY_S", 0)
+    out = StringIO()
+    call_command("migrate", stdout=out)
+    assert asked == [migrate.LOCK] * 3
+    waited, *rest = out.getvalue().splitlines()
+    assert waited == "another migrate is under way: waiting for it"
+    assert rest[-1].strip() == "No migrations to apply."
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(taken: int) -> None:
