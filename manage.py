@@ -12,22 +12,18 @@ def main() -> None:
     if os.environ.setdefault("DJANGO_SETTINGS_MODULE", fitting) == whole:  # an operator's own stay
         os.environ["DJANGO_SETTINGS_MODULE"] = fitting
     if command == "runexchange":
+        from django.core.exceptions import ImproperlyConfigured
+
         from exchange_site.embedded.bootstrap import prepared
         from exchange_site.embedded.errors import ServiceError
 
         try:
             prepared()  # decides where Postgres and Redis are, which the settings need
-        except (ServiceError, OSError) as error:
+        except (ServiceError, ImproperlyConfigured, OSError) as error:
             sys.exit(f"error: {error}")
-    if command == "shell":
-        import exchange_site.celery  # noqa: F401  tasks from there go where those of pages go
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from exchange_site.command_line import run
 
-    try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"error: {error}")
+    run(sys.argv)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,8 @@
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
-
-SECRET_KEY_LENGTH_MIN = 32
-SEALING_SECRET_LENGTH_MIN = 32
-
-
-@register
-def api_key_secrets_can_seal(**_: Any) -> list[CheckMessage]:
-    short = any(len(one) < SEALING_SECRET_LENGTH_MIN for one in settings.API_KEY_SECRETS)
-    if not short and settings.SECRET_KEY not in settings.API_KEY_SECRETS:
-        return []
-    message = (
-        f"API_KEY_SECRETS seal keys: each has {SEALING_SECRET_LENGTH_MIN} characters or more, none "
-        "is DJANGO_SECRET_KEY."
-    )
-    return [Error(message, id="accounts.E002")]
 
 
 @register
@@ -34,23 +20,26 @@ def keys_to_users_say_whose(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register
-def country_header_is_believed(**_: Any) -> list[CheckMessage]:
-    if not settings.BLOCKED_COUNTRIES or (settings.COUNTRY_HEADER and settings.TRUSTED_PROXIES):
-        return []
-    message = (
-        "BLOCKED_COUNTRIES blocks nobody: name the COUNTRY_HEADER that a proxy of yours sets, and "
-        "how many TRUSTED_PROXIES there are."
-    )
-    return [Error(message, id="accounts.E004")]
+# What is for trying out, each alone: with real money any of it gives it away.
+_FOR_PLAY: tuple[tuple[str, Callable[[], bool], str], ...] = (
+    ("DEMO", lambda: settings.DEMO, "opens self-service funds and lifts the limit of sign-ups"),
+    ("SELF_ONRAMP", lambda: settings.SELF_ONRAMP, "lets traders fund themselves"),
+    ("LIMITS", lambda: not settings.LIMITS, "at 0 lifts the budgets of orders, cancels and reads"),
+    (
+        "CUSTODY_NETWORKS",
+        lambda: "demo" in settings.CUSTODY_NETWORKS,
+        "has demo, whose chain is played: anybody sends money in",
+    ),
+)
 
 
-@register
-def secret_key_can_sign_tokens(**_: Any) -> list[CheckMessage]:
-    if len(settings.SECRET_KEY) >= SECRET_KEY_LENGTH_MIN:
-        return []
-    message = f"DJANGO_SECRET_KEY signs tokens: give it {SECRET_KEY_LENGTH_MIN} characters or more."
-    return [Error(message, id="accounts.E001")]
+@register(deploy=True)
+def nothing_is_for_play(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(f"{name} {what}: leave it out where money is real.", id="accounts.E005")
+        for name, is_on, what in _FOR_PLAY
+        if is_on()
+    ]
 
 
 @register(deploy=True)
@@ -61,4 +50,4 @@ def operators_can_have_a_second_factor(**_: Any) -> list[CheckMessage]:
         "No operator can sign in without a second factor: set API_KEY_SECRETS for authenticator "
         "apps, or PASSKEY_RP_ID and PASSKEY_ORIGINS for passkeys."
     )
-    return [Error(message, id="accounts.E005")]
+    return [Error(message, id="accounts.E004")]

@@ -57,12 +57,16 @@ for name in exchange engine; do
         || install -m 640 -g exchange "$TARGET/deploy/systemd/$name.env.example" "$SETTINGS/"
 done
 
+install -m 755 "$TARGET/deploy/systemd/exchange-manage" /usr/local/sbin/
+
 if [ -d /etc/systemd/system ]; then
     say "units"
     install -m 644 "$TARGET"/deploy/systemd/*.service "$TARGET"/deploy/systemd/*.target /etc/systemd/system/
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
+    systemctl --quiet enable exchange.target # what is enabled in it comes up with the host
 fi
 
 say "installed. Next, once: write secrets/database-url and secrets/redis-url in $SETTINGS and
-exchange.env beside them; as the user exchange run 'manage.py migrate', 'creategroups',
-'createsuperuser' and 'collectstatic'; then 'systemctl enable --now' the units that this host is to run."
+exchange.env beside them, of exchange.env.example; run 'exchange-manage migrate', and so
+'creategroups', 'createsuperuser' and 'collectstatic'; 'systemctl enable' the units that this host is to run,
+then 'systemctl start exchange.target'."

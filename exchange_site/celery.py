@@ -5,6 +5,8 @@ import sys
 from typing import Any
 
 from celery import Celery, signals
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from common.metrics.shared import count_together, shared_folder
 from exchange_site.schedule import BEAT_SCHEDULE
@@ -13,21 +15,27 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange_site.settings")
 # Django's checks would load every page. They are for whoever changes or deploys the exchange.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-app = Celery("exchange_site")
-app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule = BEAT_SCHEDULE
-app.autodiscover_tasks()
-app.steps["worker"].add("persistence.bootsteps:PersistenceStep")
-
 
 def is_celery() -> bool:
     """Whether this process is Celery's own: the site's others only hand tasks to it."""
     return os.path.basename(sys.argv[0]) == "celery" or sys.argv[0].endswith("celery/__main__.py")
 
 
-# Before anything that counts is imported: children of a worker count with it.
-if is_celery() and shared_folder() is None:
-    count_together()
+if is_celery():
+    # Celery would show where in it that was found out.
+    try:
+        settings.CELERY_BROKER_URL  # noqa: B018  the first to read the settings
+    except ImproperlyConfigured as error:
+        sys.exit(f"error: {error}")
+    # Before anything that counts is imported: children of a worker count with it.
+    if shared_folder() is None:
+        count_together()
+
+app = Celery("exchange_site")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = BEAT_SCHEDULE
+app.autodiscover_tasks()
+app.steps["worker"].add("persistence.bootsteps:PersistenceStep")
 
 
 @signals.celeryd_init.connect

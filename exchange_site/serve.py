@@ -8,6 +8,7 @@ import argparse
 import os
 import resource
 import signal
+import socket
 import sys
 
 import uvicorn
@@ -26,6 +27,7 @@ APPLICATIONS = {
     "feeds": "exchange_site.asgi:application",
 }
 KEEP_ALIVE_S = 10
+WORKERS_MAX = 256
 STOP_WITHIN_S = 2  # after the signal; requests that take longer are cut off
 # Four times what the feeds read, so that a client hears in a message that it sent too much.
 MESSAGE_BYTES_MAX = 65_536
@@ -35,9 +37,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m exchange_site.serve", description=__doc__)
     parser.add_argument("what", choices=sorted(APPLICATIONS))
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--workers", type=int, default=1, help="processes; one per core")
+    parser.add_argument("--port", type=_port, default=8000)
+    parser.add_argument("--workers", type=_workers, default=1, help="processes; one per core")
     options = parser.parse_args()
+    _require_free(options.host, options.port)
     _allow_many_sockets()
     _show_metrics()
     # uvicorn, once it has ended, raises the signal again that told it to.
@@ -47,6 +50,33 @@ def main() -> None:
         _run(options)
     finally:
         attendance.stop()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError("must be a port, 1 to 65535")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 to {WORKERS_MAX}")
+    return int(text)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Before anything is loaded: uvicorn finds out as the last thing, and says it in its words."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except OSError as error:
+        sys.exit(f"error: can't listen at {host}:{port}: {error.strerror}")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -6,11 +6,13 @@ wrong on the way to a view is translated here.
 """
 
 import sys
+import time
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 import redis
+import structlog
 from django.conf import settings
 from django.core.exceptions import (
     BadRequest,
@@ -27,6 +29,8 @@ from rest_framework.response import Response
 
 from common.errors import DomainError, ErrorCode
 from common.http.statuses import body_of, status_of
+
+log = structlog.get_logger(__name__)
 
 
 def exception_handler(
@@ -63,8 +67,20 @@ def to_api_error(exc: Exception) -> DomainError | None:
         return _from_model_validation(exc)
     for kinds, code, message in _PLAIN_ERRORS:
         if isinstance(exc, kinds):
+            if code in _AWAY:
+                _tell(code, exc)
             return DomainError(code, message)
     return None
+
+
+def _tell(code: ErrorCode, exc: Exception) -> None:
+    """The sender hears that a server is away; the operator why, once a second however many ask."""
+    now_s = time.monotonic()
+    if now_s - _told_at_s.get(code, -_TELL_EVERY_S) < _TELL_EVERY_S:
+        return
+    _told_at_s[code] = now_s
+    why = str(exc).partition("\n")[0] or type(exc).__name__
+    log.error("server_does_not_answer", code=code, why=why)
 
 
 _PLAIN_ERRORS: list[tuple[tuple[type[Exception], ...], ErrorCode, str]] = [
@@ -91,6 +107,10 @@ _PLAIN_ERRORS: list[tuple[tuple[type[Exception], ...], ErrorCode, str]] = [
         "Live market data is not available. Try again shortly.",
     ),
 ]
+
+_AWAY = (ErrorCode.DATABASE_UNAVAILABLE, ErrorCode.REDIS_UNAVAILABLE)
+_TELL_EVERY_S = 1.0
+_told_at_s: dict[ErrorCode, float] = {}
 
 _DRF_CODES = {
     "parse_error": ErrorCode.MALFORMED_JSON,

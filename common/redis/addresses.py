@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import redis
 import redis.asyncio
@@ -107,7 +107,29 @@ def checked(url: str) -> str:
     elif not url.startswith(PLAIN):
         known = ", ".join((*PLAIN, SENTINEL, *CLUSTER))
         raise RedisAddressRefused(f"does not begin with one of {known}")
+    else:
+        _check_plain(url)
     return url
+
+
+def _check_plain(url: str) -> None:
+    """redis-py takes a database that is no number for the first, and an address whose password
+    has a # in it for a host's."""
+    try:
+        parts = urlsplit(url)
+        redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+        is_whole = not parts.fragment and parts.port != 0
+    except (ValueError, TypeError):
+        is_whole = False
+    if is_whole and parts.scheme == "unix":
+        is_whole = len(parts.path) > 1
+    elif is_whole:
+        is_whole = bool(parts.hostname) and re.fullmatch(r"/?|/\d+", parts.path) is not None
+    if not is_whole:
+        raise RedisAddressRefused(
+            "is not as redis://user:password@host:6379/0; in a password what is neither letter nor "
+            "digit is written as in %23"
+        )
 
 
 class NoMaster(redis.ConnectionError):

@@ -18,13 +18,13 @@ from redis import RedisError
 from common.redis_client import probe_redis_client
 from console.health.market_rows import MarketRows, read_rows
 from console.health.prices import MarketPrices, read_prices, sources_finding
+from console.health.redis_servers import faults_beside, finding
 from console.health.seals import seals_finding
 from console.health.streams import (
     EngineBeat,
     MarketStreams,
     read_market_streams,
     read_redis_service,
-    silent_servers,
 )
 from console.health.versions import versions_finding
 from console.health.words import capped, entries, seconds
@@ -170,7 +170,7 @@ def exchange_status() -> ExchangeStatus:
     now_ms = time.time_ns() // 1_000_000
     rows, row_checks = _postgres()
     streams, prices, redis_checks = _redis(rows)
-    redis_checks += [Check(name, Grade.WARN, "does not answer") for name in silent_servers()]
+    redis_checks += [Check(name, Grade.WARN, fault.words) for name, fault in faults_beside()]
     markets = [
         _market_report(row, streams.get(row.market_id), prices.get(row.market_id), now_ms)
         for row in rows
@@ -230,9 +230,10 @@ def _redis(
         log.warning("status_redis_unreachable", error=str(error))
         bad = Check("Redis", Grade.BAD, "does not answer")
         return {}, {}, [bad, Check("Workers", Grade.BAD, "unknown while Redis is down")]
-    text = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
+    answered = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
+    level, text = finding(service.faults, otherwise=answered)
     checks = [
-        Check("Redis", Grade.OK, text),
+        Check("Redis", Grade(level), text),
         _workers(service.worker_ages_ms),
         Check("Versions", Grade.OK if are_one else Grade.WARN, versions),
     ]

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import redis
 import structlog
-from django.conf import settings
 
-from common.redis_client import probe_redis_client
+from console.health.redis_servers import SECTIONS, ServerFault, faults
 from matching.messages.codec import UndecodableMessage, decode_entry
 from matching.messages.streams import (
     ENTRY_FIELD,
@@ -71,42 +70,25 @@ class RedisService:
     now_ms: int
     used_memory_human: str
     worker_ages_ms: dict[str, int] = field(default_factory=dict)
-
-
-def silent_servers() -> list[str]:
-    """Of those beside the streams' that have an address of their own. Trading goes on without:
-    tasks wait for the broker, and each process counts by itself."""
-    addresses = (
-        ("Broker", settings.BROKER_URL),
-        ("Cache", settings.CACHE_URL),
-        ("Limits", settings.LIMITS_URL),
-    )
-    silent = []
-    for name, url in addresses:
-        if url == settings.REDIS_URL:
-            continue
-        try:
-            probe_redis_client(url).ping()
-        except redis.RedisError as error:
-            log.warning("status_redis_unreachable", server=name, error=str(error))
-            silent.append(name)
-    return silent
+    faults: list[ServerFault] = field(default_factory=list)
 
 
 def read_redis_service(client: redis.Redis) -> RedisService:
     """Raises RedisError."""
     pipe = client.pipeline(transaction=False)
     pipe.time()
-    pipe.info("memory")
+    for section in SECTIONS:
+        pipe.info(section)
     pipe.hgetall(WORKER_HEARTBEAT_KEY)
-    (seconds, micros), memory, workers = pipe.execute()
+    (seconds, micros), memory, persistence, replication, workers = pipe.execute()
     now_ms = seconds * 1_000 + micros // 1_000
     ages = {
         _name(worker): max(0, now_ms - int(beat))
         for worker, beat in workers.items()
         if beat.isdigit()
     }
-    return RedisService(now_ms, str(memory["used_memory_human"]), ages)
+    found = faults({**memory, **persistence, **replication}, keeps=True)
+    return RedisService(now_ms, str(memory["used_memory_human"]), ages, found)
 
 
 # All of a market in one call: a pipeline's calls cost several times as much here. Its most advanced

@@ -6,11 +6,16 @@ whom it runs, is its administrator's matter.
 
 import shlex
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from exchange_site.backups.checking import check_base
 from exchange_site.backups.places import DATA, BackupFolder, BackupRefused, TakenBackup
+
+# Postgres starts on no folder without it, so on none that was broken off half-way: without the rest
+# of it such a folder would be a primary that forgot everything since the copy.
+LAST = "PG_VERSION"
 
 
 def restore_backup(folder: BackupFolder, into: Path, to: datetime | None) -> str:
@@ -25,14 +30,30 @@ def restore_backup(folder: BackupFolder, into: Path, to: datetime | None) -> str
             raise BackupRefused(f"{into} is not empty: nothing is written over")
         into.parent.mkdir(parents=True, exist_ok=True)
         into.mkdir(mode=0o700, exist_ok=True)
-        shutil.copytree(folder.bases / name / DATA, into, symlinks=True, dirs_exist_ok=True)
+        base = folder.bases / name / DATA
+        shutil.copytree(base, into, symlinks=True, dirs_exist_ok=True, ignore=_all_but(LAST))
         into.chmod(0o700)
         (into / "recovery.signal").touch(mode=0o600)
         with (into / "postgresql.auto.conf").open("a") as settings:
             settings.write(_recovery(folder, to))
+        shutil.copy2(base / LAST, into)
+    except shutil.Error as error:  # of the files it could not copy
+        path, _, why = error.args[0][0]
+        raise BackupRefused(f"{path}: {why}. {into} is half-written: remove it") from error
     except OSError as error:
         raise BackupRefused(f"{error.filename}: {error.strerror}") from error
     return name
+
+
+def _all_but(name: str) -> Callable[[str, list[str]], list[str]]:
+    """At the top of what is copied."""
+    top: list[str] = []
+
+    def ignored(folder: str, _: list[str]) -> list[str]:
+        top.append(folder)
+        return [name] if folder == top[0] else []
+
+    return ignored
 
 
 def _base_for(taken: dict[str, TakenBackup], to: datetime | None, folder: BackupFolder) -> str:

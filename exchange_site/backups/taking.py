@@ -1,8 +1,12 @@
 """Takes a base backup of the running cluster, checks it, and drops those that are too old."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +19,24 @@ from exchange_site.backups.checking import check_base
 from exchange_site.backups.places import DATA, BackupFolder, BackupRefused, TakenBackup, program
 
 UNFINISHED = ".unfinished"
+ARCHIVED_WITHIN_S = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 def take_backup(folder: BackupFolder, keep: int) -> str:
     """Its name. ``keep``: how many bases stay, with their WAL. Raises BackupRefused."""
-    version = _require_archiving()
+    version = _require_archiving(folder)
+    with _alone(folder):
+        return _take(folder, keep, version)
+
+
+def _take(folder: BackupFolder, keep: int, version: str) -> str:
     started_at = datetime.now(UTC)
     name = started_at.strftime("%Y%m%dT%H%M%SZ")
     unfinished = folder.bases / f"{name}{UNFINISHED}"
-    _make(folder)
+    for left in folder.bases.glob(f"*{UNFINISHED}"):  # by one that was broken off
+        shutil.rmtree(left)
     try:
         _copy(unfinished / DATA, version)
         check_base(unfinished / DATA)
@@ -41,20 +52,44 @@ def take_backup(folder: BackupFolder, keep: int) -> str:
     (unfinished / "backup.json").write_bytes(msgspec.json.format(msgspec.json.encode(taken)))
     unfinished.rename(folder.bases / name)
     log.info("backup_taken", name=name)
+    _require_archived(folder, name, taken.first_wal)
     _drop_old(folder, keep)
     return name
 
 
-def _make(folder: BackupFolder) -> None:
+@contextmanager
+def _alone(folder: BackupFolder) -> Iterator[None]:
+    """Another would take what this one has not finished for what was broken off."""
     try:
         folder.bases.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder.path / "backup.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise BackupRefused(f"can't write to {folder.path}: {error.strerror}") from error
-    for left in folder.bases.glob(f"*{UNFINISHED}"):  # by one that was broken off
-        shutil.rmtree(left)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupRefused(f"another backup is being taken into {folder.path}") from None
+        yield
+    finally:
+        os.close(lock)
 
 
-def _require_archiving() -> str:
+def _require_archived(folder: BackupFolder, name: str, first_wal: str) -> None:
+    """Postgres says that it archives, and not that it does, or where: a command that fails or
+    leads elsewhere is noticed here, while all older copies and their WAL are still there."""
+    deadline = time.monotonic() + ARCHIVED_WITHIN_S
+    while not (folder.wal / first_wal).exists():
+        if time.monotonic() > deadline:
+            raise BackupRefused(
+                f"{name} is there, but can be brought to no moment: Postgres has not archived "
+                f"{first_wal} to {folder.wal}. Its log and pg_stat_archiver say whether "
+                "archive_command fails. No older copy was dropped"
+            )
+        time.sleep(0.2)
+
+
+def _require_archiving(folder: BackupFolder) -> str:
     """The major version. Without an archive a base is one moment, and not what was asked for."""
     try:
         with connection.cursor() as cursor:
@@ -68,6 +103,11 @@ def _require_archiving() -> str:
         raise BackupRefused(
             "Postgres archives no WAL: set archive_mode and archive_command, as in "
             "deploy/postgres/archive.conf, and restart it"
+        )
+    if not folder.wal.is_dir():
+        raise BackupRefused(
+            f"{folder.wal} is not there: make it, for Postgres' user, and let archive_command "
+            "write into it"
         )
     return str(int(version) // 10_000)
 
@@ -107,10 +147,8 @@ def _drop_old(folder: BackupFolder, keep: int) -> None:
         if name not in kept:
             shutil.rmtree(folder.bases / name)
             log.info("backup_dropped", name=name)
-    if folder.wal.is_dir():
-        _run(
-            taken[kept[0]].postgres, "pg_archivecleanup", str(folder.wal), taken[kept[0]].first_wal
-        )
+    oldest = taken[kept[0]]
+    _run(oldest.postgres, "pg_archivecleanup", str(folder.wal), oldest.first_wal)
 
 
 def _run(version: str, name: str, *options: str) -> None:

@@ -16,6 +16,10 @@ A list is separated by commas; pairs are as in `A=1,B=2`. **Secrets** (🔑) nee
 environment: of any variable `NAME`, `NAME_FILE` names a file with its value, as in
 `DATABASE_URL_FILE=/run/secrets/database-url`. The end of its last line doesn't count. Whoever sets
 both is told so, and nothing starts.
+
+What is set to nothing counts as not set. Anything that can't be meant (a switch that is neither 0
+nor 1, a number with a unit, an address without its scheme, a secret that can be guessed, an empty
+file) stops every process as it starts, with exit code 1 and a line that names the variable.
 """
 
 

@@ -17,7 +17,8 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
     "Servers and secrets": (
         Variable(
             "DATABASE_URL",
-            "PostgreSQL, as in `postgres://user:password@host/name`",
+            "PostgreSQL, as in `postgres://user:password@host/name`. In passwords of all addresses "
+            "what is neither letter nor digit is written as in `%23`",
             is_secret=True,
         ),
         Variable(
@@ -58,15 +59,15 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "DJANGO_SECRET_KEY",
-            "signs tokens and sessions: long, random, the same everywhere",
+            "signs tokens and sessions: 32 random characters or more, the same everywhere",
             is_secret=True,
         ),
         Variable(
             "API_KEY_SECRETS",
-            "seal the secrets of API keys and authenticator apps: each long and random, the "
-            "same everywhere, never kept with the database. Put a new one first, restart, run"
-            " `manage.py resealkeys`, take the old one away. Without any only Ed25519 keys "
-            "can be made, and no authenticator apps set up",
+            "seal the secrets of API keys and authenticator apps: each of 32 random characters or "
+            "more, the same everywhere, never kept with the database. Put a new one first, "
+            "restart, run `manage.py resealkeys`, take the old one away. Without any only "
+            "Ed25519 keys can be made, and no authenticator apps set up",
             is_secret=True,
         ),
     ),

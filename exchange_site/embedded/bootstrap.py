@@ -1,7 +1,8 @@
 """What `manage.py runexchange` needs before Django can read its settings.
 
 Takes the data folder for this process alone, clears away what a killed run left, decides where
-Postgres and Redis are, and puts that into the environment and ``services.env``. Starts nothing.
+Postgres and Redis are, and puts that into the environment. Starts nothing. Once settings took it,
+the command writes it to ``services.env``.
 """
 
 import fcntl
@@ -15,6 +16,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from exchange_site.configuration.environment import said
+from exchange_site.configuration.services import SERVICES_FILE, read_services
+from exchange_site.configuration.variables import IN_A_FILE
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.ports import free_port, is_free
@@ -22,7 +26,6 @@ from exchange_site.embedded.processes import RUN_MARKER, end, leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 DISK_FREE_BYTES_MIN = 300_000_000
-SERVICES_FILE = "services.env"
 PERSISTED = (
     "DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "API_KEY_SECRETS", "DEMO", "HTTPS",
     "MONITOR_TOKEN", "CUSTODY_TOKEN", "CUSTODY_WEBHOOK_SECRETS", "DEMO_CHAIN_URL",
@@ -61,7 +64,10 @@ def prepared() -> Prepared:
     data = Path(os.environ.get("EXCHANGE_DATA") or ROOT / "var").resolve()
     port = _port("PORT", 8000)
     feeds_port = _port("FEEDS_PORT", port + 1)
+    if port == feeds_port:
+        raise ServiceError(f"PORT and FEEDS_PORT are both {port}: set them apart")
     simulate, demo = _switch("SIMULATE"), _switch("DEMO")
+    _take_from_files()
     _make_folder(data)
     lock = _lock(data)
     old = leftovers(data)
@@ -71,7 +77,7 @@ def prepared() -> Prepared:
             raise ServiceError(
                 f"port {number} is in use: stop what listens there or set {variable} to a free one"
             )
-    before = _read(data / SERVICES_FILE)
+    before = read_services(data)
     database = store = None
     if not os.environ.get("DATABASE_URL"):
         preferred = _known_port(before.get("DATABASE_URL", ""))
@@ -94,7 +100,6 @@ def prepared() -> Prepared:
         os.environ.setdefault(variable, "")  # the one that REDIS_URL names
     os.environ.setdefault("HTTPS", "0")  # this machine alone, until a proxy stands in front
     os.environ |= {"EXCHANGE_DATA": str(data), RUN_MARKER: str(data), "DEMO": str(int(demo))}
-    _write(data / SERVICES_FILE)
     return Prepared(
         data=data, port=port, feeds_port=feeds_port, simulate=simulate, demo=demo,
         postgres=database, redis=store, stopped_leftovers=len(old), lock=lock,
@@ -120,6 +125,14 @@ def _port(variable: str, default: int) -> int:
     if not given.isdecimal() or not 0 < int(given) < 65_536:
         raise ServiceError(f"{variable}={given} is not a port: choose one between 1 and 65535")
     return int(given)
+
+
+def _take_from_files() -> None:
+    """What is kept for commands run beside it stands there by its value."""
+    for name in PERSISTED:
+        if os.environ.get(f"{name}{IN_A_FILE}"):
+            os.environ[name] = said(name)
+            del os.environ[f"{name}{IN_A_FILE}"]
 
 
 def _switch(variable: str) -> bool:
@@ -164,16 +177,10 @@ def _lock(data: Path) -> int:
     return lock
 
 
-def _read(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    lines = path.read_text(errors="replace").splitlines()
-    pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
-    return {name: value for name, _, value in pairs}
-
-
-def _write(path: Path) -> None:
-    """Whole or not at all, and never readable by others."""
+def write_services(data: Path) -> None:
+    """Whole or not at all, and never readable by others. Once the settings took it all: what they
+    refused would be there again at the next start."""
+    path = data / SERVICES_FILE
     lines = [
         "# Written by manage.py runexchange at every start; manage.py reads it. Keep it secret.",
         *(f"{name}={os.environ[name]}" for name in PERSISTED),

@@ -129,7 +129,8 @@ class MarketRunner:
         if start is None or epoch is None:
             raise RecoveryNeeded(
                 "Redis has no starting point: a worker makes one from Postgres within seconds, "
-                "and `manage.py rebuildengine` does so at once"
+                "and `manage.py rebuildengine` does so at once, or says that there is no such "
+                "market"
             )
         state, input_id = start
         trimmed: Any = self.client.get(trimmed_key(self.market_id))

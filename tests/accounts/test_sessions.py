@@ -12,10 +12,8 @@ import redis
 from django.conf import settings
 from django.contrib.auth import hashers
 from django.db import connection
-from django.test import override_settings
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.checks import secret_key_can_sign_tokens
 from accounts.models import EndReason, Session, User
 from accounts.tasks import KEPT_FOR, forget_old_sessions
 from ledger.models import Account, Wallet
@@ -327,9 +325,3 @@ def test_old_sessions_are_forgotten_and_expired_ones_renew_nothing() -> None:
     assert left == {kept.user.pk, expired.user.pk}
     assert renew(expired.refresh).status == 401
     assert expired.api.get("/auth/sessions").body == {"sessions": []}  # and no reuse of a token
-
-
-def test_a_short_secret_key_is_an_error() -> None:
-    assert secret_key_can_sign_tokens() == []
-    with override_settings(SECRET_KEY="short"):
-        assert [error.id for error in secret_key_can_sign_tokens()] == ["accounts.E001"]

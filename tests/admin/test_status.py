@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from common import redis_client as clients
 from console.health.answer import latest
+from console.health.redis_servers import faults, finding
 from console.health.report import ExchangeStatus, Grade, exchange_status
 from exchange_site.embedded.health import monitor_headers
 from markets.models import Market, MarketStatus
@@ -292,6 +293,39 @@ def test_the_page_shows_insurance_and_liquidations(
     page = client_of("viewer").get("/admin/status/").content.decode()
     assert "12.50 USD" in page
     assert exchange_status().markets[0].rows.liquidations_last_day == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "level", "words"),
+    [
+        ("appendonly", "no", Grade.WARN, "set appendonly yes"),
+        ("maxmemory-policy", "allkeys-lru", Grade.WARN, "(allkeys-lru): set maxmemory-policy"),
+        ("maxmemory", "1", Grade.WARN, "less than 20% of its maxmemory"),
+    ],
+)
+def test_a_redis_that_forgets_is_said_while_it_answers(
+    setting: str, value: str, level: Grade, words: str, running: redis.Redis
+) -> None:
+    admin: Any = running
+    before = admin.config_get(setting)[setting]
+    admin.config_set(setting, value)
+    try:
+        found = next(check for check in exchange_status().services if check.name == "Redis")
+    finally:
+        admin.config_set(setting, before)
+    assert (found.level, words in found.text) == (level, True)
+
+
+def test_a_replica_is_no_redis_to_write_to() -> None:
+    asked = {"role": "slave", "aof_enabled": 1, "maxmemory_policy": "noeviction", "maxmemory": 0}
+    assert finding(faults(asked, keeps=True), otherwise="well") == (
+        2,
+        "is a replica and takes no writes: name its master",
+    )
+    full = {"aof_enabled": 1, "aof_last_write_status": "err"}
+    assert finding(faults(full, keeps=True), otherwise="well")[0] == 2
+    # Of a server beside the streams' nothing has to be there after its death.
+    assert faults({"aof_enabled": 0}, keeps=False) == []
 
 
 def test_no_worker_is_bad(running: redis.Redis) -> None:

@@ -19,7 +19,7 @@ PACKAGES = "python3,python3-venv,systemd"
 _ASK = """
 set -eu
 cd /opt/exchange
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 systemd-analyze --man=no verify exchange-api.service exchange-engine@majors.service exchange.target
 echo postgres://nobody@127.0.0.1/none > /etc/exchange/secrets/database-url
 echo redis://127.0.0.1/0 > /etc/exchange/secrets/redis-url
@@ -29,12 +29,15 @@ as_exchange() {
     setpriv --reuid exchange --regid exchange --init-groups \
         env -i $(grep -v '^#' /etc/exchange/exchange.env) PATH="$PATH" .venv/bin/python "$@"
 }
-as_exchange manage.py check --deploy --fail-level WARNING
-as_exchange manage.py runengine --help > /dev/null
-as_exchange manage.py runprices --help > /dev/null
+exchange-manage check --deploy --fail-level WARNING
+exchange-manage runengine --help > /dev/null
+exchange-manage runprices --help > /dev/null
+systemctl is-enabled exchange.target > /dev/null
+systemctl --quiet enable exchange-api exchange-engine@majors
+test -e /etc/systemd/system/exchange.target.wants/exchange-api.service
 as_exchange -m exchange_site.serve --help > /dev/null
 as_exchange -m celery -A exchange_site worker --help > /dev/null
-as_exchange manage.py collectstatic --no-input > /dev/null
+exchange-manage collectstatic --no-input > /dev/null
 test "$(stat -c %U /opt/exchange/manage.py)" = root
 echo "checked: every process starts as far as its help, settings are safe, units are sound"
 """

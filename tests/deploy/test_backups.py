@@ -21,9 +21,9 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from exchange_site.backups import taking
+from exchange_site.backups import restoring, taking
 from exchange_site.backups.checking import check_base
-from exchange_site.backups.places import BackupRefused
+from exchange_site.backups.places import BackupFolder, BackupRefused
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.child import Child
 from exchange_site.embedded.ports import free_port
@@ -55,10 +55,8 @@ class Machine:
 
     def serve_new(self) -> postgres.Postgres:
         server = postgres.prepare(self.folder / "first", port=free_port())
-        part = f"{self.archive}/%f.part"
-        command = f"test ! -e {self.archive}/%f && cp %p {part} && mv {part} {self.archive}/%f"
         with (server.data / "postgresql.auto.conf").open("a") as written:
-            written.write(f"archive_mode = on\narchive_command = '{command}'\n")
+            written.write(ARCHIVING.replace("FOLDER", str(self.backups)))
         return server
 
     @contextmanager
@@ -130,6 +128,7 @@ def ask(url: str, statement: str) -> tuple:
     return found
 
 
+ARCHIVING = (ROOT / "deploy/postgres/archive.conf").read_text()
 ORDERS = "SELECT count(*), max(created_at) FROM trading_order"
 
 
@@ -212,6 +211,73 @@ def _restore(
         for path in [second.folder, second.data, *second.data.rglob("*")]:
             shutil.chown(path, second.user)
     return second
+
+
+def archive(folder: Path, file: Path) -> int:
+    """As Postgres runs the command of archive.conf."""
+    command = re.search(r"^archive_command = '(.*)'$", ARCHIVING, re.MULTILINE)
+    assert command is not None
+    (folder / "wal").mkdir(exist_ok=True)
+    said = command[1].replace("FOLDER", str(folder))
+    said = said.replace("%p", str(file)).replace("%f", file.name)
+    return subprocess.run(["sh", "-c", said], check=False).returncode
+
+
+def test_archiving_goes_on_after_postgres_died_between_a_file_and_hearing_of_it(
+    folder: Path,
+) -> None:
+    file = folder / "000000010000000000000003"
+    file.write_text("of the WAL")
+    (folder / "wal").mkdir()
+    (folder / "wal" / f"{file.name}.part").write_text("of one that was broken off")
+    assert archive(folder, file) == 0
+    assert archive(folder, file) == 0
+    file.write_text("of another history")
+    assert archive(folder, file) != 0
+    assert {path.read_text() for path in (folder / "wal").iterdir()} == {"of the WAL"}
+
+
+def test_a_copy_whose_wal_is_not_archived_is_no_backup(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "ARCHIVED_WITHIN_S", 0.0)
+    backups = BackupFolder(folder)
+    backups.wal.mkdir()
+    with pytest.raises(BackupRefused, match="No older copy was dropped"):
+        taking._require_archived(backups, "20300102T030405Z", "000000010000000000000003")
+    (backups.wal / "000000010000000000000003").touch()
+    taking._require_archived(backups, "20300102T030405Z", "000000010000000000000003")
+
+
+def test_of_two_backups_at_once_the_second_is_refused(folder: Path) -> None:
+    backups = BackupFolder(folder)
+    refused = pytest.raises(BackupRefused, match="another backup")
+    with taking._alone(backups), refused, taking._alone(backups):
+        pass
+    with taking._alone(backups):  # and once the first is over it may
+        pass
+
+
+def test_postgres_starts_on_no_half_of_a_copy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = {"started_at": "2030-01-02T03:04:05Z", "finished_at": "2030-01-02T03:05:05Z"}
+    written_base(folder / "backups/base/20300102T030405Z").rename(
+        folder / "backups/base/20300102T030405Z/data"
+    )
+    described = json.dumps(taken | {"postgres": "18", "first_wal": "000000010000000000000003"})
+    (folder / "backups/base/20300102T030405Z/backup.json").write_text(described)
+
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device", "postgresql.auto.conf")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "_recovery", full)
+        with pytest.raises(BackupRefused, match="No space left"):
+            restoring.restore_backup(BackupFolder(folder / "backups"), folder / "new", None)
+    assert not (folder / "new/PG_VERSION").exists()
+    restoring.restore_backup(BackupFolder(folder / "backups"), folder / "other", None)
+    assert (folder / "other/PG_VERSION").read_text() == "18\n"
 
 
 def written_base(folder: Path) -> Path:

@@ -316,3 +316,48 @@ def test_the_install_script_is_sound() -> None:
         ["sh", "-n", str(DEPLOY / "install.sh")], check=False, capture_output=True, text=True
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_what_is_enabled_comes_up_with_the_host() -> None:
+    """Units are wanted by the target, which nothing starts at boot unless it is enabled itself."""
+    assert {unit_of(path)["WantedBy"][0] for path in UNITS} == {"exchange.target"}
+    assert unit_of(DEPLOY / "systemd/exchange.target")["WantedBy"] == ["multi-user.target"]
+    assert "enable exchange.target" in (DEPLOY / "install.sh").read_text()
+
+
+def test_a_unit_is_tried_again_for_ever() -> None:
+    """By itself systemd gives up what ended five times within ten seconds, for good."""
+    for path in UNITS:
+        unit = unit_of(path)
+        assert (unit["Restart"], unit["StartLimitIntervalSec"]) == (["always"], ["0"]), path
+
+
+@pytest.fixture
+def manage(tmp_path: Path) -> Path:
+    """The command of an installed host, in whose places are a folder's, and whose program says as
+    what it was run."""
+    script = (DEPLOY / "systemd/exchange-manage").read_text()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    program = tmp_path / ".venv/bin/python"
+    program.write_text('#!/bin/sh\nenv\necho "$@"\n')
+    program.chmod(0o755)
+    fake = tmp_path / "setpriv"
+    fake.write_text('#!/bin/sh\nshift 5\nexec "$@"\n')
+    fake.chmod(0o755)
+    changed = script.replace("/opt/exchange", str(tmp_path)).replace("/etc/exchange", str(tmp_path))
+    command = tmp_path / "exchange-manage"
+    command.write_text(changed.replace('"$(id -u)"', "0").replace("exec setpriv", f"exec {fake}"))
+    return command
+
+
+def test_commands_of_a_host_have_the_settings_of_its_processes(manage: Path) -> None:
+    asked = ["sh", str(manage), "backup", "/a folder"]
+    refused = subprocess.run(asked, check=False, capture_output=True, text=True)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    assert "exchange.env.example" in refused.stderr
+    lines = ["# TOKEN=none", "A=1", "PUBLIC_URL=https://a b$(id)", "LAST=2"]
+    (manage.parent / "exchange.env").write_text("\n".join(lines))
+    said = subprocess.check_output(asked, text=True).splitlines()
+    assert {"A=1", "PUBLIC_URL=https://a b$(id)", "LAST=2"} <= set(said)
+    assert said[-1] == "manage.py backup /a folder"
+    assert not any(line.startswith(("# ", "TOKEN", "SECRET", "VIRTUAL_ENV")) for line in said)

@@ -51,6 +51,21 @@ def test_a_port_in_use_is_named(folder: Path, variable: str) -> None:
     assert variable in said
 
 
+def test_two_parts_at_one_port_are_named(folder: Path) -> None:
+    port = str(free_port())
+    assert "PORT and FEEDS_PORT" in refused(folder, PORT=port, FEEDS_PORT=port)
+
+
+def test_what_was_refused_is_not_kept_for_the_next_start(folder: Path) -> None:
+    (folder / "key").write_text("too short\n")
+    said = refused(
+        folder, DJANGO_SECRET_KEY_FILE=str(folder / "key"), DATABASE_URL="postgres://h/n"
+    )
+    assert "DJANGO_SECRET_KEY" in said
+    assert "not both" not in said
+    assert not (folder / "services.env").exists()
+
+
 def test_a_folder_that_is_a_file_is_named(folder: Path) -> None:
     (folder / "file").touch()
     assert "EXCHANGE_DATA" in refused(folder / "file" / "var")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, transaction
+from django.core.management.base import BaseCommand
+from django.db import transaction
 
 from custody.demo.opening import open_float
 from markets.models import Market
@@ -23,10 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for demo in DEMO_MARKETS:
-            try:
-                created = self._create(demo)
-            except DatabaseError as error:
-                raise CommandError(f"Postgres does not answer: {error}".splitlines()[0]) from error
+            created = self._create(demo)
             self.stdout.write(f"{demo.market_id}: {'created' if created else 'exists'}")
         open_float()
 

@@ -5,6 +5,9 @@ them are applied nothing is left to do but to say so; one that stopped half way 
 alone, since the first migrations have the names that they had.
 """
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -15,6 +18,10 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from common.postgres.alone import alone
+
+LOCK = 0x6D696772  # "migr"
+ASK_EVERY_S = 0.5
 FIRST = ("accounts", "0001_initial")
 SECOND_OF_BEFORE = ("accounts", "0002_user_joined")
 COLUMN_OF_BEFORE = ("accounts_user", "first_name")  # of the first migration, gone by the eighth
@@ -38,6 +45,26 @@ class OlderDatabase(CommandError):
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
+        with self._turn():
+            self._migrate(*args, **options)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """A second one would meet the first's tables half made; once that is done it finds nothing
+        left to do. It asks now and then: a statement that waited would hold up indexes that are
+        made concurrently."""
+        is_told = False
+        while True:
+            with alone(LOCK) as is_alone:
+                if is_alone:
+                    yield
+                    return
+            if not is_told:
+                self.stdout.write("another migrate is under way: waiting for it")
+                is_told = True
+            time.sleep(ASK_EVERY_S)
+
+    def _migrate(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         if _is_of_before(connection):
             _require_all_of_before(connection)

@@ -21,7 +21,7 @@ from django.db.utils import Error as DatabaseError
 from common.redis_client import redis_client
 from exchange_site.demo_operator import USERNAME, ensure_operator
 from exchange_site.embedded import health
-from exchange_site.embedded.bootstrap import Prepared, prepared
+from exchange_site.embedded.bootstrap import Prepared, prepared, write_services
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.parts import (
     Part,
@@ -52,6 +52,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = prepared()
+        write_services(run.data)
         if run.stopped_leftovers:
             self.say(f"stopped {run.stopped_leftovers} processes that a killed run had left")
         logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per health question

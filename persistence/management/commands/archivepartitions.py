@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from common.postgres.alone import alone
 from ledger.archive.models import detached_files
+from ledger.archive.rows import ArchiveUnreadable
 from persistence.archiving.due import ArchiveRefused, closed_partitions
 from persistence.archiving.going import archive
 from trading.partitions import LOCK
@@ -40,12 +40,10 @@ class Command(BaseCommand):
                 if not is_alone:
                     raise CommandError("partitions are being made or moved just now: try again")
                 self._go(options["keep"], is_only_list=options["list"])
-        except ArchiveRefused as error:
+        except (ArchiveRefused, ArchiveUnreadable) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"the file can't be written: {error}") from error
-        except DatabaseError as error:
-            raise CommandError(str(error).partition("\n")[0]) from error
 
     def _go(self, keep: int, *, is_only_list: bool) -> None:
         if is_only_list:

@@ -3,9 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-import redis
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError
 
 from common.redis_client import redis_client
 from persistence.models import MarketCursor
@@ -35,10 +33,6 @@ class Command(BaseCommand):
         except MarketCursor.DoesNotExist:
             known = ", ".join(MarketCursor.objects.order_by("pk").values_list("pk", flat=True))
             raise CommandError(f"there is no market {market_id}; there are: {known}") from None
-        except redis.RedisError as error:
-            raise CommandError(f"Redis: {_first_line(error)}") from error
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"Postgres: {_first_line(error)}") from error
 
     def _rebuild(self, market_id: str, *, force: bool) -> None:
         missing = missing_starting_point(market_id)
@@ -52,7 +46,3 @@ class Command(BaseCommand):
         reason = missing or "an operator asked for it"
         seq = make_starting_point(market_id, reason)
         self.stdout.write(f"{market_id}: starting point made at sequence {seq} ({reason})")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

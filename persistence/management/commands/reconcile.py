@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from ledger.archive.rows import ArchiveUnreadable
 from markets.conversions import units_text
@@ -48,9 +47,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ArchiveUnreadable as error:
             raise CommandError(f"not proven: {error}") from error
-        except DatabaseError as error:
-            first_line = str(error).partition("\n")[0]
-            raise CommandError(f"Postgres: {first_line}") from error
 
     def _prove_seal(self, number: int) -> None:
         differences = differences_of_seal(number)

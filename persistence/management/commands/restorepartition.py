@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from common.postgres.alone import alone
+from ledger.archive.rows import ArchiveUnreadable
 from persistence.archiving.coming import file_named, restore
 from persistence.archiving.due import ArchiveRefused
 from trading.partitions import LOCK
@@ -29,8 +29,6 @@ class Command(BaseCommand):
                     raise CommandError("partitions are being made or moved just now: try again")
                 file = file_named(options["file"])
                 partition = restore(file)
-        except ArchiveRefused as error:
+        except (ArchiveRefused, ArchiveUnreadable) as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:
-            raise CommandError(str(error).partition("\n")[0]) from error
         self.stdout.write(f"{partition.name} is attached again: {file.row_count:,} postings")

@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 
 from ledger.archive.models import detached_files
+from ledger.archive.rows import ArchiveUnreadable
 from persistence.archiving.verifying import wrong_places, wrong_with
 
 
@@ -23,18 +23,22 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        wrong = 0
         try:
-            for line in wrong_places():
-                wrong += 1
-                self.stdout.write(line)
-            for file in detached_files():
-                found = list(wrong_with(file, is_by_row=options["rows"]))
-                wrong += len(found)
-                for line in found or [f"{file}: {file.row_count:,} postings, as they were written"]:
-                    self.stdout.write(line)
-        except DatabaseError as error:
-            raise CommandError(str(error).partition("\n")[0]) from error
+            wrong = self._wrong(is_by_row=options["rows"])
+        except ArchiveUnreadable as error:
+            raise CommandError(str(error)) from error
         if wrong:
             raise CommandError(f"{wrong} of the archive's files or places are wrong")
         self.stdout.write("Every posting has its place.")
+
+    def _wrong(self, *, is_by_row: bool) -> int:
+        wrong = 0
+        for line in wrong_places():
+            wrong += 1
+            self.stdout.write(line)
+        for file in detached_files():
+            found = list(wrong_with(file, is_by_row=is_by_row))
+            wrong += len(found)
+            for line in found or [f"{file}: {file.row_count:,} postings, as they were written"]:
+                self.stdout.write(line)
+        return wrong

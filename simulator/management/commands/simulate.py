@@ -5,6 +5,7 @@ import logging
 import signal
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -29,7 +30,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=int, default=7, help="names and decisions (7)")
         parser.add_argument(
-            "--url", default="http://127.0.0.1:8000", help="of the API (http://127.0.0.1:8000)"
+            "--url",
+            type=_url,
+            default="http://127.0.0.1:8000",
+            help="of the API (http://127.0.0.1:8000)",
         )
         parser.add_argument(
             "--duration", type=_positive, help="seconds to run; without it until stopped"
@@ -60,6 +64,17 @@ def _trader_count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= TRADERS_MAX:
         raise ArgumentTypeError(f"must be a whole number from 1 to {TRADERS_MAX}")
     return int(text)
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ArgumentTypeError("must be as in http://127.0.0.1:8000")
+    return text
 
 
 def _positive(text: str) -> float:
