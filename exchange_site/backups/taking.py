@@ -171,6 +171,8 @@ def _run(version: str, name: str, *options: str) -> None:
 
 # Of an address: how it is spoken to, and to which of several.
 _OPTIONS = {
+    "PGHOST": "host",
+    "PGPORT": "port",
     "PGSSLMODE": "sslmode",
     "PGSSLROOTCERT": "sslrootcert",
     "PGSSLCERT": "sslcert",

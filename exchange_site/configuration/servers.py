@@ -32,7 +32,19 @@ _POSTGRES_OPTIONS = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation"),
     *("ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding", "require_auth"),
     *("target_session_attrs", "load_balance_hosts", "application_name", "options", "passfile"),
-    *("host", "hostaddr", "service", "gssencmode", "krbsrvname", "client_encoding"),
+    *(
+        "host",
+        "hostaddr",
+        "port",
+        "sslsni",
+        "sslcrldir",
+        "requirepeer",
+        "gsslib",
+        "service",
+        "gssencmode",
+        "krbsrvname",
+        "client_encoding",
+    ),
 }
 _NEVER_AS_IT_IS = "in a password what is neither letter nor digit is written as in %23"
 

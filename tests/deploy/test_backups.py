@@ -328,6 +328,9 @@ def test_the_server_is_spoken_to_as_its_address_says(monkeypatch: pytest.MonkeyP
     assert (told["PGSSLMODE"], told["PGSSLROOTCERT"]) == ("verify-full", "/a")
     assert told["PGTARGETSESSIONATTRS"] == "primary"
     assert "PGSSLKEY" not in told
+    by_socket = {"HOST": "", "PORT": "", "OPTIONS": {"host": "/run/postgresql", "port": "5433"}}
+    monkeypatch.setattr(database, "settings_dict", {**database.settings_dict, **by_socket})
+    assert taking._connection()["PGHOST"] == "/run/postgresql"
 
 
 @pytest.mark.django_db

@@ -157,6 +157,14 @@ def test_values_are_taken_as_they_are_meant(monkeypatch: pytest.MonkeyPatch) -> 
     assert found["WORKER_LEASE_S"] == 1.5
 
 
+def test_a_socket_of_postgres_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "postgres://exchange@/exchange?host=/run/postgresql&port=5433"
+    monkeypatch.setenv("DATABASE_URL", address)
+    found = runpy.run_path(SETTINGS)["DATABASES"]["default"]
+    assert (found["HOST"], found["PORT"]) == ("", "")
+    assert (found["OPTIONS"]["host"], found["OPTIONS"]["port"]) == ("/run/postgresql", "5433")
+
+
 @pytest.mark.parametrize(
     "command",
     [
