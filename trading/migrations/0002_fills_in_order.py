@@ -7,6 +7,7 @@ from trading.migrations.rules.fills import (
     FILLS_IN_ORDER,
     FILLS_KEEP_THEIR_PLACE,
     LAST_TRADES_OF_BEFORE,
+    WRITERS_WAIT,
     WRITTEN_WITH_FILLS,
 )
 
@@ -45,6 +46,7 @@ class Migration(migrations.Migration):
                 'default_permissions': (),
             },
         ),
+        migrations.RunSQL(WRITERS_WAIT),
         migrations.RunSQL(FILLS_IN_ORDER),
         migrations.RunSQL(LAST_TRADES_OF_BEFORE),
         migrations.RunSQL(FILLS_KEEP_THEIR_PLACE),

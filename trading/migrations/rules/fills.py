@@ -15,6 +15,13 @@ STRETCH_IDS = 1 << 20  # of fills of all markets
 
 _LEG = "2 * trade_id + CASE role WHEN 'MAKER' THEN 1 ELSE 0 END"
 
+# Until the rule has begun. They wait that long at worst: where somebody holds the table for longer,
+# as VACUUM by hand does, the migration fails, and is run again after it.
+WRITERS_WAIT = """
+SET LOCAL lock_timeout = '2s';
+LOCK TABLE trading_fill IN SHARE ROW EXCLUSIVE MODE;
+"""
+
 FILLS_IN_ORDER = f"""
 CREATE FUNCTION trading_require_fills_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -74,7 +81,7 @@ CREATE TRIGGER fill_once_per_trade_and_role
     FOR EACH STATEMENT EXECUTE FUNCTION trading_require_fills_in_order();
 """
 
-# Of fills that are there as the rule begins; whoever writes more waits.
+# Of fills that are there as the rule begins.
 LAST_TRADES_OF_BEFORE = """
 INSERT INTO trading_lasttrade (market_id, leg, fill_id, taker_fill_id, stretch_fill_id)
 SELECT market.id, 2 * newest.trade_id + 1, sides.fill_id, sides.taker_fill_id, 0
