@@ -23,7 +23,7 @@ WITHOUT_A_PAGE = {
     "of a moment, or a place in a list": """
         accounts.ServedRequest accounts.PasskeyChallenge accounts.ResetRequest
         accounts.PasswordReset gateway.StopAsOrder trading.LiquidationsTold
-        trading.MarginCall trading.UnsentMarket custody.CustodyNews
-        custody.PollCursor
+        trading.MarginCall trading.UnsentMarket trading.LastTrade trading.TradeStretch
+        custody.CustodyNews custody.PollCursor
         """,
 }
