@@ -17,6 +17,7 @@ from matching.messages.vocabulary import (
 )
 
 MILLION = 1_000_000
+MAX_VALUE_UNITS = 10_000_000_000 * MILLION  # of an order at its limit: ten billion USD
 
 
 @dataclass
@@ -110,6 +111,7 @@ class NaiveRules:
                 ),
             ),
             (RejectCode.INVALID_SIZE, lambda: self.shows_too_little_or_much(c)),
+            (RejectCode.INVALID_SIZE, lambda: self.value_at_limit(c) > MAX_VALUE_UNITS),
             (RejectCode.MIN_NOTIONAL, lambda: not c.reduce_only and self.too_little(c)),
             (RejectCode.PRICE_OUTSIDE_BAND, lambda: self.limit_outside_band(c)),
             (
@@ -137,10 +139,13 @@ class NaiveRules:
     def closable_by(self, c: PlaceOrder) -> int:
         return self.holding(c.account_id).closable(1 if c.side is Side.LONG else -1)
 
+    def value_at_limit(self, c: PlaceOrder) -> int:
+        assert self.config is not None
+        return self.config.units_per_tick_lot * c.price_ticks * c.size_lots
+
     def too_little(self, c: PlaceOrder) -> bool:
         assert self.config is not None
-        value = self.config.units_per_tick_lot * c.price_ticks * c.size_lots
-        return value < self.config.min_notional_units
+        return self.value_at_limit(c) < self.config.min_notional_units
 
     def too_much_interest(self, c: PlaceOrder) -> bool:
         assert self.config is not None

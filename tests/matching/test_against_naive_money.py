@@ -35,6 +35,7 @@ from matching.messages.vocabulary import (
 )
 from tests.matching.audit import Audit
 from tests.matching.naive_money import NaiveExchange
+from tests.matching.naive_rules import MAX_VALUE_UNITS
 from tests.proofs import share
 
 # Nothing divides anything: every rounding shows.
@@ -132,6 +133,9 @@ def random_place(rng: random.Random, order_id: int, mark: int) -> PlaceOrder:
     slack = rng.choice((0, 0, 0, -1, 1, 5, value // 20))
     hold = max(0, (per_lot + loss + fee + slack) * lots + rng.randint(0, lots - 1))
     reduce_only = rng.random() < 0.25
+    takes_at_any_price = reduce_only and side is Side.LONG and not is_market
+    if takes_at_any_price and price_match is UNSET and rng.random() < 0.1:  # at the bound, or above
+        price = MAX_VALUE_UNITS // (CONFIG.units_per_tick_lot * lots) + rng.choice((0, 1))
     return PlaceOrder(
         order_id=order_id,
         account_id=rng.randint(1, 5),
