@@ -24,6 +24,13 @@ def next_id(table: str, at_least: int = 0) -> int:
     return int(last) + 1
 
 
+def rows_by_partition(table: str) -> dict[str, int]:
+    """Of those that have some."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT tableoid::regclass::text, count(*) FROM {table} GROUP BY 1")
+        return dict(cursor.fetchall())
+
+
 @contextmanager
 def cut_behind(table: str, *counts: int) -> Iterator[list[Partition]]:
     """The newest partition ends after so many more rows, and the next after so many; they are gone

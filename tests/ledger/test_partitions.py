@@ -17,19 +17,13 @@ from common.postgres.partitions import Partition, analyze_if_grown, partitions_o
 from ledger.models import Account, AccountFlow, AccountKind, Posting
 from ledger.selectors import LedgerFilter, newest_postings_of_user
 from persistence.tasks import make_partitions as make_partitions_task
-from tests.builders.partitions import POSTINGS, cut_behind, next_id
+from tests.builders.partitions import POSTINGS, cut_behind, next_id, rows_by_partition
 from tests.ledger.test_listener import wait_until
 from tests.ledger.test_triggers import account, an_entry, lines
 from tests.ledger.world import make_user
 from trading.partitions import make_partitions
 
 WIDTH = 10_000
-
-
-def rows_by_partition() -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tableoid::regclass::text, count(*) FROM ledger_posting GROUP BY 1")
-        return dict(cursor.fetchall())
 
 
 def are_whole(partitions: list[Partition]) -> bool:
@@ -58,7 +52,7 @@ def test_all_ids_have_their_partition() -> None:
 def test_a_statement_crosses_borders(cut: list[Partition]) -> None:
     flows = AccountFlow.objects.filter(account_kind="fees")
     Posting.objects.bulk_create(lines(an_entry(), 5, -5, 2, -2) + lines(an_entry(), 7, -3, -4))
-    assert rows_by_partition() == {
+    assert rows_by_partition(POSTINGS) == {
         partition.name: rows for partition, rows in zip(cut, (2, 3, 2), strict=True)
     }
     ids = list(Posting.objects.order_by("pk").values_list("pk", flat=True))
@@ -87,7 +81,7 @@ def test_the_statements_of_the_release_before_go_on(cut: list[Partition]) -> Non
     raw = psycopg.Cursor(connection.connection)
     with raw.copy("COPY ledger_posting (entry_id, account_id, amount_units) FROM STDIN") as copy:
         copy.write("".join(f"{entry.pk}\t{fees.pk}\t{units}\n" for units in (3, -3)))
-    assert [rows_by_partition()[partition.name] for partition in cut] == [2, 3, 1]
+    assert [rows_by_partition(POSTINGS)[partition.name] for partition in cut] == [2, 3, 1]
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -165,7 +159,7 @@ def test_what_nobody_made_a_place_for_has_one(narrow: None, rows: int) -> None:
     for _ in range(rows):
         Posting.objects.bulk_create(lines(an_entry(), 1, -1))
     found = list(Posting.objects.order_by("pk").values())
-    assert rows_by_partition() == {newest.name: 2 * rows}
+    assert rows_by_partition(POSTINGS) == {newest.name: 2 * rows}
     assert room_of(POSTINGS).ids < 0
     (made,) = make_next()
     assert room_of(POSTINGS).ids >= WIDTH
@@ -174,7 +168,7 @@ def test_what_nobody_made_a_place_for_has_one(narrow: None, rows: int) -> None:
     assert _checks_of(newest.name) == _checks_of(made) == ["posting_moves_something"]
     next_id(POSTINGS, room_of(POSTINGS).partition.first - 1)
     Posting.objects.bulk_create(lines(an_entry(), 1, 1, -2))
-    assert rows_by_partition() == {newest.name: 2 * rows + 1, made: 2}
+    assert rows_by_partition(POSTINGS) == {newest.name: 2 * rows + 1, made: 2}
 
 
 def _checks_of(table: str) -> list[str]:
@@ -268,7 +262,7 @@ def test_who_writes_meanwhile_gets_on(committed: Partition) -> None:
         stop.set()
         writer.join()
     assert Posting.objects.count() == sum(written)
-    assert len(rows_by_partition()) > 2
+    assert len(rows_by_partition(POSTINGS)) > 2
 
 
 # --- plans ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from accounts.models import User
 from common.postgres.partitions import Partition, partitions_of, room_of
 from ledger.models import Deposit, DepositStatus, EntryKind, JournalEntry, Posting
 from ledger.services import deposit
-from tests.builders.partitions import ENTRIES, cut_behind, next_id
+from tests.builders.partitions import ENTRIES, cut_behind, next_id, rows_by_partition
 from tests.ledger.test_partitions import are_whole, asked, looked_into
 from tests.ledger.test_triggers import an_entry, lines
 from tests.ledger.world import make_market, make_user
@@ -24,14 +24,6 @@ from trading.partitions import make_partitions
 
 RUN = 4_000  # rows of a partition
 ORDERS = 2_000
-
-
-def rows_by_partition() -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tableoid::regclass::text, count(*) FROM ledger_journalentry GROUP BY 1"
-        )
-        return dict(cursor.fetchall())
 
 
 @pytest.fixture
@@ -55,7 +47,7 @@ def test_a_statement_crosses_borders(cut: list[Partition]) -> None:
     entries = JournalEntry.objects.bulk_create(
         JournalEntry(kind=EntryKind.DEPOSIT, created_at=timezone.now()) for _ in range(7)
     )
-    assert rows_by_partition() == {
+    assert rows_by_partition(ENTRIES) == {
         partition.name: rows for partition, rows in zip(cut, (2, 3, 2), strict=True)
     }
     Posting.objects.bulk_create(
@@ -154,7 +146,7 @@ def test_rows_that_deposits_name_do_not_hold_up_the_next_one() -> None:
     newest = partitions_of(ENTRIES)[-1]
     next_id(ENTRIES, newest.first + 5)
     row = deposit(user.pk, 5, approved=True).deposit
-    assert rows_by_partition() == {newest.name: 1}
+    assert rows_by_partition(ENTRIES) == {newest.name: 1}
     assert room_of(ENTRIES).ids < 0
     assert make_partitions(ENTRIES)
     assert room_of(ENTRIES).ids > 0

@@ -16,7 +16,7 @@ from accounts.models import User
 from common.postgres.partitions import Partition, partitions_of
 from matching.messages.vocabulary import Role
 from tests.builders.fills import BOTH, BTC, ETH, START, insert, trade
-from tests.builders.partitions import FILLS, cut_behind
+from tests.builders.partitions import FILLS, cut_behind, rows_by_partition
 from tests.ledger.test_listener import wait_until
 from tests.ledger.test_partitions import are_whole
 from tests.ledger.world import make_market, make_user
@@ -58,11 +58,9 @@ def test_statements_cross_borders(cut: list[Partition]) -> None:
     trade(1, 2, 3)
     trade(1, market_id=ETH)
     trade(4)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tableoid::regclass::text, count(*) FROM trading_fill GROUP BY 1")
-        assert dict(cursor.fetchall()) == {
-            part.name: rows for part, rows in zip(cut, (3, 4, 3), strict=True)
-        }
+    assert rows_by_partition(FILLS) == {
+        part.name: rows for part, rows in zip(cut, (3, 4, 3), strict=True)
+    }
     numbers = [(BTC, 1), (BTC, 2), (BTC, 3), (ETH, 1), (BTC, 4)]
     assert found() == [(*named, role.value) for named in numbers for role in BOTH]
     told = LastTrade.objects.values_list("pk", "leg", "fill_id", "taker_fill_id")
