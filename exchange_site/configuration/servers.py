@@ -28,26 +28,16 @@ _POSTGRES = ("postgres", "postgresql")
 _POSTGRES_PORT = "5432"
 _PLACE = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 # Of libpq, which an engine has no need to load.
+# fmt: off
 _POSTGRES_OPTIONS = {
-    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation"),
-    *("ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding", "require_auth"),
-    *("target_session_attrs", "load_balance_hosts", "application_name", "options", "passfile"),
-    *(
-        "host",
-        "hostaddr",
-        "port",
-        "sslsni",
-        "sslcrldir",
-        "requirepeer",
-        "gsslib",
-        "service",
-        "gssencmode",
-        "krbsrvname",
-        "client_encoding",
-    ),
+    "host", "hostaddr", "port", "service", "passfile", "application_name", "client_encoding",
+    "options", "target_session_attrs", "load_balance_hosts", "channel_binding", "require_auth",
+    "requirepeer", "gsslib", "gssencmode", "krbsrvname", "sslmode", "sslrootcert", "sslcert",
+    "sslkey", "sslpassword", "sslcrl", "sslcrldir", "sslsni", "sslnegotiation",
+    "ssl_min_protocol_version", "ssl_max_protocol_version",
 }
+# fmt: on
 _NEVER_AS_IT_IS = "in a password what is neither letter nor digit is written as in %23"
-
 
 # A server that vanished without a word is noticed in seconds, not when TCP gives up: by whoever
 # says something, and by whoever waits for an answer.

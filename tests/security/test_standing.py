@@ -15,7 +15,7 @@ from approvals.actions import all_actions
 from approvals.services import approve, leave_behind, refuse
 from common.errors import DomainError
 from console.groups import ACTIONS
-from ledger.models import StopCause, Wallet
+from ledger.models import StopCause, Wallet, Withdrawal
 from ledger.withdrawals import deciding
 from ledger.withdrawals.handing import begin
 from ledger.withdrawals.stops import open_stop
@@ -90,14 +90,19 @@ def test_a_top_up_of_whoever_may_not_ask(lose: Lose, market: Market, tess: User)
     services.refuse_top_up(asked.pk, by=boss)
 
 
+def large_withdrawal(by: User) -> Withdrawal:
+    """Two have to approve it."""
+    trader = make_trader(100_000 * UNIT).user
+    set_level(trader.pk, 2, "known", by)
+    return ask(trader, 50_001)
+
+
 def test_a_first_approval_goes_with_its_operator(
     lose: Lose, tess: User, theo: User, settings: Any
 ) -> None:
     """Two let a large withdrawal go: not one, after another who was let go."""
     settings.WITHDRAWALS_NEED_FACTOR = False
-    trader = make_trader(100_000 * UNIT).user
-    set_level(trader.pk, 2, "known", theo)
-    row = ask(trader, 50_001)
+    row = large_withdrawal(theo)
     assert row.needed == 2
     deciding.approve(row.pk, "known", tess)
     lose(tess)
@@ -115,9 +120,7 @@ def test_either_approval_of_two_goes_with_its_operator(
 ) -> None:
     """Of one that a stop held after both: who is left doesn't count twice, whoever comes counts."""
     settings.WITHDRAWALS_NEED_FACTOR = False
-    trader = make_trader(100_000 * UNIT).user
-    set_level(trader.pk, 2, "known", theo)
-    row = ask(trader, 50_001)
+    row = large_withdrawal(theo)
     both = [tess, theo]
     for one in both:
         row = deciding.approve(row.pk, "known", one)
