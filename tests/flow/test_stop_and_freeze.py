@@ -64,9 +64,9 @@ def test_a_market_stops_with_its_orders_cancelled_and_comes_back_as_it_was(
     committed(look_after_stops)
     wait_for(state_is(exchange, "ACTIVE"), "the market to open as planned")
     wait_for(lambda: tried().status_code == 202, "an order")
-    ended = MarketStop.objects.latest("pk").resume_ended
+    ended = MarketStop.objects.filter(market=MARKET).latest("pk").resume_ended
     assert ended.startswith("resumed with command")
-    assert AuditRow.objects.filter(verb="resume").count() == 1
+    assert AuditRow.objects.filter(verb="resume", words__endswith=ended).count() == 1
 
 
 def test_a_post_only_market_comes_back_post_only(exchange: Exchange, console: Operator) -> None:
