@@ -7,6 +7,7 @@ read everything; a few look into what they read, and note how old each message i
 import asyncio
 import base64
 import os
+import statistics
 import struct
 import sys
 import time
@@ -34,10 +35,10 @@ class Plan(msgspec.Struct):
 
 
 class Heard(msgspec.Struct):
-    """``ages_ms``: of messages, as those that look into them got them. ``closed``: how many were
-    disconnected."""
+    """``age_percentiles_ms``: 1 to 99, of messages as those that look into them got them; none of
+    streams of the gateway. ``closed``: how many were disconnected."""
 
-    ages_ms: list[float]
+    age_percentiles_ms: list[float]
     messages: int
     bytes_read: int
     closed: int
@@ -56,10 +57,18 @@ _decode = msgspec.json.Decoder(_Moment).decode
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, plan: Plan, looks: bool, heard: Heard, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        looks: bool,
+        heard: Heard,
+        ages_ms: list[float],
+        ready: Callable[[], None],
+    ) -> None:
         self._plan = plan
         self._looks = looks
         self._heard = heard
+        self._ages_ms = ages_ms
         self._ready = ready
         self._has_head = False
         self._has_begun = False
@@ -108,7 +117,7 @@ class _Client(asyncio.Protocol):
 
     def _note(self, moment: _Moment, now_ms: float) -> None:
         if moment.channel and moment.type != "snapshot":
-            self._heard.ages_ms.append(now_ms - moment.timeMs)
+            self._ages_ms.append(now_ms - moment.timeMs)
             self._heard.messages += 1
         elif moment.stream:
             self._heard.messages += 1
@@ -145,13 +154,14 @@ def _groups(clients: int) -> list[range]:
 async def _listen(plan: Plan) -> Heard:
     loop = asyncio.get_running_loop()
     heard = Heard([], 0, 0, 0)
+    ages_ms: list[float] = []
     ready = asyncio.Semaphore(0)
     for group in _groups(plan.clients):
         for number in group:
             address = number // PER_ADDRESS
             looks = number % LOOKED_INTO_EVERY == 0
             await loop.create_connection(
-                partial(_Client, plan, looks, heard, ready.release),
+                partial(_Client, plan, looks, heard, ages_ms, ready.release),
                 "127.0.0.1",
                 plan.port,
                 local_addr=(f"127.1.{address // 200}.{address % 200 + 1}", 0),
@@ -162,10 +172,14 @@ async def _listen(plan: Plan) -> Heard:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.sleep(plan.seconds / 4)  # until those that came last are at rest
-    heard.ages_ms.clear()
+    ages_ms.clear()
     heard.messages = heard.bytes_read = 0
     await asyncio.sleep(plan.seconds)
-    return msgspec.structs.replace(heard, messages=heard.messages * LOOKED_INTO_EVERY)
+    return msgspec.structs.replace(
+        heard,
+        messages=heard.messages * LOOKED_INTO_EVERY,
+        age_percentiles_ms=statistics.quantiles(ages_ms, n=100) if ages_ms else [],
+    )
 
 
 if __name__ == "__main__":
