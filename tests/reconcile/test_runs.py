@@ -110,6 +110,7 @@ def test_the_command_says_what_was_not_compared(session, capsys: pytest.CaptureF
     call_command("reconcile")
     out = capsys.readouterr().out
     assert "BTC-PERP: NOT compared with its engine: Redis has no usable snapshot" in out
+    assert out.endswith("; 1 of 2 markets NOT compared.\n")
 
 
 def test_an_unknown_market(transactional_db, redis_db):

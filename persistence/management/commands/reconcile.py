@@ -74,7 +74,9 @@ class Command(BaseCommand):
             is_money = name.endswith("_units")
             words = name.removesuffix("_units").replace("_", " ")
             self.stdout.write(f"{words:>14} {units_text(value) if is_money else f'{value:,}'}")
-        self.stdout.write(f"No differences (run {run.pk}).")
+        left_out = sum(1 for one in result.comparisons if one.not_compared)
+        but = f"; {left_out} of {len(result.comparisons)} markets NOT compared" if left_out else ""
+        self.stdout.write(f"No differences (run {run.pk}){but}.")
 
     def _write_seal(self, seal: JournalSeal) -> None:
         self.stdout.write(
