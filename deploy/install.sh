@@ -4,7 +4,12 @@
 #
 #   deploy/install.sh                 into /opt/exchange, as the user exchange
 #   WHEELS=FOLDER deploy/install.sh   packages of Python from a folder (`pip download`), no network
+#
+# Each release has a folder with packages of its own, and `current` leads to one: a process that runs
+# keeps the files it was started from until it is restarted. What no process runs from goes, but for
+# `previous`, which is gone back to by /opt/exchange/previous/deploy/install.sh.
 set -eu
+umask 022
 
 TARGET=/opt/exchange
 SETTINGS=/etc/exchange
@@ -24,23 +29,31 @@ if ! id exchange >/dev/null 2>&1; then
     useradd --system --home-dir /var/lib/exchange --shell /usr/sbin/nologin exchange
 fi
 
-say "copying the release to $TARGET"
-install -d -m 755 "$TARGET"
-# What an older release had and this one hasn't goes; the packages and builds stay.
-find "$TARGET" -mindepth 1 -maxdepth 1 ! -name .venv ! -name build -exec rm -rf {} +
-(cd "$SOURCE" && tar -c --exclude=./.venv --exclude=./.git --exclude=./var --exclude=./build \
-    --exclude='node_modules' --exclude='__pycache__' .) | tar -x --no-same-owner -C "$TARGET"
-# The core compiled and the page, where this release was built with them.
-for made in compiled terminal; do
-    [ ! -d "$SOURCE/build/$made" ] || { install -d "$TARGET/build"; cp -r "$SOURCE/build/$made" "$TARGET/build/"; }
-done
+# Its version, and a digest of its files: the core compiled and the page with them, where they are.
+VERSION=$(sed -n 's/^RELEASE = "\(.*\)"$/\1/p' "$SOURCE/common/sharing/versions.py")
+[ -n "$VERSION" ] || die "$SOURCE doesn't say which release it is, in common/sharing/versions.py"
+files() { # as one archive, the same bytes wherever the release was unpacked
+    (cd "$SOURCE" && find . \( -path ./.venv -o -path ./.git -o -path ./var -o -path ./build \
+        -o -name node_modules -o -name __pycache__ \) -prune -o ! -type d -print
+        find ./build/compiled ./build/terminal ! -type d ! -path '*/__pycache__/*' 2>/dev/null) \
+        | LC_ALL=C sort | tar -c -C "$SOURCE" -T - --mode=go+rX-w --mtime=@0 --owner=0 --group=0 --numeric-owner
+}
+DIGEST=$(files | sha256sum | cut -c 1-12)
+RELEASE=$TARGET/releases/$VERSION-$DIGEST
 
-say "installing packages of Python"
-[ -x "$TARGET/.venv/bin/python" ] || "$PYTHON" -m venv "$TARGET/.venv"
-set -- --quiet --disable-pip-version-check -r "$TARGET/requirements.txt"
-[ -z "${WHEELS:-}" ] || set -- --no-index --find-links "$WHEELS" "$@"
-"$TARGET/.venv/bin/pip" install "$@"
-"$TARGET/.venv/bin/python" -m compileall -q -j 0 "$TARGET" -x '/(\.venv|tests|benchmarks)/' || true
+if [ ! -e "$RELEASE/.venv/whole" ]; then
+    say "copying the release to $RELEASE"
+    rm -rf "$RELEASE"
+    install -d -m 755 "$TARGET" "$TARGET/releases" "$RELEASE"
+    files | tar -x --no-same-owner -C "$RELEASE"
+    say "installing packages of Python"
+    "$PYTHON" -m venv "$RELEASE/.venv"
+    set -- --quiet --disable-pip-version-check -r "$RELEASE/requirements.txt"
+    [ -z "${WHEELS:-}" ] || set -- --no-index --find-links "$WHEELS" "$@"
+    "$RELEASE/.venv/bin/pip" install "$@"
+    "$RELEASE/.venv/bin/python" -m compileall -q -j 0 "$RELEASE" -x '/(\.venv|tests|benchmarks)/' || true
+    touch "$RELEASE/.venv/whole"
+fi
 
 say "settings in $SETTINGS"
 install -d -m 755 "$SETTINGS"
@@ -54,14 +67,31 @@ secret() { # what is there stays
 for name in django-secret-key api-key-secrets monitor-token; do secret "$name"; done
 for name in exchange engine; do
     [ -e "$SETTINGS/$name.env" ] || [ -e "$SETTINGS/$name.env.example" ] \
-        || install -m 640 -g exchange "$TARGET/deploy/systemd/$name.env.example" "$SETTINGS/"
+        || install -m 640 -g exchange "$RELEASE/deploy/systemd/$name.env.example" "$SETTINGS/"
 done
 
-install -m 755 "$TARGET/deploy/systemd/exchange-manage" /usr/local/sbin/
+install -m 755 "$RELEASE/deploy/systemd/exchange-manage" /usr/local/sbin/
+
+lead() { # at once: nobody finds the link missing
+    ln -sfn "$2" "$TARGET/$1.new"
+    mv -T "$TARGET/$1.new" "$TARGET/$1"
+}
+BEFORE=$(readlink "$TARGET/current" || true)
+NOW=releases/${RELEASE##*/}
+[ -z "$BEFORE" ] || [ "$BEFORE" = "$NOW" ] || lead previous "$BEFORE"
+lead current "$NOW"
+say "$TARGET/current is ${RELEASE##*/}"
+PREVIOUS=$(readlink "$TARGET/previous" || true)
+for folder in "$TARGET"/releases/*; do
+    case "releases/${folder##*/}" in "$NOW" | "$PREVIOUS") continue ;; esac
+    ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -qF " $folder" && continue # a process runs from it still
+    say "removing ${folder##*/}"
+    rm -rf "$folder"
+done
 
 if [ -d /etc/systemd/system ]; then
     say "units"
-    install -m 644 "$TARGET"/deploy/systemd/*.service "$TARGET"/deploy/systemd/*.target /etc/systemd/system/
+    install -m 644 "$RELEASE"/deploy/systemd/*.service "$RELEASE"/deploy/systemd/*.target /etc/systemd/system/
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
     systemctl --quiet enable exchange.target # what is enabled in it comes up with the host
 fi

@@ -1,8 +1,9 @@
 """Runs deploy/install.sh in a bare Debian, and asks what it installed: ``make install-check``.
 
 debootstrap makes the root, a minute or two; packages of Python are made wheels of outside of it, so
-inside there is no network. Installed twice, as an upgrade is, then each process is asked for its
-help as the user it runs as. Says why where it can't run, with exit code 2: nothing was checked.
+inside there is no network. Installed twice, then each process is asked for its help as the user it
+runs as; then upgraded while a process runs, which must go on from its own files, and led back.
+Says why where it can't run, with exit code 2: nothing was checked.
 """
 
 import os
@@ -18,7 +19,7 @@ SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,systemd"
 _ASK = """
 set -eu
-cd /opt/exchange
+cd /opt/exchange/current
 export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
 systemd-analyze --man=no verify exchange-api.service exchange-engine@majors.service exchange.target
 echo postgres://nobody@127.0.0.1/none > /etc/exchange/secrets/database-url
@@ -27,7 +28,8 @@ chgrp exchange /etc/exchange/secrets/*; chmod 640 /etc/exchange/secrets/*
 cp /etc/exchange/exchange.env.example /etc/exchange/exchange.env
 as_exchange() {
     setpriv --reuid exchange --regid exchange --init-groups \
-        env -i $(grep -v '^#' /etc/exchange/exchange.env) PATH="$PATH" .venv/bin/python "$@"
+        env -i $(grep -v '^#' /etc/exchange/exchange.env) PATH="$PATH" \
+        /opt/exchange/current/deploy/systemd/exchange-python "$@"
 }
 exchange-manage check --deploy --fail-level WARNING
 exchange-manage runengine --help > /dev/null
@@ -38,8 +40,37 @@ test -e /etc/systemd/system/exchange.target.wants/exchange-api.service
 as_exchange -m exchange_site.serve --help > /dev/null
 as_exchange -m celery -A exchange_site worker --help > /dev/null
 exchange-manage collectstatic --no-input > /dev/null
-test "$(stat -c %U /opt/exchange/manage.py)" = root
+test "$(stat -c %U /opt/exchange/current/manage.py)" = root
 echo "checked: every process starts as far as its help, settings are safe, units are sound"
+"""
+# A process that imports a module, and one of its packages, only once the release was changed twice.
+_UPGRADE = """
+set -eu
+first=$(readlink /opt/exchange/current)
+mkfifo /tmp/go
+(cd /opt/exchange/current && exec deploy/systemd/exchange-python -c '
+import sys
+open("/tmp/go").read()
+import common.errors, msgspec
+print(common.errors.__file__, msgspec.__file__)
+') > /tmp/said &
+for number in 2 3; do
+    echo "# $number" >> /release/common/errors.py
+    WHEELS=/wheels sh /release/deploy/install.sh > /tmp/installed
+done
+test "$(ls /opt/exchange/releases | wc -l)" = 3  # one of them because it is run from
+test "$(readlink /opt/exchange/current)" != "$first"
+grep -q '^# 3' /opt/exchange/current/common/errors.py
+echo > /tmp/go
+wait
+test "$(grep -o "/opt/exchange/$first/" /tmp/said | wc -l)" = 2
+third=$(readlink /opt/exchange/current)
+second=$(readlink /opt/exchange/previous)
+sh /opt/exchange/previous/deploy/install.sh > /tmp/installed
+test "$(readlink /opt/exchange/current)" = "$second"
+test "$(readlink /opt/exchange/previous)" = "$third"
+test "$(ls /opt/exchange/releases | wc -l)" = 2
+echo "checked: what runs keeps its files in an upgrade, and the release before is led back to"
 """
 
 
@@ -86,6 +117,11 @@ def _check(folder: Path) -> None:
     for _ in range(2):
         _inside(bare, "WHEELS=/wheels sh /release/deploy/install.sh")
     _inside(bare, _ASK)
+    _run("mount", "--bind", "/proc", str(bare / "proc"))
+    try:
+        _inside(bare, _UPGRADE)
+    finally:
+        _run("umount", str(bare / "proc"))
 
 
 def _say(text: str) -> None:

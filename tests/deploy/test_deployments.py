@@ -69,7 +69,7 @@ def commands() -> Iterator[list[str]]:
 def check_command(command: list[str]) -> None:
     """Raises where the process would refuse its command line."""
     words = [word for word in command if word not in {"tini", "--"}]
-    if Path(words[0]).name == "python":
+    if Path(words[0]).name in {"python", "exchange-python"}:
         words = words[1:]
     if words[0] == "-m":
         words = words[1:]
@@ -160,7 +160,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("sysinit.target", "basic.target", "shutdown.target", "multi-user.target"):
         (folder / name).write_text("[Unit]\nDescription=Stands in\n")
-    python = tmp_path / "opt/exchange/.venv/bin/python"
+    python = tmp_path / "opt/exchange/current/deploy/systemd/exchange-python"
     python.parent.mkdir(parents=True)
     python.touch(mode=0o755)
     for path in [*UNITS, DEPLOY / "systemd/exchange.target"]:
@@ -337,8 +337,8 @@ def manage(tmp_path: Path) -> Path:
     """The command of an installed host, in whose places are a folder's, and whose program says as
     what it was run."""
     script = (DEPLOY / "systemd/exchange-manage").read_text()
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    program = tmp_path / ".venv/bin/python"
+    (tmp_path / "current/.venv/bin").mkdir(parents=True)
+    program = tmp_path / "current/.venv/bin/python"
     program.write_text('#!/bin/sh\nenv\necho "$@"\n')
     program.chmod(0o755)
     fake = tmp_path / "setpriv"
