@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -35,6 +36,7 @@ from exchange_site.edge.refusals import busy, request_lost
 
 # Until Django is loaded, or an idle process comes back: statements end sooner than that.
 IDLE_WITHIN_S = 30.0
+RETRY_S = 1.0
 NICENESS = 10  # they stand back when cores are short, behind orders and the engine
 LOADED = ["exchange_site.wsgi", "uvicorn"]
 
@@ -60,7 +62,7 @@ class Apart:
     def _fill(self) -> None:
         _processes.set_forkserver_preload(LOADED)
         for _ in range(self._count):
-            self._idle.put(_Process())
+            self._idle.put(_started())
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         status, headers, body = self._answer(_plain(environ), _body(environ))
@@ -122,6 +124,17 @@ class _Process:
         if body is None:
             body = os.fdopen(recv_handle(self._pipe), "rb")
         return status, headers, body
+
+
+def _started() -> _Process:
+    """However often that fails, as where memory is short: without it nobody would be answered for
+    as long as this process lives. What was told to end ends meanwhile."""
+    while True:
+        try:
+            return _Process()
+        except (EOFError, OSError) as error:
+            log.error("django_not_started", error=f"{type(error).__name__}: {error}")
+            time.sleep(RETRY_S)
 
 
 # --- in such a process ----------------------------------------------------------------------------

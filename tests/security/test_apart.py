@@ -9,8 +9,10 @@ from typing import Any
 
 import psutil
 import pytest
+import structlog
 from django.test import Client
 
+from exchange_site.edge import apart
 from exchange_site.edge.places import KINDS, Kind, Places
 from tests.flow.exchange import wait_for
 from tests.patience import PATIENCE_S
@@ -126,3 +128,28 @@ def test_an_address_never_has_all_threads_of_a_kind() -> None:
 
     asyncio.run(ask_all())
     assert answered == ["192.0.2.2", *["192.0.2.1"] * 6]
+
+
+def test_a_process_that_does_not_start_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where memory is short for a moment."""
+    failures: list[Exception] = [EOFError(), OSError(12, "Cannot allocate memory")]
+
+    class Failing(apart._Process):
+        def __init__(self) -> None:
+            if failures:
+                raise failures.pop(0)
+            super().__init__()
+
+    monkeypatch.setattr(apart, "_Process", Failing)
+    monkeypatch.setattr(apart, "RETRY_S", 0.0)
+    monkeypatch.setattr(apart, "LOADED", [])
+    with structlog.testing.capture_logs() as logs:
+        place = apart.Apart(1)
+        place.open()
+        process: Any = place._idle.get(timeout=PATIENCE_S)
+    try:
+        assert not process.is_gone
+        assert [line["event"] for line in logs] == ["django_not_started"] * 2
+    finally:
+        process._process.kill()
+        process._process.join()
