@@ -96,7 +96,6 @@ def _require_readiness() -> None:
         raise PartitionsRefused(f"{why} --full says more")
 
 
-
 def make_partitions(table: str) -> list[str]:
     """The names of those that are new. Another worker's turn is left to it. Raises OperationalError
     where a transaction holds the table for long: the next run does it."""

@@ -71,7 +71,8 @@ class Room(NamedTuple):
 def is_partitioned(cursor: CursorWrapper, table: str) -> bool:
     """False of a table that is not there, too."""
     cursor.execute(_KIND, [table])
-    return cursor.fetchone() == (True,)
+    found = cursor.fetchone()
+    return found is not None and bool(found[0])
 
 
 def partitions_of(table: str) -> list[Partition]:

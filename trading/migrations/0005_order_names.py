@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from trading.migrations.rules.names import NAMES_STAY, ORDERS_ARE_NAMED, WRITERS_WAIT
+from trading.migrations.rules.orders import REQUIRE_REFERENCES_OF_FILLS
 
 
 class Migration(migrations.Migration):
@@ -32,4 +33,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(WRITERS_WAIT),
         migrations.RunSQL(ORDERS_ARE_NAMED),
         migrations.RunSQL(NAMES_STAY),
+        migrations.RunSQL(REQUIRE_REFERENCES_OF_FILLS),
     ]
