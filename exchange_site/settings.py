@@ -334,6 +334,7 @@ SEAL_ENTRIES = env.number("SEAL_ENTRIES", default=250_000, lowest=1_000)
 # Rows of a partition, by their ids. An entry has some two and a half postings.
 PARTITION_POSTINGS = env.number("PARTITION_POSTINGS", default=100_000_000, lowest=10_000)
 PARTITION_ENTRIES = env.number("PARTITION_ENTRIES", default=40_000_000, lowest=10_000)
+PARTITION_ORDERS = env.number("PARTITION_ORDERS", default=40_000_000, lowest=10_000)
 PARTITION_FILLS = env.number("PARTITION_FILLS", default=40_000_000, lowest=10_000)
 # In kB: reconciling a million open orders takes 3 GB, which a child of the worker would keep.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 1_000_000

@@ -47,6 +47,7 @@ os.environ.setdefault("PASSKEY_ORIGINS", "http://testserver")
 os.environ.setdefault("PARTITION_POSTINGS", "10000")  # a run of all tests crosses a border
 os.environ.setdefault("PARTITION_ENTRIES", "10000")
 os.environ.setdefault("PARTITION_FILLS", "10000")
+os.environ.setdefault("PARTITION_ORDERS", "10000")
 os.environ.setdefault("MONITOR_TOKEN", "for tests, where nothing is watched")
 # Not in pyproject.toml: pytest-django would read the settings before this file could run.
 os.environ["DJANGO_SETTINGS_MODULE"] = "exchange_site.settings"

@@ -32,6 +32,7 @@ from trading.models import (
     Liquidation,
     MarketStanding,
     Order,
+    OrderName,
     OutboxCommand,
     Position,
     PositionLife,
@@ -121,9 +122,9 @@ def order_to_amend(user_id: int, order_id: int) -> tuple[Order, list[OutboxComma
 
 
 _IDS_NAMED = """
-SELECT asked.user_id, asked.client_order_id, trading_order.id
+SELECT asked.user_id, asked.client_order_id, named.order_id
   FROM unnest(%s::bigint[], %s::text[]) AS asked(user_id, client_order_id)
-  JOIN trading_order USING (user_id, client_order_id)
+  JOIN trading_ordername named USING (user_id, client_order_id)
 """
 
 
@@ -137,6 +138,13 @@ def order_ids_named(asked: Sequence[tuple[int, str]]) -> list[int]:
     rows = read_all(_IDS_NAMED, (list(user_ids), list(texts)))
     found = {(user_id, text): order_id for user_id, text, order_id in rows}
     return [found.get(one, 0) for one in asked]
+
+
+def orders_named(asked: Sequence[tuple[int, str]]) -> list[Order | None]:
+    """The orders of these traders under these client order ids."""
+    ids = order_ids_named(asked)
+    found = Order.objects.in_bulk({order_id for order_id in ids if order_id})
+    return [found.get(order_id) for order_id in ids]
 
 
 def order_ids_under(user_id: int, client_order_ids: Sequence[str]) -> list[int]:
@@ -193,7 +201,7 @@ class OrderFilter:
 def orders_of_user(user_id: int, asked: OrderFilter = OrderFilter()) -> QuerySet[Order]:
     orders = Order.objects.filter(asked.window.within("created_at"), user_id=user_id)
     if asked.client_order_id is not None:
-        orders = orders.filter(client_order_id=asked.client_order_id)
+        orders = orders.filter(pk__in=_ids_under(user_id, asked.client_order_id))
     if asked.statuses:
         orders = orders.filter(status__in=asked.statuses)
     return orders.filter(market_id=asked.market_id) if asked.market_id else orders
@@ -210,8 +218,13 @@ def orders_to_look_along(user_id: int, asked: OrderFilter) -> QuerySet[Order] | 
 
 
 def order_id_of(user_id: int, client_order_id: str) -> int | None:
-    found = Order.objects.filter(user_id=user_id, client_order_id=client_order_id)
-    return found.values_list("pk", flat=True).first()
+    return _ids_under(user_id, client_order_id).first()
+
+
+def _ids_under(user_id: int, client_order_id: str) -> QuerySet[OrderName, int]:
+    """Of one order at most. Asked where the reader's other rows are."""
+    named = OrderName.objects.filter(user_id=user_id, client_order_id=client_order_id)
+    return named.values_list("order_id", flat=True)
 
 
 _ALGOS_OF = """

@@ -27,6 +27,7 @@ SELECT part.relname, pg_get_expr(part.relpartbound, part.oid)
   FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid
  WHERE inhparent = %s::regclass AND NOT inhdetachpending
 """
+_KIND = "SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(%s)"
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'\d+')\) TO \((MAXVALUE|'\d+')\)")
 _KNOWN_AND_THERE = """
 SELECT parent.reltuples, sum(greatest(part.reltuples, 0))
@@ -65,6 +66,13 @@ class Room(NamedTuple):
 
     partition: Partition
     ids: int
+
+
+def is_partitioned(cursor: CursorWrapper, table: str) -> bool:
+    """False of a table that is not there, too."""
+    cursor.execute(_KIND, [table])
+    found = cursor.fetchone()
+    return found is not None and bool(found[0])
 
 
 def partitions_of(table: str) -> list[Partition]:

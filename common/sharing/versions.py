@@ -10,6 +10,10 @@ the messages (`matching.messages.codec`) it speaks. Before it takes one it looks
   engines write, engines what API and feeds write; so parts are upgraded in this order, and taken
   back in the opposite one.
 
+What a part knows of the schema doesn't keep it from starting: migrations see to it that a release
+runs on the schema of the next. What can't be done so waits until every part knows it
+(`parts_unaware`).
+
 This is asked once, at the start, and costs no order anything. Where Redis doesn't answer nobody can
 be asked, and a part starts: it must be there when Redis is again. That parts are mixed is on the
 status page either way.
@@ -28,6 +32,7 @@ import structlog
 from common.sharing.members import Members
 
 RELEASE = "0.1.0"
+SCHEMA = 1  # 1: client order ids have keys of their own, and no order is inserted by another
 PARTS_KEY = "exchange:parts"
 LEASE_S = 10.0
 # Whoever is named first reads what the later ones write.
@@ -41,13 +46,15 @@ class VersionRefused(Exception):
 
 
 class VersionedPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One process. ``major`` and ``minor`` are of the messages it speaks."""
+    """One process. ``major`` and ``minor`` are of the messages it speaks, ``schema`` says what it
+    knows of the tables; who says nothing knows none of that."""
 
     kind: str
     name: str
     major: int
     minor: int
     release: str = RELEASE
+    schema: int = 0
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} ({self.version})"
@@ -62,7 +69,11 @@ def this_process(kind: str, contract: tuple[int, int], name: str = "") -> Versio
     here = f"{socket.gethostname()}:{os.getpid()}"
     major, minor = contract
     return VersionedPart(
-        kind=kind, name=f"{name}@{here}" if name else here, major=major, minor=minor
+        kind=kind,
+        name=f"{name}@{here}" if name else here,
+        major=major,
+        minor=minor,
+        schema=SCHEMA,
     )
 
 
@@ -73,6 +84,11 @@ def parts_present(client: redis.Redis) -> list[VersionedPart]:
     found: Any = client.zrangebyscore(PARTS_KEY, f"({now_ms}", "+inf")
     parts = [part for name in found if (part := _readable(name)) is not None]
     return sorted(parts, key=lambda part: (ORDER.get(part.kind, len(ORDER)), part.name))
+
+
+def parts_unaware(client: redis.Redis, schema: int) -> list[VersionedPart]:
+    """Those present that don't know this much of the schema. Raises redis.RedisError."""
+    return [part for part in parts_present(client) if part.schema < schema]
 
 
 def _readable(name: bytes) -> VersionedPart | None:

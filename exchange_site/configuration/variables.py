@@ -245,6 +245,10 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
             "the same of fills",
         ),
         Variable(
+            "PARTITION_ORDERS",
+            "the same of orders",
+        ),
+        Variable(
             "SELF_ONRAMP",
             "`1` lets traders fund themselves; otherwise operators approve deposits",
             usual="off unless `DEMO`",

@@ -13,6 +13,7 @@ from gateway.models import StopAsOrder
 from gateway.words.errors import missing
 from gateway.words.symbols import market_of
 from trading.models import LIVE_STATUSES, Order
+from trading.selectors import order_ids_named
 
 SENT_AS_PLAIN = Exists(
     StopAsOrder.objects.filter(
@@ -49,19 +50,14 @@ def one_of(user_id: int, kind: Q, order_id: int, client_order_id: str) -> Order:
 
 
 def some_of(asked: Sequence[tuple[int, int, str]], kind: Q) -> list[Order | None]:
-    """Of each user, by our id or by the client's; in one query for each way to name them."""
-    ids = {order_id for _, order_id, _ in asked if order_id}
-    names = {name for _, order_id, name in asked if not order_id}
-    users = {user_id for user_id, _, _ in asked}
-    found: dict[tuple[int, int | str], Order] = {}
-    if ids:
-        for order in Order.objects.filter(kind, pk__in=ids):
-            found[order.user_id, order.pk] = order
-    if names:
-        by_name = Order.objects.filter(kind, user_id__in=users, client_order_id__in=names)
-        for order in by_name:
-            found[order.user_id, order.client_order_id or ""] = order
-    return [found.get((user_id, order_id or name)) for user_id, order_id, name in asked]
+    """Of each user, by our id or by the client's: these are looked up first, together."""
+    named_by = [(user_id, name) for user_id, order_id, name in asked if not order_id]
+    by_name = dict(zip(named_by, order_ids_named(named_by), strict=True))
+    ids = [order_id or by_name[user_id, name] for user_id, order_id, name in asked]
+    orders = Order.objects.filter(kind, pk__in={order_id for order_id in ids if order_id})
+    found = {(order.user_id, order.pk): order for order in orders}
+    pairs = zip(asked, ids, strict=True)
+    return [found.get((user_id, order_id)) for (user_id, _, _), order_id in pairs]
 
 
 def live_of(user_id: int, kind: Q, params: Params) -> list[Order]:

@@ -43,6 +43,32 @@ ORDER_STATUS = SqlCheck(
     """,
 )
 
+# Each order that its trader gave a name is the one that the name stands for, and the reverse.
+ORDER_NAMES = SqlCheck(
+    "order's name",
+    """
+    SELECT o.market_id, 'order ' || o.id,
+           o.client_order_id || ' of user ' || o.user_id || ' names it',
+           COALESCE('it names order ' || named.order_id, 'it names none')
+      FROM checked_orders o
+      LEFT JOIN LATERAL (SELECT order_id FROM trading_ordername
+                          WHERE client_order_id = o.client_order_id AND user_id = o.user_id
+                         OFFSET 0) named ON true
+     WHERE (%(market)s::text IS NULL OR o.market_id = %(market)s)
+       AND o.client_order_id IS NOT NULL AND named.order_id IS DISTINCT FROM o.id
+     UNION ALL
+    SELECT o.market_id, n.client_order_id || ' of user ' || n.user_id,
+           'it names order ' || n.order_id,
+           CASE WHEN o.id IS NULL THEN 'no such order'
+                ELSE 'user ' || o.user_id || ' calls it ' || COALESCE(o.client_order_id, 'nothing')
+           END
+      FROM new_names n
+      LEFT JOIN LATERAL (SELECT * FROM trading_order WHERE id = n.order_id OFFSET 0) o ON true
+     WHERE (%(market)s::text IS NULL OR o.market_id = %(market)s)
+       AND (n.client_order_id, n.user_id) IS DISTINCT FROM (o.client_order_id, o.user_id)
+    """,
+)
+
 ORDER_FILLS = SqlCheck(
     "order's fills",
     """
@@ -292,6 +318,7 @@ SEQUENCES = SqlCheck(
 
 MARKET_CHECKS = (
     ORDER_STATUS,
+    ORDER_NAMES,
     ORDER_FILLS,
     FILL_OWNERS,
     ORDER_HOLDS,

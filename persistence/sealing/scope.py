@@ -7,6 +7,7 @@ fill_lines       lines of entries an engine caused: of which trade and order, on
 engine_entries   market and sequence of those entries
 fills            and ``settlements`` and ``payments`` of funding, by market and sequence
 checked_orders   orders that are not proven for good
+new_names        client order ids of orders that are new
 order_fills      all fills of those orders, and ``order_held`` all that was held for them
 account_totals   what all postings of each account sum up to, up to the end of the scope
 position_bases   where positions stood at the beginning of the scope
@@ -91,6 +92,7 @@ _OF_EVERYTHING: Mapping[str, str] = {
            0::bigint AS orders, 0::numeric AS fee_units
 """,
     "new_orders": "SELECT id FROM trading_order",
+    "new_names": "SELECT * FROM trading_ordername",
 }
 
 _OF_STRETCH: Mapping[str, str] = {
@@ -234,6 +236,9 @@ _OF_STRETCH: Mapping[str, str] = {
 """,
     "new_orders": """
     SELECT id FROM trading_order WHERE id > %(after_order)s AND id <= %(last_order)s
+""",
+    "new_names": """
+    SELECT * FROM trading_ordername WHERE order_id > %(after_order)s AND order_id <= %(last_order)s
 """,
 }
 

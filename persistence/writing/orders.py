@@ -1,4 +1,8 @@
-"""⑤ Rows of orders: read before a batch, written after it."""
+"""⑤ Rows of orders: read before a batch, written after it.
+
+Updates say between which ids they are, too: Postgres then plans for the partitions that have some,
+and not for all.
+"""
 
 from common.postgres.columns import numbers, numbers_or_nulls, words
 from persistence.projection.batch import Batch, ProjectedOrder
@@ -21,7 +25,7 @@ UPDATE_AMENDED_ORDERS = """
                   %s::int[], %s::bigint[])
            AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms, price,
                 size, margin, hold, triggered_ms, trigger_price, callback, visible)
-     WHERE o.id = v.id
+     WHERE o.id = v.id AND o.id BETWEEN %s AND %s
 """
 
 
@@ -40,6 +44,11 @@ def _standing(rows: list[ProjectedOrder]) -> tuple[str, ...]:
     )
 
 
+def _bounds(rows: list[ProjectedOrder]) -> tuple[int, int]:
+    ids = [row.id for row in rows]
+    return min(ids), max(ids)
+
+
 def update_amended_orders(statements: Statements, rows: list[ProjectedOrder]) -> None:
     columns = (
         *_standing(rows),
@@ -51,6 +60,7 @@ def update_amended_orders(statements: Statements, rows: list[ProjectedOrder]) ->
         numbers(row.trigger_price_ticks for row in rows),
         numbers(row.trigger_callback_ppm for row in rows),
         numbers(row.visible_lots for row in rows),
+        *_bounds(rows),
     )
     statements.add(UPDATE_AMENDED_ORDERS, columns, expected=len(rows), what="amended orders")
 
@@ -71,7 +81,7 @@ UPDATE_ORDERS = """
       FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
                   %s::text[], %s::text[], %s::bigint[], %s::bigint[])
            AS v(id, held, filled, cancelled, cost, status, reason, arrival, touched_ms)
-     WHERE o.id = v.id
+     WHERE o.id = v.id AND o.id BETWEEN %s AND %s
 """
 
 
@@ -89,4 +99,5 @@ def update_orders(statements: Statements, batch: Batch) -> None:
         update_amended_orders(statements, amended)
     rows = [row for row in touched if not row.is_amended]
     if rows:
-        statements.add(UPDATE_ORDERS, _standing(rows), expected=len(rows), what="orders")
+        columns = (*_standing(rows), *_bounds(rows))
+        statements.add(UPDATE_ORDERS, columns, expected=len(rows), what="orders")

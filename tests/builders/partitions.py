@@ -1,4 +1,4 @@
-"""Postings, journal entries and fills in narrow partitions."""
+"""Postings, journal entries, fills and orders in narrow partitions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from common.postgres.partitions import Partition, end_newest, partitions_of
 
 ENTRIES = "ledger_journalentry"
 FILLS = "trading_fill"
+ORDERS = "trading_order"
 POSTINGS = "ledger_posting"
 
 

@@ -62,6 +62,7 @@ class Exchange:
             "PARTITION_POSTINGS": "10000",  # ends one after another while all goes on
             "PARTITION_ENTRIES": "10000",
             "PARTITION_FILLS": "10000",
+            "PARTITION_ORDERS": "10000",
         }
         if pair is not None:
             self.environment["DATABASE_URL"] = pair.url

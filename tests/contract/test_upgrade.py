@@ -25,6 +25,7 @@ PENDING = SQL("SELECT count(*) FROM trading_order WHERE status = 'pending'")
 DEMO_MARKETS = "from tests.flow.demo import make_demo_markets; make_demo_markets()"
 RULES = "console_alertrule"  # `migrate` brings those of new measures
 LAST_TRADES = "trading_lasttrade"  # and a row for each market that has traded
+NAMES = "trading_ordername"  # and one for each client order id
 # Rows by which operators are let in are made anew by each `migrate`, as are its own.
 _TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -62,12 +63,19 @@ def test_a_filled_database_goes_on(tmp_path: Path) -> None:
         assert filled["ledger_posting"] > filled["trading_fill"] > 0
         manage(exchange, NEW, "migrate")
         migrated = _counts()
-        brought = {RULES: filled[RULES], LAST_TRADES: 0}
+        brought = {RULES: filled[RULES], LAST_TRADES: 0, NAMES: 0}
         assert migrated | brought == dict.fromkeys(migrated, 0) | filled
         assert migrated[RULES] >= filled[RULES]
         assert migrated[LAST_TRADES] == 1
+        assert migrated[NAMES] == filled["trading_order"]
         with _running(exchange, "new", NEW):
-            _trade(exchange)
+            load = Load(exchange)
+            with load.sent():
+                load.goes_on()
+                manage(exchange, NEW, "partitionorders")
+                load.goes_on()
+            assert load.refused == []
+            wait_for(lambda: _count(PENDING) == 0, "no pending orders")
             assert "No differences" in manage(exchange, NEW, "reconcile", "--full")
     finally:
         exchange.stop()
@@ -91,6 +99,10 @@ def test_orders_are_taken_while_it_is_migrated(tmp_path: Path) -> None:
                 load.goes_on()
                 manage(exchange, NEW, "migrate")
                 load.goes_on()
+                refused = _run(exchange, NEW, "partitionorders")
+                assert refused.returncode == 1
+                assert "upgrade it first" in refused.stderr
+                load.goes_on()
             assert load.refused == []
             wait_for(lambda: _count(PENDING) == 0, "no pending orders")
         with _running(exchange, "new", NEW):
@@ -99,8 +111,10 @@ def test_orders_are_taken_while_it_is_migrated(tmp_path: Path) -> None:
         exchange.stop()
 
 
-def manage(exchange: RollingExchange, tree: Path, *words: str, **variables: str) -> str:
-    done = subprocess.run(
+def _run(
+    exchange: RollingExchange, tree: Path, *words: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "manage.py", *words],
         cwd=tree,
         env=exchange.environment | variables,
@@ -108,6 +122,10 @@ def manage(exchange: RollingExchange, tree: Path, *words: str, **variables: str)
         capture_output=True,
         text=True,
     )
+
+
+def manage(exchange: RollingExchange, tree: Path, *words: str, **variables: str) -> str:
+    done = _run(exchange, tree, *words, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

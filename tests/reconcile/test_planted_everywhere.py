@@ -33,6 +33,8 @@ def plant_one_for_each_check() -> None:
           order_with(status=OrderStatus.WAITING, triggered_at__isnull=False).pk)  # fmt: skip
     plant("UPDATE trading_order SET user_id = user_id + 1 WHERE id = %s",
           order_with(status=OrderStatus.OPEN, filled_lots__gt=0).pk)  # fmt: skip
+    plant("UPDATE trading_order SET client_order_id = 'mine' WHERE id = %s",
+          order_with(status=OrderStatus.FILLED).pk)  # fmt: skip
     plant("DELETE FROM trading_fill WHERE market_id = %s AND trade_id = 2", BTC)
     fill = first_of(Fill.objects.filter(market_id=BTC).order_by("pk"))
     plant("UPDATE trading_fill SET price_ticks = price_ticks + 1, fee_units = fee_units + 1"

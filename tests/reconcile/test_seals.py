@@ -70,6 +70,10 @@ BEHIND = {
     "open order": "UPDATE trading_order SET held_units = held_units - 1"
     " WHERE status = 'open' AND held_units > 0",
     "open order's status": "UPDATE trading_order SET status = 'pending' WHERE status = 'open'",
+    "order's name": "INSERT INTO trading_ordername (user_id, order_id, client_order_id)"
+    " SELECT user_id, id + 1, 'of no order' FROM trading_order ORDER BY id DESC LIMIT 1",
+    "nameless": "UPDATE trading_order SET client_order_id = 'mine'"
+    " WHERE id = (SELECT max(id) FROM trading_order)",
     "life": "UPDATE trading_positionlife SET fee_units = fee_units + 1 WHERE closed_at IS NULL",
     "life deleted": "DELETE FROM trading_positionlife WHERE closed_at IS NULL",
     "newest life's peak": "UPDATE trading_positionlife SET max_lots = max_lots + 1"

@@ -149,7 +149,7 @@ class OrderAdmin(RecordAdmin):
     list_select_related = ("market", "user")
     walked_by = ("user__id__exact", "market__id__exact")
     search_ids = ("id",)
-    search_texts = ("client_order_id",)
+    search_texts = ("names__client_order_id",)
     search_users = ("user",)
     search_help_text = "Order id, client order id, or the beginning of a username."
     actions = ("cancel_selected",)
@@ -312,7 +312,7 @@ class FillAdmin(RecordAdmin):
     walked_by = ("user__id__exact", "order__id__exact")
     linked_by = ("seq", "trade_id", "execution__in")
     search_ids = ("id", "order_id", "trade_id")
-    search_texts = ("order__client_order_id",)
+    search_texts = ("order__names__client_order_id",)
     search_users = ("user",)
     search_help_text = "Fill, order or trade id, client order id, or the beginning of a username."
     fieldsets = (

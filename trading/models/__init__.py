@@ -9,7 +9,7 @@ from trading.models.candle import CANDLE_INTERVALS_MS, Candle
 from trading.models.days import TierDay, TraderDay
 from trading.models.market_version import MarketVersion
 from trading.models.notices import LiquidationsTold, MarginCall
-from trading.models.order import LIVE_STATUSES, Fill, LastTrade, Order, TradeStretch
+from trading.models.order import LIVE_STATUSES, Fill, LastTrade, Order, OrderName, TradeStretch
 from trading.models.outbox import AMEND_COMMANDS, MARKET_COMMANDS, OutboxCommand
 from trading.models.position import (
     FundingPayment,
@@ -45,6 +45,7 @@ __all__ = [
     "MarketStanding",
     "MarketVersion",
     "Order",
+    "OrderName",
     "OutboxCommand",
     "Position",
     "PositionLife",

@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -41,6 +42,7 @@ class Order(models.Model):
     held_units         what of that is still held: remaining lots × reserve per lot once open
     filled_cost_units  Σ price × size of its fills, as money: average price × filled size
     maker_fee_ppm      of the notional where it rests, as its trader's fees were; below 0 a rebate
+    client_order_id    the name its trader gave it, which names no other: see `OrderName`
     terms_asked        as the trader sent them, where a client order id may bring them again
     close_position     its size is what the position is when it executes
     expires_at         when it is cancelled if it rests or waits then (GTD)
@@ -143,11 +145,6 @@ class Order(models.Model):
         ordering = ["-id"]
         permissions = [("cancel_order", "Can cancel orders of traders")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["client_order_id", "user"],
-                condition=Q(client_order_id__isnull=False),
-                name="order_client_order_id_once_per_user",
-            ),
             models.CheckConstraint(
                 condition=Q(size_lots__gt=0) & Q(price_ticks__gt=0), name="order_positive"
             ),
@@ -239,6 +236,37 @@ class Order(models.Model):
         if is_conditional_market and (self.reduce_only or self.triggered_at is None):
             return 0
         return self.price_ticks
+
+
+class OrderName(models.Model):
+    """A client order id names one order of its trader, for ever: the key of orders by it, beside a
+    table whose own keys have the id in them. Written by the statement that inserts the order, or by
+    its trigger, and never changed: see migrations/rules/names."""
+
+    pk = models.CompositePrimaryKey("client_order_id", "user")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="names", db_index=False, db_constraint=False
+    )
+    client_order_id = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [
+            # Names lie nearly in the order of their orders. Reconciliation alone asks this way.
+            BrinIndex(
+                fields=["order"], pages_per_range=32, autosummarize=True, name="order_name_by_order"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_order_id} of user {self.user_id}"
 
 
 class Fill(models.Model):

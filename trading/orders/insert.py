@@ -5,8 +5,9 @@ client order id is unique within its user, nobody waits for an id either.
 
 Money is judged by the wallet as it is under that lock. If all orders of a user fit, all are
 placed; if their sum doesn't, none of them is, without harm to those of others, and the caller tries
-them one by one. A client order id that is taken inserts nothing and moves nothing. The wallet's
-CHECK constraint stands behind all of it.
+them one by one. A client order id that is taken inserts nothing and moves nothing: its key is taken
+first, in `OrderName`, and the order follows it. The wallet's CHECK constraint stands behind all of
+it.
 """
 
 from collections.abc import Sequence
@@ -117,13 +118,17 @@ WITH asked AS MATERIALIZED (
       FROM (SELECT asked.* FROM asked JOIN wallet USING (user_id) JOIN needed USING (user_id)
              WHERE wallet.available_units >= needed.total_units OR needed.total_units = 0
              ORDER BY asked.position) AS sorted
+), named AS (
+    INSERT INTO trading_ordername (user_id, order_id, client_order_id)
+    SELECT user_id, id, client_order_id FROM fitting WHERE client_order_id IS NOT NULL
+    ON CONFLICT (user_id, client_order_id) DO NOTHING
+    RETURNING order_id
 ), placed AS (
     INSERT INTO trading_order (
         id, user_id, market_id, {_COLUMNS}, held_units, status, created_at, updated_at
     )
     SELECT id, user_id, market_id, {_COLUMNS}, hold_units, '{OrderStatus.PENDING}', now(), now()
-      FROM fitting
-    ON CONFLICT (user_id, client_order_id) WHERE client_order_id IS NOT NULL DO NOTHING
+      FROM fitting WHERE client_order_id IS NULL OR id IN (SELECT order_id FROM named)
     RETURNING id, user_id, market_id, hold_units, created_at
 ), holding AS MATERIALIZED (
     SELECT {NEXT_ENTRY_ID} AS entry_id, placed.*

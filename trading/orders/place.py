@@ -46,7 +46,7 @@ from trading.orders.opening import opens, without_terms
 from trading.orders.repeats import conflict_with, terms_asked
 from trading.orders.request import NewOrder
 from trading.orders.terms import read_terms
-from trading.selectors import TraderStanding, trader_standings
+from trading.selectors import TraderStanding, orders_named, trader_standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,11 +327,7 @@ def _standings(known: Sequence[tuple[_Asked, MarketRules]]) -> list[TraderStandi
 
 def _firsts(named: Sequence[_Asked]) -> list[Order | None]:
     """The orders under their client order ids."""
-    users = {asked.user_id for asked in named}
-    ids = {asked.new.client_order_id for asked in named}
-    known = Order.objects.filter(user_id__in=users, client_order_id__in=ids)
-    found = {(order.user_id, order.client_order_id): order for order in known}
-    return [found.get((asked.user_id, asked.new.client_order_id)) for asked in named]
+    return orders_named([(asked.user_id, asked.new.client_order_id or "") for asked in named])
 
 
 def _repeated(first: Order, new: NewOrder) -> Result:

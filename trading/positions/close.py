@@ -62,6 +62,7 @@ def closing_order(rules: MarketRules, position_lots: int, closing: Closing) -> C
 
 
 def _first_under(user_id: int, client_order_id: str | None) -> Order | None:
-    if client_order_id is None or "\0" in client_order_id:
+    if client_order_id is None:
         return None
-    return Order.objects.filter(user_id=user_id, client_order_id=client_order_id).first()
+    (first,) = selectors.orders_named([(user_id, client_order_id)])
+    return first

@@ -19,6 +19,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import OperationalError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.operations.base import Operation
@@ -27,6 +28,7 @@ from django.db.migrations.state import ProjectState
 from common.postgres.partitions import (
     REFUSE_WRITE,
     is_held,
+    is_partitioned,
     make_newest,
     partition_name,
     refuse_writes,
@@ -39,7 +41,6 @@ _BETWEEN_TRIES_S = 1.0
 _OTHERS_WAIT_MS = 20
 _LOOKS, _BETWEEN_LOOKS_S = 25, 0.02  # for a moment in which nobody is in the way
 
-_KIND = "SELECT relkind FROM pg_class WHERE oid = %s::regclass"
 _INDEXES = """
 SELECT index.relname, con.conname, COALESCE(
            'ALTER TABLE ' || indrelid::regclass || ' ADD CONSTRAINT ' || quote_ident(con.conname)
@@ -74,8 +75,8 @@ _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
 class PartitionById(Operation):
     """``width``: of the first partition, in ids; asked for as the migration runs. ``before``: what
-    those lock first who name the sequence of its ids. ``without``: unique constraints that the
-    table has and doesn't keep. Not atomic."""
+    those lock first who name the sequence of its ids. ``without``: unique constraints or indexes
+    that the table has and doesn't keep. Not atomic."""
 
     reversible = False
 
@@ -109,26 +110,33 @@ class PartitionById(Operation):
             )
             for name in (self.model_name, *self.before)
         )
-        with schema_editor.connection.cursor() as cursor:
-            if _ask(cursor, _KIND, table) == [("p",)]:
-                return  # by an earlier run, which ended before it was written down
-            _tried(lambda: _drop_foreign_keys(cursor, table), schema_editor, table)
-            end = _first_end(cursor, table, self.width())
-            _tried(lambda: _prove_below(cursor, table, end), schema_editor, table)
-            try:
-                cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
-                _tried(
-                    lambda: _put_together(cursor, table, end, before, self.without),
-                    schema_editor,
-                    table,
-                )
-            except Exception:
-                _tried(lambda: _forget_end(cursor, table), schema_editor, table)
-                raise
-            cursor.execute(f"ANALYZE {table}")
+        partition_by_id(schema_editor.connection, table, self.width(), before, self.without)
 
     def describe(self) -> str:
         return f"Make {self.model_name} a table of partitions by id"
+
+
+def partition_by_id(
+    connection: BaseDatabaseWrapper,
+    table: str,
+    width: int,
+    before: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> None:
+    """``before`` are tables. See `PartitionById`. Not inside a transaction."""
+    with connection.cursor() as cursor:
+        if is_partitioned(cursor, table):
+            return  # by an earlier run, which ended before it was written down
+        _tried(lambda: _drop_foreign_keys(cursor, table), connection, table)
+        end = _first_end(cursor, table, width)
+        _tried(lambda: _prove_below(cursor, table, end), connection, table)
+        try:
+            cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
+            _tried(lambda: _put_together(cursor, table, end, before, without), connection, table)
+        except Exception:
+            _tried(lambda: _forget_end(cursor, table), connection, table)
+            raise
+        cursor.execute(f"ANALYZE {table}")
 
 
 def _ask(cursor: CursorWrapper, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -145,11 +153,11 @@ def _first_end(cursor: CursorWrapper, table: str, width: int) -> int:
     return ((int(last) + width // 2) // width + 1) * width
 
 
-def _tried(step: Callable[[], None], schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
+def _tried(step: Callable[[], None], connection: BaseDatabaseWrapper, table: str) -> None:
     """In a transaction of its own, again and again as long as somebody holds the table."""
     for _ in range(TRIES):
         try:
-            with transaction.atomic(using=schema_editor.connection.alias):
+            with transaction.atomic(using=connection.alias):
                 step()
             return
         except _Held:
@@ -185,7 +193,8 @@ def _put_together(
 ) -> None:
     _lock(cursor, table, before)
     for name in without:
-        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+        cursor.execute(f"DROP INDEX IF EXISTS {name}")  # what has a condition is no constraint
     first = partition_name(table, 0)
     indexes = _ask(cursor, _INDEXES, table)
     triggers = _ask(cursor, _TRIGGERS, table)

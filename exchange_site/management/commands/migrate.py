@@ -3,6 +3,9 @@
 Migrations began anew then, one to an app, and those of before make the same tables. Where all of
 them are applied nothing is left to do but to say so; one that stopped half way is named and left
 alone, since the first migrations have the names that they had.
+
+A database that is new has its orders in partitions at once; of another that is a step of its own
+(`manage.py partitionorders`).
 """
 
 import time
@@ -17,8 +20,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
 
 from common.postgres.alone import alone
+from trading.models import OrderName
+from trading.partitions import partition_orders_of
 
 LOCK = 0x6D696772  # "migr"
 ASK_EVERY_S = 0.5
@@ -70,12 +76,20 @@ class Command(migrate.Command):
             _require_all_of_before(connection)
             if not (options["plan"] or options["check_unapplied"]):
                 _take_over(connection)
+        is_new = not MigrationRecorder(connection).applied_migrations()
         try:
             super().handle(*args, **options)
+            if is_new and _knows(connection, OrderName):
+                partition_orders_of(connection)
         except InconsistentMigrationHistory as error:
             raise OlderDatabase(
                 "the database was made before 0.1.0, whose tables are others"
             ) from error
+
+
+def _knows(connection: BaseDatabaseWrapper, model: type[Model]) -> bool:
+    """False where it was asked for a part of the migrations, or for none."""
+    return model._meta.db_table in connection.introspection.table_names()
 
 
 def _is_of_before(connection: BaseDatabaseWrapper) -> bool:

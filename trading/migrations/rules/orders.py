@@ -3,6 +3,9 @@
 References are checked for a whole statement at once, as those of the journal: foreign keys looked up
 the same user and market again for each order of a batch. Users and markets are held by their
 accounts. Orders are never removed, renumbered or given to another.
+
+Of the partitions of orders a plan that is kept opens those alone that have ids between the bounds
+which it is told.
 """
 
 REFERENCES_OF_ORDERS = """
@@ -35,15 +38,20 @@ CREATE TRIGGER order_references_exist
     FOR EACH STATEMENT EXECUTE FUNCTION trading_require_references_of_orders();
 """
 
-REFERENCES_OF_FILLS = """
-CREATE FUNCTION trading_require_references_of_fills() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+REQUIRE_REFERENCES_OF_FILLS = """
+CREATE OR REPLACE FUNCTION trading_require_references_of_fills() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     wrong record;
+    first_id bigint;
+    last_id bigint;
 BEGIN
+    SELECT min(order_id), max(order_id) INTO first_id, last_id FROM inserted_fills;
     SELECT named.what, named.value INTO wrong FROM (
         SELECT 'order' AS what, f.order_id::text AS value
-          FROM inserted_fills f LEFT JOIN trading_order o ON o.id = f.order_id
+          FROM inserted_fills f
+          LEFT JOIN trading_order o ON o.id = f.order_id AND o.id BETWEEN first_id AND last_id
          WHERE f.order_id IS NOT NULL AND o.id IS NULL
         UNION ALL
         SELECT 'user', f.user_id::text
@@ -62,7 +70,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+"""
 
+REFERENCES_OF_FILLS = f"""
+{REQUIRE_REFERENCES_OF_FILLS}
 CREATE TRIGGER fill_references_exist
     AFTER INSERT ON trading_fill
     REFERENCING NEW TABLE AS inserted_fills

@@ -6,19 +6,27 @@ from dataclasses import replace
 from django.db import transaction
 
 from common.postgres.prepared import fetch_all
+from ledger.holds import wallets_locked
 from matching.messages.vocabulary import TriggerKind
 from trading.models import Order
 from trading.orders.attached.terms import KINDS
 from trading.orders.insert import Inserted, NewRow, Outcome, insert_orders
 
-_NEW_IDS = "SELECT nextval('trading_order_id_seq') FROM generate_series(1, %s)"
+# Behind the wallet, as intake draws them: whoever puts orders into partitions gives ids another
+# sequence, and locks wallets before.
+_NEW_IDS = f"""
+WITH wallet AS MATERIALIZED (
+    {wallets_locked("= %s")}
+)
+SELECT nextval('trading_order_id_seq') FROM generate_series(1, %s) LEFT JOIN wallet ON true
+"""  # noqa: S608  parts of the statement, no values
 
 
 def insert_with(order: NewRow, with_it: Sequence[NewRow], *, is_pair: bool) -> list[Outcome]:
     """Outcomes of what comes with it, in that order, and of the order, which has the highest id:
     they are sent before it. Where one is not inserted, none is. Raises django.db.Error."""
     with transaction.atomic():
-        *ids, order_id = _new_ids(len(with_it) + 1)
+        *ids, order_id = _new_ids(order.user_id, len(with_it) + 1)
         link = "other_id" if is_pair else "parent_id"
         rows = [
             _row(row, own_id, **{link: order_id}) for row, own_id in zip(with_it, ids, strict=True)
@@ -30,8 +38,8 @@ def insert_with(order: NewRow, with_it: Sequence[NewRow], *, is_pair: bool) -> l
         return outcomes
 
 
-def _new_ids(count: int) -> list[int]:
-    return sorted(order_id for (order_id,) in fetch_all(_NEW_IDS, (count,)))
+def _new_ids(user_id: int, count: int) -> list[int]:
+    return sorted(order_id for (order_id,) in fetch_all(_NEW_IDS, (user_id, count)))
 
 
 def _row(row: NewRow, order_id: int, **links: int) -> NewRow:

@@ -1,0 +1,48 @@
+"""A database that this release has migrated, and whose orders are not in partitions: what an older
+release runs on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import psycopg
+from django.core.management import call_command
+from django.db import connection
+from psycopg.sql import SQL, Identifier
+
+from exchange_site.management.commands import migrate
+
+NAME = "orders_of_before"
+
+
+@contextmanager
+def plain_orders() -> Iterator[None]:
+    """Django's connection, and processes that are started, are on it meanwhile."""
+    tests, name = connection.settings_dict["NAME"], f"{connection.settings_dict['NAME']}_{NAME}"
+    _on_server("CREATE DATABASE {}", name)
+    try:
+        _use(name)
+        with patch.object(migrate, "partition_orders_of"):
+            call_command("migrate", verbosity=0)
+        yield
+    finally:
+        _use(tests)
+        _on_server("DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _use(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
+
+
+def _on_server(statement: str, name: str) -> None:
+    of_server = connection.settings_dict
+    with psycopg.connect(
+        host=of_server["HOST"],
+        port=of_server["PORT"],
+        user=of_server["USER"],
+        password=of_server["PASSWORD"],
+        dbname="postgres",
+        autocommit=True,
+    ) as server:
+        server.execute(SQL(statement).format(Identifier(name)))
