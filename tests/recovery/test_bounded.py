@@ -131,7 +131,7 @@ def test_nothing_is_cut_before_it_is_persisted(busy: Exchange) -> None:
     seq = busy.published_seq()
     for number in range(3 * CHUNK):
         busy.move_index(MARK_TICKS + number)
-    wait_until(lambda: busy.published_seq() == seq + 3 * CHUNK, "the engine")
+    wait_until(lambda: busy.published_seq() >= seq + 3 * CHUNK, "the engine")
     wait_for_beat(busy)
     before = lengths(busy)
     archive_and_trim(*progress_of([MARKET]))
