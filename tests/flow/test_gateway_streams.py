@@ -325,11 +325,17 @@ def test_funding_is_told_with_its_reason(
                 event["a"]["m"] != "FUNDING_FEE"
             ):
                 pass
-        paid = wait_for(lambda: owner.get("/user/funding")["payments"], "the payment")
         (balance,) = event["a"]["B"]
-        amounts = sorted(D(payment["amount"]) for payment in paid)
+        paid_in_all = D(balance["wb"]) - D(before["balance"])
+
+        def amounts_of_it() -> list[D] | None:
+            """Once all of them are written down."""
+            payments = owner.get("/user/funding")["payments"]
+            amounts = sorted(D(payment["amount"]) for payment in payments)
+            return amounts if amounts and sum(amounts) == paid_in_all else None
+
+        amounts = wait_for(amounts_of_it, "the payments")
         assert amounts[-1] < 0
-        assert D(balance["wb"]) == D(before["balance"]) + sum(amounts)
         (held,) = event["a"]["P"]
         assert (held["s"], held["pa"]) == ("FUNDUSDT", "0.100")
         incomes = account.signed("GET", "/fapi/v1/income", incomeType="FUNDING_FEE").json()
