@@ -54,7 +54,7 @@ def busy(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Exchange:
 def wait_for_beat(exchange: Exchange) -> None:
     """Trimming waits for an engine that seems to be behind."""
     seq = exchange.published_seq()
-    wait_until(lambda: (b := exchange.heartbeat()) and b.seq == seq, "a heartbeat from the end")
+    wait_until(lambda: (b := exchange.heartbeat()) and b.seq >= seq, "a heartbeat from the end")
 
 
 def test_streams_stay_short_and_engines_restart_from_them(busy: Exchange) -> None:
