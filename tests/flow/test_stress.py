@@ -13,10 +13,11 @@ from common.redis_client import redis_client
 from console.jobs.models import UNDER_WAY, JobState
 from console.stress.models import StressRun
 from ledger.models import JournalEntry
+from markets.models import MarketStatus
 from matching.messages.streams import input_stream, output_stream, snapshots_key
 from tests.flow.committed import Operator
 from tests.flow.exchange import Exchange, Trader, wait_for
-from trading.models import Fill, Liquidation, OutboxCommand, Position
+from trading.models import Fill, FundingSettlement, Liquidation, OutboxCommand, Position
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/stress/"
@@ -31,7 +32,12 @@ class StressOperator(Operator):
 
 @pytest.fixture(scope="module")
 def operator(exchange: Exchange) -> StressOperator:
+    """Of a market that settles no funding meanwhile, which would leave traces, too."""
     exchange.open_market(MARKET)
+    status = wait_for(MarketStatus.objects.filter(pk=MARKET).exclude(next_funding_ms=0).first, "it")
+    exchange.pass_funding(MARKET, status.next_funding_ms)
+    settled = FundingSettlement.objects.filter(market_id=MARKET)
+    wait_for(settled.exists, "its funding")
     return StressOperator("risk-op")
 
 

@@ -67,7 +67,7 @@ def test_redis_is_wiped_while_the_engine_runs(exchange: Exchange) -> None:
 def test_redis_is_wiped_while_the_ledger_is_behind(exchange: Exchange) -> None:
     exchange.start()
     exchange.trade(2)
-    wait_until(lambda: exchange.published_seq() == 3 + 6, "an engine ahead of the ledger")
+    wait_until(lambda: exchange.published_seq() >= 3 + 6, "an engine ahead of the ledger")
     exchange.client.flushdb()
     exchange.settle()
     exchange.assert_sound()
