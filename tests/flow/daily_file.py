@@ -11,7 +11,7 @@ from persistence.downloads.day_lines import HEADS, parts_of
 from persistence.downloads.files import path_of, write_file
 from persistence.downloads.models import DailyFile, FileKind
 from tests.flow.committed import committed
-from tests.flow.exchange import Exchange, Trader
+from tests.flow.exchange import MARK_TICKS, Exchange, Trader
 from trading.models import Fill
 
 TRADED = "DAYS-PERP"
@@ -20,7 +20,9 @@ TRADED = "DAYS-PERP"
 @pytest.fixture
 def file_of_today(exchange: Exchange, new_trader: Callable[..., Trader]) -> Iterator[DailyFile]:
     """The trades of a market of its own, written as the task does, as if their day were over."""
-    if not Market.objects.filter(pk=TRADED).exists():  # of a module before
+    if Market.objects.filter(pk=TRADED).exists():  # of a module before: its index may be old
+        exchange.set_mark(TRADED, MARK_TICKS, "50000")
+    else:
         committed(exchange.open_market, TRADED)
     maker, taker = new_trader(), new_trader()
     maker.market_id = taker.market_id = TRADED
