@@ -18,12 +18,9 @@ import httpx
 from django.conf import settings
 from django.db import transaction
 
-from common.redis_client import redis_client
 from exchange_site.embedded.parts import api_command
 from exchange_site.embedded.ports import free_port
-from matching.messages.codec import encode_command
 from matching.messages.commands import UpdateIndexPrice
-from matching.messages.streams import COMMAND_FIELD, input_stream
 from matching.messages.vocabulary import MarketState
 from tests.builders.markets import build_market
 from tests.feeds.conftest import database_url
@@ -166,13 +163,6 @@ class Exchange:
             set_market_state(market, MarketState.ACTIVE, by=None)
         wait_for(lambda: self.ticker(market_id)["state"] == "ACTIVE", "an open market")
         self.set_mark(market_id, MARK_TICKS, "50000")
-
-    def pass_funding(self, market_id: str, due_ms: int) -> None:
-        """Say the index as if it were just after ``due_ms``, when funding is due next: an engine's
-        time is that of its commands. None is due by itself for the interval that follows."""
-        command = encode_command(UpdateIndexPrice(index_price_ticks=MARK_TICKS))
-        fields: dict[Any, Any] = {COMMAND_FIELD: command}
-        redis_client().xadd(input_stream(market_id), fields, id=f"{due_ms + 1}-0")
 
     def ticker(self, market_id: str = MARKET) -> dict[str, Any]:
         return self._read(f"/markets/{market_id}/ticker")

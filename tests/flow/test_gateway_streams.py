@@ -11,8 +11,12 @@ import ccxt.pro
 import pytest
 import websockets
 
+from common.redis_client import redis_client
+from matching.messages.codec import encode_command
+from matching.messages.commands import UpdateIndexPrice
+from matching.messages.streams import COMMAND_FIELD, input_stream
 from tests.flow.committed import committed
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import MARK_TICKS, Exchange, Trader, wait_for
 from tests.flow.venue import (
     SYMBOL,
     Account,
@@ -316,7 +320,7 @@ def test_funding_is_told_with_its_reason(
     async def script() -> None:
         async with connected(account, f"/private/ws?listenKey={key}") as hear:
             index = account.send("GET", "/fapi/v1/premiumIndex?symbol=FUNDUSDT").json()
-            exchange.pass_funding("FUND-PERP", index["nextFundingTime"])
+            await asyncio.to_thread(_tell_at, "FUND-PERP", index["nextFundingTime"] + 1)
             while (event := await hear())["e"] != "ACCOUNT_UPDATE" or (
                 event["a"]["m"] != "FUNDING_FEE"
             ):
@@ -339,6 +343,12 @@ def test_funding_is_told_with_its_reason(
         assert sorted(D(income["income"]) for income in incomes) == amounts
 
     asyncio.run(script())
+
+
+def _tell_at(market_id: str, time_ms: int) -> None:
+    """The index, as if it were so late: an engine's time is that of its commands."""
+    command = encode_command(UpdateIndexPrice(index_price_ticks=MARK_TICKS))
+    redis_client().xadd(input_stream(market_id), {COMMAND_FIELD: command}, id=f"{time_ms}-0")
 
 
 def test_controls(account: Account) -> None:
