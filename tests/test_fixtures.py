@@ -4,6 +4,9 @@ A module that imports it makes it nobody's, and what it started runs beside the 
 
 An exchange that runs for a folder has its markets in the tables of all its tests: none may empty
 them.
+
+What a module asks the clock while it is imported is old by the time its tests run: of yesterday,
+where midnight passed since. A test asks by itself, or has an instant of its own by `time_machine`.
 """
 
 import ast
@@ -88,3 +91,53 @@ def test_nobody_empties_the_tables_of_an_exchange_that_runs() -> None:
 )
 def test_who_empties_tables(source: str, does: bool) -> None:
     assert empties_tables(source) == does
+
+
+CLOCK = {"localdate", "now", "time", "time_ns", "today", "utcnow"}
+
+
+def calls_at_import(node: ast.AST) -> Iterator[ast.Call]:
+    """Of functions only what decorates them, and what their parameters are by default."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Lambda):
+            continue
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            defaults = [*child.args.defaults, *filter(None, child.args.kw_defaults)]
+            for one in (*child.decorator_list, *defaults):
+                yield from calls_at_import(ast.Expression(one))
+            continue
+        if isinstance(child, ast.Call):
+            yield child
+        yield from calls_at_import(child)
+
+
+def asks_the_clock_at_import(source: str) -> list[str]:
+    calls = list(calls_at_import(ast.parse(source)))
+    return [ast.unparse(one) for one in calls if ast.unparse(one.func).rpartition(".")[2] in CLOCK]
+
+
+def test_no_module_of_tests_asks_the_clock_while_it_is_imported() -> None:
+    found = {
+        path.relative_to(TESTS).as_posix(): calls
+        for path in TESTS.rglob("*.py")
+        if (calls := asks_the_clock_at_import(path.read_text()))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("TODAY = datetime.now(UTC).date()", ["datetime.now(UTC)"]),
+        ("LATER_MS = (time.time() + 60) * 1_000", ["time.time()"]),
+        ("class World:\n    born = timezone.now()", ["timezone.now()"]),
+        ("ROWS = [{'at': date.today()}]", ["date.today()"]),
+        ("def made(at=timezone.now()): ...", ["timezone.now()"]),
+        ("@pytest.mark.parametrize('at', [time_ns()])\ndef test_it(at): ...", ["time_ns()"]),
+        ("TODAY = date(2026, 7, 1)", []),
+        ("def today():\n    return datetime.now(UTC).date()", []),
+        ("today = lambda: date.today()", []),
+    ],
+)
+def test_which_calls_are_made_at_import(source: str, calls: list[str]) -> None:
+    assert asks_the_clock_at_import(source) == calls

@@ -131,14 +131,15 @@ def _standing(ask: Ask, ahead_us: int, granted: bool) -> Standing:
     )
 
 
-def _unix_us() -> int:
-    return time.time_ns() // 1_000
+def _steady_us() -> int:
+    """Of a clock that nobody sets back: who spent before would be refused for as long as that."""
+    return time.monotonic_ns() // 1_000
 
 
 class LocalBudgets:
     """The same in this process alone: budget → µs of its clock at which it is full."""
 
-    def __init__(self, now_us: Callable[[], int] = _unix_us) -> None:
+    def __init__(self, now_us: Callable[[], int] = _steady_us) -> None:
         self._now_us = now_us
         self._full_at_us: dict[str, int] = {}
         self._lock = threading.Lock()

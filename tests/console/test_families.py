@@ -13,7 +13,7 @@ from console.audit.models import AuditRow
 from ledger.transfers.services import may_send_to_others
 from tests.admin.conftest import _redis, client_of, operator
 from tests.families.family import open_account, send
-from tests.families.test_fees import trade
+from tests.families.test_fees import NOON, trade
 from tests.trading.client import Trader, forget_caches, make_market, make_trader
 from trading.fees.paying import share_ppm
 from trading.models import FeeTier, UserFeeTier
@@ -42,6 +42,7 @@ def page_of(client: Client, user: User) -> str:
     return str(answer.content.decode())
 
 
+@pytest.mark.time_machine(NOON)  # of the day that trades are counted from
 def test_the_family_is_one_from_any_of_its_accounts(
     anna: Trader, hedge: User, client_of: Any
 ) -> None:

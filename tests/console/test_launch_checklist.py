@@ -17,6 +17,7 @@ from console.launch.checklist import checklist
 from console.launch.models import MarketLaunch
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import MarketState
+from prices import reports
 from tests.admin.factories import make_user
 from tests.admin.running_market import run_market
 from tests.patience import PATIENCE_S
@@ -40,6 +41,7 @@ def closed(market: Market, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatc
     """Never opened, its engine, prices and worker well, for however long a test takes."""
     for beat in ("ENGINE_BEAT_WARN_MS", "ENGINE_BEAT_BAD_MS", "WORKER_BEAT_BAD_MS"):
         monkeypatch.setattr(report, beat, int(PATIENCE_S * 1_000))
+    monkeypatch.setattr(reports, "REPORT_LATE_MS", int(PATIENCE_S * 1_000))
     Market.objects.filter(pk=market.pk).update(index_stale_ms=int(PATIENCE_S * 1_000))
     MarketLaunch.objects.create(market=market, reference_price="2510")
     run_market(market, redis_db)

@@ -23,9 +23,9 @@ from persistence.tasks import make_daily_files
 from tests.trading.client import forget_caches, make_market, make_trader
 from trading.models import CANDLE_INTERVALS_MS, Candle, Fill
 
-pytestmark = pytest.mark.django_db
+TODAY = datetime(2026, 7, 1, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.time_machine(TODAY + timedelta(hours=12))]
 
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 FIRST, SECOND = TODAY - timedelta(days=2), TODAY - timedelta(days=1)
 
 

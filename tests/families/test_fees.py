@@ -23,9 +23,10 @@ from trading.fees.moving import DAYS, move_if_due, move_tiers
 from trading.models import FeeTier, Order, TraderDay, UserFeeTier
 from trading.tasks import settle_days
 
-pytestmark = pytest.mark.django_db(transaction=True)
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+TODAY = NOON.date()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.time_machine(NOON)]
 
-TODAY = datetime.now(UTC).date()
 USD = 1_000_000
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from time_machine import TimeMachineFixture
 
 from accounts.models import User
 from accounts.referrals import services
@@ -16,7 +17,7 @@ from persistence.reconciliation.money_checks import CONSERVATION, FEES, REFERRAL
 from persistence.sealing.scope import EVERYTHING
 from tests.admin.factories import make_user as make_operator
 from tests.families.family import acting, available, open_account
-from tests.families.test_fees import TODAY, trade
+from tests.families.test_fees import NOON, TODAY, trade
 from tests.ledger.world import in_threads
 from tests.trading.client import PASSWORD, Answer, Api, Trader, make_trader
 from trading.fees import paying
@@ -24,7 +25,7 @@ from trading.fees.models import DailyRun, ReferralPayment
 from trading.fees.paying import pay_day, pay_if_due, set_share
 from trading.models import TraderDay
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.time_machine(NOON)]
 
 YESTERDAY = TODAY - timedelta(days=1)
 USD = 1_000_000
@@ -148,6 +149,22 @@ def test_without_a_share_nothing_is_paid_and_the_day_is_over(anna: Trader, code:
     set_share(200_000, "from now on", make_operator("boss", is_staff=True))
     assert pay_day(YESTERDAY) == 0
     assert available(anna.user) == 0
+
+
+@pytest.mark.parametrize(("hour", "minute", "paid"), [(0, 0, 0), (0, 59, 0), (1, 0, 1)])
+def test_a_day_is_paid_an_hour_after_it_ended(
+    anna: Trader,
+    code: str,
+    share: None,
+    time_machine: TimeMachineFixture,
+    hour: int,
+    minute: int,
+    paid: int,
+) -> None:
+    trade(brought("bert", code), 1_000)
+    time_machine.move_to(NOON.replace(hour=hour, minute=minute))
+    assert pay_if_due() == paid
+    assert available(anna.user) == paid * 200_000
 
 
 def test_days_that_were_missed_are_made_up_for(anna: Trader, code: str, share: None) -> None:

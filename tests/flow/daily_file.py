@@ -11,22 +11,25 @@ from persistence.downloads.day_lines import HEADS, parts_of
 from persistence.downloads.files import path_of, write_file
 from persistence.downloads.models import DailyFile, FileKind
 from tests.flow.committed import committed
-from tests.flow.exchange import Exchange, Trader, wait_for
+from tests.flow.exchange import MARK_TICKS, Exchange, Trader
+from trading.models import Fill
 
 TRADED = "DAYS-PERP"
 
 
 @pytest.fixture
 def file_of_today(exchange: Exchange, new_trader: Callable[..., Trader]) -> Iterator[DailyFile]:
-    """The trades of a market of its own, written as the task does, as if the day were over."""
-    if not Market.objects.filter(pk=TRADED).exists():  # of a module before
+    """The trades of a market of its own, written as the task does, as if their day were over."""
+    if Market.objects.filter(pk=TRADED).exists():  # of a module before: its index may be old
+        exchange.set_mark(TRADED, MARK_TICKS, "50000")
+    else:
         committed(exchange.open_market, TRADED)
     maker, taker = new_trader(), new_trader()
     maker.market_id = taker.market_id = TRADED
     maker.wait_until(maker.place("SHORT", "0.02", "50010"), "open")
     taker.wait_until(taker.place("LONG", "0.01", "50010"), "filled")
-    wait_for(lambda: exchange.http.get(f"/markets/{TRADED}/trades").json()["trades"], "the trade")
-    day, kind = datetime.now(UTC).date(), FileKind.TRADES
+    fill = Fill.objects.get(user_id=taker.user_id)
+    day, kind = fill.executed_at.astimezone(UTC).date(), FileKind.TRADES
     path = path_of(TRADED, kind, day)
 
     def make() -> DailyFile:

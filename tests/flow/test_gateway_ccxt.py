@@ -64,24 +64,38 @@ def test_markets_and_prices(client: Any, account: Account, new_trader: NewTrader
     candle, ours = client.fetch_ohlcv(SYMBOL)[-1], get("/markets/BTC-PERP/candles")["candles"][0]
     assert candle[1:5] == [float(ours[name]) for name in ("open", "high", "low", "close")]
     assert candle[5] == float(ours["volume"])
-    ticker = client.fetch_ticker(SYMBOL)
-    day = get("/tickers?marketId=BTC-PERP")["tickers"][0]["day"]
-    assert (ticker["last"], ticker["baseVolume"]) == (50010, float(day["volume"]))
-    assert client.fetch_tickers([SYMBOL])[SYMBOL]["high"] == float(day["high"])
+
+    def tell_the_same_day() -> bool:
+        """Each process of the API remembers the day's figures for seconds."""
+        ticker, day = client.fetch_ticker(SYMBOL), get("/tickers?marketId=BTC-PERP")["tickers"][0]
+        known = (50010, float(day["day"]["volume"]), float(day["day"]["high"]))
+        return (ticker["last"], ticker["baseVolume"], ticker["high"]) == known
+
+    wait_for(tell_the_same_day, "the day's figures")
+    assert client.fetch_tickers([SYMBOL])[SYMBOL]["last"] == 50010
     assert client.fetch_last_prices([SYMBOL])[SYMBOL]["price"] == 50010
     assert client.fetch_open_interest(SYMBOL)["openInterestAmount"] > 0
 
 
 def test_mark_prices_and_funding(client: Any, account: Account) -> None:
+    def rates_are_told_alike() -> bool:
+        """A sample of the premium may come between two looks."""
+        rate = client.fetch_funding_rate(SYMBOL)
+        ours = account.trader.get("/tickers?marketId=BTC-PERP")["tickers"][0]
+        names = ("fundingRate", "indexPrice", "markPrice")
+        return [rate[name] for name in names] == [float(ours[name]) for name in names]
+
+    wait_for(rates_are_told_alike, "one rate")
     ours = account.trader.get("/tickers?marketId=BTC-PERP")["tickers"][0]
     assert client.fetch_mark_price(SYMBOL)["markPrice"] == float(ours["markPrice"])
-    rate = client.fetch_funding_rate(SYMBOL)
-    assert rate["fundingRate"] == float(ours["fundingRate"])
-    assert rate["indexPrice"] == float(ours["indexPrice"])
     assert set(client.fetch_funding_rates()) >= {SYMBOL, "ETH/USDT:USDT"}
     assert client.fetch_funding_intervals()[SYMBOL]["interval"] == "8h"
-    wait_for(lambda: client.fetch_mark_ohlcv(SYMBOL), "a candle of the mark")
-    assert client.fetch_mark_ohlcv(SYMBOL)[-1][4] == float(ours["markPrice"])
+
+    def mark_is_written_down() -> bool:
+        candles = client.fetch_mark_ohlcv(SYMBOL)
+        return bool(candles) and candles[-1][4] == float(ours["markPrice"])
+
+    wait_for(mark_is_written_down, "a candle of the mark")
     assert client.fetch_index_ohlcv(SYMBOL)[-1][4] == float(ours["indexPrice"])
     assert client.fetch_premium_index_ohlcv(SYMBOL)
     assert client.fetch_mark_prices()[SYMBOL]

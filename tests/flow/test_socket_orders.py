@@ -385,7 +385,7 @@ def test_one_address_is_enough(
     told: dict[str, Any] = {}
     while not {"ack", "account", "book:BTC-PERP"} <= told.keys():  # in whichever order
         heard = socket.hear()
-        told.setdefault(heard.get("channel", heard.get("op")), heard)
+        told.setdefault(str(heard.get("channel", heard.get("op"))), heard)
     order_id = told.pop("ack")["answer"]["orderId"]
     assert told["account"]["events"][0]["orderId"] == order_id
     assert {heard["id"] for heard in told.values()} == {"s"}

@@ -53,18 +53,19 @@ def test_a_market_stops_with_its_orders_cancelled_and_comes_back_as_it_was(
     # Each process of the API hears of it by itself, and the engine refuses what one took meanwhile.
     tried = partial(trader.try_to_place, "LONG", "0.1", "49000")
     wait_for(lambda: tried().json().get("code") == "MARKET_NOT_OPEN", "orders to be refused")
-    committed(MarketStop.objects.update, asked_at=timezone.now() - LATE_FOR)
+    stops = MarketStop.objects.filter(market=MARKET)
+    committed(stops.update, asked_at=timezone.now() - LATE_FOR)
 
     def swept() -> bool:
         committed(look_after_stops)
         return console.is_settled(STOP)
 
     wait_for(swept, "nothing late, and nothing that waits for the engine")
-    committed(MarketStop.objects.update, resume_at=timezone.now())
+    committed(stops.filter(pk=stops.latest("pk").pk).update, resume_at=timezone.now())
     committed(look_after_stops)
     wait_for(state_is(exchange, "ACTIVE"), "the market to open as planned")
     wait_for(lambda: tried().status_code == 202, "an order")
-    ended = MarketStop.objects.filter(market=MARKET).latest("pk").resume_ended
+    ended = stops.latest("pk").resume_ended
     assert ended.startswith("resumed with command")
     assert AuditRow.objects.filter(verb="resume", words__endswith=ended).count() == 1
 
@@ -106,7 +107,8 @@ def test_a_trader_is_frozen_with_all_orders_and_positions_and_comes_back(
         "the API to refuse the frozen",
     )
     heard = timezone.now() - timedelta(seconds=HEARD_EVERYWHERE_S)
-    committed(Freeze.objects.update, frozen_at=heard)
+    freezes = Freeze.objects.filter(user=mallory.user_id)
+    committed(freezes.update, frozen_at=heard)
 
     def nothing_is_left() -> bool:
         committed(look_after_freezes)
@@ -116,7 +118,7 @@ def test_a_trader_is_frozen_with_all_orders_and_positions_and_comes_back(
     signs_in = {"username": mallory.username, "password": PASSWORD}
     refused = exchange.http.post("/auth/signin", json=signs_in)
     assert refused.json()["code"] == "ACCOUNT_SUSPENDED"
-    frozen = Freeze.objects.get()
+    frozen = freezes.get()
     console.post(page, freeze=str(frozen.pk))
     assert User.objects.filter(pk=mallory.user_id).values().get() == before
     back = exchange.http.post("/auth/signin", json=signs_in)

@@ -160,15 +160,15 @@ def test_the_admin_shows_it(crossed: Crossed) -> None:
             assert text in content, (path, text)
 
 
-def test_closing_gives_the_margin_back_and_pays_the_profit(
-    crossed: Crossed, exchange: Exchange
-) -> None:
-    """The mark rises to 50,400; Alice sells to Bob, both reduce-only, at 50,400.
+def test_closing_gives_the_margin_back_and_pays_the_profit(exchange: Exchange) -> None:
+    """Of another two, as the first are looked at as they are: the mark rises to 50,400; Alice sells
+    to Bob, both reduce-only, at 50,400.
 
     Profit of the long 0.5 × (50,400 − 50,010) = 195; notional 25,200.
     Bob's fee (maker) 5.04, Alice's (taker) 12.6.
     """
-    alice, bob = crossed.alice, crossed.bob
+    alice, bob = exchange.trader("10000"), exchange.trader("10000")
+    Crossed(alice, bob)
     exchange.set_mark("BTC-PERP", 504_000, "50400")
     wait_for(lambda: alice.equity()["unrealizedPnl"] == "195", "the profit at the mark")
     resting = bob.place("LONG", "0.5", "50400", reduceOnly=True)

@@ -71,9 +71,10 @@ def test_each_kind_of_row_is_of_the_cursors_sequence_at_most(session: redis.Redi
 
 # --------------------------------------------------------------------------- a status's numbers
 
+THEN = datetime(2026, 1, 5, tzinfo=UTC)
 GOOD: dict[str, dict[str, Any]] = {
     "pending": {"held_units": 60},
-    "waiting": {"held_units": 60, "arrival": 5, "triggered_at": datetime.now(UTC)},
+    "waiting": {"held_units": 60, "arrival": 5, "triggered_at": THEN},
     "open": {"filled_lots": 3, "cancelled_lots": 1, "held_units": 54, "arrival": 5},
     "filled": {"filled_lots": 8, "cancelled_lots": 2, "arrival": 5},
     "rejected": {"cancelled_lots": 10, "reason": "MARKET_STATE"},
@@ -85,9 +86,9 @@ ALSO_GOOD: list[tuple[str, dict[str, Any]]] = [
     ("open", {"filled_lots": 0, "cancelled_lots": 0, "held_units": 0}),
     ("open", {"filled_lots": 9, "cancelled_lots": 0, "held_units": 7}),
     ("filled", {"filled_lots": 1, "cancelled_lots": 9}),
-    ("cancelled", {"held_units": 1, "triggered_at": datetime.now(UTC)}),
+    ("cancelled", {"held_units": 1, "triggered_at": THEN}),
     ("cancelled", {"filled_lots": 0, "cancelled_lots": 10}),
-    ("expired", {"held_units": 1, "triggered_at": datetime.now(UTC)}),
+    ("expired", {"held_units": 1, "triggered_at": THEN}),
 ]
 BAD: list[tuple[str, dict[str, Any]]] = [
     *(

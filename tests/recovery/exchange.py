@@ -113,6 +113,7 @@ class Exchange:
             min_notional_units=1_000_000,
             index_stale_ms=3_600_000,
             max_open_interest_lots=10_000_000,
+            funding_interest_ppm=0,  # the mark is the index whenever funding is settled
         )
         configure_market(market, by=None)
         move_market(market, MarketState.ACTIVE, by=None)

@@ -54,7 +54,7 @@ def busy(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Exchange:
 def wait_for_beat(exchange: Exchange) -> None:
     """Trimming waits for an engine that seems to be behind."""
     seq = exchange.published_seq()
-    wait_until(lambda: (b := exchange.heartbeat()) and b.seq == seq, "a heartbeat from the end")
+    wait_until(lambda: (b := exchange.heartbeat()) and b.seq >= seq, "a heartbeat from the end")
 
 
 def test_streams_stay_short_and_engines_restart_from_them(busy: Exchange) -> None:
@@ -131,7 +131,7 @@ def test_nothing_is_cut_before_it_is_persisted(busy: Exchange) -> None:
     seq = busy.published_seq()
     for number in range(3 * CHUNK):
         busy.move_index(MARK_TICKS + number)
-    wait_until(lambda: busy.published_seq() == seq + 3 * CHUNK, "the engine")
+    wait_until(lambda: busy.published_seq() >= seq + 3 * CHUNK, "the engine")
     wait_for_beat(busy)
     before = lengths(busy)
     archive_and_trim(*progress_of([MARKET]))

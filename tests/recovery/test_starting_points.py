@@ -67,7 +67,7 @@ def test_redis_is_wiped_while_the_engine_runs(exchange: Exchange) -> None:
 def test_redis_is_wiped_while_the_ledger_is_behind(exchange: Exchange) -> None:
     exchange.start()
     exchange.trade(2)
-    wait_until(lambda: exchange.published_seq() == 3 + 6, "an engine ahead of the ledger")
+    wait_until(lambda: exchange.published_seq() >= 3 + 6, "an engine ahead of the ledger")
     exchange.client.flushdb()
     exchange.settle()
     exchange.assert_sound()
@@ -144,7 +144,7 @@ def test_a_restart_replays_no_more_than_follows_a_snapshot(
     for number in range(1, 96):
         exchange.move_index(250_000 + number)
         expected = before + number
-        wait_until(lambda seq=expected: exchange.published_seq() == seq, "the engine")  # type: ignore[misc]
+        wait_until(lambda seq=expected: exchange.published_seq() >= seq, "the engine")  # type: ignore[misc]
     exchange.settle()
     engine.crash()
     published, newest = exchange.published_seq(), exchange.snapshots()[-1]

@@ -61,7 +61,7 @@ def test_it_stops_the_market_until_it_is_quarantined(exchange: Exchange) -> None
     stopped_at = exchange.cursor().seq
     publish_command(MARKET, forged_order(exchange.alice.pk))
     honest = exchange.place(exchange.bob, Side.LONG, 9)  # meets the forged order in the book
-    wait_until(lambda: exchange.published_seq() == stopped_at + 2, "the engine")
+    wait_until(lambda: exchange.published_seq() >= stopped_at + 2, "the engine")
     exchange.work()
     exchange.work()
     fault = PersistenceFault.objects.get()

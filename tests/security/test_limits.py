@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
+from time_machine import TimeMachineFixture
 
 from common.limits.budgets import Ask, LocalBudgets, Rate, give_back, spend
 from common.redis_client import limits_redis_client
@@ -103,6 +105,14 @@ def test_a_process_counts_no_more_than_it_has_room_for(monkeypatch: pytest.Monke
     for number in range(100):
         local.spend(Ask(f"another {number}", SLOW))
     assert not local.standing(spent_up).granted  # what has longest to go is forgotten last
+
+
+def test_a_clock_that_is_set_back_refuses_nobody(time_machine: TimeMachineFixture) -> None:
+    local = LocalBudgets()
+    assert local.standing(Ask("before and after", SLOW)).granted
+    time_machine.move_to(datetime.now(UTC) - timedelta(days=1))
+    again = local.standing(Ask("before and after", SLOW))
+    assert (again.granted, again.remaining) == (True, 1)
 
 
 def test_orders_beyond_the_budget_are_429_before_a_row_is_made(slow: None, counting: str) -> None:

@@ -20,18 +20,21 @@ from tests.trading.client import Trader, forget_caches
 pytestmark = pytest.mark.django_db
 
 RUBBISH = [b"", b"\xff", b"{", b"{}", b"[" * 20_000, b"9" * 5_000, b"null", b'{"seq": "\\ud800"}']
-LATER_MS = (time.time() + 3_600) * 1_000
+
+
+def later_ms() -> float:
+    return (time.time() + 3_600) * 1_000
 
 
 def test_others_are_let_in_beside_rubbish_among_ended_sessions(
     trader: Trader, redis_db: redis.Redis
 ) -> None:
     session = Session.objects.get(user=trader.user)
-    redis_db.zadd(ENDED_SESSIONS_KEY, dict.fromkeys(RUBBISH[:5], LATER_MS))
-    redis_db.zadd(ENDED_SESSIONS_KEY, {"1" * 30: LATER_MS, "7777": float("inf")})
+    redis_db.zadd(ENDED_SESSIONS_KEY, dict.fromkeys(RUBBISH[:5], later_ms()))
+    redis_db.zadd(ENDED_SESSIONS_KEY, {"1" * 30: later_ms(), "7777": float("inf")})
     refusals.forget()
     assert trader.api.get("/user/orders").status == 200
-    redis_db.zadd(ENDED_SESSIONS_KEY, {str(session.pk): LATER_MS})
+    redis_db.zadd(ENDED_SESSIONS_KEY, {str(session.pk): later_ms()})
     refusals.forget()
     assert trader.api.get("/user/orders").code == "SESSION_ENDED"
 
@@ -58,9 +61,9 @@ def test_the_status_shows_rubbish_and_goes_on(open_market: Market, redis_db: red
 
 
 def test_parts_start_and_share_beside_rubbish(redis_db: redis.Redis) -> None:
-    redis_db.zadd(PARTS_KEY, dict.fromkeys(RUBBISH, LATER_MS))
+    redis_db.zadd(PARTS_KEY, dict.fromkeys(RUBBISH, later_ms()))
     check_beside_others(this_process("api", CONTRACT), redis_db)
-    redis_db.zadd("sharing", {b"\xff": LATER_MS})
+    redis_db.zadd("sharing", {b"\xff": later_ms()})
     one = Members("sharing", "one", 10.0)
     one.renew(redis_db)
     assert one.names == ("\\xff", "one")

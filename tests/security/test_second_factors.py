@@ -166,7 +166,8 @@ def test_codes_cant_be_guessed(trader: Trader, app: App) -> None:
     refused = confirm(trader, code=app.code())
     assert (refused.status, refused.code) == (429, "TOO_MANY_REQUESTS")
     assert 0 < refused.body["retryAfterS"] <= 32
-    assert Mail.objects.get().subject == "Somebody has your password"
+    told = [mail.subject for mail in Mail.objects.all()]  # once an hour: one may end meanwhile
+    assert told in (["Somebody has your password"], ["Somebody has your password"] * 2)
     waits = []
     for _ in range(9):
         GuessLock.objects.update(locked_until=datetime.now(UTC))
