@@ -15,6 +15,7 @@ A file that has its name already is compared in the same way and taken as it is,
 said to be in the way: none is ever written over or deleted. Back again a file is loaded beside the
 table and attached under the same lock, so that those who read see either.
 
-`due` says which partitions may go, `going` and `coming` do it, `verifying` holds files against what
-is known of them.
+`kinds` is what is particular to a table, and `postings` are the one there is. `due` says
+which partitions may go, `going` and `coming` do it, `verifying` holds files against what is known
+of them.
 """

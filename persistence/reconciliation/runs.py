@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from common.postgres.alone import alone
 from common.redis_client import redis_client
-from ledger.archive.shadow import hold_still, whole_journal
+from ledger.archive.rows import POSTINGS
+from ledger.archive.shadow import all_rows_shown, hold_still
 from ledger.models import StopCause
 from ledger.withdrawals.stops import settle_stop
 from persistence.models import MarketCursor, ReconcileRun
@@ -62,8 +63,8 @@ class Reconciled(NamedTuple):
 def wallet_differences() -> list[Difference]:
     """Wallet columns that are not the sum of their account's postings, as of one instant."""
     with transaction.atomic():
-        hold_still()
-        with whole_journal():
+        hold_still(POSTINGS)
+        with all_rows_shown(POSTINGS):
             return list(run_check(WALLETS, {}).shown)
 
 
@@ -79,7 +80,7 @@ def reconcile(market_id: str | None = None, *, is_full: bool = False) -> Reconci
         in_one_snapshot(read_only=not is_full)
         markets = _read_markets(market_id)
         if is_full:
-            stack.enter_context(whole_journal())
+            stack.enter_context(all_rows_shown(POSTINGS))
         seal = None if is_full else newest_seal()
         scope = behind(seal) if seal else EVERYTHING
         if seal:
