@@ -1,18 +1,19 @@
 """Which partitions may go to files, and why others may not.
 
 One may go once ids have left it, everybody who could still write to it has ended, and whatever its
-table asks for besides (`postings`): of each, that a seal covers its rows.
+table asks for besides (`postings`, `fills`): of each, that a seal covers its rows.
 """
 
 from typing import NamedTuple
 
 from common.postgres.horizon import complete_ids
 from common.postgres.partitions import Partition, partitions_of
+from persistence.archiving.fills import ArchivedFills
 from persistence.archiving.kinds import ArchivedKind, ArchiveRefused
 from persistence.archiving.postings import ArchivedPostings
 from persistence.sealing.scope import newest_seal
 
-KINDS: tuple[ArchivedKind, ...] = (ArchivedPostings(),)
+KINDS: tuple[ArchivedKind, ...] = (ArchivedPostings(), ArchivedFills())
 
 
 class Closed(NamedTuple):

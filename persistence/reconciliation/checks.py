@@ -12,6 +12,7 @@ from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
 from persistence.reconciliation.lives import POSITION_LIVES
 from persistence.reconciliation.market_checks import MARKET_CHECKS
 from persistence.reconciliation.money_checks import MONEY_CHECKS
+from trading.archive.rows import FILLS
 
 ALL_CHECKS = (*MONEY_CHECKS, *MARKET_CHECKS, POSITION_LIVES)
 
@@ -31,6 +32,7 @@ def in_one_snapshot(*, read_only: bool = True) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_ONE_SNAPSHOT.format(access="ONLY" if read_only else "WRITE"))
     hold_still(POSTINGS)
+    hold_still(FILLS)
 
 
 def read_by_index() -> None:

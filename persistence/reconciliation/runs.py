@@ -33,6 +33,7 @@ from persistence.reconciliation.figures import read_figures
 from persistence.reconciliation.money_checks import WALLETS
 from persistence.reconciliation.seal_proof import seal_differences
 from persistence.sealing.scope import EVERYTHING, behind, newest_seal
+from trading.archive.rows import FILLS
 
 DIFFERENCES_KEPT = SHOWN_PER_CHECK_MAX  # of one run, in its row
 DIFFERENCES_LOGGED = 20
@@ -81,6 +82,7 @@ def reconcile(market_id: str | None = None, *, is_full: bool = False) -> Reconci
         markets = _read_markets(market_id)
         if is_full:
             stack.enter_context(all_rows_shown(POSTINGS))
+            stack.enter_context(all_rows_shown(FILLS))
         seal = None if is_full else newest_seal()
         scope = behind(seal) if seal else EVERYTHING
         if seal:

@@ -26,6 +26,7 @@ from persistence.sealing.contents import (
 )
 from persistence.sealing.models import JournalSeal
 from persistence.sealing.scope import StretchEnd, behind
+from trading.archive.rows import FILLS
 
 CHECK = "seal"
 _OF_A_STRETCH = (JOURNAL_ENTRIES, ORDER_POSTINGS, FILL_OWNERS, FILL_POSTINGS, TRADES, TRADE_IDS)
@@ -48,7 +49,7 @@ def differences_of_seal(number: int) -> list[Difference]:
         if seal is None:
             raise LookupError(f"there is no seal {number}")
         before = JournalSeal.objects.filter(pk__lt=number).order_by("-pk").first()
-        with all_rows_shown(POSTINGS):
+        with all_rows_shown(POSTINGS), all_rows_shown(FILLS):
             differences = list(_of_seal(seal, before))
             scope = behind(before, _end_of(seal))
             for check in _OF_A_STRETCH:

@@ -1,4 +1,4 @@
-"""Old partitions of postings become files."""
+"""Old partitions of postings and fills become files."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -18,7 +18,7 @@ KEPT = 2
 
 class Command(BaseCommand):
     help = (
-        "Write partitions of postings that ids have left to files in ARCHIVE_DIR, compare"
+        "Write partitions of postings and fills that ids have left to files in ARCHIVE_DIR, compare"
         " each with its partition, and only then drop that. Exit 1 where one is due and may not go"
         " yet. Statements, lists and pages read the files from then on: keep and back them up as"
         " you do the database."

@@ -14,7 +14,7 @@ from trading.partitions import LOCK
 
 class Command(BaseCommand):
     help = (
-        "Read a file of postings back into the partition that it stands for, after its"
+        "Read a file of postings or fills back into the partition that it stands for, after its"
         " SHA-256 was verified. The file stays where it is, and is taken again when the partition"
         " goes again."
     )

@@ -13,7 +13,7 @@ from persistence.archiving.verifying import wrong_places, wrong_with
 
 class Command(BaseCommand):
     help = (
-        "Ask for the SHA-256 of each file that stands for a partition of postings, and"
+        "Ask for the SHA-256 of each file that stands for a partition of postings or fills, and"
         " whether every row has one place. Exit 1 and a line for each thing that is wrong."
     )
     requires_system_checks: list[str] = []
