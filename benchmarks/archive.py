@@ -54,6 +54,7 @@ def run(short: bool) -> list[Row]:
 
     from common.postgres.partitions import partitions_of
     from ledger.archive.models import detached_files
+    from ledger.archive.rows import POSTINGS
 
     call_command("migrate", verbosity=0)
     busy, quiet = _make(postings)
@@ -64,7 +65,7 @@ def run(short: bool) -> list[Row]:
     before = _reads(busy, quiet)
     progress(STAGE, f"{partition.name} goes to a file")
     took_s = _timed(_archive)
-    (file,) = detached_files()
+    (file,) = detached_files(POSTINGS)
     each = file.row_count
     rows = [
         Row(STAGE, "a posting", file.size_bytes / each, "bytes", table_bytes / each),
@@ -99,8 +100,9 @@ def _make(postings: int) -> tuple[int, int]:
 def _archive() -> None:
     from common.postgres.partitions import partitions_of
     from ledger.models import JournalEntry
-    from persistence.archiving.due import TABLE, Closed
+    from persistence.archiving.due import Closed
     from persistence.archiving.going import archive
+    from persistence.archiving.postings import ArchivedPostings
     from persistence.sealing.models import JournalSeal
 
     last = JournalEntry.objects.latest("pk").pk
@@ -111,7 +113,8 @@ def _archive() -> None:
     JournalSeal.objects.create(
         id=1, last_entry_id=last, blocks={}, sealed_at=datetime.now(UTC), **nothing
     )
-    archive(Closed(partitions_of(TABLE)[0], last, ""))
+    postings = ArchivedPostings()
+    archive(Closed(postings, partitions_of(postings.layout.table)[0], ""))
 
 
 def _reads(busy: int, quiet: int) -> dict[str, float]:

@@ -82,6 +82,7 @@ class KeptRows(NamedTuple):
 
 RowsOfUser = Callable[[int], Iterable[Rows | KeptRows]]
 _others: list[RowsOfUser] = []
+_besides: dict[str, Callable[[int], Beside]] = {}  # by a model's label
 
 
 def register_owner(label: str, field: str) -> None:
@@ -93,6 +94,11 @@ def register_other(label: str, field: str) -> None:
     """A key to somebody who did something, or whose number isn't told, under another name than
     those of `ACTORS`; it counts before `OWNERS`."""
     _others_keys.add((label, field))
+
+
+def register_beside(label: str, beside_of: Callable[[int], Beside]) -> None:
+    """Rows of a model that a key finds can lie elsewhere, too; of a user."""
+    _besides[label] = beside_of
 
 
 def register_rows(of_user: RowsOfUser) -> RowsOfUser:
@@ -129,7 +135,9 @@ def _rows_of_account(user_id: int) -> list[KeptRows]:
     own = [KeptRows(User.objects.filter(pk=user_id))]
     for model, field in user_keys():
         if is_owner(model, field):
-            own.append(KeptRows(model._base_manager.filter(**{field.name: user_id})))
+            rows = KeptRows(model._base_manager.filter(**{field.name: user_id}))
+            beside_of = _besides.get(model._meta.label)
+            own.append(rows._replace(beside=beside_of(user_id)) if beside_of else rows)
     others = [rows for of_user in _others for rows in of_user(user_id)]
     return own + [rows if isinstance(rows, KeptRows) else KeptRows(rows) for rows in others]
 

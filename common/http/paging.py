@@ -50,6 +50,13 @@ def page_limit(request: Request) -> int:
     return query_int(request, "limit", PAGE_LIMIT_DEFAULT, 1, PAGE_LIMIT_MAX)
 
 
+def cursor_asked(request: Request) -> int | None:
+    """The key below which a page begins. Raises DomainError."""
+    if "cursor" not in request.query_params:
+        return None
+    return query_int(request, "cursor", 0, 1, BigIntegerField.MAX_BIGINT)
+
+
 def page_of(
     request: Request, read: Callable[[int, int | None], list[AnyModel]], key: str = "pk"
 ) -> tuple[list[AnyModel], str | None]:
@@ -59,10 +66,7 @@ def page_of(
     row shown: rows that arrive meanwhile don't shift the pages.
     """
     limit = page_limit(request)
-    before = None
-    if "cursor" in request.query_params:
-        before = query_int(request, "cursor", 0, 1, BigIntegerField.MAX_BIGINT)
-    page = read(limit + 1, before)
+    page = read(limit + 1, cursor_asked(request))
     if len(page) <= limit:
         return page, None
     return page[:limit], str(getattr(page[limit - 1], key))

@@ -44,7 +44,7 @@ def _at(time_us: int, given: bool) -> datetime | None:
     return _EPOCH + timedelta(microseconds=time_us) if given else None
 
 
-class _Place(NamedTuple):
+class TimedPlace(NamedTuple):
     """Where a row stands in a list by time."""
 
     at: datetime
@@ -71,28 +71,32 @@ def timed_page(
     limit = page_limit(request)
     order = (f"-{field}", "-pk")
     end = None
-    if (start := _place_of(request)) is not None:
+    if (start := place_asked(request)) is not None:
         rows = rows.filter(start.before(field))
         along = None if along is None else along.filter(start.before(field))
     if along is not None:
         last = keysets.LOOK_BACK_ROWS - 1
         end = along.order_by(*order).values_list(field, "pk")[last : last + 1].first()
     if end is not None:
-        rows = rows.filter(_Place(*end).not_before(field))
+        rows = rows.filter(TimedPlace(*end).not_before(field))
     page = list(rows.order_by(*order)[: limit + 1])
     if len(page) > limit:
         shown = page[limit - 1]
-        return page[:limit], _Place(getattr(shown, field), shown.pk).text()
+        return page[:limit], TimedPlace(getattr(shown, field), shown.pk).text()
     if end is None:
         return page, None
-    return page, _Place(*end).text()
+    return page, TimedPlace(*end).text()
 
 
-def _place_of(request: Request) -> _Place | None:
+def place_asked(request: Request) -> TimedPlace | None:
+    """Behind which a page of `timed_page` begins. Raises DomainError."""
     text = request.query_params.get("cursor")
-    if text is None:
-        return None
+    return None if text is None else place_of(text)
+
+
+def place_of(text: str) -> TimedPlace:
+    """Of a cursor that `timed_page` gave. Raises DomainError."""
     found = _CURSOR.fullmatch(text)
     if found is None or int(found[1]) >= (_CALENDAR_END_MS + 1) * 1_000:
         raise invalid("cursor", "cursor must be the nextCursor of a page of this very list.")
-    return _Place(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))
+    return TimedPlace(_EPOCH + timedelta(microseconds=int(found[1])), int(found[2]))

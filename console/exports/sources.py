@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Model, Sum
 
-from common.postgres.windows import key_since
+from common.postgres.windows import Window, key_since
 from console.exports.models import ExportKind
 from console.exports.months import Month
 from ledger.archive.shadow import entries_shown
@@ -22,6 +22,8 @@ from ledger.models import (
 )
 from markets.conversions import lots_text, ticks_text, to_ms, units_text
 from markets.models import Market
+from trading.archive.picking import ids_within, of_ids
+from trading.archive.shown import fills_shown
 from trading.models import Fill, TierDay
 
 # Rows may be persisted so much later than another that happened after them.
@@ -145,6 +147,12 @@ class FillsSource(Source):
         self._markets = Market.objects.in_bulk()
         self._fees: Counter[str] = Counter()
 
+    def keys(self) -> Keys:
+        with fills_shown(iter(())):  # no partition goes to a file between the two looks
+            low, high = super().keys()
+            in_files = ids_within(Window(self.month.start, self.month.end))
+        return Keys(low, high) if in_files is None else Keys(in_files[0], max(high, in_files[1]))
+
     def rows(self, keys: Keys) -> Iterator[Row]:
         fills = Fill.objects.filter(
             id__gte=keys.low,
@@ -152,7 +160,9 @@ class FillsSource(Source):
             executed_at__gte=self.month.start,
             executed_at__lt=self.month.end,
         )
-        for fill in fills.select_related("user").order_by("id"):
+        with fills_shown(of_ids(*keys)):
+            found = list(fills.select_related("user").order_by("id"))
+        for fill in found:
             market = self._markets[fill.market_id]
             self._fees[fill.market_id] += fill.fee_units
             yield (

@@ -20,6 +20,8 @@ from ledger.tables import account_cell, entries_table
 from markets.display import gain_or_loss, money, price, size
 from markets.models import Market
 from matching.messages.events import OutputEntry, PositionChanged
+from trading.archive.picking import of_trades
+from trading.archive.shown import fills_shown
 from trading.models import (
     Fill,
     FundingSettlement,
@@ -158,7 +160,9 @@ def _orders(found: _Rows) -> Iterable[Row]:
 
 
 def _fills(found: _Rows) -> Iterable[Row]:
-    for fill in found.shown(fills_of_trades(found.market.pk, found.trade_ids)):
+    with fills_shown(of_trades(found.market.pk, found.trade_ids)):
+        fills = list(found.shown(fills_of_trades(found.market.pk, found.trade_ids)))
+    for fill in fills:
         at = f"{size(fill.size_lots, found.market)} at {price(fill.price_ticks, found.market)}"
         what = f"{fill.execution} {fill.role} {fill.side}"
         yield link(Fill, fill.pk, f"fill {fill.pk}"), user_link(fill.user), what, at

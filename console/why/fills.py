@@ -12,6 +12,8 @@ from markets.display import gain_or_loss, money, percent, price, size
 from matching.messages.holds import fee_units
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading.admin.row_tables import counterparts, other_key
+from trading.archive.picking import of_sequence
+from trading.archive.shown import fills_shown
 from trading.models import Fill, Liquidation, Order
 from trading.trades import fills_of_trades
 
@@ -85,16 +87,17 @@ def _liquidations(bankrupt: Fill) -> list[Liquidation]:
 
 def _rank(fill: Fill) -> str:
     """By the numbers of trades: those ranked first are closed first."""
-    taker = fills_of_trades(fill.market_id, [fill.trade_id]).filter(role=Role.TAKER)
-    users = list(taker.values_list("user", flat=True))
-    before = Fill.objects.filter(
-        market=fill.market_id,
-        seq=fill.seq,
-        execution=ExecutionType.ADL,
-        role=Role.TAKER,
-        user__in=users,
-        trade_id__lte=fill.trade_id,
-    ).count()
+    with fills_shown(of_sequence(fill.market_id, fill.seq)):
+        taker = fills_of_trades(fill.market_id, [fill.trade_id]).filter(role=Role.TAKER)
+        users = list(taker.values_list("user", flat=True))
+        before = Fill.objects.filter(
+            market=fill.market_id,
+            seq=fill.seq,
+            execution=ExecutionType.ADL,
+            role=Role.TAKER,
+            user__in=users,
+            trade_id__lte=fill.trade_id,
+        ).count()
     return (
         f"It was number {before} that this liquidation was closed against; the score is not kept."
     )

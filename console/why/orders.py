@@ -17,6 +17,8 @@ from ledger.models import JournalEntry
 from markets.display import average_price, money, price, size
 from matching.messages.events import OrderTriggered
 from matching.messages.vocabulary import CancelReason, OrderStatus, OrderType, RejectCode
+from trading.archive.picking import of_order
+from trading.archive.shown import fills_shown
 from trading.models import Fill, Liquidation, Order
 
 MOMENTS_SHOWN = 10
@@ -190,9 +192,12 @@ def _of_rows(order: Order) -> list[Moment]:
     """From postings and fills; each a run along an index from its end."""
     journal = JournalEntry.objects.filter(order_id=order.pk, seq__isnull=False)
     fields = ("seq", "created_at")
+    newest = order.fills.order_by("-pk").values_list("seq", "executed_at")[:MOMENTS_SHOWN]
+    with fills_shown(of_order(order)):
+        filled = list(newest)
     rows = [
         *journal.order_by("pk").values_list(*fields)[:_OLDEST_SHOWN],
         *journal.order_by("-pk").values_list(*fields)[:MOMENTS_SHOWN],
-        *order.fills.order_by("-pk").values_list("seq", "executed_at")[:MOMENTS_SHOWN],
+        *filled,
     ]
     return [Moment.of(seq, at) for seq, at in rows if seq is not None]

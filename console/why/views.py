@@ -27,6 +27,8 @@ from console.why.orders import explain_order
 from console.why.positions import explain_liquidation, explain_payment, explain_settlement
 from console.why.stream import Moment, Streams
 from ledger.models import JournalEntry
+from trading.archive.picking import of_keys
+from trading.archive.shown import fills_shown
 from trading.models import (
     Fill,
     FundingPayment,
@@ -67,6 +69,9 @@ def why_view(site: Any, request: HttpRequest, kind: str, key: int) -> HttpRespon
         raise PermissionDenied
     rows = asked.model._default_manager.select_related(*asked.joined)
     row: Any = rows.filter(pk=key).first() if key <= MAX_KEY else None
+    if row is None and asked.model is Fill and key <= MAX_KEY:
+        with fills_shown(of_keys([key])):
+            row = rows.filter(pk=key).first()
     if row is None:
         raise Http404
 

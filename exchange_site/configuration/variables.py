@@ -283,9 +283,9 @@ GROUPS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "ARCHIVE_DIR",
-            "where [old partitions](operating.md#old-postings-as-files) of the journal are: the "
-            "API, workers and commands read them, so on several machines a folder that they share; "
-            "`archive` in `EXCHANGE_DATA` if not given",
+            "where [old partitions](operating.md#old-postings-and-fills-as-files) of postings "
+            "and fills are: the API, workers and commands read them, so on several machines a "
+            "folder that they share; `archive` in `EXCHANGE_DATA` if not given",
             usual="archive in EXCHANGE_DATA",
         ),
     ),

@@ -1,9 +1,10 @@
 """What a trader did, and what it brought: fills, money that moved, positions closed by force."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from common.postgres import keysets
 from gateway.http.calls import VenueAsk
@@ -17,6 +18,8 @@ from markets.conversions import to_ms, units_text
 from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
+from trading.archive.picking import OfTrader
+from trading.archive.shown import with_old_fills
 from trading.models import Fill
 from trading.trades import first_fill_id
 
@@ -32,17 +35,47 @@ def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     order_id = params.whole("orderId", 0) or None
     window = window_asked(params)
     rows = selectors.fills_of_user(asked.user_id, market_id, order_id, window)
+    of_files = OfTrader(asked.user_id, market_id, order_id, window=window)
     if params.given("fromId"):
         first = params.whole("fromId", 0)
         rows = rows.filter(trade_id__gte=first, pk__gte=first_fill_id(market_id, first))
+        of_files = replace(of_files, is_wanted=lambda fill: fill.trade_id >= first)
     if params.given("fromId") or params.given("startTime"):
-        found = list(rows.order_by("pk")[:limit])
+        found = with_old_fills(
+            asked.user_id,
+            lambda: list(rows.order_by("pk")[:limit]),
+            lambda _: False,  # what is oldest is in files, if any has some
+            of_files.oldest(limit),
+        )
+        return [_trade(row) for row in found]
+    if order_id:
+        looked_at, count = of_files, limit
     else:
-        own = selectors.fills_of_user(asked.user_id)
-        oldest = keysets.key_after(own, keysets.LOOK_BACK_ROWS)
-        recent = rows if oldest is None or order_id else rows.filter(pk__gte=oldest)
-        found = list(recent.order_by("-pk")[:limit])[::-1]
-    return [_trade(row) for row in found]
+        looked_at, count = OfTrader(asked.user_id), keysets.LOOK_BACK_ROWS
+    newest = with_old_fills(
+        asked.user_id,
+        lambda: _newest(asked.user_id, rows, limit, is_looked_for=not order_id),
+        lambda found: found.is_whole,
+        looked_at.newest(count),
+    )
+    return [_trade(row) for row in newest.fills[::-1]]
+
+
+class _Newest(NamedTuple):
+    """``is_whole``: what lies further back isn't asked for."""
+
+    fills: list[Fill]
+    is_whole: bool
+
+
+def _newest(user_id: int, rows: QuerySet[Fill], limit: int, *, is_looked_for: bool) -> _Newest:
+    """The newest first. Those that no index finds are looked for among so many of the trader's."""
+    oldest = None
+    if is_looked_for:
+        oldest = keysets.key_after(selectors.fills_of_user(user_id), keysets.LOOK_BACK_ROWS)
+    recent = rows if oldest is None else rows.filter(pk__gte=oldest)
+    found = list(recent.order_by("-pk")[:limit])
+    return _Newest(found, oldest is not None or len(found) == limit)
 
 
 def _trade(fill: Fill) -> dict[str, Any]:
@@ -164,10 +197,13 @@ def force_orders(asked: VenueAsk) -> list[dict[str, Any]]:
         kinds = [_FORCED[params.word("autoCloseType", list(_FORCED))]]
     rows = selectors.fills_of_user(asked.user_id, market_id, None, window_asked(params))
     forced = rows.filter(Q(execution__in=kinds) & Q(order__isnull=True))
-    own = selectors.fills_of_user(asked.user_id)
-    oldest = keysets.key_after(own, keysets.LOOK_BACK_ROWS)
-    recent = forced if oldest is None else forced.filter(pk__gte=oldest)
-    return [_forced(row) for row in list(recent.order_by("-pk")[:limit])]
+    newest = with_old_fills(
+        asked.user_id,
+        lambda: _newest(asked.user_id, forced, limit, is_looked_for=True),
+        lambda found: found.is_whole,
+        OfTrader(asked.user_id).newest(keysets.LOOK_BACK_ROWS),
+    )
+    return [_forced(row) for row in newest.fills]
 
 
 def _forced(fill: Fill) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from common.admin.base import (
 from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.admin.adjustments import AdjustmentForm
 from ledger.archive.models import detached_files
+from ledger.archive.rows import POSTINGS
 from ledger.archive.shadow import entries_shown, posting_shown
 from ledger.models import (
     GLOBAL_ACCOUNT_KINDS,
@@ -215,7 +216,7 @@ class PostingAdmin(RecordAdmin):
 
 
 def _where_older_are(_request: HttpRequest) -> Cell:
-    newest = detached_files().order_by("first_id").last()
+    newest = detached_files(POSTINGS).order_by("first_id").last()
     if newest is None:
         return ""
     return (

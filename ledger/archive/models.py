@@ -1,5 +1,5 @@
-"""Files of postings, what accounts have in them, and which of them stand for a partition. Only ever
-added: Postgres refuses to change one."""
+"""Files of rows, what accounts have in those of postings, and which of them stand for a partition.
+Only ever added: Postgres refuses to change one."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -9,6 +9,8 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
+from ledger.archive.rows import POSTINGS, Layout
+
 
 class ArchiveStepKind(StrEnum):
     DETACHED = "detached"
@@ -16,18 +18,21 @@ class ArchiveStepKind(StrEnum):
 
 
 class ArchiveFile(models.Model):
-    """All postings with ids from ``first_id`` on and below ``end_id``, as they were in a partition.
+    """All rows of a table with ids from ``first_id`` on and below ``end_id``, as they were in a
+    partition.
 
-    ``first_entry_id`` and ``last_entry_id`` are of the entries they name, ``amount_units`` is their
-    sum: zero, but for an entry that lies across the border. ``seal`` is the number of the newest
-    seal then, which covers all of those entries. ``footer_sha256`` is of what Parquet reads first.
+    Of postings ``first_entry_id`` and ``last_entry_id`` are of the entries they name, of others 0.
+    ``amount_units`` is the sum of the column that the table's files are added up by: of postings
+    zero, but for an entry that lies across the border. ``seal`` is the number of the newest seal
+    then, which covers all of these rows. ``footer_sha256`` is of what Parquet reads first.
     """
 
-    first_id = models.BigIntegerField("first posting")
-    end_id = models.BigIntegerField("before posting")
-    row_count = models.BigIntegerField("postings")
-    first_entry_id = models.BigIntegerField()
-    last_entry_id = models.BigIntegerField()
+    table = models.CharField(max_length=63, db_default=POSTINGS.table)
+    first_id = models.BigIntegerField("first row")
+    end_id = models.BigIntegerField("before row")
+    row_count = models.BigIntegerField("rows")
+    first_entry_id = models.BigIntegerField(default=0)
+    last_entry_id = models.BigIntegerField(default=0)
     amount_units = models.DecimalField(max_digits=40, decimal_places=0)
     name = models.CharField(max_length=100)
     size_bytes = models.BigIntegerField()
@@ -117,12 +122,12 @@ SELECT file.id FROM ledger_archivefile file
 """  # noqa: S608  a word of ours
 
 
-def detached_files() -> QuerySet[ArchiveFile]:
-    """Those that stand for their partition, in the order of their ids. As the primary knows it,
-    whose table they are read beside."""
+def detached_files(layout: Layout) -> QuerySet[ArchiveFile]:
+    """Those that stand for their partition of a table, in the order of their ids. As the primary
+    knows it, whose table they are read beside."""
     steps = ArchiveStep.objects.filter(file=OuterRef("pk")).order_by("-pk")
     last = Subquery(steps.values("kind")[:1])
-    files = ArchiveFile.objects.using(DEFAULT_DB_ALIAS)
+    files = ArchiveFile.objects.using(DEFAULT_DB_ALIAS).filter(table=layout.table)
     return files.alias(last=last).filter(last=ArchiveStepKind.DETACHED)
 
 

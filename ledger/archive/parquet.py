@@ -1,7 +1,7 @@
-"""A file of postings: Parquet, in the order of their ids, in groups of `GROUP_ROWS`.
+"""A file of rows: Parquet, in the order of their ids, in groups of `GROUP_ROWS`.
 
 Compressed by zstd, each page with a checksum that is verified as it is read. Numbers are 64-bit
-integers, as in Postgres; kinds of lines a dictionary. Nothing here asks Postgres.
+integers, as in Postgres; words a dictionary; times microseconds. Nothing here asks Postgres.
 
 Imported as the first file is read or written: few processes ever do, and what reads Parquet takes
 as much memory as half of them.
@@ -10,7 +10,7 @@ as much memory as half of them.
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,54 +19,68 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ledger.archive.rows import COLUMNS, ArchiveUnreadable, Held, Row, unreadable
-
-SCHEMA_VERSION = 1
-GROUP_ROWS = 32_768
-_SCHEMA = pa.schema(
-    [
-        *(pa.field(name, pa.int64(), nullable=False) for name in COLUMNS[:4]),
-        pa.field("kind", pa.dictionary(pa.int32(), pa.string())),
-    ],
-    metadata={"table": "ledger_posting", "version": str(SCHEMA_VERSION)},
+from ledger.archive.rows import (
+    ArchiveUnreadable,
+    ColumnKind,
+    Held,
+    Layout,
+    Row,
+    Stored,
+    unreadable,
 )
-# Ids of rows and of their entries rise by little from one to the next.
-_ENCODINGS = {
-    "id": "DELTA_BINARY_PACKED",
-    "entry_id": "DELTA_BINARY_PACKED",
-    "account_id": "PLAIN",
-    "amount_units": "PLAIN",
+
+GROUP_ROWS = 32_768
+_FIELDS: Mapping[ColumnKind, tuple[Any, bool]] = {  # and whether one may have none
+    ColumnKind.RISING: (pa.int64(), False),
+    ColumnKind.NUMBER: (pa.int64(), False),
+    ColumnKind.NUMBER_OR_NONE: (pa.int64(), True),
+    ColumnKind.WORD: (pa.dictionary(pa.int32(), pa.string()), True),
+    ColumnKind.TIME: (pa.timestamp("us", tz="UTC"), False),
 }
+_ENCODINGS = {ColumnKind.RISING: "DELTA_BINARY_PACKED"}
 _ZSTD_LEVEL = 9
 _TAIL_BYTES = 8  # the footer's length, and the word that ends each file
 _READ_BYTES = 1 << 20
 
 
+def schema_of(layout: Layout) -> Any:
+    return pa.schema(
+        [pa.field(name, *_FIELDS[kind]) for name, kind in layout.columns],
+        metadata={"table": layout.table, "version": str(layout.version)},
+    )
+
+
 # --- writing --------------------------------------------------------------------------------------
 
 
-def write(path: Path, groups: Iterator[Sequence[Row]]) -> None:
+def write(path: Path, layout: Layout, groups: Iterator[Sequence[Row]]) -> None:
     """Readable by its owner alone, and on the disk when this returns. What had that name before is
     gone. Raises OSError."""
     path.unlink(missing_ok=True)
+    schema = schema_of(layout)
+    words = [name for name, kind in layout.columns if kind is ColumnKind.WORD]
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR), "wb") as file:
         with pq.ParquetWriter(
             file,
-            _SCHEMA,
+            schema,
             version="2.6",
             compression="zstd",
             compression_level=_ZSTD_LEVEL,
-            use_dictionary=["kind"],
-            column_encoding=_ENCODINGS,
+            use_dictionary=words,
+            column_encoding={
+                name: _ENCODINGS.get(kind, "PLAIN")
+                for name, kind in layout.columns
+                if kind is not ColumnKind.WORD
+            },
             write_page_checksum=True,
         ) as writer:
             for rows in groups:
                 columns = zip(*rows, strict=True)
                 arrays = [
-                    pa.array(column, one.type) for column, one in zip(columns, _SCHEMA, strict=True)
+                    pa.array(column, one.type) for column, one in zip(columns, schema, strict=True)
                 ]
-                writer.write_table(pa.table(arrays, schema=_SCHEMA), row_group_size=len(rows))
+                writer.write_table(pa.table(arrays, schema=schema), row_group_size=len(rows))
         file.flush()
         os.fsync(file.fileno())
 
@@ -108,78 +122,92 @@ def held_by(path: Path) -> Held:
         raise _unreadable(path, error) from error
 
 
-def groups_of(path: Path, held: Held) -> Iterator[list[Row]]:
+def groups_of(stored: Stored) -> Iterator[list[Row]]:
     """All rows, a group at a time. Raises ArchiveUnreadable."""
-    for number in range(_metadata(path, held).num_row_groups):
-        yield _rows(_read(path, held, number))
+    for number in range(group_count(stored)):
+        yield _rows(stored, _read(stored, number))
 
 
-def has_ids_of(path: Path, held: Held, number: int, first_id: int, last_id: int) -> bool:
+def group_count(stored: Stored) -> int:
+    """Raises ArchiveUnreadable."""
+    return int(_metadata(stored).num_row_groups)
+
+
+def bounds(stored: Stored, number: int, column: str) -> tuple[Any, Any] | None:
+    """The least and the greatest of a group, None of no row with one. Raises ArchiveUnreadable."""
+    place = stored.layout.names.index(column)
+    said = _metadata(stored).row_group(number).column(place).statistics
+    return (said.min, said.max) if said.has_min_max else None
+
+
+def has_ids_of(stored: Stored, number: int, first_id: int, last_id: int) -> bool:
     """Whether a group has any from the first to the last. Raises ArchiveUnreadable."""
-    said = _metadata(path, held).row_group(number).column(COLUMNS.index("id")).statistics
-    return bool(said.max >= first_id and said.min <= last_id)
+    said = bounds(stored, number, "id")
+    return said is not None and bool(said[1] >= first_id and said[0] <= last_id)
 
 
-def rows_of_accounts(
-    path: Path, held: Held, number: int, account_ids: Collection[int]
-) -> list[Row]:
-    """Of one group. Raises ArchiveUnreadable."""
-    return _rows_of(path, held, number, "account_id", account_ids)
-
-
-def rows_with(path: Path, held: Held, column: str, values: Collection[int]) -> Iterator[list[Row]]:
-    """Of the groups in which the column's values lie around these. Raises ArchiveUnreadable."""
-    metadata = _metadata(path, held)
-    place = COLUMNS.index(column)
-    for number in range(metadata.num_row_groups):
-        said = metadata.row_group(number).column(place).statistics
-        wanted = [one for one in values if said.min <= one <= said.max]
+def rows_with(
+    stored: Stored, column: str, values: Collection[Any], numbers: Collection[int] | None = None
+) -> Iterator[list[Row]]:
+    """Of the groups, all or these, in which the column's values lie around these. Raises
+    ArchiveUnreadable."""
+    for number in range(group_count(stored)) if numbers is None else numbers:
+        said = bounds(stored, number, column)
+        wanted = [one for one in values if said and said[0] <= one <= said[1]]
         if wanted:
-            yield _rows_of(path, held, number, column, wanted)
+            yield rows_of(stored, number, {column: wanted})
 
 
-def _rows_of(
-    path: Path, held: Held, number: int, column: str, values: Collection[int]
-) -> list[Row]:
-    """One column says whether the others are worth reading."""
-    wanted = pa.array(values, pa.int64())
-    found = pc.is_in(_read(path, held, number, [column])[column], value_set=wanted)
+def rows_of(stored: Stored, number: int, values: Mapping[str, Collection[Any]]) -> list[Row]:
+    """Those of a group that have one of these in each of the columns: which say whether the others
+    are worth reading. Raises ArchiveUnreadable."""
+    if not values:
+        return _rows(stored, _read(stored, number))
+    named = _read(stored, number, list(values))
+    found = None
+    for column, some in values.items():
+        of_column = named[column]
+        if pa.types.is_dictionary(of_column.type):
+            of_column = of_column.cast(of_column.type.value_type)
+        has_one = pc.is_in(of_column, value_set=pa.array(some, of_column.type))
+        found = has_one if found is None else pc.and_(found, has_one)
     if not pc.any(found).as_py():
         return []
-    return _rows(_read(path, held, number).filter(found))
+    return _rows(stored, _read(stored, number).filter(found))
 
 
-def _rows(table: Any) -> list[Row]:
-    return list(zip(*(table[name].to_pylist() for name in COLUMNS), strict=True))
+def _rows(stored: Stored, table: Any) -> list[Row]:
+    return list(zip(*(table[name].to_pylist() for name in stored.layout.names), strict=True))
 
 
-def _read(path: Path, held: Held, number: int, columns: list[str] | None = None) -> Any:
+def _read(stored: Stored, number: int, columns: list[str] | None = None) -> Any:
     try:
         with pq.ParquetFile(
-            path, metadata=_metadata(path, held), page_checksum_verification=True
+            stored.path, metadata=_metadata(stored), page_checksum_verification=True
         ) as file:
             return file.read_row_group(number, columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(stored.path, error) from error
 
 
-def _metadata(path: Path, held: Held) -> Any:
+def _metadata(stored: Stored) -> Any:
     try:
-        found = path.stat()
+        found = stored.path.stat()
     except OSError as error:
-        raise _unreadable(path, error) from error
-    return _verified_metadata(path, held, found.st_mtime_ns, found.st_ino)
+        raise _unreadable(stored.path, error) from error
+    return _verified_metadata(stored, found.st_mtime_ns, found.st_ino)
 
 
 @lru_cache(maxsize=16)
-def _verified_metadata(path: Path, held: Held, _changed_ns: int, _inode: int) -> Any:
-    if held_by(path) != held:
+def _verified_metadata(stored: Stored, _changed_ns: int, _inode: int) -> Any:
+    path = stored.path
+    if held_by(path) != stored.held:
         raise unreadable(f"{path} is not as it was written: verifyarchive says more")
     try:
         metadata = pq.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from error
-    if not metadata.schema.to_arrow_schema().equals(_SCHEMA):
+    if not metadata.schema.to_arrow_schema().equals(schema_of(stored.layout)):
         raise unreadable(f"{path} has other columns than this release reads")
     return metadata
 

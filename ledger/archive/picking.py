@@ -1,4 +1,4 @@
-"""Rows that are asked for, found in the files that stand for a partition.
+"""Postings that are asked for, found in the files that stand for a partition.
 
 Files are read where `ARCHIVE_DIR` is; Postgres says which of them, and which groups of each, have
 rows of an account. Raises `ArchiveUnreadable` rather than leaving out a row.
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ledger.archive.models import ArchiveFile, detached_files, told_of_accounts
-from ledger.archive.rows import Held, Row, unreadable
+from ledger.archive.rows import POSTINGS, Held, Layout, Row, Stored, unreadable
 from matching.messages.limits import MAX_ID
 
 
@@ -19,8 +19,8 @@ def path_of(file: ArchiveFile) -> Path:
     return Path(settings.ARCHIVE_DIR) / file.name
 
 
-def held(file: ArchiveFile) -> Held:
-    return Held(file.size_bytes, file.footer_sha256)
+def stored(file: ArchiveFile, layout: Layout) -> Stored:
+    return Stored(path_of(file), Held(file.size_bytes, file.footer_sha256), layout)
 
 
 def files_of_accounts(
@@ -28,17 +28,17 @@ def files_of_accounts(
 ) -> QuerySet[ArchiveFile]:
     """Those that have rows of these accounts, and ids from the first to the last."""
     told = told_of_accounts(account_ids).values("file")
-    files = detached_files().filter(end_id__gt=first_id, first_id__lte=last_id)
+    files = detached_files(POSTINGS).filter(end_id__gt=first_id, first_id__lte=last_id)
     return files.filter(pk__in=told)
 
 
-def proven_rows(file: ArchiveFile) -> Iterator[list[Row]]:
+def proven_rows(file: ArchiveFile, layout: Layout) -> Iterator[list[Row]]:
     """All of a file, once it was found to have the hash that it was written with."""
     from ledger.archive import parquet  # as its first file is read
 
     if (found := parquet.sha256_of(path_of(file))) != file.sha256:
         raise unreadable(f"{path_of(file)} has SHA-256 {found}, not {file.sha256}: it was changed")
-    yield from parquet.groups_of(path_of(file), held(file))
+    yield from parquet.groups_of(stored(file, layout))
 
 
 def may_have(account_ids: Collection[int]) -> bool:
@@ -61,13 +61,10 @@ def of_accounts(
     told = list(told_of_accounts(account_ids).filter(file=file))
     found = 0
     groups = sorted({number for one in told for number in one.groups}, reverse=newest_first)
-    asked = [
-        number
-        for number in groups
-        if parquet.has_ids_of(path_of(file), held(file), number, first_id, last_id)
-    ]
+    place = stored(file, POSTINGS)
+    asked = [number for number in groups if parquet.has_ids_of(place, number, first_id, last_id)]
     for number in asked:
-        rows = parquet.rows_of_accounts(path_of(file), held(file), number, account_ids)
+        rows = parquet.rows_of(place, number, {"account_id": account_ids})
         found += len(rows)
         yield rows
     expected = sum(one.row_count for one in told)
@@ -101,13 +98,14 @@ def oldest_of_accounts(account_ids: Sequence[int], after: int, count: int) -> It
 
 def of_posting(posting_id: int) -> Iterator[list[Row]]:
     """The one with this id, if it lies in a file."""
-    for file in detached_files().filter(first_id__lte=posting_id, end_id__gt=posting_id):
+    around = detached_files(POSTINGS).filter(first_id__lte=posting_id, end_id__gt=posting_id)
+    for file in around:
         yield from _rows_with(file, "id", [posting_id])
 
 
 def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
     """All postings of these entries that lie in files."""
-    around = detached_files().filter(
+    around = detached_files(POSTINGS).filter(
         first_entry_id__lte=max(entry_ids, default=0), last_entry_id__gte=min(entry_ids, default=0)
     )
     for file in around:
@@ -117,4 +115,4 @@ def of_entries(entry_ids: Collection[int]) -> Iterator[list[Row]]:
 def _rows_with(file: ArchiveFile, column: str, values: Collection[int]) -> Iterator[list[Row]]:
     from ledger.archive import parquet  # as its first file is read
 
-    yield from parquet.rows_with(path_of(file), held(file), column, values)
+    yield from parquet.rows_with(stored(file, POSTINGS), column, values)

@@ -1,17 +1,54 @@
-"""Postings as rows of a file, and what a file adds up to."""
+"""What rows of a file look like, and what a file of postings adds up to."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import OperationalError
 
-COLUMNS = ("id", "entry_id", "account_id", "amount_units", "kind")
 log = structlog.get_logger(__name__)
 
-Row = tuple[int, int, int, int, str | None]  # as COLUMNS has them
+Row = tuple[Any, ...]  # as the columns of its table have them
+
+
+class ColumnKind(StrEnum):
+    RISING = "rising"  # a whole number, by little from one row to the next
+    NUMBER = "number"
+    WORD = "word"  # of few, or none
+    NUMBER_OR_NONE = "number or none"
+    TIME = "time"
+
+
+class Layout(NamedTuple):
+    """A table whose partitions can be files: by which columns a file has its rows, the id first.
+    ``summed``: the one that a file is added up by."""
+
+    table: str
+    columns: tuple[tuple[str, ColumnKind], ...]
+    summed: str
+    version: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+
+POSTINGS = Layout(
+    "ledger_posting",
+    (
+        ("id", ColumnKind.RISING),
+        ("entry_id", ColumnKind.RISING),
+        ("account_id", ColumnKind.NUMBER),
+        ("amount_units", ColumnKind.NUMBER),
+        ("kind", ColumnKind.WORD),
+    ),
+    summed="amount_units",
+    version=1,
+)
 
 
 class ArchiveUnreadable(OperationalError):
@@ -30,6 +67,14 @@ class Held(NamedTuple):
 
     size_bytes: int
     footer_sha256: str
+
+
+class Stored(NamedTuple):
+    """Where a file is, and what is expected there."""
+
+    path: Path
+    held: Held
+    layout: Layout
 
 
 @dataclass

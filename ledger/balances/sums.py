@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger.archive.models import detached_files, told_of_accounts
+from ledger.archive.rows import POSTINGS
 from ledger.archive.shadow import hold_still
 from ledger.balances.models import BalanceMark, JournalMoment
 from ledger.models import Posting
@@ -99,7 +100,7 @@ def _balance_at(account_id: int, at: datetime, bounds: Bounds) -> int:
 def total_of(account_id: int) -> int:
     """What all postings of an account sum up to."""
     with transaction.atomic():
-        hold_still()
+        hold_still(POSTINGS)
         mark = _mark_before(account_id, MAX_ID)
         return mark.total_units + _sum_between(account_id, mark.posting_id, MAX_ID)
 
@@ -109,7 +110,7 @@ def _mark_before(account_id: int, posting_id: int) -> BalanceMark:
     that what follows is summed up without that file."""
     marks = BalanceMark.objects.filter(account_id=account_id, posting_id__lte=posting_id)
     kept = marks.order_by("-posting_id").first() or BalanceMark(posting_id=0, total_units=0)
-    files = detached_files().filter(end_id__lte=posting_id + 1)
+    files = detached_files(POSTINGS).filter(end_id__lte=posting_id + 1)
     told = told_of_accounts([account_id]).filter(file__in=files)
     archived = told.order_by("-file__end_id").values_list("file__end_id", "total_units").first()
     if archived is None or archived[0] - 1 < kept.posting_id:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import OperationalError, connection, transaction
 
 from common.postgres.partitions import LOCK_WAIT_MS, is_held, wait_shortly
-from persistence.archiving.due import ArchiveRefused
+from persistence.archiving.kinds import ArchiveRefused
 
 TRIES = 150
 BETWEEN_TRIES_S = 2.0  # others have the table to themselves for that long

@@ -15,7 +15,7 @@ from persistence.downloads.day_lines import HEADS, day_window, parts_of
 from persistence.downloads.files import path_of, write_file
 from persistence.downloads.models import DailyFile, FileKind
 from persistence.downloads.moment import is_persisted_to
-from trading.trades import trades_of_market
+from trading.trades import first_trade_at
 
 RUN_S = 60.0  # then the next run goes on
 
@@ -37,10 +37,10 @@ def make_due_files(*, run_s: float = RUN_S) -> int:
 
 def _due(market_id: str) -> Iterator[tuple[FileKind, date]]:
     """From the day of the market's first trade to yesterday, as far as it is persisted."""
-    first = trades_of_market(market_id).oldest(1)
-    if not first:
+    first_at = first_trade_at(market_id)
+    if first_at is None:
         return
-    day, today = first[0].executed_at.astimezone(UTC).date(), datetime.now(UTC).date()
+    day, today = first_at.astimezone(UTC).date(), datetime.now(UTC).date()
     there = {
         (FileKind(one.kind), one.day)
         for one in DailyFile.objects.filter(market_id=market_id).exclude(sha256="")

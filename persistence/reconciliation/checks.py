@@ -5,12 +5,14 @@ from typing import Any
 
 from django.db import connection
 
+from ledger.archive.rows import POSTINGS
 from ledger.archive.shadow import hold_still
 from matching.messages.limits import MONEY_UNITS_PER_CURRENCY
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode
 from persistence.reconciliation.lives import POSITION_LIVES
 from persistence.reconciliation.market_checks import MARKET_CHECKS
 from persistence.reconciliation.money_checks import MONEY_CHECKS
+from trading.archive.rows import FILLS
 
 ALL_CHECKS = (*MONEY_CHECKS, *MARKET_CHECKS, POSITION_LIVES)
 
@@ -29,7 +31,8 @@ def in_one_snapshot(*, read_only: bool = True) -> None:
     """From here to the end of the transaction, of which this is the first statement."""
     with connection.cursor() as cursor:
         cursor.execute(_ONE_SNAPSHOT.format(access="ONLY" if read_only else "WRITE"))
-    hold_still()
+    hold_still(POSTINGS)
+    hold_still(FILLS)
 
 
 def read_by_index() -> None:

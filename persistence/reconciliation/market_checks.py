@@ -76,8 +76,8 @@ ORDER_FILLS = SqlCheck(
         SELECT id AS market_id, (tick_size * lot_size * %(units_per_currency)s)::bigint AS units
           FROM markets_market
     ), fills AS (
-        SELECT order_id, min(market_id) AS market_id, sum(size_lots) AS lots,
-               sum(size_lots::numeric * price_ticks) AS tick_lots
+        SELECT order_id, min(market_id) AS market_id, sum(lots) AS lots,
+               sum(tick_lots) AS tick_lots
           FROM order_fills
          WHERE %(market)s::text IS NULL OR market_id = %(market)s
          GROUP BY order_id

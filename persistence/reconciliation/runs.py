@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from common.postgres.alone import alone
 from common.redis_client import redis_client
-from ledger.archive.shadow import hold_still, whole_journal
+from ledger.archive.rows import POSTINGS
+from ledger.archive.shadow import all_rows_shown, hold_still
 from ledger.models import StopCause
 from ledger.withdrawals.stops import settle_stop
 from persistence.models import MarketCursor, ReconcileRun
@@ -32,6 +33,7 @@ from persistence.reconciliation.figures import read_figures
 from persistence.reconciliation.money_checks import WALLETS
 from persistence.reconciliation.seal_proof import seal_differences
 from persistence.sealing.scope import EVERYTHING, behind, newest_seal
+from trading.archive.rows import FILLS
 
 DIFFERENCES_KEPT = SHOWN_PER_CHECK_MAX  # of one run, in its row
 DIFFERENCES_LOGGED = 20
@@ -62,8 +64,8 @@ class Reconciled(NamedTuple):
 def wallet_differences() -> list[Difference]:
     """Wallet columns that are not the sum of their account's postings, as of one instant."""
     with transaction.atomic():
-        hold_still()
-        with whole_journal():
+        hold_still(POSTINGS)
+        with all_rows_shown(POSTINGS):
             return list(run_check(WALLETS, {}).shown)
 
 
@@ -79,7 +81,8 @@ def reconcile(market_id: str | None = None, *, is_full: bool = False) -> Reconci
         in_one_snapshot(read_only=not is_full)
         markets = _read_markets(market_id)
         if is_full:
-            stack.enter_context(whole_journal())
+            stack.enter_context(all_rows_shown(POSTINGS))
+            stack.enter_context(all_rows_shown(FILLS))
         seal = None if is_full else newest_seal()
         scope = behind(seal) if seal else EVERYTHING
         if seal:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
-from ledger.archive.shadow import whole_journal
+from ledger.archive.rows import POSTINGS
+from ledger.archive.shadow import all_rows_shown
 from persistence.reconciliation.checks import check_values, in_one_snapshot
 from persistence.reconciliation.differences import Difference, run_check
 from persistence.reconciliation.market_checks import (
@@ -25,6 +26,7 @@ from persistence.sealing.contents import (
 )
 from persistence.sealing.models import JournalSeal
 from persistence.sealing.scope import StretchEnd, behind
+from trading.archive.rows import FILLS
 
 CHECK = "seal"
 _OF_A_STRETCH = (JOURNAL_ENTRIES, ORDER_POSTINGS, FILL_OWNERS, FILL_POSTINGS, TRADES, TRADE_IDS)
@@ -47,7 +49,7 @@ def differences_of_seal(number: int) -> list[Difference]:
         if seal is None:
             raise LookupError(f"there is no seal {number}")
         before = JournalSeal.objects.filter(pk__lt=number).order_by("-pk").first()
-        with whole_journal():
+        with all_rows_shown(POSTINGS), all_rows_shown(FILLS):
             differences = list(_of_seal(seal, before))
             scope = behind(before, _end_of(seal))
             for check in _OF_A_STRETCH:

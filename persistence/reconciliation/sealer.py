@@ -50,15 +50,16 @@ SELECT c.market_id, COALESCE(min_behind.seq - 1, c.seq) AS seq
     ON min_behind.market_id = c.market_id
  ORDER BY c.market_id
 """
-# Trades of a market have their numbers, and fills their ids, in the order of its sequences.
+# Trades of a market have their numbers, and fills their ids, in the order of its sequences. Those
+# that were sealed before can lie in files.
 _LAST_TRADES = """
-SELECT e.market_id, COALESCE((
+SELECT e.market_id, greatest(before.trade_id, COALESCE((
        SELECT trade_id FROM trading_fill f
         WHERE f.market_id = e.market_id AND f.seq <= e.seq AND f.id >= COALESCE((
               SELECT first_fill_id FROM trading_tradestretch
                WHERE market_id = e.market_id AND first_trade_id <= before.trade_id
                ORDER BY first_trade_id DESC LIMIT 1), 0)
-        ORDER BY trade_id DESC LIMIT 1), 0)
+        ORDER BY trade_id DESC LIMIT 1), 0))
   FROM unnest(%(markets)s::text[], %(seqs)s::bigint[]) AS e(market_id, seq)
   LEFT JOIN persistence_sealedmarket before
     ON before.market_id = e.market_id AND before.seal_id = %(before)s

@@ -11,9 +11,12 @@ that again), and which positions the last liquidation pass left short (they are 
 """
 
 import msgspec
+from django.db import transaction
 from django.db.models import F, Max, QuerySet, Sum
 from msgspec import UNSET
 
+from ledger.archive.models import detached_files
+from ledger.archive.shadow import hold_still
 from ledger.balances.sums import total_of
 from ledger.models import Account, AccountKind
 from markets.conversions import to_ms
@@ -33,6 +36,8 @@ from matching.messages.vocabulary import (
     TimeInForce,
 )
 from persistence.models import MarketCursor
+from trading.archive.models import told_of_market
+from trading.archive.rows import FILLS
 from trading.commands.order_command import command_of_order
 from trading.models import Countdown, Fill, Order, OutboxCommand, Position
 
@@ -184,10 +189,17 @@ def _position_rows(market_id: str) -> list[PositionRow]:
 
 
 def _fees_and_last_trade(market_id: str) -> tuple[int, int]:
-    sums = Fill.objects.filter(market_id=market_id).aggregate(
-        fees=Sum("fee_units"), last=Max("trade_id")
-    )
-    return int(sums["fees"] or 0), int(sums["last"] or 0)
+    """Of all fills, wherever they are: what those in files have is kept beside."""
+    with transaction.atomic():
+        hold_still(FILLS)
+        in_table = Fill.objects.filter(market_id=market_id)
+        in_files = told_of_market(market_id).filter(file__in=detached_files(FILLS))
+        of_both = [
+            in_table.aggregate(fees=Sum("fee_units"), last=Max("trade_id")),
+            in_files.aggregate(fees=Sum("fee_units"), last=Max("last_trade_id")),
+        ]
+    fees_units = sum(int(sums["fees"] or 0) for sums in of_both)
+    return fees_units, max(int(sums["last"] or 0) for sums in of_both)
 
 
 def _insurance_units(market_id: str) -> int:

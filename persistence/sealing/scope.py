@@ -8,7 +8,7 @@ engine_entries   market and sequence of those entries
 fills            and ``settlements`` and ``payments`` of funding, by market and sequence
 checked_orders   orders that are not proven for good
 new_names        client order ids of orders that are new
-order_fills      all fills of those orders, and ``order_held`` all that was held for them
+order_fills      what all fills of those orders were, and ``order_held`` all that was held for them
 account_totals   what all postings of each account sum up to, up to the end of the scope
 position_bases   where positions stood at the beginning of the scope
 found_lives      lives of positions that can have changed since then
@@ -59,7 +59,10 @@ _OF_EVERYTHING: Mapping[str, str] = {
       FROM trading_fundingsettlement s JOIN trading_fundingpayment p ON p.settlement_id = s.id
 """,
     "checked_orders": "SELECT * FROM trading_order",
-    "order_fills": "SELECT * FROM trading_fill WHERE order_id IS NOT NULL",
+    "order_fills": """
+    SELECT order_id, market_id, size_lots AS lots, size_lots::numeric * price_ticks AS tick_lots
+      FROM trading_fill WHERE order_id IS NOT NULL
+""",
     "order_held": """
     SELECT e.order_id, e.market_id, p.amount_units
       FROM ledger_journalentry e
@@ -165,8 +168,14 @@ _OF_STRETCH: Mapping[str, str] = {
      CROSS JOIN LATERAL (SELECT * FROM trading_order WHERE id = t.id OFFSET 0) o
 """,
     "order_fills": """
-    SELECT f.* FROM touched_orders t
+    SELECT f.order_id, f.market_id, f.size_lots AS lots,
+           f.size_lots::numeric * f.price_ticks AS tick_lots
+      FROM touched_orders t
      CROSS JOIN LATERAL (SELECT * FROM trading_fill WHERE order_id = t.id OFFSET 0) f
+     UNION ALL
+    SELECT a.order_id, a.market_id, a.lots, a.tick_lots FROM touched_orders t
+     CROSS JOIN LATERAL (SELECT * FROM trading_archivedorder WHERE order_id = t.id OFFSET 0) a
+     WHERE a.file_id IN (SELECT id FROM files)
 """,
     "order_held": """
     SELECT e.order_id, e.market_id, p.amount_units FROM touched_orders t

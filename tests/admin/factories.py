@@ -7,6 +7,8 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from django.db.models import F, Sum
+
 from accounts.models import User
 from announcements.models import Announcement
 from ledger.models import (
@@ -125,7 +127,6 @@ def make_trade(long: Order, short: Order, price_ticks: int = 25_000, size_lots: 
 
 
 def _fill(order: Order, role: Role, trade_id: int, price_ticks: int, size_lots: int) -> None:
-    cost = order.market.units_per_tick_lot * price_ticks * size_lots
     Fill.objects.create(
         market=order.market,
         trade_id=trade_id,
@@ -140,8 +141,13 @@ def _fill(order: Order, role: Role, trade_id: int, price_ticks: int, size_lots: 
         seq=7,
         executed_at=NOW + timedelta(seconds=1),
     )
+    filled = order.fills.aggregate(
+        lots=Sum("size_lots"), tick_lots=Sum(F("price_ticks") * F("size_lots"))
+    )
     Order.objects.filter(pk=order.pk).update(
-        filled_lots=size_lots, filled_cost_units=cost, held_units=50_250_000
+        filled_lots=filled["lots"],
+        filled_cost_units=order.market.units_per_tick_lot * filled["tick_lots"],
+        held_units=50_250_000,
     )
     lines = {
         account(AccountKind.HELD, order.user): -75_375_000,

@@ -8,7 +8,8 @@ WITHOUT_A_PAGE = {
         ledger.KindFlow ledger.KindFlowEnd
         custody.FloatPart persistence.SealedMarket persistence.SealedPosition
         persistence.SealedTotal persistence.CarriedOrder
-        ledger.ArchivedAccount ledger.ArchivedHold
+        ledger.ArchivedAccount ledger.ArchivedHold trading.ArchivedTrader trading.ArchivedMarket
+        trading.ArchivedOrder
         """,
     "told by `manage.py archivepartitions --list`": "ledger.ArchiveFile ledger.ArchiveStep",
     "told on pages of the console": """

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from common.postgres.partitions import partitions_of
+from ledger.archive import rows
 from ledger.archive.models import detached_files
 from tests.archive.told import get, traders
 from tests.builders.partitions import POSTINGS
@@ -18,12 +19,12 @@ def run(command: str, *args: str, **options: Any) -> str:
     return out.getvalue()
 
 
-def archived() -> set[str]:
-    return {file.name.removesuffix(".parquet") for file in detached_files()}
+def archived(layout: rows.Layout = rows.POSTINGS) -> set[str]:
+    return {file.name.removesuffix(".parquet") for file in detached_files(layout)}
 
 
-def attached() -> set[str]:
-    return {partition.name for partition in partitions_of(POSTINGS)}
+def attached(table: str = POSTINGS) -> set[str]:
+    return {partition.name for partition in partitions_of(table)}
 
 
 def statements() -> list[bytes]:

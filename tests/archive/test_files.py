@@ -14,6 +14,7 @@ from django.test import Client
 
 from accounts.models import User
 from common.postgres.partitions import Partition
+from ledger.archive import rows
 from ledger.archive.models import (
     ArchivedAccount,
     ArchiveStep,
@@ -50,7 +51,9 @@ def _change(path: Path, place: int) -> None:
 def test_its_owner_alone_may_read_it(gone: Path) -> None:
     assert stat.S_IMODE(gone.stat().st_mode) == 0o600
     assert stat.S_IMODE(gone.parent.stat().st_mode) == 0o700
-    assert sorted(os.listdir(gone.parent)) == sorted(file.name for file in detached_files())
+    assert sorted(os.listdir(gone.parent)) == sorted(
+        file.name for file in detached_files(rows.POSTINGS)
+    )
 
 
 def test_one_byte_is_noticed(gone: Path, parts: list[Partition]) -> None:
@@ -108,8 +111,8 @@ def test_a_page_is_read_only_from_a_file_that_was_not_changed(gone: Path) -> Non
 
 
 def test_a_posting_has_one_place(gone: Path, parts: list[Partition]) -> None:
-    assert run("verifyarchive").endswith("Every posting has its place.\n")
-    file = detached_files().get(name=gone.name)
+    assert run("verifyarchive").endswith("Every row has its place.\n")
+    file = detached_files(rows.POSTINGS).get(name=gone.name)
     ArchiveStep.objects.create(file=file, kind=ArchiveStepKind.ATTACHED)
     said = run_failing("verifyarchive")
     assert (

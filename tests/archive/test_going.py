@@ -10,12 +10,13 @@ from django.db import connection
 
 from accounts.models import User
 from common.postgres.partitions import Partition, partitions_of
-from ledger.archive import parquet
+from ledger.archive import parquet, rows
 from ledger.archive.models import ArchiveFile, detached_files
 from ledger.balances.models import BalanceMark, KindFlowEnd
 from ledger.models import Posting
 from ledger.services import deposit
 from persistence.archiving import coming, going, locking
+from persistence.archiving.postings import ArchivedPostings
 from persistence.reconciliation import reconcile
 from persistence.sealing.models import JournalSeal
 from tests.archive.commands import archived, attached, refused, run, statements
@@ -47,7 +48,7 @@ STEPS = [
     (going, "_compared", _die_behind),
     (Path, "rename", _die_behind),
     (parquet, "keep_name", _die_behind),
-    (going, "_tell_accounts", _die_behind),
+    (ArchivedPostings, "tell", _die_behind),
     (going, "_told", _die_behind),
     (going, "detach_and_drop", _die_behind),
     (going, "_replace", _die_behind),
@@ -75,7 +76,7 @@ def test_killed_behind_any_step_it_is_taken_up_again(
     assert not archived() & attached()
     assert statements() == before
     assert reconcile().differences == everything().differences == []
-    assert run("verifyarchive", rows=True).endswith("Every posting has its place.\n")
+    assert run("verifyarchive", rows=True).endswith("Every row has its place.\n")
 
 
 def _dying(make: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,7 +113,7 @@ def test_what_no_seal_covers_stays(parts: list[Partition]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE persistence_journalseal CASCADE")
     assert "no seal yet" in refused("archivepartitions", keep=2)
-    assert detached_files().count() == 0
+    assert detached_files(rows.POSTINGS).count() == 0
     assert not JournalSeal.objects.exists()
 
 
@@ -143,7 +144,7 @@ def test_behind_one_that_stays_none_goes(parts: list[Partition]) -> None:
     assert f"{parts[0].name}: may go" in listed
     assert f"{parts[1].name}: may go" in listed
     assert parts[2].name not in listed
-    assert detached_files().count() == 0
+    assert detached_files(rows.POSTINGS).count() == 0
 
 
 def test_whoever_reads_the_table_for_long_is_not_cut_short(

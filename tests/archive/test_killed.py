@@ -59,4 +59,4 @@ def test_killed_at_any_moment_it_is_taken_up_again(
     assert archived() >= {part.name for part in parts[:2]}
     assert statements() == before
     assert everything().differences == []
-    assert run("verifyarchive", rows=True).endswith("Every posting has its place.\n")
+    assert run("verifyarchive", rows=True).endswith("Every row has its place.\n")

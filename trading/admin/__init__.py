@@ -3,6 +3,7 @@
 from trading.admin import (
     algos,
     fees,
+    fills,
     funding,
     journal,
     liquidations,
@@ -17,6 +18,7 @@ from trading.admin.catalogue import markets, tiers, top_ups
 __all__ = [
     "algos",
     "fees",
+    "fills",
     "funding",
     "journal",
     "liquidations",

@@ -32,6 +32,8 @@ from trading.admin.row_tables import (
     orders_table,
     other_key,
 )
+from trading.archive.picking import of_sequence
+from trading.archive.shown import fills_shown
 from trading.models import Fill, Liquidation, Order, Position
 from trading.positions.figures import liquidated_margin_ratio_ppm, value_units
 
@@ -127,7 +129,8 @@ class LiquidationAdmin(RecordAdmin):
         yield _deleveraged(obj)
         query = f"market__id__exact={market.pk}&user__id__exact={obj.user_id}"
         fills = _fills(obj).order_by("id")
-        yield fills_table("Its fills", fills, f"{query}&seq={obj.seq}&{FORCED_QUERY}")
+        of_files = of_sequence(obj.market_id, obj.seq)
+        yield fills_table("Its fills", fills, of_files, f"{query}&seq={obj.seq}&{FORCED_QUERY}")
         cancelled = Order.objects.filter(
             user=obj.user_id,
             market=market,
@@ -255,7 +258,8 @@ def _left_words(liquidation: Liquidation) -> Cell:
 
 def _deleveraged(liquidation: Liquidation) -> Table:
     """Who gave up part of a gaining position for it, in the order the engine ranked them."""
-    fills = list(_fills(liquidation).filter(execution=ExecutionType.ADL).order_by("trade_id"))
+    with fills_shown(of_sequence(liquidation.market_id, liquidation.seq)):
+        fills = list(_fills(liquidation).filter(execution=ExecutionType.ADL).order_by("trade_id"))
     others = counterparts(fills[:TABLE_ROWS_MAX])
     chosen = [others[other_key(fill)] for fill in fills[:TABLE_ROWS_MAX]]
     positions = Position.objects.filter(

@@ -1,4 +1,4 @@
-"""Orders and fills: read-only, save that an operator may ask the engine to cancel."""
+"""Orders: read-only, save that an operator may ask the engine to cancel."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
-from accounts.display import user_column, user_link
+from accounts.display import user_column
 from accounts.models import User
 from accounts.staff.operators import operator_of
 from common.admin import NOTHING, when
@@ -28,12 +28,9 @@ from common.admin.base import (
 from common.admin.filters import words_filter
 from markets import conversions
 from markets.columns import (
-    gain_column,
     market_column,
     money_column,
-    price_column,
     rate_column,
-    size_column,
 )
 from markets.display import average_price, money, percent, price, size
 from markets.models import Market
@@ -41,19 +38,17 @@ from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, 
 from trading import services
 from trading.admin.row_tables import (
     LIVE,
-    counterparts,
-    execution_badge,
     fills_table,
     margin_words,
-    order_of,
     order_part,
     order_price,
     orders_table,
-    other_key,
     side_badge,
     status_badge,
 )
-from trading.models import Fill, Order, Position
+from trading.archive.picking import of_order
+from trading.archive.shown import fills_shown
+from trading.models import Order, Position
 
 
 def _progress(order: Order) -> Cell:
@@ -213,8 +208,10 @@ class OrderAdmin(RecordAdmin):
     updated = time_column("updated_at", "last change")
 
     def tables(self, obj: Order) -> Iterable[Table]:
-        yield _life(obj)
-        yield fills_table("Fills", obj.fills.all(), f"order__id__exact={obj.pk}")
+        with fills_shown(of_order(obj)):
+            life = _life(obj)
+        yield life
+        yield fills_table("Fills", obj.fills.all(), of_order(obj), f"order__id__exact={obj.pk}")
         positions = Position.objects.filter(user=obj.user_id, market=obj.market_id)
         yield Table(
             "Position it works on",
@@ -288,82 +285,6 @@ def _life(order: Order) -> Table:
         text = words(status_badge(order.status), order.reason)
         rows.append((when(order.updated_at), text))
     return Table("Life", Order, ("time", "what happened"), rows)
-
-
-@admin.register(Fill)
-class FillAdmin(RecordAdmin):
-    list_display = (
-        "id",
-        "trade_id",
-        "market_link",
-        "user_name",
-        "order_link",
-        "side_word",
-        "role",
-        "execution_word",
-        "price",
-        "size",
-        "fee",
-        "realized_pnl",
-        "executed",
-    )
-    list_filter = ("market", "execution", "side", "role")
-    list_select_related = ("market", "user")
-    walked_by = ("user__id__exact", "order__id__exact")
-    linked_by = ("seq", "trade_id", "execution__in")
-    search_ids = ("id", "order_id", "trade_id")
-    search_texts = ("order__names__client_order_id",)
-    search_users = ("user",)
-    search_help_text = "Fill, order or trade id, client order id, or the beginning of a username."
-    fieldsets = (
-        (
-            "Trade",
-            {
-                "fields": (
-                    ("market_link", "trade_id"),
-                    ("price", "size"),
-                    "value",
-                    ("seq", "executed"),
-                )
-            },
-        ),
-        (
-            "This side",
-            {
-                "fields": (
-                    ("user_name", "order_link"),
-                    ("side_word", "role"),
-                    ("fee", "realized_pnl"),
-                    ("execution_word", "insurance"),
-                )
-            },
-        ),
-        ("Other side", {"fields": ("counterpart",)}),
-    )
-
-    market_link = market_column()
-    user_name = user_column()
-    order_link = shown("order", lambda fill: link(Order, fill.order_id))
-    side_word = shown("side", lambda fill: side_badge(fill.side))
-    price = price_column("price_ticks", "price")
-    size = size_column("size_lots", "size")
-    fee = money_column("fee_units", "fee")
-    execution_word = shown("execution", lambda fill: execution_badge(fill.execution))
-    insurance = gain_column("insurance_units", "to the insurance fund")
-    realized_pnl = gain_column("realized_pnl_units", "realised PnL")
-    value = shown(
-        "value",
-        lambda fill: money(fill.market.units_per_tick_lot * fill.price_ticks * fill.size_lots),
-    )
-    executed = time_column("executed_at", "time")
-
-    @admin.display(description="fill", empty_value=NOTHING)
-    def counterpart(self, fill: Fill) -> Cell | None:
-        other = counterparts([fill]).get(other_key(fill))
-        if other is None:
-            return None
-        parts = (link(Fill, other.pk, other), *order_of(other), user_link(other.user))
-        return words(*parts, side_badge(other.side), price(other.price_ticks, fill.market))
 
 
 @table_of(User)

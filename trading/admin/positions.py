@@ -24,6 +24,7 @@ from markets.columns import gain_column, market_column, money_column
 from markets.display import average_price, gain_or_loss, money, percent, price, signed_money
 from markets.rules import market_rules
 from trading.admin.row_tables import LIVE, fills_table, orders_table, position_size
+from trading.archive.picking import of_position
 from trading.models import Fill, Order, Position
 from trading.positions.figures import (
     PositionFigures,
@@ -182,7 +183,8 @@ class PositionAdmin(RecordAdmin):
         of_both = {"user": obj.user_id, "market": obj.market_id}
         live = Order.objects.filter(**of_both, status__in=LIVE)
         yield orders_table("Live orders", live, query)
-        yield fills_table("Latest fills", Fill.objects.filter(**of_both), query)
+        newest = of_position(obj.user_id, obj.market_id, TABLE_ROWS_MAX)
+        yield fills_table("Latest fills", Fill.objects.filter(**of_both), newest, query)
 
 
 @table_of(User)

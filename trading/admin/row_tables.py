@@ -1,12 +1,13 @@
 """Tables of trading's rows, as they appear under orders, positions, users and markets."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from django.db.models import QuerySet
 
 from accounts.display import user_link
 from common.admin import NOTHING, when
 from common.admin.base import TABLE_ROWS_MAX, Cell, Table, badge, link, list_link, words
+from ledger.archive.rows import Row
 from markets.display import gain_or_loss, money, price, size
 from markets.models import Market, MarketStatus
 from matching.messages.vocabulary import (
@@ -19,6 +20,8 @@ from matching.messages.vocabulary import (
     StateReason,
 )
 from trading.algos.models import Algo
+from trading.archive.picking import of_trades
+from trading.archive.shown import fills_shown
 from trading.models import LIVE_STATUSES, Fill, Order, Position
 from trading.trades import fills_of_trades
 
@@ -119,9 +122,13 @@ def _order_cells(order: Order) -> Iterable[Cell]:
     )
 
 
-def fills_table(title: str, fills: QuerySet[Fill], more: str) -> Table:
-    """With the other side of each trade: one query more per market, however many fills."""
-    rows = list(fills.prefetch_related("market")[:TABLE_ROWS_MAX])
+def fills_table(
+    title: str, fills: QuerySet[Fill], of_files: Iterator[Collection[Row]], more: str
+) -> Table:
+    """With the other side of each trade: one query more per market, however many fills. Of files
+    these are found, too."""
+    with fills_shown(of_files):
+        rows = list(fills.prefetch_related("market")[:TABLE_ROWS_MAX])
     others = counterparts(rows)
     return Table(
         title,
@@ -179,8 +186,9 @@ def counterparts(fills: list[Fill]) -> dict[tuple[str, int, str], Fill]:
         trades.setdefault(fill.market_id, []).append(fill.trade_id)
     found: dict[tuple[str, int, str], Fill] = {}
     for market_id, trade_ids in trades.items():
-        for fill in fills_of_trades(market_id, trade_ids).select_related("user"):
-            found[fill.market_id, fill.trade_id, fill.role] = fill
+        with fills_shown(of_trades(market_id, trade_ids)):
+            both = list(fills_of_trades(market_id, trade_ids).select_related("user"))
+        found |= {(fill.market_id, fill.trade_id, fill.role): fill for fill in both}
     return found
 
 

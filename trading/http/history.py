@@ -5,12 +5,18 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access.authentication import user_id_of
-from common.http.paging import keyset_page
+from common.http.paging import cursor_asked, keyset_page, page_limit
 from common.http.schema import PAGING, documented
-from common.http.windows import TIME_WINDOW, query_window, timed_page
+from common.http.windows import TIME_WINDOW, place_asked, place_of, query_window, timed_page
+from common.postgres import keysets
 from common.scopes import Scope
 from markets.rules import all_market_rules
+from matching.messages.limits import MAX_ID
 from trading import selectors
+from trading.archive.models import last_archived_at
+from trading.archive.picking import OfTrader
+from trading.archive.rows import ArchivedFill
+from trading.archive.shown import with_old_fills
 from trading.http import examples
 from trading.http.answers.history import (
     FillsPage,
@@ -69,10 +75,36 @@ class FillsView(APIView):
         along = None
         if market_id and order_id is None:
             along = selectors.fills_of_user(user_id, window=window)
+        count = page_limit(request) + 1 if along is None else keysets.LOOK_BACK_ROWS
         if window.is_bounded:
-            page, next_cursor = timed_page(request, rows, "executed_at", along)
+            behind = place_asked(request)
+
+            def is_behind(fill: ArchivedFill) -> bool:
+                return behind is None or (fill.executed_at, fill.id) < (behind.at, behind.key)
+
+            page, next_cursor = with_old_fills(
+                user_id,
+                lambda: timed_page(request, rows, "executed_at", along),
+                lambda found: _has_none_before(found[1], user_id),
+                OfTrader(user_id, None, order_id, window=window, is_wanted=is_behind).latest(count),
+            )
         else:
-            page, next_cursor = keyset_page(request, rows, along=along)
+            before = cursor_asked(request) or MAX_ID
+            page, next_cursor = with_old_fills(
+                user_id,
+                lambda: keyset_page(request, rows, along=along),
+                lambda found: found[1] is not None,
+                OfTrader(user_id, None, order_id, end_id=before).newest(count),
+            )
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]
         return Response(FillsPage(fills=fills, next_cursor=next_cursor))
+
+
+def _has_none_before(next_cursor: str | None, user_id: int) -> bool:
+    """Whether no file can have a fill of a trader on a page by time: times of several markets don't
+    rise with ids, so one that lies in a file may be later than one that doesn't."""
+    if next_cursor is None:
+        return False
+    last_at = last_archived_at(user_id)
+    return last_at is None or last_at < place_of(next_cursor).at

@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from accounts.models import User
 from common.postgres.windows import Window
 from ledger.archive.picking import may_have
+from ledger.archive.rows import POSTINGS
 from ledger.archive.shadow import hold_still, shadow
 from ledger.balances.sums import make_marks
 from trading.statements.models import FaultyStatement
@@ -41,9 +42,9 @@ def written(statement: Statement, writer: Writer) -> Iterator[str]:
         with transaction.atomic(), ExitStack() as stack:
             with connection.cursor() as cursor:
                 cursor.execute(ONE_MOMENT)
-            hold_still()
+            hold_still(POSTINGS)
             if may_have(accounts):
-                statement.shown = stack.enter_context(shadow())
+                statement.shown = stack.enter_context(shadow(POSTINGS))
             statement.open()
             yield writer.head(statement)
             for piece in pieces(statement.lines()):

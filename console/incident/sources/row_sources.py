@@ -1,6 +1,7 @@
 """Lines of rows: each table that keeps a trace of a market, read in its own order by an index."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,18 +17,24 @@ from console.incident.stretch import Stretch
 from ledger.models import JournalEntry
 from markets.models import Market
 from persistence.models import DeadLetter, PersistenceFault, QuarantinedEntry, ReconcileRun
+from trading.archive.picking import oldest_fills_of
+from trading.archive.rows import ArchivedFill
+from trading.archive.shown import fills_shown
 from trading.models import Fill, FundingSettlement, Liquidation, Order, OutboxCommand
-from trading.trades import fills_of_range, trade_numbers
+from trading.trades import fills_of_range, first_trade_since, trade_numbers
 
 # Keys of tables that several write to rise with their time, but for rows this far apart.
 KEYS_APART = timedelta(minutes=2)
 _NEVER = Q(pk__in=[])
+Beside = Callable[[Stretch, LinePlace | None, int], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class RowSource:
     """``seq``: the field of the sequence that a row's place has, empty for none. ``is_noted``: the
-    row's time is when it was noted, so that of sequences only these tell whether it belongs."""
+    row's time is when it was noted, so that of sequences only these tell whether it belongs.
+    ``beside``: while it is entered, rows that lie in files are found, too: so many behind a place.
+    """
 
     kind: TimelineKind
     rank: int
@@ -37,6 +44,7 @@ class RowSource:
     words: Callable[[Sequence[Any], Market], Sequence[wording.LineWords]]
     seq: str = ""
     is_noted: bool = False
+    beside: Beside = lambda _stretch, _after, _count: nullcontext()
 
     def read(self, stretch: Stretch, after: LinePlace | None, lines_max: int) -> LinesPage:
         place_seq = Coalesce(F(self.seq), 0) if self.seq else Value(0)
@@ -47,7 +55,8 @@ class RowSource:
         )
         if after is not None:
             rows = rows.filter(self._behind(after))
-        found = list(rows.order_by(self.time, "place_seq", "pk")[: lines_max + 1])
+        with self.beside(stretch, after, lines_max + 1):
+            found = list(rows.order_by(self.time, "place_seq", "pk")[: lines_max + 1])
         said = self.words(found[:lines_max], stretch.market)
         lines = [
             TimelineLine(self._place(row), self.kind, one.words, one.record, one.seq)
@@ -98,6 +107,22 @@ def _fills(stretch: Stretch) -> QuerySet[Fill]:
     return fills_of_range(stretch.market.pk, *numbers).select_related("user")
 
 
+def _old_fills(
+    stretch: Stretch, after: LinePlace | None, count: int
+) -> AbstractContextManager[None]:
+    """Until so many are behind the place. In the order of trades, which is that of the list."""
+
+    def is_behind(fill: ArchivedFill) -> bool:
+        is_of_seqs = stretch.low_seq <= fill.seq <= stretch.high_seq
+        is_within = stretch.start <= fill.executed_at < stretch.end
+        return is_of_seqs and is_within and (after is None or fill.executed_at > after.at)
+
+    first, end = trade_numbers(stretch.market.pk, stretch.window)
+    if after is not None:
+        first = max(first, first_trade_since(stretch.market.pk, after.at))
+    return fills_shown(oldest_fills_of(stretch.market.pk, first, end, is_behind, count))
+
+
 def _liquidations(stretch: Stretch) -> QuerySet[Liquidation]:
     return Liquidation.objects.filter(market=stretch.market).select_related("user")
 
@@ -135,7 +160,9 @@ def _of_market(model: type[Model]) -> Callable[[Stretch], QuerySet[Any]]:
 SOURCES = (
     RowSource(TimelineKind.COMMAND, 0, OutboxCommand, "created_at", _commands, wording.commands),
     RowSource(TimelineKind.ORDER, 1, Order, "created_at", _orders, wording.orders),
-    RowSource(TimelineKind.FILL, 3, Fill, "executed_at", _fills, wording.fills, "seq"),
+    RowSource(
+        TimelineKind.FILL, 3, Fill, "executed_at", _fills, wording.fills, "seq", beside=_old_fills
+    ),
     RowSource(
         TimelineKind.LIQUIDATION,
         4,

@@ -1,4 +1,4 @@
-"""Old partitions of postings become files."""
+"""Old partitions of postings and fills become files."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from common.postgres.alone import alone
 from ledger.archive.models import detached_files
 from ledger.archive.rows import ArchiveUnreadable
-from persistence.archiving.due import ArchiveRefused, closed_partitions
+from persistence.archiving.due import KINDS, Closed, closed_partitions
 from persistence.archiving.going import archive
+from persistence.archiving.kinds import ArchivedKind, ArchiveRefused
 from trading.partitions import LOCK
 
 KEPT = 2
@@ -17,16 +18,19 @@ KEPT = 2
 
 class Command(BaseCommand):
     help = (
-        "Write partitions of postings that ids have left to files in ARCHIVE_DIR, compare each with"
-        " its partition, and only then drop that. Exit 1 where one is due and may not go yet."
-        " Statements, lists and pages read the files from then on: keep and back them up as you do"
-        " the database."
+        "Write partitions of postings and fills that ids have left to files in ARCHIVE_DIR, compare"
+        " each with its partition, and only then drop that. Exit 1 where one is due and may not go"
+        " yet. Statements, lists and pages read the files from then on: keep and back them up as"
+        " you do the database."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--keep", type=int, default=KEPT, help=f"So many of the newest stay ({KEPT})."
+            "--keep",
+            type=int,
+            default=KEPT,
+            help=f"So many of the newest of each table stay ({KEPT}).",
         )
         parser.add_argument(
             "--list", action="store_true", help="Say what is there and what may go; change nothing."
@@ -46,23 +50,37 @@ class Command(BaseCommand):
             raise CommandError(f"the file can't be written: {error}") from error
 
     def _go(self, keep: int, *, is_only_list: bool) -> None:
-        if is_only_list:
-            for file in detached_files():
-                self.stdout.write(
-                    f"{file}: {file.row_count:,} postings, {file.size_bytes:,} bytes, SHA-256"
-                    f" {file.sha256}"
-                )
-        closed = closed_partitions(keep)
-        for one in closed:
-            name = one.partition.name
+        """What may not go of one table keeps none of another."""
+        staying: list[str] = []
+        closed: list[Closed] = []
+        for kind in KINDS:
             if is_only_list:
-                self.stdout.write(f"{name}: {one.why_not or 'may go'}")
-            elif one.why_not:
-                raise CommandError(f"{name} stays: {one.why_not}")
-            else:
-                file = archive(one)
-                self.stdout.write(
-                    f"{name} is in {file}: {file.row_count:,} postings, {file.size_bytes:,} bytes"
-                )
+                self._list_files(kind)
+            closed += (of_kind := closed_partitions(kind, keep))
+            for one in of_kind:
+                name = one.partition.name
+                if is_only_list:
+                    self.stdout.write(f"{name}: {one.why_not or 'may go'}")
+                elif one.why_not:
+                    staying.append(f"{name} stays: {one.why_not}")
+                    break
+                else:
+                    self._archive(one)
+        if staying:
+            raise CommandError("; ".join(staying))
         if not closed:
             self.stdout.write(f"None is due: the newest {keep} that ids have left stay.")
+
+    def _list_files(self, kind: ArchivedKind) -> None:
+        for file in detached_files(kind.layout):
+            self.stdout.write(
+                f"{file}: {file.row_count:,} {kind.rows}, {file.size_bytes:,} bytes, SHA-256"
+                f" {file.sha256}"
+            )
+
+    def _archive(self, closed: Closed) -> None:
+        file = archive(closed)
+        self.stdout.write(
+            f"{closed.partition.name} is in {file}: {file.row_count:,} {closed.kind.rows},"
+            f" {file.size_bytes:,} bytes"
+        )

@@ -1,4 +1,4 @@
-"""A file of postings becomes their partition again."""
+"""A file of old rows becomes their partition again."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -8,14 +8,15 @@ from django.core.management.base import BaseCommand, CommandError
 from common.postgres.alone import alone
 from ledger.archive.rows import ArchiveUnreadable
 from persistence.archiving.coming import file_named, restore
-from persistence.archiving.due import ArchiveRefused
+from persistence.archiving.kinds import ArchiveRefused
 from trading.partitions import LOCK
 
 
 class Command(BaseCommand):
     help = (
-        "Read a file of postings back into the partition that it stands for, after its SHA-256 was"
-        " verified. The file stays where it is, and is taken again when the partition goes again."
+        "Read a file of postings or fills back into the partition that it stands for, after its"
+        " SHA-256 was verified. The file stays where it is, and is taken again when the partition"
+        " goes again."
     )
     requires_system_checks: list[str] = []
 
@@ -27,8 +28,8 @@ class Command(BaseCommand):
             with alone(LOCK) as is_alone:
                 if not is_alone:
                     raise CommandError("partitions are being made or moved just now: try again")
-                file = file_named(options["file"])
-                partition = restore(file)
+                kind, file = file_named(options["file"])
+                partition = restore(kind, file)
         except (ArchiveRefused, ArchiveUnreadable) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{partition.name} is attached again: {file.row_count:,} postings")
+        self.stdout.write(f"{partition.name} is attached again: {file.row_count:,} {kind.rows}")

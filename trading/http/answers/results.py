@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from markets.conversions import average_price_text, lots_text, ticks_text, units_text
 from markets.rules import MarketRules, market_rules
@@ -21,6 +22,8 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Role
+from trading.archive.picking import OfTrader
+from trading.archive.shown import fills_shown
 from trading.http.answers.answer import Answer
 from trading.models import LIVE_STATUSES, Fill, Order
 
@@ -158,10 +161,26 @@ def results_of_rows(order_ids: Collection[int]) -> dict[int, OrderResult]:
     """Of orders that were placed before, as far as their engines have decided: how they stand."""
     orders = Order.objects.filter(pk__in=order_ids).exclude(status=OrderStatus.PENDING)
     decided = list(orders)
-    fills: dict[int, list[Fill]] = {order.pk: [] for order in decided}
-    for fill in Fill.objects.filter(order_id__in=fills).order_by("pk") if decided else ():
-        fills[fill.order_id or 0].append(fill)
+    fills = _fills_of(decided)
     return {order.pk: _result_of_rows(order, fills[order.pk]) for order in decided}
+
+
+def _fills_of(orders: Collection[Order]) -> dict[int, list[Fill]]:
+    """By order, oldest first; from files, too, where the table has less than was filled."""
+    found = _in_table(orders)
+    short = [o for o in orders if sum(f.size_lots for f in found[o.pk]) != o.filled_lots]
+    if not short:
+        return found
+    of_each = (OfTrader(order.user_id, order_id=order.pk).all() for order in short)
+    with fills_shown(chain.from_iterable(of_each)):
+        return _in_table(orders)
+
+
+def _in_table(orders: Collection[Order]) -> dict[int, list[Fill]]:
+    fills: dict[int, list[Fill]] = {order.pk: [] for order in orders}
+    for fill in Fill.objects.filter(order_id__in=fills).order_by("pk") if orders else ():
+        fills[fill.order_id or 0].append(fill)
+    return fills
 
 
 def _result_of_rows(order: Order, fills: Iterable[Fill]) -> OrderResult:

@@ -12,3 +12,8 @@ APPEND_ONLY = "".join(
     only_add_to(f"trading_{table}", f"{table}_append_only", "ledger_refuse_change")
     for table in ("tiermove", "referralrule", "referralpayment")
 )
+
+FILES_APPEND_ONLY = "".join(
+    only_add_to(f"trading_{table}", f"{table}_append_only", "ledger_refuse_change")
+    for table in ("archivedtrader", "archivedmarket", "archivedorder")
+)

@@ -1,0 +1,190 @@
+"""Pages of old fills, by any road to them, show what they showed; so do lists by time."""
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from common.admin.record_urls import list_url, url_of
+from common.postgres.partitions import Partition, partitions_of
+from ledger.archive import parquet
+from ledger.services import deposit
+from markets.models import Market
+from persistence.archiving.due import Closed
+from persistence.archiving.fills import ArchivedFills
+from persistence.archiving.going import archive
+from persistence.sealing.models import JournalSeal
+from tests.admin.conftest import make_operator
+from tests.admin.factories import make_liquidation, make_market, make_order, make_user
+from tests.archive.conftest import partitions_kept
+from tests.archive.test_operators import body
+from tests.archive.told import get
+from tests.archive.told_fills import Known
+from tests.builders.fills import START
+from tests.builders.partitions import FILLS as TABLE
+from tests.builders.partitions import cut_behind
+from trading.models import Fill, Liquidation, Order, Position
+from trading.trades import first_trade_since
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def operator() -> Client:
+    client = Client()
+    client.force_login(make_operator("superuser"))
+    return client
+
+
+def seal_nothing() -> None:
+    """A seal there must be, and what it says isn't asked."""
+    nothing = dict.fromkeys(
+        ("last_entry_id", "last_order_id", "last_life_id", "last_mark_id", "entry_count",
+         "posting_count", "fill_count", "order_count", "fee_units"), 0,
+    )  # fmt: skip
+    JournalSeal.objects.create(id=1, blocks={}, sealed_at=timezone.now(), **nothing)
+
+
+def archive_first(parts: list[Partition], count: int) -> None:
+    for part in partitions_of(TABLE):
+        if part.first < parts[count].first:
+            archive(Closed(ArchivedFills(), part, ""))
+
+
+@pytest.fixture
+def planted(
+    transactional_db: None,
+    redis_db: redis.Redis,
+    archive_dir: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[list[Partition]]:
+    """Two markets, of which one is written down late, so that times don't rise with ids; and
+    positions that were closed by force, whose entries lie across borders."""
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 5)
+    with cut_behind(TABLE, 13, 16, 18, 11) as partitions, partitions_kept(TABLE):
+        traders = [make_user(f"planted{number}") for number in range(2)]
+        for trader in traders:
+            deposit(trader.pk, 1_000_000, approved=True)
+        markets = [make_market("BTC-PERP"), make_market("ETH-PERP")]
+        orders = [make_order(traders[0], market) for market in markets]
+        chance = random.Random(3)
+        for number in range(1, 16):
+            for market, order in zip(markets, orders, strict=True):
+                late_s = 40 if market.pk == "ETH-PERP" else 0
+                _plant(market, number, chance.sample(traders, 2), order, number * 7 - late_s)
+        liquidated = make_market("SOL-PERP")
+        Position.objects.create(
+            user=traders[0],
+            market=liquidated,
+            position_lots=0,
+            entry_cost_units=0,
+            margin_units=0,
+            seq=1,
+            updated_at=START,
+        )
+        for _ in range(3):
+            make_liquidation(liquidated, *traders)
+        for order in orders:
+            lots = sum(order.fills.values_list("size_lots", flat=True))
+            Order.objects.filter(pk=order.pk).update(filled_lots=lots)
+        seal_nothing()
+        yield partitions
+
+
+def _plant(market: Market, trade_id: int, two: list[User], order: Order, at_s: int) -> None:
+    Fill.objects.bulk_create(
+        Fill(
+            market=market,
+            trade_id=trade_id,
+            role=role,
+            order=order if user == order.user else None,
+            user=user,
+            side=side,
+            price_ticks=25_000 + trade_id,
+            size_lots=trade_id,
+            fee_units=trade_id,
+            realized_pnl_units=0,
+            seq=trade_id,
+            executed_at=START + timedelta(seconds=at_s),
+        )
+        for role, user, side in zip(("TAKER", "MAKER"), two, ("LONG", "SHORT"), strict=True)
+    )
+
+
+def paths(fills: list[int]) -> list[str]:
+    liquidations = Liquidation.objects.order_by("pk").values_list("pk", flat=True)
+    return [
+        *(url_of(Fill, pk) for pk in fills[::9]),
+        *(f"/admin/why/fill/{pk}/" for pk in fills[::11]),
+        *(url_of(Order, order.pk) for order in Order.objects.all()),
+        *(f"/admin/why/order/{order.pk}/" for order in Order.objects.all()),
+        *(url_of(Position, position.pk) for position in Position.objects.all()),
+        *(url_of(Liquidation, pk) for pk in liquidations),
+        *(f"/admin/why/liquidation/{pk}/" for pk in liquidations),
+    ]
+
+
+def test_pages_show_the_same(operator: Client, planted: list[Partition]) -> None:
+    fills = list(Fill.objects.order_by("pk").values_list("pk", flat=True))
+    assert fills[-1] >= planted[4].first
+    before = {path: body(operator, path) for path in paths(fills)}
+    for count in (2, 4):
+        archive_first(planted, count)
+        for path, page in before.items():
+            assert body(operator, path) == page, (count, path)
+    assert Fill.objects.count() == len([one for one in fills if one >= planted[4].first])
+
+
+def test_lists_by_time_are_the_same(planted: list[Partition]) -> None:
+    """Of a trader in several markets, whose times don't rise with ids."""
+    known = Known()
+    start, end = known.moments[0], known.moments[-1]
+    asked = [
+        f"/user/fills?limit={limit}&from={at}&to={end}{also}"
+        for limit in (3, 500)
+        for at in (start, *known.moments[1:3])
+        for also in ("", "&marketId=ETH-PERP")
+    ]
+
+    def told() -> dict[str, Any]:
+        found = {
+            f"{user} {path}": _all_pages(user, path) for user in known.traders for path in asked
+        }
+        return found | {
+            f"since {market} {at}": first_trade_since(market, at)
+            for market in known.markets
+            for at in (START + timedelta(seconds=second) for second in range(-60, 120, 5))
+        }
+
+    before = told()
+    for count in (1, 3):
+        archive_first(planted, count)
+        now = told()
+        for name, answer in before.items():
+            assert now[name] == answer, (count, name)
+
+
+def _all_pages(user: User, path: str) -> list[bytes]:
+    found, cursor = [], ""
+    while True:
+        found.append(get(user, f"{path}{cursor}"))
+        following = json.loads(found[-1])["nextCursor"]
+        if following is None:
+            return found
+        cursor = f"&cursor={following}"
+
+
+def test_the_list_of_fills_says_where_older_ones_are(
+    operator: Client, planted: list[Partition]
+) -> None:
+    assert b"lie in files" not in body(operator, list_url(Fill, ""))
+    archive_first(planted, 2)
+    said = body(operator, list_url(Fill, "")).decode()
+    assert f"Fills before {planted[1].end:,} lie in files" in said
