@@ -4,8 +4,8 @@
 WITHOUT_A_PAGE = {
     "sums of rows that have one, and keys of several columns, which the admin doesn't know": """
         trading.Candle trading.PriceCandle trading.MarketStanding trading.TierDay trading.TraderDay
-        trading.DailyRun ledger.AccountFlow ledger.JournalMoment ledger.BalanceMark
-        ledger.KindFlow ledger.KindFlowEnd
+        trading.DailyRun trading.OrderName ledger.AccountFlow
+        ledger.JournalMoment ledger.BalanceMark ledger.KindFlow ledger.KindFlowEnd
         custody.FloatPart persistence.SealedMarket persistence.SealedPosition
         persistence.SealedTotal persistence.CarriedOrder
         ledger.ArchivedAccount ledger.ArchivedHold trading.ArchivedTrader trading.ArchivedMarket

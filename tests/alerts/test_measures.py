@@ -242,7 +242,7 @@ def test_self_trades(market: Market) -> None:
 
 def test_two_who_trade_with_each_other(market: Market) -> None:
     ann, bob, cid = make_user(), make_user(), make_user()
-    orders = {user: make_order(user, market) for user in (ann, bob, cid)}
+    orders = {user: make_order(user, market, size_lots=800) for user in (ann, bob, cid)}
     for number in range(20):  # either takes
         pair = (ann, bob) if number % 2 else (bob, ann)
         make_trade(orders[pair[0]], orders[pair[1]], size_lots=30)
