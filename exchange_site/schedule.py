@@ -19,7 +19,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "take-standings": _every(60, "trading.tasks.take_standings"),
     "forget-old-prices": _every(3600, "trading.tasks.forget_old_prices"),
     "keep-journal-moment": _every(3600, "trading.tasks.keep_journal_moment"),
-    "settle-days": _every(300, "trading.tasks.settle_days"),
+    "settle-days": _every(300, "persistence.tasks.settle_days"),
     "make-daily-files": _every(300, "persistence.tasks.make_daily_files"),
     "reconcile-all": _every(60, "persistence.tasks.reconcile_all"),
     "seal-journal": _every(60, "persistence.tasks.seal_journal"),

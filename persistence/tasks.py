@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 
 from ledger.balances.kinds import add_new_entries
 from persistence import reading
+from persistence.downloads.moment import is_day_known
 from persistence.downloads.services import make_due_files
 from persistence.faults import handle_fault
 from persistence.models import MarketCursor
@@ -16,6 +17,8 @@ from persistence.reconciliation import run_asked, run_if_due, seal_if_due
 from persistence.recovery import archive
 from persistence.recovery.left_behind import left_behind
 from trading import partitions
+from trading.fees.moving import move_if_due
+from trading.fees.paying import pay_if_due
 
 # A sweep that waited this long is superseded by the next.
 SWEEP_EXPIRES_SECONDS = 5
@@ -64,6 +67,12 @@ def archive_and_trim() -> None:
 def make_daily_files() -> None:
     """What is due and not there. The next run does what a fault left undone."""
     log.info("daily_files_made", count=make_due_files())
+
+
+@shared_task
+def settle_days() -> None:
+    """Fee tiers by volume and referral shares, of days that are over and not settled yet."""
+    log.info("days_settled", moved=move_if_due(is_day_known), paid=pay_if_due(is_day_known))
 
 
 @shared_task

@@ -9,8 +9,6 @@ from ledger.balances.sums import keep_moment
 from markets.models import Market
 from trading import price_history
 from trading.algos.runner import run_due_algos
-from trading.fees.moving import move_if_due
-from trading.fees.paying import pay_if_due
 from trading.notices import liquidations, margin_calls
 from trading.services import resend_unseen_commands as resend
 
@@ -62,9 +60,3 @@ def make_margin_calls() -> None:
 def keep_journal_moment() -> None:
     """A miss makes a longer hour, and statements sum up more."""
     keep_moment()
-
-
-@shared_task
-def settle_days() -> None:
-    """Fee tiers by volume and referral shares, of days that are over and not settled yet."""
-    log.info("days_settled", moved=move_if_due(), paid=pay_if_due())

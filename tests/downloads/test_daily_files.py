@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 import redis
 from django.test import Client
+from time_machine import TimeMachineFixture
 
-from markets.models import Market
+from markets.models import Market, MarketStatus
 from matching.messages.streams import input_stream
-from matching.messages.vocabulary import ExecutionType, Role, Side
+from matching.messages.vocabulary import ExecutionType, MarketState, Role, Side
 from persistence.downloads import day_lines, services
 from persistence.downloads.files import write_file
 from persistence.downloads.models import DailyFile
+from persistence.downloads.moment import WAITED_FOR, is_day_known
 from persistence.models import MarketCursor
 from persistence.tasks import make_daily_files
 from tests.trading.client import forget_caches, make_market, make_trader
@@ -180,6 +182,27 @@ def test_a_day_waits_for_its_last_entry(traded: Market, redis_db: redis.Redis) -
     # Nothing was asked of the engine that isn't persisted: what comes is of today.
     MarketCursor.objects.update(input_id="6-0")
     assert services.make_due_files() == 2
+
+
+def test_a_day_of_all_markets_is_known_once_it_is_persisted(
+    traded: Market, redis_db: redis.Redis, time_machine: TimeMachineFixture
+) -> None:
+    yesterday = SECOND.date()
+    assert is_day_known(yesterday)
+    MarketCursor.objects.update(entry_time_ms=ms(TODAY) - 1, input_id="5-0")
+    redis_db.xadd(input_stream(traded.pk), {"command": "x"}, id="6-0")
+    assert not is_day_known(yesterday)
+    assert is_day_known(FIRST.date())
+    # Nobody waits for a market that never opened, nor for one that is settled.
+    for state in (MarketState.PRE_OPEN, MarketState.SETTLED):
+        MarketStatus.objects.update(state=state)
+        assert is_day_known(yesterday)
+    # One that stands still is waited for a day.
+    MarketStatus.objects.update(state=MarketState.HALTED)
+    time_machine.move_to(TODAY + WAITED_FOR - timedelta(seconds=1))
+    assert not is_day_known(yesterday)
+    time_machine.move_to(TODAY + WAITED_FOR)
+    assert is_day_known(yesterday)
 
 
 def test_a_run_that_ends_early_is_gone_on_with(traded: Market) -> None:

@@ -12,6 +12,7 @@ from accounts.families.services import members
 from accounts.models import User
 from common.errors import DomainError
 from markets.models import Market
+from persistence.tasks import settle_days
 from tests.admin.factories import make_user as make_operator
 from tests.families.family import open_account
 from tests.ledger.world import in_threads
@@ -21,7 +22,6 @@ from trading.fees.days import sums_by_family, sums_of
 from trading.fees.models import DailyRun, RunKind, TierMove
 from trading.fees.moving import DAYS, move_if_due, move_tiers
 from trading.models import FeeTier, Order, TraderDay, UserFeeTier
-from trading.tasks import settle_days
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -159,9 +159,18 @@ def test_once_a_day_however_many_workers_come(anna: Trader, tiers: dict[str, Fee
     trade(anna.user, 2_000)
     assert sorted(in_threads(6, lambda: move_tiers(TODAY))) == [0, 0, 0, 0, 0, 1]
     assert TierMove.objects.count() == 1
-    assert move_if_due() == 0
+    assert move_if_due(lambda _day: True) == 0
     run = DailyRun.objects.get(kind=RunKind.TIERS)
     assert (run.day, run.count) == (TODAY, 1)
+
+
+def test_moves_wait_until_the_day_before_is_known(anna: Trader, tiers: dict[str, FeeTier]) -> None:
+    trade(anna.user, 700)
+    assert move_if_due(lambda day: day < TODAY - timedelta(days=1)) == 0
+    assert not DailyRun.objects.exists()
+    trade(anna.user, 700)  # persisted late
+    assert move_if_due(lambda day: day < TODAY) == 1
+    assert tiers_of(anna.user) == {"Silver"}
 
 
 def test_a_run_that_fails_leaves_nothing_and_is_done_anew(

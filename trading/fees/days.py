@@ -1,6 +1,6 @@
 """Sums of a family's days, and runs that are done once a day."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date
 from typing import NamedTuple
 
@@ -26,6 +26,9 @@ SELECT COALESCE(sum(d.volume_units), 0), COALESCE(sum(d.fee_units), 0)
         SELECT volume_units, fee_units FROM trading_traderday
          WHERE market_id = m.id AND day = asked.day::date AND user_id = who.id OFFSET 0) d
 """
+
+
+IsKnown = Callable[[date], bool]  # whether all that traders did on a day is persisted
 
 
 class DaySums(NamedTuple):

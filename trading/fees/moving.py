@@ -8,18 +8,21 @@ from django.utils import timezone
 
 from accounts.families.services import members
 from accounts.models import User
-from trading.fees.days import DaySums, end_run, is_done, locked_run, sums_by_family
+from trading.fees.days import DaySums, IsKnown, end_run, is_done, locked_run, sums_by_family
 from trading.fees.models import RunKind, TierMove
 from trading.models import FeeTier, UserFeeTier
 
 DAYS = 30
 
 
-def move_if_due() -> int:
-    """Today's moves, where nobody made them yet; how many families moved. A day that was missed
-    needs none of its own: today's volume says where a family belongs."""
+def move_if_due(is_known: IsKnown) -> int:
+    """Today's moves, where nobody made them yet and the day before is known; how many families
+    moved. A day that was missed needs none of its own: today's volume says where a family
+    belongs."""
     today = datetime.now(UTC).date()
-    return 0 if is_done(RunKind.TIERS, today) else move_tiers(today)
+    if is_done(RunKind.TIERS, today) or not is_known(today - timedelta(days=1)):
+        return 0
+    return move_tiers(today)
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 """A share of a referred trader's fees goes to who brought them, day by day."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,10 +15,10 @@ from ledger.models import Wallet
 from ledger.posting_rules import referral_movement
 from ledger.services import lock_wallet, post
 from matching.messages.limits import MAX_MONEY_UNITS, PPM
-from trading.fees.days import end_run, is_done, locked_run, sums_by_family
+from trading.fees.days import IsKnown, end_run, is_done, locked_run, sums_by_family
 from trading.fees.models import DailyRun, ReferralPayment, ReferralRule, RunKind
 
-DUE_AFTER = timedelta(hours=1)  # of the day's end: by then its fills are persisted
+DUE_AFTER = timedelta(hours=1)  # of the day's end
 MADE_UP_DAYS = 30  # that were missed
 AT_ONCE = 500  # of a transaction
 
@@ -42,15 +43,16 @@ def set_share(ppm: int, reason: str, by: User) -> ReferralRule:
     return ReferralRule.objects.create(share_ppm=ppm, reason=reason, set_by=by, set_at=now)
 
 
-def pay_if_due() -> int:
-    """Of every day that is over, back to the first run there was; how many were paid."""
+def pay_if_due(is_known: IsKnown) -> int:
+    """Of every day that is over and known, back to the first run there was; how many were paid."""
     newest = (datetime.now(UTC) - DUE_AFTER).date() - timedelta(days=1)
     done = DailyRun.objects.filter(kind=RunKind.REFERRALS, ended_at__isnull=False)
     last = done.order_by("-day").values_list("day", flat=True).first()
     first = newest if last is None else last + timedelta(days=1)
     first = max(first, newest - timedelta(days=MADE_UP_DAYS - 1))
     days = [first + timedelta(days=number) for number in range((newest - first).days + 1)]
-    return sum(pay_day(day) for day in days if not is_done(RunKind.REFERRALS, day))
+    due = [day for day in days if not is_done(RunKind.REFERRALS, day)]
+    return sum(pay_day(day) for day in takewhile(is_known, due))
 
 
 def pay_day(day: date) -> int:
