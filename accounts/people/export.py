@@ -2,7 +2,8 @@
 
 A part is made of stretches of tables, each read by its key from where the part before ended. The
 cursor names the table by its place among those of the user and the last key that was told; rows
-that arrive meanwhile come later, none comes twice.
+that arrive meanwhile come later, none comes twice. Where the key is no number, as of days of a
+market, it says how many were told: one that arrives among those makes another come again.
 """
 
 import re
@@ -15,7 +16,6 @@ from accounts.people.kept import columns_of, rows_of
 from common.errors import invalid
 
 PART_ROWS = 5_000
-FEW_MAX = 1_000
 _CURSOR = re.compile(r"([0-9]{1,4})-([0-9]{1,19})")
 
 
@@ -44,17 +44,18 @@ def export_part(user_id: int, cursor: str | None, rows_max: int = PART_ROWS) -> 
         keyed = isinstance(rows.model._meta.pk, BigIntegerField | IntegerField | OneToOneField)
         if after is not None and keyed:
             rows = rows.filter(pk__gt=after)
-        # What has no number for a key is few: sessions of an operator.
-        most = rows_max - told if keyed else FEW_MAX
+        first = 0 if keyed else after or 0
+        most = rows_max - told
         with tables[number].beside(after or 0, most + 1):
-            found = list(rows.order_by("pk").values_list("pk", *columns)[: most + 1])
+            by_key = rows.order_by("pk").values_list("pk", *columns)
+            found = list(by_key[first : first + most + 1])
         if found[:most]:
             named = [dict(zip(columns, row[1:], strict=True)) for row in found[:most]]
             stretches.append(TableStretch(rows.model._meta.label, named))
         told += len(found[:most])
-        if len(found) > most and keyed:
+        if len(found) > most:
             last = found[most - 1][0] if most else after or 0
-            return PersonPart(stretches, f"{number}-{last}")
+            return PersonPart(stretches, f"{number}-{last if keyed else first + most}")
         after = None
     return PersonPart(stretches, None)
 

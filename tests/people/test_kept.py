@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from mails.models import Mail
 from tests.admin.factories import make_world
 from tests.people.mailbox import Mailbox
 from tests.trading.client import Trader, make_trader
-from trading.models import Fill, Order
+from trading.models import Fill, Order, TraderDay
 
 pytestmark = pytest.mark.django_db
 
@@ -73,9 +73,14 @@ def test_no_secret_has_a_column_that_is_told() -> None:
 
 @pytest.fixture
 def whale() -> User:
-    """Somebody with rows of every kind."""
+    """Somebody with rows of every kind; of days, whose keys are no numbers, with some."""
     make_world()
-    return User.objects.get(pk=Order.objects.earliest("pk").user_id)
+    first = Order.objects.earliest("pk")
+    sums = {"volume_units": 1, "fee_units": 1, "realized_pnl_units": 1}
+    for day in range(1, 6):
+        at = date(2026, 1, day)
+        TraderDay.objects.create(market_id=first.market_id, day=at, user_id=first.user_id, **sums)
+    return User.objects.get(pk=first.user_id)
 
 
 def parts_of(user_id: int, rows_max: int) -> list[PersonPart]:

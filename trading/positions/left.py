@@ -25,3 +25,4 @@ def left_in_markets(user_id: int) -> Iterable[str]:
 register_owner("trading.OutboxCommand", "created_by")
 register_owner("trading.ReferralPayment", "referrer")
 register_other("trading.ReferralPayment", "user")  # whose fees they were
+register_other("trading.OrderName", "user")  # told with the order that it names
