@@ -188,6 +188,7 @@ def test_a_day_of_all_markets_is_known_once_it_is_persisted(
     traded: Market, redis_db: redis.Redis, time_machine: TimeMachineFixture
 ) -> None:
     yesterday = SECOND.date()
+    MarketStatus.objects.update(state=MarketState.ACTIVE)
     assert is_day_known(yesterday)
     MarketCursor.objects.update(entry_time_ms=ms(TODAY) - 1, input_id="5-0")
     redis_db.xadd(input_stream(traded.pk), {"command": "x"}, id="6-0")
