@@ -104,9 +104,7 @@ _OF_STRETCH: Mapping[str, str] = {
     SELECT m.id AS market_id, COALESCE(first.seq, 0) AS seq,
            COALESCE(first.trade_id, 0) AS trade_id, COALESCE(last.seq, {MAX_ID}) AS last_seq,
            COALESCE(last.trade_id, {MAX_ID}) AS last_trade_id,
-           COALESCE((SELECT first_fill_id FROM trading_tradestretch
-                      WHERE market_id = m.id AND first_trade_id <= COALESCE(first.trade_id, 0)
-                      ORDER BY first_trade_id DESC LIMIT 1), 0) AS first_fill_id,
+           COALESCE(sealed.id, stretch.first_fill_id, 0) AS first_fill_id,
            COALESCE((SELECT first_fill_id FROM trading_tradestretch
                       WHERE market_id = m.id AND first_trade_id > last.trade_id
                       ORDER BY first_trade_id LIMIT 1), {MAX_ID}) AS end_fill_id
@@ -116,6 +114,12 @@ _OF_STRETCH: Mapping[str, str] = {
       LEFT JOIN unnest(%(last_markets)s::text[], %(last_seqs)s::bigint[],
                        %(last_trades)s::bigint[]) AS last(market_id, seq, trade_id)
         ON last.market_id = m.id
+      LEFT JOIN LATERAL (SELECT first_fill_id FROM trading_tradestretch
+                          WHERE market_id = m.id AND first_trade_id <= COALESCE(first.trade_id, 0)
+                          ORDER BY first_trade_id DESC LIMIT 1) stretch ON true
+      LEFT JOIN LATERAL (SELECT id FROM trading_fill
+                          WHERE market_id = m.id AND trade_id = first.trade_id
+                            AND id >= COALESCE(stretch.first_fill_id, 0) LIMIT 1) sealed ON true
 """,  # noqa: S608  a number of ours
     "entries": """
     SELECT * FROM ledger_journalentry WHERE id > %(after_entry)s AND id <= %(last_entry)s

@@ -15,11 +15,12 @@ from matching.messages.vocabulary import RejectCode
 from persistence.reconciliation import due_seal, reconcile, runs, seal_if_due, sealer
 from persistence.reconciliation.sealer import seal_stretches
 from persistence.sealing.models import JournalSeal
-from tests.builders.partitions import POSTINGS
+from tests.builders.partitions import FILLS, POSTINGS, next_id
 from tests.reconcile.planting import first_of, plant
 from tests.reconcile.sealed import everything, last_entry, seal_half
 from tests.reconcile.session import MARKETS, Session, engine_running
 from trading.models import Order
+from trading.partitions import make_partitions
 
 PARTS = ("sealedmarket", "sealedtotal", "sealedposition", "journalseal")
 LONG_TABLES = (
@@ -232,7 +233,21 @@ def test_a_run_costs_what_is_new_and_not_what_there_is(session, monkeypatch):
         read.append(_rows_read())
     assert all(rows <= read[0][table] + 50 * partitions for table, rows in read[1].items()), read
     assert sum(read[0].values()) < sum(unsealed.values()) / 2
-    assert read[0]["trading_fill"] < unsealed["trading_fill"] / 4  # of orders not ended
+    # Of orders not ended, and look-ups; by whichever index, as between its bounds lies nothing old.
+    assert read[0]["trading_fill"] < 150 * len(partitions_of(FILLS))
+
+
+@pytest.fixture
+def fills_further_on(transactional_db):
+    """In a partition behind the first, as they are after years."""
+    next_id(FILLS, partitions_of(FILLS)[-1].first + 5_000)
+    make_partitions(FILLS)
+
+
+def test_that_is_so_in_each_partition(fills_further_on, kept, request, monkeypatch):
+    kept.clear()  # the session is played anew there
+    session = request.getfixturevalue("session")
+    test_a_run_costs_what_is_new_and_not_what_there_is(session, monkeypatch)
 
 
 def _sealed_entry() -> int:
