@@ -27,6 +27,7 @@ from matching.messages.streams import (
     snapshots_key,
     trimmed_key,
 )
+from tests.builders.servers import on_server
 
 MARKET = "BENCHMARK-PERP"
 FUNDS_UNITS = 10**12
@@ -118,7 +119,7 @@ def use(name: str) -> None:
 
 def drop(*names: str) -> None:
     connection.close()
-    with _server() as server:
+    with on_server() as server:
         for name in names:
             server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -152,21 +153,9 @@ def publish(client: redis.Redis, entries: Sequence[OutputEntry]) -> None:
     pipe.execute()
 
 
-def _server() -> psycopg.Connection[Any]:
-    of_server = connection.settings_dict
-    return psycopg.connect(
-        host=of_server["HOST"],
-        port=of_server["PORT"],
-        user=of_server["USER"],
-        password=of_server["PASSWORD"],
-        dbname="postgres",
-        autocommit=True,
-    )
-
-
 def _recreate(name: str, template: str) -> None:
     drop(name)
-    with _server() as server:
+    with on_server() as server:
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
 
 

@@ -1,5 +1,6 @@
-"""Commands of the archive, what they say, and what there is after them."""
+"""Commands of the archive, what they say, what there is after them, and how they end half way."""
 
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -37,3 +38,15 @@ def refused(command: str, *args: str, **options: Any) -> str:
     said = str(refusal.value)
     assert "\n" not in said
     return said
+
+
+def die(*_: Any, **__: Any) -> Any:
+    raise SystemExit
+
+
+def die_behind(step: Callable[..., Any]) -> Callable[..., Any]:
+    def dies(*args: Any, **kwargs: Any) -> Any:
+        step(*args, **kwargs)
+        raise SystemExit
+
+    return dies

@@ -24,7 +24,7 @@ from persistence.archiving import coming, fills, going
 from persistence.archiving.fills import ArchivedFills
 from persistence.reconciliation import reconcile
 from persistence.sealing.models import SealedMarket
-from tests.archive.commands import archived, attached, refused, run
+from tests.archive.commands import archived, attached, die_behind, refused, run
 from tests.archive.conftest import partitions_kept, seal_all
 from tests.archive.told_fills import Known, all_of_fills, of_markets
 from tests.builders.partitions import FILLS as TABLE
@@ -83,18 +83,6 @@ def _assert_same(told: dict[str, Any], before: dict[str, Any]) -> None:
 # --- killed on the way ----------------------------------------------------------------------------
 
 
-def _die(*_: Any, **__: Any) -> Any:
-    raise SystemExit
-
-
-def _die_behind(step: Callable[..., Any]) -> Callable[..., Any]:
-    def dies(*args: Any, **kwargs: Any) -> Any:
-        step(*args, **kwargs)
-        raise SystemExit
-
-    return dies
-
-
 STEPS = [
     (parquet, "write"),
     (going, "_compared"),
@@ -116,7 +104,7 @@ def test_killed_behind_any_step_it_is_taken_up_again(
     before = of_markets(known)
     where, name = STEPS[step]
     with monkeypatch.context() as patch:
-        patch.setattr(where, name, _die_behind(getattr(where, name)))
+        patch.setattr(where, name, die_behind(getattr(where, name)))
         with pytest.raises(SystemExit):
             _there_and_back(parts_of_fills[1])
     there = attached(TABLE)

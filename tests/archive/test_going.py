@@ -19,7 +19,15 @@ from persistence.archiving import coming, going, locking
 from persistence.archiving.postings import ArchivedPostings
 from persistence.reconciliation import reconcile
 from persistence.sealing.models import JournalSeal
-from tests.archive.commands import archived, attached, refused, run, statements
+from tests.archive.commands import (
+    archived,
+    attached,
+    die,
+    die_behind,
+    refused,
+    run,
+    statements,
+)
 from tests.archive.conftest import seal_all
 from tests.builders.partitions import POSTINGS
 from tests.reconcile.sealed import everything
@@ -30,29 +38,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # --- killed on the way ----------------------------------------------------------------------------
 
 
-def _die(*_: Any, **__: Any) -> Any:
-    raise SystemExit
-
-
-def _die_behind(step: Callable[..., Any]) -> Callable[..., Any]:
-    def dies(*args: Any, **kwargs: Any) -> Any:
-        step(*args, **kwargs)
-        raise SystemExit
-
-    return dies
-
-
 STEPS = [
-    (parquet, "write", _die),
-    (parquet, "write", _die_behind),
-    (going, "_compared", _die_behind),
-    (Path, "rename", _die_behind),
-    (parquet, "keep_name", _die_behind),
-    (ArchivedPostings, "tell", _die_behind),
-    (going, "_told", _die_behind),
-    (going, "detach_and_drop", _die_behind),
-    (going, "_replace", _die_behind),
-    (going, "with_table_locked", _die_behind),
+    (parquet, "write", die),
+    (parquet, "write", die_behind),
+    (going, "_compared", die_behind),
+    (Path, "rename", die_behind),
+    (parquet, "keep_name", die_behind),
+    (ArchivedPostings, "tell", die_behind),
+    (going, "_told", die_behind),
+    (going, "detach_and_drop", die_behind),
+    (going, "_replace", die_behind),
+    (going, "with_table_locked", die_behind),
 ]
 
 
@@ -80,7 +76,7 @@ def test_killed_behind_any_step_it_is_taken_up_again(
 
 
 def _dying(make: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
-    return make if make is _die else make(real)
+    return make if make is die else make(real)
 
 
 @pytest.mark.parametrize("where", ["_load", "_return"])
@@ -90,7 +86,7 @@ def test_killed_on_its_way_back_it_is_taken_up_again(
     before = statements()
     run("archivepartitions", keep=2)
     with monkeypatch.context() as patch:
-        patch.setattr(coming, where, _die_behind(getattr(coming, where)))
+        patch.setattr(coming, where, die_behind(getattr(coming, where)))
         with pytest.raises(SystemExit):
             run("restorepartition", parts[1].name)
     assert parts[1].name in archived()

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-import psycopg
 from django.core.management import call_command
 from django.db import connection
 from psycopg.sql import SQL, Identifier
 
 from exchange_site.management.commands import migrate
+from tests.builders.servers import on_server
 
 NAME = "orders_of_before"
 
@@ -36,13 +36,5 @@ def _use(name: str) -> None:
 
 
 def _on_server(statement: str, name: str) -> None:
-    of_server = connection.settings_dict
-    with psycopg.connect(
-        host=of_server["HOST"],
-        port=of_server["PORT"],
-        user=of_server["USER"],
-        password=of_server["PASSWORD"],
-        dbname="postgres",
-        autocommit=True,
-    ) as server:
+    with on_server() as server:
         server.execute(SQL(statement).format(Identifier(name)))

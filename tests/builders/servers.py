@@ -10,6 +10,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connection
 
 from exchange_site.embedded import postgres, redis_server
 from exchange_site.embedded.child import Child
@@ -46,3 +50,16 @@ def start_servers(purpose: str = "tests", *, durable: bool = False) -> None:
         children.append(Child(store, log=folder / "redis.log"))
         children[-1].wait_ready()
         os.environ["REDIS_URL"] = store.url()
+
+
+def on_server() -> psycopg.Connection[Any]:
+    """To none of the databases that Django uses: they can be made and dropped from there."""
+    of_server = connection.settings_dict
+    return psycopg.connect(
+        host=of_server["HOST"],
+        port=of_server["PORT"],
+        user=of_server["USER"],
+        password=of_server["PASSWORD"],
+        dbname="postgres",
+        autocommit=True,
+    )
