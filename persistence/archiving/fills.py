@@ -6,7 +6,7 @@ hours old: what watches over trading looks at the table alone, and no further ba
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
@@ -30,7 +30,12 @@ SELECT market.id, last.trade_id FROM markets_market market
     ON sealed.market_id = market.id AND sealed.seal_id = %s
  WHERE last.trade_id > COALESCE(sealed.trade_id, 0) LIMIT 1
 """
-_LAST_AT = "SELECT executed_at FROM {partition} ORDER BY id DESC LIMIT 1"
+# Of a market times rise with trades; with ids they don't, where another was written down late.
+_LAST_AT = """
+SELECT max(last.executed_at) FROM markets_market market
+ CROSS JOIN LATERAL (SELECT executed_at FROM {partition} WHERE market_id = market.id
+                      ORDER BY trade_id DESC LIMIT 1) last
+"""
 # Of orders that reconciliation will look at again.
 _ORDERS = """
 SELECT fill.order_id, min(fill.market_id), sum(fill.size_lots)::bigint,
@@ -54,7 +59,7 @@ class ArchivedFills(ArchivedKind):
         if found := _ask(_NOT_SEALED, partition, seal.pk):
             (market_id, trade_id), *_ = found
             return f"trade {trade_id:,} of {market_id} is not sealed: wait for the next seal"
-        last_at: datetime | None = next((at for (at,) in _ask(_LAST_AT, partition)), None)
+        ((last_at,),) = _ask(_LAST_AT, partition)
         if last_at is not None and last_at > timezone.now() - LOOKED_AT:
             return "its newest is younger than three hours, and alerts may look at it: wait"
         return ""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,9 +20,13 @@ from console.alerts.measures import conduct
 from console.incident import selectors as incident
 from ledger.archive import parquet
 from ledger.archive.models import ArchiveFile
+from ledger.archive.rows import POSTINGS
 from ledger.services import deposit
 from persistence.archiving import coming, fills, going
+from persistence.archiving.due import Closed, closed_partitions
 from persistence.archiving.fills import ArchivedFills
+from persistence.archiving.kinds import ArchivedKind, ArchiveRefused
+from persistence.management.commands import archivepartitions
 from persistence.reconciliation import reconcile
 from persistence.sealing.models import SealedMarket
 from tests.archive.commands import archived, attached, die_behind, refused, run
@@ -83,26 +88,27 @@ def _assert_same(told: dict[str, Any], before: dict[str, Any]) -> None:
 # --- killed on the way ----------------------------------------------------------------------------
 
 
-STEPS = [
+STEPS = [(ArchivedFills, "tell"), (going, "_replace"), (coming, "_return")]
+# What postings are asked at each step in every run, too.
+STEPS_ALIKE = [
     (parquet, "write"),
     (going, "_compared"),
     (Path, "rename"),
-    (ArchivedFills, "tell"),
     (going, "_told"),
     (going, "detach_and_drop"),
-    (going, "_replace"),
     (coming, "_load"),
-    (coming, "_return"),
 ]
 
 
-@pytest.mark.parametrize("step", range(len(STEPS)))
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [*STEPS, *(pytest.param(*step, marks=pytest.mark.drill) for step in STEPS_ALIKE)],
+)
 def test_killed_behind_any_step_it_is_taken_up_again(
-    parts_of_fills: list[Partition], monkeypatch: pytest.MonkeyPatch, step: int
+    parts_of_fills: list[Partition], monkeypatch: pytest.MonkeyPatch, where: Any, name: str
 ) -> None:
     known = Known(3)
     before = of_markets(known)
-    where, name = STEPS[step]
     with monkeypatch.context() as patch:
         patch.setattr(where, name, die_behind(getattr(where, name)))
         with pytest.raises(SystemExit):
@@ -146,6 +152,40 @@ def test_what_alerts_may_look_at_stays(
     assert fills.LOOKED_AT > conduct.WITHIN
     assert "alerts may look at it" in refused("archivepartitions", keep=2)
     assert not gone() & {part.name for part in parts_of_fills}
+
+
+def test_what_one_market_traded_late_stays(
+    parts_of_fills: list[Partition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though another's fills behind it are old."""
+    monkeypatch.setattr(fills, "LOOKED_AT", timedelta(hours=3))
+    plant("UPDATE trading_fill SET executed_at = executed_at - interval '1 day'")
+    for part in parts_of_fills[:3]:
+        there = Fill.objects.filter(pk__gte=part.first, pk__lt=part.end)
+        others = there.exclude(market=there.latest("pk").market_id)
+        if others:
+            break
+    late = others.latest("trade_id")
+    plant(
+        "UPDATE trading_fill SET executed_at = now() WHERE market_id = %s AND trade_id = %s",
+        late.market_id,
+        late.trade_id,
+    )
+    assert f"{part.name} stays: its newest" in refused("archivepartitions", keep=1)
+    assert part.name not in gone()
+
+
+def test_what_is_refused_of_one_table_keeps_none_of_another(
+    parts_of_fills: list[Partition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(kind: ArchivedKind, keep: int) -> list[Closed]:
+        if kind.layout is POSTINGS:
+            raise ArchiveRefused("held")
+        return closed_partitions(kind, keep)
+
+    monkeypatch.setattr(archivepartitions, "closed_partitions", refusing)
+    assert refused("archivepartitions", keep=2) == "held"
+    assert gone() >= {part.name for part in parts_of_fills[:2]}
 
 
 # --- what stays true ------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def _tried(step: Callable[[], None], connection: BaseDatabaseWrapper, table: str
         time.sleep(_BETWEEN_TRIES_S)
     raise CommandError(
         f"{table} is held by a transaction that doesn't end (pg_stat_activity says which): "
-        "migrate again after it"
+        "try again after it"
     )
 
 

@@ -50,25 +50,25 @@ class Command(BaseCommand):
             raise CommandError(f"the file can't be written: {error}") from error
 
     def _go(self, keep: int, *, is_only_list: bool) -> None:
-        """What may not go of one table keeps none of another."""
+        """What may not go of one table, or can't, keeps none of another."""
         staying: list[str] = []
-        closed: list[Closed] = []
+        count = 0
         for kind in KINDS:
             if is_only_list:
                 self._list_files(kind)
-            closed += (of_kind := closed_partitions(kind, keep))
-            for one in of_kind:
-                name = one.partition.name
-                if is_only_list:
-                    self.stdout.write(f"{name}: {one.why_not or 'may go'}")
-                elif one.why_not:
-                    staying.append(f"{name} stays: {one.why_not}")
-                    break
-                else:
-                    self._archive(one)
+            try:
+                closed = closed_partitions(kind, keep)
+                count += len(closed)
+                for one in closed:
+                    if is_only_list:
+                        self.stdout.write(f"{one.partition.name}: {one.why_not or 'may go'}")
+                    else:
+                        self._archive(one)
+            except ArchiveRefused as error:
+                staying.append(str(error))
         if staying:
             raise CommandError("; ".join(staying))
-        if not closed:
+        if not count:
             self.stdout.write(f"None is due: the newest {keep} that ids have left stay.")
 
     def _list_files(self, kind: ArchivedKind) -> None:
