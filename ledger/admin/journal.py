@@ -1,6 +1,7 @@
 """The operator's view of money: wallets, accounts, and all that moved."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.contrib import admin
@@ -26,7 +27,7 @@ from common.admin.base import (
 )
 from ledger.adjustments import AdjustmentCause, Due, propose_adjustments
 from ledger.admin.adjustments import AdjustmentForm
-from ledger.archive.models import detached_files
+from ledger.admin.archived import ArchivedRecordAdmin, where_older_are
 from ledger.archive.rows import POSTINGS
 from ledger.archive.shadow import entries_shown, posting_shown
 from ledger.models import (
@@ -181,7 +182,7 @@ def _zero(total_units: int) -> tuple[str, str]:
 
 
 @admin.register(Posting)
-class PostingAdmin(RecordAdmin):
+class PostingAdmin(ArchivedRecordAdmin):
     list_display = ("id", "account_link", "amount", "entry_link", "order_link", "created")
     list_filter = ("account__kind",)
     list_select_related = ("entry", "account__user")
@@ -207,22 +208,8 @@ class PostingAdmin(RecordAdmin):
     order_link = shown("order", lambda posting: link(ORDER, posting.entry.order_id))
     created = shown("time", lambda posting: when(posting.entry.created_at))
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        found = super().get_object(request, object_id, from_field)
-        if found is not None or not object_id.isdecimal():
-            return found
-        with posting_shown(int(object_id)):
-            return super().get_object(request, object_id, from_field)
+    def row_shown(self, key: int) -> AbstractContextManager[None]:
+        return posting_shown(key)
 
 
-def _where_older_are(_request: HttpRequest) -> Cell:
-    newest = detached_files(POSTINGS).order_by("first_id").last()
-    if newest is None:
-        return ""
-    return (
-        f"Postings before {newest.end_id:,} lie in files: this list has none of them, the pages of"
-        " their entries, orders and fills have."
-    )
-
-
-list_way_of(Posting, _where_older_are)
+list_way_of(Posting, where_older_are(POSTINGS, "Postings", "entries, orders and fills"))

@@ -1,22 +1,20 @@
 """Fills: read-only. The list has those of the table, the page also one that lies in a file."""
 
-from typing import Any
+from contextlib import AbstractContextManager
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from accounts.display import user_column, user_link
 from common.admin import NOTHING
 from common.admin.base import (
     Cell,
-    RecordAdmin,
     link,
     list_way_of,
     shown,
     time_column,
     words,
 )
-from ledger.archive.models import detached_files
+from ledger.admin.archived import ArchivedRecordAdmin, where_older_are
 from markets.columns import gain_column, market_column, money_column, price_column, size_column
 from markets.display import money, price
 from trading.admin.row_tables import (
@@ -33,7 +31,7 @@ from trading.models import Fill, Order
 
 
 @admin.register(Fill)
-class FillAdmin(RecordAdmin):
+class FillAdmin(ArchivedRecordAdmin):
     list_display = (
         "id",
         "trade_id",
@@ -107,22 +105,8 @@ class FillAdmin(RecordAdmin):
         parts = (link(Fill, other.pk, other), *order_of(other), user_link(other.user))
         return words(*parts, side_badge(other.side), price(other.price_ticks, fill.market))
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        found = super().get_object(request, object_id, from_field)
-        if found is not None or not object_id.isdecimal():
-            return found
-        with fills_shown(of_keys([int(object_id)])):
-            return super().get_object(request, object_id, from_field)
+    def row_shown(self, key: int) -> AbstractContextManager[None]:
+        return fills_shown(of_keys([key]))
 
 
-def _where_older_are(_request: HttpRequest) -> Cell:
-    newest = detached_files(FILLS).order_by("first_id").last()
-    if newest is None:
-        return ""
-    return (
-        f"Fills before {newest.end_id:,} lie in files: this list has none of them, the pages of"
-        " their orders, positions and liquidations have."
-    )
-
-
-list_way_of(Fill, _where_older_are)
+list_way_of(Fill, where_older_are(FILLS, "Fills", "orders, positions and liquidations"))
