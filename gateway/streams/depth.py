@@ -9,6 +9,7 @@ changed since.
 from typing import Any
 
 from gateway.http.data.market import levels
+from gateway.streams.turns import StreamTurn
 from markets.rules import MarketRules
 from matching.messages.streams import Depth
 
@@ -19,8 +20,7 @@ class DepthChain:
     """Of one market at one speed. ``every_ms``: how often it is told."""
 
     def __init__(self, every_ms: int, start: Depth) -> None:
-        self.every_ms = every_ms
-        self.due_ms = 0
+        self._turn = StreamTurn(every_ms)
         self._take(start)
 
     def _take(self, depth: Depth) -> None:
@@ -30,7 +30,7 @@ class DepthChain:
     def next(self, depth: Depth, symbol: str, rules: MarketRules, now_ms: int) -> Any:
         """What is told of the book as it is now; None where that is nothing. Where the market was
         set back the chain breaks, which clients notice and fetch the book anew."""
-        if depth.seq == self.seq or now_ms < self.due_ms:
+        if depth.seq == self.seq or not self._turn.has_come(now_ms):
             return None
         bids = _changes(self._bids, dict(depth.bids), best_first=-1)
         asks = _changes(self._asks, dict(depth.asks), best_first=1)
@@ -38,7 +38,7 @@ class DepthChain:
             return None
         previous = self.seq if depth.seq > self.seq else depth.seq
         self._take(depth)
-        self.due_ms = now_ms + self.every_ms
+        self._turn.take(now_ms)
         return depth_event(
             symbol, depth, previous, levels(bids, rules), levels(asks, rules), now_ms
         )
@@ -48,18 +48,17 @@ class Top:
     """The best levels of a market at one speed, whole each time."""
 
     def __init__(self, count: int, every_ms: int) -> None:
-        self.every_ms = every_ms
-        self.due_ms = 0
+        self._turn = StreamTurn(every_ms)
         self._count = count
         self._seq = 0
         self._told: tuple[Any, Any] | None = None
 
     def next(self, depth: Depth, symbol: str, rules: MarketRules, now_ms: int) -> Any:
         shown = depth.bids[: self._count], depth.asks[: self._count]
-        if now_ms < self.due_ms or shown == self._told:
+        if not self._turn.has_come(now_ms) or shown == self._told:
             return None
         previous, self._seq, self._told = self._seq or depth.seq, depth.seq, shown
-        self.due_ms = now_ms + self.every_ms
+        self._turn.take(now_ms)
         bids, asks = shown
         return depth_event(
             symbol, depth, previous, levels(bids, rules), levels(asks, rules), now_ms

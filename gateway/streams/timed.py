@@ -13,6 +13,7 @@ from gateway.http.data.market import ticker_24h
 from gateway.streams import market_events
 from gateway.streams.names import StreamKind, StreamTopic
 from gateway.streams.parts import StreamSource
+from gateway.streams.turns import StreamTurn
 from markets.rules import live_tickers
 from trading import selectors
 from trading.http.answers.prices import funding_estimate
@@ -32,9 +33,9 @@ class _Told(NamedTuple):
 class Timed:
     def __init__(self, hub: StreamSource) -> None:
         self._hub = hub
-        self._due_ms: dict[StreamTopic, int] = {}
+        self._turns: dict[StreamTopic, StreamTurn] = {}
         self._days: dict[str, Any] = {}
-        self._days_due_ms = 0
+        self._turn_of_days = StreamTurn(SECOND_MS)
         self._bars: dict[StreamTopic, _Told] = {}
 
     async def step(self) -> None:
@@ -49,13 +50,13 @@ class Timed:
         due = [
             topic
             for topic in sorted(self._hub.wanted(StreamKind.MARK_PRICE))
-            if now_ms >= self._due_ms.get(topic, 0)
+            if self._turns.setdefault(topic, StreamTurn(topic.every_ms)).has_come(now_ms)
         ]
         if not due:
             return
         events = await self._hub.ask(lambda: self._marks(now_ms))
         for topic in due:
-            self._due_ms[topic] = now_ms // SECOND_MS * SECOND_MS + topic.every_ms
+            self._turns[topic].take(now_ms // SECOND_MS * SECOND_MS)
             if not topic.market_id:
                 self._hub.tell(topic, list(events.values()))
             elif topic.market_id in events:
@@ -82,11 +83,11 @@ class Timed:
 
     async def _tell_days(self, now_ms: int) -> None:
         topics = sorted(self._hub.wanted(*_OF_DAYS))
-        if not topics or now_ms < self._days_due_ms:
+        if not topics or not self._turn_of_days.has_come(now_ms):
             if not topics:
                 self._days.clear()
             return
-        self._days_due_ms = now_ms + SECOND_MS
+        self._turn_of_days.take(now_ms)
         found = await self._hub.ask(lambda: ticker_24h(VenueAsk(Params())))
         before, self._days = self._days, {day["symbol"]: _figures(day) for day in found}
         changed = [day for day in found if before.get(day["symbol"]) != self._days[day["symbol"]]]

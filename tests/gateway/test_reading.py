@@ -12,6 +12,7 @@ from gateway.asking.signing import Signed
 from gateway.http.data.candles import INTERVALS
 from gateway.streams.depth import DepthChain
 from gateway.streams.names import StreamKind, StreamTopic, address_of, topic_of
+from gateway.streams.turns import StreamTurn
 from gateway.words import errors
 from gateway.words.errors import GatewayRefusal
 from matching.messages.streams import Depth
@@ -125,3 +126,15 @@ def test_every_code_of_ours_has_one_of_theirs() -> None:
         if code not in errors._CODES and code not in errors._KEYS and code.startswith("INVALID")
     }
     assert unknown == {ErrorCode.INVALID_PRICE_SOURCE, ErrorCode.INVALID_TRANSITION}
+
+
+def test_a_clock_that_is_set_back_silences_no_stream() -> None:
+    turn = StreamTurn(500)
+    assert turn.has_come(0)
+    turn.take(10_000)
+    assert not turn.has_come(10_000)
+    assert not turn.has_come(10_499)
+    assert turn.has_come(10_500)
+    assert turn.has_come(9_999)
+    turn.take(9_999)
+    assert not turn.has_come(10_000)
