@@ -7,10 +7,13 @@ from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 from redis.exceptions import NoPermissionError
 
+from common.postgres.partitions import partitions_of
 from common.redis_client import redis_client
 from markets.models import Market
 from markets.rules import forget_markets
+from tests.builders.partitions import without_ends
 from tests.flow.exchange import MARK_TICKS, MARKET, Exchange, wait_for
+from trading.partitions import partition_widths
 from trading.services import configure_market
 
 
@@ -42,7 +45,7 @@ def make_demo_markets() -> None:
 
 
 def empty_database() -> None:
-    """The database as `migrate` leaves it, and nothing in Redis."""
+    """The database as `migrate` leaves it, its partitions, too, and nothing in Redis."""
     client = redis_client()
     try:
         client.flushdb()
@@ -50,4 +53,6 @@ def empty_database() -> None:
         for key in client.scan_iter(count=1_000):
             client.delete(key)
     call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
+    for table in partition_widths():
+        without_ends(table, partitions_of(table)[:2][-1])
     forget_markets()

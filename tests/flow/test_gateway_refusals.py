@@ -46,7 +46,7 @@ def test_who_may_not(account: Account) -> None:
         (-2014, account.send("POST", ORDER, signed, headers={"X-MBX-APIKEY": ""})),
         (-2014, account.send("POST", ORDER, signed, headers={"X-MBX-APIKEY": "abc"})),
         (-2015, account.send("POST", ORDER, signed, headers={"X-MBX-APIKEY": f"hm{'0' * 32}"})),
-        (-1022, account.send("POST", ORDER, signed[:-2] + "00")),
+        (-1022, account.send("POST", ORDER, f"{signed[:-1]}{int(signed[-1] == '0')}")),
         (-1022, account.send("POST", ORDER, signed.replace("0.01", "0.02"))),
         (-1022, account.send("POST", ORDER, f"{signed[:-64]}short")),
         (-1021, account.signed("POST", ORDER, **BUY, timestamp=now_ms - 61_000)),

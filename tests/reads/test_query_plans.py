@@ -36,6 +36,7 @@ from console.alerts.vocabulary import Measure
 from tests.flow.demo import empty_database
 from tests.trading.client import set_ticker
 from trading.models import CANDLE_INTERVALS_MS, Fill, Order, Position
+from trading.partitions import make_partitions, partition_widths
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -47,10 +48,13 @@ _SERVER_CURSOR = re.compile(r"DECLARE .*? CURSOR .*?FOR (?=SELECT)")
 
 @pytest.fixture(scope="module")
 def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Committed, as VACUUM wants it, and gone afterwards."""
+    """Committed, as VACUUM wants it, and gone afterwards. The newest partition of each table is
+    empty, as it is while an exchange runs."""
     with django_db_blocker.unblock():
         empty_database()
         make_history(Size(orders=40_000, users=30_000))
+        for table in partition_widths():
+            make_partitions(table)
         with connection.cursor() as cursor:  # as autovacuum would, which may not have come yet
             cursor.execute("ANALYZE")
         yield
@@ -92,12 +96,12 @@ def wholes() -> dict[str, str]:
 def plan_nodes(sql: str) -> Iterator[dict[str, Any]]:
     """Tables and indexes by their own names, not by those of their partitions."""
     whole = wholes()
-    for node in _plan_nodes(sql):
+    for node in nodes_of_partitions(sql):
         named = {key: node[key] for key in ("Relation Name", "Index Name") if key in node}
         yield node | {key: whole.get(name, name) for key, name in named.items()}
 
 
-def _plan_nodes(sql: str) -> Iterator[dict[str, Any]]:
+def nodes_of_partitions(sql: str) -> Iterator[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}")
         (found,) = cursor.fetchone()
@@ -116,9 +120,9 @@ def rows_read(node: dict[str, Any]) -> int:
 
 
 def complaints(sql: str, long: set[str], rows_max: int = ROWS_READ_MAX) -> Iterator[str]:
-    """What is wrong with how Postgres answered it."""
+    """What is wrong with how Postgres answered it. Of short partitions it may read all."""
     read = 0
-    for node in plan_nodes(sql):
+    for node in nodes_of_partitions(sql):
         if node["Node Type"] == "Seq Scan" and node["Relation Name"] in long:
             yield f"reads {node['Relation Name']} whole: {sql}"
         read += rows_read(node)
@@ -202,7 +206,7 @@ def test_what_was_before_the_hour_costs_a_measure_next_to_nothing(
 def test_a_statement_that_reads_a_long_table_is_seen(visitor: Visitor) -> None:
     long = long_tables()
     seen, *_ = complaints("SELECT id FROM trading_order WHERE reduce_only LIMIT 1", long)
-    assert "reads trading_order whole" in seen
+    assert re.match("reads trading_order_from_[0-9]+ whole", seen)
     (seen,) = complaints("SELECT id FROM trading_order WHERE id > 30000 AND reduce_only", long)
     assert "rows:" in seen
 
