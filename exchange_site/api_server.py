@@ -22,6 +22,7 @@ from exchange_site.edge.haste import Unhurried
 from exchange_site.edge.places import Places
 from exchange_site.edge.refusals import RefusedAtTheEnd
 from exchange_site.edge.versions import without_version
+from exchange_site.serve import end_with_main
 from feeds.app import Feeds
 from gateway.edge import VenueWords
 from gateway.orders.app import VenueOrders
@@ -39,6 +40,7 @@ STREAM_CONNECTIONS_PER_ADDRESS_MAX = 50
 # So long the loop and order intake wait for a thread that computes. With Python's own 5 ms an
 # order would wait for several.
 sys.setswitchinterval(0.0005)
+end_with_main()
 _desk = Desk()
 _feeds = Feeds(
     connections_max=FEED_CONNECTIONS_MAX,

@@ -15,8 +15,10 @@ from common.errors import DomainError, ErrorCode  # noqa: E402  Django must be s
 from common.postgres.waiting import limit_waiting  # noqa: E402
 from exchange_site.edge.refusals import refuse  # noqa: E402
 from exchange_site.edge.versions import without_version  # noqa: E402
+from exchange_site.serve import end_with_main  # noqa: E402
 from feeds.app import Feeds  # noqa: E402
 
+end_with_main()
 limit_waiting()
 feeds = Feeds()
 _nothing_here = DomainError(

@@ -5,6 +5,7 @@ that die are started again. All count in one folder, and this one shows it (`com
 """
 
 import argparse
+import multiprocessing
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ from common.sharing.versions import (
     check_beside_others,
     this_process,
 )
+from exchange_site.embedded.processes import die_with_parent
 from matching.messages.codec import CONTRACT
 
 APPLICATIONS = {
@@ -50,6 +52,17 @@ def main() -> None:
         _run(options)
     finally:
         attendance.stop()
+
+
+def end_with_main() -> None:
+    """For a worker: to be told to stop when the process is gone that started it, however that came.
+    Its port would stay taken, by a release that nobody can end."""
+    main = multiprocessing.parent_process()
+    if main is None:
+        return
+    die_with_parent()
+    if os.getppid() != main.pid:  # it was too fast
+        sys.exit("error: the process that started this one is gone")
 
 
 def _port(text: str) -> int:

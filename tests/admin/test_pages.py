@@ -63,7 +63,7 @@ EDITED = {
     "trading.UserFeeTier",
 }
 ENGINE_WRITTEN = [model for model in OURS if model._meta.label not in EDITED]
-pytestmark = pytest.mark.usefixtures("module_world")
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("module_world")]
 by_label = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import redis
 from django.conf import settings
@@ -35,12 +36,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 class Served:
     """By one process: what more of them share is asked of a whole exchange (`tests.flow`)."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, processes: int = 1) -> None:
         self.port = free_port()
         environment = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                api_command(self.port, processes=1),
+                api_command(self.port, processes),
                 env=os.environ | environment,
                 stdout=output,
                 stderr=output,
@@ -115,6 +116,18 @@ def test_one_connection_for_everything(trader: Trader, served: Served) -> None:
     to = served.connect()  # a server may close on a body that it won't read
     status, answer = ask(to, trader, "POST", "/order", b" " * 1_000_001)
     assert (status, answer["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_workers_end_with_a_main_process_that_was_killed(trader: Trader, tmp_path: Path) -> None:
+    served = Served(tmp_path / "api.log", processes=2)
+    workers = psutil.Process(served.process.pid).children(recursive=True)
+    assert len(workers) > 2
+    served.process.kill()
+    served.process.wait()
+    _, alive = psutil.wait_procs(workers, PATIENCE_S)
+    assert alive == []
+    with socket.create_server(("127.0.0.1", served.port)):
+        pass
 
 
 def test_what_was_taken_is_answered_after_the_signal_to_stop(

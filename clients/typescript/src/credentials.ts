@@ -3,6 +3,8 @@
  * has nothing to renew.
  */
 
+import { isPassing } from "./errors.ts";
+
 export interface Outgoing {
   method: string;
   /** With its version, as it is sent: `/v1/order`. */
@@ -17,7 +19,7 @@ export interface Credentials {
   headers(request: Outgoing): Promise<Record<string, string>>;
   /** What the feeds' `auth` takes. */
   feedAuth(): Promise<Record<string, unknown>>;
-  /** After a 401: whether asking once more may help. */
+  /** After a 401: whether asking once more may help. Rejects where nobody could say, as in an outage. */
   renew(): Promise<boolean>;
 }
 
@@ -60,7 +62,8 @@ export class SessionCredentials implements Credentials {
   async #renewOnce(): Promise<boolean> {
     try {
       this.tokens = await this.trade(this.tokens.refresh);
-    } catch {
+    } catch (error) {
+      if (isPassing(error)) throw error;
       return false;
     }
     this.options.onRenewed?.(this.tokens);

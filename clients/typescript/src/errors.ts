@@ -30,6 +30,11 @@ export class NoAnswer extends Error {
   override readonly name = "NoAnswer";
 }
 
+/** Whether the same may be answered otherwise in a moment: a session that isn't renewed now is not over. */
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
+}
+
 export async function refusalOf(response: Response): Promise<ApiError> {
   const retry = Number(response.headers.get("retry-after"));
   const body = await response.json().catch(() => null);

@@ -210,19 +210,33 @@ export class Feeds {
     if (code === "REPLAY_UNAVAILABLE") {
       setTimeout(() => this.#listenToAccount(), AGAIN_MS);
     } else if (PASSING.has(code)) {
-      clearTimeout(this.#again);
-      this.#again = setTimeout(() => this.restart(), AGAIN_MS);
+      this.#restartLater();
     } else if (ENDED.has(code) && this.#account) {
-      const isRenewed = !this.#isRenewed && ((await this.options.credentials?.renew()) ?? false);
-      this.#isRenewed = true; // once, until it is heard that it helped
-      if (isRenewed) await this.#signIn();
-      else this.#account?.ended?.(code, text);
+      await this.#renew(code, text);
     } else if (code === "UNKNOWN_MARKET" && this.#account) {
       this.#cursor.forget(); // a market that is no more: begin anew, and read what there is
       this.#listenToAccount();
     } else {
       this.options.refused?.(code, text);
     }
+  }
+
+  async #renew(code: string, text: string): Promise<void> {
+    let isRenewed: boolean;
+    try {
+      isRenewed = !this.#isRenewed && ((await this.options.credentials?.renew()) ?? false);
+    } catch {
+      this.#restartLater();
+      return;
+    }
+    this.#isRenewed = true; // once, until it is heard that it helped
+    if (isRenewed) await this.#signIn();
+    else this.#account?.ended?.(code, text);
+  }
+
+  #restartLater(): void {
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.restart(), AGAIN_MS);
   }
 }
 

@@ -9,7 +9,7 @@ export {
   type Tokens,
 } from "./credentials.ts";
 export { compareDecimals, isZero } from "./decimal.ts";
-export { ApiError, NoAnswer, refusalOf, type Refusal } from "./errors.ts";
+export { ApiError, NoAnswer, isPassing, refusalOf, type Refusal } from "./errors.ts";
 export { Feeds, type AccountHandlers, type TickerMessage, type TradeMessage } from "./feeds.ts";
 export { Rest, type Answer, type Asked, type Method, type PathOf } from "./rest.ts";
 export type { components, paths } from "./schema.ts";

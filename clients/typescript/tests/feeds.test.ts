@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Feeds, type AccountEvents, type AccountGap, type Book, type Credentials } from "../src/index.ts";
+import { Feeds, NoAnswer, type AccountEvents, type AccountGap, type Book, type Credentials } from "../src/index.ts";
 import { FeedServer, until, type Said } from "./server.ts";
 
 const BOOK = "book:BTC-PERP";
@@ -9,10 +9,12 @@ let feeds: Feeds;
 
 class Tokens implements Credentials {
   renewals = 0;
+  outages = 0;
   constructor(private readonly canRenew = true) {}
   headers = () => Promise.resolve({});
   feedAuth = () => Promise.resolve({ token: `token-${this.renewals}` });
   renew = () => {
+    if (this.outages-- > 0) return Promise.reject(new NoAnswer("no answer"));
     this.renewals += 1;
     return Promise.resolve(this.canRenew);
   };
@@ -123,6 +125,19 @@ test("a token that is over is renewed once; one that can't be ends the account",
   server.say({ op: "error", code: "TOKEN_EXPIRED", message: "over" });
   await until(() => ended.length > 0);
   expect([tokens.renewals, ended]).toEqual([1, ["TOKEN_EXPIRED"]]);
+});
+
+test("a token that can't be renewed for a moment is not over", async () => {
+  const ended: string[] = [];
+  const tokens = new Tokens();
+  tokens.outages = 1;
+  connect(tokens).account({ events: () => 0, gap: () => 0, ended: (code) => ended.push(code) });
+  await server.next("auth");
+  server.say({ op: "error", code: "TOKEN_EXPIRED", message: "over" });
+  expect(await server.next("auth")).toEqual({ op: "auth", token: "token-0" });
+  server.say({ op: "error", code: "TOKEN_EXPIRED", message: "over" });
+  expect(await server.next("auth")).toEqual({ op: "auth", token: "token-1" });
+  expect(ended).toEqual([]);
 });
 
 test("where the exchange can't answer for a moment, all is asked for again", async () => {

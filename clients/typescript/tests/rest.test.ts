@@ -80,6 +80,21 @@ test("calls that meet a token that is over share one renewal", async () => {
   expect(trades).toBe(1);
 });
 
+test("a session that can't be renewed for a moment is renewed by the next call", async () => {
+  answer = ({ headers }) =>
+    headers.authorization === "Bearer new" ? [200, {}] : [401, { message: "over", code: "TOKEN_EXPIRED" }];
+  const trades = [
+    () => Promise.reject(new NoAnswer("no answer")),
+    () => Promise.reject(new ApiError(503, { message: "away", code: "DATABASE_UNAVAILABLE" }, 1)),
+    () => Promise.resolve({ token: "new", refresh: "r2" }),
+  ];
+  const credentials = new SessionCredentials({ token: "old", refresh: "r1" }, () => trades.shift()!());
+  const api = new Rest({ url, credentials });
+  await expect(api.get("/user/orders")).rejects.toBeInstanceOf(NoAnswer);
+  await expect(api.get("/user/orders")).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+  await api.get("/user/orders");
+});
+
 test("a wrong password renews nothing", async () => {
   answer = () => [401, { message: "wrong", code: "WRONG_CREDENTIALS" }];
   const credentials = new SessionCredentials({ token: "t", refresh: "r" }, () => {

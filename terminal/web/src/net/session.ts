@@ -4,7 +4,7 @@
  */
 
 import { signal } from "@preact/signals";
-import { ApiError, NoAnswer, refusalOf, type Credentials, type Outgoing } from "exchange-client";
+import { ApiError, NoAnswer, isPassing, refusalOf, type Credentials, type Outgoing } from "exchange-client";
 import { seen } from "../state/site.ts";
 import { send } from "./sending.ts";
 
@@ -70,7 +70,7 @@ export async function resume(): Promise<void> {
       await begin("/page/token");
       break;
     } catch (error) {
-      if (error instanceof ApiError && error.status < 500 && error.status !== 429) break;
+      if (!isPassing(error)) break;
       await new Promise((wake) => setTimeout(wake, AGAIN_MS));
     }
   }
@@ -155,6 +155,7 @@ export class PageCredentials implements Credentials {
       await begin("/page/token");
       return true;
     } catch (error) {
+      if (isPassing(error)) throw error;
       if (error instanceof ApiError && error.status === 401) session.value = null;
       return false;
     }
