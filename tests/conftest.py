@@ -61,7 +61,7 @@ stop_engines_soon()
 count_uses_by_hand()
 
 import exchange_site.urls  # noqa: E402, F401  as in a process that serves pages
-from tests.patience import be_patient  # noqa: E402  Django must be set up first
+from tests.patience import be_patient, stand_still  # noqa: E402  Django must be set up first
 
 be_patient()
 
@@ -87,6 +87,12 @@ def redis_db() -> Iterator[redis.Redis]:
     client.flushdb()
     yield client
     client.flushdb()
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who counts queries: how many there are doesn't depend on how long the test takes."""
+    stand_still(monkeypatch)
 
 
 @pytest.fixture

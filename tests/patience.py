@@ -3,6 +3,10 @@ when it can't come any more; limits that production keeps because somebody waits
 A test of such a limit sets its own.
 """
 
+import time
+from types import SimpleNamespace
+
+import pytest
 from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -12,6 +16,22 @@ from common.postgres import waiting
 from trading.intake import desk
 
 PATIENCE_S = 300.0
+# What reads again what is older than some seconds.
+REMEMBERING = (
+    "accounts.access.refusals",
+    "accounts.families.known",
+    "accounts.keys.known",
+    "accounts.law.standing",
+    "markets.rules",
+)
+
+
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is remembered grows old."""
+    now_s = time.monotonic()
+    clock = SimpleNamespace(**vars(time) | {"monotonic": lambda: now_s})
+    for module in REMEMBERING:
+        monkeypatch.setattr(f"{module}.time", clock)
 
 
 def be_patient() -> None:

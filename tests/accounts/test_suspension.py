@@ -56,6 +56,7 @@ def test_the_suspended_neither_sign_in_nor_refresh() -> None:
     assert Api().post("/auth/refresh", {"refresh": trader.refresh}).code == "ACCOUNT_SUSPENDED"
 
 
+@pytest.mark.usefixtures("still")
 def test_a_request_asks_nothing_about_its_user(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:

@@ -263,6 +263,7 @@ def test_it_says_that_nobody_measures(client_of: ClientOf, market: Market) -> No
     assert "Nothing has been measured since" in text_of(client, URL)
 
 
+@pytest.mark.usefixtures("still")
 def test_a_page_takes_as_many_queries_whatever_is_open(client_of: ClientOf, market: Market) -> None:
     client = client_of("viewer")
 

@@ -333,6 +333,7 @@ class _Moving:
             run(*self._command)
 
 
+@pytest.mark.usefixtures("still")
 def test_a_page_of_what_is_young_asks_as_before(parts_of_fills: list[Partition]) -> None:
     client = _client_of_busiest(parts_of_fills)
     asked = []

@@ -108,6 +108,7 @@ def test_what_was_prepared_before_finds_files_too(parts: list[Partition]) -> Non
             assert fetch_all(counted, []) == [(count,)]
 
 
+@pytest.mark.usefixtures("still")
 def test_a_page_of_what_is_young_asks_as_before(parts: list[Partition]) -> None:
     user = User.objects.get(username="trader0")
     asked = []

@@ -71,6 +71,7 @@ def test_the_whole_exposure_of_a_trader(client_of: ClientOf) -> None:
     assert reverse("admin:freeze", args=[user.pk]) in text
 
 
+@pytest.mark.usefixtures("still")
 def test_live_orders_take_one_query() -> None:
     market, user = naive.make_markets()["BTC-PERP"], make_user()
     exposure_of(user, timezone.now())  # rules of the markets are remembered from here on

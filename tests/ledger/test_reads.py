@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from ledger.models import Posting
 from markets.models import LeverageTier
 from markets.rules import forget_markets
@@ -116,6 +118,7 @@ def test_ledger_is_paged_newest_first_and_private(world):
     }
 
 
+@pytest.mark.usefixtures("still")
 def test_ledger_takes_as_many_queries_for_many_rows_as_for_few(
     world, django_assert_max_num_queries
 ):

@@ -144,6 +144,7 @@ def test_new_terms_ask_anew_from_their_time_on(trader: Trader) -> None:
     assert TermsAcceptance.objects.filter(user=trader.user).count() == 2
 
 
+@pytest.mark.usefixtures("still")
 def test_orders_of_who_accepted_ask_postgres_nothing(
     market: Market, django_assert_num_queries: Any
 ) -> None:

@@ -47,6 +47,7 @@ ASKED: dict[str, Callable[[list[str]], object]] = {
 
 
 @pytest.mark.parametrize("what", ASKED)
+@pytest.mark.usefixtures("still")
 def test_statements_do_not_grow_with_markets(
     what: str, transactional_db: None, redis_db: redis.Redis
 ) -> None:

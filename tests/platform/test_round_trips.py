@@ -95,6 +95,7 @@ def open_market(client: redis.Redis, trader: Trader, number: int) -> None:
 
 
 @pytest.mark.parametrize("what", ASKED)
+@pytest.mark.usefixtures("still")
 def test_round_trips_do_not_grow_with_markets(
     what: str, transactional_db: None, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,6 +234,7 @@ def test_a_filtered_ledger_reads_only_the_traders_own(visitor: Visitor, query: s
 @pytest.mark.parametrize(
     "path", ["/user/orders", "/user/fills", "/user/ledger", "/user/positions/history"]
 )
+@pytest.mark.usefixtures("still")
 def test_reads_take_no_more_queries_with_more_rows(visitor: Visitor, path: str) -> None:
     few, many = (Page("", f"{path}?limit={limit}", WHALE) for limit in (1, 50))
     visitor.get(few)  # rules of the markets are remembered from here on
@@ -241,6 +242,7 @@ def test_reads_take_no_more_queries_with_more_rows(visitor: Visitor, path: str) 
 
 
 @pytest.mark.parametrize("interval", CANDLE_INTERVALS_MS)
+@pytest.mark.usefixtures("still")
 def test_a_page_of_candles_reads_as_many_rows_as_it_shows(visitor: Visitor, interval: str) -> None:
     """And one more, which tells whether there is a next page."""
     page = Page("", f"/markets/{BUSY_MARKET}/candles?interval={interval}&limit=100")

@@ -338,6 +338,7 @@ def test_a_key_of_a_suspended_owner_is_refused(
     assert POSTGRES_REFRESH_S <= 15
 
 
+@pytest.mark.usefixtures("still")
 def test_asking_takes_no_query(key: Key, django_assert_num_queries: Any) -> None:
     api = KeyApi(key)
     api.get("/user/keys")

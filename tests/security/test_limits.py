@@ -262,6 +262,7 @@ def test_limits_of_a_fee_tier_count_for_its_traders() -> None:
     assert limits == ["3000", "300"]
 
 
+@pytest.mark.usefixtures("still")
 def test_limits_ask_postgres_once_for_a_group_and_then_not_at_all(
     django_assert_num_queries: Any,
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_session_of_somebody_else_is_as_none(trader: Trader) -> None:
     assert session.ended_at is None
 
 
+@pytest.mark.usefixtures("still")
 def test_both_take_the_same_queries(
     market: Market, theirs: Order, django_assert_num_queries: Any
 ) -> None:
