@@ -27,7 +27,8 @@ def is_day_known(day: date) -> bool:
         status__state__in=(MarketState.PRE_OPEN, MarketState.SETTLED)
     )
     market_ids = open_ones.order_by("pk").values_list("pk", flat=True)
-    behind = [market_id for market_id in market_ids if not is_persisted_to(market_id, end)]
+    cursors = {one.market_id: one for one in MarketCursor.objects.filter(market__in=open_ones)}
+    behind = [one for one in market_ids if not _has_passed(cursors.get(one), end)]
     if not behind:
         return True
     is_waited_for = datetime.now(UTC) < end + WAITED_FOR
@@ -38,10 +39,16 @@ def is_day_known(day: date) -> bool:
 def is_persisted_to(market_id: str, moment: datetime) -> bool:
     """What an engine makes of a command happens at the time in the command's id. So either the
     cursor has passed the moment, or it has the newest command there is: those to come are later."""
-    cursor = MarketCursor.objects.filter(market_id=market_id).first()
+    return _has_passed(MarketCursor.objects.filter(market_id=market_id).first(), moment)
+
+
+def _has_passed(cursor: MarketCursor | None, moment: datetime) -> bool:
+    """Asks Redis of those alone that are before it."""
     if cursor is None:
         return False
-    return cursor.entry_time_ms >= to_ms(moment) or cursor.input_id == _newest_input_id(market_id)
+    if cursor.entry_time_ms >= to_ms(moment):
+        return True
+    return cursor.input_id == _newest_input_id(cursor.market_id)
 
 
 def _newest_input_id(market_id: str) -> str | None:

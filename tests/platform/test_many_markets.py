@@ -11,7 +11,10 @@ from django.utils import timezone
 from console.alerts.measures import conduct, markets
 from console.alerts.measures.look import Look
 from console.health.report import exchange_status
+from markets.models import MarketStatus
 from markets.rules import live_tickers
+from matching.messages.vocabulary import MarketState
+from persistence.downloads.moment import is_day_known
 from persistence.recovery.archive import progress_of
 from persistence.recovery.left_behind import left_behind
 from tests.ledger.world import make_market
@@ -30,6 +33,11 @@ def look() -> Look:
     return Look(timezone.now())
 
 
+def days_end(_: list[str]) -> bool:
+    MarketStatus.objects.update(state=MarketState.ACTIVE)
+    return is_day_known(timezone.now().date())
+
+
 ASKED: dict[str, Callable[[list[str]], object]] = {
     "status": lambda _: exchange_status(),
     "sending again": lambda _: resend_unseen_commands(),
@@ -42,6 +50,7 @@ ASKED: dict[str, Callable[[list[str]], object]] = {
     "cancels": lambda _: conduct.cancel_ratio(look()),
     "pairs": lambda _: conduct.pair_trades(look()),
     "families": lambda _: conduct.family_trades(look()),
+    "a day's end": days_end,
     "insurance": lambda _: markets.insurance_cover(look()),
 }
 
