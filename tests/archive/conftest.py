@@ -1,9 +1,10 @@
 """A session whose postings, or whose fills, lie in several partitions, sealed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import redis
@@ -20,9 +21,11 @@ from markets.rules import forget_markets
 from persistence.archiving import fills
 from persistence.reconciliation.sealer import seal_stretches
 from persistence.sealing.scope import newest_seal
-from tests.builders.partitions import FILLS, POSTINGS, cut_behind
+from tests.builders.partitions import FILLS, POSTINGS, cut_at, cut_behind
+from tests.reconcile.keeping import Kept, keep, put_back
 from tests.reconcile.sealed import last_entry
 from tests.reconcile.session import make_session
+from trading.partitions import partition_widths
 
 WIDTHS = (60, 101, 97, 45)
 WIDTHS_OF_FILLS = (14, 21, 19, 9)
@@ -57,26 +60,66 @@ def archive_dir(settings: LazySettings, tmp_path: Path) -> Path:
     return tmp_path / "archive"
 
 
+class Played(NamedTuple):
+    """A session, and where it lies. Put back it is there in a moment."""
+
+    kept: Kept
+    before: list[Partition]  # the newest of each table, as it began
+    ends: list[int]
+
+
+@pytest.fixture(scope="package")
+def played() -> dict[str, Played]:
+    """By table."""
+    return {}
+
+
+@contextmanager
+def session_in_parts(
+    client: redis.Redis,
+    played: dict[str, Played],
+    table: str,
+    widths: tuple[int, ...],
+    play: Callable[[], None],
+) -> Iterator[list[Partition]]:
+    forget_markets()
+    refusals.forget()
+    before = [partitions_of(one)[-1] for one in partition_widths()]
+    one = played.get(table)
+    if one is not None and one.before == before:
+        with cut_at(table, one.ends) as partitions, partitions_kept(table):
+            put_back(client, one.kept)
+            yield partitions
+    else:
+        with cut_behind(table, *widths) as partitions, partitions_kept(table):
+            play()
+            seal_all()
+            ends = [partition.end for partition in partitions if partition.end is not None]
+            played[table] = Played(keep(client), before, ends)
+            yield partitions
+    forget_markets()
+    refusals.forget()
+
+
 @pytest.fixture
 def parts(
     transactional_db: None,
     redis_db: redis.Redis,
     archive_dir: Path,
+    played: dict[str, Played],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[list[Partition]]:
     """Five, of which ids have left four; each of these has several groups of rows in its file."""
     monkeypatch.setattr(parquet, "GROUP_ROWS", 16)
-    forget_markets()
-    refusals.forget()
-    with cut_behind(POSTINGS, *WIDTHS) as partitions, partitions_kept(POSTINGS):
+
+    def play() -> None:
         # Nothing of this one is ever in a younger partition than the first.
         silent = User.objects.create(username="silent", password="!")
         deposit(silent.pk, 5_000_000, approved=True)
         make_session(redis_db, seed=11, orders=40)
-        seal_all()
+
+    with session_in_parts(redis_db, played, POSTINGS, WIDTHS, play) as partitions:
         yield partitions
-    forget_markets()
-    refusals.forget()
 
 
 @pytest.fixture
@@ -84,16 +127,15 @@ def parts_of_fills(
     transactional_db: None,
     redis_db: redis.Redis,
     archive_dir: Path,
+    played: dict[str, Played],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[list[Partition]]:
     """As `parts`, of fills; postings are in one partition."""
     monkeypatch.setattr(parquet, "GROUP_ROWS", 8)
     monkeypatch.setattr(fills, "LOOKED_AT", timedelta(0))
-    forget_markets()
-    refusals.forget()
-    with cut_behind(FILLS, *WIDTHS_OF_FILLS) as partitions, partitions_kept(FILLS):
+
+    def play() -> None:
         make_session(redis_db, seed=5, orders=60)
-        seal_all()
+
+    with session_in_parts(redis_db, played, FILLS, WIDTHS_OF_FILLS, play) as partitions:
         yield partitions
-    forget_markets()
-    refusals.forget()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 
 from django.db import connection, transaction
 
@@ -36,14 +37,20 @@ def rows_by_partition(table: str) -> dict[str, int]:
 def cut_behind(table: str, *counts: int) -> Iterator[list[Partition]]:
     """The newest partition ends after so many more rows, and the next after so many; they are gone
     afterwards, with their rows."""
+    start = next_id(table, partitions_of(table)[-1].first + 1)
+    with cut_at(table, [start + count for count in accumulate(counts)]) as partitions:
+        yield partitions
+
+
+@contextmanager
+def cut_at(table: str, ends: list[int]) -> Iterator[list[Partition]]:
+    """As `cut_behind`, by ids."""
     newest = partitions_of(table)[-1]
     with transaction.atomic(), connection.cursor() as cursor:
-        end = next_id(table, newest.first + 1)
-        for count in counts:
-            end += count
+        for end in ends:
             end_newest(cursor, table, partitions_of(table)[-1], end)
     try:
-        yield partitions_of(table)[-len(counts) - 1 :]
+        yield partitions_of(table)[-len(ends) - 1 :]
     finally:
         without_ends(table, newest)
 
