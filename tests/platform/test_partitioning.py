@@ -307,14 +307,17 @@ def test_whoever_holds_the_table_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     assert len(partitions_of(TABLE)) == 2
 
 
+@pytest.mark.parametrize("how", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.usefixtures("table")
-def test_what_breaks_off_leaves_no_end_that_ids_come_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_breaks_off_leaves_no_end_that_ids_come_to(
+    monkeypatch: pytest.MonkeyPatch, how: type[BaseException]
+) -> None:
     def die(*_: object) -> None:
-        raise RuntimeError
+        raise how
 
     with monkeypatch.context() as patch:
         patch.setattr(partitioning, "_put_together", die)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(how):
             partition()
     assert ends_left() == []
     ask(WRITE, 150)

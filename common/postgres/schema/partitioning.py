@@ -3,7 +3,8 @@
 Its rows stay where they are: the old table is the first partition of a new one with its name, which
 gets its indexes, triggers, rights and sequence. That its ids are below the first partition's end is
 proven before, beside traffic, by a CHECK: what nobody else may see half done is a matter of the
-catalogue, and takes milliseconds. It is tried until nobody holds the table.
+catalogue, and takes milliseconds. It is tried until nobody holds the table. Who is killed in between
+leaves the CHECK, which would refuse rows one day: `take_back`.
 
 Ids come from a default, not from an identity: before Postgres 17 partitions know none. Foreign keys
 that name the table go, or they would name its first partition: a trigger has to do what they did.
@@ -70,6 +71,7 @@ _FOREIGN_KEYS = """
 SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
   FROM pg_constraint WHERE contype = 'f' AND confrelid = %s::regclass
 """
+_END = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s"
 _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
 
@@ -133,10 +135,21 @@ def partition_by_id(
         try:
             cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
             _tried(lambda: _put_together(cursor, table, end, before, without), connection, table)
-        except Exception:
+        except BaseException:  # Ctrl-C, too
             _tried(lambda: _forget_end(cursor, table), connection, table)
             raise
         cursor.execute(f"ANALYZE {table}")
+
+
+def take_back(connection: BaseDatabaseWrapper, table: str) -> bool:
+    """What one who was killed left, once nobody is at it: False where there is nothing. Raises
+    OperationalError where somebody holds the table for long."""
+    with connection.cursor() as cursor:
+        if is_partitioned(cursor, table) or not _ask(cursor, _END, table, f"{table}_end"):
+            return False
+        with transaction.atomic(using=connection.alias):
+            _forget_end(cursor, table)
+    return True
 
 
 def _ask(cursor: CursorWrapper, sql: str, *values: Any) -> list[tuple[Any, ...]]:
