@@ -80,9 +80,9 @@ def partition_orders_of(database: BaseDatabaseWrapper) -> None:
 
 
 def take_back_orders() -> bool:
-    """What a `partition_orders` that was killed left, which would refuse orders one day: False where
-    there is nothing, or one is under way. Raises OperationalError where a transaction holds the
-    table for long: the next run does it."""
+    """What a `partition_orders` that was killed left, which would refuse orders one day: False
+    where there is nothing, or one is under way. Raises OperationalError where a transaction holds
+    the table for long: the next run does it."""
     with alone(LOCK) as is_alone:
         return is_alone and take_back(connection, _ORDERS)
 

@@ -3,8 +3,8 @@
 Its rows stay where they are: the old table is the first partition of a new one with its name, which
 gets its indexes, triggers, rights and sequence. That its ids are below the first partition's end is
 proven before, beside traffic, by a CHECK: what nobody else may see half done is a matter of the
-catalogue, and takes milliseconds. It is tried until nobody holds the table. Who is killed in between
-leaves the CHECK, which would refuse rows one day: `take_back`.
+catalogue, and takes milliseconds. It is tried until nobody holds the table. Who is killed
+in between leaves the CHECK, which would refuse rows one day: `take_back`.
 
 Ids come from a default, not from an identity: before Postgres 17 partitions know none. Foreign keys
 that name the table go, or they would name its first partition: a trigger has to do what they did.
