@@ -10,7 +10,8 @@ Ids come from a default, not from an identity: before Postgres 17 partitions kno
 that name the table go, or they would name its first partition: a trigger has to do what they did.
 So do unique constraints that the id is no part of.
 Postgres knows such keys of tables in partitions, too, but then no partition could be detached that
-has rows which are named, also not to be given its end.
+has rows which are named, also not to be given its end. Views and publications that somebody made
+would go with the old table, and show its rows alone from then on: they are in the way.
 """
 
 import time
@@ -55,11 +56,27 @@ _TRIGGERS = """
 SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
  WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY tgname
 """
+_OF_OTHERS = """
+SELECT 'view ' || ev_class::regclass
+  FROM pg_depend JOIN pg_rewrite ON classid = 'pg_rewrite'::regclass AND objid = pg_rewrite.oid
+ WHERE refclassid = 'pg_class'::regclass AND refobjid = %s::regclass
+ UNION
+SELECT 'publication ' || quote_ident(pubname)
+  FROM pg_publication_rel JOIN pg_publication ON pg_publication.oid = prpubid
+ WHERE prrelid = %s::regclass
+ ORDER BY 1
+"""
 _RIGHTS = """
 SELECT format('GRANT %%s ON %%s TO %%s%%s', privilege_type, %s::regclass,
               CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
               CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM pg_class, aclexplode(relacl) WHERE oid = %s::regclass AND grantee <> relowner
+"""
+_RIGHTS_TO_COLUMNS = """
+SELECT format('GRANT %%s (%%I) ON %%s TO %%s%%s', privilege_type, attname, %s::regclass,
+              CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+              CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM pg_attribute, aclexplode(attacl) WHERE attrelid = %s::regclass AND NOT attisdropped
 """
 _RIGHTS_TO_IDS = """
 SELECT DISTINCT format('GRANT USAGE ON SEQUENCE %%s TO %%s', %s::regclass,
@@ -125,10 +142,12 @@ def partition_by_id(
     before: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> None:
-    """``before`` are tables. See `PartitionById`. Not inside a transaction."""
+    """``before`` are tables. See `PartitionById`. Not inside a transaction. Raises CommandError,
+    which says what is in the way."""
     with connection.cursor() as cursor:
         if is_partitioned(cursor, table):
             return  # by an earlier run, which ended before it was written down
+        _require_nothing_of_others(cursor, table)
         _tried(lambda: _drop_foreign_keys(cursor, table), connection, table)
         end = _first_end(cursor, table, width)
         _tried(lambda: _prove_below(cursor, table, end), connection, table)
@@ -155,6 +174,14 @@ def take_back(connection: BaseDatabaseWrapper, table: str) -> bool:
 def _ask(cursor: CursorWrapper, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     cursor.execute(sql, values)
     return list(cursor.fetchall())
+
+
+def _require_nothing_of_others(cursor: CursorWrapper, table: str) -> None:
+    if found := [name for (name,) in _ask(cursor, _OF_OTHERS, table, table)]:
+        raise CommandError(
+            f"{', '.join(found)} would have the rows of {table} until now alone: drop what is named"
+            " here, and make it anew afterwards"
+        )
 
 
 def _first_end(cursor: CursorWrapper, table: str, width: int) -> int:
@@ -303,6 +330,7 @@ def _hand_over_rights(cursor: CursorWrapper, table: str, first: str) -> None:
     cursor.execute(f"ALTER TABLE {table} OWNER TO {owner}")
     for (grant,) in (
         *_ask(cursor, _RIGHTS, table, first),
+        *_ask(cursor, _RIGHTS_TO_COLUMNS, table, first),
         *_ask(cursor, _RIGHTS_TO_IDS, f"{table}_id_seq", first),
     ):
         cursor.execute(grant)
