@@ -1,5 +1,8 @@
 """⑤ What stands behind the listener: tasks that persist, safe to lose, repeat and reorder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import redis
 import structlog
 from celery import shared_task
@@ -100,14 +103,21 @@ def sum_up_journal() -> None:
 @shared_task
 def make_partitions() -> None:
     """The next run does what this one can't: there is room for long."""
+    with _put_off("trading_order"):
+        if partitions.take_back_orders():
+            log.warning("partitioning_taken_back", what="manage.py partitionorders was killed")
     for table in partitions.partition_widths():
-        try:
-            made = partitions.make_partitions(table)
-        except (OperationalError, InterfaceError) as error:
-            log.warning("partitions_put_off", table=table, why=str(error).partition("\n")[0])
-        else:
-            if made:
+        with _put_off(table):
+            if made := partitions.make_partitions(table):
                 log.info("partitions_made", names=made)
+
+
+@contextmanager
+def _put_off(table: str) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        log.warning("partitions_put_off", table=table, why=str(error).partition("\n")[0])
 
 
 def _market_ids() -> list[str]:

@@ -21,7 +21,7 @@ from common.postgres.partitions import (
     room_of,
     summarize_left,
 )
-from common.postgres.schema.partitioning import partition_by_id
+from common.postgres.schema.partitioning import partition_by_id, take_back
 from common.redis_client import redis_client
 from common.sharing.versions import parts_unaware
 from ledger.models import JournalEntry, Posting, Wallet
@@ -77,6 +77,14 @@ def partition_orders_of(database: BaseDatabaseWrapper) -> None:
     partition_by_id(
         database, _ORDERS, settings.PARTITION_ORDERS, before, without=[_INDEX_OF_BEFORE]
     )
+
+
+def take_back_orders() -> bool:
+    """What a `partition_orders` that was killed left, which would refuse orders one day: False
+    where there is nothing, or one is under way. Raises OperationalError where a transaction holds
+    the table for long: the next run does it."""
+    with alone(LOCK) as is_alone:
+        return is_alone and take_back(connection, _ORDERS)
 
 
 def _require_readiness() -> None:

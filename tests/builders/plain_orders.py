@@ -1,5 +1,5 @@
 """A database that this release has migrated, and whose orders are not in partitions: what an older
-release runs on."""
+release runs on; and one that nobody has migrated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,24 @@ from psycopg.sql import SQL, Identifier
 from exchange_site.management.commands import migrate
 from tests.builders.servers import on_server
 
-NAME = "orders_of_before"
+NAME = "another"
 
 
 @contextmanager
 def plain_orders() -> Iterator[None]:
-    """Django's connection, and processes that are started, are on it meanwhile."""
+    with another_database():
+        with patch.object(migrate, "partition_orders_of"):
+            call_command("migrate", verbosity=0)
+        yield
+
+
+@contextmanager
+def another_database() -> Iterator[None]:
+    """An empty one. Django's connection, and processes that are started, are on it meanwhile."""
     tests, name = connection.settings_dict["NAME"], f"{connection.settings_dict['NAME']}_{NAME}"
     _on_server("CREATE DATABASE {}", name)
     try:
         _use(name)
-        with patch.object(migrate, "partition_orders_of"):
-            call_command("migrate", verbosity=0)
         yield
     finally:
         _use(tests)

@@ -14,21 +14,25 @@ import redis
 from django.conf import settings as configured
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.db.backends.utils import CursorWrapper
 
+from common.postgres.alone import alone
 from common.postgres.partitions import partitions_of
+from common.postgres.schema import partitioning
 from common.redis_client import redis_client
 from common.sharing.members import Members
 from common.sharing.versions import PARTS_KEY, VersionedPart, this_process
 from matching.messages.codec import CONTRACT
+from persistence.tasks import make_partitions as make_partitions_task
 from tests.builders.partitions import ORDERS
 from tests.builders.plain_orders import plain_orders
-from tests.ledger.test_listener import wait_until
+from tests.ledger.test_listener import facts, wait_until
 from tests.ledger.test_partitions import are_whole
 from tests.trading.client import forget_caches, make_market, make_trader, set_ticker
 from trading.migrations.rules.names import NAMES_OF_BEFORE
 from trading.models import Order, OrderName
-from trading.partitions import make_partitions, partition_rooms
+from trading.partitions import LOCK, make_partitions, partition_rooms
 
 TERMS = {"qty": "0.01", "margin": "100"}
 INDEX = "order_client_order_id_once_per_user"
@@ -155,6 +159,39 @@ def _present(part: VersionedPart) -> Iterator[None]:
     there.renew(redis_client())
     yield
     there.leave(redis_client())
+
+
+@pytest.mark.usefixtures("plain")
+def test_one_that_is_killed_leaves_no_end_that_ids_come_to(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lose_connection(cursor: CursorWrapper, *_: Any) -> None:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partitioning, "_put_together", lose_connection)
+        with pytest.raises(OperationalError):
+            call_command("partitionorders")
+    connection.close()
+    assert _has_end()
+    with alone(LOCK):  # as one that is under way
+        make_partitions_task()
+    assert _has_end()
+    assert facts(caplog, "partitioning_taken_back") == []
+    make_partitions_task()
+    assert not _has_end()
+    assert len(facts(caplog, "partitioning_taken_back")) == 1
+    make_partitions_task()
+    assert len(facts(caplog, "partitioning_taken_back")) == 1
+    make_trader().place(clientOrderId="a")
+    call_command("partitionorders")
+    assert are_whole(partitions_of(ORDERS))
+
+
+def _has_end() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_constraint WHERE conname = 'trading_order_end'")
+        return cursor.fetchone() is not None
 
 
 def _is_refused(why: str) -> None:

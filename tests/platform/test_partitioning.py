@@ -137,7 +137,7 @@ def test_it_is_done_once() -> None:
 @pytest.mark.usefixtures("table")
 def test_rights_go_along() -> None:
     ask("CREATE ROLE thing_reader; CREATE ROLE thing_writer")
-    ask("GRANT SELECT ON ledger_thing TO thing_reader")
+    ask("GRANT SELECT (id, word) ON ledger_thing TO thing_reader")
     ask("GRANT SELECT, INSERT ON ledger_thing TO thing_writer")
     ask("GRANT INSERT ON thing_count TO thing_writer")
     partition()
@@ -145,7 +145,9 @@ def test_rights_go_along() -> None:
         other.execute("SET ROLE thing_writer")
         other.execute("INSERT INTO ledger_thing (word, units) VALUES ('w', 1)")
         other.execute("SET ROLE thing_reader")
-        assert other.execute("SELECT count(*) FROM ledger_thing").fetchone() == (1,)
+        assert other.execute("SELECT id, word FROM ledger_thing").fetchall() == [(1, "w")]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            other.execute("SELECT units FROM ledger_thing")
     ask("DROP OWNED BY thing_reader, thing_writer")
 
 
@@ -261,6 +263,30 @@ def test_who_has_drawn_an_id_and_goes_on_holds_it_up(monkeypatch: pytest.MonkeyP
     assert ask("SELECT id FROM ledger_thing ORDER BY id") == [(1,), (2,)]
 
 
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("VIEW thing_view AS SELECT word FROM ledger_thing", "view thing_view"),
+        ("MATERIALIZED VIEW thing_view AS SELECT 1 FROM ledger_thing", "view thing_view"),
+        ('PUBLICATION "thing view" FOR TABLE ledger_thing', 'publication "thing view"'),
+    ],
+)
+@pytest.mark.usefixtures("table")
+def test_what_others_made_of_it_is_in_the_way(made: str, named: str) -> None:
+    """It would have the first partition alone from then on, and nobody would be told."""
+    kind = made.partition(named.partition(" ")[2])[0]
+    ask(f"CREATE {made}")
+    try:
+        with pytest.raises(CommandError, match=f"^{named} would have"):
+            partition()
+        assert partitions_of(TABLE) == []
+        assert ends_left() == []
+    finally:
+        ask(f"DROP {kind} {named.partition(' ')[2]}")
+    partition()
+    assert len(partitions_of(TABLE)) == 2
+
+
 @pytest.mark.usefixtures("table")
 def test_foreign_keys_that_name_it_go() -> None:
     """They would name its first partition alone."""
@@ -307,14 +333,17 @@ def test_whoever_holds_the_table_is_waited_for(monkeypatch: pytest.MonkeyPatch) 
     assert len(partitions_of(TABLE)) == 2
 
 
+@pytest.mark.parametrize("how", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.usefixtures("table")
-def test_what_breaks_off_leaves_no_end_that_ids_come_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_breaks_off_leaves_no_end_that_ids_come_to(
+    monkeypatch: pytest.MonkeyPatch, how: type[BaseException]
+) -> None:
     def die(*_: object) -> None:
-        raise RuntimeError
+        raise how
 
     with monkeypatch.context() as patch:
         patch.setattr(partitioning, "_put_together", die)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(how):
             partition()
     assert ends_left() == []
     ask(WRITE, 150)

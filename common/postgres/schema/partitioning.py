@@ -3,13 +3,15 @@
 Its rows stay where they are: the old table is the first partition of a new one with its name, which
 gets its indexes, triggers, rights and sequence. That its ids are below the first partition's end is
 proven before, beside traffic, by a CHECK: what nobody else may see half done is a matter of the
-catalogue, and takes milliseconds. It is tried until nobody holds the table.
+catalogue, and takes milliseconds. It is tried until nobody holds the table. Who is killed
+in between leaves the CHECK, which would refuse rows one day: `take_back`.
 
 Ids come from a default, not from an identity: before Postgres 17 partitions know none. Foreign keys
 that name the table go, or they would name its first partition: a trigger has to do what they did.
 So do unique constraints that the id is no part of.
 Postgres knows such keys of tables in partitions, too, but then no partition could be detached that
-has rows which are named, also not to be given its end.
+has rows which are named, also not to be given its end. Views and publications that somebody made
+would go with the old table, and show its rows alone from then on: they are in the way.
 """
 
 import time
@@ -54,11 +56,27 @@ _TRIGGERS = """
 SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger
  WHERE tgrelid = %s::regclass AND NOT tgisinternal ORDER BY tgname
 """
+_OF_OTHERS = """
+SELECT 'view ' || ev_class::regclass
+  FROM pg_depend JOIN pg_rewrite ON classid = 'pg_rewrite'::regclass AND objid = pg_rewrite.oid
+ WHERE refclassid = 'pg_class'::regclass AND refobjid = %s::regclass
+ UNION
+SELECT 'publication ' || quote_ident(pubname)
+  FROM pg_publication_rel JOIN pg_publication ON pg_publication.oid = prpubid
+ WHERE prrelid = %s::regclass
+ ORDER BY 1
+"""
 _RIGHTS = """
 SELECT format('GRANT %%s ON %%s TO %%s%%s', privilege_type, %s::regclass,
               CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
               CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
   FROM pg_class, aclexplode(relacl) WHERE oid = %s::regclass AND grantee <> relowner
+"""
+_RIGHTS_TO_COLUMNS = """
+SELECT format('GRANT %%s (%%I) ON %%s TO %%s%%s', privilege_type, attname, %s::regclass,
+              CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END,
+              CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+  FROM pg_attribute, aclexplode(attacl) WHERE attrelid = %s::regclass AND NOT attisdropped
 """
 _RIGHTS_TO_IDS = """
 SELECT DISTINCT format('GRANT USAGE ON SEQUENCE %%s TO %%s', %s::regclass,
@@ -70,6 +88,7 @@ _FOREIGN_KEYS = """
 SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
   FROM pg_constraint WHERE contype = 'f' AND confrelid = %s::regclass
 """
+_END = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s"
 _OWNER = "SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass"
 
 
@@ -123,25 +142,46 @@ def partition_by_id(
     before: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> None:
-    """``before`` are tables. See `PartitionById`. Not inside a transaction."""
+    """``before`` are tables. See `PartitionById`. Not inside a transaction. Raises CommandError,
+    which says what is in the way."""
     with connection.cursor() as cursor:
         if is_partitioned(cursor, table):
             return  # by an earlier run, which ended before it was written down
+        _require_nothing_of_others(cursor, table)
         _tried(lambda: _drop_foreign_keys(cursor, table), connection, table)
         end = _first_end(cursor, table, width)
         _tried(lambda: _prove_below(cursor, table, end), connection, table)
         try:
             cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {table}_end")
             _tried(lambda: _put_together(cursor, table, end, before, without), connection, table)
-        except Exception:
+        except BaseException:  # Ctrl-C, too
             _tried(lambda: _forget_end(cursor, table), connection, table)
             raise
         cursor.execute(f"ANALYZE {table}")
 
 
+def take_back(connection: BaseDatabaseWrapper, table: str) -> bool:
+    """What one who was killed left, once nobody is at it: False where there is nothing. Raises
+    OperationalError where somebody holds the table for long."""
+    with connection.cursor() as cursor:
+        if is_partitioned(cursor, table) or not _ask(cursor, _END, table, f"{table}_end"):
+            return False
+        with transaction.atomic(using=connection.alias):
+            _forget_end(cursor, table)
+    return True
+
+
 def _ask(cursor: CursorWrapper, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     cursor.execute(sql, values)
     return list(cursor.fetchall())
+
+
+def _require_nothing_of_others(cursor: CursorWrapper, table: str) -> None:
+    if found := [name for (name,) in _ask(cursor, _OF_OTHERS, table, table)]:
+        raise CommandError(
+            f"{', '.join(found)} would have the rows of {table} until now alone: drop what is named"
+            " here, and make it anew afterwards"
+        )
 
 
 def _first_end(cursor: CursorWrapper, table: str, width: int) -> int:
@@ -290,6 +330,7 @@ def _hand_over_rights(cursor: CursorWrapper, table: str, first: str) -> None:
     cursor.execute(f"ALTER TABLE {table} OWNER TO {owner}")
     for (grant,) in (
         *_ask(cursor, _RIGHTS, table, first),
+        *_ask(cursor, _RIGHTS_TO_COLUMNS, table, first),
         *_ask(cursor, _RIGHTS_TO_IDS, f"{table}_id_seq", first),
     ):
         cursor.execute(grant)

@@ -4,8 +4,10 @@ Migrations began anew then, one to an app, and those of before make the same tab
 them are applied nothing is left to do but to say so; one that stopped half way is named and left
 alone, since the first migrations have the names that they had.
 
-A database that is new has its orders in partitions at once; of another that is a step of its own
-(`manage.py partitionorders`).
+One that is killed at any moment is run again (`common.postgres.schema.resumption`).
+
+A database on which nobody has signed up has its orders in partitions at once; of another that is a
+step of its own (`manage.py partitionorders`).
 """
 
 import time
@@ -15,14 +17,16 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import Model
 
+from accounts.models import User
 from common.postgres.alone import alone
+from common.postgres.schema.resumption import make_resumable
 from trading.models import OrderName
 from trading.partitions import partition_orders_of
 
@@ -50,6 +54,8 @@ class OlderDatabase(CommandError):
 
 
 class Command(migrate.Command):
+    _database = DEFAULT_DB_ALIAS
+
     def handle(self, *args: Any, **options: Any) -> None:
         with self._turn():
             self._migrate(*args, **options)
@@ -76,20 +82,29 @@ class Command(migrate.Command):
             _require_all_of_before(connection)
             if not (options["plan"] or options["check_unapplied"]):
                 _take_over(connection)
-        is_new = not MigrationRecorder(connection).applied_migrations()
+        self._database = connection.alias
         try:
             super().handle(*args, **options)
-            if is_new and _knows(connection, OrderName):
+            if not options["plan"] and _is_nobodys(connection):
                 partition_orders_of(connection)
         except InconsistentMigrationHistory as error:
             raise OlderDatabase(
                 "the database was made before 0.1.0, whose tables are others"
             ) from error
 
+    def migration_progress_callback(
+        self, action: str, migration: Migration | None = None, fake: bool = False
+    ) -> None:
+        super().migration_progress_callback(action, migration, fake)
+        if action == "apply_start" and migration is not None and not fake:
+            make_resumable(migration, connections[self._database])
 
-def _knows(connection: BaseDatabaseWrapper, model: type[Model]) -> bool:
-    """False where it was asked for a part of the migrations, or for none."""
-    return model._meta.db_table in connection.introspection.table_names()
+
+def _is_nobodys(connection: BaseDatabaseWrapper) -> bool:
+    """No release before can take an order there. False where it was asked for a part of the
+    migrations, or for none, and orders have no keys yet."""
+    has_keys = OrderName._meta.db_table in connection.introspection.table_names()
+    return has_keys and not User.objects.using(connection.alias).exists()
 
 
 def _is_of_before(connection: BaseDatabaseWrapper) -> bool:
