@@ -19,7 +19,7 @@ from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
 from trading.archive.models import files_end
-from trading.archive.picking import OfTrader
+from trading.archive.picking import Enough, OfTrader
 from trading.archive.shown import with_old_fills
 from trading.models import Fill
 from trading.trades import first_fill_id
@@ -57,7 +57,7 @@ def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
         asked.user_id,
         lambda: _newest(asked.user_id, rows, limit, is_looked_for=not order_id),
         lambda found: found.is_whole(limit, asked.user_id),
-        looked_at.newest(count),
+        looked_at.newest(count, Enough(market_id, limit)),
     )
     return [_trade(row) for row in newest.fills[::-1]]
 

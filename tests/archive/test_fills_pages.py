@@ -231,7 +231,8 @@ def test_a_partition_that_goes_between_two_looks_takes_no_row_along(
 
     monkeypatch.setattr(keysets, "key_after", moving)
     assert ask(user, query) == good
-    assert "to=" in query or 0 < reached[0] < planted[1].end
+    end = planted[1].end or 0
+    assert "to=" in query or 0 < reached[0] < end
 
 
 def _opened(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Any]) -> list[str]:
@@ -265,6 +266,9 @@ def test_no_file_is_opened_that_has_nothing_of_a_page(
         return _opened(monkeypatch, lambda: _user_trades(user, query))
 
     assert opened(f"/user/fills?limit=1&cursor={planted[2].first}") == [second]
+    of_market = f"/user/fills?limit=1&marketId=ETH-PERP&cursor={planted[2].first}"
+    assert opened(of_market) == [second]
+    assert opened(f"/user/fills?limit=1&marketId=BTC-PERP&to={_ms(START) + 85_000}") == [third]
     assert opened("/user/fills?limit=500") == [first, second, third]
     assert opened(f"/user/fills?from={_ms(Fill.objects.latest('executed_at').executed_at)}") == []
     assert opened(f"/user/fills?to={_ms(START) - 60_000}") == []

@@ -32,6 +32,13 @@ class _Group(NamedTuple):
     number: int
 
 
+class Enough(NamedTuple):
+    """So many of a market are, where a page looks for its rows among many of a trader's."""
+
+    market_id: str
+    rows: int
+
+
 @dataclass(frozen=True)
 class OfTrader:
     """A trader's fills; of an order or a market, if one is named, with ids from ``first_id`` on and
@@ -51,14 +58,16 @@ class OfTrader:
         """Whether a file has some, as far as Postgres knows; also one whose partition is back."""
         return self._told().exists()
 
-    def newest(self, count: int) -> Batches:
+    def newest(self, count: int, enough: Enough | None = None) -> Batches:
         """So many with the highest ids, or all there are."""
-        left = count
+        left, left_of_market = count, enough.rows if enough else count
         for group in self._groups(is_newest_first=True):
             rows = self._rows(group)[-left:]
             yield rows
             left -= len(rows)
-            if left <= 0:
+            if enough is not None:
+                left_of_market -= sum(one.market_id == enough.market_id for one in rows)
+            if min(left, left_of_market) <= 0:
                 return
 
     def oldest(self, count: int) -> Batches:
@@ -71,15 +80,21 @@ class OfTrader:
             if left <= 0:
                 return
 
-    def latest(self, count: int) -> Batches:
+    def latest(self, count: int, enough: Enough | None = None) -> Batches:
         """So many of the latest, and more; or all there are. Times of several markets don't rise
         with ids, so a group is passed by once so many are later than all that it has."""
         found: list[datetime] = []
+        of_market: list[datetime] = []
         for last_at, group in self._groups_by_time():
             if len(found) - bisect_right(found, last_at) >= count:
                 return
+            if enough and len(of_market) - bisect_right(of_market, last_at) >= enough.rows:
+                return
             rows = nlargest(count, self._rows(group), key=lambda one: (one.executed_at, one.id))
             found = sorted([*found, *(fill.executed_at for fill in rows)])
+            if enough:
+                own = (one.executed_at for one in rows if one.market_id == enough.market_id)
+                of_market = sorted([*of_market, *own])
             yield rows
 
     def all(self) -> Batches:

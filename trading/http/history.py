@@ -16,7 +16,7 @@ from markets.rules import all_market_rules
 from matching.messages.limits import MAX_ID
 from trading import selectors
 from trading.archive.models import files_end, last_archived_at
-from trading.archive.picking import OfTrader
+from trading.archive.picking import Enough, OfTrader
 from trading.archive.rows import ArchivedFill
 from trading.archive.shown import with_old_fills
 from trading.http import examples
@@ -78,7 +78,9 @@ class FillsView(APIView):
         along = None
         if market_id and order_id is None:
             along = selectors.fills_of_user(user_id, window=window)
-        count = page_limit(request) + 1 if along is None else keysets.LOOK_BACK_ROWS
+        most = page_limit(request) + 1
+        count = most if along is None else keysets.LOOK_BACK_ROWS
+        enough = Enough(market_id, most) if market_id else None
         of_files = OfTrader(user_id, None, order_id, window=window)
         if window.is_bounded:
             behind = place_asked(request)
@@ -90,7 +92,7 @@ class FillsView(APIView):
                 user_id,
                 lambda: timed_page(request, rows, "executed_at", along),
                 lambda found: _has_none_before(found[1], user_id),
-                replace(of_files, is_wanted=is_behind).latest(count),
+                replace(of_files, is_wanted=is_behind).latest(count, enough),
             )
         else:
             before = cursor_asked(request) or MAX_ID
@@ -98,7 +100,7 @@ class FillsView(APIView):
                 user_id,
                 lambda: keyset_page(request, rows, along=along),
                 lambda found: _has_none_below(*found, user_id),
-                replace(of_files, end_id=before).newest(count),
+                replace(of_files, end_id=before).newest(count, enough),
             )
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]
