@@ -269,6 +269,8 @@ def test_no_file_is_opened_that_has_nothing_of_a_page(
     of_market = f"/user/fills?limit=1&marketId=ETH-PERP&cursor={planted[2].first}"
     assert opened(of_market) == [second]
     assert opened(f"/user/fills?limit=1&marketId=BTC-PERP&to={_ms(START) + 85_000}") == [third]
+    trades = "/markets/BTC-PERP/trades?limit=1&cursor=8"
+    assert _opened(monkeypatch, lambda: Client().get(trades)) == [second]
     assert opened("/user/fills?limit=500") == [first, second, third]
     assert opened(f"/user/fills?from={_ms(Fill.objects.latest('executed_at').executed_at)}") == []
     assert opened(f"/user/fills?to={_ms(START) - 60_000}") == []

@@ -201,7 +201,7 @@ def of_position(user_id: int, market_id: str, count: int) -> Batches:
 def newest_trades_of(market_id: str, first: int, end: int, count: int) -> Batches:
     """Takers' sides of so many trades with the highest numbers, from one on and below another."""
     left = count
-    for group in reversed(list(_groups_of_market(market_id, first, end))):
+    for group in _groups_of_market(market_id, first, end, is_newest_first=True):
         rows = _trades(group, market_id, first, end, role=Role.TAKER)[-left:]
         yield rows
         left -= len(rows)
@@ -306,13 +306,21 @@ def _groups(files: Collection[ArchiveFile] | QuerySet[ArchiveFile]) -> Iterator[
 
 
 def _groups_of_market(
-    market_id: str, first: int, end: int, files: Collection[ArchiveFile] | None = None
+    market_id: str,
+    first: int,
+    end: int,
+    files: Collection[ArchiveFile] | None = None,
+    *,
+    is_newest_first: bool = False,
 ) -> Iterator[_Group]:
-    """That can have trades from one on and below another."""
+    """That can have trades from one on and below another. Each file is opened once it is come
+    to."""
     around = told_of_market(market_id).filter(last_trade_id__gte=first, first_trade_id__lt=end)
     told = dict(around.values_list("file", "groups"))
-    for file in _files(0, MAX_ID).filter(pk__in=told) if files is None else files:
-        for number in told.get(file.pk, ()):
+    step = -1 if is_newest_first else 1
+    those = list(detached_files(FILLS).filter(pk__in=told) if files is None else files)
+    for file in those[::step]:
+        for number in told.get(file.pk, ())[::step]:
             group = _Group(stored(file, FILLS), number)
             if _is_between(group, "trade_id", first, end):
                 yield group
