@@ -18,7 +18,8 @@ from markets.conversions import to_ms, units_text
 from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
-from trading.archive.picking import OfTrader
+from trading.archive.models import files_end
+from trading.archive.picking import Enough, OfTrader
 from trading.archive.shown import with_old_fills
 from trading.models import Fill
 from trading.trades import first_fill_id
@@ -39,12 +40,12 @@ def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     if params.given("fromId"):
         first = params.whole("fromId", 0)
         rows = rows.filter(trade_id__gte=first, pk__gte=first_fill_id(market_id, first))
-        of_files = replace(of_files, is_wanted=lambda fill: fill.trade_id >= first)
+        of_files = replace(of_files, first_trade=first)
     if params.given("fromId") or params.given("startTime"):
         found = with_old_fills(
             asked.user_id,
             lambda: list(rows.order_by("pk")[:limit]),
-            lambda _: False,  # what is oldest is in files, if any has some
+            lambda _: not of_files.may_be_there(),  # what is oldest is in files, if any has some
             of_files.oldest(limit),
         )
         return [_trade(row) for row in found]
@@ -55,17 +56,23 @@ def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
     newest = with_old_fills(
         asked.user_id,
         lambda: _newest(asked.user_id, rows, limit, is_looked_for=not order_id),
-        lambda found: found.is_whole,
-        looked_at.newest(count),
+        lambda found: found.is_whole(limit, asked.user_id),
+        looked_at.newest(count, Enough(market_id, limit)),
     )
     return [_trade(row) for row in newest.fills[::-1]]
 
 
 class _Newest(NamedTuple):
-    """``is_whole``: what lies further back isn't asked for."""
+    """``oldest``: the id from which on they were looked for; None for all."""
 
     fills: list[Fill]
-    is_whole: bool
+    oldest: int | None
+
+    def is_whole(self, limit: int, user_id: int) -> bool:
+        """Whether files have none of them. A partition may have gone between the two looks."""
+        if len(self.fills) == limit:
+            return True
+        return self.oldest is not None and self.oldest >= files_end(user_id)
 
 
 def _newest(user_id: int, rows: QuerySet[Fill], limit: int, *, is_looked_for: bool) -> _Newest:
@@ -75,7 +82,7 @@ def _newest(user_id: int, rows: QuerySet[Fill], limit: int, *, is_looked_for: bo
         oldest = keysets.key_after(selectors.fills_of_user(user_id), keysets.LOOK_BACK_ROWS)
     recent = rows if oldest is None else rows.filter(pk__gte=oldest)
     found = list(recent.order_by("-pk")[:limit])
-    return _Newest(found, oldest is not None or len(found) == limit)
+    return _Newest(found, oldest)
 
 
 def _trade(fill: Fill) -> dict[str, Any]:
@@ -200,7 +207,7 @@ def force_orders(asked: VenueAsk) -> list[dict[str, Any]]:
     newest = with_old_fills(
         asked.user_id,
         lambda: _newest(asked.user_id, forced, limit, is_looked_for=True),
-        lambda found: found.is_whole,
+        lambda found: found.is_whole(limit, asked.user_id),
         OfTrader(asked.user_id).newest(keysets.LOOK_BACK_ROWS),
     )
     return [_forced(row) for row in newest.fills]

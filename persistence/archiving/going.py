@@ -54,7 +54,11 @@ def _written(kind: ArchivedKind, partition: Partition) -> tuple[Path, FileConten
                 f"{path} is there and not what {partition.name} has ({error}): move it away"
             ) from error
     part = path.with_suffix(".parquet.part")
-    parquet.write(part, kind.layout, rows_of(kind.layout, partition))
+    try:
+        parquet.write(part, kind.layout, rows_of(kind.layout, partition))
+    except OSError:  # a disk that is full is Postgres', too: what can't be used leaves it
+        part.unlink(missing_ok=True)
+        raise
     try:
         contents = _compared(kind, part, partition)
     except (ArchiveUnreadable, _Differs) as error:

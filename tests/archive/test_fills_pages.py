@@ -2,8 +2,8 @@
 
 import json
 import random
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from common.admin.record_urls import list_url, url_of
+from common.postgres import keysets
 from common.postgres.partitions import Partition, partitions_of
+from gateway.asking.params import Params
+from gateway.http import history
+from gateway.http.calls import VenueAsk
 from ledger.archive import parquet
+from ledger.archive.rows import Stored
 from ledger.services import deposit
 from markets.models import Market
 from persistence.archiving.due import Closed
@@ -25,11 +30,12 @@ from tests.admin.conftest import make_operator
 from tests.admin.factories import make_liquidation, make_market, make_order, make_user
 from tests.archive.conftest import partitions_kept
 from tests.archive.test_operators import body
-from tests.archive.told import get
+from tests.archive.told import get, traders
 from tests.archive.told_fills import Known
 from tests.builders.fills import START
 from tests.builders.partitions import FILLS as TABLE
 from tests.builders.partitions import cut_behind
+from tests.reconcile.planting import plant
 from trading.models import Fill, Liquidation, Order, Position
 from trading.trades import first_trade_since
 
@@ -188,3 +194,104 @@ def test_the_list_of_fills_says_where_older_ones_are(
     archive_first(planted, 2)
     said = body(operator, list_url(Fill, "")).decode()
     assert f"Fills before {planted[1].end:,} lie in files" in said
+
+
+def _user_trades(user: User, query: str) -> Any:
+    asked = VenueAsk(Params.read(f"symbol=ETHUSDT&{query}".encode(), b""), user.pk)
+    return history.user_trades(asked)
+
+
+@pytest.mark.parametrize(
+    ("ask", "query"),
+    [
+        (get, "/user/fills?marketId=ETH-PERP"),
+        (get, "/user/fills?marketId=ETH-PERP&to=4000000000000"),
+        (_user_trades, "limit=50"),
+    ],
+)
+def test_a_partition_that_goes_between_two_looks_takes_no_row_along(
+    planted: list[Partition],
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[User, str], Any],
+    query: str,
+) -> None:
+    """The first look is how far back a page goes, the second at its rows."""
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", 25)
+    user = traders()[0]
+    good = ask(user, query)
+    looked_back = keysets.key_after
+    reached: list[int] = []
+
+    def moving(*args: Any, **kwargs: Any) -> int | None:
+        found = looked_back(*args, **kwargs)
+        if not reached:
+            archive_first(planted, 2)
+            reached.append(found or 0)
+        return found
+
+    monkeypatch.setattr(keysets, "key_after", moving)
+    assert ask(user, query) == good
+    end = planted[1].end or 0
+    assert "to=" in query or 0 < reached[0] < end
+
+
+def _opened(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Any]) -> list[str]:
+    """Which files are, by whoever asks."""
+    opened: set[str] = set()
+    metadata = parquet._metadata
+
+    def noted(stored: Stored) -> Any:
+        opened.add(stored.path.stem)
+        return metadata(stored)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "_metadata", noted)
+        ask()
+    return sorted(opened)
+
+
+def test_no_file_is_opened_that_has_nothing_of_a_page(
+    planted: list[Partition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = traders()[0]
+    last = Fill.objects.filter(market="ETH-PERP").latest("trade_id").trade_id
+    young, old = _order_since(user, planted[3].first), _order_of(user)
+    archive_first(planted, 3)
+    first, second, third = (part.name for part in planted[:3])
+
+    def opened(path: str) -> list[str]:
+        return _opened(monkeypatch, lambda: get(user, path))
+
+    def opened_of_venue(query: str) -> list[str]:
+        return _opened(monkeypatch, lambda: _user_trades(user, query))
+
+    assert opened(f"/user/fills?limit=1&cursor={planted[2].first}") == [second]
+    of_market = f"/user/fills?limit=1&marketId=ETH-PERP&cursor={planted[2].first}"
+    assert opened(of_market) == [second]
+    assert opened(f"/user/fills?limit=1&marketId=BTC-PERP&to={_ms(START) + 85_000}") == [third]
+    trades = "/markets/BTC-PERP/trades?limit=1&cursor=8"
+    assert _opened(monkeypatch, lambda: Client().get(trades)) == [second]
+    assert opened("/user/fills?limit=500") == [first, second, third]
+    assert opened(f"/user/fills?from={_ms(Fill.objects.latest('executed_at').executed_at)}") == []
+    assert opened(f"/user/fills?to={_ms(START) - 60_000}") == []
+    assert opened(f"/user/fills?orderId={young.pk}") == []
+    assert opened("/user/fills?clientOrderId=nobody") == []
+    assert opened(f"/user/fills?orderId={old.pk}") != []
+    assert opened_of_venue(f"limit=5&fromId={last}") == []
+    assert opened_of_venue(f"limit=1&startTime={_ms(START) - 60_000}") == [first]
+
+
+def _order_of(user: User) -> Order:
+    return Order.objects.filter(user=user, filled_lots__gt=0).earliest("pk")
+
+
+def _order_since(user: User, first_id: int) -> Order:
+    """All of whose fills are young."""
+    fill = Fill.objects.filter(user=user, pk__gte=first_id, market="BTC-PERP").latest("pk")
+    order = make_order(user, fill.market, filled_lots=fill.size_lots)
+    plant("UPDATE trading_fill SET order_id = %s WHERE id = %s", order.pk, fill.pk)
+    return order
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

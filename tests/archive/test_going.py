@@ -1,5 +1,7 @@
 """A partition goes whole or not at all, whatever happens on the way."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,3 +167,18 @@ def test_another_file_of_that_name_is_left_alone(parts: list[Partition], archive
     assert "move it away" in refused("archivepartitions", keep=2)
     assert there.read_bytes() == b"somebody else's"
     assert parts[0].name in attached()
+
+
+def test_a_file_that_the_disk_has_no_room_for_leaves_it(
+    parts: list[Partition], archive_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert "can't be written: [Errno 28]" in refused("archivepartitions", keep=2)
+    assert list(archive_dir.iterdir()) == []
+    assert parts[0].name in attached() - archived()
+    run("archivepartitions", keep=2)
+    assert parts[0].name in archived() - attached()

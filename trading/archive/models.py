@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import Max, Min, QuerySet
 
+from common.postgres.windows import Window
 from ledger.archive.models import ArchiveFile
 
 
@@ -89,6 +90,19 @@ def told_of_market(market_id: str) -> QuerySet[ArchivedMarket]:
 
 def told_of_trader(user_id: int) -> QuerySet[ArchivedTrader]:
     return ArchivedTrader.objects.using(DEFAULT_DB_ALIAS).filter(user_id=user_id)
+
+
+def told_within(window: Window, market_id: str | None = None) -> QuerySet[ArchivedMarket]:
+    """Of the files that have fills of a market, or of any, which can be of a time."""
+    told = ArchivedMarket.objects.using(DEFAULT_DB_ALIAS)
+    told = told if market_id is None else told.filter(market=market_id)
+    told = told if window.start is None else told.filter(last_at__gte=window.start)
+    return told if window.end is None else told.filter(first_at__lt=window.end)
+
+
+def files_end(user_id: int) -> int:
+    """No file has a fill of a trader with this id or a higher one."""
+    return told_of_trader(user_id).aggregate(end=Max("file__end_id"))["end"] or 0
 
 
 def last_archived_at(user_id: int) -> datetime | None:

@@ -20,7 +20,7 @@ from ledger.archive.picking import stored
 from ledger.archive.rows import Stored
 from matching.messages.limits import MAX_ID
 from matching.messages.vocabulary import Role
-from trading.archive.models import told_of_market, told_of_trader
+from trading.archive.models import ArchivedTrader, told_of_market, told_of_trader, told_within
 from trading.archive.rows import FILLS, ArchivedFill
 from trading.models import Fill, Order
 
@@ -32,27 +32,42 @@ class _Group(NamedTuple):
     number: int
 
 
+class Enough(NamedTuple):
+    """So many of a market are, where a page looks for its rows among many of a trader's."""
+
+    market_id: str
+    rows: int
+
+
 @dataclass(frozen=True)
 class OfTrader:
     """A trader's fills; of an order or a market, if one is named, with ids from ``first_id`` on and
-    below ``end_id``, within the window; ``is_wanted`` says of which more."""
+    below ``end_id``, within the window; of a market's trades those from ``first_trade`` on;
+    ``is_wanted`` says of which more."""
 
     user_id: int
     market_id: str | None = None
     order_id: int | None = None
     first_id: int = 0
     end_id: int = MAX_ID
+    first_trade: int = 0
     window: Window = EVER
     is_wanted: Callable[[ArchivedFill], bool] = lambda _fill: True
 
-    def newest(self, count: int) -> Batches:
+    def may_be_there(self) -> bool:
+        """Whether a file has some, as far as Postgres knows; also one whose partition is back."""
+        return self._told().exists()
+
+    def newest(self, count: int, enough: Enough | None = None) -> Batches:
         """So many with the highest ids, or all there are."""
-        left = count
-        for group in reversed(list(self._groups())):
+        left, left_of_market = count, enough.rows if enough else count
+        for group in self._groups(is_newest_first=True):
             rows = self._rows(group)[-left:]
             yield rows
             left -= len(rows)
-            if left <= 0:
+            if enough is not None:
+                left_of_market -= sum(one.market_id == enough.market_id for one in rows)
+            if min(left, left_of_market) <= 0:
                 return
 
     def oldest(self, count: int) -> Batches:
@@ -65,38 +80,84 @@ class OfTrader:
             if left <= 0:
                 return
 
-    def latest(self, count: int) -> Batches:
+    def latest(self, count: int, enough: Enough | None = None) -> Batches:
         """So many of the latest, and more; or all there are. Times of several markets don't rise
         with ids, so a group is passed by once so many are later than all that it has."""
-        groups = [(_bounds(group, "executed_at")[1], group) for group in self._groups()]
         found: list[datetime] = []
-        for last_at, group in sorted(groups, key=lambda one: one[0], reverse=True):
+        of_market: list[datetime] = []
+        for last_at, group in self._groups_by_time():
             if len(found) - bisect_right(found, last_at) >= count:
+                return
+            if enough and len(of_market) - bisect_right(of_market, last_at) >= enough.rows:
                 return
             rows = nlargest(count, self._rows(group), key=lambda one: (one.executed_at, one.id))
             found = sorted([*found, *(fill.executed_at for fill in rows)])
+            if enough:
+                own = (one.executed_at for one in rows if one.market_id == enough.market_id)
+                of_market = sorted([*of_market, *own])
             yield rows
 
     def all(self) -> Batches:
         for group in self._groups():
             yield self._rows(group)
 
-    def _groups(self) -> Iterator[_Group]:
-        told = dict(told_of_trader(self.user_id).values_list("file", "groups"))
-        for file in _files(self.first_id, self.end_id).filter(pk__in=told):
-            for number in told[file.pk]:
-                group = _Group(stored(file, FILLS), number)
-                if self._may_have(group):
-                    yield group
+    def _groups(self, *, is_newest_first: bool = False) -> Iterator[_Group]:
+        """One file after another: each is opened once it is come to."""
+        told = {one.file_id: one for one in self._opened()}
+        files = list(detached_files(FILLS).filter(pk__in=told))
+        step = -1 if is_newest_first else 1
+        for file in files[::step]:
+            yield from self._groups_of(file, told[file.pk].groups[::step])
+
+    def _groups_by_time(self) -> Iterator[tuple[datetime, _Group]]:
+        """By the time of the latest fill in each, the latest first. A file is opened once none that
+        were can have a later one than the trader has there."""
+        told = sorted(self._opened(), key=lambda one: one.last_at)
+        files = detached_files(FILLS).in_bulk([one.file_id for one in told])
+        waiting: list[tuple[datetime, _Group]] = []
+        while told or waiting:
+            if told and (not waiting or told[-1].last_at > waiting[-1][0]):
+                one = told.pop()
+                if (file := files.get(one.file_id)) is not None:
+                    opened = [
+                        (min(one.last_at, _bounds(group, "executed_at")[1]), group)
+                        for group in self._groups_of(file, one.groups)
+                    ]
+                    waiting = sorted([*waiting, *opened], key=lambda of: of[0])
+            else:
+                yield waiting.pop()
+
+    def _opened(self) -> Collection[ArchivedTrader]:
+        """None where the table has all of an order: no partition moves meanwhile."""
+        if self.order_id is not None and _is_in_table(self.order_id, self.user_id):
+            return ()
+        return list(self._told())
+
+    def _told(self) -> QuerySet[ArchivedTrader]:
+        """Of the files that can have some, as far as Postgres knows."""
+        told = told_of_trader(self.user_id)
+        told = told.filter(file__end_id__gt=self.first_id, file__first_id__lt=self.end_id)
+        if self.market_id is None and not self.window.is_bounded:
+            return told
+        if self.window.start is not None:
+            told = told.filter(last_at__gte=self.window.start)
+        within = told_within(self.window, self.market_id)
+        return told.filter(
+            file__in=within.filter(last_trade_id__gte=self.first_trade).values("file")
+        )
+
+    def _groups_of(self, file: ArchiveFile, numbers: Collection[int]) -> Iterator[_Group]:
+        for number in numbers:
+            group = _Group(stored(file, FILLS), number)
+            if self._may_have(group):
+                yield group
 
     def _may_have(self, group: _Group) -> bool:
-        first_id, last_id = _bounds(group, "id")
-        first_at, last_at = _bounds(group, "executed_at")
         return (
-            first_id < self.end_id
-            and last_id >= self.first_id
-            and (self.window.start is None or last_at >= self.window.start)
-            and (self.window.end is None or first_at < self.window.end)
+            _is_between(group, "id", self.first_id, self.end_id)
+            and (
+                not self.window.is_bounded or _is_within(_bounds(group, "executed_at"), self.window)
+            )
             and (self.order_id is None or _is_around(group, "order_id", [self.order_id]))
         )
 
@@ -111,6 +172,7 @@ class OfTrader:
             fill
             for fill in _rows(group, values)
             if self.first_id <= fill.id < self.end_id
+            and fill.trade_id >= self.first_trade
             and (start is None or fill.executed_at >= start)
             and (end is None or fill.executed_at < end)
             and self.is_wanted(fill)
@@ -119,9 +181,14 @@ class OfTrader:
 
 def of_order(order: Order) -> Batches:
     """All fills of an order, where the table has less than was filled of it."""
-    in_table = Fill.objects.filter(order=order.pk).aggregate(lots=Sum("size_lots"))["lots"]
-    if (in_table or 0) != order.filled_lots:
-        yield from OfTrader(order.user_id, order_id=order.pk).all()
+    return OfTrader(order.user_id, order_id=order.pk).all()
+
+
+def _is_in_table(order_id: int, user_id: int) -> bool:
+    """Whether the table has all that was filled of an order, or the trader has no such order."""
+    filled = Order.objects.filter(pk=order_id, user=user_id).values_list("filled_lots", flat=True)
+    in_table = Fill.objects.filter(order=order_id).aggregate(lots=Sum("size_lots"))["lots"]
+    return bool((in_table or 0) == (filled.first() or 0))
 
 
 def of_position(user_id: int, market_id: str, count: int) -> Batches:
@@ -134,7 +201,7 @@ def of_position(user_id: int, market_id: str, count: int) -> Batches:
 def newest_trades_of(market_id: str, first: int, end: int, count: int) -> Batches:
     """Takers' sides of so many trades with the highest numbers, from one on and below another."""
     left = count
-    for group in reversed(list(_groups_of_market(market_id, first, end))):
+    for group in _groups_of_market(market_id, first, end, is_newest_first=True):
         rows = _trades(group, market_id, first, end, role=Role.TAKER)[-left:]
         yield rows
         left -= len(rows)
@@ -239,13 +306,21 @@ def _groups(files: Collection[ArchiveFile] | QuerySet[ArchiveFile]) -> Iterator[
 
 
 def _groups_of_market(
-    market_id: str, first: int, end: int, files: Collection[ArchiveFile] | None = None
+    market_id: str,
+    first: int,
+    end: int,
+    files: Collection[ArchiveFile] | None = None,
+    *,
+    is_newest_first: bool = False,
 ) -> Iterator[_Group]:
-    """That can have trades from one on and below another."""
+    """That can have trades from one on and below another. Each file is opened once it is come
+    to."""
     around = told_of_market(market_id).filter(last_trade_id__gte=first, first_trade_id__lt=end)
     told = dict(around.values_list("file", "groups"))
-    for file in _files(0, MAX_ID).filter(pk__in=told) if files is None else files:
-        for number in told.get(file.pk, ()):
+    step = -1 if is_newest_first else 1
+    those = list(detached_files(FILLS).filter(pk__in=told) if files is None else files)
+    for file in those[::step]:
+        for number in told.get(file.pk, ())[::step]:
             group = _Group(stored(file, FILLS), number)
             if _is_between(group, "trade_id", first, end):
                 yield group

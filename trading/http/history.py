@@ -1,5 +1,7 @@
 """① Fills and funding payments of a trader."""
 
+from dataclasses import replace
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,8 +15,8 @@ from common.scopes import Scope
 from markets.rules import all_market_rules
 from matching.messages.limits import MAX_ID
 from trading import selectors
-from trading.archive.models import last_archived_at
-from trading.archive.picking import OfTrader
+from trading.archive.models import files_end, last_archived_at
+from trading.archive.picking import Enough, OfTrader
 from trading.archive.rows import ArchivedFill
 from trading.archive.shown import with_old_fills
 from trading.http import examples
@@ -30,6 +32,7 @@ from trading.http.queries import (
     market_filter,
     order_filter,
 )
+from trading.models import Fill
 
 
 class FundingPaymentsView(APIView):
@@ -75,7 +78,10 @@ class FillsView(APIView):
         along = None
         if market_id and order_id is None:
             along = selectors.fills_of_user(user_id, window=window)
-        count = page_limit(request) + 1 if along is None else keysets.LOOK_BACK_ROWS
+        most = page_limit(request) + 1
+        count = most if along is None else keysets.LOOK_BACK_ROWS
+        enough = Enough(market_id, most) if market_id else None
+        of_files = OfTrader(user_id, None, order_id, window=window)
         if window.is_bounded:
             behind = place_asked(request)
 
@@ -86,15 +92,15 @@ class FillsView(APIView):
                 user_id,
                 lambda: timed_page(request, rows, "executed_at", along),
                 lambda found: _has_none_before(found[1], user_id),
-                OfTrader(user_id, None, order_id, window=window, is_wanted=is_behind).latest(count),
+                replace(of_files, is_wanted=is_behind).latest(count, enough),
             )
         else:
             before = cursor_asked(request) or MAX_ID
             page, next_cursor = with_old_fills(
                 user_id,
                 lambda: keyset_page(request, rows, along=along),
-                lambda found: found[1] is not None,
-                OfTrader(user_id, None, order_id, end_id=before).newest(count),
+                lambda found: _has_none_below(*found, user_id),
+                replace(of_files, end_id=before).newest(count, enough),
             )
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]
@@ -108,3 +114,13 @@ def _has_none_before(next_cursor: str | None, user_id: int) -> bool:
         return False
     last_at = last_archived_at(user_id)
     return last_at is None or last_at < place_of(next_cursor).at
+
+
+def _has_none_below(page: list[Fill], next_cursor: str | None, user_id: int) -> bool:
+    """Whether no file can have a fill of a trader on a page by id. One that goes on behind its last
+    row is full, and the table has all that is younger than a row of it. One that goes on elsewhere
+    was looked for in two looks, between which a partition may have gone."""
+    if next_cursor is None:
+        return False
+    is_full = bool(page) and page[-1].pk == int(next_cursor)
+    return is_full or int(next_cursor) >= files_end(user_id)
