@@ -16,6 +16,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.redis_client import probe_redis_client
+from console.health.archiver import archiver_finding
 from console.health.market_rows import MarketRows, read_rows
 from console.health.prices import MarketPrices, read_prices, sources_finding
 from console.health.redis_servers import faults_beside, finding
@@ -184,6 +185,7 @@ def _postgres() -> tuple[list[MarketRows], list[Check]]:
         rows = read_rows()
         run = newest_run()
         are_made, seals = seals_finding(timezone.now())
+        unarchived = archiver_finding()
     except DatabaseError as error:
         log.warning("status_postgres_unreachable", error=str(error))
         connection.close_if_unusable_or_obsolete()
@@ -191,6 +193,7 @@ def _postgres() -> tuple[list[MarketRows], list[Check]]:
     answered = Check("Postgres", Grade.OK, f"answered in {_elapsed_ms(started)} ms")
     return rows, [
         answered,
+        *([Check("WAL archive", Grade.WARN, unarchived)] if unarchived else []),
         *([_check_reconciliation(run)] if run else []),
         Check("Seals", Grade.OK if are_made else Grade.WARN, seals),
     ]
@@ -234,16 +237,20 @@ def _redis(
     level, text = finding(service.faults, otherwise=answered)
     checks = [
         Check("Redis", Grade(level), text),
-        _workers(service.worker_ages_ms),
+        _workers(service.worker_ages_ms, service.worker_faults),
         Check("Versions", Grade.OK if are_one else Grade.WARN, versions),
     ]
     return streams, prices, checks
 
 
-def _workers(ages_ms: dict[str, int]) -> Check:
+def _workers(ages_ms: dict[str, int], faults: dict[str, str]) -> Check:
+    """Those that live, and what keeps any of them from persisting."""
     alive = {name: age for name, age in ages_ms.items() if age < WORKER_BEAT_BAD_MS}
     if not alive:
         return Check("Workers", Grade.BAD, "none alive: nothing is persisted")
+    stuck = [f"{name} persists nothing: {faults[name]}" for name in sorted(alive) if name in faults]
+    if stuck:
+        return Check("Workers", Grade.BAD, "; ".join(stuck))
     names = ", ".join(f"{name} ({seconds(age)} ago)" for name, age in sorted(alive.items()))
     return Check("Workers", Grade.OK, f"{len(alive)} alive: {names}")
 
