@@ -29,6 +29,7 @@ from console.health.streams import (
 )
 from console.health.versions import versions_finding
 from console.health.words import capped, entries, seconds
+from console.health.workers import workers_finding
 from markets.display import funding_rate, money
 from matching.messages.vocabulary import MarketState, StateReason
 from persistence.models import ReconcileRun
@@ -76,7 +77,6 @@ INPUT_LAG_BAD_MS = 10_000
 PERSISTENCE_LAG_WARN_MS = 2_000
 PERSISTENCE_LAG_BAD_MS = 15_000
 RESEND_BAD_MS = 60_000
-WORKER_BEAT_BAD_MS = 20_000
 FUNDING_LATE_MS = 60_000
 
 
@@ -235,24 +235,13 @@ def _redis(
         return {}, {}, [bad, Check("Workers", Grade.BAD, "unknown while Redis is down")]
     answered = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
     level, text = finding(service.faults, otherwise=answered)
+    persist, workers = workers_finding(service.worker_ages_ms, service.worker_faults)
     checks = [
         Check("Redis", Grade(level), text),
-        _workers(service.worker_ages_ms, service.worker_faults),
+        Check("Workers", Grade.OK if persist else Grade.BAD, workers),
         Check("Versions", Grade.OK if are_one else Grade.WARN, versions),
     ]
     return streams, prices, checks
-
-
-def _workers(ages_ms: dict[str, int], faults: dict[str, str]) -> Check:
-    """Those that live, and what keeps any of them from persisting."""
-    alive = {name: age for name, age in ages_ms.items() if age < WORKER_BEAT_BAD_MS}
-    if not alive:
-        return Check("Workers", Grade.BAD, "none alive: nothing is persisted")
-    stuck = [f"{name} persists nothing: {faults[name]}" for name in sorted(alive) if name in faults]
-    if stuck:
-        return Check("Workers", Grade.BAD, "; ".join(stuck))
-    names = ", ".join(f"{name} ({seconds(age)} ago)" for name, age in sorted(alive.items()))
-    return Check("Workers", Grade.OK, f"{len(alive)} alive: {names}")
 
 
 def _market_report(
