@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.http import StreamingHttpResponse
 
-from exchange_site.edge import apart, long_answers
+from exchange_site.edge import apart
 from tests.trading.client import Trader, make_market, make_trader
 from tests.trading.test_intake_served import Served, ask, served
 from trading.models import FeeTier, UserFeeTier
@@ -66,7 +66,7 @@ def test_where_there_is_no_room_for_one_that_is_said(
         start("200 OK", [("Content-Type", "application/json")])
         return StreamingHttpResponse([b"x" * size])
 
-    monkeypatch.setattr(long_answers.tempfile, "TemporaryFile", partial(open, "/dev/full", "wb"))
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(open, "/dev/full", "wb"))
     status, headers, body = apart._answer_of(application, {}, b"")
     assert isinstance(body, bytes)
     assert (status, json.loads(body)["code"]) == ("503 Service Unavailable", "BUSY")
