@@ -6,11 +6,12 @@ import argparse
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 from tests.chaos.load import NO_ANSWER, Prober, Request
 from tests.chaos.run import Log, Run, add_options, carry_out, make_folder, say
 from tests.chaos.traders import Trader
-from tests.disks.exchange import DiskExchange
+from tests.disks.exchange import PARTS, DiskExchange
 from tests.disks.faults import FULL_DISKS, FullDisk
 from tests.disks.places import NoDisks
 from tests.disks.sockets import SocketTrader
@@ -111,6 +112,10 @@ class DiskRun(Run):
             for attempt in request.attempts
             if attempt.status == NO_ANSWER and _is_a_fault(request, str(attempt.body))
         ]
+        logs = {part: self.exchange.data / "logs" / f"{part}.log" for part in PARTS}
+        self.failures["ended without a word"] = [
+            f"{part}: a traceback at {log}" for part, log in logs.items() if _has_traceback(log)
+        ]
         self.failures["sockets that ended"] = self.socket.endings[ENDINGS_MAX:]
         self._note(f"sockets ended {self.socket.endings}, heard {self.socket.heard}")
         if not self.socket.heard:
@@ -120,6 +125,11 @@ class DiskRun(Run):
 def _is_a_fault(request: Request, body: str) -> bool:
     """The played chain may be away, and a busy machine slow."""
     return request.kind != "send_in" and "Timeout" not in body
+
+
+def _has_traceback(log: Path) -> bool:
+    """As of whoever ends by it; those in a line of JSON are of one who went on."""
+    return any(line.startswith("Traceback") for line in log.read_text().splitlines())
 
 
 def main() -> int:

@@ -65,8 +65,12 @@ class DiskExchange(Exchange):
         process.kill()  # it is started again
 
     def stop(self) -> None:
+        """Its logs stay, where there is a disk below theirs."""
         super().stop()
+        logs = self.data / "logs"
+        kept = shutil.copytree(logs, self.data.with_name("logs"))
         self._remove_disks()
+        kept.rename(logs)
 
     def _remove_disks(self) -> None:
         for disk in reversed(self.disks.values()):
