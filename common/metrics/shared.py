@@ -60,12 +60,15 @@ def _hold(folder: Path) -> None:
 
 
 def _remove_abandoned(place: Path) -> None:
-    for lock in place.glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(OSError):  # held, another user's, or gone meanwhile
-            looked_at = os.open(lock, os.O_RDWR)
+    """Of this user: whoever else writes there may have laid a trap."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # held, without a lock as yet, or gone meanwhile
+            if folder.lstat().st_uid != os.geteuid() or folder.is_symlink():
+                continue
+            looked_at = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 fcntl.flock(looked_at, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(looked_at)
 

@@ -68,6 +68,22 @@ def test_a_forked_child_holds_it_too() -> None:
     assert not folder.exists()
 
 
+def test_what_is_not_ours_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, precious = tmp_path / "place", tmp_path / "precious"
+    for folder in (place / "exchange-metrics-left", precious):
+        folder.mkdir(parents=True)
+        (folder / "lock").touch()
+    (place / "exchange-metrics-trap").symlink_to(precious)
+    mine = os.geteuid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: mine + 1)
+        shared._remove_abandoned(place)
+    assert (place / "exchange-metrics-left").exists()
+    shared._remove_abandoned(place)
+    assert not (place / "exchange-metrics-left").exists()
+    assert (precious / "lock").exists()
+
+
 def test_it_is_in_memory_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Path("/dev/shm")
     has_room = os.access(here, os.W_OK) and os.statvfs(here).f_bavail > 100_000
