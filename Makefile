@@ -37,7 +37,7 @@ help:
 	@echo "make install-check   install into a bare Debian, as root"
 	@echo "make page-soak the trading page in a browser under load (MINUTES=10): long tasks, memory, errors"
 	@echo "make questions an operator's questions in a real browser; PICTURES=FOLDER takes pictures"
-	@echo "make chaos     kill every part under load (HOSTS=1: every host), and look for what was lost or doubled"
+	@echo "make chaos     kill every part under load (HOSTS=1: every host, DISKS=1: fill every disk), and look for what was lost or doubled"
 	@echo "make drills    what takes minutes: chaos in short, a restore, failovers, a pooler, a replica, an upgrade, every page"
 	@echo "make compat    freqtrade, nautilus_trader and others trade here, and it is written down"
 	@echo "make mutants   plant small faults, and say which the tests let pass (hours)"
@@ -141,7 +141,8 @@ questions: $(INSTALLED_DEV) compiled
 # Kills every part of an exchange of its own under load, and says whether anything was lost.
 # SEED repeats a run, KILLS says how many (one per 5 s); FLAGS=--wipe empties Redis in a short one.
 # HOSTS=1: eleven hosts of a network of their own are killed and cut off, as root (FLAGS=--faults N).
-CHAOS = $(if $(HOSTS),tests.hosts,tests.chaos)
+# DISKS=1: each disk of an exchange fills up and is emptied again, as root (FLAGS='--only Redis').
+CHAOS = $(if $(DISKS),tests.disks,$(if $(HOSTS),tests.hosts,tests.chaos))
 chaos: $(INSTALLED_DEV)
 	$(BIN)/python -m $(CHAOS) --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(FLAGS)
 

@@ -48,7 +48,7 @@ from persistence.projection.batch import PersistenceStopped
 from persistence.reading import persist_market
 from persistence.recovery.looking import Looks, Place
 from persistence.recovery.starting_points import ensure_starting_point
-from persistence.worker_heartbeat import beat, stop_beating
+from persistence.worker_heartbeat import beat, stop_beating, tell_fault
 
 BLOCK_MS = 500  # also how long a stop may take to be noticed
 WORKER_MEMBERS_KEY = "worker:members"
@@ -82,6 +82,7 @@ class OutputStreamListener:
         self._pauses: dict[str, float] = {}  # market → the last pause its fault got
         self._resting_for: dict[str, str] = {}  # market → the fault that nobody foresaw
         self._next_housekeeping = 0.0
+        self._is_fault_shown = True  # whoever had this name before may have left one
 
     def start(self) -> None:
         self._thread.start()
@@ -103,11 +104,15 @@ class OutputStreamListener:
                 self._next_housekeeping = 0.0
                 self._looks.forget()
                 close_old_connections()
+                if pause > RETRY_SECONDS[0]:  # it was no mere blink
+                    self._show_fault(error)
                 self._stopping.wait(pause)
                 pause = min(pause * 2, longest)
             else:
                 if reported:
                     log.info("listener_recovered", node=self._node)
+                if self._is_fault_shown:
+                    self._show_fault(None)
                 pause, reported = RETRY_SECONDS[0], ""
         self._leave()
 
@@ -116,9 +121,18 @@ class OutputStreamListener:
         kind = type(error).__name__
         if kind != reported:
             expected = isinstance(error, redis.RedisError | DatabaseError | InterfaceError)
-            why = str(error).partition("\n")[0]
-            log.error("listener_fault", fault=kind, why=why, exc_info=not expected)
+            log.error("listener_fault", fault=kind, why=_first_line(error), exc_info=not expected)
         return kind
+
+    def _show_fault(self, error: Exception | None) -> None:
+        """On the status page: Postgres may answer whoever reads, and take no rows."""
+        words = f"{type(error).__name__}: {_first_line(error)}" if error else ""
+        try:
+            tell_fault(redis_client(), self._node, words)
+        except redis.RedisError as away:
+            log.warning("worker_fault_not_shown", node=self._node, why=str(away))
+        else:
+            self._is_fault_shown = error is not None
 
     def _leave(self) -> None:
         connections.close_all()
@@ -307,3 +321,7 @@ class OutputStreamListener:
     def _note_well(self, market_id: str) -> None:
         self._pauses.pop(market_id, None)
         self._resting_for.pop(market_id, None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

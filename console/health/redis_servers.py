@@ -34,8 +34,15 @@ def faults(info: Mapping[str, Any], *, keeps: bool) -> list[ServerFault]:
     if keeps and info.get("aof_enabled") == 0:
         words = "appends to no file and would forget what it acknowledged: set appendonly yes"
         found.append(ServerFault(words, False))
-    elif keeps and info.get("aof_last_write_status", "ok") != "ok":
-        found.append(ServerFault("can't append to its file: look at its disk", True))
+    elif info.get("aof_last_write_status", "ok") != "ok":
+        words = "can't append to its file, and takes no writes: free room on its disk"
+        found.append(ServerFault(words, True))
+    elif info.get("aof_last_bgrewrite_status", "ok") != "ok":
+        words = "can't write its file anew, so that grows: free room on its disk"
+        found.append(ServerFault(words, False))
+    if info.get("rdb_last_bgsave_status", "ok") != "ok":
+        words = "can't save its data, and may take no writes for it: free room on its disk"
+        found.append(ServerFault(words, False))
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         words = f"drops keys when memory ends ({policy}): set maxmemory-policy noeviction"

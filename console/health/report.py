@@ -16,6 +16,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from common.redis_client import probe_redis_client
+from console.health.archiver import archiver_finding
 from console.health.market_rows import MarketRows, read_rows
 from console.health.prices import MarketPrices, read_prices, sources_finding
 from console.health.redis_servers import faults_beside, finding
@@ -28,6 +29,7 @@ from console.health.streams import (
 )
 from console.health.versions import versions_finding
 from console.health.words import capped, entries, seconds
+from console.health.workers import workers_finding
 from markets.display import funding_rate, money
 from matching.messages.vocabulary import MarketState, StateReason
 from persistence.models import ReconcileRun
@@ -75,7 +77,6 @@ INPUT_LAG_BAD_MS = 10_000
 PERSISTENCE_LAG_WARN_MS = 2_000
 PERSISTENCE_LAG_BAD_MS = 15_000
 RESEND_BAD_MS = 60_000
-WORKER_BEAT_BAD_MS = 20_000
 FUNDING_LATE_MS = 60_000
 
 
@@ -184,6 +185,7 @@ def _postgres() -> tuple[list[MarketRows], list[Check]]:
         rows = read_rows()
         run = newest_run()
         are_made, seals = seals_finding(timezone.now())
+        unarchived = archiver_finding()
     except DatabaseError as error:
         log.warning("status_postgres_unreachable", error=str(error))
         connection.close_if_unusable_or_obsolete()
@@ -191,6 +193,7 @@ def _postgres() -> tuple[list[MarketRows], list[Check]]:
     answered = Check("Postgres", Grade.OK, f"answered in {_elapsed_ms(started)} ms")
     return rows, [
         answered,
+        *([Check("WAL archive", Grade.WARN, unarchived)] if unarchived else []),
         *([_check_reconciliation(run)] if run else []),
         Check("Seals", Grade.OK if are_made else Grade.WARN, seals),
     ]
@@ -232,20 +235,13 @@ def _redis(
         return {}, {}, [bad, Check("Workers", Grade.BAD, "unknown while Redis is down")]
     answered = f"answered in {elapsed_ms} ms · {service.used_memory_human} in use"
     level, text = finding(service.faults, otherwise=answered)
+    persist, workers = workers_finding(service.worker_ages_ms, service.worker_faults)
     checks = [
         Check("Redis", Grade(level), text),
-        _workers(service.worker_ages_ms),
+        Check("Workers", Grade.OK if persist else Grade.BAD, workers),
         Check("Versions", Grade.OK if are_one else Grade.WARN, versions),
     ]
     return streams, prices, checks
-
-
-def _workers(ages_ms: dict[str, int]) -> Check:
-    alive = {name: age for name, age in ages_ms.items() if age < WORKER_BEAT_BAD_MS}
-    if not alive:
-        return Check("Workers", Grade.BAD, "none alive: nothing is persisted")
-    names = ", ".join(f"{name} ({seconds(age)} ago)" for name, age in sorted(alive.items()))
-    return Check("Workers", Grade.OK, f"{len(alive)} alive: {names}")
 
 
 def _market_report(

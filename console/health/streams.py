@@ -21,7 +21,7 @@ from matching.messages.streams import (
     output_stream,
     seq_of,
 )
-from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY
+from persistence.worker_heartbeat import WORKER_FAULTS_KEY, WORKER_HEARTBEAT_KEY
 
 COUNT_CAP = 1_000  # beyond this many, "how many exactly" changes nothing for the operator
 
@@ -70,6 +70,7 @@ class RedisService:
     now_ms: int
     used_memory_human: str
     worker_ages_ms: dict[str, int] = field(default_factory=dict)
+    worker_faults: dict[str, str] = field(default_factory=dict)
     faults: list[ServerFault] = field(default_factory=list)
 
 
@@ -80,15 +81,18 @@ def read_redis_service(client: redis.Redis) -> RedisService:
     for section in SECTIONS:
         pipe.info(section)
     pipe.hgetall(WORKER_HEARTBEAT_KEY)
-    (seconds, micros), memory, persistence, replication, workers = pipe.execute()
+    pipe.hgetall(WORKER_FAULTS_KEY)
+    (seconds, micros), memory, persistence, replication, workers, kept_from = pipe.execute()
     now_ms = seconds * 1_000 + micros // 1_000
     ages = {
         _name(worker): max(0, now_ms - int(beat))
         for worker, beat in workers.items()
         if beat.isdigit()
     }
+    worker_faults = {_name(worker): _name(words) for worker, words in kept_from.items()}
     found = faults({**memory, **persistence, **replication}, keeps=True)
-    return RedisService(now_ms, str(memory["used_memory_human"]), ages, found)
+    used = str(memory["used_memory_human"])
+    return RedisService(now_ms, used, ages, worker_faults, found)
 
 
 # All of a market in one call: a pipeline's calls cost several times as much here. Its most advanced

@@ -40,16 +40,17 @@ def _take(folder: BackupFolder, keep: int, version: str) -> str:
     try:
         _copy(unfinished / DATA, version)
         check_base(unfinished / DATA)
-    except BackupRefused:
+        taken = TakenBackup(
+            started_at=started_at,
+            finished_at=_now(),
+            postgres=version,
+            first_wal=_first_wal(unfinished / DATA),
+        )
+        described = msgspec.json.format(msgspec.json.encode(taken))
+        (unfinished / "backup.json").write_bytes(described)
+    except BaseException:  # whatever it was: it is as large as the database
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    taken = TakenBackup(
-        started_at=started_at,
-        finished_at=_now(),
-        postgres=version,
-        first_wal=_first_wal(unfinished / DATA),
-    )
-    (unfinished / "backup.json").write_bytes(msgspec.json.format(msgspec.json.encode(taken)))
     unfinished.rename(folder.bases / name)
     log.info("backup_taken", name=name)
     _require_archived(folder, name, taken.first_wal)

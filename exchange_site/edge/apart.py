@@ -177,6 +177,8 @@ def _answer_of(application: Any, environ: dict[str, Any], body: bytes) -> Answer
         if not is_long(response):
             return head[0], head[1], b"".join(response)
         file = write_long(response)
+    except DomainError as error:
+        return _error(error)
     finally:
         response.close()
     return head[0], [*head[1], ("Content-Length", str(size_of(file)))], file

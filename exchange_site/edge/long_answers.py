@@ -8,23 +8,44 @@ as the client takes them.
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
+
+import structlog
+
+from exchange_site.edge.refusals import no_room
 
 PART_BYTES = 65_536
 _KEPT = "exchange.long_answer"  # in a request's scope
 
+log = structlog.get_logger(__name__)
+
 
 def write_long(parts: Iterable[bytes]) -> BinaryIO:
-    file: Any = tempfile.TemporaryFile()  # noqa: SIM115  whoever sends it closes it
+    """Raises DomainError where there is no room, and what the parts raise."""
+    with _room_needed():
+        file: Any = tempfile.TemporaryFile()  # noqa: SIM115  whoever sends it closes it
     try:
         for part in parts:
-            file.write(part)
-        file.flush()
+            with _room_needed():
+                file.write(part)
+        with _room_needed():
+            file.flush()
     except BaseException:
-        file.close()
+        with suppress(OSError):  # what is left in its buffer finds no room either
+            file.close()
         raise
     return file  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _room_needed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        log.error("long_answer_not_kept", why=str(error))
+        raise no_room() from error
 
 
 def is_long(response: Any) -> bool:

@@ -42,6 +42,11 @@ def busy() -> DomainError:
     return DomainError(ErrorCode.BUSY, message)
 
 
+def no_room() -> DomainError:
+    message = "There is no room for an answer of this length now. Try again shortly."
+    return DomainError(ErrorCode.BUSY, message)
+
+
 def request_lost() -> DomainError:
     message = "The process that worked at this request died. If it was to change something, look "
     message += "whether it did, or send it again under the same key."

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from common import redis_client as clients
+from console.health import archiver
 from console.health.answer import latest
 from console.health.redis_servers import faults, finding
 from console.health.report import ExchangeStatus, Grade, exchange_status
@@ -29,6 +30,7 @@ from matching.messages.streams import (
 )
 from matching.messages.vocabulary import MarketState, OrderStatus, StateReason
 from persistence.models import MarketCursor
+from persistence.worker_heartbeat import beat, stop_beating, tell_fault
 from prices.index import SourceState
 from prices.models import PriceSource
 from prices.reports import report_key
@@ -296,24 +298,21 @@ def test_the_page_shows_insurance_and_liquidations(
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "level", "words"),
+    ("changed", "words"),
     [
-        ("appendonly", "no", Grade.WARN, "set appendonly yes"),
-        ("maxmemory-policy", "allkeys-lru", Grade.WARN, "(allkeys-lru): set maxmemory-policy"),
-        ("maxmemory", "1", Grade.WARN, "less than 20% of its maxmemory"),
+        ({"aof_enabled": 0}, "set appendonly yes"),
+        ({"maxmemory_policy": "allkeys-lru"}, "(allkeys-lru): set maxmemory-policy"),
+        ({"maxmemory": 1}, "less than 20% of its maxmemory"),
     ],
 )
 def test_a_redis_that_forgets_is_said_while_it_answers(
-    setting: str, value: str, level: Grade, words: str, running: redis.Redis
+    changed: dict[str, Any], words: str, running: redis.Redis
 ) -> None:
-    admin: Any = running
-    before = admin.config_get(setting)[setting]
-    admin.config_set(setting, value)
-    try:
-        found = next(check for check in exchange_status().services if check.name == "Redis")
-    finally:
-        admin.config_set(setting, before)
-    assert (found.level, words in found.text) == (level, True)
+    """By what a real one says of itself, which is as it should be: others write to it meanwhile."""
+    said: Any = running.info()
+    assert finding(faults(said, keeps=True), otherwise="well") == (0, "well")
+    level, text = finding(faults(said | changed, keeps=True), otherwise="well")
+    assert (level, words in text) == (1, True)
 
 
 def test_a_replica_is_no_redis_to_write_to() -> None:
@@ -322,10 +321,47 @@ def test_a_replica_is_no_redis_to_write_to() -> None:
         2,
         "is a replica and takes no writes: name its master",
     )
-    full = {"aof_enabled": 1, "aof_last_write_status": "err"}
-    assert finding(faults(full, keeps=True), otherwise="well")[0] == 2
     # Of a server beside the streams' nothing has to be there after its death.
     assert faults({"aof_enabled": 0}, keeps=False) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "level", "words"),
+    [
+        ("aof_last_write_status", 2, "can't append to its file, and takes no writes"),
+        ("aof_last_bgrewrite_status", 1, "can't write its file anew, so that grows"),
+        ("rdb_last_bgsave_status", 1, "can't save its data, and may take no writes for it"),
+    ],
+)
+def test_a_redis_whose_disk_is_full_is_said(said: str, level: int, words: str) -> None:
+    for keeps in (True, False):
+        found = faults({"aof_enabled": 1, said: "err"}, keeps=keeps)
+        why = f"{words}: free room on its disk"
+        assert finding(found, otherwise="well") == (level, why)
+
+
+def test_a_worker_that_lives_and_persists_nothing_is_bad(running: redis.Redis) -> None:
+    tell_fault(running, "celery@one", "OperationalError: could not extend file: No space left")
+    tell_fault(running, "celery@gone", "OperationalError: of a worker that was killed")
+    (found,) = (check for check in exchange_status().services if check.name == "Workers")
+    assert found.level is Grade.BAD
+    why = "OperationalError: could not extend file: No space left"
+    assert found.text == f"celery@one persists nothing: {why}"
+    stop_beating(running, "celery@one")
+    beat(running, "celery@one")
+    (found,) = (check for check in exchange_status().services if check.name == "Workers")
+    assert found.level is Grade.OK
+
+
+@pytest.mark.django_db
+def test_wal_that_can_not_be_archived_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a Postgres that says so; `tests/disks` has one."""
+    began = f"'{timezone.now() - timedelta(hours=3)}'::timestamptz"
+    monkeypatch.setattr(archiver, "_FAILING", f"SELECT '00000001000000000000002A', {began}")
+    assert archiver.archiver_finding() == (
+        "has archived nothing for 3 h, 00000001000000000000002A fails: its own log says why; until "
+        "then WAL fills its disk"
+    )
 
 
 def test_no_worker_is_bad(running: redis.Redis) -> None:

@@ -1,4 +1,6 @@
-"""A certificate of one's own, and TLS in front of servers that speak none."""
+"""Certificates of one's own, and TLS in front of servers that speak none: the wheels' Postgres and
+Redis are built without, and the API's is a proxy's to speak. What a client says and checks is the
+same as with servers that do."""
 
 import asyncio
 import datetime
@@ -69,9 +71,7 @@ class TlsFront:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         for port, behind in self._ports.items():
-            taking = asyncio.start_server(
-                partial(_pass_on, behind), "127.0.0.1", port, ssl=self._context
-            )
+            taking = asyncio.start_server(partial(self._take, behind), "127.0.0.1", port)
             self._loop.run_until_complete(taking)
         self._ready.set()
         self._loop.run_forever()
@@ -81,10 +81,52 @@ class TlsFront:
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
+    async def _take(
+        self, behind: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            await self._agree(reader, writer)
+            await writer.start_tls(self._context)
+            there, to_there = await asyncio.open_connection("127.0.0.1", behind)
+            to_there.write(await self._first_words(reader))
+        except (OSError, EOFError):  # who hangs up, or doesn't believe the certificate
+            writer.close()
+            return
+        await asyncio.gather(_copy(reader, to_there), _copy(there, writer))
 
-async def _pass_on(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
-    await asyncio.gather(_copy(reader, behind_writer), _copy(behind_reader, writer))
+    async def _agree(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """What is said before TLS begins. Raises EOFError where it will not."""
+
+    async def _first_words(self, reader: asyncio.StreamReader) -> bytes:
+        """Of a connection, as they are passed on."""
+        return b""
+
+
+class PostgresFront(TlsFront):
+    """As a Postgres with ssl=on and none but `hostssl` in its pg_hba.conf."""
+
+    async def _agree(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readexactly(len(_SSL_REQUEST)) != _SSL_REQUEST:
+            raise EOFError
+        writer.write(b"S")
+
+
+class ProxyFront(TlsFront):
+    """As a reverse proxy that ends TLS: says whom it speaks for, a request a connection."""
+
+    async def _first_words(self, reader: asyncio.StreamReader) -> bytes:
+        head = await reader.readuntil(b"\r\n\r\n")
+        first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        lines = [line for line in lines if not line.lower().startswith(_PROXY_SAYS)]
+        if not any(line.lower().startswith(b"upgrade:") for line in lines):
+            lines = [line for line in lines if not line.lower().startswith(b"connection:")]
+            lines.append(b"Connection: close")
+        said = [b"X-Forwarded-For: 127.0.0.1", b"X-Forwarded-Proto: https"]
+        return b"\r\n".join([first, *lines, *said, b"", b""])
+
+
+_SSL_REQUEST = (8).to_bytes(4, "big") + (80_877_103).to_bytes(4, "big")
+_PROXY_SAYS = (b"x-forwarded-for:", b"x-forwarded-proto:")
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

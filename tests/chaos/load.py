@@ -128,6 +128,11 @@ class Caller:
         else:
             self._client.headers["Authorization"] = f"Bearer {answer['token']}"
 
+    @property
+    def token(self) -> str:
+        """ "" before it signed in."""
+        return str(self._client.headers.get("Authorization", "")).removeprefix("Bearer ")
+
     def _sign_in(self) -> None:
         body = {"username": self.name, "password": PASSWORD}
         request = Request(self.name, "signin", self.name, body)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from announcements.models import Announcement
 from common import redis_client as clients
 from console.audit.models import AuditRow
-from console.health import report
+from console.health import report, workers
 from console.launch.checklist import checklist
 from console.launch.models import MarketLaunch
 from markets.models import Market, MarketStatus
@@ -39,8 +39,9 @@ def _fresh_probe() -> Iterator[None]:
 @pytest.fixture
 def closed(market: Market, redis_db: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Market:
     """Never opened, its engine, prices and worker well, for however long a test takes."""
-    for beat in ("ENGINE_BEAT_WARN_MS", "ENGINE_BEAT_BAD_MS", "WORKER_BEAT_BAD_MS"):
+    for beat in ("ENGINE_BEAT_WARN_MS", "ENGINE_BEAT_BAD_MS"):
         monkeypatch.setattr(report, beat, int(PATIENCE_S * 1_000))
+    monkeypatch.setattr(workers, "BEAT_BAD_MS", int(PATIENCE_S * 1_000))
     monkeypatch.setattr(reports, "REPORT_LATE_MS", int(PATIENCE_S * 1_000))
     Market.objects.filter(pk=market.pk).update(index_stale_ms=int(PATIENCE_S * 1_000))
     MarketLaunch.objects.create(market=market, reference_price="2510")

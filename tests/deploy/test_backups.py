@@ -249,6 +249,25 @@ def test_a_copy_whose_wal_is_not_archived_is_no_backup(
     taking._require_archived(backups, "20300102T030405Z", "000000010000000000000003")
 
 
+def test_nothing_is_left_of_a_copy_that_found_no_room(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the disk stays full, and no WAL is archived on it."""
+    backups = BackupFolder(folder)
+
+    def copy(target: Path, _version: str) -> None:
+        written_base(target.parent).rename(target)
+
+    def full() -> None:
+        raise OSError(28, "No space left on device", "backup.json")
+
+    monkeypatch.setattr(taking, "_copy", copy)
+    monkeypatch.setattr(taking, "_now", full)
+    with taking._alone(backups), pytest.raises(OSError, match="No space left"):
+        taking._take(backups, 7, "18")
+    assert list(backups.bases.iterdir()) == []
+
+
 def test_of_two_backups_at_once_the_second_is_refused(folder: Path) -> None:
     backups = BackupFolder(folder)
     refused = pytest.raises(BackupRefused, match="another backup")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import redis
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from persistence import listener as listener_module
 from persistence.bootsteps import PersistenceStep
 from persistence.listener import BLOCK_MS, OutputStreamListener
-from persistence.worker_heartbeat import WORKER_HEARTBEAT_KEY
+from persistence.worker_heartbeat import WORKER_FAULTS_KEY, WORKER_HEARTBEAT_KEY, tell_fault
 from tests.ledger.test_listener import facts, wait_until
 
 
@@ -101,6 +101,30 @@ def test_it_waits_until_somebody_rests_no_longer(
     assert listener._resting == {}
     assert world.redis_db.hkeys(WORKER_HEARTBEAT_KEY) == [b"test@here"]
     assert len(noting.blocks_ms) == 4
+
+
+def test_what_it_meets_again_is_shown_until_it_goes_on(
+    world: Any, listener: OutputStreamListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of a name is nobody's: a worker that was killed may have left one."""
+    tell_fault(world.redis_db, "test@here", "of one that was killed")
+    full = OperationalError("could not extend file: No space left on device\nHINT: and more")
+    rounds: list[Exception | None] = [None, full, None, full, full, None]
+    shown: list[dict[bytes, bytes]] = []
+
+    def listen_once() -> None:
+        shown.append(world.redis_db.hgetall(WORKER_FAULTS_KEY))
+        if not rounds:
+            listener._stopping.set()
+        elif error := rounds.pop(0):
+            raise error
+
+    monkeypatch.setattr(listener, "_listen_once", listen_once)
+    monkeypatch.setattr(listener_module, "RETRY_SECONDS", (0.001, 0.004))
+    listener._run()
+    words = b"OperationalError: could not extend file: No space left on device"
+    left = {b"test@here": b"of one that was killed"}
+    assert shown == [left, {}, {}, {}, {}, {b"test@here": words}, {}]
 
 
 @pytest.mark.parametrize("way", ["stop", "terminate"])

@@ -1,12 +1,15 @@
 """Answers too long for memory: whole at their client's, in nobody's way before that."""
 
 import json
+from functools import partial
 from typing import Any
 
 import psutil
 import pytest
 from django.db import connection
+from django.http import StreamingHttpResponse
 
+from exchange_site.edge import apart
 from tests.trading.client import Trader, make_market, make_trader
 from tests.trading.test_intake_served import Served, ask, served
 from trading.models import FeeTier, UserFeeTier
@@ -53,6 +56,21 @@ def pay_in_often(trader: Trader) -> None:
 def open_files(served: Served) -> int:
     server = psutil.Process(served.process.pid)
     return sum(one.num_fds() for one in (server, *server.children(recursive=True)))
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000], ids=["at its end", "on the way"])
+def test_where_there_is_no_room_for_one_that_is_said(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def application(_environ: Any, start: Any) -> StreamingHttpResponse:
+        start("200 OK", [("Content-Type", "application/json")])
+        return StreamingHttpResponse([b"x" * size])
+
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(open, "/dev/full", "wb"))
+    status, headers, body = apart._answer_of(application, {}, b"")
+    assert isinstance(body, bytes)
+    assert (status, json.loads(body)["code"]) == ("503 Service Unavailable", "BUSY")
+    assert ("Content-Type", "application/json") in headers
 
 
 def test_a_statement_is_whole_and_leaves_no_file_open(trader: Trader, served: Served) -> None:

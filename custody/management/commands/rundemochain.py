@@ -63,5 +63,8 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, on_signal)
         signal.signal(signal.SIGINT, on_signal)
         chain.open()
-        chain.run(stop)
+        try:
+            chain.run(stop)
+        except sqlite3.OperationalError as error:  # such as a full disk: nobody was told of it yet
+            raise CommandError(f"The chain can't go on: {error}") from error
         chain.close()

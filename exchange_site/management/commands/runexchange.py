@@ -7,6 +7,7 @@ and Redis are; this command then starts the parts under supervisord and watches 
 import logging
 import signal
 import time
+from contextlib import suppress
 from io import StringIO
 from types import FrameType
 from typing import Any, NoReturn
@@ -31,8 +32,8 @@ from exchange_site.embedded.parts import (
     simulator_parts,
 )
 from exchange_site.embedded.processes import last_line
-from exchange_site.embedded.supervision import Supervision
-from exchange_site.embedded.watch import Watch, table
+from exchange_site.embedded.supervisor.supervision import Supervision
+from exchange_site.embedded.supervisor.watch import Watch, table
 from exchange_site.management.commands.migrate import OlderDatabase
 from terminal.bundle import bundle
 
@@ -82,8 +83,9 @@ class Command(BaseCommand):
             self.stop(supervision)
 
     def say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        with suppress(OSError):  # it may lead to a file whose disk is full: no reason to stop
+            self.stdout.write(text)
+            self.stdout.flush()
 
     def start_services(self, run: Prepared, supervision: Supervision, parts: list[Part]) -> None:
         if parts:

@@ -1,6 +1,6 @@
 """What changes among the parts, in words; and the table of them."""
 
-from exchange_site.embedded.supervision import ProcessState, Supervision
+from exchange_site.embedded.supervisor.supervision import ProcessState, Supervision
 
 DOWN = ("BACKOFF", "EXITED", "FATAL")
 

@@ -21,6 +21,7 @@ from exchange_site.embedded.bootstrap import ROOT, Prepared
 from exchange_site.embedded.errors import ServiceError
 from exchange_site.embedded.parts import CORE, EDGE, SERVICES, STOP_WITHIN_S, Part
 from exchange_site.embedded.processes import die_with_parent, end, last_line, leftovers
+from exchange_site.embedded.supervisor import daemon
 
 LOG_BYTES_MAX = "10MB"
 LOG_FILES = 3
@@ -56,7 +57,7 @@ class Supervision:
     def _spawn(self) -> subprocess.Popen[bytes]:
         configuration = self.run.data / "supervisord.conf"
         configuration.write_text(configuration_text(self.run, self.parts, socket=self.socket))
-        command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(configuration)]
+        command = [sys.executable, "-m", daemon.__name__, "-n", "-c", str(configuration)]
         return subprocess.Popen(  # noqa: S603  our own interpreter, no shell
             command,
             cwd=ROOT,
