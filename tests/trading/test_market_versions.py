@@ -137,6 +137,14 @@ def test_operators_who_make_the_same_market_at_once() -> None:
     assert len(versions()) == 1 == OutboxCommand.objects.count()
 
 
+def test_a_market_that_is_new_to_its_maker_alone_changes_none() -> None:
+    made = make_market()
+    with pytest.raises(ValidationError, match="Somebody made"):
+        services.configure_market(build_market(made.pk, taker_fee_ppm=900), by=None)
+    assert Market.objects.get().taker_fee_ppm == made.taker_fee_ppm
+    assert len(versions()) == 1
+
+
 # --- the way back ---------------------------------------------------------------------------------
 
 

@@ -42,6 +42,8 @@ def configure_market(
     the rules since ``market`` was read; nothing is saved then.
     """
     current = Market.objects.select_for_update().filter(pk=market.pk).first()
+    if current and market._state.adding:
+        raise _made_by_others(market)
     if current and market.config_version != current.config_version:
         raise rules_changed(current)
     market.config_version = current.config_version + 1 if current else 1
@@ -75,7 +77,11 @@ def _save(market: Market, *, is_new: bool) -> None:
     except IntegrityError as error:
         if not is_new or constraint_of(error) != "markets_market_pkey":
             raise
-        raise ValidationError({"id": f"Somebody made {market.pk} just now."}) from error
+        raise _made_by_others(market) from error
+
+
+def _made_by_others(market: Market) -> ValidationError:
+    return ValidationError({"id": f"Somebody made {market.pk} just now."})
 
 
 def _default_tiers() -> list[LeverageTier]:
