@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -114,7 +115,7 @@ def _lives(run: Run) -> None:
     assert set(run.pids()) == PARTS
     site = f"http://127.0.0.1:{run.port}"
     for page in ("/markets", "/docs", "/admin/login/"):
-        run.wait_until(lambda page=page: _answers(site + page))
+        run.wait_until(partial(_answers, site + page))
     _only_ours_may_read(run)
     _operator_signs_in(run, site)
     _money_goes_in_and_out(run, site)
