@@ -29,7 +29,8 @@ _PASSING = re.compile(rb'nonce="[^"]*"|csrfmiddlewaretoken" value="[^"]*"|csrfTo
 
 
 @pytest.fixture
-def operator() -> Client:
+def operator(parts: list[Partition]) -> Client:
+    """Of the database that the session has been put back into."""
     client = Client()
     client.force_login(make_operator("superuser"))
     return client
