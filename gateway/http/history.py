@@ -19,8 +19,8 @@ from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
 from trading.archive.models import files_end
-from trading.archive.picking import Enough, OfTrader
 from trading.archive.shown import with_old_fills
+from trading.archive.traders import Enough, OfTrader
 from trading.models import Fill
 from trading.trades import first_fill_id
 

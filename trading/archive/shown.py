@@ -9,8 +9,8 @@ from accounts.people.kept import register_beside
 from ledger.archive import shadow
 from ledger.archive.rows import Row
 from trading.archive.models import last_archived_at
-from trading.archive.picking import OfTrader
 from trading.archive.rows import FILLS
+from trading.archive.traders import OfTrader
 
 Found = TypeVar("Found")
 
