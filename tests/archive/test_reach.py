@@ -1,11 +1,13 @@
 """A page reads so many groups of files and ends short; its cursors lead to all there is."""
 
+import itertools
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from django.db.models import Count
 
 from accounts.models import User
 from common.http.windows import place_of
@@ -16,9 +18,10 @@ from ledger.archive import parquet, reach
 from ledger.archive.models import detached_files
 from ledger.archive.picking import stored
 from ledger.archive.rows import Stored
+from ledger.models import JournalEntry
 from tests.archive.commands import run
 from tests.archive.planting import archive_first
-from tests.archive.told import EPOCH, get, traders
+from tests.archive.told import EPOCH, get, moments, traders
 from tests.builders.fills import START
 from tests.reconcile.planting import plant
 from trading.archive.groups import Group
@@ -97,7 +100,8 @@ def lists_by_time() -> list[str]:
 
 
 def follow(paths: list[str], read: list[int]) -> dict[str, list[Page]]:
-    return {f"{user} {path}": pages_of(user, path, read) for user in traders() for path in paths}
+    asked = itertools.product(traders()[:2], paths)
+    return {f"{user} {path}": pages_of(user, path, read) for user, path in asked}
 
 
 def assert_same(now: dict[str, list[Page]], before: dict[str, list[Page]]) -> None:
@@ -261,3 +265,37 @@ def test_an_order_is_read_no_further_than_its_lots(
     (page,) = pages_of(order.user, path, read)
     assert [row["id"] for row in page.rows] == [first.pk]
     assert page.groups == 1
+
+
+def ledgers() -> list[str]:
+    counted = JournalEntry.objects.filter(order_id__isnull=False).values_list("order_id")
+    orders = [order for order, _ in counted.annotate(count=Count("pk")).order_by("-count")[:6]]
+    start, end = moments()[1:3]
+    return [
+        "/user/ledger?limit=500",
+        "/user/ledger?limit=7",
+        "/user/ledger?limit=500&kind=fee",
+        "/user/ledger?limit=9&marketId=ETH-PERP",
+        f"/user/ledger?limit=500&from={start}&to={end}",
+        *(f"/user/ledger?limit=500&orderId={order}" for order in orders),
+    ]
+
+
+@pytest.mark.parametrize("look_back", [40, keysets.LOOK_BACK_ROWS])
+def test_a_ledger_is_followed_to_its_end(
+    parts: list[Partition], read: list[int], look_back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", look_back)
+    monkeypatch.setattr(reach, "GROUPS_READ_MAX", 1)
+    paths = ledgers()
+    before = follow(paths, read)
+    for command in ("archivepartitions --keep 1", f"restorepartition {parts[2].name}"):
+        run(*command.split())
+        now = follow(paths, read)
+        assert_same(now, before)
+        for name, pages in now.items():
+            assert max(page.groups for page in pages) <= 1, name
+            cursors = [int(page.cursor) for page in pages if page.cursor]
+            assert cursors == sorted(set(cursors), reverse=True), name
+        assert any(len(now[name]) > len(before[name]) for name in now if "orderId" in name)
+        assert any(len(now[name]) > len(before[name]) for name in now if "kind" in name)

@@ -32,6 +32,12 @@ class Group(NamedTuple):
         )
 
     @property
+    def last_id(self) -> int:
+        from ledger.archive import parquet  # as its first file is read
+
+        return parquet.last_id_of(*self)
+
+    @property
     def times(self) -> tuple[datetime, datetime]:
         return self.bounds("executed_at")
 

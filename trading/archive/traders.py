@@ -118,7 +118,7 @@ class OfTrader:
         """Group by group, until an order has all its lots."""
         missing = self._missing_lots()
         for group in self._groups(is_newest_first) if missing else ():
-            if reach is not None and not reach.may_read(group.bounds("id")[1] + 1):
+            if reach is not None and not reach.may_read(group.last_id + 1):
                 return
             rows = self._rows(group)
             missing -= sum(one.size_lots for one in rows)
@@ -216,7 +216,7 @@ def _place_of(one: ArchivedTrader) -> TimedPlace:
 
 def _place_in(group: Group, one: ArchivedTrader) -> TimedPlace:
     """Before all that he has in a group of it."""
-    return TimedPlace(min(one.last_at, group.times[1]), group.bounds("id")[1] + 1)
+    return TimedPlace(min(one.last_at, group.times[1]), group.last_id + 1)
 
 
 def _earliest_place(group: Group) -> TimedPlace:
