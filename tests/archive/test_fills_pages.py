@@ -12,16 +12,13 @@ from accounts.models import User
 from common.admin.record_urls import list_url, url_of
 from common.postgres import keysets
 from common.postgres.partitions import Partition
-from gateway.asking.params import Params
-from gateway.http import history
-from gateway.http.calls import VenueAsk
 from ledger.archive import parquet
 from ledger.archive.rows import Stored
 from tests.admin.conftest import make_operator
 from tests.admin.factories import make_order
 from tests.archive.planting import archive_first
 from tests.archive.test_operators import body
-from tests.archive.told import get, traders
+from tests.archive.told import get, traders, user_trades
 from tests.archive.told_fills import Known
 from tests.builders.fills import START
 from tests.reconcile.planting import plant
@@ -110,17 +107,12 @@ def test_the_list_of_fills_says_where_older_ones_are(
     assert f"Fills before {planted[1].end:,} lie in files" in said
 
 
-def _user_trades(user: User, query: str) -> Any:
-    asked = VenueAsk(Params.read(f"symbol=ETHUSDT&{query}".encode(), b""), user.pk)
-    return history.user_trades(asked)
-
-
 @pytest.mark.parametrize(
     ("ask", "query"),
     [
         (get, "/user/fills?marketId=ETH-PERP"),
         (get, "/user/fills?marketId=ETH-PERP&to=4000000000000"),
-        (_user_trades, "limit=50"),
+        (user_trades, "limit=50"),
     ],
 )
 def test_a_partition_that_goes_between_two_looks_takes_no_row_along(
@@ -177,7 +169,7 @@ def test_no_file_is_opened_that_has_nothing_of_a_page(
         return _opened(monkeypatch, lambda: get(user, path))
 
     def opened_of_venue(query: str) -> list[str]:
-        return _opened(monkeypatch, lambda: _user_trades(user, query))
+        return _opened(monkeypatch, lambda: user_trades(user, query))
 
     assert opened(f"/user/fills?limit=1&cursor={planted[2].first}") == [second]
     of_market = f"/user/fills?limit=1&marketId=ETH-PERP&cursor={planted[2].first}"

@@ -2,18 +2,25 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import Count
 
 from accounts.models import User
+from common.errors import DomainError, ErrorCode
 from common.http.windows import place_of
 from common.postgres import keysets
 from common.postgres.partitions import Partition
 from common.postgres.windows import TimedPlace
+from gateway.asking.params import Params
+from gateway.http import history
+from gateway.http.calls import VenueAsk
 from ledger.archive import parquet, reach
 from ledger.archive.models import detached_files
 from ledger.archive.picking import stored
@@ -21,9 +28,10 @@ from ledger.archive.rows import Stored
 from ledger.models import JournalEntry
 from tests.archive.commands import run
 from tests.archive.planting import archive_first
-from tests.archive.told import EPOCH, get, moments, traders
+from tests.archive.told import EPOCH, get, moments, traders, user_trades
 from tests.builders.fills import START
 from tests.reconcile.planting import plant
+from trading.archive import shown
 from trading.archive.groups import Group
 from trading.archive.rows import FILLS
 from trading.models import Fill, Order
@@ -142,7 +150,8 @@ def test_a_list_by_id_is_followed_to_its_end(
     now = follow(paths, read)
     assert_same(now, before)
     for name, pages in now.items():
-        assert max(page.groups for page in pages) <= MOST, name
+        most = 2 * MOST if "orderId" in name else MOST  # from both of its ends
+        assert max(page.groups for page in pages) <= most, name
         cursors = [int(page.cursor) for page in pages if page.cursor]
         assert cursors == sorted(set(cursors), reverse=True), name
     assert any(len(now[name]) > len(before[name]) for name in now)
@@ -265,6 +274,61 @@ def test_an_order_is_read_no_further_than_its_lots(
     (page,) = pages_of(order.user, path, read)
     assert [row["id"] for row in page.rows] == [first.pk]
     assert page.groups == 1
+
+
+@pytest.mark.parametrize("query", ["fromId=1", f"startTime={ms(START)}", "orderId"])
+def test_what_has_no_cursor_is_read_far_by_one_at_a_time(
+    planted: list[Partition], read: list[int], query: str
+) -> None:
+    user = traders()[0]
+    order = Order.objects.filter(user=user, market="ETH-PERP", filled_lots__gt=0).earliest("pk")
+    query = f"orderId={order.pk}" if query == "orderId" else query
+    before = user_trades(user, query)
+    archive_first(planted, 3)
+    assert user_trades(user, query) == before
+    assert len(read) > MOST
+    taken, ended = threading.Event(), threading.Event()
+
+    def reads_far() -> None:
+        with closing(connection), transaction.atomic():
+            for _ in shown.in_turn(iter([[]] * (MOST + 1))):
+                pass
+            taken.set()
+            ended.wait(20)
+
+    other = threading.Thread(target=reads_far)
+    other.start()
+    try:
+        assert taken.wait(20)
+        with pytest.raises(DomainError, match="lie far apart") as refusal:
+            user_trades(user, query)
+        assert refusal.value.code is ErrorCode.TOO_MANY_REQUESTS
+        near = user_trades(user, f"{query}&limit=1")
+    finally:
+        ended.set()
+        other.join()
+    assert near == (before[-1:] if "orderId" in query else before[:1])
+    assert user_trades(user, query) == before
+
+
+def test_the_latest_trades_and_forced_orders_end_short(
+    planted: list[Partition], read: list[int]
+) -> None:
+    user = traders()[0]
+    before = user_trades(user, "limit=900"), forced(user)
+    archive_first(planted, 4)
+    read.clear()
+    latest = user_trades(user, "limit=900")
+    assert len(read) == MOST
+    assert 0 < len(latest) < len(before[0])
+    assert latest == before[0][-len(latest) :]
+    read.clear()
+    assert forced(user) == before[1][: len(forced(user))]
+    assert len(read) == 2 * MOST
+
+
+def forced(user: User) -> list[Any]:
+    return history.force_orders(VenueAsk(Params.read(b"limit=90", b""), user.pk))
 
 
 def ledgers() -> list[str]:

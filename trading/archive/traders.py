@@ -57,6 +57,9 @@ class OfTrader:
         self, count: int, enough: Enough | None = None, reach: Reach[int] | None = None
     ) -> Batches:
         """So many with the highest ids, or all there are, or all within reach."""
+        if (whole := self._whole_order()) is not None:
+            yield whole[-count:]
+            return
         left, left_of_market = count, enough.rows if enough else count
         for found in self._found(reach, is_newest_first=True):
             rows = found[-left:]
@@ -85,32 +88,42 @@ class OfTrader:
         markets don't rise with ids, so a group is passed by once so many are later than all that it
         has. What lies around the place where a page begins is read in any case: none of it is known
         to be later than the rest."""
+        if (whole := self._whole_order()) is not None:
+            yield nlargest(count, whole, key=_time_and_id)
+            return
         found: list[datetime] = []
         of_market: list[datetime] = []
-        begin, missing = self._begin(), self._missing_lots()
-        for place, group in self._groups_by_time() if missing else ():
+        begin = self._begin()
+        for place, group in self._groups_by_time():
             if len(found) - bisect_right(found, place.at) >= count:
                 return
             if enough and len(of_market) - bisect_right(of_market, place.at) >= enough.rows:
                 return
             if not (begin and place > begin) and not reach.may_read(place):
                 return
-            rows = self._rows(group)
-            missing -= sum(one.size_lots for one in rows)
-            rows = nlargest(count, rows, key=lambda one: (one.executed_at, one.id))
+            rows = nlargest(count, self._rows(group), key=_time_and_id)
             found = sorted([*found, *(fill.executed_at for fill in rows)])
             if enough:
                 own = (one.executed_at for one in rows if one.market_id == enough.market_id)
                 of_market = sorted([*of_market, *own])
             yield rows
-            if missing <= 0:
-                return
 
     def _begin(self) -> TimedPlace | None:
         """Before which none is asked for, in a list by time."""
         end = None if self.window.end is None else TimedPlace(self.window.end, 0)
         places = [place for place in (self.behind, end) if place is not None]
         return min(places, default=None)
+
+    def _whole_order(self) -> list[ArchivedFill] | None:
+        """Those of an order, if as many groups as a page may read have all of it, from where it was
+        placed on: most orders end soon. A trader's youngest groups tell little of an old one, as
+        its number lies between theirs as long as others rest."""
+        if self.order_id is None:
+            return None
+        reach = Reach[int]()
+        whole = OfTrader(self.user_id, order_id=self.order_id)
+        rows = [fill for found in whole._found(reach) for fill in found if self._wants(fill)]
+        return rows if reach.ended_at is None else None
 
     def _found(
         self, reach: Reach[int] | None = None, *, is_newest_first: bool = False
@@ -197,16 +210,21 @@ class OfTrader:
             values["market_id"] = [self.market_id]
         if self.order_id is not None:
             values["order_id"] = [self.order_id]
+        return [fill for fill in group.rows(values) if self._wants(fill)]
+
+    def _wants(self, fill: ArchivedFill) -> bool:
         start, end = self.window
-        return [
-            fill
-            for fill in group.rows(values)
-            if self.first_id <= fill.id < self.end_id
+        return (
+            self.first_id <= fill.id < self.end_id
             and fill.trade_id >= self.first_trade
             and (start is None or fill.executed_at >= start)
             and (end is None or fill.executed_at < end)
-            and (self.behind is None or (fill.executed_at, fill.id) < self.behind)
-        ]
+            and (self.behind is None or _time_and_id(fill) < self.behind)
+        )
+
+
+def _time_and_id(fill: ArchivedFill) -> tuple[datetime, int]:
+    return fill.executed_at, fill.id
 
 
 def _place_of(one: ArchivedTrader) -> TimedPlace:
