@@ -5,13 +5,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.people.kept import KeptRows, register_rows
 from common.postgres import keysets
 from common.postgres.windows import Window
 from ledger.archive.picking import may_have
-from ledger.archive.shadow import entries_shown, newest_shown, oldest_shown
+from ledger.archive.reach import Reach
+from ledger.archive.shadow import newest_of_entries_shown, newest_shown, oldest_shown
 from ledger.models import Account, EntryKind, JournalEntry, LineKind, Posting
 from matching.messages.limits import MAX_ID
 
@@ -58,43 +59,57 @@ def newest_postings_of_user(
 
     Postings of an order are found by it. Others are looked for among the newest
     `keysets.LOOK_BACK_ROWS` only: there may be more further back. Where the table has too few, and
-    files may have more, it is read anew beside what they have.
+    files may have more, it is read anew beside what they have within a page's `Reach`.
     """
     accounts = {account.pk: account for account in Account.objects.filter(user_id=user_id)}
     page = _newest_postings(accounts, asked, limit, before)
     is_whole = len(page.postings) >= limit or page.looked_to is not None
     if is_whole or not may_have(accounts):
         return page
+    reach = Reach[int]()
     if asked.order_id is not None:
         entries = JournalEntry.objects.filter(order_id=asked.order_id)
-        with entries_shown(list(entries.values_list("pk", flat=True))):
-            return _newest_postings(accounts, asked, limit, before)
+        entry_ids = list(entries.values_list("pk", flat=True))
+        with newest_of_entries_shown(entry_ids, accounts, limit, before or MAX_ID, reach):
+            return _newest_postings(accounts, asked, limit, before, reach.ended_at)
     count = limit if asked.is_open else keysets.LOOK_BACK_ROWS
-    with newest_shown(list(accounts), count, before or MAX_ID):
-        return _newest_postings(accounts, asked, limit, before)
+    with newest_shown(list(accounts), count, before or MAX_ID, reach):
+        return _newest_postings(accounts, asked, limit, before, reach.ended_at)
 
 
 def _newest_postings(
-    accounts: Mapping[int, Account], asked: LedgerFilter, limit: int, before: int | None
+    accounts: Mapping[int, Account],
+    asked: LedgerFilter,
+    limit: int,
+    before: int | None,
+    looked_to: int | None = None,
 ) -> LedgerPage:
-    looked_to = None
+    """``looked_to``: down to which all is known, where that is not the end."""
     if asked.order_id is not None:
-        found = Posting.objects.filter(asked.condition(), account_id__in=accounts)
-        found = found if before is None else found.filter(pk__lt=before)
+        found = _between(Posting.objects.filter(account_id__in=accounts), looked_to, before)
+        found = found.filter(asked.condition())
     else:
-        of_each = [Posting.objects.filter(account_id=account) for account in accounts]
-        if before is not None:
-            of_each = [postings.filter(pk__lt=before) for postings in of_each]
+        of_each = [
+            _between(Posting.objects.filter(account_id=account), looked_to, before)
+            for account in accounts
+        ]
         if asked.is_open:
             keys = keysets.newest_keys(of_each, limit)
         else:
-            looked_to = keysets.key_after_in_runs(of_each, keysets.LOOK_BACK_ROWS)
+            looked_to = keysets.key_after_in_runs(of_each, keysets.LOOK_BACK_ROWS) or looked_to
             keys = _asked_for(accounts, asked, limit, looked_to, before)
         found = Posting.objects.filter(pk__in=keys)
     postings = list(found.select_related("entry").order_by("-pk")[:limit])
     for posting in postings:
         posting.account = accounts[posting.account_id]
     return LedgerPage(postings, looked_to)
+
+
+def _between(
+    postings: QuerySet[Posting], oldest: int | None, before: int | None
+) -> QuerySet[Posting]:
+    postings = postings if oldest is None else postings.filter(pk__gte=oldest)
+    return postings if before is None else postings.filter(pk__lt=before)
 
 
 # Postings account by account, and each entry by its key, as OFFSET says: else Postgres would read

@@ -77,20 +77,23 @@ def keyset_page(
     rows: QuerySet[AnyModel],
     key: str = "pk",
     along: QuerySet[AnyModel] | None = None,
+    reached: int | None = None,
 ) -> tuple[list[AnyModel], str | None]:
     """`page_of` rows by a key: a whole number, unique among the rows and higher for newer ones.
 
     ``along`` is for rows that no index finds: they are looked for among those of ``along``, which
-    one does, `keysets.LOOK_BACK_ROWS` of them per page. Such a page may be short, even empty, and
-    still have a next one.
+    one does, `keysets.LOOK_BACK_ROWS` of them per page. ``reached`` is the key down to which all
+    rows were found that lie elsewhere. Either page may be short, even empty, and still have a next
+    one.
     """
-    end: int | None = None
+    end = reached
 
     def read(limit: int, before: int | None) -> list[AnyModel]:
         nonlocal end
         found = rows if before is None else rows.filter(**{f"{key}__lt": before})
         if along is not None:
-            end = keysets.key_after(along, keysets.LOOK_BACK_ROWS, key=key, before=before)
+            looked_to = keysets.key_after(along, keysets.LOOK_BACK_ROWS, key=key, before=before)
+            end = max((one for one in (reached, looked_to) if one is not None), default=None)
         if end is not None:
             found = found.filter(**{f"{key}__gte": end})
         return list(found.order_by(f"-{key}")[:limit])

@@ -1,10 +1,12 @@
 """Stretches of time, half-open, and rows found by a key that rises with their time."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
+
+from common.times import EPOCH
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -29,6 +31,25 @@ class Window(NamedTuple):
 
 
 EVER = Window(None, None)
+
+
+class TimedPlace(NamedTuple):
+    """Where a row stands in a list by time."""
+
+    at: datetime
+    key: int
+
+    def text(self) -> str:
+        return f"{(self.at - EPOCH) // timedelta(microseconds=1)}-{self.key}"
+
+    # Both begin with a bound that an index by time can start at.
+    def before(self, field: str) -> Q:
+        earlier = Q(**{f"{field}__lt": self.at}) | Q(pk__lt=self.key)
+        return Q(**{f"{field}__lte": self.at}) & earlier
+
+    def not_before(self, field: str) -> Q:
+        later = Q(**{f"{field}__gt": self.at}) | Q(pk__gte=self.key)
+        return Q(**{f"{field}__gte": self.at}) & later
 
 
 class KeyRange(NamedTuple):

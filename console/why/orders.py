@@ -17,8 +17,8 @@ from ledger.models import JournalEntry
 from markets.display import average_price, money, price, size
 from matching.messages.events import OrderTriggered
 from matching.messages.vocabulary import CancelReason, OrderStatus, OrderType, RejectCode
-from trading.archive.picking import of_order
 from trading.archive.shown import fills_shown
+from trading.archive.traders import of_order
 from trading.models import Fill, Liquidation, Order
 
 MOMENTS_SHOWN = 10

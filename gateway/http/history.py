@@ -12,6 +12,7 @@ from gateway.http.data.windows import window_asked
 from gateway.words.figures import price_text, qty_text
 from gateway.words.symbols import asset, market_of, symbol_of
 from gateway.words.vocabulary import SIDE_WORDS
+from ledger.archive.reach import Reach
 from ledger.models import AccountKind, EntryKind, LineKind, Posting
 from ledger.selectors import LedgerFilter, newest_postings_of_user
 from markets.conversions import to_ms, units_text
@@ -19,8 +20,8 @@ from markets.rules import all_market_rules
 from matching.messages.vocabulary import ExecutionType, Role, Side
 from trading import selectors
 from trading.archive.models import files_end
-from trading.archive.picking import Enough, OfTrader
-from trading.archive.shown import with_old_fills
+from trading.archive.shown import in_turn, with_old_fills
+from trading.archive.traders import Enough, OfTrader
 from trading.models import Fill
 from trading.trades import first_fill_id
 
@@ -29,7 +30,9 @@ INCOME_DEFAULT, INCOME_MAX = 100, 1_000
 
 
 def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
-    """From an id or a time on, or the latest; the oldest of them first."""
+    """From an id or a time on, or the latest; the oldest of them first. The latest can be fewer
+    than there are, as the venue's are those of a week; clients go on from an id or a time until
+    they have fewer than they asked for, so that must have all."""
     params = asked.params
     market_id = market_of(params.required("symbol")).id
     limit = params.limit(FILLS_DEFAULT, FILLS_MAX)
@@ -46,18 +49,20 @@ def user_trades(asked: VenueAsk) -> list[dict[str, Any]]:
             asked.user_id,
             lambda: list(rows.order_by("pk")[:limit]),
             lambda _: not of_files.may_be_there(),  # what is oldest is in files, if any has some
-            of_files.oldest(limit),
+            in_turn(of_files.oldest(limit)),
         )
         return [_trade(row) for row in found]
     if order_id:
-        looked_at, count = of_files, limit
+        latest = in_turn(of_files.newest(limit))
     else:
-        looked_at, count = OfTrader(asked.user_id), keysets.LOOK_BACK_ROWS
+        enough = Enough(market_id, limit)
+        own = OfTrader(asked.user_id)
+        latest = own.newest(keysets.LOOK_BACK_ROWS, enough, Reach())
     newest = with_old_fills(
         asked.user_id,
         lambda: _newest(asked.user_id, rows, limit, is_looked_for=not order_id),
         lambda found: found.is_whole(limit, asked.user_id),
-        looked_at.newest(count, Enough(market_id, limit)),
+        latest,
     )
     return [_trade(row) for row in newest.fills[::-1]]
 
@@ -208,7 +213,7 @@ def force_orders(asked: VenueAsk) -> list[dict[str, Any]]:
         asked.user_id,
         lambda: _newest(asked.user_id, forced, limit, is_looked_for=True),
         lambda found: found.is_whole(limit, asked.user_id),
-        OfTrader(asked.user_id).newest(keysets.LOOK_BACK_ROWS),
+        OfTrader(asked.user_id).newest(keysets.LOOK_BACK_ROWS, reach=Reach()),
     )
     return [_forced(row) for row in newest.fills]
 

@@ -148,6 +148,12 @@ def has_ids_of(stored: Stored, number: int, first_id: int, last_id: int) -> bool
     return said is not None and bool(said[1] >= first_id and said[0] <= last_id)
 
 
+def last_id_of(stored: Stored, number: int) -> int:
+    """Raises ArchiveUnreadable."""
+    place = stored.layout.names.index("id")
+    return int(_metadata(stored).row_group(number).column(place).statistics.max)
+
+
 def rows_with(
     stored: Stored, column: str, values: Collection[Any], numbers: Collection[int] | None = None
 ) -> Iterator[list[Row]]:

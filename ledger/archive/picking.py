@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from ledger.archive.models import ArchiveFile, detached_files, told_of_accounts
+from ledger.archive.reach import Reach
 from ledger.archive.rows import POSTINGS, Held, Layout, Row, Stored, unreadable
 from matching.messages.limits import MAX_ID
 
@@ -53,9 +54,10 @@ def of_accounts(
     last_id: int = MAX_ID,
     *,
     newest_first: bool = False,
+    reach: Reach[int] | None = None,
 ) -> Iterator[list[Row]]:
     """What they have in the groups of a file that have ids from the first to the last, group by
-    group; of a whole file as many as Postgres says there are."""
+    group; of a whole file as many as Postgres says there are, if it is within reach."""
     from ledger.archive import parquet  # as its first file is read
 
     told = list(told_of_accounts(account_ids).filter(file=file))
@@ -64,6 +66,8 @@ def of_accounts(
     place = stored(file, POSTINGS)
     asked = [number for number in groups if parquet.has_ids_of(place, number, first_id, last_id)]
     for number in asked:
+        if reach is not None and not reach.may_read(parquet.last_id_of(place, number) + 1):
+            return
         rows = parquet.rows_of(place, number, {"account_id": account_ids})
         found += len(rows)
         yield rows
@@ -72,14 +76,52 @@ def of_accounts(
         raise unreadable(f"{file} has {found} postings of accounts with {expected}")
 
 
-def newest_of_accounts(account_ids: Sequence[int], count: int, before: int) -> Iterator[list[Row]]:
-    """So many of the newest below an id, all accounts together, or all there are."""
+def newest_of_accounts(
+    account_ids: Sequence[int], count: int, before: int, reach: Reach[int] | None = None
+) -> Iterator[list[Row]]:
+    """So many of the newest below an id, all accounts together, or all there are, or all within
+    reach."""
     left = count
     for file in files_of_accounts(account_ids, 0, before - 1).order_by("-first_id"):
-        for rows in of_accounts(file, account_ids, last_id=before - 1, newest_first=True):
+        for rows in of_accounts(
+            file, account_ids, last_id=before - 1, newest_first=True, reach=reach
+        ):
             wanted = [row for row in rows if row[0] < before][-left:]
             yield wanted
             left -= len(wanted)
+            if left <= 0:
+                return
+        if reach is not None and reach.ended_at is not None:
+            return
+
+
+def newest_of_entries(
+    entry_ids: Collection[int],
+    account_ids: Collection[int],
+    count: int,
+    before: int,
+    reach: Reach[int],
+) -> Iterator[list[Row]]:
+    """The same of what these entries moved on the accounts."""
+    from ledger.archive import parquet  # as its first file is read
+
+    left = count
+    for file in files_of_accounts(account_ids, 0, before - 1).order_by("-first_id"):
+        place = stored(file, POSTINGS)
+        told = told_of_accounts(account_ids).filter(file=file)
+        for number in sorted({group for one in told for group in one.groups}, reverse=True):
+            if not parquet.has_ids_of(place, number, 0, before - 1):
+                continue
+            first, last = parquet.bounds(place, number, "entry_id") or (0, 0)
+            around = [entry for entry in entry_ids if first <= entry <= last]
+            if not around:
+                continue
+            if not reach.may_read(parquet.last_id_of(place, number) + 1):
+                return
+            asked = {"account_id": account_ids, "entry_id": around}
+            rows = [row for row in parquet.rows_of(place, number, asked) if row[0] < before][-left:]
+            yield rows
+            left -= len(rows)
             if left <= 0:
                 return
 

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from common.postgres.replica import reading_now
 from ledger.archive import picking
 from ledger.archive.models import detached_files
+from ledger.archive.reach import Reach
 from ledger.archive.rows import POSTINGS, Layout, Row
 from matching.messages.limits import MAX_ID
 
@@ -129,10 +130,26 @@ def posting_shown(posting_id: int) -> Iterator[None]:
 
 
 @contextmanager
-def newest_shown(account_ids: Sequence[int], count: int, before: int = MAX_ID) -> Iterator[None]:
+def newest_shown(
+    account_ids: Sequence[int], count: int, before: int = MAX_ID, reach: Reach[int] | None = None
+) -> Iterator[None]:
     """So many of the newest postings of accounts, and more, are found below an id, wherever they
-    are. Fewer are only where there are no more."""
-    with beside(POSTINGS, picking.newest_of_accounts(account_ids, count, before)):
+    are. Fewer are only where there are no more, or none within reach."""
+    with beside(POSTINGS, picking.newest_of_accounts(account_ids, count, before, reach)):
+        yield
+
+
+@contextmanager
+def newest_of_entries_shown(
+    entry_ids: Collection[int],
+    account_ids: Collection[int],
+    count: int,
+    before: int,
+    reach: Reach[int],
+) -> Iterator[None]:
+    """The same of what these entries moved on the accounts."""
+    rows = picking.newest_of_entries(entry_ids, account_ids, count, before, reach)
+    with beside(POSTINGS, rows):
         yield
 
 

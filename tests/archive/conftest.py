@@ -21,6 +21,7 @@ from markets.rules import forget_markets
 from persistence.archiving import fills
 from persistence.reconciliation.sealer import seal_stretches
 from persistence.sealing.scope import newest_seal
+from tests.archive.planting import plant_fills
 from tests.builders.partitions import FILLS, POSTINGS, cut_at, cut_behind
 from tests.reconcile.keeping import Kept, keep, put_back
 from tests.reconcile.sealed import last_entry
@@ -138,4 +139,17 @@ def parts_of_fills(
         make_session(redis_db, seed=5, orders=60)
 
     with session_in_parts(redis_db, played, FILLS, WIDTHS_OF_FILLS, play) as partitions:
+        yield partitions
+
+
+@pytest.fixture
+def planted(
+    transactional_db: None,
+    redis_db: redis.Redis,
+    archive_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[list[Partition]]:
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 5)
+    with cut_behind(FILLS, 13, 16, 18, 11) as partitions, partitions_kept(FILLS):
+        plant_fills()
         yield partitions

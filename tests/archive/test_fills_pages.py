@@ -1,40 +1,26 @@
 """Pages of old fills, by any road to them, show what they showed; so do lists by time."""
 
 import json
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import redis
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import User
 from common.admin.record_urls import list_url, url_of
 from common.postgres import keysets
-from common.postgres.partitions import Partition, partitions_of
-from gateway.asking.params import Params
-from gateway.http import history
-from gateway.http.calls import VenueAsk
+from common.postgres.partitions import Partition
 from ledger.archive import parquet
 from ledger.archive.rows import Stored
-from ledger.services import deposit
-from markets.models import Market
-from persistence.archiving.due import Closed
-from persistence.archiving.fills import ArchivedFills
-from persistence.archiving.going import archive
-from persistence.sealing.models import JournalSeal
 from tests.admin.conftest import make_operator
-from tests.admin.factories import make_liquidation, make_market, make_order, make_user
-from tests.archive.conftest import partitions_kept
+from tests.admin.factories import make_order
+from tests.archive.planting import archive_first
 from tests.archive.test_operators import body
-from tests.archive.told import get, traders
+from tests.archive.told import get, traders, user_trades
 from tests.archive.told_fills import Known
 from tests.builders.fills import START
-from tests.builders.partitions import FILLS as TABLE
-from tests.builders.partitions import cut_behind
 from tests.reconcile.planting import plant
 from trading.models import Fill, Liquidation, Order, Position
 from trading.trades import first_trade_since
@@ -47,81 +33,6 @@ def operator() -> Client:
     client = Client()
     client.force_login(make_operator("superuser"))
     return client
-
-
-def seal_nothing() -> None:
-    """A seal there must be, and what it says isn't asked."""
-    nothing = dict.fromkeys(
-        ("last_entry_id", "last_order_id", "last_life_id", "last_mark_id", "entry_count",
-         "posting_count", "fill_count", "order_count", "fee_units"), 0,
-    )  # fmt: skip
-    JournalSeal.objects.create(id=1, blocks={}, sealed_at=timezone.now(), **nothing)
-
-
-def archive_first(parts: list[Partition], count: int) -> None:
-    for part in partitions_of(TABLE):
-        if part.first < parts[count].first:
-            archive(Closed(ArchivedFills(), part, ""))
-
-
-@pytest.fixture
-def planted(
-    transactional_db: None,
-    redis_db: redis.Redis,
-    archive_dir: object,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[list[Partition]]:
-    """Two markets, of which one is written down late, so that times don't rise with ids; and
-    positions that were closed by force, whose entries lie across borders."""
-    monkeypatch.setattr(parquet, "GROUP_ROWS", 5)
-    with cut_behind(TABLE, 13, 16, 18, 11) as partitions, partitions_kept(TABLE):
-        traders = [make_user(f"planted{number}") for number in range(2)]
-        for trader in traders:
-            deposit(trader.pk, 1_000_000, approved=True)
-        markets = [make_market("BTC-PERP"), make_market("ETH-PERP")]
-        orders = [make_order(traders[0], market) for market in markets]
-        chance = random.Random(3)
-        for number in range(1, 16):
-            for market, order in zip(markets, orders, strict=True):
-                late_s = 40 if market.pk == "ETH-PERP" else 0
-                _plant(market, number, chance.sample(traders, 2), order, number * 7 - late_s)
-        liquidated = make_market("SOL-PERP")
-        Position.objects.create(
-            user=traders[0],
-            market=liquidated,
-            position_lots=0,
-            entry_cost_units=0,
-            margin_units=0,
-            seq=1,
-            updated_at=START,
-        )
-        for _ in range(3):
-            make_liquidation(liquidated, *traders)
-        for order in orders:
-            lots = sum(order.fills.values_list("size_lots", flat=True))
-            Order.objects.filter(pk=order.pk).update(filled_lots=lots)
-        seal_nothing()
-        yield partitions
-
-
-def _plant(market: Market, trade_id: int, two: list[User], order: Order, at_s: int) -> None:
-    Fill.objects.bulk_create(
-        Fill(
-            market=market,
-            trade_id=trade_id,
-            role=role,
-            order=order if user == order.user else None,
-            user=user,
-            side=side,
-            price_ticks=25_000 + trade_id,
-            size_lots=trade_id,
-            fee_units=trade_id,
-            realized_pnl_units=0,
-            seq=trade_id,
-            executed_at=START + timedelta(seconds=at_s),
-        )
-        for role, user, side in zip(("TAKER", "MAKER"), two, ("LONG", "SHORT"), strict=True)
-    )
 
 
 def paths(fills: list[int]) -> list[str]:
@@ -196,17 +107,12 @@ def test_the_list_of_fills_says_where_older_ones_are(
     assert f"Fills before {planted[1].end:,} lie in files" in said
 
 
-def _user_trades(user: User, query: str) -> Any:
-    asked = VenueAsk(Params.read(f"symbol=ETHUSDT&{query}".encode(), b""), user.pk)
-    return history.user_trades(asked)
-
-
 @pytest.mark.parametrize(
     ("ask", "query"),
     [
         (get, "/user/fills?marketId=ETH-PERP"),
         (get, "/user/fills?marketId=ETH-PERP&to=4000000000000"),
-        (_user_trades, "limit=50"),
+        (user_trades, "limit=50"),
     ],
 )
 def test_a_partition_that_goes_between_two_looks_takes_no_row_along(
@@ -263,7 +169,7 @@ def test_no_file_is_opened_that_has_nothing_of_a_page(
         return _opened(monkeypatch, lambda: get(user, path))
 
     def opened_of_venue(query: str) -> list[str]:
-        return _opened(monkeypatch, lambda: _user_trades(user, query))
+        return _opened(monkeypatch, lambda: user_trades(user, query))
 
     assert opened(f"/user/fills?limit=1&cursor={planted[2].first}") == [second]
     of_market = f"/user/fills?limit=1&marketId=ETH-PERP&cursor={planted[2].first}"

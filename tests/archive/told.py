@@ -3,10 +3,14 @@
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.test import Client
 
 from accounts.models import User
+from gateway.asking.params import Params
+from gateway.http import history
+from gateway.http.calls import VenueAsk
 from ledger.models import JournalEntry
 from tests.trading.client import token_of
 
@@ -24,6 +28,12 @@ def get(user: User, path: str) -> bytes:
     body = answer.getvalue()
     assert answer.status_code == 200, body
     return body
+
+
+def user_trades(user: User, query: str) -> Any:
+    """Of the gateway."""
+    asked = VenueAsk(Params.read(f"symbol=ETHUSDT&{query}".encode(), b""), user.pk)
+    return history.user_trades(asked)
 
 
 def pages(user: User, query: str) -> list[bytes]:

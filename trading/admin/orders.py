@@ -46,8 +46,8 @@ from trading.admin.row_tables import (
     side_badge,
     status_badge,
 )
-from trading.archive.picking import of_order
 from trading.archive.shown import fills_shown
+from trading.archive.traders import of_order
 from trading.models import Order, Position
 
 

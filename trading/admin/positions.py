@@ -24,7 +24,7 @@ from markets.columns import gain_column, market_column, money_column
 from markets.display import average_price, gain_or_loss, money, percent, price, signed_money
 from markets.rules import market_rules
 from trading.admin.row_tables import LIVE, fills_table, orders_table, position_size
-from trading.archive.picking import of_position
+from trading.archive.traders import of_position
 from trading.models import Fill, Order, Position
 from trading.positions.figures import (
     PositionFigures,

@@ -14,5 +14,9 @@ Who reads fills that are young asks the table first, and only then whether a fil
 both orders of what can happen in between are right, as what is told of a file stays true whether
 its partition is there or not. Where files may have some, it is read anew under a lock.
 
-`rows` is what a file has, `models` what Postgres knows, `picking` finds rows, `shown` shows them.
+A quiet trader's rows lie each in another group, so a page reads so many (`ledger.archive.reach`)
+and ends short, at a place in its list before which all is found.
+
+`rows` is what a file has, `groups` a part of it, `models` what Postgres knows; `traders` finds what
+is a trader's, `picking` what is a market's or has ids; `shown` shows them.
 """

@@ -5,14 +5,18 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
+from django.db import connection
+
 from accounts.people.kept import register_beside
-from ledger.archive import shadow
+from common.errors import DomainError, ErrorCode
+from ledger.archive import reach, shadow
 from ledger.archive.rows import Row
 from trading.archive.models import last_archived_at
-from trading.archive.picking import OfTrader
 from trading.archive.rows import FILLS
+from trading.archive.traders import OfTrader
 
 Found = TypeVar("Found")
+_LOCK = 0x66617261  # "fara": the advisory lock of whoever reads far
 
 
 def fills_shown(batches: Iterator[Collection[Row]]) -> AbstractContextManager[None]:
@@ -34,6 +38,23 @@ def with_old_fills(
         return found
     with fills_shown(batches):
         return read()
+
+
+def in_turn(batches: Iterator[Collection[Row]]) -> Iterator[Collection[Row]]:
+    """For answers that must not end short, as no cursor of theirs goes on: beyond what a page
+    reads, one at a time in the whole exchange, so that no two threads of those that all reads have
+    are held for seconds. In a transaction. Raises DomainError."""
+    for number, rows in enumerate(batches):
+        if number == reach.GROUPS_READ_MAX:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+                if cursor.fetchone() != (True,):
+                    raise DomainError(
+                        ErrorCode.TOO_MANY_REQUESTS,
+                        "Old trades that lie far apart are being read for somebody else: wait some"
+                        f" seconds, or ask for fewer, at most {number} or between two times.",
+                    )
+        yield rows
 
 
 def _kept_shown(user_id: int, after: int, count: int) -> AbstractContextManager[None]:

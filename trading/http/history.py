@@ -11,14 +11,15 @@ from common.http.paging import cursor_asked, keyset_page, page_limit
 from common.http.schema import PAGING, documented
 from common.http.windows import TIME_WINDOW, place_asked, place_of, query_window, timed_page
 from common.postgres import keysets
+from common.postgres.windows import TimedPlace
 from common.scopes import Scope
+from ledger.archive.reach import Reach
 from markets.rules import all_market_rules
 from matching.messages.limits import MAX_ID
 from trading import selectors
 from trading.archive.models import files_end, last_archived_at
-from trading.archive.picking import Enough, OfTrader
-from trading.archive.rows import ArchivedFill
 from trading.archive.shown import with_old_fills
+from trading.archive.traders import Enough, OfTrader
 from trading.http import examples
 from trading.http.answers.history import (
     FillsPage,
@@ -83,24 +84,21 @@ class FillsView(APIView):
         enough = Enough(market_id, most) if market_id else None
         of_files = OfTrader(user_id, None, order_id, window=window)
         if window.is_bounded:
-            behind = place_asked(request)
-
-            def is_behind(fill: ArchivedFill) -> bool:
-                return behind is None or (fill.executed_at, fill.id) < (behind.at, behind.key)
-
+            times = Reach[TimedPlace]()
             page, next_cursor = with_old_fills(
                 user_id,
-                lambda: timed_page(request, rows, "executed_at", along),
+                lambda: timed_page(request, rows, "executed_at", along, times.ended_at),
                 lambda found: _has_none_before(found[1], user_id),
-                replace(of_files, is_wanted=is_behind).latest(count, enough),
+                replace(of_files, behind=place_asked(request)).latest(count, enough, times),
             )
         else:
+            ids = Reach[int]()
             before = cursor_asked(request) or MAX_ID
             page, next_cursor = with_old_fills(
                 user_id,
-                lambda: keyset_page(request, rows, along=along),
+                lambda: keyset_page(request, rows, along=along, reached=ids.ended_at),
                 lambda found: _has_none_below(*found, user_id),
-                replace(of_files, end_id=before).newest(count, enough),
+                replace(of_files, end_id=before).newest(count, enough, ids),
             )
         rules = all_market_rules()
         fills = [fill_answer(row, rules[row.market_id]) for row in page]

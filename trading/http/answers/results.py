@@ -22,8 +22,8 @@ from matching.messages.events import (
     TradeLeg,
 )
 from matching.messages.vocabulary import CancelReason, OrderStatus, RejectCode, Role
-from trading.archive.picking import OfTrader
 from trading.archive.shown import fills_shown
+from trading.archive.traders import OfTrader
 from trading.http.answers.answer import Answer
 from trading.models import LIVE_STATUSES, Fill, Order
 
