@@ -29,7 +29,8 @@ _PASSING = re.compile(rb'nonce="[^"]*"|csrfmiddlewaretoken" value="[^"]*"|csrfTo
 
 
 @pytest.fixture
-def operator() -> Client:
+def operator(parts: list[Partition]) -> Client:
+    """Signs in once the session is there: what is put back has no operators."""
     client = Client()
     client.force_login(make_operator("superuser"))
     return client
