@@ -30,7 +30,7 @@ _PASSING = re.compile(rb'nonce="[^"]*"|csrfmiddlewaretoken" value="[^"]*"|csrfTo
 
 @pytest.fixture
 def operator(parts: list[Partition]) -> Client:
-    """Of the database that the session has been put back into."""
+    """Signs in once the session is there: what is put back has no operators."""
     client = Client()
     client.force_login(make_operator("superuser"))
     return client

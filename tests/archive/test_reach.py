@@ -32,7 +32,7 @@ from tests.archive.told import EPOCH, get, moments, traders, user_trades
 from tests.builders.fills import START
 from tests.reconcile.planting import plant
 from trading.archive import shown
-from trading.archive.groups import Group
+from trading.archive.groups import RowGroup
 from trading.archive.rows import FILLS
 from trading.models import Fill, Order
 
@@ -178,7 +178,7 @@ def test_a_list_by_time_is_followed_to_its_end(
 
 def assert_bounded(told: dict[str, list[Page]]) -> None:
     groups = [
-        Group(stored(file, FILLS), number)
+        RowGroup(stored(file, FILLS), number)
         for file in detached_files(FILLS)
         for number in range(parquet.group_count(stored(file, FILLS)))
     ]

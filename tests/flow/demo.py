@@ -54,5 +54,5 @@ def empty_database() -> None:
             client.delete(key)
     call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=False)
     for table in partition_widths():
-        without_ends(table, partitions_of(table)[:2][-1])
+        without_ends(table, partitions_of(table)[:2][-1]._replace(end=None))
     forget_markets()

@@ -9,7 +9,7 @@ from ledger.archive.rows import Stored
 from trading.archive.rows import ArchivedFill
 
 
-class Group(NamedTuple):
+class RowGroup(NamedTuple):
     """Raises ArchiveUnreadable, whatever is asked of it."""
 
     place: Stored

@@ -16,7 +16,7 @@ from ledger.archive.models import ArchiveFile, detached_files
 from ledger.archive.picking import stored
 from matching.messages.limits import MAX_ID
 from matching.messages.vocabulary import Role
-from trading.archive.groups import Group
+from trading.archive.groups import RowGroup
 from trading.archive.models import told_of_market
 from trading.archive.rows import FILLS, ArchivedFill
 
@@ -117,13 +117,13 @@ def _files(first_id: int, end_id: int) -> QuerySet[ArchiveFile]:
     return detached_files(FILLS).filter(end_id__gt=first_id, first_id__lt=end_id)
 
 
-def _groups(files: Collection[ArchiveFile] | QuerySet[ArchiveFile]) -> Iterator[Group]:
+def _groups(files: Collection[ArchiveFile] | QuerySet[ArchiveFile]) -> Iterator[RowGroup]:
     from ledger.archive import parquet  # as its first file is read
 
     for file in files:
         place = stored(file, FILLS)
         for number in range(parquet.group_count(place)):
-            yield Group(place, number)
+            yield RowGroup(place, number)
 
 
 def _groups_of_market(
@@ -133,7 +133,7 @@ def _groups_of_market(
     files: Collection[ArchiveFile] | None = None,
     *,
     is_newest_first: bool = False,
-) -> Iterator[Group]:
+) -> Iterator[RowGroup]:
     """That can have trades from one on and below another. Each file is opened once it is come
     to."""
     around = told_of_market(market_id).filter(last_trade_id__gte=first, first_trade_id__lt=end)
@@ -142,13 +142,13 @@ def _groups_of_market(
     those = list(detached_files(FILLS).filter(pk__in=told) if files is None else files)
     for file in those[::step]:
         for number in told.get(file.pk, ())[::step]:
-            group = Group(stored(file, FILLS), number)
+            group = RowGroup(stored(file, FILLS), number)
             if group.is_between("trade_id", first, end):
                 yield group
 
 
 def _trades(
-    group: Group, market_id: str, first: int, end: int, role: Role | None = None
+    group: RowGroup, market_id: str, first: int, end: int, role: Role | None = None
 ) -> list[ArchivedFill]:
     values: dict[str, Collection[Any]] = {"market_id": [market_id]}
     if role is not None:

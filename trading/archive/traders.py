@@ -20,7 +20,7 @@ from ledger.archive.models import ArchiveFile, detached_files
 from ledger.archive.picking import stored
 from ledger.archive.reach import Reach
 from matching.messages.limits import MAX_ID
-from trading.archive.groups import Group
+from trading.archive.groups import RowGroup
 from trading.archive.models import ArchivedTrader, told_of_trader, told_within
 from trading.archive.picking import Batches
 from trading.archive.rows import FILLS, ArchivedFill
@@ -149,7 +149,7 @@ class OfTrader:
         filled = orders.values_list("filled_lots", flat=True).first()
         return max(0, (filled or 0) - (in_table or 0))
 
-    def _groups(self, is_newest_first: bool) -> Iterator[Group]:
+    def _groups(self, is_newest_first: bool) -> Iterator[RowGroup]:
         """One file after another: each is opened once it is come to."""
         told = {one.file_id: one for one in self._told()}
         files = list(detached_files(FILLS).filter(pk__in=told))
@@ -157,13 +157,13 @@ class OfTrader:
         for file in files[::step]:
             yield from self._groups_of(file, told[file.pk].groups[::step])
 
-    def _groups_by_time(self) -> Iterator[tuple[TimedPlace, Group]]:
+    def _groups_by_time(self) -> Iterator[tuple[TimedPlace, RowGroup]]:
         """Each with a place that is before all that the trader has in it, those before the others
         first. A file is opened once none that were can have a later one than the trader has
         there."""
         told = sorted(self._told().select_related("file"), key=_place_of)
         files = detached_files(FILLS).in_bulk([one.file_id for one in told])
-        waiting: list[tuple[TimedPlace, Group]] = []
+        waiting: list[tuple[TimedPlace, RowGroup]] = []
         while told or waiting:
             if told and (not waiting or _place_of(told[-1]) >= waiting[-1][0]):
                 one = told.pop()
@@ -190,13 +190,13 @@ class OfTrader:
             within = within.filter(first_at__lte=self.behind.at)
         return told.filter(file__in=within.values("file"))
 
-    def _groups_of(self, file: ArchiveFile, numbers: Collection[int]) -> Iterator[Group]:
+    def _groups_of(self, file: ArchiveFile, numbers: Collection[int]) -> Iterator[RowGroup]:
         for number in numbers:
-            group = Group(stored(file, FILLS), number)
+            group = RowGroup(stored(file, FILLS), number)
             if self._may_have(group):
                 yield group
 
-    def _may_have(self, group: Group) -> bool:
+    def _may_have(self, group: RowGroup) -> bool:
         return (
             group.is_between("id", self.first_id, self.end_id)
             and (not self.window.is_bounded or group.is_within(self.window))
@@ -204,7 +204,7 @@ class OfTrader:
             and (self.order_id is None or group.is_around("order_id", [self.order_id]))
         )
 
-    def _rows(self, group: Group) -> list[ArchivedFill]:
+    def _rows(self, group: RowGroup) -> list[ArchivedFill]:
         values: dict[str, Collection[Any]] = {"user_id": [self.user_id]}
         if self.market_id is not None:
             values["market_id"] = [self.market_id]
@@ -232,12 +232,12 @@ def _place_of(one: ArchivedTrader) -> TimedPlace:
     return TimedPlace(one.last_at, one.file.end_id)
 
 
-def _place_in(group: Group, one: ArchivedTrader) -> TimedPlace:
+def _place_in(group: RowGroup, one: ArchivedTrader) -> TimedPlace:
     """Before all that he has in a group of it."""
     return TimedPlace(min(one.last_at, group.times[1]), group.last_id + 1)
 
 
-def _earliest_place(group: Group) -> TimedPlace:
+def _earliest_place(group: RowGroup) -> TimedPlace:
     return TimedPlace(group.times[0], group.bounds("id")[0])
 
 
