@@ -4,13 +4,17 @@ import threading
 
 import psycopg
 import pytest
+import redis
 from django.core.management import call_command
 from django.db import connection
 
 from accounts.models import User
+from common.postgres.partitions import partitions_of
 from ledger.models import Account, Posting
 from ledger.services import deposit
 from tests import cheaper
+from tests.flow.demo import empty_database
+from trading.partitions import make_partitions, partition_widths
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,3 +72,14 @@ def _commit_once_waited_for(late: psycopg.Connection, waiting_pid: int) -> None:
     while not late.execute(waits, [waiting_pid]).fetchone()[0]:  # type: ignore[index]
         pass
     late.commit()
+
+
+def test_an_emptied_database_has_the_partitions_of_a_new_one(redis_db: redis.Redis) -> None:
+    """Rows find their place in it, and are where tests take them to be."""
+    for _ in range(2):
+        made = {table: make_partitions(table) for table in partition_widths()}
+        empty_database()
+        for table, names in made.items():
+            assert names, table
+            *_, newest = there = partitions_of(table)
+            assert (len(there), newest.end) == (2, None), table
