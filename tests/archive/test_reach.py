@@ -134,16 +134,16 @@ def one_came_back(parts: list[Partition]) -> None:
 MOVES = [three_in_files, one_came_back]
 
 
-@pytest.mark.parametrize("look_back", [25, keysets.LOOK_BACK_ROWS])
+@pytest.fixture(params=[25, keysets.LOOK_BACK_ROWS])
+def look_back(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", request.param)
+
+
 @pytest.mark.parametrize("moves", MOVES)
+@pytest.mark.usefixtures("look_back")
 def test_a_list_by_id_is_followed_to_its_end(
-    planted: list[Partition],
-    read: list[int],
-    moves: Moves,
-    look_back: int,
-    monkeypatch: pytest.MonkeyPatch,
+    planted: list[Partition], read: list[int], moves: Moves
 ) -> None:
-    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", look_back)
     paths = lists_by_id()
     before = follow(paths, read)
     moves(planted)
@@ -157,16 +157,11 @@ def test_a_list_by_id_is_followed_to_its_end(
     assert any(len(now[name]) > len(before[name]) for name in now)
 
 
-@pytest.mark.parametrize("look_back", [25, keysets.LOOK_BACK_ROWS])
 @pytest.mark.parametrize("moves", MOVES)
+@pytest.mark.usefixtures("look_back")
 def test_a_list_by_time_is_followed_to_its_end(
-    planted: list[Partition],
-    read: list[int],
-    moves: Moves,
-    look_back: int,
-    monkeypatch: pytest.MonkeyPatch,
+    planted: list[Partition], read: list[int], moves: Moves
 ) -> None:
-    monkeypatch.setattr(keysets, "LOOK_BACK_ROWS", look_back)
     paths = lists_by_time()
     before = follow(paths, read)
     moves(planted)
